@@ -1,0 +1,65 @@
+"""What a request needs of a model, what a model has, and the difference in words."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Dialect: TypeAlias = Literal[
+    "anthropic_messages", "openai_chat", "openai_responses", "gemini_generate"
+]
+"""The wire formats of DESIGN.md section 2; the last two arrive with the issue "Dialects"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What one request asks of whatever serves it.
+
+    Attributes:
+        prompt_tokens_estimate: size of the whole prompt in tokens, estimated from its bytes.
+        max_output_tokens: what the client asked for; None when it did not say.
+        server_tools: names of tools the provider itself would run (web_search_20250305, ...).
+    """
+
+    prompt_tokens_estimate: int = 0
+    max_output_tokens: int | None = None
+    tools: bool = False
+    images: bool = False
+    documents: bool = False
+    structured_output: bool = False
+    thinking: bool = False
+    server_tools: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do. Windows in tokens; None means not known, which excludes nothing."""
+
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    tools: bool = True
+    images: bool = False
+    documents: bool = False
+    structured_output: bool = False
+    thinking: bool = False
+    prompt_caching: bool = False
+
+
+def missing(needs: Needs, has: Capabilities, *, native: bool) -> tuple[str, ...]:
+    """Name what the model lacks; empty when it can serve the request.
+
+    `native` says that the target speaks the client's dialect, so provider-side tools may work.
+    Thinking is no requirement: a target without it answers without it.
+    """
+    lacks: list[str] = []
+    if has.context_tokens is not None and needs.prompt_tokens_estimate > has.context_tokens:
+        lacks.append("context_window")
+    if needs.tools and not has.tools:
+        lacks.append("tools")
+    if needs.images and not has.images:
+        lacks.append("images")
+    if needs.documents and not has.documents:
+        lacks.append("documents")
+    if needs.structured_output and not has.structured_output:
+        lacks.append("structured_output")
+    if needs.server_tools and not native:
+        lacks.append("server_tools")
+    return tuple(lacks)
