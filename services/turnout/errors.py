@@ -66,7 +66,7 @@ class TurnoutError(Exception):
 
 
 class InvalidRequest(TurnoutError):
-    kind = "invalid_request"
+    kind: ClassVar[ErrorKind] = "invalid_request"
 
 
 class ContextTooLong(InvalidRequest):
@@ -98,7 +98,7 @@ class NotAllowed(TurnoutError):
 
 
 class UpstreamFailed(TurnoutError):
-    kind = "upstream_failed"
+    kind: ClassVar[ErrorKind] = "upstream_failed"
 
 
 class RateLimited(UpstreamFailed):

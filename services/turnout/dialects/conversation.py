@@ -1,0 +1,341 @@
+"""The neutral conversation: one request, whatever dialect it came in.
+
+Rules:
+
+* Order is kept. A system message stands where the client put it, also in the middle; Anthropic's
+  top-level `system` and Gemini's `systemInstruction` are a system message in front.
+* A dialect decodes into these types and encodes from them; it never reads another dialect's words.
+* JSON that the router need not understand (schemas, tool arguments, fields it does not know) is
+  `JsonText`: the client's own characters. Key order, number form and escapes survive, because a
+  prefix that changes by one byte is a prefix that is no longer cached.
+* Nothing is lost silently. A field that has no place here goes to `extras` of the thing it stood
+  on, and belongs to `Conversation.dialect`; a part that has none becomes `Opaque`. An encoder of
+  the same dialect writes both back; another one leaves extras out, and leaves `Opaque` parts out
+  or raises `Unsupported` where the answer would suffer.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from turnout.capabilities import Dialect
+
+JsonText: TypeAlias = str
+"""One complete JSON value, in the characters of whoever wrote it."""
+
+Fields: TypeAlias = tuple[tuple[str, JsonText], ...]
+"""Wire fields by name, in the order in which they came."""
+
+CacheLifetime: TypeAlias = Literal["5m", "1h"]
+"""How long a provider is asked to keep the prefix that ends at the marked place."""
+
+Role: TypeAlias = Literal["system", "user", "assistant"]
+"""OpenAI's `developer` is a system message, `tool` messages are tool results of the user."""
+
+ToolKind: TypeAlias = Literal["function", "custom"]
+"""`function` takes a JSON object, `custom` (freeform) takes plain text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Base64Source:
+    """Bytes as the client encoded them; never decoded here."""
+
+    media_type: str
+    data: str
+
+
+@dataclass(frozen=True, slots=True)
+class UrlSource:
+    """A link that the provider fetches itself; never a `data:` link."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileSource:
+    """A file that was uploaded to one provider, which alone can read it."""
+
+    file_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextSource:
+    """A document given as plain text."""
+
+    media_type: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Who made a piece of reasoning. Signatures are valid for that model alone.
+
+    Attributes:
+        model: "" when the history does not say, as it mostly does not.
+    """
+
+    dialect: Dialect
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Attributes:
+    signature: what the maker wants back beside this text (Gemini `thoughtSignature`).
+    """
+
+    text: str
+    cache: CacheLifetime | None = None
+    signature: str = ""
+    extras: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """Attributes:
+    detail: OpenAI's word for the resolution wanted; "" when not given.
+    """
+
+    source: Base64Source | UrlSource | FileSource
+    detail: str = ""
+    cache: CacheLifetime | None = None
+    extras: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Attributes:
+    name: title or file name; "" when not given.
+    """
+
+    source: Base64Source | UrlSource | FileSource | TextSource
+    name: str = ""
+    cache: CacheLifetime | None = None
+    extras: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call the model made.
+
+    Attributes:
+        arguments: of a function: JSON text of an object as the model wrote it, "{}" when it wrote
+            nothing; of a custom tool: plain text.
+        signature: what the maker wants back beside this call (Gemini `thoughtSignature`).
+    """
+
+    call_id: str
+    name: str
+    arguments: str
+    kind: ToolKind = "function"
+    signature: str = ""
+    cache: CacheLifetime | None = None
+    extras: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReference:
+    """Anthropic's tool search answers with names of deferred tools; others need the schema too."""
+
+    tool_name: str
+    extras: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """Reasoning that the model wrote before answering.
+
+    Attributes:
+        text: as shown; "" when only the sealed form was given.
+        signature: the maker's seal over `text`; "" when there is none.
+        redacted: the sealed form (Anthropic `redacted_thinking.data`, OpenAI `encrypted_content`).
+        is_summary: `text` is the maker's summary, not the reasoning itself.
+    """
+
+    text: str
+    provenance: Provenance
+    signature: str = ""
+    redacted: str = ""
+    is_summary: bool = False
+    extras: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    text: str
+    extras: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A part that only its own dialect understands: server tool calls, containers, compaction.
+
+    Attributes:
+        kind: the dialect's own type name.
+        json: the whole part, its cache marker included.
+    """
+
+    dialect: Dialect
+    kind: str
+    json: JsonText
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """What a tool gave back. The tool's name stands on the call with the same id.
+
+    Attributes:
+        is_plain: the client wrote a plain string where the dialect also takes a list of parts.
+    """
+
+    call_id: str
+    parts: "tuple[ResultPart, ...]"
+    is_error: bool = False
+    kind: ToolKind = "function"
+    is_plain: bool = False
+    cache: CacheLifetime | None = None
+    extras: Fields = ()
+
+
+ResultPart: TypeAlias = Text | Image | Document | ToolReference | Opaque
+Part: TypeAlias = (
+    Text | Image | Document | ToolCall | ToolResult | ToolReference | Thinking | Refusal | Opaque
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Attributes:
+    is_plain: the client wrote the content as a plain string; `parts` then is one `Text`.
+    """
+
+    role: Role
+    parts: tuple[Part, ...]
+    is_plain: bool = False
+    extras: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool that the client runs.
+
+    Attributes:
+        schema: JSON schema of the arguments; "" for a custom tool or where none was given.
+        format: of a custom tool: its grammar, as the dialect's JSON; "" when free text.
+        is_deferred: offered by name only until a tool search brings it up.
+    """
+
+    name: str
+    description: str = ""
+    schema: JsonText = ""
+    kind: ToolKind = "function"
+    format: JsonText = ""
+    strict: bool | None = None
+    is_deferred: bool = False
+    cache: CacheLifetime | None = None
+    extras: Fields = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerTool:
+    """A tool that the provider itself runs. Other dialects raise `Unsupported`, naming it.
+
+    Attributes:
+        kind: the dialect's versioned type (web_search_20250305, code_interpreter, ...).
+        json: the whole definition.
+    """
+
+    dialect: Dialect
+    name: str
+    kind: str
+    json: JsonText
+
+
+@dataclass(frozen=True, slots=True)
+class ToolChoice:
+    """Attributes:
+    mode: `named` means one of `names`; with the other modes `names` narrows what is allowed.
+    """
+
+    mode: Literal["auto", "required", "none", "named"]
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Each None when the client did not say."""
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputFormat:
+    """Attributes:
+    kind: `json` is any JSON object, `json_schema` one that fits `schema`.
+    """
+
+    kind: Literal["json", "json_schema"]
+    schema: JsonText = ""
+    name: str = ""
+    strict: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ThinkingControl:
+    """How much the model is to think.
+
+    Attributes:
+        mode: None when the client did not say; `adaptive` leaves it to the model.
+        budget_tokens: the most thinking tokens, with mode `on`.
+        effort: the client's word (none, minimal, low, medium, high, xhigh, max); "" when not said.
+        display: the dialect's word for how thinking is to be shown (omitted, auto, ...).
+    """
+
+    mode: Literal["off", "on", "adaptive"] | None = None
+    budget_tokens: int | None = None
+    effort: str = ""
+    display: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One request.
+
+    Attributes:
+        dialect: where it came from; all `extras` below are fields of that dialect.
+        model: as the client wrote it.
+        parallel_tools: whether several calls in one answer are allowed; None when not said.
+        include_usage: whether the client wants a usage report in the stream (OpenAI chat asks for
+            it, Anthropic always sends it).
+        user: `metadata.user_id` (Anthropic), `user` or `safety_identifier` (OpenAI).
+        metadata: the other fields of the client's metadata object.
+    """
+
+    dialect: Dialect
+    model: str
+    messages: tuple[Message, ...]
+    tools: tuple[Tool | ServerTool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tools: bool | None = None
+    sampling: Sampling = Sampling()
+    max_output_tokens: int | None = None
+    stop_sequences: tuple[str, ...] = ()
+    output_format: OutputFormat | None = None
+    thinking: ThinkingControl = ThinkingControl()
+    stream: bool = False
+    include_usage: bool = True
+    user: str = ""
+    metadata: Fields = ()
+    service_tier: str = ""
+    prompt_cache_key: str = ""
+    extras: Fields = ()
+
+
+def joined_text(parts: Iterable[Part], *, separator: str = "\n\n") -> str:
+    """The texts and refusals among `parts`, for dialects that take one string in that place."""
+    return separator.join(part.text for part in parts if isinstance(part, Text | Refusal))
