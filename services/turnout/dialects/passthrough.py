@@ -1,0 +1,269 @@
+"""Named span edits on a request's raw bytes, for traffic within one dialect.
+
+Rules: the closed list of edits is the union `Edit`; only the spans that an edit names change, every
+other byte stays as the client wrote it (a prompt cache and a signature see bytes); an edit that
+changes nothing returns the very object that came in; where a key occurs more than once every
+occurrence is edited, because parsers differ on which one they keep.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias, assert_never
+
+import msgspec
+
+from turnout.dialects.sse import MAX_EVENT_BYTES
+from turnout.errors import InvalidRequest, UpstreamFailed
+
+
+@dataclass(frozen=True, slots=True)
+class SetModel:
+    """Write `value` as the `model`; added in front when the body has none."""
+
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetStreamIncludeUsage:
+    """Ask for usage at the end of an `openai_chat` stream.
+
+    A client that did not ask gets its answer through `UsageChunkFilter`.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class DropField:
+    """Leave out a top-level field that the target refuses."""
+
+    name: str
+
+
+Edit: TypeAlias = SetModel | SetStreamIncludeUsage | DropField
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One `"key": value` of an object: half-open spans in its bytes."""
+
+    name: str
+    key_start: int
+    value_start: int
+    value_end: int
+
+
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_NAME: Final = msgspec.json.Decoder(str)
+_SPACE: Final = re.compile(rb"[ \t\n\r]*+")
+# Possessive: a string of a megabyte must not be tried again from every escape in it.
+_STRING: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+_TOKEN: Final = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[\[{]|[\]}]', re.DOTALL)
+_SCALAR: Final = re.compile(rb"[^ \t\n\r,\]}]++")
+
+
+def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
+    """Apply the edits in order. Raises `InvalidRequest` when the body is no JSON object."""
+    for edit in edits:
+        match edit:
+            case SetModel(value):
+                body = _set_string(body, "model", value)
+            case SetStreamIncludeUsage():
+                body = _set_member(body, "stream_options", _with_include_usage, at_front=False)
+            case DropField(name):
+                body = _drop(body, name)
+            case _:
+                assert_never(edit)
+    return body
+
+
+def members(body: bytes) -> list[Member]:
+    """The top-level members of a JSON object, in the order of the bytes, duplicates included."""
+    try:
+        values = _FIELDS.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise InvalidRequest(f"the body must be a JSON object: {error}") from None
+    found = _walk_by_length(body, values)
+    return _walk_by_token(body) if found is None else found
+
+
+def _walk_by_length(body: bytes, values: dict[str, msgspec.Raw]) -> list[Member] | None:
+    """Locate each value by its length, without looking into it; None when a key occurs twice.
+
+    The decoder keeps keys in the order of their first and values of their last occurrence. So each
+    value is compared with the bytes where it should be and must end in front of a delimiter; no
+    JSON value is a proper prefix of another up to a delimiter, hence a value that fits is the one.
+    """
+    found: list[Member] = []
+    at = _skip_space(body, _skip_space(body, 0) + 1)
+    for name, raw in values.items():
+        key = _STRING.match(body, at)
+        if key is None or _name(key.group()) != name:
+            return None
+        start = _skip_space(body, _skip_space(body, key.end()) + 1)
+        value = bytes(raw)
+        end = start + len(value)
+        after = _skip_space(body, end)
+        if not body.startswith(value, start) or body[after : after + 1] not in {b",", b"}"}:
+            return None
+        found.append(Member(name, at, start, end))
+        at = _skip_space(body, after + 1)
+    # The last delimiter must have been the closing brace, and nothing but space may follow.
+    return found if at >= len(body) else None
+
+
+def _walk_by_token(body: bytes) -> list[Member]:
+    """Locate each value by hopping from string to string and bracket to bracket: for duplicates."""
+    found: list[Member] = []
+    at = _skip_space(body, _skip_space(body, 0) + 1)
+    while body[at : at + 1] == b'"':
+        key = _STRING.match(body, at)
+        assert key is not None, "the decoder has accepted the body"
+        start = _skip_space(body, _skip_space(body, key.end()) + 1)
+        end = _value_end(body, start)
+        found.append(Member(_name(key.group()), at, start, end))
+        at = _skip_space(body, _skip_space(body, end) + 1)
+    return found
+
+
+def _value_end(body: bytes, start: int) -> int:
+    if body[start] not in b'"[{':
+        scalar = _SCALAR.match(body, start)
+        assert scalar is not None, "the decoder has accepted the body"
+        return scalar.end()
+    depth = 0
+    for token in _TOKEN.finditer(body, start):
+        first = body[token.start()]
+        if first in b"[{":
+            depth += 1
+        elif first in b"]}":
+            depth -= 1
+        if depth == 0:
+            return token.end()
+    raise InvalidRequest("the body must be a JSON object: it ends inside a value")
+
+
+def _skip_space(body: bytes, at: int) -> int:
+    match = _SPACE.match(body, at)
+    return at if match is None else match.end()
+
+
+def _name(key: bytes) -> str:
+    return key[1:-1].decode() if b"\\" not in key else _NAME.decode(key)
+
+
+def _set_string(body: bytes, name: str, value: str) -> bytes:
+    encoded = msgspec.json.encode(value)
+
+    def replace(old: bytes | None) -> bytes:
+        if old is not None and old.startswith(b'"') and _NAME.decode(old) == value:
+            return old
+        return encoded
+
+    return _set_member(body, name, replace, at_front=True)
+
+
+def _with_include_usage(old: bytes | None) -> bytes:
+    if old is None or not old.startswith(b"{"):
+        return b'{"include_usage":true}'
+    return _set_member(old, "include_usage", lambda _: b"true", at_front=False)
+
+
+def _set_member(
+    body: bytes, name: str, replace: Callable[[bytes | None], bytes], *, at_front: bool
+) -> bytes:
+    """Give every member `name` the value `replace(old value)`, or add it with `replace(None)`."""
+    found = members(body)
+    changes: list[tuple[int, int, bytes]] = []
+    present = False
+    for member in found:
+        if member.name != name:
+            continue
+        present = True
+        old = body[member.value_start : member.value_end]
+        new = replace(old)
+        if new != old:
+            changes.append((member.value_start, member.value_end, new))
+    if not present:
+        added = msgspec.json.encode(name) + b":" + replace(None)
+        if not found:
+            at = body.index(b"{") + 1
+        elif at_front:
+            at, added = found[0].key_start, added + b","
+        else:
+            at, added = found[-1].value_end, b"," + added
+        changes.append((at, at, added))
+    return _changed(body, changes)
+
+
+def _drop(body: bytes, name: str) -> bytes:
+    found = members(body)
+    last_kept = max((i for i, member in enumerate(found) if member.name != name), default=-1)
+    changes: list[tuple[int, int, bytes]] = []
+    # In front of a kept member the cut takes the comma behind; after the last kept one the single
+    # cut takes the comma before.
+    changes.extend(
+        (member.key_start, found[i + 1].key_start, b"")
+        for i, member in enumerate(found[: last_kept + 1])
+        if member.name == name
+    )
+    if last_kept + 1 < len(found):
+        start = found[last_kept].value_end if last_kept >= 0 else found[0].key_start
+        changes.append((start, found[-1].value_end, b""))
+    return _changed(body, changes)
+
+
+def _changed(body: bytes, changes: Sequence[tuple[int, int, bytes]]) -> bytes:
+    if not changes:
+        return body
+    parts: list[bytes] = []
+    at = 0
+    for start, end, new in changes:
+        parts += (body[at:start], new)
+        at = end
+    parts.append(body[at:])
+    return b"".join(parts)
+
+
+_EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+_EMPTY_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
+_REPORTED_USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
+
+
+class UsageChunkFilter:
+    """Hides the usage-only chunk of an `openai_chat` stream from a client that did not ask for it.
+
+    Whole events pass as the bytes they came in; an unfinished one is held until it is whole.
+    """
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what may go on. Raises `UpstreamFailed` when an event exceeds the bound."""
+        held = self._held
+        scan_from = max(0, len(held) - 3)
+        held += data
+        # Only from where a line end could have begun in what was already held.
+        if _EVENT_END.search(held, scan_from) is None:
+            if len(held) > MAX_EVENT_BYTES:
+                raise UpstreamFailed(
+                    f"an event of the upstream's stream exceeds {MAX_EVENT_BYTES} bytes"
+                )
+            return b""
+        passed: list[bytes] = []
+        at = 0
+        for end in _EVENT_END.finditer(held):
+            event = bytes(held[at : end.end()])
+            at = end.end()
+            if not (_EMPTY_CHOICES.search(event) and _REPORTED_USAGE.search(event)):
+                passed.append(event)
+        del held[:at]
+        return b"".join(passed)
+
+    def close(self) -> bytes:
+        """The stream has ended: return what was held."""
+        rest = bytes(self._held)
+        self._held.clear()
+        return rest
