@@ -1,0 +1,20 @@
+"""The catalog: models, prices, windows, providers and cache terms, as data.
+
+Pure: bytes in, values out. `packaged` is the one exception; it reads the shipped snapshot.
+"""
+
+from turnout.catalog.catalog import Catalog, parse_catalog
+from turnout.catalog.cost import cost_usd
+from turnout.catalog.models import CacheTerms, LongContext, Model, Prices, Provider, Target
+
+__all__ = [
+    "CacheTerms",
+    "Catalog",
+    "LongContext",
+    "Model",
+    "Prices",
+    "Provider",
+    "Target",
+    "cost_usd",
+    "parse_catalog",
+]

@@ -1,0 +1,154 @@
+"""The catalog: every model we can name, who serves it, and what it costs.
+
+Rules of this module: a catalog never changes, a change makes another one; `digest` is a hash of
+the whole content, so that a decision can say which prices it was made with; a name that could mean
+two models means neither.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+from turnout.catalog.models import Credential, Model, Prices, Provider, Target
+from turnout.catalog.names import plainer, split_prefix, vendor_of
+from turnout.catalog.snapshot import encode_snapshot, parse_snapshot
+from turnout.errors import InvalidRequest, UnknownModel
+
+SUGGESTIONS = 3
+"""How many names an error message offers; more is a list nobody reads."""
+
+SIMILARITY = 0.6
+"""difflib's ratio below which two names have only their alphabet in common."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalog:
+    """Models by id and providers by name. Built by `parse_catalog` and `with_overrides` only.
+
+    Attributes:
+        names: every lower-case id and alias, to the model's id.
+        source: whom the prices come from.
+        digest: sha256 of the content in hexadecimal.
+    """
+
+    providers: Mapping[str, Provider]
+    models: Mapping[str, Model]
+    names: Mapping[str, str]
+    source: str
+    digest: str
+
+    def resolve(self, name: str) -> Model | None:
+        """The model that a client means by `name`; None when we know none.
+
+        Understands ids, aliases, dated names, the `[1m]` suffix, `-latest`, and a provider before
+        a slash, which then has to be the model's own.
+        """
+        whole = name.strip()
+        provider, bare = split_prefix(whole)
+        for form in plainer(whole):
+            if form in self.names:
+                return self.models[self.names[form]]
+        if provider is None:
+            return None
+        for form in plainer(bare):
+            model = self.models[self.names[form]] if form in self.names else None
+            if model is not None and model.provider == provider:
+                return model
+        return None
+
+    def suggestions(self, name: str) -> tuple[str, ...]:
+        """The ids closest to a name that did not resolve, closest first."""
+        _, bare = split_prefix(name.strip().lower())
+        close = difflib.get_close_matches(bare, self.names, n=SUGGESTIONS * 2, cutoff=SIMILARITY)
+        return tuple(dict.fromkeys(self.names[known] for known in close))[:SUGGESTIONS]
+
+    def vendor_of(self, name: str) -> str | None:
+        """The provider that serves `name`, also when it is no model of ours but looks like one."""
+        model = self.resolve(name)
+        return vendor_of(name) if model is None else model.provider
+
+    def provider_of(self, model: Model) -> Provider:
+        return self.providers[model.provider]
+
+    def target(
+        self, model: Model, *, credential: Credential, base_url: str | None = None
+    ) -> Target:
+        """Where to send a request for `model`; `base_url` replaces the provider's own."""
+        return Target(
+            provider=model.provider,
+            model=model.id,
+            dialect=model.dialect,
+            base_url=self.providers[model.provider].base_url if base_url is None else base_url,
+            credential=credential,
+        )
+
+    def with_overrides(
+        self,
+        *,
+        prices: Mapping[str, Prices] = MappingProxyType({}),
+        models: Iterable[Model] = (),
+        providers: Iterable[Provider] = (),
+    ) -> "Catalog":
+        """A catalog with other prices (by any name that resolves) and more or other models.
+
+        Raises `UnknownModel` for a price without a model and `InvalidRequest` for a model without
+        a provider or a name that is taken.
+        """
+        merged = dict(self.models)
+        merged.update((model.id, model) for model in models)
+        for name, own in prices.items():
+            model = merged.get(name) or self.resolve(name)
+            if model is None:
+                raise UnknownModel(unknown_model_message(self, name))
+            merged[model.id] = replace(merged[model.id], prices=own)
+        return _build(
+            source=self.source,
+            providers={**self.providers, **{p.name: p for p in providers}}.values(),
+            models=merged.values(),
+        )
+
+
+def parse_catalog(data: bytes) -> Catalog:
+    """The catalog in a snapshot's bytes. Raises `InvalidRequest` when they are none."""
+    snapshot = parse_snapshot(data)
+    return _build(source=snapshot.source, providers=snapshot.providers, models=snapshot.models)
+
+
+def unknown_model_message(catalog: Catalog, name: str) -> str:
+    """What was wrong with a name and what would be right."""
+    close = catalog.suggestions(name)
+    hint = f" Close names: {', '.join(close)}." if close else ""
+    return f"No model named {name!r} is in the catalog.{hint}"
+
+
+def _build(*, source: str, providers: Iterable[Provider], models: Iterable[Model]) -> Catalog:
+    known_providers = {provider.name: provider for provider in providers}
+    known_models: dict[str, Model] = {}
+    names: dict[str, str] = {}
+    for model in models:
+        if model.provider not in known_providers:
+            raise InvalidRequest(
+                f"Model {model.id} names the provider {model.provider!r}, which is not in the"
+                f" catalog; it has {', '.join(sorted(known_providers))}."
+            )
+        if model.id in known_models:
+            raise InvalidRequest(f"Model {model.id} is in the catalog twice.")
+        known_models[model.id] = model
+        for name in (model.id, *model.aliases):
+            owner = names.setdefault(name.lower(), model.id)
+            if owner != model.id:
+                raise InvalidRequest(f"The name {name} means both {owner} and {model.id}.")
+    content = encode_snapshot(
+        source=source,
+        providers=tuple(known_providers.values()),
+        models=tuple(known_models.values()),
+    )
+    return Catalog(
+        providers=MappingProxyType(known_providers),
+        models=MappingProxyType(known_models),
+        names=MappingProxyType(names),
+        source=source,
+        digest=hashlib.sha256(content).hexdigest(),
+    )

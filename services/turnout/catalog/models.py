@@ -1,0 +1,152 @@
+"""The words of the catalog: prices, cache terms, providers, models and targets.
+
+Rules of this module: data only; money is USD per million tokens; an unknown price is None and
+never 0, because 0.0 is a price (free tiers have it); no value here holds a secret.
+"""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal, TypeAlias
+
+from turnout.capabilities import Capabilities, Dialect
+
+Auth: TypeAlias = Literal["x-api-key", "bearer"]
+"""How the provider wants its key: `x-api-key: K` or `Authorization: Bearer K`."""
+
+CacheKind: TypeAlias = Literal["explicit", "automatic", "none"]
+"""Who decides what is cached: breakpoints in the request, the provider by prefix, or nobody."""
+
+Credential: TypeAlias = Literal["client", "env", "simulated"]
+"""Where the key comes from: the caller's own, the provider's environment variable, or none."""
+
+WriteLifetime: TypeAlias = Literal["5m", "1h", "other"]
+"""The cache write counts of `turnout.dialects.usage.Usage`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """USD per million tokens, one price for each disjoint count of `Usage`.
+
+    Attributes:
+        writes_cost_fresh: the provider has no write premium: a prompt token that misses the cache
+            is billed at `fresh_input` whether or not it is stored, and the write prices are None
+            because they are not billed separately. False with a write price of None means that
+            this price is not known (or that the lifetime is not offered).
+        long_context: what applies instead, to every token, once the prompt is long.
+    """
+
+    fresh_input: float | None = None
+    cache_read: float | None = None
+    cache_write_5m: float | None = None
+    cache_write_1h: float | None = None
+    cache_write_other: float | None = None
+    output: float | None = None
+    writes_cost_fresh: bool = False
+    long_context: "LongContext | None" = None
+
+    def write(self, lifetime: WriteLifetime) -> float | None:
+        """What one million tokens cost to put into the cache; None when that is not known."""
+        if self.writes_cost_fresh:
+            return self.fresh_input
+        match lifetime:
+            case "5m":
+                return self.cache_write_5m
+            case "1h":
+                return self.cache_write_1h
+            case "other":
+                return self.cache_write_other
+
+    def for_prompt(self, input_total: int) -> "Prices":
+        """The prices that apply to a request whose whole prompt has `input_total` tokens."""
+        if self.long_context is not None and input_total > self.long_context.above_tokens:
+            return self.long_context.prices
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LongContext:
+    """Surcharge for long prompts: above the line every token of the request has the other price."""
+
+    above_tokens: int
+    prices: Prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheTerms:
+    """How a provider's prompt cache behaves, as documented; the tracker learns the rest.
+
+    Attributes:
+        lifetimes_seconds: how long an entry lives without being read, shortest first; a request
+            may choose among them. Empty when nothing is documented.
+        minimum_prefix_tokens: shorter prefixes are never cached.
+        block_tokens: hits come in multiples of this, counted from the start of the prompt.
+        max_breakpoints: how many breakpoints a request may carry; 0 unless `kind` is explicit.
+    """
+
+    kind: CacheKind
+    lifetimes_seconds: tuple[int, ...] = ()
+    minimum_prefix_tokens: int = 0
+    block_tokens: int = 1
+    max_breakpoints: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Who serves models.
+
+    Attributes:
+        name: OpenTelemetry's spelling.
+        base_url: what precedes the dialect's path, as that dialect's SDK takes it: without
+            `/v1` for `anthropic_messages` (`/v1/messages` follows), with the version for
+            `openai_chat` (`/chat/completions` follows).
+        closing_stops_billing: closing the connection ends the generation that is billed. False
+            where the provider is known to go on or has not said.
+    """
+
+    name: str
+    dialect: Dialect
+    base_url: str
+    api_key_env: str
+    auth: Auth
+    cache: CacheTerms
+    closing_stops_billing: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model as one provider serves it.
+
+    Attributes:
+        id: the catalog's name, unique over all providers.
+        provider: name of the `Provider`.
+        upstream_name: what the provider calls it in a request.
+        dialect: the dialect it is served in; differs from the provider's own only where a model
+            is served by another endpoint alone (`openai_responses`).
+        retirement_date: when the provider has said it will stop serving it.
+        aliases: other names for exactly this model.
+    """
+
+    id: str
+    provider: str
+    upstream_name: str
+    dialect: Dialect
+    prices: Prices
+    capabilities: Capabilities
+    release_date: date | None = None
+    retirement_date: date | None = None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """Where an attempt goes. `credential` says where the key comes from; it is never the key."""
+
+    provider: str
+    model: str
+    dialect: Dialect
+    base_url: str
+    credential: Credential
+
+    @property
+    def id(self) -> str:
+        return f"{self.provider}/{self.model}@{self.credential}"
