@@ -1,0 +1,190 @@
+"""The facts: things that have happened, named in the past tense, that go over the bus.
+
+Every fact has an `event_id` that is the same whenever the same thing is told again, so that telling
+it twice counts once, and `occurred_at` in unix seconds. No fact holds prompt text or a credential.
+Fields are only ever added: facts of the previous minor version stay readable.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from turnout.capabilities import Dialect
+from turnout.dialects.usage import Usage, UsageSource
+from turnout.policy.decision import Action, Decision, DecisionInputs, Reason
+from turnout.policy.request import Identity, Mode, StepKind, Tags
+
+AttemptKind: TypeAlias = Literal["first", "hedge", "retry", "fallback"]
+
+AttemptOutcome: TypeAlias = Literal["answered", "failed", "cancelled"]
+
+RequestOutcome: TypeAlias = Literal["answered", "failed", "rejected", "cancelled"]
+"""Answered whole; failed upstream; rejected by us before any attempt; given up by the client."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRouted:
+    """A decision was made. Holds every input of it, so that it can be replayed.
+
+    Attributes:
+        look_seconds, embed_seconds, decide_seconds: where the time went.
+    """
+
+    event_id: str
+    occurred_at: float
+    request_id: str
+    traceparent: str
+    inputs: DecisionInputs
+    decision: Decision
+    look_seconds: float
+    embed_seconds: float
+    decide_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """An upstream call is over.
+
+    Attributes:
+        number: 1 for the first attempt of a request.
+        status: the provider's HTTP status, 0 when there was no answer.
+        error: the kind of error, "" when there was none.
+        first_byte_seconds, first_content_seconds: from sending, None when it never came.
+        cost_usd: at catalog prices, None when unknown.
+    """
+
+    event_id: str
+    occurred_at: float
+    request_id: str
+    traceparent: str
+    number: int
+    kind: AttemptKind
+    target: str
+    provider: str
+    model: str
+    dialect: Dialect
+    tenant: str
+    outcome: AttemptOutcome
+    status: int
+    error: str
+    sent_at: float
+    first_byte_seconds: float | None
+    first_content_seconds: float | None
+    duration_seconds: float
+    usage: Usage | None
+    usage_source: UsageSource
+    cost_usd: float | None
+    response_model: str
+    response_id: str
+    finish_reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestCompleted:
+    """A request has been answered, failed, rejected or given up: one wide row, the grain of cost.
+
+    Attributes:
+        action, reason: "" when the request was rejected before a decision.
+        status: what the client got.
+        error: the kind of error, "" when there was none.
+        served_model, served_provider, target: "" when nobody answered.
+        cost_usd: of all attempts; None when a price is unknown.
+        baseline_cost_usd: the same tokens at the requested (or baseline) model's prices, with the
+            same cache shares; None when that price is unknown.
+        first_content_seconds: from the request's arrival at the ingress.
+        degraded: parts that were missing, comma-separated.
+    """
+
+    event_id: str
+    occurred_at: float
+    request_id: str
+    traceparent: str
+    identity: Identity
+    tags: Tags
+    mode: Mode
+    dialect: Dialect
+    step_kind: StepKind
+    action: Action | Literal[""]
+    reason: Reason | Literal[""]
+    requested_model: str
+    baseline_model: str
+    proposal: str
+    served_model: str
+    served_provider: str
+    target: str
+    outcome: RequestOutcome
+    status: int
+    error: str
+    stream: bool
+    attempts: int
+    body_bytes: int
+    answer_bytes: int
+    message_count: int
+    tool_count: int
+    received_at: float
+    route_seconds: float
+    first_content_seconds: float | None
+    duration_seconds: float
+    usage: Usage | None
+    usage_source: UsageSource
+    cost_usd: float | None
+    baseline_cost_usd: float | None
+    finish_reason: str
+    degraded: tuple[str, ...]
+    artifact_digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadSwitched:
+    """A thread was served by another target than the time before.
+
+    Attributes:
+        warm_tokens_left: prompt tokens that were still warm at the old target.
+    """
+
+    event_id: str
+    occurred_at: float
+    request_id: str
+    identity: Identity
+    from_target: str
+    to_target: str
+    reason: str
+    step: int
+    warm_tokens_left: int
+    prompt_tokens_estimate: int
+
+
+OutcomeKind: TypeAlias = Literal[
+    "score", "label", "tests", "merge", "revert", "human_edits", "abandoned"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeReported:
+    """What came of the work. Joined to requests by whichever of the subject fields is set.
+
+    Attributes:
+        score: between 0 and 1, of kind `score`.
+        label: a word of the reporter's, of kind `label`.
+        lines_kept, lines_changed: agent lines still there, and changed by people.
+    """
+
+    event_id: str
+    occurred_at: float
+    tenant: str
+    request_id: str
+    session: str
+    repository: str
+    branch: str
+    commit: str
+    kind: OutcomeKind
+    score: float | None
+    label: str
+    tests_passed: int | None
+    tests_failed: int | None
+    lines_kept: int | None
+    lines_changed: int | None
+    source: str
+    reported_by: str
+
+
+Fact: TypeAlias = RequestRouted | AttemptEnded | RequestCompleted | ThreadSwitched | OutcomeReported

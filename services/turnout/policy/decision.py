@@ -1,0 +1,141 @@
+"""What the policy answers, with everything needed to argue with it."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from turnout.policy.request import (
+    CredentialSource,
+    Features,
+    Identity,
+    Mode,
+    Tags,
+    TextSignal,
+)
+from turnout.policy.thread import ThreadState
+
+Action: TypeAlias = Literal["stay", "switch", "pin", "escalate", "passthrough"]
+
+Reason: TypeAlias = Literal[
+    "observe_mode",
+    "pinned_model",
+    "auxiliary_request",
+    "unpriced_model",
+    "warm_incumbent",
+    "gain_exceeds_break_even",
+    "free_window_new_thread",
+    "free_window_cold_cache",
+    "free_window_compaction",
+    "only_eligible_target",
+    "no_better_candidate",
+    "scorer_unavailable",
+    "tracker_unavailable",
+]
+"""Which rule decided; one word per rule of policy/switch.py and of the degrade ladder."""
+
+Degradation: TypeAlias = Literal["scorer", "tracker", "text"]
+"""A part that was missing when the decision was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A provider this request may be sent to and where its secret would come from."""
+
+    provider: str
+    credential: CredentialSource
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One target with its arithmetic. Costs in USD; None where a price is unknown.
+
+    Attributes:
+        lacks: why it is not eligible; empty when it is.
+        warm_tokens: expected cached prompt tokens now (tokens times probability).
+        cost_now_usd: this request alone.
+        cost_to_go_usd: this request and the steps expected to remain.
+        quality, quality_sd: chance of success and its uncertainty.
+        score: dollars; higher is better; value of quality less cost to go.
+    """
+
+    target: str
+    model: str
+    provider: str
+    lacks: tuple[str, ...]
+    warm_tokens: float
+    cost_now_usd: float | None
+    cost_to_go_usd: float | None
+    quality: float
+    quality_sd: float
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RoutingSettings:
+    """The tenant's numbers that enter a decision.
+
+    Attributes:
+        value_usd: worth of a thread that succeeds instead of failing, in USD.
+        switch_margin: a warm incumbent is left only when the gain exceeds the extra cost of
+            leaving by this share.
+        candidates: model ids that may be chosen; empty means the catalog's default set.
+        baseline_model: what `turnout/auto` is compared with, and served by in observe mode.
+    """
+
+    value_usd: float = 2.0
+    switch_margin: float = 0.2
+    candidates: tuple[str, ...] = ()
+    baseline_model: str = "claude-opus-5-5"
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionInputs:
+    """Everything a decision depends on; the same inputs give the same decision.
+
+    Attributes:
+        now: unix seconds.
+        draw: uniform in [0, 1), the only randomness.
+        catalog_digest, artifact_digest: which prices and which tables.
+    """
+
+    identity: Identity
+    tags: Tags
+    features: Features
+    state: ThreadState
+    text: TextSignal
+    mode: Mode
+    access: tuple[Access, ...]
+    settings: RoutingSettings
+    degraded: tuple[Degradation, ...]
+    catalog_digest: str
+    artifact_digest: str
+    now: float
+    draw: float
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Which target serves the request, who comes next, and why.
+
+    Attributes:
+        targets: ids in the order in which they are tried; the first one serves.
+        requested_model: the catalog id of what was asked for, or the client's words if unknown.
+        baseline_model: what a saving is counted against.
+        proposal: what the policy would choose if the mode let it; equals `targets[0]` in full mode.
+        horizon_steps: steps expected to remain, this one included.
+        propensity: chance that this target was chosen given the inputs.
+    """
+
+    action: Action
+    reason: Reason
+    targets: tuple[str, ...]
+    model: str
+    provider: str
+    requested_model: str
+    baseline_model: str
+    proposal: str
+    horizon_steps: float
+    propensity: float
+    degraded: tuple[Degradation, ...]
+    artifact_digest: str
+    catalog_digest: str
+    candidates: tuple[Candidate, ...] = ()

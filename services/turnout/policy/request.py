@@ -1,0 +1,145 @@
+"""A request as the policy sees it: who asks, what kind of step it is, how large it is.
+
+No text, no bodies, no credentials: everything here may be kept in a fact.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from turnout.capabilities import Dialect, Needs
+
+Harness: TypeAlias = Literal[
+    "claude_code",
+    "codex",
+    "opencode",
+    "gemini_cli",
+    "qwen_code",
+    "copilot",
+    "pi",
+    "cline",
+    "aider",
+    "anthropic_sdk",
+    "openai_sdk",
+    "unknown",
+]
+
+RequestClass: TypeAlias = Literal["main", "subagent", "compaction", "auxiliary"]
+"""Whose state a request moves: auxiliary requests never move their session's main thread."""
+
+StepKind: TypeAlias = Literal[
+    "user_input",
+    "tool_continuation",
+    "subagent_start",
+    "compaction",
+    "title",
+    "classification",
+    "probe",
+    "token_count",
+]
+
+TaskKind: TypeAlias = Literal[
+    "bug_fix", "feature", "tests", "explore", "review", "docs", "research", "other"
+]
+
+Mode: TypeAlias = Literal["observe", "full"]
+"""How far Turnout may go; `cache` and `subagents` join with the issue "Decision"."""
+
+CredentialSource: TypeAlias = Literal["client", "env", "simulated"]
+"""Where the secret for a target comes from: passed through, our environment, or none needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tags:
+    """Who the work is for; from request headers or the router key. "" when not said."""
+
+    team: str = ""
+    repository: str = ""
+    branch: str = ""
+    ticket: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is asking and in which thread.
+
+    Attributes:
+        tenant: whose settings and mode apply.
+        principal: router key or provider account behind a passed-through credential, as a digest;
+            never a token.
+        session, thread: as the harness names them, or a fingerprint.
+        thread_key: digest of (principal, session, thread); the key of all thread state.
+        is_explicit: the harness named session and thread itself; false for fingerprints.
+        user_turn: the harness's own mark of the user's turn, "" when it sends none.
+    """
+
+    tenant: str
+    principal: str
+    harness: Harness
+    session: str
+    thread: str
+    thread_key: str
+    is_subagent: bool
+    is_explicit: bool
+    request_class: RequestClass
+    user_turn: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Sizes and shape of one request, as far as the decision needs them.
+
+    Attributes:
+        prompt_tokens_estimate lives in `needs`.
+        step_tool_results, step_tool_errors: in the newest step.
+        head_digest: of system prompt and tools; names the shared head of the prompt.
+        head_tokens: estimated tokens of that head.
+        last_message_digest: chained digest of the whole prompt; recognises a retry.
+        text_digest: of the text to embed, "" when there is none.
+    """
+
+    dialect: Dialect
+    requested_model: str
+    step_kind: StepKind
+    stream: bool
+    body_bytes: int
+    needs: Needs
+    message_count: int
+    tool_count: int
+    tool_result_count: int
+    step_tool_results: int
+    step_tool_errors: int
+    head_digest: str
+    head_tokens: int
+    last_message_digest: str
+    text_digest: str
+    asks_one_hour: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TextSignal:
+    """What the text said, without the text: the input that a replay needs.
+
+    Attributes:
+        cluster: index in the artifact's table, -1 when the text was not used.
+        similarity: cosine to that cluster's centroid.
+        skipped: why the text was not used ("" when it was): no_text, late, queue_full, no_embedder.
+    """
+
+    cluster: int = -1
+    similarity: float = 0.0
+    task_kind: TaskKind = "other"
+    skipped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prefix:
+    """The prompt as a chain of digests, to find out how much of it is old.
+
+    Attributes:
+        digests: chained, one per message; the i-th covers head and messages up to i.
+        tokens: estimated prompt tokens up to and including each message.
+    """
+
+    head_digest: str
+    digests: tuple[str, ...] = field(default=())
+    tokens: tuple[int, ...] = field(default=())

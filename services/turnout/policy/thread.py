@@ -1,0 +1,60 @@
+"""What is known of a thread when a request of it arrives."""
+
+from dataclasses import dataclass
+
+from turnout.policy.request import TaskKind
+
+
+@dataclass(frozen=True, slots=True)
+class WarmPrefix:
+    """A prefix that a target's prompt cache is believed to hold.
+
+    Attributes:
+        target: the target's id.
+        tokens: prompt tokens of the prefix that this request could read from the cache.
+        last_used_at: unix seconds of the newest read or write.
+        expires_at: unix seconds at which it is believed gone.
+        lifetime_seconds: what it was written with.
+        hit_share: share of expected cache tokens that were really found on earlier returns after a
+            gap like the present one; between 0 and 1.
+    """
+
+    target: str
+    tokens: int
+    last_used_at: float
+    expires_at: float
+    lifetime_seconds: float
+    hit_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadState:
+    """A thread as the tracker remembers it; the defaults describe a thread never seen.
+
+    Attributes:
+        steps: answered requests so far.
+        target: who served the last one; "" when none.
+        last_at: unix seconds of the last answer.
+        prompt_tokens: real prompt size of the last request.
+        growth_tokens, output_tokens: running means per step.
+        kept_share: share of the last request's messages that this one still begins with; below 1
+            after compaction or an edit of history.
+        is_retry: this very prompt was seen before.
+        tool_errors: consecutive newest steps with a tool error.
+        warm: what the thread's own prefix is warm in.
+        heads: what the shared head (system and tools) is warm in.
+    """
+
+    steps: int = 0
+    target: str = ""
+    started_at: float = 0.0
+    last_at: float = 0.0
+    prompt_tokens: int = 0
+    growth_tokens: float = 0.0
+    output_tokens: float = 0.0
+    kept_share: float = 1.0
+    is_retry: bool = False
+    tool_errors: int = 0
+    task_kind: TaskKind = "other"
+    warm: tuple[WarmPrefix, ...] = ()
+    heads: tuple[WarmPrefix, ...] = ()

@@ -1,0 +1,195 @@
+"""The seams between services: what is asked, what is answered, and who can be asked.
+
+Every port has two sides: `Local*` calls the service in this process, `Remote*` calls it over gRPC.
+Both pass the same contract suite (tests/contract). All messages are frozen and carry no behaviour.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from turnout.capabilities import Dialect
+from turnout.dialects.usage import Usage
+from turnout.facts import Fact
+from turnout.policy.decision import Access, Decision, DecisionInputs
+from turnout.policy.request import Features, Identity, Mode, Prefix, Tags
+from turnout.policy.thread import ThreadState
+
+
+@dataclass(frozen=True, slots=True)
+class RouteRequest:
+    """Asks the scorer for a decision.
+
+    Attributes:
+        text: to embed, cut by the ingress; used and forgotten, in no fact and no log.
+        explain_only: decide without leaving a fact (`POST /v1/route`).
+        traceparent: W3C trace context of the request.
+    """
+
+    request_id: str
+    identity: Identity
+    tags: Tags
+    features: Features
+    prefix: Prefix
+    mode: Mode
+    access: tuple[Access, ...]
+    text: str = field(repr=False)
+    explain_only: bool
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteAnswer:
+    """The decision, and the inputs it can be replayed from."""
+
+    decision: Decision
+    inputs: DecisionInputs
+
+
+class Scorer(Protocol):
+    async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
+        """Decide. Raises `InvalidRequest` kinds when no target can serve the request, and
+        `Unavailable` when the scorer cannot be reached or is late."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LookRequest:
+    """Asks the tracker what it knows of a thread and of the shared head of its prompt.
+
+    Attributes:
+        head_scopes: keys under which the head may be warm, one per credential
+            (`policy.identity.head_scope`).
+        now: unix seconds, the caller's clock; the tracker has none of its own.
+    """
+
+    thread_key: str
+    head_scopes: tuple[str, ...]
+    prefix: Prefix
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """Tells the tracker what an answered request has shown. Applied once per request id.
+
+    Attributes:
+        moves_thread: false for auxiliary requests: only the shared head learns from them.
+        usage: real figures; None when the provider reported none.
+        is_failed: the answer broke off; warmth is learned from its usage, steps are not counted.
+        now: unix seconds at which the answer ended.
+        sent_at: unix seconds at which the request was sent; gaps are counted to here.
+        session: for ThreadSwitched facts, with identity, as the tracker emits them.
+    """
+
+    request_id: str
+    identity: Identity
+    head_scope: str
+    prefix: Prefix
+    head_tokens: int
+    target: str
+    reason: str
+    usage: Usage | None
+    step_tool_errors: int
+    moves_thread: bool
+    is_failed: bool
+    sent_at: float
+    now: float
+
+
+class SessionCacheTracker(Protocol):
+    async def look(self, request: LookRequest, *, deadline_seconds: float) -> ThreadState:
+        """Raises `Unavailable` when the state cannot be read in time."""
+        ...
+
+    async def note(self, note: Note, *, deadline_seconds: float) -> None:
+        """Raises `Unavailable` when the state cannot be written in time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A client's own secret for one provider; in no log, no fact, no repr.
+
+    Attributes:
+        header: the header it came in and goes out in ("x-api-key" or "authorization").
+        value: the header's value.
+    """
+
+    provider: str
+    header: str
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DispatchRequest:
+    """One decision in, one client-dialect answer out.
+
+    Attributes:
+        path: the provider path the client called, without the query ("/v1/messages").
+        query: the raw query string without "?"; keys left out.
+        headers: what may be forwarded to a provider of the client's own dialect, lower case.
+        body: the client's bytes, unchanged.
+        received_at: unix seconds at which the ingress had the whole request.
+        route_seconds: time the decision took, for the facts.
+    """
+
+    request_id: str
+    identity: Identity
+    tags: Tags
+    features: Features
+    prefix: Prefix
+    mode: Mode
+    decision: Decision
+    dialect: Dialect
+    path: str
+    query: str
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+    credentials: tuple[Credential, ...] = field(repr=False)
+    received_at: float
+    route_seconds: float
+    traceparent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The answer's beginning; sent once, at the commit point.
+
+    Attributes:
+        target: who answers; "" when every target failed.
+        attempts: upstream calls so far.
+    """
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    target: str
+    model: str
+    provider: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Bytes of the body, in the client's dialect."""
+
+    data: bytes
+
+
+DispatchEvent: TypeAlias = Head | Chunk
+"""One `Head`, then any number of `Chunk`s; the end of the iterator is the end of the answer."""
+
+
+class UpstreamDispatcher(Protocol):
+    def dispatch(self, request: DispatchRequest) -> AsyncIterator[DispatchEvent]:
+        """Answer in the client's dialect, whatever happens: upstream failures become an error
+        answer of that dialect. Raises `Unavailable` only when the dispatcher itself cannot be
+        reached. Closing the iterator aborts the upstream call."""
+        ...
+
+
+class FactSink(Protocol):
+    def record(self, fact: Fact) -> None:
+        """Accept a fact: append it to the local spool. Never waits for the network and never
+        raises to a request; what cannot be kept is counted and logged."""
+        ...
