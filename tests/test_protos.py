@@ -91,7 +91,7 @@ def test_survives_the_hop(cls: type, message: type, data: st.DataObject) -> None
     value = data.draw(instances(cls))
     assert dataclasses.is_dataclass(value)
     assert not isinstance(value, type)
-    wire = to_pb(value, message).SerializeToString()
+    wire: bytes = to_pb(value, message).SerializeToString()
     assert from_pb(cls, message.FromString(wire)) == value  # type: ignore[attr-defined]
 
 

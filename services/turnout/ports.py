@@ -4,7 +4,7 @@ Every port has two sides: `Local*` calls the service in this process, `Remote*` 
 Both pass the same contract suite (tests/contract). All messages are frozen and carry no behaviour.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
@@ -24,6 +24,7 @@ class RouteRequest:
         text: to embed, cut by the ingress; used and forgotten, in no fact and no log.
         explain_only: decide without leaving a fact (`POST /v1/route`).
         traceparent: W3C trace context of the request.
+
     """
 
     request_id: str
@@ -49,7 +50,8 @@ class RouteAnswer:
 class Scorer(Protocol):
     async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
         """Decide. Raises `InvalidRequest` kinds when no target can serve the request, and
-        `Unavailable` when the scorer cannot be reached or is late."""
+        `Unavailable` when the scorer cannot be reached or is late.
+        """
         ...
 
 
@@ -61,6 +63,7 @@ class LookRequest:
         head_scopes: keys under which the head may be warm, one per credential
             (`policy.identity.head_scope`).
         now: unix seconds, the caller's clock; the tracker has none of its own.
+
     """
 
     thread_key: str
@@ -80,6 +83,7 @@ class Note:
         now: unix seconds at which the answer ended.
         sent_at: unix seconds at which the request was sent; gaps are counted to here.
         session: for ThreadSwitched facts, with identity, as the tracker emits them.
+
     """
 
     request_id: str
@@ -114,6 +118,7 @@ class Credential:
     Attributes:
         header: the header it came in and goes out in ("x-api-key" or "authorization").
         value: the header's value.
+
     """
 
     provider: str
@@ -132,6 +137,7 @@ class DispatchRequest:
         body: the client's bytes, unchanged.
         received_at: unix seconds at which the ingress had the whole request.
         route_seconds: time the decision took, for the facts.
+
     """
 
     request_id: str
@@ -159,6 +165,7 @@ class Head:
     Attributes:
         target: who answers; "" when every target failed.
         attempts: upstream calls so far.
+
     """
 
     status: int
@@ -181,15 +188,17 @@ DispatchEvent: TypeAlias = Head | Chunk
 
 
 class UpstreamDispatcher(Protocol):
-    def dispatch(self, request: DispatchRequest) -> AsyncIterator[DispatchEvent]:
+    def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
         """Answer in the client's dialect, whatever happens: upstream failures become an error
         answer of that dialect. Raises `Unavailable` only when the dispatcher itself cannot be
-        reached. Closing the iterator aborts the upstream call."""
+        reached. Closing the iterator aborts the upstream call.
+        """
         ...
 
 
 class FactSink(Protocol):
     def record(self, fact: Fact) -> None:
         """Accept a fact: append it to the local spool. Never waits for the network and never
-        raises to a request; what cannot be kept is counted and logged."""
+        raises to a request; what cannot be kept is counted and logged.
+        """
         ...

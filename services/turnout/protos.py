@@ -16,7 +16,7 @@ compiled once per class. A field that an older writer did not send arrives as it
 import dataclasses
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Literal, TypeVar, Union, get_args, get_origin
 
@@ -34,7 +34,7 @@ _Plain = Callable[[object], object]
 def to_pb(value: "DataclassInstance", message: type[M]) -> M:
     """The message that says what `value` says."""
     fields = _writer(type(value))(value)
-    assert isinstance(fields, dict)
+    assert isinstance(fields, Mapping)
     return message(**fields)
 
 
@@ -119,7 +119,7 @@ def _write_field(annotation: object) -> _Plain | None:
             return None
 
         def write_all(value: object) -> object:
-            assert isinstance(value, tuple)
+            assert isinstance(value, Sequence)
             return [convert(item) for item in value]
 
         return write_all
@@ -129,8 +129,13 @@ def _write_field(annotation: object) -> _Plain | None:
 
 
 def _write_headers(value: object) -> object:
-    assert isinstance(value, tuple)
-    return [{"name": name, "value": item} for name, item in value]
+    assert isinstance(value, Sequence)
+    return [dict(zip(("name", "value"), _pair(item), strict=True)) for item in value]
+
+
+def _pair(value: object) -> Sequence[object]:
+    assert isinstance(value, Sequence)
+    return value
 
 
 @cache
@@ -166,7 +171,7 @@ def _read_field(annotation: object) -> tuple[bool, _Plain | None]:
             return is_optional, _read_scalars
 
         def read_all(value: object) -> object:
-            assert isinstance(value, typing.Iterable)
+            assert isinstance(value, Iterable)
             return tuple(convert(item) for item in value)
 
         return is_optional, read_all
@@ -175,10 +180,16 @@ def _read_field(annotation: object) -> tuple[bool, _Plain | None]:
 
 
 def _read_scalars(value: object) -> object:
-    assert isinstance(value, typing.Iterable)
+    assert isinstance(value, Iterable)
     return tuple(value)
 
 
 def _read_headers(value: object) -> object:
-    assert isinstance(value, typing.Iterable)
-    return tuple((str(item.name), str(item.value)) for item in value)
+    assert isinstance(value, Iterable)
+    return tuple((_text(item, "name"), _text(item, "value")) for item in value)
+
+
+def _text(message: object, field: str) -> str:
+    text: object = getattr(message, field)
+    assert isinstance(text, str)
+    return text

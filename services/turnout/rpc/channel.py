@@ -1,0 +1,128 @@
+"""Channels and servers with the options that every service needs.
+
+gRPC's defaults are wrong for us in three places: messages are cut at 4 MiB on the receiving side,
+balancing is `pick_first`, and a channel resolves names again only when a connection closes. So the
+limit is set on both sides, balancing is `round_robin`, and servers close connections after
+`MAX_CONNECTION_AGE_SECONDS`, which is how clients find new replicas.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import grpc
+from grpc import aio
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
+from turnout.errors import Unavailable
+
+MAX_MESSAGE_BYTES = 40 * 1024 * 1024
+"""The largest body (32 MB) with its decision and headers, and room for base64 growth of neither."""
+
+MAX_CONNECTION_AGE_SECONDS = 300
+"""New replicas take part within five minutes; streams under way are given the grace below."""
+
+MAX_CONNECTION_GRACE_SECONDS = 3600
+"""Longer than the longest stream that we let finish."""
+
+_SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
+
+_COMMON: Sequence[tuple[str, int | str]] = (
+    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
+    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
+)
+
+LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Files for mutual TLS; both sides show a certificate of the same authority."""
+
+    certificate_file: Path
+    key_file: Path
+    authority_file: Path
+
+
+def open_channel(address: str, *, tls: Tls | None) -> aio.Channel:
+    """A balanced channel to `host:port` or `dns:///name:port`."""
+    options = (
+        *_COMMON,
+        ("grpc.service_config", _SERVICE_CONFIG),
+        ("grpc.keepalive_time_ms", 30_000),
+        ("grpc.keepalive_timeout_ms", 5_000),
+        ("grpc.initial_reconnect_backoff_ms", 100),
+        ("grpc.max_reconnect_backoff_ms", 2_000),
+        # Two channels of one process to one address must not share a dead connection.
+        ("grpc.use_local_subchannel_pool", 1),
+    )
+    target = address if "://" in address else f"dns:///{address}"
+    if tls is None:
+        return aio.insecure_channel(target, options=options)
+    return aio.secure_channel(
+        target,
+        grpc.ssl_channel_credentials(
+            root_certificates=tls.authority_file.read_bytes(),
+            private_key=tls.key_file.read_bytes(),
+            certificate_chain=tls.certificate_file.read_bytes(),
+        ),
+        options=options,
+    )
+
+
+def is_loopback(host: str) -> bool:
+    return host in LOOPBACK
+
+
+class RpcServer:
+    """One gRPC server with health and reflection.
+
+    Health is served under "" and under each service's full name, and turns to NOT_SERVING as the
+    first step of a stop, so that balancers look elsewhere while streams finish.
+    """
+
+    def __init__(self, *, service_names: Sequence[str]) -> None:
+        self._names = service_names
+        self._health = health.aio.HealthServicer()
+        self.server = aio.server(
+            options=(
+                *_COMMON,
+                ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_SECONDS * 1000),
+                ("grpc.max_connection_age_grace_ms", MAX_CONNECTION_GRACE_SECONDS * 1000),
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+                ("grpc.so_reuseport", 0),
+            )
+        )
+        health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
+        reflection.enable_server_reflection(
+            (*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), self.server
+        )
+
+    async def start(self, *, host: str, port: int, tls: Tls | None) -> int:
+        """Bind and serve; the port that was bound. Raises `Unavailable` when it is taken."""
+        address = f"{host}:{port}"
+        try:
+            if tls is None:
+                bound = self.server.add_insecure_port(address)
+            else:
+                credentials = grpc.ssl_server_credentials(
+                    [(tls.key_file.read_bytes(), tls.certificate_file.read_bytes())],
+                    root_certificates=tls.authority_file.read_bytes(),
+                    require_client_auth=True,
+                )
+                bound = self.server.add_secure_port(address, credentials)
+        except RuntimeError as reason:
+            raise Unavailable(
+                f"Cannot listen on {address}: the port is taken or may not be used."
+            ) from reason
+        await self.server.start()
+        for name in ("", *self._names):
+            await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        return bound
+
+    async def stop(self, *, grace_seconds: float) -> None:
+        """Say that we are leaving, take no new calls, let those under way finish."""
+        await self._health.enter_graceful_shutdown()
+        await self.server.stop(grace_seconds)

@@ -1,0 +1,85 @@
+"""Errors that keep their type across a gRPC hop.
+
+The server puts kind, message and hints into trailing metadata under one key as JSON; the client
+raises the same class again. A gRPC failure without that key (connection lost, deadline passed,
+message too large) becomes `Unavailable` that names the service, or `UpstreamTimeout` never: a
+late part of ours is unavailable, only providers time out upstream.
+"""
+
+import json
+from collections.abc import Awaitable
+from typing import Protocol
+
+import grpc
+from grpc import aio
+
+from turnout.errors import BY_KIND, Internal, TurnoutError, Unavailable
+
+ERROR_KEY = "turnout-error"
+
+_CODES: dict[str, grpc.StatusCode] = {
+    "invalid_request": grpc.StatusCode.INVALID_ARGUMENT,
+    "context_too_long": grpc.StatusCode.INVALID_ARGUMENT,
+    "request_too_large": grpc.StatusCode.INVALID_ARGUMENT,
+    "unknown_model": grpc.StatusCode.NOT_FOUND,
+    "unknown_path": grpc.StatusCode.NOT_FOUND,
+    "unsupported": grpc.StatusCode.UNIMPLEMENTED,
+    "not_authenticated": grpc.StatusCode.UNAUTHENTICATED,
+    "not_allowed": grpc.StatusCode.PERMISSION_DENIED,
+    "upstream_failed": grpc.StatusCode.ABORTED,
+    "rate_limited": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "overloaded": grpc.StatusCode.RESOURCE_EXHAUSTED,
+    "upstream_timeout": grpc.StatusCode.ABORTED,
+    "unavailable": grpc.StatusCode.UNAVAILABLE,
+    "internal": grpc.StatusCode.INTERNAL,
+}
+
+
+class Aborting(Protocol):
+    """The part of a servicer context that ends a call."""
+
+    def abort(
+        self,
+        code: grpc.StatusCode,
+        details: str = "",
+        trailing_metadata: tuple[tuple[str, str | bytes], ...] = (),
+    ) -> Awaitable[None]: ...
+
+
+async def abort_with(context: Aborting, error: TurnoutError) -> None:
+    """End the call so that the client raises the same error again."""
+    packed = json.dumps(
+        {
+            "kind": error.kind,
+            "message": error.message,
+            "retry_after_seconds": error.retry_after_seconds,
+            "upstream_status": error.upstream_status,
+        }
+    )
+    await context.abort(
+        _CODES[error.kind], error.message[:200], ((ERROR_KEY, packed.encode("ascii").decode()),)
+    )
+
+
+def error_from(failure: aio.AioRpcError, *, service: str) -> TurnoutError:
+    """The error that the server meant, or `Unavailable` when it could say nothing."""
+    for key, value in failure.trailing_metadata() or ():
+        if key == ERROR_KEY:
+            return _unpack(value if isinstance(value, str) else bytes(value).decode())
+    code = failure.code()
+    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return Unavailable(f"The {service} did not answer in time.")
+    if code is grpc.StatusCode.INTERNAL:
+        return Internal(f"The {service} failed: {failure.details()}.")
+    return Unavailable(f"The {service} cannot be reached ({code.name.lower()}).")
+
+
+def _unpack(packed: str) -> TurnoutError:
+    fields: dict[str, object] = json.loads(packed)
+    cls = BY_KIND.get(str(fields.get("kind")), Internal)
+    retry_after, status = fields.get("retry_after_seconds"), fields.get("upstream_status")
+    return cls(
+        str(fields.get("message", "")),
+        retry_after_seconds=float(retry_after) if isinstance(retry_after, int | float) else None,
+        upstream_status=status if isinstance(status, int) else None,
+    )
