@@ -26,6 +26,7 @@ Reason: TypeAlias = Literal[
     "free_window_cold_cache",
     "free_window_compaction",
     "only_eligible_target",
+    "no_eligible_requested_target",
     "no_better_candidate",
     "scorer_unavailable",
     "tracker_unavailable",
@@ -55,6 +56,7 @@ class Candidate:
         cost_to_go_usd: this request and the steps expected to remain.
         quality, quality_sd: chance of success and its uncertainty.
         score: dollars; higher is better; value of quality less cost to go.
+
     """
 
     target: str
@@ -79,6 +81,7 @@ class RoutingSettings:
             leaving by this share.
         candidates: model ids that may be chosen; empty means the catalog's default set.
         baseline_model: what `turnout/auto` is compared with, and served by in observe mode.
+
     """
 
     value_usd: float = 2.0
@@ -95,6 +98,7 @@ class DecisionInputs:
         now: unix seconds.
         draw: uniform in [0, 1), the only randomness.
         catalog_digest, artifact_digest: which prices and which tables.
+
     """
 
     identity: Identity
@@ -123,6 +127,7 @@ class Decision:
         proposal: what the policy would choose if the mode let it; equals `targets[0]` in full mode.
         horizon_steps: steps expected to remain, this one included.
         propensity: chance that this target was chosen given the inputs.
+
     """
 
     action: Action
