@@ -1,0 +1,56 @@
+"""Sending answers over ASGI: whole ones, errors in the client's dialect, and the head of a stream."""
+
+from collections.abc import Sequence
+
+from starlette.types import Send
+
+from turnout.dialects.dialect import ErrorAnswer
+from turnout.policy.decision import Decision
+from turnout.policy.request import Mode
+from turnout.ports import Head
+
+RawHeaders = list[tuple[bytes, bytes]]
+
+
+async def send_whole(
+    send: Send, *, status: int, headers: Sequence[tuple[str, str]], body: bytes
+) -> None:
+    """A complete answer with its length."""
+    raw = encode_headers(headers)
+    raw.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": raw})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_error(send: Send, answer: ErrorAnswer, *, request_id: str) -> None:
+    headers = (*answer.headers, ("turnout-request-id", request_id))
+    await send_whole(send, status=answer.status, headers=headers, body=answer.body)
+
+
+def encode_headers(headers: Sequence[tuple[str, str]]) -> RawHeaders:
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
+def router_headers(
+    *, request_id: str, head: Head, decision: Decision, mode: Mode, simulated: bool
+) -> list[tuple[str, str]]:
+    """What the router says of itself: in headers, never in bodies or streams.
+
+    `turnout-proposal` appears where something else would have been chosen.
+    """
+    headers = [
+        ("turnout-request-id", request_id),
+        ("turnout-model", head.model),
+        ("turnout-provider", head.provider),
+        ("turnout-decision", decision.action),
+        ("turnout-reason", decision.reason),
+        ("turnout-mode", mode),
+        ("turnout-attempts", str(head.attempts)),
+    ]
+    if decision.targets and decision.proposal != decision.targets[0]:
+        headers.append(("turnout-proposal", decision.proposal))
+    if decision.degraded:
+        headers.append(("turnout-degraded", ",".join(decision.degraded)))
+    if simulated:
+        headers.append(("turnout-simulated", "true"))
+    return headers

@@ -1,0 +1,169 @@
+"""Who is calling and with what: keys in every form that clients send them.
+
+A key comes as `Authorization: Bearer`, `x-api-key`, `x-goog-api-key`, `?key=` or, beside a
+provider's own credential, `x-turnout-key`. Keys that begin with `tk_` are ours; anything else is
+the client's own credential for its own provider, goes nowhere else, and is known here only by the
+digest that stands for its account.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from turnout.capabilities import Dialect
+from turnout.errors import NotAuthenticated
+from turnout.policy.decision import Access
+from turnout.policy.identity import principal_of
+from turnout.policy.request import Tags
+from turnout.ports import Credential
+from turnout.settings import RouterKey
+
+ROUTER_KEY_PREFIX = "tk_"
+
+REAL_KEY_CHARACTERS = 40
+"""Provider keys are longer than this; what is shorter is a placeholder like "dummy"."""
+
+_OWN_PROVIDER: dict[Dialect, str] = {
+    "anthropic_messages": "anthropic",
+    "openai_chat": "openai",
+    "openai_responses": "openai",
+    "gemini_generate": "gcp.gemini",
+}
+
+TAG_HEADERS = {
+    "team": "x-turnout-team",
+    "repository": "x-turnout-repository",
+    "branch": "x-turnout-branch",
+    "ticket": "x-turnout-ticket",
+}
+
+TAG_CHARACTERS = 200
+"""Longest tag; branch names and repository paths fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated caller.
+
+    Attributes:
+        access: providers this caller may be served by, and who pays.
+        is_admin: may change modes.
+
+    """
+
+    tenant: str
+    principal: str
+    tags: Tags
+    access: tuple[Access, ...]
+    credentials: tuple[Credential, ...]
+    is_admin: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What decides who comes in; fixed at start.
+
+    Attributes:
+        keys: router keys by hash; empty means that loopback is trusted.
+        environment: access by our own keys (or the simulated provider's, which needs none).
+        simulated: no real provider is configured, so placeholders are no credentials.
+
+    """
+
+    keys: Mapping[str, RouterKey]
+    admin_keys: frozenset[str]
+    environment: tuple[Access, ...]
+    simulated: bool
+
+    def admit(self, headers: Mapping[str, str], query: str, dialect: Dialect) -> Caller:
+        """Raises `NotAuthenticated` when a key is wrong or missing."""
+        router_key, own = _sort(_keys_in(headers, query))
+        known = self._known(router_key)
+        credential = None if own is None else self._credential(own, dialect)
+        access: list[Access] = []
+        if credential is not None:
+            access.append(Access(provider=credential.provider, credential="client"))
+        access.extend(self.environment)
+        if known is not None:
+            principal = principal_of(known.sha256)
+        elif credential is not None:
+            principal = principal_of(credential.value)
+        else:
+            principal = "local"
+        return Caller(
+            tenant="default" if known is None else known.tenant,
+            principal=principal,
+            tags=_tags(headers, Tags() if known is None else known.tags),
+            access=tuple(access),
+            credentials=() if credential is None else (credential,),
+            is_admin=not self.keys or (known is not None and known.name in self.admin_keys),
+        )
+
+    def _known(self, router_key: str | None) -> RouterKey | None:
+        if router_key is None:
+            if not self.keys:
+                return None
+            raise NotAuthenticated(
+                "A router key is needed: send one (tk_...) as the API key, or as x-turnout-key"
+                " beside your own provider credential."
+            )
+        known = self.keys.get(hashlib.sha256(router_key.encode()).hexdigest())
+        if known is None:
+            raise NotAuthenticated(
+                "This router key is not known here; `turnout keys new` makes one."
+            )
+        return known
+
+    def _credential(self, own: tuple[str, str], dialect: Dialect) -> Credential | None:
+        """The client's own credential with the provider that it belongs to."""
+        header, value = own
+        bare = value.removeprefix("Bearer ").removeprefix("bearer ").strip()
+        if bare.startswith("sk-ant-"):
+            return Credential(provider="anthropic", header=header, value=value)
+        if self.simulated and not (
+            len(bare) >= REAL_KEY_CHARACTERS and bare.startswith(("sk-", "eyJ", "AIza"))
+        ):
+            return None
+        return Credential(provider=_OWN_PROVIDER[dialect], header=header, value=value)
+
+
+def _keys_in(headers: Mapping[str, str], query: str) -> list[tuple[str, str]]:
+    """Keys with the header that they go out in; the dedicated header first."""
+    found: list[tuple[str, str]] = []
+    for name in ("x-turnout-key", "x-api-key", "x-goog-api-key"):
+        value = headers.get(name)
+        if value:
+            found.append((name, value.strip()))
+    bearer = headers.get("authorization")
+    if bearer and bearer[:7].lower() == "bearer " and bearer[7:].strip():
+        found.append(("authorization", bearer))
+    if "key=" in query:
+        found.extend(("x-goog-api-key", value) for name, value in parse_qsl(query) if name == "key")
+    return found
+
+
+def _sort(keys: list[tuple[str, str]]) -> tuple[str | None, tuple[str, str] | None]:
+    """The router key and the client's own credential among what was sent."""
+    router_key: str | None = None
+    own: tuple[str, str] | None = None
+    for header, value in keys:
+        bare = value[7:].strip() if header == "authorization" else value
+        if header == "x-turnout-key" or bare.startswith(ROUTER_KEY_PREFIX):
+            router_key = router_key or bare
+        elif own is None:
+            own = (header, value)
+    return router_key, own
+
+
+def _tags(headers: Mapping[str, str], fixed: Tags) -> Tags:
+    """Tags from headers; where the key fixes one, the key wins."""
+    sent = {field: headers.get(name, "")[:TAG_CHARACTERS] for field, name in TAG_HEADERS.items()}
+    if not any(sent.values()):
+        return fixed
+    return Tags(
+        team=fixed.team or sent["team"],
+        repository=fixed.repository or sent["repository"],
+        branch=fixed.branch or sent["branch"],
+        ticket=fixed.ticket or sent["ticket"],
+    )

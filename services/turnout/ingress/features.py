@@ -1,0 +1,47 @@
+"""From a survey to what the scorer and the tracker are asked: features and prefix. Pure."""
+
+from turnout.capabilities import Dialect
+from turnout.dialects.survey import Survey
+from turnout.policy.request import Features, Prefix, StepKind
+
+
+def features_of(survey: Survey, *, dialect: Dialect, step_kind: StepKind) -> Features:
+    """The policy's view of a request."""
+    digests = survey.message_digests
+    return Features(
+        dialect=dialect,
+        requested_model=survey.model,
+        step_kind=step_kind,
+        stream=survey.stream,
+        body_bytes=survey.body_bytes,
+        needs=survey.needs,
+        message_count=survey.message_count,
+        tool_count=survey.tool_count,
+        tool_result_count=survey.tool_result_count,
+        step_tool_results=len(survey.outcomes),
+        step_tool_errors=sum(outcome.is_error for outcome in survey.outcomes),
+        head_digest=survey.head_digest,
+        head_tokens=head_tokens(survey),
+        last_message_digest=digests[-1] if digests else survey.head_digest,
+        text_digest="",
+        asks_one_hour=survey.breakpoints[1] > 0,
+    )
+
+
+def head_tokens(survey: Survey) -> int:
+    """Estimated tokens of system prompt and tools: what is left of the prompt without messages."""
+    messages = survey.message_bytes[-1] if survey.message_bytes else 0
+    share = max(0, survey.body_bytes - messages) / max(1, survey.body_bytes)
+    return int(survey.needs.prompt_tokens_estimate * share)
+
+
+def prefix_of(survey: Survey) -> Prefix:
+    """The prompt as a chain of digests with the tokens up to each message."""
+    head = head_tokens(survey)
+    total = survey.message_bytes[-1] if survey.message_bytes else 0
+    per_byte = (survey.needs.prompt_tokens_estimate - head) / total if total else 0.0
+    return Prefix(
+        head_digest=survey.head_digest,
+        digests=survey.message_digests,
+        tokens=tuple([head + int(size * per_byte) for size in survey.message_bytes]),
+    )

@@ -1,0 +1,129 @@
+"""From an HTTP request to a question for the scorer: what the proxy and `/v1/route` share."""
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+
+from turnout.capabilities import Dialect
+from turnout.dialects.dialect import WireDialect
+from turnout.dialects.survey import Survey
+from turnout.ingress.callers import Caller, Door
+from turnout.ingress.features import features_of, prefix_of
+from turnout.ingress.guard import Guard
+from turnout.ingress.modes import ModeBoard
+from turnout.observe.tracing import traceparent_of
+from turnout.policy.identity import identify
+from turnout.policy.request import Features, Identity, Mode, Prefix
+from turnout.policy.steps import step_kind
+from turnout.ports import RouteRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A request as it came in, before it is known whether it can be understood.
+
+    Attributes:
+        headers: lower-case names; the last of repeated ones wins.
+        received_at: unix seconds; `started` is the same moment on the monotonic clock.
+
+    """
+
+    request_id: str
+    traceparent: str
+    path: str
+    query: str
+    headers: dict[str, str] = field(repr=False)
+    received_at: float
+    started: float
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """An understood request: whom it is from, what it is, and how it may be routed."""
+
+    arrival: Arrival
+    caller: Caller
+    survey: Survey
+    identity: Identity
+    features: Features
+    prefix: Prefix
+    mode: Mode
+
+    def for_scorer(self, *, explain_only: bool) -> RouteRequest:
+        return RouteRequest(
+            request_id=self.arrival.request_id,
+            identity=self.identity,
+            tags=self.caller.tags,
+            features=self.features,
+            prefix=self.prefix,
+            mode=self.mode,
+            access=self.caller.access,
+            text=self.survey.text,
+            explain_only=explain_only,
+            traceparent=self.arrival.traceparent,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """Admits and reads requests."""
+
+    guard: Guard
+    door: Door
+    modes: ModeBoard
+    ids: IdGenerator
+    clock: Callable[[], float]
+
+    def arrive(self, *, path: str, query: str, raw_headers: list[tuple[bytes, bytes]]) -> Arrival:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers}
+        now = self.clock()
+        return Arrival(
+            request_id=new_request_id(now),
+            traceparent=traceparent_of(headers.get("traceparent", ""), self.ids),
+            path=path,
+            query=query,
+            headers=headers,
+            received_at=now,
+            started=time.perf_counter(),
+        )
+
+    def admit(self, arrival: Arrival, dialect: Dialect) -> Caller:
+        """Raises `NotAllowed` and `NotAuthenticated`."""
+        headers = arrival.headers
+        self.guard.check(host=headers.get("host", ""), origin=headers.get("origin", ""))
+        return self.door.admit(headers, arrival.query, dialect)
+
+    def read(
+        self, arrival: Arrival, caller: Caller, body: bytes, dialect: WireDialect, *, path: str
+    ) -> Question:
+        """Raises `InvalidRequest` naming the field that is wrong."""
+        survey = dialect.survey_request(body)
+        identity = identify(
+            arrival.headers,
+            survey,
+            dialect=dialect.name,
+            principal=caller.principal,
+            tenant=caller.tenant,
+            path=path,
+        )
+        return Question(
+            arrival=arrival,
+            caller=caller,
+            survey=survey,
+            identity=identity,
+            features=features_of(
+                survey,
+                dialect=dialect.name,
+                step_kind=step_kind(arrival.headers, survey, identity, path=path),
+            ),
+            prefix=prefix_of(survey),
+            mode=self.modes.mode_of(caller.tenant),
+        )
+
+
+def new_request_id(now: float) -> str:
+    """Sorts by time, cannot be guessed."""
+    return f"req_{int(now * 1000):011x}{secrets.token_hex(8)}"

@@ -1,0 +1,54 @@
+"""The mode of every tenant, as it is now.
+
+A change comes over the control bucket and is effective at the next request; without the bus the
+last known mode stays. Reading is a dictionary look-up.
+"""
+
+import logging
+from collections.abc import Mapping
+
+from turnout.policy.request import Mode
+
+MODE_KEY = "mode."
+"""Prefix of the control keys; the tenant follows."""
+
+MODES: tuple[Mode, ...] = ("observe", "full")
+
+_LOG = logging.getLogger(__name__)
+
+
+class ModeBoard:
+    """Modes by tenant over a default."""
+
+    def __init__(self, default: Mode) -> None:
+        self._default: Mode = default
+        self._modes: dict[str, Mode] = {}
+
+    def mode_of(self, tenant: str) -> Mode:
+        return self._modes.get(tenant, self._default)
+
+    def set_mode(self, tenant: str, mode: Mode) -> None:
+        if self.mode_of(tenant) != mode:
+            _LOG.info("mode changed", extra={"tenant": tenant, "mode": mode})
+        self._modes[tenant] = mode
+
+    def modes(self) -> Mapping[str, Mode]:
+        """Every mode that differs from the default's source, "default" tenant included."""
+        return {"default": self._default, **self._modes}
+
+    def on_control(self, key: str, value: str) -> None:
+        """A control key has changed; others than modes are not ours."""
+        if not key.startswith(MODE_KEY):
+            return
+        mode = as_mode(value)
+        if mode is None:
+            _LOG.warning("unknown mode ignored", extra={"mode": value})
+            return
+        self.set_mode(key.removeprefix(MODE_KEY), mode)
+
+
+def as_mode(value: str) -> Mode | None:
+    for mode in MODES:
+        if mode == value:
+            return mode
+    return None

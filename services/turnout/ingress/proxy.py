@@ -1,0 +1,285 @@
+"""The proxy endpoints: a client's API call in, the answer of whoever serves it out.
+
+Plain ASGI: the body stays bytes. The order is guard, key, body, survey, route, dispatch, relay. An
+error before the answer has begun is an error answer of the client's dialect and a fact. While the
+answer is relayed the client's side is watched; when it closes, the dispatcher's iterator is closed
+at once, which aborts the upstream call.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
+
+from turnout.catalog.catalog import Catalog
+from turnout.dialects.dialect import WireDialect
+from turnout.errors import Internal, TurnoutError, Unavailable
+from turnout.ingress.answers import encode_headers, router_headers, send_error
+from turnout.ingress.body import ClientGone, read_body
+from turnout.ingress.intake import Arrival, Intake, Question
+from turnout.ingress.rejected import rejected
+from turnout.policy.decision import Decision, RoutingSettings
+from turnout.policy.degrade import decide_without_scorer
+from turnout.ports import (
+    Chunk,
+    DispatchRequest,
+    FactSink,
+    Head,
+    Scorer,
+    UpstreamDispatcher,
+)
+
+REMEMBERED_THREADS = 10_000
+"""Last targets kept for the case that the scorer is down; about 2 MB."""
+
+_NEVER_FORWARDED = frozenset(
+    {
+        "authorization",
+        "connection",
+        "content-length",
+        "cookie",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authorization",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "x-api-key",
+        "x-goog-api-key",
+    }
+)
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the edge allows. Bytes and seconds."""
+
+    max_body_bytes: int
+    body_seconds: float
+    route_seconds: float
+
+
+class Proxy:
+    """Answers requests of any dialect; one per ingress."""
+
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        scorer: Scorer,
+        dispatcher: UpstreamDispatcher,
+        facts: FactSink,
+        catalog: Catalog,
+        routing: RoutingSettings,
+        limits: Limits,
+        simulated: bool,
+    ) -> None:
+        self._intake = intake
+        self._scorer = scorer
+        self._dispatcher = dispatcher
+        self._facts = facts
+        self._catalog = catalog
+        self._routing = routing
+        self._limits = limits
+        self._simulated = simulated
+        self._last_targets: OrderedDict[str, str] = OrderedDict()
+
+    async def handle(
+        self, scope: Scope, receive: Receive, send: Send, *, dialect: WireDialect, path: str
+    ) -> None:
+        """One request from its first byte to its last."""
+        arrival = self._intake.arrive(
+            path=path, query=scope["query_string"].decode("latin-1"), raw_headers=scope["headers"]
+        )
+        relay = _Relay(send)
+        question: Question | None = None
+        try:
+            caller = self._intake.admit(arrival, dialect.name)
+            body = await read_body(
+                scope,
+                receive,
+                max_bytes=self._limits.max_body_bytes,
+                seconds=self._limits.body_seconds,
+            )
+            question = self._intake.read(arrival, caller, body, dialect, path=path)
+            decision = await self._decide(question)
+            request = self._dispatch_request(question, decision, body)
+            await self._relay(request, question, receive, relay)
+        except ClientGone:
+            return
+        except TurnoutError as error:
+            await self._fail(error, arrival, question, dialect, relay)
+        except Exception:
+            # The boundary of one request: whatever is wrong with ours, the client gets an answer
+            # in its dialect and the next request is served.
+            _LOG.exception("request failed", extra={"request_id": arrival.request_id})
+            error = Internal("Turnout failed on this request; its log has the request id.")
+            await self._fail(error, arrival, question, dialect, relay)
+
+    async def _decide(self, question: Question) -> Decision:
+        try:
+            answer = await self._scorer.route(
+                question.for_scorer(explain_only=False),
+                deadline_seconds=self._limits.route_seconds,
+            )
+        except Unavailable:
+            return decide_without_scorer(
+                question.features,
+                access=question.caller.access,
+                mode=question.mode,
+                last_target=self._last_targets.get(question.identity.thread_key, ""),
+                catalog=self._catalog,
+                settings=self._routing,
+            )
+        return answer.decision
+
+    def _dispatch_request(
+        self, question: Question, decision: Decision, body: bytes
+    ) -> DispatchRequest:
+        arrival = question.arrival
+        return DispatchRequest(
+            request_id=arrival.request_id,
+            identity=question.identity,
+            tags=question.caller.tags,
+            features=question.features,
+            prefix=question.prefix,
+            mode=question.mode,
+            decision=decision,
+            dialect=question.features.dialect,
+            path=arrival.path,
+            query=_without_keys(arrival.query),
+            headers=tuple(
+                (name, value)
+                for name, value in arrival.headers.items()
+                if name not in _NEVER_FORWARDED and not name.startswith("x-turnout-")
+            ),
+            body=body,
+            credentials=question.caller.credentials,
+            received_at=arrival.received_at,
+            route_seconds=time.perf_counter() - arrival.started,
+            traceparent=arrival.traceparent,
+        )
+
+    async def _relay(
+        self, request: DispatchRequest, question: Question, receive: Receive, relay: "_Relay"
+    ) -> None:
+        """Relay the answer while watching for the client's leaving."""
+        watch = asyncio.create_task(_gone(receive))
+        work = asyncio.create_task(self._pump(request, question, relay))
+        try:
+            await asyncio.wait((watch, work), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (watch, work):
+                if not task.done():
+                    task.cancel()
+            await asyncio.wait((watch, work))
+        if work.cancelled():
+            raise ClientGone
+        work.result()
+
+    async def _pump(self, request: DispatchRequest, question: Question, relay: "_Relay") -> None:
+        events = self._dispatcher.dispatch(request)
+        async with aclosing(events):
+            async for event in events:
+                match event:
+                    case Chunk(data):
+                        await relay.chunk(data)
+                    case Head():
+                        self._remember(question, event)
+                        await relay.head(
+                            event,
+                            router_headers(
+                                request_id=request.request_id,
+                                head=event,
+                                decision=request.decision,
+                                mode=request.mode,
+                                simulated=self._simulated,
+                            ),
+                        )
+        await relay.end()
+
+    def _remember(self, question: Question, head: Head) -> None:
+        if not head.target or question.identity.request_class == "auxiliary":
+            return
+        key = question.identity.thread_key
+        self._last_targets[key] = head.target
+        self._last_targets.move_to_end(key)
+        if len(self._last_targets) > REMEMBERED_THREADS:
+            self._last_targets.popitem(last=False)
+
+    async def _fail(
+        self,
+        error: TurnoutError,
+        arrival: Arrival,
+        question: Question | None,
+        dialect: WireDialect,
+        relay: "_Relay",
+    ) -> None:
+        """Answer an error, or end a stream that has begun with one, and leave a fact."""
+        answer = dialect.encode_error(error, request_id=arrival.request_id)
+        self._facts.record(
+            rejected(
+                error,
+                arrival=arrival,
+                question=question,
+                dialect=dialect.name,
+                status=answer.status,
+                now=self._intake.clock(),
+            )
+        )
+        try:
+            if relay.has_begun:
+                await relay.chunk(dialect.encode_stream_error(error))
+                await relay.end()
+            else:
+                await send_error(relay.send, answer, request_id=arrival.request_id)
+        except OSError:
+            # The client is gone as well; the fact is what is left to do.
+            return
+
+
+class _Relay:
+    """The client's side of an answer."""
+
+    def __init__(self, send: Send) -> None:
+        self.send = send
+        self.has_begun = False
+
+    async def head(self, head: Head, extra: list[tuple[str, str]]) -> None:
+        self.has_begun = True
+        await self.send(
+            {
+                "type": "http.response.start",
+                "status": head.status,
+                "headers": encode_headers((*head.headers, *extra)),
+            }
+        )
+
+    async def chunk(self, data: bytes) -> None:
+        await self.send({"type": "http.response.body", "body": data, "more_body": True})
+
+    async def end(self) -> None:
+        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+async def _gone(receive: Receive) -> None:
+    """Returns when the client closes the connection."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+
+
+def _without_keys(query: str) -> str:
+    """The query string as it came, less any key in it."""
+    if "key=" not in query:
+        return query
+    return "&".join(part for part in query.split("&") if not part.startswith("key="))

@@ -1,0 +1,186 @@
+"""Prometheus metrics, counted from the facts as they are recorded.
+
+The services know nothing of metrics: `MeteredFactSink` stands in front of the spool and counts
+what passes. Names and labels are listed in the README (a test compares); no label is unbounded:
+models the catalog does not have are counted as "other".
+"""
+
+from typing import Literal, TypeAlias, assert_never
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from turnout.facts import (
+    AttemptEnded,
+    Fact,
+    OutcomeReported,
+    RequestCompleted,
+    RequestRouted,
+    ThreadSwitched,
+)
+from turnout.ports import FactSink
+
+MetricName: TypeAlias = Literal[
+    # Requests by how they ended.
+    "turnout_requests_total",
+    # From the request's arrival to the last byte of its answer.
+    "turnout_request_duration_seconds",
+    # Where the time of a decision went.
+    "turnout_decision_duration_seconds",
+    # From sending an attempt to its first content event.
+    "turnout_time_to_first_content_seconds",
+    # Upstream calls by how they ended.
+    "turnout_attempts_total",
+    # Tokens in disjoint counts.
+    "turnout_tokens_total",
+    # List cost of all attempts.
+    "turnout_cost_usd_total",
+    # What the requested model would have cost; subtract in the query.
+    "turnout_baseline_cost_usd_total",
+    # Threads served by another target than before.
+    "turnout_threads_switched_total",
+    # Requests answered without a part of Turnout.
+    "turnout_degraded_requests_total",
+    # Outcomes reported, by kind.
+    "turnout_outcomes_total",
+    # 1, with version and artifact as labels.
+    "turnout_build_info",
+]
+
+DECISION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25)
+"""Seconds; they straddle the promise of 50 ms."""
+
+ANSWER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600)
+"""Seconds; agents' steps take between a fraction of a second and minutes."""
+
+
+class Metrics:
+    """All metrics of one process, in a registry of their own."""
+
+    def __init__(self, *, version: str, artifact: str, known_models: frozenset[str]) -> None:
+        self._known_models = known_models
+        self.registry = CollectorRegistry()
+        self.requests = self._counter(
+            "turnout_requests_total",
+            "Requests by how they ended.",
+            "dialect",
+            "decision",
+            "outcome",
+        )
+        self.duration = self._histogram(
+            "turnout_request_duration_seconds",
+            "From a request's arrival to the last byte of its answer.",
+            ANSWER_BUCKETS,
+            "dialect",
+        )
+        self.decision = self._histogram(
+            "turnout_decision_duration_seconds",
+            "Where the time of a decision went.",
+            DECISION_BUCKETS,
+            "stage",
+        )
+        self.first_content = self._histogram(
+            "turnout_time_to_first_content_seconds",
+            "From sending an attempt to its first content event.",
+            ANSWER_BUCKETS,
+            "provider",
+            "model",
+        )
+        self.attempts = self._counter(
+            "turnout_attempts_total",
+            "Upstream calls by how they ended.",
+            "provider",
+            "model",
+            "kind",
+            "outcome",
+        )
+        self.tokens = self._counter(
+            "turnout_tokens_total", "Tokens in disjoint counts.", "provider", "model", "type"
+        )
+        self.cost = self._counter(
+            "turnout_cost_usd_total", "List cost of all attempts.", "provider", "model"
+        )
+        self.baseline_cost = self._counter(
+            "turnout_baseline_cost_usd_total", "What the requested model would have cost."
+        )
+        self.switched = self._counter(
+            "turnout_threads_switched_total",
+            "Threads served by another target than before.",
+            "reason",
+        )
+        self.degraded = self._counter(
+            "turnout_degraded_requests_total",
+            "Requests answered without a part of Turnout.",
+            "part",
+        )
+        self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
+        info = Gauge("turnout_build_info", "1.", ("version", "artifact"), registry=self.registry)
+        info.labels(version, artifact).set(1)
+
+    def _counter(self, name: MetricName, help_text: str, *labels: str) -> Counter:
+        return Counter(name, help_text, labels, registry=self.registry)
+
+    def _histogram(
+        self, name: MetricName, help_text: str, buckets: tuple[float, ...], *labels: str
+    ) -> Histogram:
+        return Histogram(name, help_text, labels, registry=self.registry, buckets=buckets)
+
+    def exposition(self) -> tuple[bytes, str]:
+        """The metrics as text, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
+
+    def count(self, fact: Fact) -> None:
+        """Count what a fact says."""
+        match fact:
+            case RequestRouted():
+                self.decision.labels("look").observe(fact.look_seconds)
+                self.decision.labels("score").observe(fact.embed_seconds)
+                self.decision.labels("decide").observe(fact.decide_seconds)
+            case AttemptEnded():
+                self._count_attempt(fact)
+            case RequestCompleted():
+                self._count_request(fact)
+            case ThreadSwitched():
+                self.switched.labels(fact.reason).inc()
+            case OutcomeReported():
+                self.outcomes.labels(fact.kind).inc()
+            case _:
+                assert_never(fact)
+
+    def _count_request(self, fact: RequestCompleted) -> None:
+        self.requests.labels(fact.dialect, fact.action or "none", fact.outcome).inc()
+        self.duration.labels(fact.dialect).observe(fact.duration_seconds)
+        self.decision.labels("route").observe(fact.route_seconds)
+        if fact.baseline_cost_usd is not None:
+            self.baseline_cost.inc(fact.baseline_cost_usd)
+        for part in fact.degraded:
+            self.degraded.labels(part).inc()
+
+    def _count_attempt(self, fact: AttemptEnded) -> None:
+        model = fact.model if fact.model in self._known_models else "other"
+        self.attempts.labels(fact.provider, model, fact.kind, fact.outcome).inc()
+        if fact.first_content_seconds is not None:
+            self.first_content.labels(fact.provider, model).observe(fact.first_content_seconds)
+        if fact.cost_usd is not None:
+            self.cost.labels(fact.provider, model).inc(fact.cost_usd)
+        if fact.usage is not None:
+            for kind, tokens in (
+                ("fresh_input", fact.usage.fresh_input),
+                ("cache_read", fact.usage.cache_read),
+                ("cache_write", fact.usage.cache_write),
+                ("output", fact.usage.output),
+            ):
+                if tokens:
+                    self.tokens.labels(fact.provider, model, kind).inc(tokens)
+
+
+class MeteredFactSink:
+    """A fact sink that counts what it passes on."""
+
+    def __init__(self, sink: FactSink, metrics: Metrics) -> None:
+        self._sink = sink
+        self._metrics = metrics
+
+    def record(self, fact: Fact) -> None:
+        self._sink.record(fact)
+        self._metrics.count(fact)

@@ -1,0 +1,150 @@
+"""The scorer: looks, embeds and decides, within a deadline that it divides itself.
+
+The look at the tracker and the embedding run side by side; either may be missing (late, full,
+down), and the decision says so instead of waiting. The policy itself is pure and lives in
+`turnout.policy`; this is its edge: clock, randomness, ports.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from turnout.catalog.catalog import Catalog
+from turnout.errors import Unavailable
+from turnout.facts import RequestRouted
+from turnout.policy.decision import DecisionInputs, Degradation, RoutingSettings
+from turnout.policy.identity import head_scope
+from turnout.policy.rank import Tables
+from turnout.policy.request import TextSignal
+from turnout.policy.switch import decide
+from turnout.policy.thread import ThreadState
+from turnout.ports import (
+    FactSink,
+    LookRequest,
+    RouteAnswer,
+    RouteRequest,
+    SessionCacheTracker,
+)
+from turnout.scorer.embedder import Skipped, TextEmbedder
+from turnout.scorer.text_reader import TextReader
+
+LOOK_SHARE = 0.6
+"""Share of the deadline that the look may use: a tracker that needs longer counts as down."""
+
+EMBED_SHARE = 0.8
+"""Share of the deadline that the embedding may use; the rest is for deciding and the way back."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    state: ThreadState
+    is_missing: bool
+    seconds: float
+
+
+class LocalScorer:
+    """Decides in this process.
+
+    `clock` gives unix seconds, `draw` a number in [0, 1).
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        tables: Tables,
+        reader: TextReader,
+        embedder: TextEmbedder,
+        tracker: SessionCacheTracker,
+        facts: FactSink,
+        settings: RoutingSettings,
+        clock: Callable[[], float],
+        draw: Callable[[], float],
+    ) -> None:
+        self._catalog = catalog
+        self._tables = tables
+        self._reader = reader
+        self._embedder = embedder
+        self._tracker = tracker
+        self._facts = facts
+        self._settings = settings
+        self._clock = clock
+        self._draw = draw
+
+    async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
+        now = self._clock()
+        async with asyncio.TaskGroup() as group:
+            look = group.create_task(self._look(request, now, deadline_seconds * LOOK_SHARE))
+            begun = time.perf_counter()
+            text = await self._read(request, deadline_seconds * EMBED_SHARE)
+            embed_seconds = time.perf_counter() - begun
+        looked = look.result()
+        degraded: list[Degradation] = []
+        if looked.is_missing:
+            degraded.append("tracker")
+        if text.skipped not in ("", "no_text"):
+            degraded.append("text")
+        begun = time.perf_counter()
+        inputs = DecisionInputs(
+            identity=request.identity,
+            tags=request.tags,
+            features=request.features,
+            state=looked.state,
+            text=text,
+            mode=request.mode,
+            access=request.access,
+            settings=self._settings,
+            degraded=tuple(degraded),
+            catalog_digest=self._catalog.digest,
+            artifact_digest=self._tables.digest,
+            now=now,
+            draw=self._draw(),
+        )
+        decision = decide(inputs, catalog=self._catalog, tables=self._tables)
+        if not request.explain_only:
+            self._facts.record(
+                RequestRouted(
+                    event_id=f"{request.request_id}:routed",
+                    occurred_at=now,
+                    request_id=request.request_id,
+                    traceparent=request.traceparent,
+                    inputs=inputs,
+                    decision=decision,
+                    look_seconds=looked.seconds,
+                    embed_seconds=embed_seconds,
+                    decide_seconds=time.perf_counter() - begun,
+                )
+            )
+        return RouteAnswer(decision=decision, inputs=inputs)
+
+    async def _look(self, request: RouteRequest, now: float, deadline_seconds: float) -> _Looked:
+        begun = time.perf_counter()
+        try:
+            state = await self._tracker.look(
+                LookRequest(
+                    thread_key=request.identity.thread_key,
+                    head_scopes=tuple(
+                        head_scope(
+                            request.identity.principal,
+                            way.credential,
+                            way.provider,
+                            request.prefix.head_digest,
+                        )
+                        for way in request.access
+                    ),
+                    prefix=request.prefix,
+                    now=now,
+                ),
+                deadline_seconds=deadline_seconds,
+            )
+        except Unavailable:
+            return _Looked(ThreadState(), True, time.perf_counter() - begun)
+        return _Looked(state, False, time.perf_counter() - begun)
+
+    async def _read(self, request: RouteRequest, deadline_seconds: float) -> TextSignal:
+        """What the text says; a pinned model needs none."""
+        embedding = await self._embedder.embed(request.text, deadline_seconds=deadline_seconds)
+        if isinstance(embedding, Skipped):
+            return TextSignal(skipped=embedding.reason)
+        return self._reader.read(embedding)

@@ -1,0 +1,300 @@
+"""Every setting of Turnout: environment variables `TURNOUT_<SECTION>__<FIELD>`.
+
+Everything has a working default. A value of the wrong type and a name that does not exist are
+refused at start with one line that says what would be right. Provider keys keep their own names
+(`ANTHROPIC_API_KEY`, ...) and are read by `provider_keys`, not here. Secrets are never printed.
+"""
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from turnout.policy.request import Mode, Tags
+
+PREFIX = "TURNOUT_"
+
+MEGABYTE = 1024 * 1024
+
+
+class BadSetting(Exception):
+    """A setting is wrong; the message is one line for the person who starts Turnout."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RouterKey(_Section):
+    """A key of ours, as its hash. `turnout keys new` prints both."""
+
+    name: str = Field(description="Who uses it; appears in facts.")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Hash of the key, hexadecimal.")
+    tenant: str = Field(default="default", description="Whose settings and mode apply.")
+    team: str = ""
+    repository: str = ""
+    branch: str = ""
+    ticket: str = ""
+
+    @property
+    def tags(self) -> Tags:
+        return Tags(
+            team=self.team, repository=self.repository, branch=self.branch, ticket=self.ticket
+        )
+
+
+class Ingress(_Section):
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; another than loopback needs a router key.",
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on.")
+    keys: tuple[RouterKey, ...] = Field(
+        default=(), description="Router keys as JSON, as `turnout keys new` prints them."
+    )
+    admin_keys: tuple[str, ...] = Field(
+        default=(),
+        description="Names of the router keys that may change modes; with no keys at all, anyone"
+        " on loopback may.",
+    )
+    max_body_bytes: int = Field(
+        default=32 * MEGABYTE, gt=0, description="Longest accepted body in bytes."
+    )
+    body_seconds: float = Field(
+        default=60.0, gt=0, description="Longest time in seconds that a body may take to arrive."
+    )
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="Host names accepted beside loopback, as a JSON list."
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(), description="Origins of web pages that may call, as a JSON list."
+    )
+    drain_seconds: float = Field(
+        default=30.0, ge=0, description="How long streams may finish after SIGTERM."
+    )
+
+
+class Rpc(_Section):
+    """Where a service listens in split mode and in Kubernetes, and where others find it."""
+
+    address: str = Field(
+        default="", description="host:port of the service; empty means in this process."
+    )
+    host: str = Field(default="127.0.0.1", description="Address its gRPC server listens on.")
+    port: int = Field(default=0, ge=0, le=65535, description="Port of its gRPC server.")
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of /metrics and /ready; 0 means none."
+    )
+
+
+class Scorer(Rpc):
+    port: int = Field(default=7701, ge=0, le=65535, description="Port of its gRPC server.")
+    deadline_seconds: float = Field(
+        default=0.05, gt=0, description="How long a decision may take before it is made without."
+    )
+    artifact: Path | None = Field(
+        default=None, description="Artifact file; unset means the one that ships."
+    )
+    embedder_dir: Path | None = Field(
+        default=None, description="Where the embedder's model is; unset means the build's cache."
+    )
+
+
+class Tracker(Rpc):
+    port: int = Field(default=7702, ge=0, le=65535, description="Port of its gRPC server.")
+    deadline_seconds: float = Field(
+        default=0.25, gt=0, description="How long noting an answer may take."
+    )
+
+
+class Dispatcher(Rpc):
+    port: int = Field(default=7703, ge=0, le=65535, description="Port of its gRPC server.")
+    request_seconds: float = Field(
+        default=3600.0, gt=0, description="Longest time in seconds that one answer may take."
+    )
+    connect_seconds: float = Field(
+        default=5.0, gt=0, description="Longest time to connect to a provider."
+    )
+    first_byte_seconds: float = Field(
+        default=120.0, gt=0, description="Longest silence before a provider's first byte."
+    )
+    idle_seconds: float = Field(
+        default=280.0, gt=0, description="Longest silence inside a provider's answer."
+    )
+    commit_seconds: float = Field(
+        default=15.0,
+        gt=0,
+        description="When an answer is begun even though no content has come; keep-alives follow.",
+    )
+    keep_alive_seconds: float = Field(
+        default=10.0, gt=0, description="Pause between keep-alives while a model is silent."
+    )
+
+
+class Telemetry(_Section):
+    metrics_port: int = Field(
+        default=0, ge=0, le=65535, description="Port of /metrics and /ready; 0 means none."
+    )
+    spool_bytes: int = Field(
+        default=1024 * MEGABYTE, gt=0, description="Largest size of the fact spool of a process."
+    )
+
+
+class Nats(_Section):
+    url: str = Field(default="", description="An outside server; empty means embedded.")
+    port: int = Field(default=4222, ge=0, le=65535, description="Port of the embedded server.")
+
+
+class Redis(_Section):
+    url: str = Field(default="", description="An outside server; empty means embedded Valkey.")
+    port: int = Field(default=6379, ge=0, le=65535, description="Port of the embedded server.")
+
+
+class ClickHouse(_Section):
+    url: str = Field(default="", description="An outside server; empty means embedded.")
+    port: int = Field(default=8123, ge=0, le=65535, description="Port of the embedded server.")
+    user: str = Field(default="telemetry", description="User that may write.")
+    password: SecretStr = Field(
+        default=SecretStr(""), description="Its password; made at each start when embedded."
+    )
+    database: str = Field(default="turnout", description="Database of the tables.")
+
+
+class Routing(_Section):
+    mode: Mode | None = Field(
+        default=None,
+        description="observe: serve what was asked; full: choose. Unset means observe, or full"
+        " with the simulated provider.",
+    )
+    candidates: tuple[str, ...] = Field(
+        default=(
+            "claude-fable-5",
+            "claude-opus-5-5",
+            "claude-sonnet-5-5",
+            "claude-haiku-5-5",
+            "gpt-5.5",
+            "gpt-5.4-mini",
+            "deepseek-v4-pro",
+            "glm-5.1",
+            "kimi-k2.6",
+        ),
+        description="Models that may be chosen, as a JSON list.",
+    )
+    baseline_model: str = Field(
+        default="claude-opus-5-5",
+        description="What turnout/auto is compared with, and served by in observe mode.",
+    )
+    value_usd: float = Field(
+        default=2.0, gt=0, description="Worth in USD of a thread that succeeds instead of failing."
+    )
+    switch_margin: float = Field(
+        default=0.2, ge=0, description="Share of a move's price that its gain must exceed."
+    )
+
+
+class ProviderSettings(_Section):
+    base_url: str = Field(default="", description="Another address than the provider's own.")
+
+
+class Simulator(_Section):
+    enabled: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="auto: when no provider key and no provider address is configured.",
+    )
+    port: int = Field(default=8089, ge=0, le=65535, description="Port of the simulated provider.")
+
+
+class CatalogSettings(_Section):
+    file: Path | None = Field(
+        default=None, description="Prices that replace or add to the shipped ones (JSON)."
+    )
+
+
+class RpcTls(_Section):
+    certificate_file: Path | None = Field(default=None, description="Certificate chain, PEM.")
+    key_file: Path | None = Field(default=None, description="Private key, PEM.")
+    authority_file: Path | None = Field(default=None, description="Authority of both sides, PEM.")
+    allow_plaintext: bool = Field(
+        default=False, description="Let gRPC leave loopback without TLS (a service mesh has it)."
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of one process."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True
+    )
+
+    data_dir: Path = Field(
+        default=Path(".turnout"), description="Directory of everything Turnout keeps."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", description="Least severe log lines that are written."
+    )
+    ingress: Ingress = Ingress()
+    scorer: Scorer = Scorer()
+    session_cache_tracker: Tracker = Tracker()
+    upstream_dispatcher: Dispatcher = Dispatcher()
+    telemetry: Telemetry = Telemetry()
+    nats: Nats = Nats()
+    redis: Redis = Redis()
+    clickhouse: ClickHouse = ClickHouse()
+    routing: Routing = Routing()
+    providers: dict[str, ProviderSettings] = Field(
+        default={}, description="By provider name, dots as underscores."
+    )
+    simulator: Simulator = Simulator()
+    catalog: CatalogSettings = CatalogSettings()
+    tls: RpcTls = RpcTls()
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process. Raises `BadSetting` with one line."""
+    names = environment if environment is not None else os.environ
+    known = set(variables())
+    for name in sorted(names):
+        if name.startswith(PREFIX) and name not in known and not _is_provider(name):
+            close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise BadSetting(f"{name} is no setting of Turnout.{hint}")
+    try:
+        return Settings()
+    except ValidationError as reason:
+        first = reason.errors()[0]
+        place = [str(part) for part in first["loc"]]
+        name = PREFIX + "__".join(place).upper()
+        raise BadSetting(f"{name}: {first['msg']}; {_expected(place)}") from None
+    except ValueError as reason:
+        # pydantic-settings raises its own error when a JSON value cannot be parsed.
+        raise BadSetting(f"A setting cannot be read: {reason}; lists are JSON.") from None
+
+
+def variables() -> dict[str, str]:
+    """Every environment variable with what it means, for the README and for refusing typos."""
+    found: dict[str, str] = {}
+    for name, field in Settings.model_fields.items():
+        section = field.default
+        if isinstance(section, _Section):
+            for inner, inner_field in type(section).model_fields.items():
+                found[f"{PREFIX}{name}__{inner}".upper()] = inner_field.description or ""
+        elif name == "providers":
+            found["TURNOUT_PROVIDERS__<NAME>__BASE_URL"] = "Another address for a provider."
+        else:
+            found[f"{PREFIX}{name}".upper()] = field.description or ""
+    return found
+
+
+def _is_provider(name: str) -> bool:
+    parts = name.split("__")
+    return len(parts) == 3 and parts[0] == "TURNOUT_PROVIDERS" and parts[2] == "BASE_URL"
+
+
+def _expected(place: list[str]) -> str:
+    name = PREFIX + "__".join(place[:2]).upper()
+    meaning = variables().get(name) or variables().get(PREFIX + place[0].upper(), "")
+    return meaning or "see the settings in the README"
