@@ -1,0 +1,172 @@
+"""Control-plane state in a JetStream key-value bucket, watched so that a change needs no restart.
+
+Keys are dotted words: `mode.<tenant>` holds a tenant's mode. Rules: a watch survives restarts of
+NATS and its absence at the start; it tells every key it finds, every change, and every key that is
+gone; it tells nothing twice. The callback runs on the loop and must not block.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeAlias
+
+import nats.errors
+from nats.js.api import KeyValueConfig, StorageType
+from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
+from nats.js.kv import KeyValue
+
+from turnout.bus.connection import REQUEST_TIMEOUT_SECONDS, Bus
+from turnout.errors import Unavailable
+
+_log = logging.getLogger(__name__)
+
+BUCKET = "turnout_control"
+# Keys, settings and modes of some thousand tenants; full means that a put is refused.
+BUCKET_MAX_BYTES = 16 * 1024 * 1024
+# Old values of a key, to see who changed what.
+BUCKET_HISTORY = 5
+# How soon a watch notices that the connection is another one; changes themselves are pushed.
+_RECONNECT_CHECK_SECONDS = 0.5
+# A consumer may be lost without a reconnect (a cluster elects, an operator deletes it).
+_REFRESH_SECONDS = 30.0
+_RETRY_SECONDS = 0.5
+
+OnChange: TypeAlias = Callable[[str, str | None], None]
+"""Takes a key and its value, None when the key is gone."""
+
+
+class _Watcher(Protocol):
+    """A watcher of nats-py, which leaves it untyped."""
+
+    def updates(self, timeout: float) -> Awaitable[object]: ...
+
+    def stop(self) -> Awaitable[object]: ...
+
+
+class _Watchable(Protocol):
+    def watch(self, keys: str) -> Awaitable[_Watcher]: ...
+
+
+class _Buckets(Protocol):
+    def create_key_value(self, config: KeyValueConfig) -> Awaitable[KeyValue]: ...
+
+
+class ControlStore:
+    """Reads, writes and watches the bucket; made when first wanted."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def get(self, key: str, *, deadline_seconds: float) -> str | None:
+        """The value of `key`, None when it has none. Raises `Unavailable` when NATS is away."""
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                entry = await (await self._bucket()).get(key)
+        except KeyNotFoundError:
+            return None
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise _unavailable(error) from error
+        return None if entry.value is None else entry.value.decode()
+
+    async def put(self, key: str, value: str, *, deadline_seconds: float) -> None:
+        """Set `key`. Raises `Unavailable` when that is not acknowledged in time."""
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                await (await self._bucket()).put(key, value.encode())
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise _unavailable(error) from error
+
+    async def delete(self, key: str, *, deadline_seconds: float) -> None:
+        """Remove `key`. Raises `Unavailable` when that is not acknowledged in time."""
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                await (await self._bucket()).delete(key)
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise _unavailable(error) from error
+
+    async def watch(self, keys: str, on_change: OnChange) -> None:
+        """Tell `on_change` all about the keys that match `keys` ("mode.*"), until cancelled."""
+        known: dict[str, int] = {}
+        while True:
+            try:
+                await self._watch_once(keys, on_change, known)
+            except (nats.errors.Error, TimeoutError, OSError) as error:
+                _log.info(
+                    "the watch of control keys is interrupted, starting again",
+                    extra={"keys": keys, "error": f"{type(error).__name__}: {error}"},
+                )
+                await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _watch_once(self, keys: str, on_change: OnChange, known: dict[str, int]) -> None:
+        """Watch over one connection; comes back when it is another one or a refresh is due."""
+        bucket = await self._bucket()
+        generation = self._bus.generation
+        async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
+            watcher = await _watcher_of(bucket, keys)
+        unseen: set[str] | None = set(known)
+        refresh_at = asyncio.get_running_loop().time() + _REFRESH_SECONDS
+        try:
+            while self._bus.generation == generation:
+                if asyncio.get_running_loop().time() >= refresh_at:
+                    return
+                try:
+                    entry = await watcher.updates(timeout=_RECONNECT_CHECK_SECONDS)
+                except nats.errors.TimeoutError:
+                    continue
+                if isinstance(entry, KeyValue.Entry):
+                    _tell(entry, on_change, known)
+                    if unseen is not None:
+                        unseen.discard(entry.key)
+                elif unseen is not None:
+                    # The end of what there was at the start: keys not seen by now are gone.
+                    for key in unseen:
+                        del known[key]
+                        on_change(key, None)
+                    unseen = None
+        finally:
+            # A watcher that outlives its reader would make the drain of the connection wait.
+            try:
+                async with asyncio.timeout(REQUEST_TIMEOUT_SECONDS):
+                    await watcher.stop()
+            except (nats.errors.Error, TimeoutError, OSError):
+                _log.debug("a watch of control keys was not stopped", extra={"keys": keys})
+
+    async def _bucket(self) -> KeyValue:
+        jetstream = await self._bus.jetstream()
+        try:
+            return await jetstream.key_value(BUCKET)
+        except (BucketNotFoundError, NotFoundError):
+            return await _create_bucket(
+                jetstream,
+                KeyValueConfig(
+                    bucket=BUCKET,
+                    history=BUCKET_HISTORY,
+                    max_bytes=BUCKET_MAX_BYTES,
+                    storage=StorageType.FILE,
+                ),
+            )
+
+
+def _tell(entry: KeyValue.Entry, on_change: OnChange, known: dict[str, int]) -> None:
+    if entry.operation is not None:
+        if known.pop(entry.key, None) is not None:
+            on_change(entry.key, None)
+        return
+    revision = entry.revision or 0
+    if known.get(entry.key) != revision:
+        known[entry.key] = revision
+        on_change(entry.key, (entry.value or b"").decode(errors="replace"))
+
+
+def _unavailable(error: Exception) -> Unavailable:
+    return Unavailable(
+        f"the control store does not answer ({type(error).__name__}); is NATS running?"
+    )
+
+
+async def _watcher_of(bucket: _Watchable, keys: str) -> _Watcher:
+    return await bucket.watch(keys)
+
+
+async def _create_bucket(buckets: _Buckets, config: KeyValueConfig) -> KeyValue:
+    return await buckets.create_key_value(config)

@@ -1,0 +1,50 @@
+"""A real NATS server that tests may kill and start again, and a spool in a temporary directory."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from tests.bus.servers import NatsServer
+from turnout.bus.metrics import BusMetrics
+from turnout.bus.spool import Spool, open_spool
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+def metrics() -> BusMetrics:
+    return BusMetrics(CollectorRegistry())
+
+
+@pytest.fixture
+def make_spool(tmp_path: Path, metrics: BusMetrics) -> Iterator[Callable[[], Spool]]:
+    made: list[Spool] = []
+
+    def make() -> Spool:
+        spool = open_spool(tmp_path / "spool", service="ingress", metrics=metrics)
+        made.append(spool)
+        return spool
+
+    yield make
+    for spool in made:
+        spool.close()
+
+
+@pytest.fixture
+async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    server = NatsServer(port=port, store=tmp_path / "jetstream")
+    try:
+        yield server
+    finally:
+        await server.kill()
+        await asyncio.sleep(0)
