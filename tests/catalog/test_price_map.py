@@ -233,7 +233,7 @@ def test_every_shipped_provider_has_an_address_and_honest_terms(shipped: Catalog
         assert (provider.cache.kind == "explicit") == (provider.cache.max_breakpoints > 0)
     assert shipped.providers["openai"].cache == CacheTerms(
         kind="automatic",
-        lifetimes_seconds=(300, 86_400),
+        lifetimes_seconds=(300, 1_800, 86_400),
         minimum_prefix_tokens=1_024,
         block_tokens=128,
     )

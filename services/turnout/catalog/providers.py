@@ -9,6 +9,7 @@ known not to at Google AI Studio, Mistral, MiniMax and Alibaba, and False where 
 from turnout.catalog.models import CacheTerms, Provider
 
 FIVE_MINUTES = 300
+HALF_AN_HOUR = 1_800
 ONE_HOUR = 3_600
 ONE_DAY = 86_400
 
@@ -43,11 +44,12 @@ PROVIDERS: tuple[Provider, ...] = (
         base_url="https://api.openai.com/v1",
         api_key_env="OPENAI_API_KEY",
         auth="bearer",
-        # platform.openai.com, prompt caching: kept for 5 to 10 minutes without use, or up to a
-        # day with `prompt_cache_retention`; hits in steps of 128 from 1,024 tokens up.
+        # developers.openai.com, prompt caching: kept for 5 to 10 minutes without use, at least 30
+        # minutes from gpt-5.6 on, up to a day with `prompt_cache_retention`; hits in steps of 128
+        # from 1,024 tokens up.
         cache=CacheTerms(
             kind="automatic",
-            lifetimes_seconds=(FIVE_MINUTES, ONE_DAY),
+            lifetimes_seconds=(FIVE_MINUTES, HALF_AN_HOUR, ONE_DAY),
             minimum_prefix_tokens=1_024,
             block_tokens=128,
         ),

@@ -1,0 +1,228 @@
+"""What the simulated model answers.
+
+Rules of this module: pure and deterministic: the same request gets the same answer. The prose is
+short and about nothing in particular. Where tools are offered and a person has asked for
+something, the model runs an agent loop: a few tool calls, one a step, then prose.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import msgspec
+
+from turnout.simulator.directives import Directives
+from turnout.simulator.measure import BYTES_PER_TOKEN, count_text
+from turnout.simulator.schema_example import example
+
+Stop: TypeAlias = Literal["end", "tool", "length", "refusal", "sequence"]
+
+DEFAULT_STEPS = 3
+"""Longest agent loop of its own accord: enough to see a cache grow, over in seconds."""
+
+READING_TOOLS = ("Glob", "Grep", "Read", "LS", "Bash", "list_directory", "read_file", "shell")
+"""Tools that are called unasked, in this order: a real agent runs them on a real machine."""
+
+CLASSIFIER_STOP = "</block>"
+"""Claude Code's safety classifier asks with this stop sequence and wants `<block>no`."""
+
+OPENINGS = ("I looked at", "I went through", "I checked", "I read", "I compared", "I followed")
+THINGS = (
+    "the parser",
+    "the request path",
+    "the settings",
+    "the failing test",
+    "the module layout",
+    "the error handling",
+    "the cache key",
+    "the retry loop",
+)
+FINDINGS = (
+    "it does what its name says",
+    "one branch is never taken",
+    "the names agree with the tests",
+    "the order of the calls matters here",
+    "the limit is applied twice",
+    "nothing else depends on it",
+    "the message could say what would be right",
+)
+NEXT = (
+    "A small change is enough.",
+    "I would add a test first.",
+    "Nothing needs to change.",
+    "The next step is to run the tests.",
+    "Tell me if you want it changed.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOffer:
+    """A tool that the request offers."""
+
+    name: str
+    schema: object
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """What a request asks for, whatever its dialect.
+
+    Attributes:
+        seed: digest of the prompt; everything that looks random comes from it.
+        steps_done: tool results since a person last said something.
+        forced_tool: name of the tool that has to be called; "" means any of them.
+        output_schema: JSON schema that the answer has to follow.
+        max_tokens: bound of the answer; 0 asks for no answer at all.
+    """
+
+    seed: bytes
+    user_text: str = ""
+    tools: tuple[ToolOffer, ...] = ()
+    forced_tool: str | None = None
+    tools_allowed: bool = True
+    steps_done: int = 0
+    thinking: bool = False
+    output_schema: object = None
+    stop_sequences: tuple[str, ...] = ()
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call with its arguments as a JSON text."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is answered, whatever the dialect. `id` is unique to the request.
+
+    `prefill_only` says that the client asked for no tokens at all, to warm the cache.
+    """
+
+    id: str
+    thinking: str = ""
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    stop: Stop = "end"
+    stop_sequence: str | None = None
+    prefill_only: bool = False
+
+    @property
+    def thinking_tokens(self) -> int:
+        return count_text(self.thinking)
+
+    @property
+    def output_tokens(self) -> int:
+        """Every token generated, thinking included; never 0 for an answer that was asked for."""
+        if self.prefill_only:
+            return 0
+        calls = sum(count_text(call.name) + count_text(call.arguments) for call in self.calls)
+        return max(1, self.thinking_tokens + count_text(self.text) + calls)
+
+
+def answer(ask: Ask, directives: Directives) -> Answer:
+    """The model's answer to `ask` under `directives`."""
+    name = hashlib.blake2b(ask.seed, digest_size=12).hexdigest()
+    if ask.max_tokens == 0:
+        return Answer(id=name, stop="length", prefill_only=True)
+    if directives.refusal:
+        return Answer(id=name, text="I cannot help with that.", stop="refusal")
+    if directives.empty:
+        return Answer(id=name)
+    thinking = ""
+    if directives.thinking or (ask.thinking and ask.steps_done == 0):
+        thinking = prose(ask.seed + b"thinking", tokens=40)
+    if (call := _call(ask, directives, name=name)) is not None:
+        lead = prose(ask.seed, tokens=12) if ask.steps_done == 0 else ""
+        return Answer(id=name, thinking=thinking, text=lead, calls=(call,), stop="tool")
+    if CLASSIFIER_STOP in ask.stop_sequences:
+        return Answer(id=name, text="<block>no", stop="sequence", stop_sequence=CLASSIFIER_STOP)
+    text = _text(ask, directives)
+    if ask.max_tokens is not None and count_text(thinking) + count_text(text) > ask.max_tokens:
+        room = max(1, ask.max_tokens - count_text(thinking))
+        return Answer(id=name, thinking=thinking, text=_cut(text, tokens=room), stop="length")
+    return Answer(id=name, thinking=thinking, text=text)
+
+
+def prose(seed: bytes, *, tokens: int) -> str:
+    """Whole sentences of at least `tokens` tokens; the same seed gives the same sentences."""
+    wanted = max(1, round(tokens * BYTES_PER_TOKEN))
+    parts: list[str] = []
+    length = 0
+    while length < wanted:
+        sentence = _sentence(seed, len(parts))
+        parts.append(sentence)
+        length += len(sentence) + 1
+    return " ".join(parts)
+
+
+def pick(seed: bytes, label: str, count: int) -> int:
+    """A number below `count` that depends on the seed and on what it is for."""
+    digest = hashlib.blake2b(label.encode(), key=seed[:64], digest_size=8).digest()
+    return int.from_bytes(digest) % count
+
+
+def _sentence(seed: bytes, number: int) -> str:
+    def one(label: str, choices: tuple[str, ...]) -> str:
+        return choices[pick(seed, f"{label}{number}", len(choices))]
+
+    if number % 3 == 2:
+        return one("next", NEXT)
+    return f"{one('opening', OPENINGS)} {one('thing', THINGS)}: {one('finding', FINDINGS)}."
+
+
+def _cut(text: str, *, tokens: int) -> str:
+    """The text's first `tokens` tokens; the prose is ASCII, so bytes are characters."""
+    return text[: int(tokens * BYTES_PER_TOKEN)]
+
+
+def _text(ask: Ask, directives: Directives) -> str:
+    if ask.output_schema is not None:
+        return msgspec.json.encode(example(ask.output_schema)).decode()
+    tokens = 30 + pick(ask.seed, "length", 60) if directives.tokens is None else directives.tokens
+    return prose(ask.seed, tokens=tokens)
+
+
+def _call(ask: Ask, directives: Directives, *, name: str) -> ToolCall | None:
+    offer = _chosen_tool(ask, directives)
+    if offer is None:
+        return None
+    arguments = example(offer.schema)
+    return ToolCall(
+        id=name,
+        name=offer.name,
+        arguments=msgspec.json.encode(arguments if isinstance(arguments, dict) else {}).decode(),
+    )
+
+
+def _chosen_tool(ask: Ask, directives: Directives) -> ToolOffer | None:
+    by_name = {tool.name: tool for tool in ask.tools}
+    if directives.text or not ask.tools_allowed:
+        return None
+    if directives.tool is not None and ask.steps_done < (directives.steps or 1):
+        return by_name.get(directives.tool, ToolOffer(directives.tool, {}))
+    if not ask.tools:
+        return None
+    if ask.forced_tool is not None:
+        return by_name.get(ask.forced_tool) or _unasked_tool(ask) or ask.tools[0]
+    if directives.tool is not None or ask.steps_done >= _steps(ask, directives):
+        return None
+    return _unasked_tool(ask) or (ask.tools[0] if directives.steps is not None else None)
+
+
+def _unasked_tool(ask: Ask) -> ToolOffer | None:
+    reading = [tool for name in READING_TOOLS for tool in ask.tools if tool.name == name]
+    return reading[ask.steps_done % len(reading)] if reading else None
+
+
+def _steps(ask: Ask, directives: Directives) -> int:
+    if directives.steps is not None:
+        return directives.steps
+    if not ask.user_text:
+        return 0
+    text_seed = hashlib.blake2b(ask.user_text.encode()).digest()
+    return 1 + pick(text_seed, "steps", DEFAULT_STEPS)

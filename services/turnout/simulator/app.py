@@ -1,0 +1,371 @@
+"""The simulated provider as an ASGI application.
+
+Rules of this module: it routes, waits and sends; what to answer is decided by the pure modules.
+Beside the providers' own paths it serves `/simulate` (script the next answers) and
+`/simulate/log` (what has been seen), which are not logged themselves.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+
+import msgspec
+
+from turnout.catalog import Catalog
+from turnout.errors import InvalidRequest
+from turnout.simulator import anthropic, openai
+from turnout.simulator.answers import Answer, answer, pick
+from turnout.simulator.asgi import ClientGone, Connection, Receive, Scope, Send
+from turnout.simulator.cache import Charge, PromptCache
+from turnout.simulator.directives import NONE, Directives
+from turnout.simulator.exchange import Call, Frame, Refused, Wire, credential_of
+from turnout.simulator.log import LogEntry, RequestLog
+from turnout.simulator.script import Script
+
+FASTEST_SECONDS = 0.02
+SLOWEST_SECONDS = 0.05
+"""Time to first token of a short prompt, by model: a tenth of real life, so that demos move."""
+
+PREFILL_SECONDS_PER_TOKEN = 1e-6
+"""What a token that was not in the cache adds to the time to first token."""
+
+GAP_SECONDS = 0.005
+"""Between two events; real models send 50 to 150 a second."""
+
+DIRECTIVES_HEADER = "x-simulate"
+
+GARBAGE = b"<html><body>502 Bad Gateway</body></html>\n"
+
+WIRES: Mapping[str, Wire] = {
+    "/v1/messages": anthropic.AnthropicWire(),
+    "/v1/messages/count_tokens": anthropic.AnthropicWire(),
+    "/v1/chat/completions": openai.OpenAIWire(),
+}
+
+
+class Named(msgspec.Struct, frozen=True):
+    """What is read of a body before it is checked, for the log and the queue."""
+
+    model: str = ""
+    stream: bool = False
+
+
+class SimulatedProvider:
+    """One provider process: its caches, its script and its log. Call it as an ASGI application."""
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        *,
+        default: Directives = NONE,
+        keep_bodies: bool = False,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._catalog = catalog
+        self._default = default
+        self._keep_bodies = keep_bodies
+        self._now = now
+        self._cache = PromptCache()
+        self._script = Script(default=default)
+        self._log = RequestLog()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        method, path = str(scope["method"]), str(scope["path"])
+        connection = Connection(receive, send)
+        if path.startswith("/simulate"):
+            await self._administer(connection, method, path)
+            return
+        headers = _headers(scope)
+        entry = self._log.begin(method=method, path=path, headers=headers.items(), now=self._now())
+        aborted = False
+        try:
+            await self._serve(connection, entry, method, path, headers)
+        except ClientGone:
+            aborted = True
+        finally:
+            self._log.end(entry, now=self._now(), aborted=aborted)
+
+    async def _serve(
+        self,
+        connection: Connection,
+        entry: LogEntry,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+    ) -> None:
+        if method in {"GET", "HEAD"}:
+            await self._read_only(connection, entry, path, headers)
+            return
+        wire = WIRES.get(path, WIRES["/v1/messages"])
+        try:
+            body = await connection.body()
+            entry.set_body(body, keep=self._keep_bodies)
+            if path not in WIRES or method != "POST":
+                raise wire.scripted_refusal(404)
+            named = _named(body)
+            entry.model, entry.stream = named.model, named.stream
+            directives = self._take(named.model, headers)
+        except Refused as refused:
+            await self._refuse(connection, entry, wire, refused, headers=())
+            return
+        async with connection.watched():
+            try:
+                await self._answer(connection, entry, wire, path, body, headers, directives)
+            except Refused as refused:
+                await self._refuse(
+                    connection, entry, wire, refused, headers=_retry_headers(directives)
+                )
+
+    async def _answer(
+        self,
+        connection: Connection,
+        entry: LogEntry,
+        wire: Wire,
+        path: str,
+        body: bytes,
+        headers: dict[str, str],
+        directives: Directives,
+    ) -> None:
+        if directives.status is not None:
+            await connection.silence(directives.ttft or 0.0)
+            raise wire.scripted_refusal(directives.status)
+        if path.endswith("/count_tokens"):
+            counted = anthropic.count_tokens(body, headers, self._catalog)
+            await self._send_whole(connection, entry, wire, counted)
+            return
+        call = wire.read(body, headers, self._catalog)
+        credential = credential_of(headers)
+        charge = wire.charge(
+            call, self._cache, catalog=self._catalog, credential=credential, now=self._now()
+        )
+        said = answer(call.ask, directives)
+        await connection.silence(_first_token_seconds(call, charge, directives))
+        self._cache.commit(charge, now=self._now())
+        entry.usage = _logged_usage(charge, said)
+        if directives.garbage:
+            entry.status = 200
+            await connection.start(200, [("content-type", "text/html")])
+            await connection.write(GARBAGE, more=False)
+        elif call.stream:
+            created_at = int(self._now())
+            frames = wire.frames(call, said, charge, created_at=created_at)
+            await self._send_frames(connection, entry, wire, frames, directives)
+        else:
+            await self._send_body(connection, entry, wire, call, said, charge, directives)
+
+    async def _send_body(
+        self,
+        connection: Connection,
+        entry: LogEntry,
+        wire: Wire,
+        call: Call,
+        said: Answer,
+        charge: Charge,
+        directives: Directives,
+    ) -> None:
+        """A whole answer: it takes as long as its stream would have."""
+        created_at = int(self._now())
+        gap = GAP_SECONDS if directives.gap is None else directives.gap
+        events = len(wire.frames(call, said, charge, created_at=created_at))
+        await connection.silence(
+            gap * events + (directives.stall or 0.0) + (directives.pause or 0.0)
+        )
+        if directives.error_in_stream:
+            raise wire.scripted_refusal(500)
+        data = wire.whole(call, said, charge, created_at=created_at)
+        if directives.half:
+            data = data[: len(data) // 2]
+        await self._send_whole(connection, entry, wire, data, cut=directives.cut is not None)
+
+    async def _send_frames(
+        self,
+        connection: Connection,
+        entry: LogEntry,
+        wire: Wire,
+        frames: Sequence[Frame],
+        directives: Directives,
+    ) -> None:
+        """A stream with whatever the directives do to it."""
+        gap = GAP_SECONDS if directives.gap is None else directives.gap
+        opening = [frame.data for frame in frames if frame.kind == "start"]
+        content = [frame.data for frame in frames if frame.kind == "content"]
+        ending = [frame.data for frame in frames if frame.kind == "end"]
+        middle = len(content) // 2
+        entry.status = 200
+        await connection.start(
+            200,
+            [
+                ("content-type", "text/event-stream; charset=utf-8"),
+                ("cache-control", "no-cache"),
+                (wire.request_id_header(), self._request_id()),
+            ],
+        )
+        await connection.write(b"".join(opening))
+        if directives.stall is not None:
+            await connection.write(wire.ping())
+            await connection.silence(directives.stall)
+        if directives.cut == "after-start":
+            return
+        for number, data in enumerate(content):
+            if number == middle:
+                if directives.error_in_stream:
+                    await connection.write(wire.stream_error(), more=False)
+                    return
+                if directives.half:
+                    await connection.write(data[: len(data) // 2], more=False)
+                    return
+                await connection.silence(directives.pause or 0.0)
+            await connection.write(data)
+            if entry.first_content_at is None:
+                entry.first_content_at = self._now()
+            if directives.cut == "after-content":
+                return
+            await connection.silence(gap)
+        if directives.cut == "before-end":
+            return
+        await connection.write(b"".join(ending), more=False)
+
+    async def _read_only(
+        self, connection: Connection, entry: LogEntry, path: str, headers: dict[str, str]
+    ) -> None:
+        wire = WIRES["/v1/messages" if "anthropic-version" in headers else "/v1/chat/completions"]
+        if path in {"/", "/api/hello", "/healthz"}:
+            await self._send_whole(connection, entry, wire, b"{}")
+        elif path != "/v1/models":
+            await self._refuse(connection, entry, wire, wire.scripted_refusal(404), headers=())
+        elif "anthropic-version" in headers:
+            listed = anthropic.list_models(self._catalog)
+            await self._send_whole(connection, entry, wire, listed)
+        else:
+            listed = openai.list_models(self._catalog)
+            await self._send_whole(connection, entry, wire, listed)
+
+    async def _refuse(
+        self,
+        connection: Connection,
+        entry: LogEntry,
+        wire: Wire,
+        refused: Refused,
+        *,
+        headers: Sequence[tuple[str, str]],
+    ) -> None:
+        data = wire.refusal(refused, request_id=self._request_id())
+        await self._send_whole(
+            connection, entry, wire, data, status=refused.status, headers=headers
+        )
+
+    async def _send_whole(
+        self,
+        connection: Connection,
+        entry: LogEntry,
+        wire: Wire,
+        data: bytes,
+        *,
+        status: int = 200,
+        headers: Sequence[tuple[str, str]] = (),
+        cut: bool = False,
+    ) -> None:
+        entry.status = status
+        await connection.start(
+            status,
+            [
+                ("content-type", "application/json"),
+                ("content-length", str(len(data))),
+                (wire.request_id_header(), self._request_id()),
+                *headers,
+            ],
+        )
+        if cut:
+            # Returning with bytes owed makes uvicorn close the connection.
+            await connection.write(data[: len(data) // 2])
+            return
+        entry.first_content_at = self._now()
+        await connection.write(data, more=False)
+
+    def _request_id(self) -> str:
+        return f"req_{self._log.requests:012d}"
+
+    def _take(self, model: str, headers: dict[str, str]) -> Directives:
+        try:
+            return self._script.take(model=model, header=headers.get(DIRECTIVES_HEADER, ""))
+        except InvalidRequest as error:
+            raise Refused(error.message) from error
+
+    async def _administer(self, connection: Connection, method: str, path: str) -> None:
+        status = 200
+        body = await connection.body()
+        try:
+            match method, path:
+                case "GET", "/simulate/log":
+                    data = msgspec.json.encode(
+                        {
+                            "requests": self._log.requests,
+                            "aborted": self._log.aborted,
+                            "in_flight": self._log.in_flight,
+                            "entries": [asdict(entry) for entry in self._log.entries],
+                        }
+                    )
+                case "POST", "/simulate":
+                    self._script.change(body)
+                    data = msgspec.json.encode({"queued": len(self._script.queue)})
+                case "DELETE", "/simulate":
+                    self._script.reset(self._default)
+                    self._log.reset()
+                    self._cache.clear()
+                    data = b"{}"
+                case _:
+                    raise InvalidRequest(
+                        "There are GET /simulate/log, POST /simulate and DELETE /simulate."
+                    )
+        except InvalidRequest as error:
+            status, data = 400, msgspec.json.encode({"error": error.message})
+        await connection.start(
+            status,
+            [("content-type", "application/json"), ("content-length", str(len(data)))],
+        )
+        await connection.write(data, more=False)
+
+
+def _headers(scope: Scope) -> dict[str, str]:
+    found: dict[str, str] = {}
+    pairs = scope["headers"]
+    if isinstance(pairs, Sequence):
+        for name, value in msgspec.convert(pairs, list[tuple[bytes, bytes]]):
+            found[name.decode("latin-1").lower()] = value.decode("latin-1")
+    return found
+
+
+def _named(body: bytes) -> Named:
+    try:
+        return msgspec.json.decode(body, type=Named)
+    except msgspec.MsgspecError:
+        return Named()
+
+
+def _retry_headers(directives: Directives) -> list[tuple[str, str]]:
+    if directives.retry_after is None:
+        return []
+    return [("retry-after", f"{directives.retry_after:g}")]
+
+
+def _first_token_seconds(call: Call, charge: Charge, directives: Directives) -> float:
+    if directives.ttft is not None:
+        return directives.ttft
+    spread = pick(call.model.id.encode(), "speed", 100) / 100
+    uncached = charge.total - charge.read
+    return (
+        FASTEST_SECONDS
+        + spread * (SLOWEST_SECONDS - FASTEST_SECONDS)
+        + uncached * PREFILL_SECONDS_PER_TOKEN
+    )
+
+
+def _logged_usage(charge: Charge, said: Answer) -> dict[str, object]:
+    return {
+        "fresh": charge.fresh,
+        "read": charge.read,
+        "written": {str(lifetime): tokens for lifetime, tokens in charge.written.items()},
+        "output": said.output_tokens,
+    }

@@ -1,0 +1,130 @@
+"""What both wire formats of the simulator have in common: a call, a refusal, and frames.
+
+Rules of this module: data only. A wire format is a module (`anthropic`, `openai`) whose value of
+type `Wire` reads a request, charges its prompt to the cache, and writes the answer.
+"""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, TypeAlias
+
+from turnout.catalog import Catalog, Model
+from turnout.simulator.answers import Answer, Ask
+from turnout.simulator.cache import Block, Charge, PromptCache
+
+FrameKind: TypeAlias = Literal["start", "content", "end"]
+"""Before the first content, content, and what closes a whole answer."""
+
+Headers: TypeAlias = Mapping[str, str]
+"""Header fields with lower-case names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Bytes of a streamed answer that are sent at once."""
+
+    kind: FrameKind
+    data: bytes
+
+
+class Refused(Exception):
+    """The provider refuses a request; `kind`, `code` and `param` are its own words."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        kind: str = "invalid_request_error",
+        code: str | None = None,
+        param: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.kind = kind
+        self.code = code
+        self.param = param
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request that has been read and found good.
+
+    Attributes:
+        blocks: the prompt with its breakpoints, where the client sets them.
+        prompt: the prompt as one string of bytes, where the provider caches by prefix.
+        lifetime_seconds: how long an automatic entry lives.
+        include_usage: a streamed answer ends with the usage figures.
+        omit_thinking: thinking is signed but not shown.
+    """
+
+    model: Model
+    ask: Ask
+    stream: bool
+    prompt_tokens: int
+    blocks: tuple[Block, ...] = ()
+    prompt: bytes = b""
+    lifetime_seconds: int = 0
+    include_usage: bool = True
+    omit_thinking: bool = False
+
+
+class Wire(Protocol):
+    """One provider's wire format."""
+
+    def read(self, body: bytes, headers: Headers, catalog: Catalog) -> Call:
+        """Read a request as the provider does. Raises `Refused` in the provider's words."""
+        ...
+
+    def charge(
+        self, call: Call, cache: PromptCache, *, catalog: Catalog, credential: str, now: float
+    ) -> Charge: ...
+
+    def whole(self, call: Call, answer: Answer, charge: Charge, *, created_at: int) -> bytes:
+        """The answer as one JSON body."""
+        ...
+
+    def frames(
+        self, call: Call, answer: Answer, charge: Charge, *, created_at: int
+    ) -> Sequence[Frame]:
+        """The answer as a stream of events."""
+        ...
+
+    def refusal(self, refused: Refused, *, request_id: str) -> bytes:
+        """The body of an error answer."""
+        ...
+
+    def scripted_refusal(self, status: int) -> Refused:
+        """What the provider says with that status."""
+        ...
+
+    def stream_error(self) -> bytes:
+        """An error event inside a stream."""
+        ...
+
+    def ping(self) -> bytes:
+        """What the provider sends while it is silent; may be nothing."""
+        ...
+
+    def request_id_header(self) -> str: ...
+
+
+def seed_of(model: str, prompt: Sequence[bytes]) -> bytes:
+    """Digest of a prompt and who answers it."""
+    digest = hashlib.blake2b(model.encode())
+    for piece in prompt:
+        digest.update(piece)
+    return digest.digest()
+
+
+def credential_of(headers: Headers) -> str:
+    """The key of a request, whichever header carries it; "" when there is none."""
+    bearer = headers.get("authorization", "")
+    return headers.get("x-api-key", "") or bearer.removeprefix("Bearer ").strip()
+
+
+def split_text(text: str, size: int) -> list[str]:
+    """The text in pieces of `size` characters, as a model's tokens come."""
+    return [text[start : start + size] for start in range(0, len(text), size)]

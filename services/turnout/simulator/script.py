@@ -1,0 +1,68 @@
+"""Which directives the next request gets: the default, its header, and the queue.
+
+Rules of this module: a queued script is used once, by the first request it fits, oldest first.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+
+from turnout.errors import InvalidRequest
+from turnout.simulator.directives import NONE, Directives, parse_directives
+
+MAX_QUEUED = 10_000
+"""More than any test or demo scripts; the queue refuses what goes beyond."""
+
+
+class QueuedScript(msgspec.Struct, frozen=True):
+    """Directives for the next request, or for the next one that names `model`."""
+
+    simulate: str
+    model: str = ""
+
+
+class ScriptChange(msgspec.Struct, frozen=True):
+    """The body of `POST /simulate`; what is absent stays as it is."""
+
+    next: list[str | QueuedScript] = []
+    default: str | None = None
+
+
+@dataclass(slots=True)
+class Script:
+    """The directives to come."""
+
+    default: Directives = NONE
+    queue: deque[tuple[str, Directives]] = field(default_factory=deque[tuple[str, Directives]])
+
+    def change(self, body: bytes) -> None:
+        """Apply `POST /simulate`. Raises `InvalidRequest` and then changes nothing."""
+        try:
+            change = msgspec.json.decode(body, type=ScriptChange)
+        except msgspec.MsgspecError as error:
+            raise InvalidRequest(f"The script cannot be read: {error}.") from error
+        scripts = [
+            ("", parse_directives(item))
+            if isinstance(item, str)
+            else (item.model, parse_directives(item.simulate))
+            for item in change.next
+        ]
+        if len(self.queue) + len(scripts) > MAX_QUEUED:
+            raise InvalidRequest(f"The queue holds at most {MAX_QUEUED} scripts.")
+        if change.default is not None:
+            self.default = parse_directives(change.default)
+        self.queue.extend(scripts)
+
+    def take(self, *, model: str, header: str) -> Directives:
+        """The directives of a request for `model`. Raises `InvalidRequest` on a bad header."""
+        found = parse_directives(header).over(self.default)
+        for place, (wanted, directives) in enumerate(self.queue):
+            if wanted in {"", model}:
+                del self.queue[place]
+                return directives.over(found)
+        return found
+
+    def reset(self, default: Directives) -> None:
+        self.default = default
+        self.queue.clear()
