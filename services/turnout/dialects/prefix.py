@@ -7,7 +7,7 @@ was written; nothing is unescaped, so a value is never decoded only to be hashed
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -85,13 +85,19 @@ def canonical_message(raw: bytes | msgspec.Raw) -> bytes:
     """
     try:
         fields = _FIELDS.decode(raw)
-        fields.pop("cache_control", None)
-        parts: list[bytes] = []
-        for key in sorted(fields):
-            value = bytes(fields[key])
-            parts.append(key.encode())
-            parts.append(canonical_content(value) if key == "content" else without_markers(value))
+        return canonical_fields(fields)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidRequest(f"messages: each must be a JSON object: {error}") from None
+
+
+def canonical_fields(fields: Mapping[str, msgspec.Raw]) -> bytes:
+    """The same for a message whose fields are already apart."""
+    parts: list[bytes] = []
+    for key in sorted(fields):
+        if key == "cache_control":
+            continue
+        value = bytes(fields[key])
+        parts.append(key.encode())
+        parts.append(canonical_content(value) if key == "content" else without_markers(value))
     # A raw JSON value holds no such control character, so the parts cannot run together.
     return b"\x1f".join(parts)

@@ -1,0 +1,82 @@
+"""The chat dialect as one value: every function of this package under the name the seam gives it."""
+
+from collections.abc import Sequence
+
+from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.conversation import Conversation
+from turnout.dialects.dialect import ErrorAnswer, StreamDecoder, StreamEncoder, StreamTap
+from turnout.dialects.openai_chat import errors, response
+from turnout.dialects.openai_chat.request_decode import decode_request
+from turnout.dialects.openai_chat.request_encode import encode_request
+from turnout.dialects.openai_chat.stream_decode import ChatStreamDecoder, decode_response
+from turnout.dialects.openai_chat.stream_encode import ChatStreamEncoder
+from turnout.dialects.openai_chat.survey import survey_request
+from turnout.dialects.openai_chat.tap import ChatBodyTap, ChatStreamTap
+from turnout.dialects.sse import encode_comment
+from turnout.dialects.stream import StreamEvent
+from turnout.dialects.survey import Survey
+from turnout.errors import TurnoutError
+
+
+class OpenAiChat:
+    """`POST /v1/chat/completions`; what each method promises is said at `WireDialect`."""
+
+    @property
+    def name(self) -> Dialect:
+        return "openai_chat"
+
+    def survey_request(self, body: bytes) -> Survey:
+        return survey_request(body)
+
+    def decode_request(self, body: bytes) -> Conversation:
+        return decode_request(body)
+
+    def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
+        return encode_request(conversation, model=model, has=has)
+
+    def tap(self, *, stream: bool) -> StreamTap:
+        return ChatStreamTap() if stream else ChatBodyTap()
+
+    def stream_decoder(self) -> StreamDecoder:
+        return ChatStreamDecoder()
+
+    def stream_encoder(
+        self,
+        *,
+        response_id: str,
+        model: str,
+        created_at: int,
+        input_estimate: int,
+        include_usage: bool,
+    ) -> StreamEncoder:
+        return ChatStreamEncoder(
+            response_id=response_id,
+            model=model,
+            created_at=created_at,
+            input_estimate=input_estimate,
+            include_usage=include_usage,
+        )
+
+    def decode_response(self, body: bytes) -> Sequence[StreamEvent]:
+        return decode_response(body)
+
+    def encode_response(
+        self, events: Sequence[StreamEvent], *, response_id: str, model: str, created_at: int
+    ) -> bytes:
+        return response.encode_response(
+            events, response_id=response_id, model=model, created_at=created_at
+        )
+
+    def encode_error(self, error: TurnoutError, *, request_id: str) -> ErrorAnswer:
+        return errors.encode_error(error, request_id=request_id)
+
+    def encode_stream_error(self, error: TurnoutError) -> bytes:
+        return errors.encode_stream_error(error)
+
+    def decode_error(
+        self, status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+    ) -> TurnoutError:
+        return errors.decode_error(status, headers, body, now=now)
+
+    def keep_alive(self) -> bytes:
+        return encode_comment(b"keep-alive")

@@ -1,0 +1,322 @@
+"""A chat request into the neutral conversation.
+
+Rules: messages keep their order and place; tool messages that follow each other are results of one
+user message; `developer` is a system message that remembers its name; a call or result without an
+id gets one that depends on its place alone, so that the same history gives the same ids again;
+what asks for something that no neutral answer can hold is refused by name.
+"""
+
+import msgspec
+
+from turnout.dialects.conversation import (
+    CacheLifetime,
+    Conversation,
+    Fields,
+    Message,
+    OutputFormat,
+    Part,
+    Provenance,
+    Refusal,
+    ResultPart,
+    Sampling,
+    ServerTool,
+    Thinking,
+    ThinkingControl,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolResult,
+)
+from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD, decode_parts, read_cache
+from turnout.dialects.openai_chat.wire import ObjectReader, decode_string
+from turnout.errors import InvalidRequest, Unsupported
+
+_REASONING_FIELDS = ("reasoning_content", "reasoning")
+
+
+def decode_request(body: bytes) -> Conversation:
+    fields = ObjectReader(body, "")
+    _refuse_what_no_answer_can_hold(fields)
+    model = fields.string("model") or ""
+    raw_messages = fields.list("messages")
+    if not raw_messages:
+        raise InvalidRequest("messages: required, a list of at least one message")
+    messages = _MessageDecoder().decode(raw_messages)
+    tools = _tools(fields)
+    max_completion = fields.integer("max_completion_tokens")
+    max_old = fields.integer("max_tokens")
+    user, safety = fields.string("user"), fields.json("safety_identifier")
+    options = fields.object("stream_options")
+    include_usage = bool(options and options.boolean("include_usage"))
+    extras: Fields = (("safety_identifier", safety),) if safety else ()
+    metadata = fields.object("metadata")
+    return Conversation(
+        dialect="openai_chat",
+        model=model,
+        messages=messages,
+        tools=tools,
+        tool_choice=_tool_choice(fields),
+        parallel_tools=fields.boolean("parallel_tool_calls"),
+        sampling=Sampling(
+            temperature=fields.number("temperature"),
+            top_p=fields.number("top_p"),
+            top_k=fields.integer("top_k"),
+            presence_penalty=fields.number("presence_penalty"),
+            frequency_penalty=fields.number("frequency_penalty"),
+            seed=fields.integer("seed"),
+        ),
+        max_output_tokens=max_completion if max_completion is not None else max_old,
+        stop_sequences=fields.strings("stop"),
+        output_format=_output_format(fields),
+        thinking=ThinkingControl(effort=fields.string("reasoning_effort") or ""),
+        stream=bool(fields.boolean("stream")),
+        include_usage=include_usage,
+        user=user
+        or (decode_string(safety.encode(), "safety_identifier") if safety.startswith('"') else ""),
+        metadata=() if metadata is None else metadata.rest(),
+        service_tier=fields.string("service_tier") or "",
+        prompt_cache_key=fields.string("prompt_cache_key") or "",
+        extras=extras + fields.rest(),
+    )
+
+
+def _refuse_what_no_answer_can_hold(fields: ObjectReader) -> None:
+    if (fields.integer("n") or 1) > 1:
+        raise Unsupported("n: only one choice per request can be translated")
+    if "audio" in fields.strings("modalities"):
+        raise Unsupported("modalities: audio answers cannot be translated")
+    if fields.raw("functions") is not None:
+        raise Unsupported("functions: this old form cannot be translated, use tools")
+    fields.raw("function_call")
+
+
+class _MessageDecoder:
+    """Walks the messages once, knowing which calls are still without a result."""
+
+    def __init__(self) -> None:
+        self._messages: list[Message] = []
+        self._results: list[ToolResult] = []
+        self._unanswered: list[str] = []
+        self._call_count = 0
+
+    def decode(self, raws: list[msgspec.Raw]) -> tuple[Message, ...]:
+        for number, raw in enumerate(raws):
+            fields = ObjectReader(raw, f"messages[{number}]")
+            role = fields.string("role")
+            match role:
+                case "tool" | "function":
+                    self._results.append(self._result(fields))
+                    continue
+                case _:
+                    self._end_results()
+            match role:
+                case "system" | "developer":
+                    self._messages.append(_system(fields, role))
+                case "user":
+                    self._messages.append(_user(fields))
+                case "assistant":
+                    self._messages.append(self._assistant(fields))
+                case _:
+                    raise InvalidRequest(
+                        f"{fields.path('role')}: must be one of system, developer, user, "
+                        "assistant, tool"
+                    )
+        self._end_results()
+        return tuple(self._messages)
+
+    def _end_results(self) -> None:
+        if self._results:
+            self._messages.append(Message("user", tuple(self._results)))
+            self._results = []
+
+    def _result(self, fields: ObjectReader) -> ToolResult:
+        call_id = fields.string("tool_call_id") or ""
+        if not call_id:
+            if not self._unanswered:
+                raise InvalidRequest(f"{fields.path('tool_call_id')}: required, the id of a call")
+            call_id = self._unanswered[0]
+        if call_id in self._unanswered:
+            self._unanswered.remove(call_id)
+        cache = read_cache(fields)
+        parts, is_plain = decode_parts(fields)
+        kept: list[ResultPart] = []
+        for part in parts:
+            if isinstance(part, ToolCall | ToolResult | Thinking | Refusal):
+                raise InvalidRequest(f"{fields.path('content')}: must hold text parts")
+            kept.append(part)
+        return ToolResult(
+            call_id, tuple(kept), is_plain=is_plain, cache=cache, extras=fields.rest()
+        )
+
+    def _assistant(self, fields: ObjectReader) -> Message:
+        parts: list[Part] = list(_reasoning(fields))
+        content, is_plain = decode_parts(fields, required=False)
+        parts.extend(content)
+        refusal = fields.string("refusal")
+        if refusal:
+            parts.append(Refusal(refusal, extras=REFUSAL_FIELD))
+        self._unanswered = []
+        calls = fields.list("tool_calls") or []
+        parts.extend(
+            self._call(ObjectReader(raw, f"{fields.path('tool_calls')}[{number}]"))
+            for number, raw in enumerate(calls)
+        )
+        old = fields.object("function_call")
+        if old is not None:
+            call_id = self._next_id()
+            self._unanswered.append(call_id)
+            parts.append(
+                ToolCall(call_id, old.string("name") or "", old.string("arguments") or "{}")
+            )
+        return Message("assistant", tuple(parts), is_plain=is_plain, extras=fields.rest())
+
+    def _next_id(self) -> str:
+        self._call_count += 1
+        return f"call_{self._call_count}"
+
+    def _call(self, fields: ObjectReader) -> ToolCall:
+        made_id = self._next_id()
+        call_id = fields.string("id") or made_id
+        self._unanswered.append(call_id)
+        kind = fields.string("type") or "function"
+        if kind == "custom":
+            custom = fields.object("custom")
+            if custom is None:
+                raise InvalidRequest(f"{fields.path('custom')}: required")
+            custom_name, text = custom.string("name") or "", custom.string("input") or ""
+            return ToolCall(call_id, custom_name, text, kind="custom", extras=fields.rest())
+        function = fields.object("function")
+        if function is None:
+            raise InvalidRequest(f"{fields.path('function')}: required")
+        name = function.string("name")
+        if not name:
+            raise InvalidRequest(f"{function.path('name')}: required, the name of a tool")
+        raw = function.raw("arguments") or b'""'
+        # Some servers write the arguments as an object, and clients echo what they were given.
+        where = function.path("arguments")
+        text = decode_string(raw, where) if raw[:1] == b'"' else raw.decode()
+        arguments = text if text.strip() else "{}"
+        return ToolCall(call_id, name, arguments, extras=fields.rest())
+
+
+def _system(fields: ObjectReader, role: str) -> Message:
+    parts, is_plain = decode_parts(fields)
+    extras: Fields = (("role", '"developer"'),) if role == "developer" else ()
+    return Message("system", parts, is_plain=is_plain, extras=extras + fields.rest())
+
+
+def _user(fields: ObjectReader) -> Message:
+    parts, is_plain = decode_parts(fields)
+    return Message("user", parts, is_plain=is_plain, extras=fields.rest())
+
+
+def _reasoning(fields: ObjectReader) -> tuple[Thinking, ...]:
+    """Reasoning of the history; remembers the field where it is not the usual one."""
+    texts = [(name, fields.string(name)) for name in _REASONING_FIELDS]
+    for name, text in texts:
+        if text:
+            extras: Fields = (("field", f'"{name}"'),) if name != "reasoning_content" else ()
+            return (Thinking(text, Provenance("openai_chat"), extras=extras),)
+    return ()
+
+
+def _tools(fields: ObjectReader) -> tuple[Tool | ServerTool, ...]:
+    tools: list[Tool | ServerTool] = []
+    for number, raw in enumerate(fields.list("tools") or []):
+        where = f"tools[{number}]"
+        tool = ObjectReader(raw, where)
+        match tool.string("type") or "function":
+            case "function" | "custom" as own:
+                tools.append(_tool(tool, own))
+            case kind:
+                tools.append(ServerTool("openai_chat", kind, kind, bytes(raw).decode()))
+    search = fields.json("web_search_options")
+    if search:
+        tools.append(ServerTool("openai_chat", "web_search", "web_search_options", search))
+    return tuple(tools)
+
+
+def _tool(tool: ObjectReader, kind: str) -> Tool:
+    cache: CacheLifetime | None = read_cache(tool)
+    inner = tool.object(kind)
+    name = None if inner is None else inner.string("name")
+    if inner is None or not name:
+        raise InvalidRequest(f"{tool.path(kind)}.name: required")
+    description = inner.string("description") or ""
+    if kind == "custom":
+        return Tool(
+            name,
+            description,
+            kind="custom",
+            format=inner.json("format"),
+            cache=cache,
+            extras=inner.rest(),
+        )
+    return Tool(
+        name,
+        description,
+        schema=inner.json("parameters"),
+        strict=inner.boolean("strict"),
+        cache=cache,
+        extras=inner.rest(),
+    )
+
+
+def _tool_choice(fields: ObjectReader) -> ToolChoice | None:
+    raw = fields.raw("tool_choice")
+    if raw is None:
+        return None
+    where = "tool_choice"
+    if raw[:1] == b'"':
+        match decode_string(raw, where):
+            case "auto" | "none" | "required" as mode:
+                return ToolChoice(mode)
+            case "any":
+                return ToolChoice("required")
+            case _:
+                raise InvalidRequest(f"{where}: must be auto, none, required or an object")
+    choice = ObjectReader(raw, where)
+    match choice.string("type"):
+        case "function" | "custom" as kind:
+            inner = choice.object(kind)
+            name = None if inner is None else inner.string("name")
+            if not name:
+                raise InvalidRequest(f"{where}.{kind}.name: required")
+            return ToolChoice("named", (name,))
+        case "allowed_tools":
+            allowed = choice.object("allowed_tools")
+            if allowed is None:
+                raise InvalidRequest(f"{where}.allowed_tools: required")
+            mode = "required" if allowed.string("mode") == "required" else "auto"
+            names = [_allowed(ObjectReader(r, where)) for r in allowed.list("tools") or []]
+            return ToolChoice(mode, tuple(names))
+        case _:
+            raise InvalidRequest(f"{where}.type: must be function, custom or allowed_tools")
+
+
+def _allowed(tool: ObjectReader) -> str:
+    inner = tool.object(tool.string("type") or "function")
+    return (None if inner is None else inner.string("name")) or ""
+
+
+def _output_format(fields: ObjectReader) -> OutputFormat | None:
+    wanted = fields.object("response_format")
+    if wanted is None:
+        return None
+    match wanted.string("type"):
+        case "json_object":
+            return OutputFormat("json")
+        case "json_schema":
+            inner = wanted.object("json_schema")
+            if inner is None:
+                raise InvalidRequest("response_format.json_schema: required")
+            return OutputFormat(
+                "json_schema",
+                schema=inner.json("schema"),
+                name=inner.string("name") or "",
+                strict=inner.boolean("strict"),
+            )
+        case "text" | None:
+            return None
+        case _:
+            raise InvalidRequest("response_format.type: must be text, json_object or json_schema")

@@ -1,0 +1,219 @@
+"""The neutral conversation as a chat request for one model.
+
+Rules: what only tunes an answer and the target cannot take is left out (temperature of a model that
+thinks, effort of one that does not, cache markers, user ids of another vendor's client); what the
+answer would suffer without is refused by name (images, documents, tools, a provider's own tools);
+fields of this dialect that the client sent come back in its characters; the same conversation
+gives the same bytes, and one more message leaves the bytes of those before it alone.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from turnout.capabilities import Capabilities
+from turnout.dialects.conversation import (
+    Conversation,
+    ServerTool,
+    Tool,
+    ToolCall,
+    ToolReference,
+    ToolResult,
+)
+from turnout.dialects.openai_chat.messages_encode import (
+    cache_control,
+    encode_messages,
+    raw_fields,
+)
+from turnout.errors import Unsupported
+
+MEDIUM_EFFORT_FROM_TOKENS: Final = 4_096
+HIGH_EFFORT_FROM_TOKENS: Final = 16_384
+"""Thinking budgets of Anthropic's clients in words of effort: Claude Code's "think" is 4k, its
+"megathink" 10k, its "ultrathink" 32k."""
+
+_Json = dict[str, object]
+
+
+def encode_request(conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
+    own = conversation.dialect == "openai_chat"
+    body: _Json = {"model": model}
+    body["messages"] = encode_messages(conversation, has=has)
+    body |= dict(_tools(conversation, has=has, own=own))
+    body |= dict(_limits(conversation, has=has))
+    if not has.thinking:
+        body |= dict(_sampling(conversation, own=own))
+    else:
+        effort = _effort(conversation)
+        if effort:
+            body["reasoning_effort"] = effort
+    if conversation.output_format is not None:
+        body["response_format"] = _response_format(conversation)
+    if conversation.prompt_cache_key:
+        body["prompt_cache_key"] = conversation.prompt_cache_key
+    if conversation.stream:
+        body["stream"] = True
+        # Always asked for: without it nobody knows what the answer cost.
+        body["stream_options"] = {"include_usage": True}
+    if own:
+        body |= dict(_own_fields(conversation))
+    return msgspec.json.encode(body)
+
+
+def _limits(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
+    wanted = conversation.max_output_tokens
+    if wanted is not None:
+        if has.max_output_tokens is not None:
+            wanted = min(wanted, has.max_output_tokens)
+        # OpenAI's reasoning models refuse the old name, most compatible servers know no other.
+        yield "max_completion_tokens" if has.thinking else "max_tokens", wanted
+    if conversation.stop_sequences:
+        yield "stop", list(conversation.stop_sequences)
+
+
+def _sampling(conversation: Conversation, *, own: bool) -> Iterator[tuple[str, object]]:
+    sampling = conversation.sampling
+    values: dict[str, float | int | None] = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "presence_penalty": sampling.presence_penalty,
+        "frequency_penalty": sampling.frequency_penalty,
+        "seed": sampling.seed,
+        # No field of OpenAI's; vLLM and others take it from clients that know them.
+        "top_k": sampling.top_k if own else None,
+    }
+    for name, value in values.items():
+        if value is not None:
+            yield name, value
+
+
+def _effort(conversation: Conversation) -> str:
+    thinking = conversation.thinking
+    if thinking.effort:
+        return thinking.effort
+    if thinking.mode != "on" or thinking.budget_tokens is None:
+        return ""
+    if thinking.budget_tokens >= HIGH_EFFORT_FROM_TOKENS:
+        return "high"
+    return "medium" if thinking.budget_tokens >= MEDIUM_EFFORT_FROM_TOKENS else "low"
+
+
+def _response_format(conversation: Conversation) -> _Json:
+    wanted = conversation.output_format
+    assert wanted is not None
+    if wanted.kind == "json":
+        return {"type": "json_object"}
+    inner: _Json = {"name": wanted.name or "answer"}
+    if wanted.schema:
+        inner["schema"] = msgspec.Raw(wanted.schema.encode())
+    if wanted.strict is not None:
+        inner["strict"] = wanted.strict
+    return {"type": "json_schema", "json_schema": inner}
+
+
+def _own_fields(conversation: Conversation) -> Iterator[tuple[str, object]]:
+    extras = dict(conversation.extras)
+    if conversation.user and "safety_identifier" not in extras:
+        yield "user", conversation.user
+    if conversation.metadata:
+        yield "metadata", dict(raw_fields(conversation.metadata))
+    if conversation.service_tier:
+        yield "service_tier", conversation.service_tier
+    yield from raw_fields(conversation.extras)
+
+
+def _tools(
+    conversation: Conversation, *, has: Capabilities, own: bool
+) -> Iterator[tuple[str, object]]:
+    tools: list[object] = []
+    for tool in _offered(conversation):
+        match tool:
+            case ServerTool(dialect="openai_chat", kind="web_search_options", json=json):
+                yield "web_search_options", msgspec.Raw(json.encode())
+            case ServerTool(dialect="openai_chat", json=json):
+                tools.append(msgspec.Raw(json.encode()))
+            case ServerTool(kind=kind):
+                raise Unsupported(f"tools: {kind} runs at its own provider only")
+            case Tool():
+                tools.append(_tool(tool, own=own))
+    if not tools:
+        return
+    if not has.tools:
+        raise Unsupported("tools: the target model takes none")
+    yield "tools", tools
+    if conversation.tool_choice is not None:
+        yield "tool_choice", _tool_choice(conversation)
+    if conversation.parallel_tools is not None:
+        yield "parallel_tool_calls", conversation.parallel_tools
+
+
+def _offered(conversation: Conversation) -> Iterator[Tool | ServerTool]:
+    """Tools in order, deferred ones behind the others and only once something has named them.
+
+    In the order of their first use, so that the tools before them stay a prefix that is cached.
+    """
+    deferred: dict[str, Tool] = {}
+    for tool in conversation.tools:
+        if isinstance(tool, Tool) and tool.is_deferred:
+            deferred[tool.name] = tool
+        else:
+            yield tool
+    if not deferred:
+        return
+    for name in _named_tools(conversation):
+        found = deferred.pop(name, None)
+        if found is not None:
+            yield found
+
+
+def _named_tools(conversation: Conversation) -> Iterator[str]:
+    for message in conversation.messages:
+        for part in message.parts:
+            match part:
+                case ToolCall(name=name) | ToolReference(tool_name=name):
+                    yield name
+                case ToolResult(parts=inner):
+                    for item in inner:
+                        if isinstance(item, ToolReference):
+                            yield item.tool_name
+                case _:
+                    pass
+    if conversation.tool_choice is not None:
+        yield from conversation.tool_choice.names
+
+
+def _tool(tool: Tool, *, own: bool) -> _Json:
+    inner: _Json = {"name": tool.name}
+    if tool.description:
+        inner["description"] = tool.description
+    if tool.kind == "custom":
+        if tool.format:
+            inner["format"] = msgspec.Raw(tool.format.encode())
+    elif tool.schema:
+        inner["parameters"] = msgspec.Raw(tool.schema.encode())
+    if tool.strict is not None and own:
+        inner["strict"] = tool.strict
+    if own:
+        inner |= dict(raw_fields(tool.extras))
+    encoded: _Json = {"type": tool.kind, tool.kind: inner}
+    if own:
+        encoded |= dict(cache_control(tool.cache))
+    return encoded
+
+
+def _tool_choice(conversation: Conversation) -> object:
+    choice = conversation.tool_choice
+    assert choice is not None
+    kinds = {tool.name: tool.kind for tool in conversation.tools if isinstance(tool, Tool)}
+    named = [_named(name, kinds.get(name, "function")) for name in choice.names]
+    if choice.mode == "named" and len(named) == 1:
+        return named[0]
+    if named and choice.mode != "none":
+        mode = "auto" if choice.mode == "auto" else "required"
+        return {"type": "allowed_tools", "allowed_tools": {"mode": mode, "tools": named}}
+    return "required" if choice.mode == "named" else choice.mode
+
+
+def _named(name: str, kind: str) -> _Json:
+    return {"type": kind, kind: {"name": name}}

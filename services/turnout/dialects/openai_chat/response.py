@@ -1,0 +1,97 @@
+"""A whole chat answer from its events.
+
+Rules: an answer that failed or did not end is no answer, its error is raised; every field that a
+client may read without looking is there, also when it is null.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from turnout.dialects.conversation import Opaque, Refusal, Text, Thinking, ToolCall
+from turnout.dialects.openai_chat.stop import encode_stop
+from turnout.dialects.openai_chat.stream_encode import BYTES_PER_TOKEN, made_call_id
+from turnout.dialects.openai_chat.usage import encode_usage
+from turnout.dialects.stream import Answer, StreamEvent, accumulate
+from turnout.dialects.usage import Usage
+from turnout.errors import UpstreamFailed
+
+_Json = dict[str, object]
+
+
+def encode_response(
+    events: Sequence[StreamEvent], *, response_id: str, model: str, created_at: int
+) -> bytes:
+    """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
+    answer = accumulate(events)
+    if answer.error is not None:
+        raise answer.error
+    if answer.stop is None:
+        raise UpstreamFailed("the upstream's answer broke off before its end")
+    message = _message(answer, response_id)
+    stop = encode_stop(
+        answer.stop, has_calls="tool_calls" in message, has_refusal=bool(message["refusal"])
+    )
+    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": stop}
+    return msgspec.json.encode(
+        {
+            "id": response_id,
+            "object": "chat.completion",
+            "created": created_at,
+            "model": model,
+            "choices": [choice],
+            "usage": encode_usage(answer.usage or _estimate(answer)),
+        }
+    )
+
+
+def _message(answer: Answer, response_id: str) -> _Json:
+    texts: list[str] = []
+    thoughts: list[str] = []
+    refusals: list[str] = []
+    calls: list[_Json] = []
+    for part in answer.parts:
+        match part:
+            case Text(text=text):
+                texts.append(text)
+            case Thinking(text=text):
+                thoughts.append(text)
+            case Refusal(text=text):
+                refusals.append(text)
+            case ToolCall():
+                calls.append(_call(part, response_id, len(calls)))
+            case Opaque():
+                pass
+    message: _Json = {
+        "role": "assistant",
+        "content": "".join(texts) if texts else None,
+        "refusal": "".join(refusals) or None,
+    }
+    if any(thoughts):
+        message["reasoning_content"] = "".join(thoughts)
+    if calls:
+        message["tool_calls"] = calls
+    return message
+
+
+def _call(call: ToolCall, response_id: str, number: int) -> _Json:
+    text = "input" if call.kind == "custom" else "arguments"
+    return {
+        "id": call.call_id or made_call_id(response_id, number),
+        "type": call.kind,
+        call.kind: {"name": call.name, text: call.arguments},
+    }
+
+
+def _estimate(answer: Answer) -> Usage:
+    """Nobody reported: the output from its bytes, the input not at all."""
+    size = 0
+    for part in answer.parts:
+        match part:
+            case Text(text=text) | Thinking(text=text) | Refusal(text=text):
+                size += len(text.encode())
+            case ToolCall(arguments=text):
+                size += len(text.encode())
+            case Opaque():
+                pass
+    return Usage(output=round(size / BYTES_PER_TOKEN))

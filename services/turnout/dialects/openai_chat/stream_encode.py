@@ -1,0 +1,192 @@
+"""Neutral events into a chat stream.
+
+Rules, from what strict clients need: the first chunk carries the role; a tool call begins with its
+index, id, type and name and goes on with its index; every stream that ends well has a finish
+reason, then the usage chunk for whoever asked, then `[DONE]`; one that does not ends in an error
+chunk and nothing else; all chunks carry the same id, time and the name that the client asked for.
+"""
+
+from typing import Final, assert_never
+
+import msgspec
+
+from turnout.dialects.openai_chat.errors import encode_stream_error
+from turnout.dialects.openai_chat.stop import encode_stop
+from turnout.dialects.openai_chat.usage import encode_usage
+from turnout.dialects.prefix import digest
+from turnout.dialects.sse import encode_event
+from turnout.dialects.stream import (
+    AnnotationAdded,
+    Finished,
+    OpaqueStarted,
+    PartEnded,
+    RefusalDelta,
+    RefusalStarted,
+    SignatureDelta,
+    StreamEvent,
+    StreamFailed,
+    StreamStarted,
+    TextDelta,
+    TextStarted,
+    ThinkingDelta,
+    ThinkingStarted,
+    ToolArgumentsDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from turnout.dialects.usage import Usage
+
+BYTES_PER_TOKEN: Final = 3.6
+"""For answers whose usage nobody reported."""
+
+_JSON: Final = msgspec.json.Encoder()
+
+
+def made_call_id(response_id: str, number: int) -> str:
+    """For a call that came without an id: clients refuse an empty one."""
+    return "call_" + digest(response_id.encode(), str(number).encode())
+
+
+class ChatStreamEncoder:
+    """One per answer."""
+
+    def __init__(
+        self,
+        *,
+        response_id: str,
+        model: str,
+        created_at: int,
+        input_estimate: int,
+        include_usage: bool,
+    ) -> None:
+        self._response_id = response_id
+        head = _JSON.encode(
+            {
+                "id": response_id,
+                "object": "chat.completion.chunk",
+                "created": created_at,
+                "model": model,
+            }
+        )
+        self._head = head[:-1]
+        # While a stream runs, whoever asked for usage is told that there is none yet.
+        self._tail = b',"usage":null}' if include_usage else b"}"
+        self._include_usage = include_usage
+        self._input_estimate = input_estimate
+        self._output_bytes = 0
+        self._usage: Usage | None = None
+        self._calls: dict[int, _OpenCall] = {}
+        self._has_refusal = False
+        self._begun = False
+
+    def encode(self, event: StreamEvent) -> bytes:
+        match event:
+            case TextDelta(text=text):
+                return self._text(b"content", text)
+            case ToolArgumentsDelta():
+                return self._arguments(event)
+            case ThinkingDelta(text=text):
+                return self._text(b"reasoning_content", text)
+            case RefusalDelta(text=text):
+                return self._text(b"refusal", text)
+            case ToolCallStarted():
+                return self._call(event)
+            case PartEnded(index=index):
+                return self._part_ended(index)
+            case StreamStarted(usage=usage):
+                self._usage = usage or self._usage
+                return self._begin()
+            case UsageReported(usage=usage):
+                self._usage = usage
+                return b""
+            case Finished():
+                return self._finish(event)
+            case StreamFailed(error=error):
+                return encode_stream_error(error)
+            case RefusalStarted():
+                self._has_refusal = True
+                return b""
+            case (
+                TextStarted()
+                | ThinkingStarted()
+                | AnnotationAdded()
+                | SignatureDelta()
+                | OpaqueStarted()
+            ):
+                # Seals, citations and foreign parts have no place on this wire.
+                return b""
+            case _:
+                assert_never(event)
+
+    def _begin(self) -> bytes:
+        if self._begun:
+            return b""
+        self._begun = True
+        return self._chunk(b'{"role":"assistant","content":""}')
+
+    def _text(self, name: bytes, text: str) -> bytes:
+        if not text:
+            return b""
+        encoded = _JSON.encode(text)
+        self._output_bytes += len(encoded) - 2
+        return self._begin() + self._chunk(b'{"%b":%b}' % (name, encoded))
+
+    def _call(self, event: ToolCallStarted) -> bytes:
+        number = len(self._calls)
+        is_custom = event.kind == "custom"
+        self._calls[event.index] = _OpenCall(number, is_custom=is_custom)
+        call_id = event.call_id or made_call_id(self._response_id, number)
+        inner = {"name": event.name, "input" if is_custom else "arguments": ""}
+        call = {"index": number, "id": call_id, "type": event.kind, event.kind: inner}
+        return self._begin() + self._chunk(_JSON.encode({"tool_calls": [call]}))
+
+    def _arguments(self, event: ToolArgumentsDelta) -> bytes:
+        call = self._calls[event.index]
+        if not event.fragment:
+            return b""
+        call.has_arguments = call.has_arguments or bool(event.fragment.strip())
+        encoded = _JSON.encode(event.fragment)
+        self._output_bytes += len(encoded) - 2
+        return self._chunk(call.fragment(encoded))
+
+    def _part_ended(self, index: int) -> bytes:
+        call = self._calls.get(index)
+        if call is None or call.has_arguments or call.is_custom:
+            return b""
+        # A call without arguments has an empty object; clients parse what they have joined.
+        call.has_arguments = True
+        return self._chunk(call.fragment(b'"{}"'))
+
+    def _finish(self, event: Finished) -> bytes:
+        begin = self._begin()
+        word = encode_stop(event.stop, has_calls=bool(self._calls), has_refusal=self._has_refusal)
+        finish = self._chunk(b"{}", finish=b'"%b"' % word.encode())
+        usage = b""
+        if self._include_usage:
+            report = _JSON.encode(encode_usage(self._usage or self._estimate()))
+            usage = encode_event(None, b'%b,"choices":[],"usage":%b}' % (self._head, report))
+        return begin + finish + usage + b"data: [DONE]\n\n"
+
+    def _estimate(self) -> Usage:
+        output = round(self._output_bytes / BYTES_PER_TOKEN)
+        return Usage(fresh_input=self._input_estimate, output=output)
+
+    def _chunk(self, delta: bytes, finish: bytes = b"null") -> bytes:
+        return (
+            b'data: %b,"choices":[{"index":0,"delta":%b,"logprobs":null,"finish_reason":%b}]%b\n\n'
+            % (self._head, delta, finish, self._tail)
+        )
+
+
+class _OpenCall:
+    __slots__ = ("has_arguments", "is_custom", "number")
+
+    def __init__(self, number: int, *, is_custom: bool) -> None:
+        self.number = number
+        self.is_custom = is_custom
+        self.has_arguments = False
+
+    def fragment(self, encoded: bytes) -> bytes:
+        if self.is_custom:
+            return b'{"tool_calls":[{"index":%d,"custom":{"input":%b}}]}' % (self.number, encoded)
+        return b'{"tool_calls":[{"index":%d,"function":{"arguments":%b}}]}' % (self.number, encoded)

@@ -1,0 +1,358 @@
+"""The facts of a chat request in one pass over its bytes.
+
+Rules: only the top level and the messages' own fields are parsed; texts are hashed as they were
+written and only the newest step is looked into; the head is what stands before the first message
+that is not the system's, with the tools; images and files count by what a model reads of them, not
+by their base64.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from turnout.capabilities import Needs
+from turnout.dialects.openai_chat.wire import complaint
+from turnout.dialects.prefix import canonical_content, canonical_fields, chain, digest
+from turnout.dialects.survey import Survey, ToolOutcome
+from turnout.errors import InvalidRequest
+
+BYTES_PER_TOKEN: Final = 3.6
+"""Measured on agent traffic; code and JSON weigh less than prose."""
+
+IMAGE_TOKENS: Final = 1_100
+"""A screenshot of a megapixel at any of the large providers, roughly."""
+
+DOCUMENT_BYTES_PER_TOKEN: Final = 33
+"""A page of a PDF is about 100 kB of base64 and 3,000 tokens."""
+
+EXCERPT_CHARACTERS: Final = 4_000
+
+_CONTEXT_BLOCK: Final = re.compile(
+    r"\s*<(?:system-reminder|session_context|environment_context|environment_details|env"
+    r"|user_instructions|context|command-\w+|local-command-\w+)\b|\s*Attached (?:image|to the)"
+)
+"""Blocks that harnesses put in front of what the user typed, and images they carry behind a tool."""
+
+_MARKER: Final = re.compile(rb'"cache_control"\s*:\s*\{([^{}]*)\}')
+_BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
+_IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"image_url"')
+_FILE_PART: Final = re.compile(rb'"type"\s*:\s*"file"')
+_ROLES: Final = {
+    b'"user"': "user",
+    b'"assistant"': "assistant",
+    b'"tool"': "tool",
+    b'"system"': "system",
+    b'"developer"': "developer",
+    b'"function"': "function",
+}
+_LEADING: Final = frozenset({"system", "developer"})
+_RESULTS: Final = frozenset({"tool", "function"})
+
+_Fields = dict[str, msgspec.Raw]
+
+
+class _Format(msgspec.Struct):
+    type: str | None = None
+
+
+class _Body(msgspec.Struct):
+    messages: list[_Fields]
+    model: str | None = None
+    tools: list[msgspec.Raw] | None = None
+    stream: bool | None = None
+    max_tokens: int | None = None
+    max_completion_tokens: int | None = None
+    stop: str | list[str] | None = None
+    response_format: _Format | None = None
+    reasoning_effort: str | None = None
+    user: str | None = None
+    safety_identifier: str | None = None
+    prompt_cache_key: str | None = None
+    web_search_options: msgspec.Raw | None = None
+
+
+class _Named(msgspec.Struct):
+    name: str | None = None
+
+
+class _Tool(msgspec.Struct):
+    type: str | None = None
+    function: _Named | None = None
+    custom: _Named | None = None
+
+
+class _Call(msgspec.Struct):
+    id: str | None = None
+    function: _Named | None = None
+    custom: _Named | None = None
+
+
+class _Part(msgspec.Struct):
+    type: str | None = None
+    text: str | None = None
+
+
+_BODY: Final = msgspec.json.Decoder(_Body)
+_TOOL: Final = msgspec.json.Decoder(_Tool)
+_CALLS: Final = msgspec.json.Decoder(list[_Call])
+_CONTENT: Final = msgspec.json.Decoder(str | list[_Part] | None)
+_STRING: Final = msgspec.json.Decoder(str | None)
+
+
+def survey_request(body: bytes) -> Survey:
+    try:
+        fields = _BODY.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise complaint("", error) from None
+    messages = fields.messages
+    if not messages:
+        raise InvalidRequest("messages: must hold at least one message")
+    roles = [_role(message, number) for number, message in enumerate(messages)]
+    canonical = [canonical_fields(message) for message in messages]
+    sizes = [_size(message) for message in messages]
+    leading = next((n for n, role in enumerate(roles) if role not in _LEADING), len(roles))
+    raw_tools = b",".join(bytes(tool) for tool in fields.tools or ())
+    tools = [_tool(raw, number) for number, raw in enumerate(fields.tools or ())]
+    head_digest = digest(digest(*canonical[:leading]).encode(), canonical_content(raw_tools))
+    attachments = _Attachments(body, messages)
+    last_assistant = max((n for n, role in enumerate(roles) if role == "assistant"), default=-1)
+    newest = _newest(messages, roles, last_assistant)
+    outcomes = () if newest else _outcomes(messages, roles, last_assistant)
+    effort = fields.reasoning_effort
+    wants_schema = fields.response_format is not None and fields.response_format.type
+    max_new = fields.max_completion_tokens
+    prompt_bytes = sum(sizes) + len(raw_tools)
+    return Survey(
+        model=fields.model or "",
+        stream=bool(fields.stream),
+        body_bytes=len(body),
+        needs=Needs(
+            prompt_tokens_estimate=attachments.estimate(prompt_bytes),
+            max_output_tokens=max_new if max_new is not None else fields.max_tokens,
+            tools=bool(tools),
+            images=attachments.images > 0,
+            documents=attachments.documents > 0,
+            structured_output=wants_schema in {"json_schema", "json_object"},
+            thinking=effort not in {None, "none"},
+            server_tools=_server_tools(fields, tools),
+        ),
+        head_digest=head_digest,
+        tools_digest=digest(*(_name(tool).encode() for tool in tools)) if tools else "",
+        system_digest=digest(*canonical[:leading]),
+        message_digests=chain(head_digest, canonical),
+        message_bytes=_cumulated(sizes),
+        message_count=len(messages),
+        last_role=roles[-1],
+        tool_count=len(tools),
+        outcomes=outcomes,
+        tool_result_count=sum(role in _RESULTS for role in roles),
+        first_typed_text=_first_typed(messages, roles),
+        text=_excerpt(newest or _last_typed(messages, roles)),
+        stop_sequences=_strings(fields.stop),
+        has_output_format=wants_schema == "json_schema",
+        user_field=fields.user or fields.safety_identifier or "",
+        prompt_cache_key=fields.prompt_cache_key or "",
+        breakpoints=_breakpoints(body),
+    )
+
+
+def _role(message: _Fields, number: int) -> str:
+    raw = message.get("role")
+    role = None if raw is None else _ROLES.get(bytes(raw))
+    if role is None:
+        raise InvalidRequest(
+            f"messages[{number}].role: must be one of system, developer, user, assistant, tool"
+        )
+    return role
+
+
+def _size(message: _Fields) -> int:
+    """Bytes of the values; names and punctuation are a constant that says nothing."""
+    return sum(len(memoryview(raw)) for raw in message.values())
+
+
+def _cumulated(sizes: Sequence[int]) -> tuple[int, ...]:
+    total = 0
+    sums: list[int] = []
+    for size in sizes:
+        total += size
+        sums.append(total)
+    return tuple(sums)
+
+
+def _tool(raw: msgspec.Raw, number: int) -> _Tool:
+    try:
+        return _TOOL.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise complaint(f"tools[{number}]", error) from None
+
+
+def _name(tool: _Tool | _Call) -> str:
+    named = tool.function or tool.custom
+    if named is not None and named.name:
+        return named.name
+    return (tool.type or "") if isinstance(tool, _Tool) else ""
+
+
+def _server_tools(fields: _Body, tools: Sequence[_Tool]) -> tuple[str, ...]:
+    kinds = [tool.type for tool in tools if tool.type not in {None, "function", "custom"}]
+    if fields.web_search_options is not None and bytes(fields.web_search_options) != b"null":
+        kinds.append("web_search_options")
+    return tuple(kind for kind in kinds if kind)
+
+
+class _Attachments:
+    """Images and files among the messages, found by their marks and not by parsing."""
+
+    def __init__(self, body: bytes, messages: Sequence[_Fields]) -> None:
+        self.images = 0
+        self.documents = 0
+        self._image_bytes = 0
+        self._document_bytes = 0
+        if b'"image_url"' not in body and b'"file"' not in body:
+            return
+        for message in messages:
+            raw = message.get("content")
+            content = b"" if raw is None else bytes(raw)
+            if content.startswith(b"["):
+                self._count(content)
+
+    def _count(self, content: bytes) -> None:
+        images = len(_IMAGE_PART.findall(content))
+        documents = len(_FILE_PART.findall(content))
+        if not images and not documents:
+            return
+        held = sum(len(data) for data in _BASE64.findall(content))
+        if documents:
+            self._document_bytes += held
+        else:
+            self._image_bytes += held
+        self.images += images
+        self.documents += documents
+
+    def estimate(self, prompt_bytes: int) -> int:
+        text = prompt_bytes - self._image_bytes - self._document_bytes
+        files = self._document_bytes / DOCUMENT_BYTES_PER_TOKEN
+        return round(max(0, text) / BYTES_PER_TOKEN + files) + self.images * IMAGE_TOKENS
+
+
+def _texts(message: _Fields, number: int) -> list[str]:
+    """The texts of a message, one a part."""
+    raw = message.get("content")
+    if raw is None:
+        return []
+    try:
+        content = _CONTENT.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise complaint(f"messages[{number}].content", error) from None
+    match content:
+        case None:
+            return []
+        case str():
+            return [content]
+        case parts:
+            return [part.text for part in parts if part.type == "text" and part.text]
+
+
+def _typed(message: _Fields, number: int) -> str:
+    """What the user typed of a message: blocks that the harness added are left out."""
+    texts = [text for text in _texts(message, number) if not _CONTEXT_BLOCK.match(text)]
+    return "\n\n".join(text for text in texts if text.strip())
+
+
+def _newest(messages: Sequence[_Fields], roles: Sequence[str], last_assistant: int) -> str:
+    """What the user typed since the last answer."""
+    texts = [
+        _typed(messages[n], n)
+        for n in range(last_assistant + 1, len(messages))
+        if roles[n] == "user"
+    ]
+    return "\n\n".join(text for text in texts if text)
+
+
+def _last_typed(messages: Sequence[_Fields], roles: Sequence[str]) -> str:
+    for number in range(len(messages) - 1, -1, -1):
+        if roles[number] == "user":
+            text = _typed(messages[number], number)
+            if text:
+                return text
+    return ""
+
+
+def _first_typed(messages: Sequence[_Fields], roles: Sequence[str]) -> str:
+    for number, message in enumerate(messages):
+        if roles[number] == "user":
+            text = _typed(message, number)
+            if text:
+                return text[:EXCERPT_CHARACTERS]
+    return ""
+
+
+def _excerpt(text: str) -> str:
+    """Head and tail: the task stands in front, the question often at the end."""
+    if len(text) <= EXCERPT_CHARACTERS:
+        return text
+    half = EXCERPT_CHARACTERS // 2
+    return text[:half] + text[-half:]
+
+
+def _outcomes(
+    messages: Sequence[_Fields], roles: Sequence[str], last_assistant: int
+) -> tuple[ToolOutcome, ...]:
+    """Results since the last answer. This wire has no mark for a failed tool."""
+    names: dict[str, str] = {}
+    if last_assistant >= 0:
+        names = _call_names(messages[last_assistant], last_assistant)
+    outcomes: list[ToolOutcome] = []
+    for number in range(last_assistant + 1, len(messages)):
+        if roles[number] not in _RESULTS:
+            continue
+        message = messages[number]
+        where = f"messages[{number}]"
+        call_id = _string(message, "tool_call_id", where)
+        name = names.get(call_id) or _string(message, "name", where)
+        content = message.get("content")
+        size = 0 if content is None else len(memoryview(content))
+        outcomes.append(ToolOutcome(name, call_id, is_error=False, result_bytes=size))
+    return tuple(outcomes)
+
+
+def _call_names(message: _Fields, number: int) -> dict[str, str]:
+    raw = message.get("tool_calls")
+    if raw is None or bytes(raw) == b"null":
+        return {}
+    try:
+        calls = _CALLS.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise complaint(f"messages[{number}].tool_calls", error) from None
+    return {call.id: _name(call) for call in calls if call.id}
+
+
+def _string(message: _Fields, name: str, where: str) -> str:
+    raw = message.get(name)
+    if raw is None:
+        return ""
+    try:
+        return _STRING.decode(raw) or ""
+    except msgspec.DecodeError as error:
+        raise complaint(f"{where}.{name}", error) from None
+
+
+def _strings(stop: str | list[str] | None) -> tuple[str, ...]:
+    match stop:
+        case None:
+            return ()
+        case str():
+            return (stop,)
+        case several:
+            return tuple(several)
+
+
+def _breakpoints(body: bytes) -> tuple[int, int]:
+    if b'"cache_control"' not in body:
+        return (0, 0)
+    markers: list[bytes] = _MARKER.findall(body)
+    long = sum(b'"1h"' in marker for marker in markers)
+    return (len(markers) - long, long)

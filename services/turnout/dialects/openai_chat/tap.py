@@ -1,0 +1,183 @@
+"""Watches a chat answer go by.
+
+Rules: changes nothing and keeps no text; every split of the bytes gives the same reading at the
+same position; a chunk that it cannot read is not its to judge, the client will, but it counts as
+content, so that nobody takes the answer back after that.
+"""
+
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.dialect import TapReading
+from turnout.dialects.openai_chat.errors import decode_stream_error
+from turnout.dialects.openai_chat.usage import decode_usage
+from turnout.dialects.openai_chat.wire import (
+    CHUNK,
+    CalledFunction,
+    Choice,
+    Chunk,
+    Delta,
+    WireToolCall,
+    content_text,
+    reasoning_text,
+)
+from turnout.dialects.sse import SseDecoder
+from turnout.dialects.usage import Usage, UsageSource
+from turnout.errors import TurnoutError, UpstreamFailed
+
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+"""Of an answer in one piece; what is larger passes unread."""
+
+
+class ChatStreamTap:
+    """Of a stream."""
+
+    __slots__ = ("_is_blind", "_seen", "_sse")
+
+    def __init__(self) -> None:
+        self._sse = SseDecoder()
+        self._seen = _Seen()
+        self._is_blind = False
+
+    def feed(self, data: bytes) -> None:
+        if self._is_blind:
+            return
+        try:
+            events = self._sse.feed(data)
+        except UpstreamFailed:
+            # An event beyond the bound: it is relayed all the same, but not held to be read.
+            self._is_blind = True
+            self._seen.has_content = True
+            return
+        for event in events:
+            if event.data == b"[DONE]":
+                self._seen.is_done = True
+            elif event.data:
+                self._seen.read(event.data, is_error=event.event == "error")
+
+    @property
+    def reading(self) -> TapReading:
+        return self._seen.reading(at_boundary=self._sse.at_boundary and not self._is_blind)
+
+
+class ChatBodyTap:
+    """Of an answer in one piece, read when it is whole."""
+
+    __slots__ = ("_held", "_read_length", "_seen")
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._read_length = 0
+        self._seen = _Seen()
+
+    def feed(self, data: bytes) -> None:
+        if len(self._held) <= MAX_BODY_BYTES:
+            self._held += data
+
+    @property
+    def reading(self) -> TapReading:
+        length = len(self._held)
+        if length != self._read_length and length <= MAX_BODY_BYTES:
+            self._read_length = length
+            try:
+                # Cheaper than keeping count of brackets: a body mostly comes in a few pieces.
+                chunk = CHUNK.decode(self._held) if self._held.rstrip().endswith(b"}") else None
+            except (msgspec.DecodeError, RecursionError):
+                chunk = None
+            if chunk is not None:
+                self._seen = _Seen()
+                self._seen.take(chunk, bytes(self._held), is_error=False)
+                self._seen.is_done = True
+        return self._seen.reading(at_boundary=False)
+
+
+class _Seen:
+    """What the chunks so far add up to."""
+
+    __slots__ = (
+        "_error",
+        "_finish_reason",
+        "_output_bytes",
+        "_response_id",
+        "_response_model",
+        "_source",
+        "_usage",
+        "has_content",
+        "is_done",
+    )
+
+    def __init__(self) -> None:
+        self.is_done = False
+        self.has_content = False
+        self._output_bytes = 0
+        self._finish_reason = ""
+        self._response_id = ""
+        self._response_model = ""
+        self._usage: Usage | None = None
+        self._source: UsageSource = "partial"
+        self._error: TurnoutError | None = None
+
+    def reading(self, *, at_boundary: bool) -> TapReading:
+        is_answered = bool(self._finish_reason) and self._source == "reported"
+        return TapReading(
+            has_content=self.has_content,
+            usage=self._usage,
+            source=self._source,
+            finish_reason=self._finish_reason,
+            response_model=self._response_model,
+            response_id=self._response_id,
+            error=self._error,
+            is_complete=self.is_done or is_answered,
+            at_boundary=at_boundary,
+            output_bytes=self._output_bytes,
+        )
+
+    def read(self, raw: bytes, *, is_error: bool) -> None:
+        try:
+            chunk = CHUNK.decode(raw)
+        except (msgspec.DecodeError, RecursionError):
+            self.has_content = True
+            return
+        self.take(chunk, raw, is_error=is_error)
+
+    def take(self, chunk: Chunk, raw: bytes, *, is_error: bool) -> None:
+        if is_error or (chunk.error is not None and bytes(chunk.error) != b"null"):
+            self._error = decode_stream_error(raw)
+            return
+        for choice in chunk.choices or ():
+            self._on_choice(choice)
+        self._response_id = self._response_id or chunk.id or ""
+        self._response_model = self._response_model or chunk.model or ""
+        wire = chunk.usage or next((c.usage for c in chunk.choices or () if c.usage), None)
+        if wire is not None:
+            self._usage = decode_usage(wire)
+            self._source = "reported" if self._finish_reason else "partial"
+
+    def _on_choice(self, choice: Choice) -> None:
+        delta = choice.delta or choice.message
+        if delta is not None:
+            size = _content_bytes(delta)
+            self._output_bytes += size
+            # A call without arguments is content by its name.
+            self.has_content = self.has_content or size > 0 or bool(delta.tool_calls)
+        if choice.finish_reason:
+            self._finish_reason = self._finish_reason or choice.finish_reason
+
+
+def _content_bytes(delta: Delta) -> int:
+    """Bytes of text, reasoning and arguments."""
+    size = len(content_text(delta).encode()) + len(reasoning_text(delta).encode())
+    if delta.refusal:
+        size += len(delta.refusal.encode())
+    for call in delta.tool_calls or ():
+        size += _argument_bytes(call)
+    if delta.function_call is not None:
+        size += _argument_bytes(WireToolCall(function=delta.function_call))
+    return size
+
+
+def _argument_bytes(call: WireToolCall) -> int:
+    called = call.function or call.custom or CalledFunction()
+    text = called.arguments if isinstance(called.arguments, str) else called.input
+    return len(text.encode()) if text else 0
