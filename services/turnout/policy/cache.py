@@ -1,0 +1,264 @@
+"""What an answer teaches about prompt caches, and what a later request may count on.
+
+Rules:
+* Only reported usage teaches warmth: a target is warm because it said so, not because it was asked.
+* A prefix is old as far as its chained digests agree. Of every answered prompt a thinned ladder of
+  digests is kept, so that after an edit or a compaction the part that is still the same is found.
+* A lifetime is what the usage says was written (5 minutes, 1 hour); a provider that caches by itself
+  has the lifetime that its hits show, starting from the measured table below.
+* The chance of a hit is the measured share for provider, lifetime and idle gap, corrected by what is
+  really found, with the table counting as `PRIOR_OBSERVATIONS` observations.
+"""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Literal, TypeAlias
+
+from turnout.catalog.models import CacheTerms
+from turnout.dialects.usage import Usage
+from turnout.policy.request import Prefix
+
+LifetimeKind: TypeAlias = Literal["5m", "1h", "automatic"]
+
+FIVE_MINUTES: Final = 300.0
+ONE_HOUR: Final = 3_600.0
+ONE_DAY: Final = 86_400.0
+
+GAP_EDGES_SECONDS: Final = (60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0)
+"""Buckets: under a minute, 1-2, 2-5, 5-10, 10-30, 30-60 minutes, 1-2 hours, longer. A gap on an edge
+belongs to the shorter bucket, as a provider's lifetime includes its last second."""
+GAP_BUCKETS: Final = len(GAP_EDGES_SECONDS) + 1
+
+# Share of the previous context found again, measured on 55,390 calls of Claude Code and Codex.
+# The 1-2 minute column lies between its neighbours and was not measured by itself; the last column
+# is the 1-2 hour one halved.
+_FIVE_MINUTE_SHARES: Final = (0.99, 0.975, 0.957, 0.17, 0.03, 0.07, 0.03, 0.015)
+_ONE_HOUR_SHARES: Final = (0.99, 0.98, 0.969, 0.92, 0.94, 0.86, 0.15, 0.075)
+_AUTOMATIC_SHARES: Final = (0.965, 0.90, 0.84, 0.73, 0.40, 0.31, 0.05, 0.025)
+
+PRIOR_OBSERVATIONS: Final = 20.0
+"""How many observations the table counts for: a provider that behaves otherwise is believed after
+some twenty returns in a bucket, which is minutes for the short gaps of one busy tenant."""
+MINIMUM_EXPECTED_TOKENS: Final = 1_024
+"""Below the smallest cacheable prefix of the large providers a miss says nothing."""
+GONE_SHARE: Final = 0.1
+"""A read costs a tenth of a fresh token at most providers: at a tenth of the hits a prefix is worth
+about what the write premium costs, and counts as gone."""
+
+TAIL_OFFSETS: Final = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""Messages back from the newest that get a rung. Edits of history are near its end (a retracted
+turn), so rungs are dense there; the head is always the last rung."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """A point of a prompt: the first `count` messages have `digest` and about `tokens` tokens.
+
+    With `count` 0 it is the head (system and tools).
+    """
+
+    count: int
+    digest: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class HitCounts:
+    """Returns after one kind of gap: how many, and the sum of the shares found."""
+
+    seen: float = 0.0
+    found: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What one answer left in a target's cache.
+
+    Attributes:
+        tokens: prompt tokens from the start of the prompt that are now cached.
+        lifetime_seconds: of the newest write; None when nothing was written with a stated lifetime
+            (a read leaves the lifetime as it was, automatic providers state none).
+
+    """
+
+    tokens: int
+    lifetime_seconds: float | None
+
+
+def gap_bucket(gap_seconds: float) -> int:
+    """The bucket of an idle gap; negative gaps (parallel requests) are in the first."""
+    return bisect_left(GAP_EDGES_SECONDS, gap_seconds)
+
+
+def provider_of(target: str) -> str:
+    """The provider in a target's id (`provider/model@credential`)."""
+    return target.partition("/")[0]
+
+
+def lifetime_kind(lifetime_seconds: float | None) -> LifetimeKind:
+    if lifetime_seconds is None:
+        return "automatic"
+    return "5m" if lifetime_seconds <= FIVE_MINUTES else "1h"
+
+
+def default_lifetime(terms: CacheTerms | None) -> tuple[LifetimeKind, float]:
+    """Of a prefix whose lifetime no usage figure has told yet: the shortest on offer."""
+    if terms is None or not terms.lifetimes_seconds:
+        return "automatic", FIVE_MINUTES
+    shortest = float(terms.lifetimes_seconds[0])
+    return (lifetime_kind(shortest) if terms.kind == "explicit" else "automatic"), shortest
+
+
+def prior_shares(kind: LifetimeKind, lifetime_seconds: float) -> tuple[float, ...]:
+    """The measured table; a provider that caches by itself for an hour or more is taken like an
+    hour's write, the others like Codex.
+    """
+    match kind:
+        case "5m":
+            return _FIVE_MINUTE_SHARES
+        case "1h":
+            return _ONE_HOUR_SHARES
+        case "automatic":
+            return _ONE_HOUR_SHARES if lifetime_seconds >= ONE_HOUR else _AUTOMATIC_SHARES
+
+
+def hit_shares(
+    kind: LifetimeKind, lifetime_seconds: float, counts: Sequence[HitCounts]
+) -> tuple[float, ...]:
+    """Expected share by gap bucket: the table corrected by what was found."""
+    priors = prior_shares(kind, lifetime_seconds)
+    if not counts:
+        return priors
+    return tuple(
+        (PRIOR_OBSERVATIONS * prior + count.found) / (PRIOR_OBSERVATIONS + count.seen)
+        for prior, count in zip(priors, counts, strict=True)
+    )
+
+
+def believed_seconds(kind: LifetimeKind, lifetime_seconds: float, shares: Sequence[float]) -> float:
+    """How long after its last use a prefix counts as warm: the lifetime that was paid for, or for
+    a provider that caches by itself, up to the first gap after which hardly anything is found.
+    """
+    if kind != "automatic":
+        return lifetime_seconds
+    for bucket, share in enumerate(shares):
+        if share < GONE_SHARE:
+            return GAP_EDGES_SECONDS[bucket - 1] if bucket else 0.0
+    return ONE_DAY
+
+
+def written(usage: Usage, terms: CacheTerms | None) -> Written:
+    """What the usage figures say is cached now.
+
+    With explicit breakpoints that is what was read or written; the rest of the prompt is not stored.
+    A provider that caches by itself stores the whole prompt in its own block size.
+    """
+    stated = usage.cache_read + usage.cache_write
+    if terms is not None and terms.kind == "automatic":
+        whole = usage.input_total - usage.input_total % terms.block_tokens
+        stated = max(stated, whole) if whole >= terms.minimum_prefix_tokens else stated
+    # Longer lifetimes stand first in a prompt, so the shorter one is the newest write's.
+    lifetime: float | None = None
+    if usage.cache_write_5m:
+        lifetime = FIVE_MINUTES
+    elif usage.cache_write_1h:
+        lifetime = ONE_HOUR
+    return Written(tokens=stated, lifetime_seconds=lifetime)
+
+
+def head_written(usage: Usage, terms: CacheTerms | None, *, head_tokens: int) -> Written:
+    """What the answer left of the shared head. Its lifetime is told only by an answer that wrote the
+    head, not by one that read it and wrote what follows it.
+    """
+    whole = written(usage, terms)
+    is_head_written = usage.cache_read < head_tokens
+    lifetime: float | None = None
+    if is_head_written and usage.cache_write_1h:
+        lifetime = ONE_HOUR
+    elif is_head_written and usage.cache_write_5m:
+        lifetime = FIVE_MINUTES
+    return Written(tokens=min(head_tokens, whole.tokens), lifetime_seconds=lifetime)
+
+
+def scaled(tokens: int, *, prefix: Prefix, usage: Usage | None) -> int:
+    """An estimate of a part of the prompt, corrected by the whole prompt's real size."""
+    if usage is None or not prefix.tokens or prefix.tokens[-1] <= 0 or usage.input_total <= 0:
+        return tokens
+    return round(tokens * usage.input_total / prefix.tokens[-1])
+
+
+def ladder(prefix: Prefix, *, head_tokens: int, usage: Usage | None) -> tuple[Rung, ...]:
+    """Rungs of a prompt, from the whole down to the head, in real tokens where usage tells them."""
+    count = len(prefix.digests)
+    rungs = [
+        Rung(
+            count=count - offset,
+            digest=prefix.digests[count - offset - 1],
+            tokens=scaled(_tokens_at(prefix, count - offset), prefix=prefix, usage=usage),
+        )
+        for offset in TAIL_OFFSETS
+        if offset < count
+    ]
+    head = scaled(head_tokens, prefix=prefix, usage=usage)
+    return (*rungs, Rung(count=0, digest=prefix.head_digest, tokens=head))
+
+
+def _tokens_at(prefix: Prefix, count: int) -> int:
+    return prefix.tokens[count - 1] if count <= len(prefix.tokens) else 0
+
+
+def kept_rung(rungs: Sequence[Rung], prefix: Prefix) -> Rung | None:
+    """The longest rung that this prompt still begins with; None when not even the head is the same.
+
+    Chained digests agree only at the same place, so each rung is one comparison.
+    """
+    for rung in rungs:
+        if rung.count == 0:
+            return rung if rung.digest == prefix.head_digest else None
+        if rung.count <= len(prefix.digests) and prefix.digests[rung.count - 1] == rung.digest:
+            return rung
+    return None
+
+
+def kept_share(rungs: Sequence[Rung], prefix: Prefix) -> float:
+    """Share of the last prompt's messages that this one begins with; 1 for a thread never seen."""
+    if not rungs or rungs[0].count == 0:
+        return 1.0
+    kept = kept_rung(rungs, prefix)
+    return kept.count / rungs[0].count if kept is not None else 0.0
+
+
+def is_same_prompt(rung: Rung | None, prefix: Prefix) -> bool:
+    """Whether a prompt that ended at `rung` was this very prompt."""
+    return (
+        rung is not None
+        and rung.count == len(prefix.digests) > 0
+        and rung.digest == prefix.digests[-1]
+    )
+
+
+def warm_tokens(cached_tokens: int, rungs: Sequence[Rung], prefix: Prefix) -> int:
+    """How much of what a target has cached this prompt could read."""
+    kept = kept_rung(rungs, prefix)
+    if kept is None:
+        return 0
+    return cached_tokens if kept is rungs[0] else min(cached_tokens, kept.tokens)
+
+
+def observed_share(expected_tokens: int, usage: Usage) -> float | None:
+    """Share of the expected cache tokens that were found; None when it would say nothing."""
+    if expected_tokens < MINIMUM_EXPECTED_TOKENS:
+        return None
+    return min(1.0, usage.cache_read / expected_tokens)
+
+
+def mean_growth(prompt_tokens: Sequence[int]) -> float:
+    """Mean growth per step, oldest step first; a shrinking prompt (compaction) begins anew."""
+    growths = [later - earlier for earlier, later in pairwise(prompt_tokens) if later > earlier]
+    return sum(growths) / len(growths) if growths else 0.0
+
+
+def terms_of(target: str, terms: Mapping[str, CacheTerms]) -> CacheTerms | None:
+    return terms.get(provider_of(target))

@@ -1,0 +1,238 @@
+"""From stored fields to what the scorer wants to know, and from a note to the fields it changes.
+
+Rules: pure; the only place that knows both the fields of `records` and the words of the port. What
+is computed here could be stored, but then two notes could disagree about it.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, TypeAlias
+
+from turnout.catalog.models import CacheTerms
+from turnout.policy import cache
+from turnout.policy.request import Prefix
+from turnout.policy.thread import ThreadState, WarmPrefix
+from turnout.ports import Note
+from turnout.session_cache_tracker import records
+from turnout.session_cache_tracker.store import Merge, Record
+
+Hits: TypeAlias = Callable[[str], Sequence[cache.HitCounts]]
+Terms: TypeAlias = Mapping[str, CacheTerms]
+
+_MS: Final = 1_000.0
+
+
+def thread_state(
+    thread: Record,
+    heads: Sequence[Record],
+    prefix: Prefix,
+    *,
+    now: float,
+    terms: Terms,
+    hits: Hits,
+) -> ThreadState:
+    """Everything a Look answers."""
+    warm_heads = _warm_heads(heads, now=now, terms=terms, hits=hits)
+    if not thread:
+        return ThreadState(heads=warm_heads)
+    newest = records.newest_of(thread.get("newest", ""))
+    steps = records.steps_of(thread.get("recent", ""))
+    started = thread.get("started", "")
+    return ThreadState(
+        steps=int(thread.get("steps", "0")),
+        target=newest.target if newest is not None else "",
+        started_at=int(started) / _MS if started else 0.0,
+        last_at=max((step.answered_ms for step in steps), default=0) / _MS,
+        prompt_tokens=steps[-1].prompt_tokens if steps else 0,
+        growth_tokens=cache.mean_growth([step.prompt_tokens for step in steps]),
+        output_tokens=sum(step.output_tokens for step in steps) / len(steps) if steps else 0.0,
+        kept_share=cache.kept_share(newest.rungs, prefix) if newest is not None else 1.0,
+        is_retry=_is_retry(thread, newest, prefix),
+        tool_errors=_error_streak(steps),
+        warm=_warm_prefixes(thread, prefix, now=now, terms=terms, hits=hits),
+        heads=warm_heads,
+    )
+
+
+def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
+    """What a note changes in its thread; None for auxiliary requests."""
+    if not note.moves_thread:
+        return None
+    rungs = cache.ladder(note.prefix, head_tokens=note.head_tokens, usage=note.usage)
+    registers: list[tuple[str, str]] = []
+    if note.is_failed:
+        registers.append(("failed", records.failed_text(version, rungs[0])))
+    else:
+        newest = records.Newest(version, note.target, rungs)
+        registers.append(("newest", records.newest_text(newest)))
+    if note.usage is not None:
+        left = cache.written(note.usage, cache.terms_of(note.target, terms))
+        registers += _cache_registers(note, left, version=version, rungs=rungs)
+    return Merge(
+        key=note.identity.thread_key,
+        version=version,
+        target=note.target,
+        lifetime_ms=records.THREAD_LIFETIME_MS,
+        registers=tuple(registers),
+        step="" if note.is_failed else records.step_line(version, _step(note)),
+    )
+
+
+def head_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
+    """What a note changes in the shared head; None when it says nothing of it."""
+    if note.usage is None or not note.head_scope:
+        return None
+    tokens = cache.scaled(note.head_tokens, prefix=note.prefix, usage=note.usage)
+    left = cache.head_written(note.usage, cache.terms_of(note.target, terms), head_tokens=tokens)
+    if left.tokens <= 0:
+        return None
+    return Merge(
+        key=note.head_scope,
+        version=version,
+        target=note.target,
+        lifetime_ms=records.HEAD_LIFETIME_MS,
+        registers=tuple(_cache_registers(note, left, version=version, rungs=())),
+    )
+
+
+def hit_observation(
+    note: Note, cached_text: str, lifetime_text: str, *, version: str, terms: Terms
+) -> tuple[str, int, float] | None:
+    """Table, gap bucket and share found, when the note is a return to a prefix known before it."""
+    cached = records.cached_of(cached_text)
+    # A prefix that was used after this request was sent (parallel requests) is no return to it.
+    if note.usage is None or cached is None or cached.version >= version:
+        return None
+    expected = cache.warm_tokens(cached.tokens, cached.rungs, note.prefix)
+    share = cache.observed_share(expected, note.usage)
+    gap = note.sent_at - cached.answered_ms / _MS
+    if share is None or gap < 0:
+        return None
+    kind, _ = _lifetime(note.target, records.lifetime_of(lifetime_text), terms)
+    return hit_table(note.target, kind), cache.gap_bucket(gap), share
+
+
+def warm_at(
+    target: str, cached_text: str, lifetime_text: str, prefix: Prefix, *, now: float, terms: Terms
+) -> int:
+    """Tokens of this prompt still warm at a target, as believed without its hit counts."""
+    cached = records.cached_of(cached_text)
+    if cached is None:
+        return 0
+    tokens = cache.warm_tokens(cached.tokens, cached.rungs, prefix)
+    lifetime = records.lifetime_of(lifetime_text)
+    warm = _warm(target, cached, lifetime, tokens, now=now, terms=terms, hits=lambda _: ())
+    return warm.tokens if warm is not None else 0
+
+
+def hit_table(target: str, kind: cache.LifetimeKind) -> str:
+    return f"{cache.provider_of(target)}|{kind}"
+
+
+def _step(note: Note) -> records.Step:
+    usage = note.usage
+    estimate = note.prefix.tokens[-1] if note.prefix.tokens else note.head_tokens
+    return records.Step(
+        sent_ms=records.milliseconds(note.sent_at),
+        answered_ms=records.milliseconds(note.now),
+        prompt_tokens=usage.input_total if usage is not None else estimate,
+        output_tokens=usage.output if usage is not None else 0,
+        tool_errors=note.step_tool_errors,
+    )
+
+
+def _cache_registers(
+    note: Note, left: cache.Written, *, version: str, rungs: tuple[cache.Rung, ...]
+) -> list[tuple[str, str]]:
+    cached = records.CachedPrefix(
+        version=version,
+        sent_ms=records.sent_ms_of(version),
+        answered_ms=records.milliseconds(note.now),
+        tokens=left.tokens,
+        rungs=rungs,
+    )
+    registers = [(f"cache:{note.target}", records.cached_text(cached))]
+    if left.lifetime_seconds is not None:
+        lifetime = records.lifetime_text(version, left.lifetime_seconds)
+        registers.append((f"lifetime:{note.target}", lifetime))
+    return registers
+
+
+def _lifetime(
+    target: str, paid_for: float | None, terms: Terms
+) -> tuple[cache.LifetimeKind, float]:
+    if paid_for is not None:
+        return cache.lifetime_kind(paid_for), paid_for
+    return cache.default_lifetime(cache.terms_of(target, terms))
+
+
+def _warm(
+    target: str,
+    cached: records.CachedPrefix,
+    paid_for: float | None,
+    tokens: int,
+    *,
+    now: float,
+    terms: Terms,
+    hits: Hits,
+) -> WarmPrefix | None:
+    if tokens <= 0:
+        return None
+    kind, lifetime = _lifetime(target, paid_for, terms)
+    shares = cache.hit_shares(kind, lifetime, hits(hit_table(target, kind)))
+    # The provider's clock starts when it reads the prompt; gaps were measured from the answer.
+    expires_at = cached.sent_ms / _MS + cache.believed_seconds(kind, lifetime, shares)
+    if now >= expires_at:
+        return None
+    used_at = cached.answered_ms / _MS
+    return WarmPrefix(
+        target=target,
+        tokens=tokens,
+        last_used_at=used_at,
+        expires_at=expires_at,
+        lifetime_seconds=lifetime,
+        hit_share=shares[cache.gap_bucket(now - used_at)],
+    )
+
+
+def _warm_prefixes(
+    thread: Record, prefix: Prefix, *, now: float, terms: Terms, hits: Hits
+) -> tuple[WarmPrefix, ...]:
+    found: list[WarmPrefix] = []
+    for target, cached, paid_for in records.caches_of(thread):
+        tokens = cache.warm_tokens(cached.tokens, cached.rungs, prefix)
+        warm = _warm(target, cached, paid_for, tokens, now=now, terms=terms, hits=hits)
+        if warm is not None:
+            found.append(warm)
+    return tuple(sorted(found, key=_newest_first))
+
+
+def _warm_heads(
+    heads: Sequence[Record], *, now: float, terms: Terms, hits: Hits
+) -> tuple[WarmPrefix, ...]:
+    found: list[WarmPrefix] = []
+    for head in heads:
+        for target, cached, paid_for in records.caches_of(head):
+            tokens = cached.tokens
+            warm = _warm(target, cached, paid_for, tokens, now=now, terms=terms, hits=hits)
+            if warm is not None:
+                found.append(warm)
+    return tuple(sorted(found, key=_newest_first))
+
+
+def _newest_first(warm: WarmPrefix) -> tuple[float, str]:
+    return -warm.last_used_at, warm.target
+
+
+def _is_retry(thread: Record, newest: records.Newest | None, prefix: Prefix) -> bool:
+    answered = newest.rungs[0] if newest is not None else None
+    failed = records.failed_of(thread.get("failed", ""))
+    return cache.is_same_prompt(answered, prefix) or cache.is_same_prompt(failed, prefix)
+
+
+def _error_streak(steps: Sequence[records.Step]) -> int:
+    streak = 0
+    for step in reversed(steps):
+        if not step.tool_errors:
+            break
+        streak += 1
+    return streak

@@ -1,0 +1,185 @@
+"""The fields of a thread and of a shared head, as every store keeps them.
+
+A record is a flat map of strings. A store only merges; what the fields mean is computed at Look
+(`reading`), so stores need few rules, and the Lua and the Python of them stay the same:
+
+* Every note has a version: the millisecond it was sent at, then a digest of its request id. Versions
+  are of fixed width, so they order as strings, and no two notes have the same one.
+* `seen` holds the ids of the newest notes in order of arrival. A note whose id is in it changes
+  nothing.
+* Registers (`newest`, `failed`, `cache:<target>`, `lifetime:<target>`) begin with the version of
+  their note; the greatest value stays. `newest` is the last answered request; `failed` the last one
+  whose answer broke off; `cache:` what an answer has left in a target's prompt cache; `lifetime:`
+  what the newest write there was paid for, which reads leave alone.
+* `recent` holds one line for each of the newest answered requests, in order of version.
+* `steps` counts answered requests, `started` is the earliest sending time.
+* Of the `cache:` registers those of the newest versions are kept, `lifetime:` goes with them.
+
+Hence notes of one thread may arrive in any order, late, or again: the record is the same, as long as
+no more than `SEEN_NOTES` others come between a note and its repetition.
+
+Digests, numbers and target ids only; nothing here is text of a prompt. Separators are control
+characters: no target id holds one.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final
+
+from turnout.policy.cache import Rung
+
+BETWEEN_FIELDS: Final = "\x1e"
+WITHIN_FIELD: Final = "\x1f"
+BETWEEN_LINES: Final = "\x1d"
+
+SENT_DIGITS: Final = 14
+"""Milliseconds since 1970 have 13 digits until the year 2286."""
+ID_DIGITS: Final = 10
+"""40 bits: within the notes that are compared, two ids meet by chance once in 10^10."""
+SEEN_NOTES: Final = 64
+"""A repeated Note follows the first one within its caller's deadline; a thread has rarely more than
+eight requests in flight, a program that sends one prompt in parallel a few dozen."""
+SEEN_CHARACTERS: Final = SEEN_NOTES * (ID_DIGITS + 1)
+RECENT_STEPS: Final = 16
+"""Means over sixteen steps follow a change of work within minutes; error streaks of more than four
+were seen 29 times in 47,000 calls."""
+TARGETS_KEPT: Final = 8
+"""Targets that one thread is warm in; lifetimes end before a thread has been through more."""
+HITS_REMEMBERED: Final = 2_000
+"""Observations a bucket of the hit table may weigh before it is halved, so that a provider that
+changes its habits is followed within some thousand returns."""
+
+THREAD_LIFETIME_MS: Final = 72 * 3_600_000
+"""A session left on Friday evening goes on on Monday morning."""
+HEAD_LIFETIME_MS: Final = 24 * 3_600_000
+"""The longest documented cache lifetime is a day."""
+HITS_LIFETIME_MS: Final = 30 * 24 * 3_600_000
+"""A provider not used for a month starts again from the measured table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An answered request, as `recent` holds it."""
+
+    sent_ms: int
+    answered_ms: int
+    prompt_tokens: int
+    output_tokens: int
+    tool_errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The last answered request."""
+
+    version: str
+    target: str
+    rungs: tuple[Rung, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CachedPrefix:
+    """What an answer has left in a target's prompt cache. A head has no rungs."""
+
+    version: str
+    sent_ms: int
+    answered_ms: int
+    tokens: int
+    rungs: tuple[Rung, ...]
+
+
+def milliseconds(seconds: float) -> int:
+    return max(0, round(seconds * 1_000))
+
+
+def version_of(*, request_id: str, sent_ms: int) -> str:
+    name = blake2b(request_id.encode("utf-8", "surrogatepass"), digest_size=ID_DIGITS // 2)
+    return f"{sent_ms:0{SENT_DIGITS}d}{name.hexdigest()}"
+
+
+def sent_ms_of(version: str) -> int:
+    return int(version[:SENT_DIGITS])
+
+
+def step_line(version: str, step: Step) -> str:
+    return (
+        f"{version} {step.answered_ms} {step.prompt_tokens} {step.output_tokens} {step.tool_errors}"
+    )
+
+
+def steps_of(recent: str) -> list[Step]:
+    """Oldest first."""
+    steps: list[Step] = []
+    for line in recent.split(BETWEEN_LINES) if recent else ():
+        version, answered, prompt, output, errors = line.split(" ")
+        steps.append(
+            Step(sent_ms_of(version), int(answered), int(prompt), int(output), int(errors))
+        )
+    return steps
+
+
+def _rungs_text(rungs: Iterable[Rung]) -> str:
+    return " ".join([f"{rung.count}:{rung.digest}:{rung.tokens}" for rung in rungs])
+
+
+def _rungs_of(text: str) -> tuple[Rung, ...]:
+    rungs: list[Rung] = []
+    for item in text.split(" ") if text else ():
+        # Digests are hexadecimal by convention only, so the outer colons are what is looked for.
+        count, _, rest = item.partition(":")
+        digest, _, tokens = rest.rpartition(":")
+        rungs.append(Rung(int(count), digest, int(tokens)))
+    return tuple(rungs)
+
+
+def newest_text(newest: Newest) -> str:
+    return WITHIN_FIELD.join((newest.version, newest.target, _rungs_text(newest.rungs)))
+
+
+def newest_of(text: str) -> Newest | None:
+    if not text:
+        return None
+    version, target, rungs = text.split(WITHIN_FIELD)
+    return Newest(version, target, _rungs_of(rungs))
+
+
+def cached_text(cached: CachedPrefix) -> str:
+    return WITHIN_FIELD.join(
+        (cached.version, str(cached.answered_ms), str(cached.tokens), _rungs_text(cached.rungs))
+    )
+
+
+def cached_of(text: str) -> CachedPrefix | None:
+    if not text:
+        return None
+    version, answered, tokens, rungs = text.split(WITHIN_FIELD)
+    return CachedPrefix(version, sent_ms_of(version), int(answered), int(tokens), _rungs_of(rungs))
+
+
+def failed_text(version: str, top: Rung) -> str:
+    return WITHIN_FIELD.join((version, _rungs_text((top,))))
+
+
+def failed_of(text: str) -> Rung | None:
+    return _rungs_of(text.split(WITHIN_FIELD)[1])[0] if text else None
+
+
+def lifetime_text(version: str, lifetime_seconds: float) -> str:
+    return f"{version}{WITHIN_FIELD}{lifetime_seconds:g}"
+
+
+def lifetime_of(text: str) -> float | None:
+    return float(text.split(WITHIN_FIELD)[1]) if text else None
+
+
+def caches_of(record: Mapping[str, str]) -> list[tuple[str, CachedPrefix, float | None]]:
+    """Target, what is cached there, and the lifetime that was paid for where one is known."""
+    found: list[tuple[str, CachedPrefix, float | None]] = []
+    for field, text in record.items():
+        if field.startswith("cache:"):
+            target = field[len("cache:") :]
+            cached = cached_of(text)
+            if cached is not None:
+                found.append((target, cached, lifetime_of(record.get(f"lifetime:{target}", ""))))
+    return found

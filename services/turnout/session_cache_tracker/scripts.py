@@ -1,0 +1,69 @@
+"""The Lua that Redis runs: merging of fields, nothing else. Redis 7.0 commands only.
+
+Rules are in `records`; `memory` has the same ones in Python and both pass one contract suite. A
+script touches one key, so it runs on whatever node of a cluster holds it.
+"""
+
+from typing import Final
+
+from turnout.session_cache_tracker import records
+
+LOOK: Final = """
+return table.concat(redis.call('HGETALL', KEYS[1]), '\\30')
+"""
+"""One long string instead of a field and a value each: the client's parser pays per element."""
+
+NOTE: Final = f"""
+local key, version, lifetime, target, step = KEYS[1], unpack(ARGV, 1, 4)
+local function held(field) return redis.call('HGET', key, field) or '' end
+local newest = held('newest')
+local left = string.match(newest, '^[^\\31]*\\31([^\\31]*)') or ''
+local answer = {{'0', newest, held('cache:' .. target), held('lifetime:' .. target),
+    held('cache:' .. left), held('lifetime:' .. left), '0'}}
+local id = ',' .. string.sub(version, {records.SENT_DIGITS + 1})
+local seen = held('seen')
+if string.find(seen, id, 1, true) then return table.concat(answer, '\\30') end
+answer[1] = '1'
+redis.call('HSET', key, 'seen', string.sub(seen .. id, -{records.SEEN_CHARACTERS}))
+for i = 5, #ARGV, 2 do
+  if held(ARGV[i]) < ARGV[i + 1] then redis.call('HSET', key, ARGV[i], ARGV[i + 1]) end
+end
+if step ~= '' then
+  local steps = {{step}}
+  for line in string.gmatch(held('recent'), '[^\\29]+') do steps[#steps + 1] = line end
+  table.sort(steps)
+  if #steps > {records.RECENT_STEPS} then table.remove(steps, 1) end
+  redis.call('HSET', key, 'recent', table.concat(steps, '\\29'))
+  local sent = string.sub(version, 1, {records.SENT_DIGITS})
+  local started = held('started')
+  if started == '' or sent < started then redis.call('HSET', key, 'started', sent) end
+  answer[7] = tostring(redis.call('HINCRBY', key, 'steps', 1))
+end
+local caches = {{}}
+for _, field in ipairs(redis.call('HKEYS', key)) do
+  if string.sub(field, 1, 6) == 'cache:' then caches[#caches + 1] = field end
+end
+if #caches > {records.TARGETS_KEPT} then
+  local oldest, value = nil, nil
+  for _, field in ipairs(caches) do
+    local other = held(field)
+    if not value or other < value then oldest, value = field, other end
+  end
+  redis.call('HDEL', key, oldest, 'lifetime:' .. string.sub(oldest, 7))
+end
+redis.call('PEXPIRE', key, lifetime)
+return table.concat(answer, '\\30')
+"""
+
+COUNT_HITS: Final = f"""
+for i = 2, #ARGV, 3 do
+  local bucket = ARGV[i]
+  local seen = tonumber(redis.call('HINCRBYFLOAT', KEYS[1], bucket .. ':seen', ARGV[i + 1]))
+  local found = tonumber(redis.call('HINCRBYFLOAT', KEYS[1], bucket .. ':found', ARGV[i + 2]))
+  if seen > {records.HITS_REMEMBERED} then
+    redis.call('HSET', KEYS[1], bucket .. ':seen', seen / 2, bucket .. ':found', found / 2)
+  end
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[1])
+return ''
+"""

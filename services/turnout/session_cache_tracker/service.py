@@ -1,0 +1,93 @@
+"""The session-cache tracker: answers Looks, learns from Notes, tells when a thread has switched.
+
+Rules: it has no clock and keeps nothing itself; what is kept is in its store. A note that is repeated
+teaches nothing twice. `ThreadSwitched` is told once, by the note that moved the thread; when that
+note's answer is lost and it is sent again, the switch is not told (the request's own facts have it).
+"""
+
+from types import MappingProxyType
+from typing import Final
+
+from turnout.catalog.providers import PROVIDERS
+from turnout.facts import ThreadSwitched
+from turnout.policy.thread import ThreadState
+from turnout.ports import FactSink, LookRequest, Note
+from turnout.session_cache_tracker import reading, records
+from turnout.session_cache_tracker.store import Before, ThreadStore
+
+DOCUMENTED_TERMS: Final[reading.Terms] = MappingProxyType(
+    {provider.name: provider.cache for provider in PROVIDERS}
+)
+
+
+class LocalSessionCacheTracker:
+    def __init__(
+        self, store: ThreadStore, facts: FactSink, *, terms: reading.Terms = DOCUMENTED_TERMS
+    ) -> None:
+        self._store = store
+        self._facts = facts
+        self._terms = terms
+
+    async def look(self, request: LookRequest, *, deadline_seconds: float) -> ThreadState:
+        found = await self._store.look(
+            request.thread_key,
+            request.head_scopes,
+            now=request.now,
+            deadline_seconds=deadline_seconds,
+        )
+        return reading.thread_state(
+            found.thread,
+            found.heads,
+            request.prefix,
+            now=request.now,
+            terms=self._terms,
+            hits=self._store.hits,
+        )
+
+    async def note(self, note: Note, *, deadline_seconds: float) -> None:
+        version = records.version_of(
+            request_id=note.request_id, sent_ms=records.milliseconds(note.sent_at)
+        )
+        thread = reading.thread_merge(note, version=version, terms=self._terms)
+        head = reading.head_merge(note, version=version, terms=self._terms)
+        if thread is None and head is None:
+            return
+        before = await self._store.note(
+            thread, head, now=note.now, deadline_seconds=deadline_seconds
+        )
+        if thread is None or not before.is_new:
+            return
+        observed = reading.hit_observation(
+            note, before.cache, before.cache_lifetime, version=version, terms=self._terms
+        )
+        if observed is not None:
+            self._store.observe(*observed)
+        self._tell_switch(note, before, version=version)
+
+    def _tell_switch(self, note: Note, before: Before, *, version: str) -> None:
+        newest = records.newest_of(before.newest)
+        if note.is_failed or newest is None or newest.version >= version:
+            return
+        if newest.target == note.target:
+            return
+        self._facts.record(
+            ThreadSwitched(
+                event_id=f"{note.request_id}:switched",
+                occurred_at=note.now,
+                request_id=note.request_id,
+                identity=note.identity,
+                from_target=newest.target,
+                to_target=note.target,
+                reason=note.reason,
+                step=before.steps,
+                warm_tokens_left=reading.warm_at(
+                    newest.target,
+                    before.left_cache,
+                    before.left_lifetime,
+                    note.prefix,
+                    now=note.sent_at,
+                    terms=self._terms,
+                ),
+                prompt_tokens_estimate=note.prefix.tokens[-1] if note.prefix.tokens else 0,
+            )
+        )
