@@ -117,12 +117,12 @@ class Proxy:
             return
         except TurnoutError as error:
             await self._fail(error, arrival, question, dialect, relay)
-        except Exception:
+        except Exception:  # noqa: BLE001
             # The boundary of one request: whatever is wrong with ours, the client gets an answer
             # in its dialect and the next request is served.
             _LOG.exception("request failed", extra={"request_id": arrival.request_id})
-            error = Internal("Turnout failed on this request; its log has the request id.")
-            await self._fail(error, arrival, question, dialect, relay)
+            fault = Internal("Turnout failed on this request; its log has the request id.")
+            await self._fail(fault, arrival, question, dialect, relay)
 
     async def _decide(self, question: Question) -> Decision:
         try:
@@ -172,18 +172,19 @@ class Proxy:
         self, request: DispatchRequest, question: Question, receive: Receive, relay: "_Relay"
     ) -> None:
         """Relay the answer while watching for the client's leaving."""
-        watch = asyncio.create_task(_gone(receive))
-        work = asyncio.create_task(self._pump(request, question, relay))
+        failure: Exception | None = None
         try:
-            await asyncio.wait((watch, work), return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (watch, work):
-                if not task.done():
-                    task.cancel()
-            await asyncio.wait((watch, work))
-        if work.cancelled():
-            raise ClientGone
-        work.result()
+            async with asyncio.TaskGroup() as group:
+                watch = group.create_task(_raise_when_gone(receive))
+                try:
+                    await self._pump(request, question, relay)
+                except Exception as reason:  # noqa: BLE001  carried out of the group, raised below
+                    failure = reason
+                watch.cancel()
+        except* ClientGone as gone:
+            failure = gone.exceptions[0]
+        if failure is not None:
+            raise failure
 
     async def _pump(self, request: DispatchRequest, question: Question, relay: "_Relay") -> None:
         events = self._dispatcher.dispatch(request)
@@ -270,12 +271,12 @@ class _Relay:
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _gone(receive: Receive) -> None:
-    """Returns when the client closes the connection."""
+async def _raise_when_gone(receive: Receive) -> None:
+    """Raises `ClientGone` when the client closes the connection."""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return
+            raise ClientGone
 
 
 def _without_keys(query: str) -> str:

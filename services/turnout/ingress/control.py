@@ -1,0 +1,309 @@
+"""The control endpoints: decisions explained, outcomes, models, modes, health.
+
+Ordinary FastAPI with OpenAPI. They answer JSON; errors have the shape
+`{"error": {"type": kind, "message": text}}`.
+"""
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Protocol
+
+import msgspec
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from turnout.capabilities import Dialect
+from turnout.catalog.catalog import Catalog
+from turnout.dialects.registry import DIALECTS
+from turnout.errors import InvalidRequest, NotAllowed
+from turnout.facts import OutcomeReported
+from turnout.ingress.body import read_body
+from turnout.ingress.callers import Caller
+from turnout.ingress.intake import Arrival, Intake
+from turnout.ingress.modes import MODE_KEY, ModeBoard, as_mode
+from turnout.ingress.proxy import Limits
+from turnout.policy.explain import explain
+from turnout.policy.targets import AUTO, SERVABLE
+from turnout.ports import FactSink, Scorer
+
+MOST_OUTCOMES = 1000
+"""Outcomes in one call."""
+
+
+class ControlStore(Protocol):
+    """Where control state is kept for every replica."""
+
+    async def put(self, key: str, value: str) -> None:
+        """Raises `Unavailable` when the bus cannot be reached."""
+        ...
+
+
+class Outcome(BaseModel):
+    """What came of a piece of work; joined to requests by whichever subject fields are set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = Field(
+        default="", max_length=200, description="Yours; the same id told again counts once."
+    )
+    request_id: str = Field(default="", max_length=200)
+    session: str = Field(default="", max_length=200)
+    repository: str = Field(default="", max_length=400)
+    branch: str = Field(default="", max_length=400)
+    commit: str = Field(default="", max_length=80)
+    kind: Literal["score", "label", "tests", "merge", "revert", "human_edits", "abandoned"]
+    score: float | None = Field(default=None, ge=0, le=1, description="Of kind score.")
+    label: str = Field(default="", max_length=200, description="Of kind label.")
+    tests_passed: int | None = Field(default=None, ge=0)
+    tests_failed: int | None = Field(default=None, ge=0)
+    lines_kept: int | None = Field(default=None, ge=0)
+    lines_changed: int | None = Field(default=None, ge=0)
+    source: str = Field(default="", max_length=100, description="Who says so: ci, git, a person.")
+    occurred_at: datetime | None = Field(default=None, description="When; now if left out.")
+
+    @model_validator(mode="after")
+    def _is_about_something(self) -> "Outcome":
+        if not (self.request_id or self.session or self.branch or self.commit):
+            raise ValueError("set at least one of request_id, session, branch and commit")
+        if self.kind == "score" and self.score is None:
+            raise ValueError("kind score needs score, between 0 and 1")
+        if self.kind == "label" and not self.label:
+            raise ValueError("kind label needs label")
+        if self.kind == "tests" and self.tests_passed is None and self.tests_failed is None:
+            raise ValueError("kind tests needs tests_passed or tests_failed")
+        return self
+
+
+class OutcomesAccepted(BaseModel):
+    outcome_ids: list[str]
+
+
+class ModeChange(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    mode: Literal["observe", "full"]
+
+
+class Health(BaseModel):
+    status: Literal["ok", "degraded"]
+    parts: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """What the control endpoints work with."""
+
+    intake: Intake
+    scorer: Scorer
+    facts: FactSink
+    catalog: Catalog
+    modes: ModeBoard
+    store: ControlStore
+    limits: Limits
+    exposition: Callable[[], tuple[bytes, str]]
+    parts: Callable[[], Awaitable[dict[str, str]]]
+
+
+class ControlEndpoints:
+    """The endpoints, bound to their parts."""
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    def routes(self) -> APIRouter:
+        routes = APIRouter()
+        add = routes.add_api_route
+        add("/v1/route", self.route, methods=["POST"], summary="Decide without sending")
+        add(
+            "/v1/outcomes",
+            self.outcomes,
+            methods=["POST"],
+            status_code=202,
+            summary="Report what came of the work",
+        )
+        add("/v1/models", self.models, methods=["GET"], summary="Models, in the asker's shape")
+        add("/v1/modes", self.modes, methods=["GET"], summary="The mode of every tenant")
+        add("/v1/modes/{tenant}", self.change_mode, methods=["PUT"], summary="Change a mode")
+        add("/health", self.health, methods=["GET"], summary="The process is alive")
+        add("/ready", self.ready, methods=["GET"], summary="Which parts can serve")
+        add("/metrics", self.metrics, methods=["GET"], include_in_schema=False)
+        return routes
+
+    def _arrive(self, request: Request) -> Arrival:
+        return self._control.intake.arrive(
+            path=request.url.path, query=request.url.query, raw_headers=request.headers.raw
+        )
+
+    def _admit(self, request: Request) -> Caller:
+        arrival = self._arrive(request)
+        dialect: Dialect = (
+            "anthropic_messages" if "anthropic-version" in arrival.headers else "openai_chat"
+        )
+        return self._control.intake.admit(arrival, dialect)
+
+    async def route(
+        self,
+        request: Request,
+        dialect: Annotated[
+            Literal["anthropic_messages", "openai_chat"],
+            Query(description="What the body is written in."),
+        ] = "anthropic_messages",
+    ) -> Response:
+        """The decision for a request body, with its whole explanation; nothing is sent."""
+        control = self._control
+        arrival = self._arrive(request)
+        caller = control.intake.admit(arrival, dialect)
+        body = await read_body(
+            request.scope,
+            request.receive,
+            max_bytes=control.limits.max_body_bytes,
+            seconds=control.limits.body_seconds,
+        )
+        question = control.intake.read(arrival, caller, body, DIALECTS[dialect], path="/v1/route")
+        answer = await control.scorer.route(
+            question.for_scorer(explain_only=True),
+            deadline_seconds=control.limits.route_seconds,
+        )
+        return _json(
+            {
+                "request_id": arrival.request_id,
+                "explanation": explain(answer.decision, answer.inputs),
+                "decision": answer.decision,
+                "inputs": answer.inputs,
+            }
+        )
+
+    async def outcomes(
+        self, request: Request, reported: Outcome | list[Outcome]
+    ) -> OutcomesAccepted:
+        """One outcome or a list of them. Telling the same one twice counts once."""
+        caller = self._admit(request)
+        items = reported if isinstance(reported, list) else [reported]
+        if len(items) > MOST_OUTCOMES:
+            raise InvalidRequest(f"At most {MOST_OUTCOMES} outcomes in one call; split them.")
+        facts = [_fact(item, caller, now=self._control.intake.clock()) for item in items]
+        for fact in facts:
+            self._control.facts.record(fact)
+        return OutcomesAccepted(outcome_ids=[fact.event_id for fact in facts])
+
+    async def models(self, request: Request) -> Response:
+        """Anthropic's shape for clients that send `anthropic-version`, OpenAI's otherwise."""
+        catalog = self._control.catalog
+        providers = {way.provider for way in self._admit(request).access}
+        served = sorted(
+            model.id
+            for model in catalog.models.values()
+            if model.provider in providers and model.dialect in SERVABLE
+        )
+        names = [AUTO, *served]
+        is_anthropic = "anthropic-version" in request.headers
+        return _json(_anthropic_list(names) if is_anthropic else _openai_list(names, catalog))
+
+    async def modes(self, request: Request) -> dict[str, str]:
+        self._admit(request)
+        return dict(self._control.modes.modes())
+
+    async def change_mode(
+        self, request: Request, tenant: str, change: ModeChange
+    ) -> dict[str, str]:
+        """Effective here at once and on every replica within a second.
+
+        Without the bus it holds on this replica alone, and the answer is 503 to say so.
+        """
+        if not self._admit(request).is_admin:
+            raise NotAllowed(
+                "This router key may not change modes; TURNOUT_INGRESS__ADMIN_KEYS names those"
+                " that may."
+            )
+        mode = as_mode(change.mode)
+        assert mode is not None
+        self._control.modes.set_mode(tenant, mode)
+        await self._control.store.put(MODE_KEY + tenant, mode)
+        return {tenant: mode}
+
+    async def health(self) -> dict[str, str]:
+        return {"status": "ok"}
+
+    async def ready(self, response: Response) -> Health:
+        """503 when requests cannot be served; `degraded` names the parts they are served without."""
+        parts = await self._control.parts()
+        if parts.get("ingress") != "ok":
+            response.status_code = 503
+        is_whole = all(state == "ok" for state in parts.values())
+        return Health(status="ok" if is_whole else "degraded", parts=parts)
+
+    async def metrics(self) -> Response:
+        body, content_type = self._control.exposition()
+        return Response(content=body, headers={"content-type": content_type})
+
+
+def _anthropic_list(names: list[str]) -> dict[str, object]:
+    return {
+        "data": [
+            {
+                "type": "model",
+                "id": name,
+                "display_name": name,
+                "created_at": "1970-01-01T00:00:00Z",
+            }
+            for name in names
+        ],
+        "first_id": names[0],
+        "last_id": names[-1],
+        "has_more": False,
+    }
+
+
+def _openai_list(names: list[str], catalog: Catalog) -> dict[str, object]:
+    return {
+        "object": "list",
+        "data": [
+            {"id": name, "object": "model", "created": 0, "owned_by": _owner(catalog, name)}
+            for name in names
+        ],
+    }
+
+
+def _json(value: object) -> Response:
+    return Response(content=msgspec.json.encode(value), media_type="application/json")
+
+
+def _owner(catalog: Catalog, name: str) -> str:
+    model = catalog.models.get(name)
+    return "turnout" if model is None else model.provider
+
+
+def _fact(item: Outcome, caller: Caller, *, now: float) -> OutcomeReported:
+    occurred_at = now if item.occurred_at is None else _unix(item.occurred_at)
+    return OutcomeReported(
+        event_id=_outcome_id(item, caller),
+        occurred_at=occurred_at,
+        tenant=caller.tenant,
+        request_id=item.request_id,
+        session=item.session,
+        repository=item.repository or caller.tags.repository,
+        branch=item.branch,
+        commit=item.commit,
+        kind=item.kind,
+        score=item.score,
+        label=item.label,
+        tests_passed=item.tests_passed,
+        tests_failed=item.tests_failed,
+        lines_kept=item.lines_kept,
+        lines_changed=item.lines_changed,
+        source=item.source,
+        reported_by=caller.principal,
+    )
+
+
+def _outcome_id(item: Outcome, caller: Caller) -> str:
+    """The same for the same report: the reporter's own id, or else the content."""
+    told = item.id or item.model_dump_json(exclude={"id"})
+    digest = hashlib.blake2b(f"{caller.tenant}\n{told}".encode(), digest_size=16).hexdigest()
+    return f"out_{digest}"
+
+
+def _unix(moment: datetime) -> float:
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
