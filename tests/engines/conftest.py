@@ -1,3 +1,3 @@
-from tests.engines.fixtures import nats_url, redis_url
+from tests.engines.fixtures import clickhouse, nats_url, redis_url
 
-__all__ = ["nats_url", "redis_url"]
+__all__ = ["clickhouse", "nats_url", "redis_url"]

@@ -10,11 +10,13 @@ import contextlib
 import socket
 import threading
 from collections.abc import Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from turnout.engines.child import Child
+from turnout.engines.clickhouse.process import WRITER, clickhouse_child
 from turnout.engines.nats import nats_child
 from turnout.engines.supervisor import supervising
 from turnout.engines.valkey import valkey_child
@@ -82,3 +84,30 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
     data_dir = tmp_path_factory.mktemp("valkey")
     with running([valkey_child(data_dir=data_dir, port=port)], data_dir=data_dir):
         yield f"redis://127.0.0.1:{port}/0"
+
+
+@dataclass(frozen=True, slots=True)
+class ClickHouseFront:
+    """A running embedded ClickHouse."""
+
+    host: str
+    port: int
+    token: str
+    """The password of the user `telemetry`, who alone may write."""
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.host}:{self.port}"
+
+    @property
+    def writer_url(self) -> str:
+        return f"http://{WRITER}:{self.token}@{self.host}:{self.port}/turnout"
+
+
+@pytest.fixture(scope="session")
+def clickhouse(tmp_path_factory: pytest.TempPathFactory) -> Generator[ClickHouseFront]:
+    front = ClickHouseFront(host="127.0.0.1", port=free_port(), token="token-for-tests")
+    data_dir = tmp_path_factory.mktemp("clickhouse")
+    child = clickhouse_child(data_dir=data_dir, token=front.token, port=front.port)
+    with running([child], data_dir=data_dir):
+        yield front
