@@ -112,18 +112,22 @@ class Tracker(Rpc):
 
 
 class Dispatcher(Rpc):
+    """Times inside an answer; what each means is said beside its default in
+    upstream_dispatcher/limits.py.
+    """
+
     port: int = Field(default=7703, ge=0, le=65535, description="Port of its gRPC server.")
     request_seconds: float = Field(
         default=3600.0, gt=0, description="Longest time in seconds that one answer may take."
     )
     connect_seconds: float = Field(
-        default=5.0, gt=0, description="Longest time to connect to a provider."
+        default=10.0, gt=0, description="Longest time to connect to a provider."
     )
     first_byte_seconds: float = Field(
         default=120.0, gt=0, description="Longest silence before a provider's first byte."
     )
     idle_seconds: float = Field(
-        default=280.0, gt=0, description="Longest silence inside a provider's answer."
+        default=300.0, gt=0, description="Longest silence inside a provider's answer."
     )
     commit_seconds: float = Field(
         default=15.0,
@@ -206,6 +210,10 @@ class Simulator(_Section):
         description="auto: when no provider key and no provider address is configured.",
     )
     port: int = Field(default=8089, ge=0, le=65535, description="Port of the simulated provider.")
+    url: str = Field(default="", description="A simulated provider that runs elsewhere.")
+    directives: str = Field(
+        default="", description="What every simulated answer does, such as ttft=0.3,gap=0.01."
+    )
 
 
 class CatalogSettings(_Section):

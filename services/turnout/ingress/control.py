@@ -31,11 +31,14 @@ from turnout.ports import FactSink, Scorer
 MOST_OUTCOMES = 1000
 """Outcomes in one call."""
 
+STORE_SECONDS = 2.0
+"""How long a change of mode may take to be kept."""
+
 
 class ControlStore(Protocol):
     """Where control state is kept for every replica."""
 
-    async def put(self, key: str, value: str) -> None:
+    async def put(self, key: str, value: str, *, deadline_seconds: float) -> None:
         """Raises `Unavailable` when the bus cannot be reached."""
         ...
 
@@ -220,7 +223,7 @@ class ControlEndpoints:
         mode = as_mode(change.mode)
         assert mode is not None
         self._control.modes.set_mode(tenant, mode)
-        await self._control.store.put(MODE_KEY + tenant, mode)
+        await self._control.store.put(MODE_KEY + tenant, mode, deadline_seconds=STORE_SECONDS)
         return {tenant: mode}
 
     async def health(self) -> dict[str, str]:

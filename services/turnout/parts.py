@@ -1,0 +1,176 @@
+"""From settings to the values that services are built of: catalog, access, upstreams, limits.
+
+Nothing here opens a socket or starts a task; `compose` does that with what this gives it.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+
+import msgspec
+
+from turnout.catalog.catalog import Catalog, parse_catalog
+from turnout.catalog.models import Prices
+from turnout.catalog.packaged import snapshot_bytes
+from turnout.errors import TurnoutError
+from turnout.ingress.callers import Door
+from turnout.policy.decision import Access, RoutingSettings
+from turnout.policy.request import Mode
+from turnout.policy.targets import SERVABLE
+from turnout.rpc.channel import Tls
+from turnout.settings import BadSetting, Settings
+from turnout.upstream_dispatcher.limits import Limits
+from turnout.upstream_dispatcher.upstreams import Upstream, Upstreams
+
+
+def catalog_of(settings: Settings) -> Catalog:
+    """The shipped catalog with the prices of `TURNOUT_CATALOG__FILE` over it.
+
+    That file is `{"<model>": {"fresh_input": 5.0, "output": 25.0, ...}}` in USD per million tokens.
+    """
+    catalog = parse_catalog(snapshot_bytes())
+    file = settings.catalog.file
+    if file is None:
+        return catalog
+    try:
+        told = msgspec.json.decode(file.read_bytes(), type=dict[str, dict[str, float | None]])
+        prices = {name: _prices(catalog, name, given) for name, given in told.items()}
+        return catalog.with_overrides(prices=prices)
+    except (OSError, msgspec.MsgspecError, TypeError, TurnoutError) as reason:
+        raise BadSetting(f"TURNOUT_CATALOG__FILE: {file}: {reason}") from None
+
+
+def _prices(catalog: Catalog, name: str, given: Mapping[str, float | None]) -> Prices:
+    model = catalog.resolve(name)
+    return replace(Prices() if model is None else model.prices, **given)
+
+
+def provider_keys(catalog: Catalog, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """Keys of ours by provider, from the variables that the providers' own SDKs read."""
+    return {
+        provider.name: environment[provider.api_key_env]
+        for provider in catalog.providers.values()
+        if provider.api_key_env and environment.get(provider.api_key_env)
+    }
+
+
+def base_urls(settings: Settings, catalog: Catalog) -> dict[str, str]:
+    """Addresses from `TURNOUT_PROVIDERS__<NAME>__BASE_URL`. Raises `BadSetting` for a wrong name."""
+    known = {name.replace(".", "_"): name for name in catalog.providers}
+    found: dict[str, str] = {}
+    for name, provider in settings.providers.items():
+        if name not in known:
+            raise BadSetting(
+                f"TURNOUT_PROVIDERS__{name.upper()}__BASE_URL: no provider of that name; there are"
+                f" {', '.join(sorted(known))}."
+            )
+        if not provider.base_url.startswith(("http://", "https://")):
+            raise BadSetting(
+                f"TURNOUT_PROVIDERS__{name.upper()}__BASE_URL: an address begins with http:// or"
+                " https://."
+            )
+        found[known[name]] = provider.base_url
+    return found
+
+
+def is_simulated(settings: Settings, catalog: Catalog) -> bool:
+    """Whether the simulated provider stands for the real ones."""
+    match settings.simulator.enabled:
+        case "always":
+            return True
+        case "never":
+            return False
+        case "auto":
+            return not provider_keys(catalog) and not settings.providers
+
+
+def upstreams_of(settings: Settings, catalog: Catalog) -> Upstreams:
+    urls = base_urls(settings, catalog)
+    keys = provider_keys(catalog)
+    return Upstreams(
+        by_provider={
+            provider.name: Upstream(
+                base_url=urls.get(provider.name, provider.base_url),
+                secret=keys.get(provider.name, ""),
+                auth=provider.auth,
+            )
+            for provider in catalog.providers.values()
+        },
+        simulated_url=simulator_url(settings) if is_simulated(settings, catalog) else "",
+    )
+
+
+def simulator_url(settings: Settings) -> str:
+    return settings.simulator.url or f"http://127.0.0.1:{settings.simulator.port}"
+
+
+def access_of(settings: Settings, catalog: Catalog) -> tuple[Access, ...]:
+    """Providers that a trusted caller may be served by without a credential of its own."""
+    if is_simulated(settings, catalog):
+        servable = {
+            model.provider for model in catalog.models.values() if model.dialect in SERVABLE
+        }
+        return tuple(Access(provider=name, credential="simulated") for name in sorted(servable))
+    return tuple(Access(provider=name, credential="env") for name in sorted(provider_keys(catalog)))
+
+
+def door_of(settings: Settings, catalog: Catalog) -> Door:
+    keys = {key.sha256: key for key in settings.ingress.keys}
+    return Door(
+        keys=keys,
+        admin_keys=frozenset(settings.ingress.admin_keys),
+        environment=access_of(settings, catalog),
+        simulated=is_simulated(settings, catalog),
+    )
+
+
+def routing_of(settings: Settings, catalog: Catalog) -> RoutingSettings:
+    """Raises `BadSetting` when a model named there is not in the catalog."""
+    routing = settings.routing
+    for field, names in (
+        ("CANDIDATES", routing.candidates),
+        ("BASELINE_MODEL", (routing.baseline_model,)),
+    ):
+        for name in names:
+            if catalog.resolve(name) is None:
+                close = ", ".join(catalog.suggestions(name)) or "see GET /v1/models"
+                raise BadSetting(
+                    f"TURNOUT_ROUTING__{field}: {name!r} is not in the catalog; close names: {close}."
+                )
+    return RoutingSettings(
+        value_usd=routing.value_usd,
+        switch_margin=routing.switch_margin,
+        candidates=routing.candidates,
+        baseline_model=routing.baseline_model,
+    )
+
+
+def default_mode(settings: Settings, catalog: Catalog) -> Mode:
+    """Observe with real providers: what is asked for is served until somebody says otherwise."""
+    if settings.routing.mode is not None:
+        return settings.routing.mode
+    return "full" if is_simulated(settings, catalog) else "observe"
+
+
+def limits_of(settings: Settings) -> Limits:
+    told = settings.upstream_dispatcher
+    return Limits(
+        connect_seconds=told.connect_seconds,
+        first_byte_seconds=told.first_byte_seconds,
+        idle_seconds=told.idle_seconds,
+        commit_after_seconds=told.commit_seconds,
+        keep_alive_seconds=told.keep_alive_seconds,
+    )
+
+
+def tls_of(settings: Settings) -> Tls | None:
+    tls = settings.tls
+    files = (tls.certificate_file, tls.key_file, tls.authority_file)
+    if not any(files):
+        return None
+    certificate, key, authority = files
+    if certificate is None or key is None or authority is None:
+        raise BadSetting(
+            "TURNOUT_TLS__: certificate_file, key_file and authority_file are set together."
+        )
+    return Tls(certificate_file=certificate, key_file=key, authority_file=authority)
