@@ -98,7 +98,7 @@ class SimulatedProvider:
         if method in {"GET", "HEAD"}:
             await self._read_only(connection, entry, path, headers)
             return
-        wire = WIRES.get(path, WIRES["/v1/messages"])
+        wire = WIRES.get(path, _usual_wire(headers))
         try:
             body = await connection.body()
             entry.set_body(body, keep=self._keep_bodies)
@@ -230,7 +230,7 @@ class SimulatedProvider:
     async def _read_only(
         self, connection: Connection, entry: LogEntry, path: str, headers: dict[str, str]
     ) -> None:
-        wire = WIRES["/v1/messages" if "anthropic-version" in headers else "/v1/chat/completions"]
+        wire = _usual_wire(headers)
         if path in {"/", "/api/hello", "/healthz"}:
             await self._send_whole(connection, entry, wire, b"{}")
         elif path != "/v1/models":
@@ -326,6 +326,11 @@ class SimulatedProvider:
             [("content-type", "application/json"), ("content-length", str(len(data)))],
         )
         await connection.write(data, more=False)
+
+
+def _usual_wire(headers: Mapping[str, str]) -> Wire:
+    """The wire format of a client that asks for a path which does not tell."""
+    return WIRES["/v1/messages" if "anthropic-version" in headers else "/v1/chat/completions"]
 
 
 def _headers(scope: Scope) -> dict[str, str]:

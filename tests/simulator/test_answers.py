@@ -1,0 +1,150 @@
+"""What is answered follows from the request alone, and tool arguments fit their schema."""
+
+import json
+
+import pytest
+
+from turnout.simulator.answers import Answer, Ask, ToolOffer, answer
+from turnout.simulator.directives import Directives, parse_directives
+from turnout.simulator.measure import ATTACHMENT_TOKENS, canonical, count_bytes, count_text
+from turnout.simulator.schema_example import example
+
+BASH = ToolOffer(
+    "Bash",
+    {
+        "type": "object",
+        "properties": {
+            "command": {"type": "string"},
+            "timeout": {"type": "integer", "minimum": 5},
+            "run_in_background": {"type": "boolean"},
+        },
+        "required": ["command", "timeout"],
+    },
+)
+WRITE = ToolOffer("Write", {"type": "object", "properties": {}})
+NO_DIRECTIVES = Directives()
+
+
+def said(directives: str = "", **ask: object) -> Answer:
+    base = Ask(seed=b"seed", user_text="fix the bug")
+    fields = {name: getattr(base, name) for name in Ask.__dataclass_fields__} | ask
+    return answer(Ask(**fields), parse_directives(directives))
+
+
+def test_the_same_request_gets_the_same_answer_and_another_another() -> None:
+    assert said() == said()
+    assert said().text != said(seed=b"other").text
+    assert said().id != said(seed=b"other").id
+
+
+def test_an_agent_loop_calls_tools_and_ends_with_prose() -> None:
+    steps = 0
+    while (answered := said(tools=(BASH,), steps_done=steps)).calls:
+        assert answered.stop == "tool"
+        assert json.loads(answered.calls[0].arguments) == {"command": "ls", "timeout": 5}
+        steps += 1
+    assert 1 <= steps <= 3
+    assert answered.stop == "end"
+
+
+def test_steps_can_be_forced() -> None:
+    for done in range(7):
+        assert bool(said("steps=7", tools=(BASH,), steps_done=done).calls)
+    assert not said("steps=7", tools=(BASH,), steps_done=7).calls
+    assert not said("steps=0", tools=(BASH,)).calls
+
+
+def test_tools_that_write_are_not_called_unasked() -> None:
+    assert not said(tools=(WRITE,)).calls
+    assert said(tools=(WRITE, BASH)).calls[0].name == "Bash"
+    assert said("tool=Write", tools=(WRITE, BASH)).calls[0].name == "Write"
+
+
+def test_tool_choice_is_obeyed() -> None:
+    assert said(tools=(WRITE,), forced_tool="").calls[0].name == "Write"
+    assert said(tools=(BASH, WRITE), forced_tool="Write").calls[0].name == "Write"
+    assert not said(tools=(BASH,), tools_allowed=False).calls
+    assert not said("text", tools=(BASH,)).calls
+
+
+def test_a_length_limit_is_kept() -> None:
+    cut = said("tokens=200", max_tokens=20)
+    assert cut.stop == "length"
+    assert count_text(cut.text) <= 20
+    assert said("tokens=200", max_tokens=2_000).stop == "end"
+
+
+def test_no_tokens_at_all_is_a_prefill() -> None:
+    assert said(max_tokens=0).output_tokens == 0
+
+
+def test_about_as_many_tokens_as_asked_for() -> None:
+    assert 200 <= count_text(said("tokens=200").text) < 240
+
+
+def test_thinking_comes_first_and_counts_as_output() -> None:
+    answered = said("thinking", thinking=True)
+    assert answered.thinking
+    assert answered.output_tokens > answered.thinking_tokens > 0
+    assert not said(thinking=True, steps_done=1).thinking
+
+
+def test_the_safety_classifier_gets_its_verdict() -> None:
+    answered = said(stop_sequences=("</block>",))
+    assert (answered.text, answered.stop, answered.stop_sequence) == (
+        "<block>no",
+        "sequence",
+        "</block>",
+    )
+
+
+def test_a_schema_for_the_answer_is_followed() -> None:
+    schema = {"type": "object", "properties": {"title": {"type": "string"}}, "required": ["title"]}
+    assert json.loads(said(output_schema=schema).text) == {"title": "example"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({}, "example"),
+        ({"const": 3}, 3),
+        ({"enum": ["b", "a"]}, "b"),
+        ({"type": ["null", "string"]}, "example"),
+        ({"type": "STRING"}, "example"),
+        ({"type": "string", "minLength": 10}, "examplexxx"),
+        ({"type": "string", "format": "date"}, "2026-01-01"),
+        ({"type": "number", "exclusiveMinimum": 2}, 3),
+        ({"type": "array", "items": {"type": "integer"}, "minItems": 2}, [1, 1]),
+        ({"type": "array", "items": {"type": "integer"}}, []),
+        ({"anyOf": [{"type": "boolean"}, {"type": "null"}]}, False),
+        ({"$defs": {"a": {"type": "null"}}, "$ref": "#/$defs/a"}, None),
+        (
+            {
+                "type": "object",
+                "properties": {"a": {"$ref": "#/$defs/x"}, "b": {}},
+                "required": ["a"],
+                "$defs": {"x": {"enum": [7]}},
+            },
+            {"a": 7},
+        ),
+    ],
+)
+def test_an_example_fits_its_schema(schema: object, value: object) -> None:
+    assert example(schema) == value
+
+
+def test_a_schema_that_contains_itself_has_an_example() -> None:
+    schema: dict[str, object] = {"type": "object", "properties": {"child": {"$ref": "#"}}}
+    schema["required"] = ["child"]
+    assert isinstance(example(schema), dict)
+
+
+def test_an_attachment_counts_by_the_piece_and_differs_by_content() -> None:
+    def image(data: str) -> dict[str, object]:
+        return {"type": "image", "source": {"type": "base64", "data": data}}
+
+    small, large = canonical(image("A" * 10)), canonical(image("B" * 1_000_000))
+    assert count_bytes(len(large)) - ATTACHMENT_TOKENS < 30
+    assert len(small) == len(large)
+    assert small != large
+    assert len(canonical({"url": "data:image/png;base64,AAAA"})) > ATTACHMENT_TOKENS

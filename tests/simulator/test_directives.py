@@ -1,0 +1,73 @@
+"""Directives are read as written, and what makes no sense is refused by name."""
+
+import pytest
+
+from turnout.errors import InvalidRequest
+from turnout.simulator.directives import WORDS, Directives, parse_directives
+from turnout.simulator.script import Script
+
+
+def test_words_and_values_are_read() -> None:
+    text = "stall=2.5, status=529, retry-after=3, cut=after-content, garbage, tool=Bash, steps=2"
+    assert parse_directives(text) == Directives(
+        stall=2.5,
+        status=529,
+        retry_after=3.0,
+        cut="after-content",
+        garbage=True,
+        tool="Bash",
+        steps=2,
+    )
+
+
+def test_nothing_is_no_directive() -> None:
+    assert parse_directives(" , ") == Directives()
+
+
+def test_every_word_can_be_said() -> None:
+    values = {"cut": "before-end", "tool": "X", "status": "500"}
+    flags = {"half", "garbage", "error-in-stream", "text", "thinking", "empty", "refusal"}
+    for word in WORDS:
+        said = word if word in flags else f"{word}={values.get(word, '1')}"
+        assert parse_directives(said) != Directives(), word
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("explode", "No directive 'explode'"),
+        ("stall", "wants a value"),
+        ("stall=soon", "number from 0"),
+        ("stall=nan", "number from 0"),
+        ("stall=-1", "number from 0"),
+        ("status=200", "number from 400 to 599"),
+        ("cut=here", "after-start, after-content, before-end"),
+        ("garbage=1", "no value"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(text: str, what: str) -> None:
+    with pytest.raises(InvalidRequest, match=what):
+        parse_directives(text)
+
+
+def test_the_header_wins_over_the_default_and_the_queue_over_both() -> None:
+    script = Script(default=parse_directives("gap=1,ttft=1,tokens=5"))
+    script.change(b'{"next": ["ttft=3"]}')
+    taken = script.take(model="m", header="ttft=2,tokens=6")
+    assert taken == Directives(gap=1.0, ttft=3.0, tokens=6)
+    assert script.take(model="m", header="") == Directives(gap=1.0, ttft=1.0, tokens=5)
+
+
+def test_a_queued_script_waits_for_its_model() -> None:
+    script = Script()
+    script.change(b'{"next": [{"model": "gpt-5.5", "simulate": "status=529"}, "empty"]}')
+    assert script.take(model="claude-opus-5-5", header="") == Directives(empty=True)
+    assert script.take(model="claude-opus-5-5", header="") == Directives()
+    assert script.take(model="gpt-5.5", header="") == Directives(status=529)
+
+
+def test_a_bad_script_changes_nothing() -> None:
+    script = Script()
+    with pytest.raises(InvalidRequest, match="explode"):
+        script.change(b'{"next": ["empty", "explode"], "default": "garbage"}')
+    assert script == Script()
