@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from turnout.capabilities import Capabilities
-from turnout.catalog import Catalog, Model, Prices, parse_catalog
+from turnout.catalog import Catalog, LongContext, Model, Prices, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import InvalidRequest, UnknownModel
 
@@ -125,6 +125,14 @@ def test_overrides_that_make_no_sense_are_refused(catalog: Catalog) -> None:
         catalog.with_overrides(models=[replace(opus, id="x", provider="nobody")])
     with pytest.raises(InvalidRequest, match="means both"):
         catalog.with_overrides(models=[replace(opus, id="x", aliases=("gpt-5.5",))])
+
+
+@pytest.mark.parametrize("price", [-0.1, float("nan"), float("inf")])
+def test_a_price_that_no_bill_can_have_is_refused(catalog: Catalog, price: float) -> None:
+    own = Prices(long_context=LongContext(above_tokens=1, prices=Prices(output=price)))
+    for prices in (Prices(cache_read=price), own):
+        with pytest.raises(InvalidRequest, match="USD per million"):
+            catalog.with_overrides(prices={"gpt-5.5": prices})
 
 
 def test_the_digest_depends_on_content_alone(catalog: Catalog) -> None:

@@ -7,6 +7,7 @@ two models means neither.
 
 import difflib
 import hashlib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
@@ -135,6 +136,7 @@ def _build(*, source: str, providers: Iterable[Provider], models: Iterable[Model
             )
         if model.id in known_models:
             raise InvalidRequest(f"Model {model.id} is in the catalog twice.")
+        _check_prices(model.id, model.prices)
         known_models[model.id] = model
         for name in (model.id, *model.aliases):
             owner = names.setdefault(name.lower(), model.id)
@@ -152,3 +154,21 @@ def _build(*, source: str, providers: Iterable[Provider], models: Iterable[Model
         source=source,
         digest=hashlib.sha256(content).hexdigest(),
     )
+
+
+def _check_prices(name: str, prices: Prices) -> None:
+    """Refuse what no bill can have: a price below zero or without end."""
+    for price in (
+        prices.fresh_input,
+        prices.cache_read,
+        prices.cache_write_5m,
+        prices.cache_write_1h,
+        prices.cache_write_other,
+        prices.output,
+    ):
+        if price is not None and not 0 <= price < math.inf:
+            raise InvalidRequest(
+                f"A price of {name} is {price}; it is USD per million tokens, 0 or more."
+            )
+    if prices.long_context is not None:
+        _check_prices(name, prices.long_context.prices)

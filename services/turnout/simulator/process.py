@@ -1,5 +1,6 @@
 """Runs the simulated provider: a socket, uvicorn, and one line that says where it listens."""
 
+import contextlib
 import socket
 import sys
 
@@ -44,4 +45,6 @@ def run(
         bound = listener.getsockname()[1]
         sys.stdout.write(f"simulated provider on http://{host}:{bound}\n")
         sys.stdout.flush()
-        uvicorn.Server(config).run(sockets=[listener])
+        # uvicorn raises the interrupt again once it has shut down; that is the way out, not a fault.
+        with contextlib.suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listener])
