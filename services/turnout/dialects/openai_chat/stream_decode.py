@@ -108,7 +108,7 @@ class ChatStreamDecoder:
     def decode_whole(self, body: bytes) -> Sequence[StreamEvent]:
         """The events of an answer that came in one piece."""
         chunk = _decode_chunk(body)
-        if chunk.error is None and not chunk.choices:
+        if not chunk.has_error and not chunk.choices:
             raise UpstreamFailed("the upstream's answer holds no choices")
         for choice in chunk.choices or ():
             calls = choice.message.tool_calls if choice.message is not None else None
@@ -132,13 +132,13 @@ class ChatStreamDecoder:
         if not event.data:
             return
         chunk = _decode_chunk(event.data)
-        if event.event == "error" and chunk.error is None:
+        if event.event == "error" and not chunk.has_error:
             self._fail(decode_stream_error(event.data))
             return
         self._on_chunk(chunk, event.data)
 
     def _on_chunk(self, chunk: Chunk, raw: bytes) -> None:
-        if chunk.error is not None and bytes(chunk.error) != b"null":
+        if chunk.has_error:
             self._fail(decode_stream_error(raw))
             return
         if not self._started:
@@ -157,10 +157,12 @@ class ChatStreamDecoder:
             self._on_usage(usage)
 
     def _on_choice(self, choice: Choice) -> None:
+        if self._finish is not None:
+            return
         delta = choice.delta or choice.message
         if delta is not None:
             self._on_delta(delta)
-        if choice.finish_reason is None or self._finish is not None:
+        if not choice.finish_reason:
             return
         failure = _FAILED_FINISHES.get(choice.finish_reason)
         if failure is not None:
@@ -168,6 +170,8 @@ class ChatStreamDecoder:
             return
         met = choice.stop_reason if isinstance(choice.stop_reason, str) else None
         self._finish = self._finished(choice.finish_reason, met)
+        # Not only once usage has come: clients act on a call as soon as it is whole.
+        self._end_parts()
 
     def _on_usage(self, wire: WireUsage) -> None:
         is_final = self._finish is not None
@@ -290,10 +294,16 @@ class ChatStreamDecoder:
         if not self._started:
             self._fail(UpstreamFailed("the upstream's stream ended before it began"))
             return
-        self._end_running()
-        self._out.extend(PartEnded(call.index) for call in self._calls if call.is_open)
+        self._end_parts()
         self._out.append(finish)
         self._ended = True
+
+    def _end_parts(self) -> None:
+        self._end_running()
+        for call in self._calls:
+            if call.is_open:
+                call.is_open = False
+                self._out.append(PartEnded(call.index))
 
     def _fail(self, error: TurnoutError) -> None:
         if not self._ended:

@@ -8,13 +8,14 @@ by their base64.
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Final
 
 import msgspec
 
 from turnout.capabilities import Needs
 from turnout.dialects.openai_chat.wire import complaint
-from turnout.dialects.prefix import canonical_content, canonical_fields, chain, digest
+from turnout.dialects.prefix import MARKER_KEY, canonical_content, canonical_fields, chain, digest
 from turnout.dialects.survey import Survey, ToolOutcome
 from turnout.errors import InvalidRequest
 
@@ -47,6 +48,7 @@ _ROLES: Final = {
     b'"developer"': "developer",
     b'"function"': "function",
 }
+_LIST_BEGINS: Final = ord("[")
 _LEADING: Final = frozenset({"system", "developer"})
 _RESULTS: Final = frozenset({"tool", "function"})
 
@@ -70,7 +72,7 @@ class _Body(msgspec.Struct):
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    web_search_options: msgspec.Raw | None = None
+    web_search_options: msgspec.Raw = msgspec.Raw()
 
 
 class _Named(msgspec.Struct):
@@ -110,20 +112,23 @@ def survey_request(body: bytes) -> Survey:
     if not messages:
         raise InvalidRequest("messages: must hold at least one message")
     roles = [_role(message, number) for number, message in enumerate(messages)]
-    canonical = [canonical_fields(message) for message in messages]
-    sizes = [_size(message) for message in messages]
+    has_markers = MARKER_KEY in body
+    canonical = [canonical_fields(message, has_markers=has_markers) for message in messages]
+    # What is canonical differs from what was written by markers and punctuation alone.
+    message_bytes = tuple(accumulate(map(len, canonical)))
     leading = next((n for n, role in enumerate(roles) if role not in _LEADING), len(roles))
     raw_tools = b",".join(bytes(tool) for tool in fields.tools or ())
     tools = [_tool(raw, number) for number, raw in enumerate(fields.tools or ())]
-    head_digest = digest(digest(*canonical[:leading]).encode(), canonical_content(raw_tools))
-    attachments = _Attachments(body, messages)
+    system_digest = digest(*canonical[:leading])
+    head_digest = digest(system_digest.encode(), canonical_content(raw_tools))
+    attachments = _Attachments(messages)
     last_assistant = max((n for n, role in enumerate(roles) if role == "assistant"), default=-1)
     newest = _newest(messages, roles, last_assistant)
     outcomes = () if newest else _outcomes(messages, roles, last_assistant)
     effort = fields.reasoning_effort
     wants_schema = fields.response_format is not None and fields.response_format.type
     max_new = fields.max_completion_tokens
-    prompt_bytes = sum(sizes) + len(raw_tools)
+    prompt_bytes = message_bytes[-1] + len(raw_tools)
     return Survey(
         model=fields.model or "",
         stream=bool(fields.stream),
@@ -140,9 +145,9 @@ def survey_request(body: bytes) -> Survey:
         ),
         head_digest=head_digest,
         tools_digest=digest(*(_name(tool).encode() for tool in tools)) if tools else "",
-        system_digest=digest(*canonical[:leading]),
+        system_digest=system_digest,
         message_digests=chain(head_digest, canonical),
-        message_bytes=_cumulated(sizes),
+        message_bytes=message_bytes,
         message_count=len(messages),
         last_role=roles[-1],
         tool_count=len(tools),
@@ -154,7 +159,7 @@ def survey_request(body: bytes) -> Survey:
         has_output_format=wants_schema == "json_schema",
         user_field=fields.user or fields.safety_identifier or "",
         prompt_cache_key=fields.prompt_cache_key or "",
-        breakpoints=_breakpoints(body),
+        breakpoints=_breakpoints(body) if has_markers else (0, 0),
     )
 
 
@@ -166,20 +171,6 @@ def _role(message: _Fields, number: int) -> str:
             f"messages[{number}].role: must be one of system, developer, user, assistant, tool"
         )
     return role
-
-
-def _size(message: _Fields) -> int:
-    """Bytes of the values; names and punctuation are a constant that says nothing."""
-    return sum(len(memoryview(raw)) for raw in message.values())
-
-
-def _cumulated(sizes: Sequence[int]) -> tuple[int, ...]:
-    total = 0
-    sums: list[int] = []
-    for size in sizes:
-        total += size
-        sums.append(total)
-    return tuple(sums)
 
 
 def _tool(raw: msgspec.Raw, number: int) -> _Tool:
@@ -198,7 +189,7 @@ def _name(tool: _Tool | _Call) -> str:
 
 def _server_tools(fields: _Body, tools: Sequence[_Tool]) -> tuple[str, ...]:
     kinds = [tool.type for tool in tools if tool.type not in {None, "function", "custom"}]
-    if fields.web_search_options is not None and bytes(fields.web_search_options) != b"null":
+    if bytes(fields.web_search_options) not in {b"", b"null"}:
         kinds.append("web_search_options")
     return tuple(kind for kind in kinds if kind)
 
@@ -206,18 +197,16 @@ def _server_tools(fields: _Body, tools: Sequence[_Tool]) -> tuple[str, ...]:
 class _Attachments:
     """Images and files among the messages, found by their marks and not by parsing."""
 
-    def __init__(self, body: bytes, messages: Sequence[_Fields]) -> None:
+    def __init__(self, messages: Sequence[_Fields]) -> None:
         self.images = 0
         self.documents = 0
         self._image_bytes = 0
         self._document_bytes = 0
-        if b'"image_url"' not in body and b'"file"' not in body:
-            return
         for message in messages:
             raw = message.get("content")
-            content = b"" if raw is None else bytes(raw)
-            if content.startswith(b"["):
-                self._count(content)
+            # Only a list of parts can hold one, and most contents are plain strings.
+            if raw is not None and memoryview(raw)[0] == _LIST_BEGINS:
+                self._count(bytes(raw))
 
     def _count(self, content: bytes) -> None:
         images = len(_IMAGE_PART.findall(content))
@@ -351,8 +340,6 @@ def _strings(stop: str | list[str] | None) -> tuple[str, ...]:
 
 
 def _breakpoints(body: bytes) -> tuple[int, int]:
-    if b'"cache_control"' not in body:
-        return (0, 0)
     markers: list[bytes] = _MARKER.findall(body)
     long = sum(b'"1h"' in marker for marker in markers)
     return (len(markers) - long, long)

@@ -142,7 +142,7 @@ class _Seen:
         self.take(chunk, raw, is_error=is_error)
 
     def take(self, chunk: Chunk, raw: bytes, *, is_error: bool) -> None:
-        if is_error or (chunk.error is not None and bytes(chunk.error) != b"null"):
+        if is_error or chunk.has_error:
             self._error = decode_stream_error(raw)
             return
         for choice in chunk.choices or ():

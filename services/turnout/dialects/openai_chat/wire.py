@@ -202,7 +202,11 @@ class Chunk(msgspec.Struct):
     model: str | None = None
     choices: list[Choice] | None = None
     usage: WireUsage | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def has_error(self) -> bool:
+        return bytes(self.error) not in {b"", b"null"}
 
 
 CHUNK: Final = msgspec.json.Decoder(Chunk)
