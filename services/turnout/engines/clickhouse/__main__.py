@@ -21,6 +21,8 @@ from turnout.engines.clickhouse.process import DRAIN_SECONDS, TOKEN_VARIABLE
 
 # An idle connection of a pool is kept somewhat longer than clients keep theirs.
 KEEPALIVE_SECONDS = 90.0
+# For the last answers to go out once their queries have ended or been killed.
+CLEANUP_SECONDS = 1.0
 
 
 def main() -> int:
@@ -61,20 +63,20 @@ async def _serve(engine: Engine, *, token: str, host: str, port: int) -> None:
         auto_decompress=False,
         handler_cancellation=True,
         keepalive_timeout=KEEPALIVE_SECONDS,
-        shutdown_timeout=DRAIN_SECONDS,
+        shutdown_timeout=CLEANUP_SECONDS,
     )
     await runner.setup()
+    site = web.TCPSite(runner, host, port)
     try:
-        await web.TCPSite(runner, host, port).start()
+        await site.start()
         logging.getLogger("turnout.engines.clickhouse").info(
             "serving version=%s address=%s:%s", engine.version, host, port
         )
         await stop.wait()
-        front.drain()
+        await site.stop()
+        await front.drain(seconds=DRAIN_SECONDS)
     finally:
-        # Waits for handlers up to the drain, then cancels them, which kills their queries.
         await runner.cleanup()
-        front.kill_all()
         await asyncio.to_thread(front.close)
 
 

@@ -145,8 +145,6 @@ class Engine:
         nature = self._judge(query)
         _do(connection, f"USE {quoted_name(query.database)}")
         _set(connection, _limits(query, is_streamed=nature.is_streamed))
-        if query.access == "reader":
-            _set(connection, {"readonly": "1"})
         parameters = dict(query.parameters or {})
         chunks, head, counts = None, b"", Counts()
         if query.data is not None:
@@ -244,6 +242,8 @@ def _limits(query: Query, *, is_streamed: bool) -> dict[str, str]:
         "max_result_bytes": str(STREAMED_RESULT_BYTES if is_streamed else WHOLE_RESULT_BYTES),
         "result_overflow_mode": "throw",
     }
+    if is_reader:
+        limits["readonly"] = "1"
     return {**limits, **_asked(query.access, query.settings or {})}
 
 
@@ -257,7 +257,7 @@ def _asked(access: Access, settings: Mapping[str, str]) -> dict[str, str]:
         elif name == "max_execution_time" and value.isdecimal():
             # HTTP clients pass their own deadline this way; one of ours may only get shorter.
             asked[name] = str(min(int(value) or READER_SECONDS, READER_SECONDS))
-        elif not (name == "readonly" and value in ("1", "2")):
+        elif not (name == "readonly" and value in ("1", "2")):  # they ask for less than they get
             raise refused(READONLY, f"Cannot modify '{name}' setting in readonly mode.")
     return asked
 

@@ -89,6 +89,8 @@ class Front:
         # Kills must not wait for the places of what they kill.
         self._killer = ThreadPoolExecutor(1, thread_name_prefix="killer")
         self._running: set[str] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._is_draining = False
 
     def application(self) -> web.Application:
@@ -99,16 +101,18 @@ class Front:
         application.router.add_post("/", self._answer)
         return application
 
-    def drain(self) -> None:
-        """Take no new queries; those that run go on."""
+    async def drain(self, *, seconds: float) -> None:
+        """Take no new queries, let the running ones finish for a while, kill the rest."""
         self._is_draining = True
-
-    def kill_all(self) -> None:
-        for query_id in tuple(self._running):
-            self._kill(query_id)
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            for query_id in tuple(self._running):
+                self._kill(query_id)
 
     def close(self) -> None:
-        """Wait for the threads; blocking, after `kill_all` at most a moment."""
+        """Wait for the threads; blocking, after `drain` at most a moment."""
         self._killer.shutdown(wait=True)
         for lane in self._lanes.values():
             lane.threads.shutdown(wait=True)
@@ -151,6 +155,7 @@ class Front:
         lane = self._lanes[query.access]
         async with lane.place():
             self._running.add(query.query_id)
+            self._idle.clear()
             try:
                 answer = await lane.call(
                     partial(self._engine.run, query),
@@ -163,6 +168,8 @@ class Front:
                     await lane.call(answer.close, on_cancel=_nothing, unwanted=_forget)
             finally:
                 self._running.discard(query.query_id)
+                if not self._running:
+                    self._idle.set()
 
     async def _send(
         self, request: web.Request, answer: Answer, lane: Lane, query: Query

@@ -16,7 +16,7 @@ _WORD = re.compile(rb"[A-Za-z_0-9]+")
 # ClickHouse skips these between the name of the format and the data, in this order.
 _BEFORE_DATA = re.compile(rb"[ \t\f]*\r?\n?")
 # After these a word is a table's name, even when it reads FORMAT or VALUES.
-_BEFORE_NAME = (b"INTO", b"TABLE")
+_BEFORE_NAME = (b"INTO", b"TABLE", b".")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +47,9 @@ def split_statement(request: bytes) -> Parts:
                     return _after_format(request, word.start(), position)
             before = name
         else:
-            depth += {b"(": 1, b")": -1}.get(request[position : position + 1], 0)
-            position, before = position + 1, b"."
+            before = request[position : position + 1]
+            depth += {b"(": 1, b")": -1}.get(before, 0)
+            position += 1
     return Parts(request)
 
 
