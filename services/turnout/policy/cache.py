@@ -11,7 +11,7 @@ Rules:
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
@@ -182,69 +182,65 @@ def head_written(usage: Usage, terms: CacheTerms | None, *, head_tokens: int) ->
     return Written(tokens=min(head_tokens, whole.tokens), lifetime_seconds=lifetime)
 
 
-def scaled(tokens: int, *, prefix: Prefix, usage: Usage | None) -> int:
-    """An estimate of a part of the prompt, corrected by the whole prompt's real size."""
-    if usage is None or not prefix.tokens or prefix.tokens[-1] <= 0 or usage.input_total <= 0:
-        return tokens
-    return round(tokens * usage.input_total / prefix.tokens[-1])
+def real_scale(prefix: Prefix, usage: Usage | None) -> float:
+    """Real tokens per estimated token of this prompt; 1 when the real size is not known."""
+    if usage is None or not prefix.tokens or prefix.tokens[-1] <= 0:
+        return 1.0
+    return usage.input_total / prefix.tokens[-1] or 1.0
 
 
 def ladder(prefix: Prefix, *, head_tokens: int, usage: Usage | None) -> tuple[Rung, ...]:
     """Rungs of a prompt, from the whole down to the head, in real tokens where usage tells them."""
-    count = len(prefix.digests)
+    scale = real_scale(prefix, usage)
+    digests, tokens = prefix.digests, prefix.tokens
+    counts = [len(digests) - offset for offset in TAIL_OFFSETS if offset < len(digests)]
     rungs = [
-        Rung(
-            count=count - offset,
-            digest=prefix.digests[count - offset - 1],
-            tokens=scaled(_tokens_at(prefix, count - offset), prefix=prefix, usage=usage),
-        )
-        for offset in TAIL_OFFSETS
-        if offset < count
+        Rung(count, digests[count - 1], round(tokens[count - 1] * scale))
+        for count in counts
+        if count <= len(tokens)
     ]
-    head = scaled(head_tokens, prefix=prefix, usage=usage)
-    return (*rungs, Rung(count=0, digest=prefix.head_digest, tokens=head))
+    return (*rungs, Rung(0, prefix.head_digest, round(head_tokens * scale)))
 
 
-def _tokens_at(prefix: Prefix, count: int) -> int:
-    return prefix.tokens[count - 1] if count <= len(prefix.tokens) else 0
-
-
-def kept_rung(rungs: Sequence[Rung], prefix: Prefix) -> Rung | None:
+def kept_rung(rungs: Iterable[Rung], prefix: Prefix) -> Rung | None:
     """The longest rung that this prompt still begins with; None when not even the head is the same.
 
     Chained digests agree only at the same place, so each rung is one comparison.
     """
     for rung in rungs:
-        if rung.count == 0:
-            return rung if rung.digest == prefix.head_digest else None
-        if rung.count <= len(prefix.digests) and prefix.digests[rung.count - 1] == rung.digest:
+        if _is_kept(rung, prefix):
             return rung
     return None
 
 
-def kept_share(rungs: Sequence[Rung], prefix: Prefix) -> float:
-    """Share of the last prompt's messages that this one begins with; 1 for a thread never seen."""
-    if not rungs or rungs[0].count == 0:
+def _is_kept(rung: Rung, prefix: Prefix) -> bool:
+    if rung.count == 0:
+        return rung.digest == prefix.head_digest
+    return rung.count <= len(prefix.digests) and prefix.digests[rung.count - 1] == rung.digest
+
+
+def kept_share(rungs: Iterable[Rung], prefix: Prefix) -> float:
+    """Share of the last prompt's messages that this one begins with; 1 when there were none."""
+    top = next(iter(rungs), None)
+    if top is None or top.count == 0:
         return 1.0
     kept = kept_rung(rungs, prefix)
-    return kept.count / rungs[0].count if kept is not None else 0.0
+    return kept.count / top.count if kept is not None else 0.0
 
 
-def is_same_prompt(rung: Rung | None, prefix: Prefix) -> bool:
-    """Whether a prompt that ended at `rung` was this very prompt."""
-    return (
-        rung is not None
-        and rung.count == len(prefix.digests) > 0
-        and rung.digest == prefix.digests[-1]
-    )
+def is_same_prompt(rungs: Iterable[Rung], prefix: Prefix) -> bool:
+    """Whether the prompt with these rungs was this very prompt."""
+    top = next(iter(rungs), None)
+    return top is not None and 0 < top.count == len(prefix.digests) and _is_kept(top, prefix)
 
 
-def warm_tokens(cached_tokens: int, rungs: Sequence[Rung], prefix: Prefix) -> int:
+def warm_tokens(cached_tokens: int, rungs: Iterable[Rung], prefix: Prefix) -> int:
     """How much of what a target has cached this prompt could read."""
-    kept = kept_rung(rungs, prefix)
-    if kept is None:
-        return 0
-    return cached_tokens if kept is rungs[0] else min(cached_tokens, kept.tokens)
+    for position, rung in enumerate(rungs):
+        if _is_kept(rung, prefix):
+            # The whole of the cached prompt, for which the real figure is known.
+            return cached_tokens if position == 0 else min(cached_tokens, rung.tokens)
+    return 0
 
 
 def observed_share(expected_tokens: int, usage: Usage) -> float | None:

@@ -57,10 +57,12 @@ def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
     """What a note changes in its thread; None for auxiliary requests."""
     if not note.moves_thread:
         return None
-    rungs = cache.ladder(note.prefix, head_tokens=note.head_tokens, usage=note.usage)
+    rungs = records.stored_rungs(
+        cache.ladder(note.prefix, head_tokens=note.head_tokens, usage=note.usage)
+    )
     registers: list[tuple[str, str]] = []
     if note.is_failed:
-        registers.append(("failed", records.failed_text(version, rungs[0])))
+        registers.append(("failed", records.failed_text(version, rungs.top)))
     else:
         newest = records.Newest(version, note.target, rungs)
         registers.append(("newest", records.newest_text(newest)))
@@ -81,7 +83,7 @@ def head_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
     """What a note changes in the shared head; None when it says nothing of it."""
     if note.usage is None or not note.head_scope:
         return None
-    tokens = cache.scaled(note.head_tokens, prefix=note.prefix, usage=note.usage)
+    tokens = round(note.head_tokens * cache.real_scale(note.prefix, note.usage))
     left = cache.head_written(note.usage, cache.terms_of(note.target, terms), head_tokens=tokens)
     if left.tokens <= 0:
         return None
@@ -90,7 +92,7 @@ def head_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
         version=version,
         target=note.target,
         lifetime_ms=records.HEAD_LIFETIME_MS,
-        registers=tuple(_cache_registers(note, left, version=version, rungs=())),
+        registers=tuple(_cache_registers(note, left, version=version, rungs=records.NO_RUNGS)),
     )
 
 
@@ -132,7 +134,6 @@ def _step(note: Note) -> records.Step:
     usage = note.usage
     estimate = note.prefix.tokens[-1] if note.prefix.tokens else note.head_tokens
     return records.Step(
-        sent_ms=records.milliseconds(note.sent_at),
         answered_ms=records.milliseconds(note.now),
         prompt_tokens=usage.input_total if usage is not None else estimate,
         output_tokens=usage.output if usage is not None else 0,
@@ -141,11 +142,10 @@ def _step(note: Note) -> records.Step:
 
 
 def _cache_registers(
-    note: Note, left: cache.Written, *, version: str, rungs: tuple[cache.Rung, ...]
+    note: Note, left: cache.Written, *, version: str, rungs: records.StoredRungs
 ) -> list[tuple[str, str]]:
     cached = records.CachedPrefix(
         version=version,
-        sent_ms=records.sent_ms_of(version),
         answered_ms=records.milliseconds(note.now),
         tokens=left.tokens,
         rungs=rungs,
@@ -180,7 +180,9 @@ def _warm(
     kind, lifetime = _lifetime(target, paid_for, terms)
     shares = cache.hit_shares(kind, lifetime, hits(hit_table(target, kind)))
     # The provider's clock starts when it reads the prompt; gaps were measured from the answer.
-    expires_at = cached.sent_ms / _MS + cache.believed_seconds(kind, lifetime, shares)
+    expires_at = records.sent_ms_of(cached.version) / _MS + cache.believed_seconds(
+        kind, lifetime, shares
+    )
     if now >= expires_at:
         return None
     used_at = cached.answered_ms / _MS
@@ -224,9 +226,9 @@ def _newest_first(warm: WarmPrefix) -> tuple[float, str]:
 
 
 def _is_retry(thread: Record, newest: records.Newest | None, prefix: Prefix) -> bool:
-    answered = newest.rungs[0] if newest is not None else None
-    failed = records.failed_of(thread.get("failed", ""))
-    return cache.is_same_prompt(answered, prefix) or cache.is_same_prompt(failed, prefix)
+    if newest is not None and cache.is_same_prompt(newest.rungs, prefix):
+        return True
+    return cache.is_same_prompt(records.failed_of(thread.get("failed", "")), prefix)
 
 
 def _error_streak(steps: Sequence[records.Step]) -> int:

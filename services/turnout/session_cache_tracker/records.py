@@ -22,7 +22,7 @@ Digests, numbers and target ids only; nothing here is text of a prompt. Separato
 characters: no target id holds one.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
@@ -62,11 +62,29 @@ HITS_LIFETIME_MS: Final = 30 * 24 * 3_600_000
 class Step:
     """An answered request, as `recent` holds it."""
 
-    sent_ms: int
     answered_ms: int
     prompt_tokens: int
     output_tokens: int
     tool_errors: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRungs:
+    """Rungs as they are kept; read one by one, because mostly the first one answers the question."""
+
+    text: str
+
+    @property
+    def top(self) -> "StoredRungs":
+        """The whole prompt's rung alone."""
+        return StoredRungs(self.text.partition(" ")[0])
+
+    def __iter__(self) -> Iterator[Rung]:
+        for item in self.text.split(" ") if self.text else ():
+            # Digests are hexadecimal by convention only, so the outer colons are looked for.
+            count, _, rest = item.partition(":")
+            digest, _, tokens = rest.rpartition(":")
+            yield Rung(int(count), digest, int(tokens))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +93,7 @@ class Newest:
 
     version: str
     target: str
-    rungs: tuple[Rung, ...]
+    rungs: StoredRungs
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +101,12 @@ class CachedPrefix:
     """What an answer has left in a target's prompt cache. A head has no rungs."""
 
     version: str
-    sent_ms: int
     answered_ms: int
     tokens: int
-    rungs: tuple[Rung, ...]
+    rungs: StoredRungs
+
+
+NO_RUNGS: Final = StoredRungs("")
 
 
 def milliseconds(seconds: float) -> int:
@@ -112,41 +132,29 @@ def steps_of(recent: str) -> list[Step]:
     """Oldest first."""
     steps: list[Step] = []
     for line in recent.split(BETWEEN_LINES) if recent else ():
-        version, answered, prompt, output, errors = line.split(" ")
-        steps.append(
-            Step(sent_ms_of(version), int(answered), int(prompt), int(output), int(errors))
-        )
+        _, answered, prompt, output, errors = line.split(" ")
+        steps.append(Step(int(answered), int(prompt), int(output), int(errors)))
     return steps
 
 
-def _rungs_text(rungs: Iterable[Rung]) -> str:
-    return " ".join([f"{rung.count}:{rung.digest}:{rung.tokens}" for rung in rungs])
-
-
-def _rungs_of(text: str) -> tuple[Rung, ...]:
-    rungs: list[Rung] = []
-    for item in text.split(" ") if text else ():
-        # Digests are hexadecimal by convention only, so the outer colons are what is looked for.
-        count, _, rest = item.partition(":")
-        digest, _, tokens = rest.rpartition(":")
-        rungs.append(Rung(int(count), digest, int(tokens)))
-    return tuple(rungs)
+def stored_rungs(rungs: Iterable[Rung]) -> StoredRungs:
+    return StoredRungs(" ".join([f"{rung.count}:{rung.digest}:{rung.tokens}" for rung in rungs]))
 
 
 def newest_text(newest: Newest) -> str:
-    return WITHIN_FIELD.join((newest.version, newest.target, _rungs_text(newest.rungs)))
+    return WITHIN_FIELD.join((newest.version, newest.target, newest.rungs.text))
 
 
 def newest_of(text: str) -> Newest | None:
     if not text:
         return None
     version, target, rungs = text.split(WITHIN_FIELD)
-    return Newest(version, target, _rungs_of(rungs))
+    return Newest(version, target, StoredRungs(rungs))
 
 
 def cached_text(cached: CachedPrefix) -> str:
     return WITHIN_FIELD.join(
-        (cached.version, str(cached.answered_ms), str(cached.tokens), _rungs_text(cached.rungs))
+        (cached.version, str(cached.answered_ms), str(cached.tokens), cached.rungs.text)
     )
 
 
@@ -154,15 +162,15 @@ def cached_of(text: str) -> CachedPrefix | None:
     if not text:
         return None
     version, answered, tokens, rungs = text.split(WITHIN_FIELD)
-    return CachedPrefix(version, sent_ms_of(version), int(answered), int(tokens), _rungs_of(rungs))
+    return CachedPrefix(version, int(answered), int(tokens), StoredRungs(rungs))
 
 
-def failed_text(version: str, top: Rung) -> str:
-    return WITHIN_FIELD.join((version, _rungs_text((top,))))
+def failed_text(version: str, rungs: StoredRungs) -> str:
+    return WITHIN_FIELD.join((version, rungs.text))
 
 
-def failed_of(text: str) -> Rung | None:
-    return _rungs_of(text.split(WITHIN_FIELD)[1])[0] if text else None
+def failed_of(text: str) -> StoredRungs:
+    return StoredRungs(text.split(WITHIN_FIELD)[1]) if text else NO_RUNGS
 
 
 def lifetime_text(version: str, lifetime_seconds: float) -> str:

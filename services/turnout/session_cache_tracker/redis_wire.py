@@ -39,6 +39,8 @@ MAX_WAITING: Final = 1_024
 MAX_TRIP_CALLS: Final = 256
 """Keeps one trip within a few milliseconds of the server's single thread."""
 
+CLOSED: Final = "Redis: the connection is closed"
+
 
 @dataclass(frozen=True, slots=True)
 class Script:
@@ -133,7 +135,8 @@ class RedisWire:
                 while self._waiting:
                     await self._trip(self._next_orders())
         finally:
-            self._fail_waiting("Redis: the connection is closed")
+            self._away = CLOSED
+            self._fail_waiting(CLOSED)
             await self._drop()
 
     def _next_orders(self) -> list[_Order]:
@@ -162,7 +165,7 @@ class RedisWire:
             return
         except BaseException:
             for order in orders:
-                _fail(order, Unavailable("Redis: the connection is closed"))
+                _fail(order, Unavailable(CLOSED))
             raise
         position = 0
         for order in orders:
@@ -173,6 +176,9 @@ class RedisWire:
         if self._connection is not None:
             try:
                 return await self._exchange(self._connection, calls)
+            except TimeoutError:
+                # A server that hangs is not asked again; the clause below would catch it too.
+                raise
             except (RedisError, OSError):
                 await self._drop()
         return await self._exchange(await self._connect(), calls)

@@ -1,0 +1,443 @@
+"""What every session-cache tracker does, whatever is behind it.
+
+To hold another implementation to it (the remote one), add a way to open it to `OPENERS`.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.session_cache_tracker.notes import (
+    DEADLINE_SECONDS,
+    HAIKU,
+    HEAD_TOKENS,
+    NOON,
+    OPUS,
+    TOKENS_PER_MESSAGE,
+    RecordedFacts,
+    look,
+    note,
+    prompt,
+    unique,
+    written,
+)
+from turnout.dialects.usage import Usage
+from turnout.policy.thread import ThreadState
+from turnout.ports import FactSink, Note, SessionCacheTracker
+from turnout.session_cache_tracker.memory import MemoryThreadStore
+from turnout.session_cache_tracker.redis import open_redis_store
+from turnout.session_cache_tracker.service import LocalSessionCacheTracker
+
+pytestmark = pytest.mark.anyio
+
+Open: TypeAlias = Callable[[FactSink], AbstractAsyncContextManager[SessionCacheTracker]]
+
+
+@asynccontextmanager
+async def open_in_memory(facts: FactSink) -> AsyncGenerator[SessionCacheTracker]:
+    yield LocalSessionCacheTracker(MemoryThreadStore(), facts)
+
+
+def open_on_redis(url: str) -> Open:
+    @asynccontextmanager
+    async def opened(facts: FactSink) -> AsyncGenerator[SessionCacheTracker]:
+        async with open_redis_store(url) as store:
+            yield LocalSessionCacheTracker(store, facts)
+
+    return opened
+
+
+OPENERS: dict[str, Callable[[str], Open]] = {
+    "memory": lambda _: open_in_memory,
+    "redis": open_on_redis,
+}
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(params=OPENERS)
+def opener(request: pytest.FixtureRequest, redis_url: str) -> Open:
+    return OPENERS[str(request.param)](redis_url)
+
+
+@dataclass(slots=True)
+class Subject:
+    tracker: SessionCacheTracker
+    facts: RecordedFacts
+    key: str
+    scope: str
+
+    async def note(self, value: Note) -> None:
+        await self.tracker.note(value, deadline_seconds=DEADLINE_SECONDS)
+
+    async def look(self, *words: str, at: float = 0.0, head: str = "head") -> ThreadState:
+        request = look(self.key, prompt(*words, head=head), at=at, scopes=(self.scope,))
+        return await self.tracker.look(request, deadline_seconds=DEADLINE_SECONDS)
+
+
+@pytest.fixture
+async def subject(opener: Open) -> AsyncGenerator[Subject]:
+    facts = RecordedFacts()
+    async with opener(facts) as tracker:
+        yield Subject(tracker, facts, key=unique("thread"), scope=unique("scope"))
+
+
+async def test_a_thread_never_seen_is_the_default(subject: Subject) -> None:
+    assert await subject.look("hello") == ThreadState()
+
+
+async def test_an_answer_makes_its_prompt_warm_at_its_target(subject: Subject) -> None:
+    prefix = prompt("hello")
+    await subject.note(note(subject.key, prefix, usage=written(prefix)))
+
+    state = await subject.look("hello", "answer", "result", at=30)
+
+    assert (state.steps, state.target) == (1, OPUS)
+    assert (state.started_at, state.last_at) == (NOON, NOON + 2)
+    assert state.prompt_tokens == prefix.tokens[-1]
+    assert (state.kept_share, state.is_retry) == (1.0, False)
+    (warm,) = state.warm
+    assert (warm.target, warm.tokens) == (OPUS, prefix.tokens[-1])
+    assert (warm.lifetime_seconds, warm.expires_at) == (300, NOON + 300)
+    assert warm.last_used_at == NOON + 2
+    assert 0.9 < warm.hit_share <= 1
+
+
+async def test_warmth_ends_with_the_lifetime_that_was_written(subject: Subject) -> None:
+    prefix = prompt("hello")
+    await subject.note(note(subject.key, prefix, usage=written(prefix)))
+    assert (await subject.look("hello", at=299)).warm
+    assert not (await subject.look("hello", at=301)).warm
+
+    await subject.note(note(subject.key, prefix, usage=written(prefix, one_hour=True), at=400))
+    assert (await subject.look("hello", at=400 + 3_599)).warm
+    assert not (await subject.look("hello", at=400 + 3_601)).warm
+
+
+async def test_a_read_renews_the_expiry_and_keeps_the_lifetime(subject: Subject) -> None:
+    prefix = prompt("hello")
+    await subject.note(note(subject.key, prefix, usage=written(prefix, one_hour=True)))
+    read = Usage(cache_read=prefix.tokens[-1], output=10)
+    await subject.note(note(subject.key, prefix, usage=read, at=3_000))
+
+    (warm,) = (await subject.look("hello", at=3_100)).warm
+
+    assert (warm.lifetime_seconds, warm.expires_at) == (3_600, NOON + 3_000 + 3_600)
+
+
+async def test_an_answer_without_cached_tokens_warms_nothing(subject: Subject) -> None:
+    prefix = prompt("hello")
+    await subject.note(note(subject.key, prefix, usage=Usage(fresh_input=16_000, output=10)))
+    await subject.note(note(subject.key, prefix, usage=None, at=5))
+
+    state = await subject.look("hello", at=10)
+
+    assert state.steps == 2
+    assert not state.warm
+
+
+async def test_a_provider_that_caches_by_itself_is_warm_in_whole_blocks(subject: Subject) -> None:
+    prefix = prompt("hello")
+    usage = Usage(fresh_input=16_001, output=10)
+    await subject.note(note(subject.key, prefix, usage=usage, target="openai/gpt@env"))
+
+    (warm,) = (await subject.look("hello", "answer", at=10)).warm
+
+    assert warm.tokens == 16_000
+    assert warm.expires_at == NOON + 3_600
+    assert not (await subject.look("hello", at=3_700)).warm
+
+
+async def test_an_edit_of_history_keeps_what_precedes_it(subject: Subject) -> None:
+    prefix = prompt("a", "b", "c", "d")
+    await subject.note(note(subject.key, prefix, usage=written(prefix)))
+
+    state = await subject.look("a", "b", "changed", at=10)
+
+    assert state.kept_share == 0.5
+    (warm,) = state.warm
+    assert warm.tokens == HEAD_TOKENS + 2 * TOKENS_PER_MESSAGE
+
+
+async def test_compaction_leaves_the_head(subject: Subject) -> None:
+    prefix = prompt("a", "b", "c")
+    await subject.note(note(subject.key, prefix, usage=written(prefix)))
+
+    state = await subject.look("summary", at=10)
+
+    assert state.kept_share == 0
+    assert [warm.tokens for warm in state.warm] == [HEAD_TOKENS]
+
+
+async def test_another_head_leaves_nothing(subject: Subject) -> None:
+    prefix = prompt("a", "b", "c")
+    await subject.note(note(subject.key, prefix, usage=written(prefix)))
+
+    assert not (await subject.look("a", "b", "c", head="other tools", at=10)).warm
+
+
+async def test_the_same_prompt_again_is_a_retry(subject: Subject) -> None:
+    prefix = prompt("a", "b")
+    await subject.note(note(subject.key, prefix, usage=written(prefix)))
+
+    assert (await subject.look("a", "b", at=5)).is_retry
+    assert not (await subject.look("a", at=5)).is_retry
+    assert not (await subject.look("a", "b", "c", at=5)).is_retry
+
+
+async def test_a_broken_answer_warms_but_is_no_step(subject: Subject) -> None:
+    prefix = prompt("a")
+    broken = note(
+        subject.key,
+        prefix,
+        usage=written(prefix),
+        target=HAIKU,
+        is_failed=True,
+        scope=subject.scope,
+    )
+    await subject.note(broken)
+
+    state = await subject.look("a", at=5)
+
+    assert (state.steps, state.target) == (0, "")
+    assert state.is_retry
+    assert [warm.target for warm in state.warm] == [HAIKU]
+    assert [head.target for head in state.heads] == [HAIKU]
+
+
+async def test_growth_output_and_error_streak(subject: Subject) -> None:
+    words = ("a", "b", "c", "d")
+    for count, errors in ((1, 1), (2, 0), (3, 2), (4, 1)):
+        prefix = prompt(*words[:count])
+        usage = written(prefix, output=100 * count)
+        await subject.note(note(subject.key, prefix, usage=usage, at=count, errors=errors))
+
+    state = await subject.look(*words, "e", at=20)
+
+    assert (state.growth_tokens, state.output_tokens) == (TOKENS_PER_MESSAGE, 250)
+    assert state.tool_errors == 2
+
+
+async def test_heads_are_shared_by_threads_and_limited_to_the_head(subject: Subject) -> None:
+    prefix = prompt("another thread's text")
+    other = note(
+        unique("thread"), prefix, usage=written(prefix, one_hour=True), scope=subject.scope
+    )
+    await subject.note(other)
+
+    state = await subject.look("mine", at=10)
+
+    assert (state.steps, state.warm) == (0, ())
+    (head,) = state.heads
+    assert (head.target, head.tokens, head.lifetime_seconds) == (OPUS, HEAD_TOKENS, 3_600)
+
+
+async def test_writing_a_tail_does_not_shorten_the_lifetime_of_the_head(subject: Subject) -> None:
+    first, second = prompt("a"), prompt("a", "b")
+    long = written(first, one_hour=True)
+    await subject.note(note(subject.key, first, usage=long, scope=subject.scope))
+    short = written(second, read=first.tokens[-1])
+    await subject.note(note(subject.key, second, usage=short, at=10, scope=subject.scope))
+
+    state = await subject.look("a", "b", at=20)
+
+    assert [head.lifetime_seconds for head in state.heads] == [3_600]
+    assert [warm.lifetime_seconds for warm in state.warm] == [300]
+
+
+async def test_auxiliary_requests_teach_the_head_alone(subject: Subject) -> None:
+    prefix = prompt("title, please")
+    title = note(
+        subject.key, prefix, usage=written(prefix), scope=subject.scope, moves_thread=False
+    )
+    await subject.note(title)
+
+    state = await subject.look("a", at=5)
+
+    assert state == replace(ThreadState(), heads=state.heads)
+    assert len(state.heads) == 1
+
+
+async def test_a_switch_is_told_with_what_is_left_behind(subject: Subject) -> None:
+    first, second = prompt("a"), prompt("a", "b", "c")
+    await subject.note(note(subject.key, first, usage=written(first)))
+    await subject.note(
+        note(subject.key, second, usage=written(second), at=60, target=HAIKU, request_id="r")
+    )
+    third = prompt("a", "b", "c", "d")
+    await subject.note(note(subject.key, third, usage=written(third), at=70, target=HAIKU))
+
+    (switch,) = subject.facts.switches
+    assert switch.event_id == "r:switched"
+    assert (switch.from_target, switch.to_target, switch.step) == (OPUS, HAIKU, 2)
+    assert switch.warm_tokens_left == first.tokens[-1]
+    assert switch.prompt_tokens_estimate == second.tokens[-1]
+    assert {warm.target for warm in (await subject.look("a", at=80)).warm} == {OPUS, HAIKU}
+
+
+async def test_a_late_note_does_not_move_the_thread(subject: Subject) -> None:
+    first, second = prompt("a"), prompt("a", "b")
+    await subject.note(note(subject.key, second, usage=written(second), at=60))
+    await subject.note(note(subject.key, first, usage=written(first), target=HAIKU, at=0))
+
+    state = await subject.look("a", "b", "c", at=70)
+
+    assert (state.steps, state.target) == (2, OPUS)
+    assert (state.started_at, state.last_at) == (NOON, NOON + 62)
+    assert state.prompt_tokens == second.tokens[-1]
+    assert subject.facts.switches == []
+
+
+async def test_a_note_is_applied_once(subject: Subject) -> None:
+    prefix = prompt("a")
+    once = note(subject.key, prefix, usage=written(prefix), scope=subject.scope)
+    for _ in range(3):
+        await subject.note(once)
+    changed = replace(once, target=HAIKU, sent_at=once.sent_at + 5, now=once.now + 5)
+    await subject.note(changed)
+
+    state = await subject.look("a", at=20)
+
+    assert (state.steps, state.target) == (1, OPUS)
+    assert [warm.target for warm in state.warm] == [OPUS]
+
+
+async def test_parallel_notes_are_all_counted_once(subject: Subject) -> None:
+    words = [str(number) for number in range(150)]
+    notes = [
+        note(subject.key, prefix, usage=written(prefix), at=number, scope=subject.scope)
+        for number in range(150)
+        for prefix in (prompt(*words[: number + 1]),)
+    ]
+    blocks = [notes[start : start + 30] for start in range(0, len(notes), 30)]
+    for block in blocks:
+        random.Random(len(block)).shuffle(block)
+        async with asyncio.TaskGroup() as group:
+            for one in [*block, *block]:
+                group.create_task(subject.note(one))
+
+    state = await subject.look(*words, "next", at=160)
+
+    assert state.steps == 150
+    assert state.growth_tokens == TOKENS_PER_MESSAGE
+    assert [warm.tokens for warm in state.warm] == [HEAD_TOKENS + 150 * TOKENS_PER_MESSAGE]
+
+
+async def test_no_more_than_eight_targets_are_remembered(subject: Subject) -> None:
+    prefix = prompt("a")
+    targets = [f"anthropic/model-{number}@env" for number in range(12)]
+    for number, target in enumerate(targets):
+        usage = written(prefix)
+        await subject.note(note(subject.key, prefix, usage=usage, target=target, at=number))
+
+    state = await subject.look("a", at=20)
+
+    assert [warm.target for warm in state.warm] == targets[:3:-1]
+
+
+async def test_hit_shares_follow_what_is_found(subject: Subject) -> None:
+    target = f"{unique('provider')}/model@env"
+    prefix = prompt("a")
+    usage = written(prefix, read=prefix.tokens[-1])
+    await subject.note(note(subject.key, prefix, usage=usage, target=target))
+    (believed,) = (await subject.look("a", at=202)).warm
+    missed = Usage(fresh_input=16_000, cache_write_other=16_000, output=10)
+    for number in range(1, 61):
+        await subject.note(
+            note(subject.key, prefix, usage=missed, target=target, at=200.0 * number)
+        )
+
+    (after_misses,) = (await subject.look("a", at=200.0 * 61)).warm
+    (soon,) = (await subject.look("a", at=200.0 * 60 + 30)).warm
+
+    assert believed.hit_share == pytest.approx(0.84)
+    assert after_misses.hit_share == pytest.approx(20 * 0.84 / 80)
+    assert soon.hit_share == pytest.approx(0.965)
+
+
+WORDS = ("a", "b", "c", "d", "e")
+
+
+@st.composite
+def histories(draw: st.DrawFn) -> tuple[list[Note], list[int]]:
+    """Notes of one thread, and an order in which they arrive, some of them more than once."""
+    notes: list[Note] = []
+    for number in range(draw(st.integers(1, 8))):
+        prefix = prompt(*draw(st.lists(st.sampled_from(WORDS), min_size=1, max_size=5)))
+        usage = draw(
+            st.sampled_from(
+                [
+                    None,
+                    written(prefix),
+                    written(prefix, one_hour=True),
+                    written(prefix, read=HEAD_TOKENS),
+                    Usage(cache_read=prefix.tokens[-1], output=7),
+                ]
+            )
+        )
+        notes.append(
+            note(
+                "thread",
+                prefix,
+                usage=usage,
+                # Equal times are the hard case.
+                at=draw(st.integers(0, 5)),
+                seconds=draw(st.integers(0, 9)),
+                target=draw(st.sampled_from([OPUS, HAIKU])),
+                request_id=f"request-{number}",
+                scope="scope",
+                errors=draw(st.integers(0, 1)),
+                moves_thread=draw(st.booleans()),
+                is_failed=draw(st.booleans()),
+            )
+        )
+    order = draw(st.permutations(range(len(notes))))
+    again = draw(st.lists(st.integers(0, len(notes) - 1), max_size=4))
+    return notes, [*order, *again]
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(history=histories(), words=st.lists(st.sampled_from(WORDS), min_size=1, max_size=5))
+def test_notes_may_arrive_in_any_order_and_again(
+    opener: Open, history: tuple[list[Note], list[int]], words: list[str]
+) -> None:
+    notes, order = history
+
+    async def state_after(arriving: list[Note]) -> ThreadState:
+        key, scope = unique("thread"), unique("scope")
+        async with opener(RecordedFacts()) as tracker:
+            for one in arriving:
+                mine = replace(
+                    one, identity=replace(one.identity, thread_key=key), head_scope=scope
+                )
+                await tracker.note(mine, deadline_seconds=DEADLINE_SECONDS)
+            request = look(key, prompt(*words), at=20, scopes=(scope,))
+            return await tracker.look(request, deadline_seconds=DEADLINE_SECONDS)
+
+    async def both() -> tuple[ThreadState, ThreadState]:
+        straight = await state_after(notes)
+        return straight, await state_after([notes[index] for index in order])
+
+    straight, mixed = asyncio.run(both())
+    assert without_shares(mixed) == without_shares(straight)
+
+
+def without_shares(state: ThreadState) -> ThreadState:
+    """Hit shares are statistics over all threads, and a return is only seen when it comes in turn."""
+    return replace(
+        state,
+        warm=tuple(replace(warm, hit_share=0) for warm in state.warm),
+        heads=tuple(replace(head, hit_share=0) for head in state.heads),
+    )

@@ -1,0 +1,179 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.catalog.models import CacheTerms
+from turnout.dialects.usage import Usage
+from turnout.policy import cache
+from turnout.policy.cache import HitCounts, Rung, Written
+from turnout.policy.request import Prefix
+
+EXPLICIT = CacheTerms(kind="explicit", lifetimes_seconds=(300, 3_600), minimum_prefix_tokens=1_024)
+AUTOMATIC = CacheTerms(
+    kind="automatic", lifetimes_seconds=(300,), minimum_prefix_tokens=1_024, block_tokens=128
+)
+DISK = CacheTerms(kind="automatic", lifetimes_seconds=(3_600,), block_tokens=64)
+
+
+def prompt(*words: str, head: str = "head", each: int = 1_000) -> Prefix:
+    return Prefix(
+        head_digest=head,
+        digests=tuple("+".join((head, *words[: count + 1])) for count in range(len(words))),
+        tokens=tuple(each * (count + 2) for count in range(len(words))),
+    )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bucket"),
+    [(-5, 0), (0, 0), (60, 0), (61, 1), (120, 1), (300, 2), (301, 3), (7_200, 6), (90_000, 7)],
+)
+def test_gaps_fall_into_the_measured_buckets(seconds: float, bucket: int) -> None:
+    assert cache.gap_bucket(seconds) == bucket
+
+
+@pytest.mark.parametrize(
+    ("usage", "terms", "expected"),
+    [
+        (Usage(cache_read=5_000, cache_write_5m=700, fresh_input=9), EXPLICIT, Written(5_700, 300)),
+        (Usage(cache_write_1h=700, fresh_input=9), EXPLICIT, Written(700, 3_600)),
+        (Usage(cache_write_1h=700, cache_write_5m=50), EXPLICIT, Written(750, 300)),
+        (Usage(cache_read=5_000, fresh_input=9_000), EXPLICIT, Written(5_000, None)),
+        (Usage(fresh_input=9_000), EXPLICIT, Written(0, None)),
+        (Usage(cache_read=1_024, fresh_input=1_000), AUTOMATIC, Written(1_920, None)),
+        (Usage(fresh_input=1_000), AUTOMATIC, Written(0, None)),
+        (Usage(fresh_input=9_000), None, Written(0, None)),
+    ],
+)
+def test_what_an_answer_leaves_in_the_cache(
+    usage: Usage, terms: CacheTerms | None, expected: Written
+) -> None:
+    assert cache.written(usage, terms) == expected
+
+
+def test_the_head_takes_the_longer_lifetime_of_the_answer_that_wrote_it() -> None:
+    both = Usage(cache_write_1h=4_000, cache_write_5m=900)
+    assert cache.head_written(both, EXPLICIT, head_tokens=3_000) == Written(3_000, 3_600)
+    tail = Usage(cache_read=4_000, cache_write_5m=900)
+    assert cache.head_written(tail, EXPLICIT, head_tokens=3_000) == Written(3_000, None)
+    little = Usage(cache_write_5m=900, fresh_input=3_000)
+    assert cache.head_written(little, EXPLICIT, head_tokens=3_000) == Written(900, 300)
+
+
+def test_the_default_lifetime_is_the_shortest_on_offer() -> None:
+    assert cache.default_lifetime(EXPLICIT) == ("5m", 300)
+    assert cache.default_lifetime(DISK) == ("automatic", 3_600)
+    assert cache.default_lifetime(None) == ("automatic", 300)
+    assert cache.default_lifetime(CacheTerms(kind="none")) == ("automatic", 300)
+
+
+@pytest.mark.parametrize(
+    ("kind", "lifetime", "gap", "share"),
+    [
+        ("5m", 300, 200, 0.957),
+        ("5m", 300, 400, 0.17),
+        ("1h", 3_600, 400, 0.92),
+        ("1h", 3_600, 5_000, 0.15),
+        ("automatic", 300, 200, 0.84),
+        ("automatic", 300, 900, 0.40),
+        ("automatic", 3_600, 900, 0.94),
+    ],
+)
+def test_without_observations_the_measured_share_counts(
+    kind: cache.LifetimeKind, lifetime: float, gap: float, share: float
+) -> None:
+    assert cache.hit_shares(kind, lifetime, ())[cache.gap_bucket(gap)] == share
+
+
+def test_observations_outweigh_the_table_in_time() -> None:
+    counts = [HitCounts()] * cache.GAP_BUCKETS
+    counts[3] = HitCounts(seen=cache.PRIOR_OBSERVATIONS, found=cache.PRIOR_OBSERVATIONS)
+    shares = cache.hit_shares("5m", 300, counts)
+    assert shares[3] == pytest.approx((0.17 + 1) / 2)
+    assert shares[2] == pytest.approx(0.957)
+
+
+@given(
+    seen=st.floats(0, 1e6),
+    share=st.floats(0, 1),
+    kind=st.sampled_from(["5m", "1h", "automatic"]),
+)
+def test_a_share_is_a_share(seen: float, share: float, kind: cache.LifetimeKind) -> None:
+    shares = cache.hit_shares(kind, 300, [HitCounts(seen, seen * share)] * cache.GAP_BUCKETS)
+    assert all(-1e-9 <= one <= 1 + 1e-9 for one in shares)
+
+
+def test_a_paid_lifetime_ends_when_it_ends_and_a_learned_one_when_hits_do() -> None:
+    assert cache.believed_seconds("5m", 300, cache.hit_shares("5m", 300, ())) == 300
+    assert cache.believed_seconds("automatic", 300, cache.hit_shares("automatic", 300, ())) == 3_600
+    assert cache.believed_seconds("automatic", 300, [0.9, 0.9, 0.05, *[0.9] * 5]) == 120
+    assert cache.believed_seconds("automatic", 300, [0.0] * 8) == 0
+    assert cache.believed_seconds("automatic", 300, [0.9] * 8) == 86_400
+
+
+def test_rungs_stand_close_at_the_end_and_are_in_real_tokens() -> None:
+    prefix = prompt(*"abcdefgh")
+    usage = Usage(cache_read=2 * prefix.tokens[-1])
+    rungs = cache.ladder(prefix, head_tokens=900, usage=usage)
+    assert [rung.count for rung in rungs] == [8, 7, 6, 4, 0]
+    assert [rung.tokens for rung in rungs] == [18_000, 16_000, 14_000, 10_000, 1_800]
+    estimated = cache.ladder(prefix, head_tokens=900, usage=None)
+    assert [rung.tokens for rung in estimated] == [9_000, 8_000, 7_000, 5_000, 900]
+    empty = cache.ladder(Prefix(head_digest="h"), head_tokens=900, usage=usage)
+    assert empty == (Rung(0, "h", 900),)
+
+
+@pytest.mark.parametrize(
+    ("then", "tokens", "share"),
+    [
+        (prompt(*"abcdefgh"), 8_500, 1.0),
+        (prompt(*"abcdefghij"), 8_500, 1.0),
+        (prompt(*"abcdefg"), 8_000, 7 / 8),
+        (prompt(*"abcdeX"), 5_000, 4 / 8),
+        (prompt("X"), 900, 0.0),
+        (prompt(*"abcdefgh", head="other"), 0, 0.0),
+        (prompt(), 900, 0.0),
+    ],
+)
+def test_what_is_kept_of_a_prompt(then: Prefix, tokens: int, share: float) -> None:
+    rungs = cache.ladder(prompt(*"abcdefgh"), head_tokens=900, usage=None)
+    assert cache.warm_tokens(8_500, rungs, then) == tokens
+    assert cache.kept_share(rungs, then) == share
+
+
+@given(
+    old=st.lists(st.sampled_from("ab"), max_size=40),
+    new=st.lists(st.sampled_from("ab"), max_size=40),
+)
+def test_no_more_is_kept_than_is_the_same(old: list[str], new: list[str]) -> None:
+    common = 0
+    for mine, other in zip(old, new, strict=False):
+        if mine != other:
+            break
+        common += 1
+    rung = cache.kept_rung(cache.ladder(prompt(*old), head_tokens=1, usage=None), prompt(*new))
+    assert rung is not None
+    # The rungs halve: at worst half of what lies before the end is given up.
+    assert common >= rung.count >= max(0, common - (len(old) - common) - 1)
+
+
+def test_a_retry_is_the_same_prompt_and_nothing_else() -> None:
+    rungs = cache.ladder(prompt("a", "b"), head_tokens=1, usage=None)
+    assert cache.is_same_prompt(rungs, prompt("a", "b"))
+    assert not cache.is_same_prompt(rungs, prompt("a"))
+    assert not cache.is_same_prompt(rungs, prompt("a", "b", "c"))
+    assert not cache.is_same_prompt(rungs, prompt("a", "x"))
+    nothing = cache.ladder(prompt(), head_tokens=1, usage=None)
+    assert not cache.is_same_prompt(nothing, prompt())
+    assert not cache.is_same_prompt((), prompt("a"))
+
+
+def test_small_expectations_teach_nothing() -> None:
+    assert cache.observed_share(1_023, Usage(cache_read=0)) is None
+    assert cache.observed_share(2_000, Usage(cache_read=500)) == 0.25
+    assert cache.observed_share(2_000, Usage(cache_read=9_000)) == 1
+
+
+def test_growth_is_a_mean_over_growing_steps() -> None:
+    assert cache.mean_growth([100, 300, 700, 50, 150]) == pytest.approx(700 / 3)
+    assert cache.mean_growth([100]) == 0
+    assert cache.mean_growth([]) == 0

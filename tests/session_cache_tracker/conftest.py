@@ -1,0 +1,3 @@
+from tests.engines.fixtures import redis_url
+
+__all__ = ["redis_url"]
