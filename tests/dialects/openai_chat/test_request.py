@@ -18,6 +18,7 @@ from turnout.dialects.conversation import (
     Message,
     OutputFormat,
     Provenance,
+    ResultPart,
     Sampling,
     ServerTool,
     Text,
