@@ -6,6 +6,7 @@ Rules: SIGTERM lets running queries finish for a while, kills the rest, closes t
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -17,12 +18,17 @@ from aiohttp import web
 from turnout.engines.clickhouse.engine import Engine, open_engine
 from turnout.engines.clickhouse.front import Front
 from turnout.engines.clickhouse.library import EngineError
+from turnout.engines.clickhouse.outcome import QueryFailed
 from turnout.engines.clickhouse.process import DRAIN_SECONDS, TOKEN_VARIABLE
 
 # An idle connection of a pool is kept somewhat longer than clients keep theirs.
 KEEPALIVE_SECONDS = 90.0
+# After a large query the process shrinks within this time; a purge takes a few milliseconds.
+TIDY_SECONDS = 15.0
 # For the last answers to go out once their queries have ended or been killed.
 CLEANUP_SECONDS = 1.0
+
+_log = logging.getLogger("turnout.engines.clickhouse")
 
 
 def main() -> int:
@@ -69,15 +75,25 @@ async def _serve(engine: Engine, *, token: str, host: str, port: int) -> None:
     site = web.TCPSite(runner, host, port)
     try:
         await site.start()
-        logging.getLogger("turnout.engines.clickhouse").info(
-            "serving version=%s address=%s:%s", engine.version, host, port
-        )
-        await stop.wait()
+        _log.info("serving version=%s address=%s:%s", engine.version, host, port)
+        await _wait_tidily(stop, engine)
         await site.stop()
         await front.drain(seconds=DRAIN_SECONDS)
     finally:
         await runner.cleanup()
         await asyncio.to_thread(front.close)
+
+
+async def _wait_tidily(stop: asyncio.Event, engine: Engine) -> None:
+    while not stop.is_set():
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(TIDY_SECONDS):
+                await stop.wait()
+                return
+        try:
+            await asyncio.to_thread(engine.release_memory)
+        except QueryFailed as failure:
+            _log.warning("memory not released code=%s", failure.code)
 
 
 if __name__ == "__main__":
