@@ -1,14 +1,13 @@
 """A real NATS server that tests may kill and start again, and a spool in a temporary directory."""
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.bus.servers import NatsServer
+from tests.bus.servers import NatsServer, free_port
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.spool import Spool, open_spool
 
@@ -39,10 +38,7 @@ def make_spool(tmp_path: Path, metrics: BusMetrics) -> Iterator[Callable[[], Spo
 
 @pytest.fixture
 async def nats_server(tmp_path: Path) -> AsyncIterator[NatsServer]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = int(free.getsockname()[1])
-    server = NatsServer(port=port, store=tmp_path / "jetstream")
+    server = NatsServer(port=free_port(), store=tmp_path / "jetstream")
     try:
         yield server
     finally:

@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+import os
+import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnout.engines.binaries import installed_binary
+from turnout.engines.child import Child
+from turnout.engines.clickhouse.process import clickhouse_child
 
 START_DEADLINE_SECONDS = 10.0
 
@@ -55,3 +59,49 @@ class NatsServer:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
             await self._process.wait()
+
+
+@dataclass(slots=True)
+class ClickHouseServer:
+    """Our HTTP front over the embedded engine, as the product starts it."""
+
+    port: int
+    data: Path
+    token: str = "a-token-for-tests"
+    _process: asyncio.subprocess.Process | None = field(default=None, init=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self) -> None:
+        child = clickhouse_child(data_dir=self.data, token=self.token, port=self.port)
+        for directory in child.directories:
+            directory.mkdir(parents=True, exist_ok=True)
+        self._process = await asyncio.create_subprocess_exec(
+            *child.argv,
+            env={**os.environ, **child.env},
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+        )
+        async with asyncio.timeout(30):
+            while not await _is_ready(child):
+                await asyncio.sleep(0.05)
+
+    async def kill(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+
+async def _is_ready(child: Child) -> bool:
+    try:
+        return await child.ready()
+    except OSError:
+        return False
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])

@@ -1,0 +1,13 @@
+-- Between which targets did threads switch, what was left warm behind, and what did the first request cost?
+SELECT
+    s.from_target AS from_target,
+    s.to_target AS to_target,
+    s.reason AS reason,
+    count() AS switches,
+    sum(s.warm_tokens_left) AS warm_tokens_left,
+    sum(r.cost_usd) AS first_request_cost_usd,
+    sum(r.cache_write) AS first_request_cache_write
+FROM thread_switches AS s
+LEFT JOIN (SELECT request_id, cost_usd, cache_write FROM requests) AS r ON r.request_id = s.request_id
+GROUP BY from_target, to_target, reason
+ORDER BY switches DESC, from_target, to_target

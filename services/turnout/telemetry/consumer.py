@@ -1,0 +1,256 @@
+"""The consumer: facts from JetStream into ClickHouse, acknowledged after the insert.
+
+Rules: a message is acknowledged only when every row of it is in ClickHouse. While ClickHouse is away
+the batch is held and inserted again with the same token, and the server is told now and then that it
+is being worked on; nothing else is fetched, so that what waits is bounded. A redelivery is harmless:
+the token drops it, or the sorting key does.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+import nats.errors
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import AckPolicy, ConsumerConfig, ConsumerInfo
+from nats.js.errors import FetchTimeoutError, NotFoundError
+
+from turnout.bus.connection import Bus, ensure_stream
+from turnout.bus.subjects import ALL_SUBJECTS, STREAM
+from turnout.telemetry.batch import Block, BusMessage, blocks_of
+from turnout.telemetry.metrics import TelemetryMetrics
+from turnout.telemetry.warehouse import Warehouse, WarehouseFailed
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+DURABLE = "telemetry-clickhouse"
+# What a batch of a telemetry that was killed waits before another one gets it. A batch that is held
+# because ClickHouse is away is renewed at a third of it.
+ACK_WAIT_SECONDS = 15.0
+# Two replicas with a full batch each and one on its way.
+MAX_ACK_PENDING_MESSAGES = 1_000
+FETCH_WAIT_SECONDS = 5.0
+FIRST_BACKOFF_SECONDS = 0.1
+# Rows should be found within two seconds of ClickHouse coming back.
+MAX_BACKOFF_SECONDS = 1.0
+COMPLAINT_INTERVAL_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class BatchSettings:
+    """How much is inserted at a time.
+
+    Attributes:
+        messages: bus messages per batch; a message holds up to 100 facts.
+        interval_seconds: a batch that was not full is followed by the next one this much later, so
+            that ClickHouse gets few parts: two inserts a second and table.
+    """
+
+    messages: int = 100
+    interval_seconds: float = 0.5
+
+
+class _Subscription(Protocol):
+    """What we use of a pull subscription that nats-py leaves half typed."""
+
+    def fetch(self, batch: int, timeout: float) -> Awaitable[list[Msg]]: ...
+
+    def unsubscribe(self) -> Awaitable[None]: ...
+
+
+class _Consumers(Protocol):
+    def add_consumer(self, stream: str, config: ConsumerConfig) -> Awaitable[ConsumerInfo]: ...
+
+    def pull_subscribe_bind(self, *, durable: str, stream: str) -> Awaitable[_Subscription]: ...
+
+
+class Consumer:
+    """One durable pull consumer, shared by all replicas of telemetry."""
+
+    def __init__(
+        self,
+        *,
+        bus: Bus,
+        warehouse: Warehouse,
+        metrics: TelemetryMetrics,
+        settings: BatchSettings,
+    ) -> None:
+        self._bus = bus
+        self._warehouse = warehouse
+        self._metrics = metrics
+        self._settings = settings
+        self._complained_at: float | None = None
+        self.is_consuming = False
+        """Whether the newest fetch and the newest insert went well."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until `stop`; the batch that is being inserted then is finished."""
+        while not stop.is_set():
+            try:
+                await self._consume(stop)
+            except (nats.errors.Error, TimeoutError, OSError) as error:
+                self.is_consuming = False
+                self._complain("facts cannot be fetched from NATS", error)
+                await _pause(stop, MAX_BACKOFF_SECONDS)
+
+    async def _consume(self, stop: asyncio.Event) -> None:
+        """Consume over one connection; comes back when it is another one."""
+        jetstream = await _unless_stopped(stop, self._bus.jetstream())
+        if jetstream is None:
+            return
+        await ensure_stream(jetstream)
+        subscription = await _subscribe(jetstream)
+        generation = self._bus.generation
+        self.is_consuming = True
+        try:
+            while not stop.is_set() and self._bus.generation == generation:
+                started = time.monotonic()
+                messages = await _unless_stopped(stop, self._fetch(subscription))
+                if not messages:
+                    continue
+                await self._insert(messages, stop)
+                if len(messages) < self._settings.messages:
+                    rest = self._settings.interval_seconds - (time.monotonic() - started)
+                    await _pause(stop, rest)
+        finally:
+            await _leave(subscription)
+
+    async def _fetch(self, subscription: _Subscription) -> list[Msg]:
+        try:
+            messages = await subscription.fetch(self._settings.messages, FETCH_WAIT_SECONDS)
+        except (FetchTimeoutError, TimeoutError):
+            # No news is what a timeout means here, or that the connection is being made anew.
+            self.is_consuming = self._bus.is_connected
+            return []
+        self._metrics.pending(messages[-1].metadata.num_pending if messages else 0)
+        return messages
+
+    async def _insert(self, messages: Sequence[Msg], stop: asyncio.Event) -> None:
+        """Insert a batch, however long it takes, and acknowledge it; or leave it for redelivery."""
+        blocks = blocks_of([_bus_message(message) for message in messages])
+        started = renewed_at = time.monotonic()
+        backoff = FIRST_BACKOFF_SECONDS
+        done: set[str] = set()
+        while True:
+            try:
+                await self._insert_blocks(blocks, done)
+                break
+            except WarehouseFailed as error:
+                self.is_consuming = False
+                self._metrics.insert_failed()
+                self._complain("facts cannot be inserted, they stay on the bus", error)
+            if stop.is_set():
+                # Unacknowledged, the messages come again when telemetry is started again.
+                return
+            await _pause(stop, backoff)
+            backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
+            if time.monotonic() - renewed_at > ACK_WAIT_SECONDS / 3:
+                renewed_at = time.monotonic()
+                for message in messages:
+                    await _tell_server(message.in_progress())
+        for message in messages:
+            await _tell_server(message.ack())
+        self.is_consuming = True
+        self._metrics.took(time.monotonic() - started)
+        for block in blocks:
+            self._metrics.inserted(block.table, block.rows)
+            if block.table.startswith("undecodable"):
+                self._report_undecodable(block)
+
+    async def _insert_blocks(self, blocks: Sequence[Block], done: set[str]) -> None:
+        for block in blocks:
+            if block.table not in done:
+                await self._warehouse.insert(
+                    block.table, block.columns, block.types, token=block.token
+                )
+                done.add(block.table)
+
+    def _report_undecodable(self, block: Block) -> None:
+        for subject, reason in zip(block.columns["subject"], block.columns["reason"], strict=True):
+            self._metrics.undecodable(str(subject))
+            _log.error(
+                "a fact could not be read and is kept aside",
+                extra={"subject": str(subject), "reason": str(reason)},
+            )
+
+    def _complain(self, message: str, error: Exception) -> None:
+        now = time.monotonic()
+        if self._complained_at is None or now - self._complained_at >= COMPLAINT_INTERVAL_SECONDS:
+            self._complained_at = now
+            _log.warning(message, extra={"error": f"{type(error).__name__}: {error}"})
+
+
+def _bus_message(message: Msg) -> BusMessage:
+    metadata = message.metadata
+    return BusMessage(
+        subject=message.subject,
+        sequence=metadata.sequence.stream,
+        stored_at=metadata.timestamp.timestamp(),
+        payload=message.data,
+    )
+
+
+async def _subscribe(jetstream: JetStreamContext) -> _Subscription:
+    """Bind to the durable consumer, which is made if there is none."""
+    try:
+        await jetstream.consumer_info(STREAM, DURABLE)
+    except NotFoundError:
+        await _add_consumer(
+            jetstream,
+            ConsumerConfig(
+                durable_name=DURABLE,
+                filter_subject=ALL_SUBJECTS,
+                ack_policy=AckPolicy.EXPLICIT,
+                ack_wait=ACK_WAIT_SECONDS,
+                max_ack_pending=MAX_ACK_PENDING_MESSAGES,
+            ),
+        )
+    return await _bind(jetstream)
+
+
+async def _add_consumer(consumers: _Consumers, config: ConsumerConfig) -> None:
+    await consumers.add_consumer(STREAM, config)
+
+
+async def _bind(consumers: _Consumers) -> _Subscription:
+    return await consumers.pull_subscribe_bind(durable=DURABLE, stream=STREAM)
+
+
+async def _leave(subscription: _Subscription) -> None:
+    try:
+        await subscription.unsubscribe()
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        _log.debug("the subscription was gone", extra={"error": type(error).__name__})
+
+
+async def _tell_server(message: Awaitable[None]) -> None:
+    """Send an acknowledgement; one that is lost means a redelivery, which is harmless."""
+    try:
+        await message
+    except (nats.errors.Error, TimeoutError, OSError) as error:
+        _log.debug("an acknowledgement was not sent", extra={"error": type(error).__name__})
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(max(0.0, seconds)):
+            await stop.wait()
+    except TimeoutError:
+        return
+
+
+async def _unless_stopped(stop: asyncio.Event, waiting: Coroutine[object, object, T]) -> T | None:
+    """What `waiting` answers, or None as soon as `stop` is set."""
+    async with asyncio.TaskGroup() as tasks:
+        answer = tasks.create_task(waiting)
+        stopping = tasks.create_task(stop.wait())
+        await asyncio.wait({answer, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        answer.cancel()
+    return None if answer.cancelled() else answer.result()

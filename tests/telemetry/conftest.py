@@ -1,0 +1,59 @@
+"""Real NATS and ClickHouse that tests may kill and start again.
+
+ClickHouse takes two seconds to start: one server serves all tests that do not kill it, each in a
+database of its own.
+"""
+
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.bus.servers import ClickHouseServer, NatsServer, free_port
+from turnout.telemetry.warehouse import WarehouseSettings
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+async def shared_clickhouse(
+    anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ClickHouseServer]:
+    server = ClickHouseServer(port=free_port(), data=tmp_path_factory.mktemp("clickhouse"))
+    await server.start()
+    try:
+        yield server
+    finally:
+        await server.kill()
+
+
+@pytest.fixture
+def warehouse_settings(shared_clickhouse: ClickHouseServer) -> WarehouseSettings:
+    return WarehouseSettings(
+        url=shared_clickhouse.url,
+        password=shared_clickhouse.token,
+        database=f"test_{uuid.uuid4().hex}",
+    )
+
+
+@pytest.fixture
+async def own_clickhouse(anyio_backend: str, tmp_path: Path) -> AsyncIterator[ClickHouseServer]:
+    """Not started, for tests that start and kill it themselves."""
+    server = ClickHouseServer(port=free_port(), data=tmp_path / "engine")
+    try:
+        yield server
+    finally:
+        await server.kill()
+
+
+@pytest.fixture
+async def nats_server(anyio_backend: str, tmp_path: Path) -> AsyncIterator[NatsServer]:
+    server = NatsServer(port=free_port(), store=tmp_path / "jetstream")
+    try:
+        yield server
+    finally:
+        await server.kill()
