@@ -1,0 +1,61 @@
+"""The model card inside the artifact: what it was made from and what it does not know.
+
+Rules of this module: plain sentences with counts; nothing that quotes a prompt.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from turnout.learn.success import UNMEASURED, Outcome
+from turnout.learn.traces import Calls, counts_of
+from turnout.policy.artifact import Ability, TextTables
+
+
+def lines(
+    outcomes: Sequence[Outcome],
+    abilities: Mapping[str, Ability],
+    calls: Calls,
+    text: TextTables,
+    measures: Mapping[str, float],
+) -> tuple[str, ...]:
+    sources = [ability.source for ability in abilities.values()]
+    by_kind = {
+        kind: (
+            len({one.item for one in outcomes if one.kind == kind}),
+            len({one.model for one in outcomes if one.kind == kind}),
+        )
+        for kind in sorted({one.kind for one in outcomes})
+    }
+    slope = measures["cluster_slope_on_unseen_repositories"]
+    return (
+        "Measured success: "
+        + "; ".join(
+            f"{kind}, {items} items by {models} models" for kind, (items, models) in by_kind.items()
+        )
+        + ". Single runs; runs of one model in several harnesses are averaged.",
+        (
+            f"Kinds without a benchmark ({', '.join(UNMEASURED)}) have the mean of the measured kinds "
+            "and a wider uncertainty."
+        ),
+        (
+            f"Abilities: {sources.count('benchmarks')} models from own scores, "
+            f"{sources.count('family')} from a relative and the price, {sources.count('price')} from "
+            "the price alone. The scores are for finished tasks in other harnesses than the user's."
+        ),
+        (
+            f"Text: {sum(text.members)} texts in {len(text.members)} clusters. What clusters say of one "
+            f"model against another carries over to unseen repositories with slope {slope}, two "
+            "standard errors taken off; at 0 they abstain and the text tells the task kind alone."
+        ),
+        (
+            "Task kinds are told by a linear model fitted on sentences that we wrote; no labelled "
+            "turns stand behind it, and its accuracy on real turns has not been measured."
+        ),
+        "Traces: "
+        + ", ".join(f"{count} calls of {name}" for name, count in counts_of(calls))
+        + ". Four open-source teams, mostly Go; the longest sessions are cut by the source. Output "
+        "tokens count only where the harness logged them whole.",
+        (
+            "Not known: verbosity by model, hit shares of providers without traces (their curve is "
+            "stretched from the nearest known one), success by step, anything after the newest row."
+        ),
+    )

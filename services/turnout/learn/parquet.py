@@ -1,0 +1,110 @@
+"""Parquet tables as typed columns: the one place that knows pyarrow, which has no types.
+
+Rules of this module: values are narrowed here; what is not of the type asked for is an error that
+names file and column; a missing value is None for text and NaN for numbers.
+"""
+
+import hashlib
+import importlib
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.errors import InvalidRequest
+
+Numbers = NDArray[np.float64]
+
+
+class _Column(Protocol):
+    def to_pylist(self) -> list[object]: ...
+
+
+class _Table(Protocol):
+    num_rows: int
+    column_names: list[str]
+
+    def column(self, name: str) -> _Column: ...
+
+
+class _ReadTable(Protocol):
+    def __call__(self, source: str) -> _Table: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One file. `sha256` is of its bytes."""
+
+    name: str
+    sha256: str
+    rows: int
+    _table: _Table
+
+    def texts(self, column: str) -> list[str]:
+        """Text, "" where missing."""
+        values: list[str] = []
+        for value in self._values(column):
+            if value is None:
+                values.append("")
+            elif isinstance(value, str):
+                values.append(value)
+            else:
+                raise self._wrong(column, "text", value)
+        return values
+
+    def numbers(self, column: str) -> Numbers:
+        """Numbers and booleans as floats, NaN where missing."""
+        values: list[float] = []
+        for value in self._values(column):
+            if value is None:
+                values.append(math.nan)
+            elif isinstance(value, int | float):
+                values.append(float(value))
+            else:
+                raise self._wrong(column, "a number", value)
+        return np.array(values, dtype=np.float64)
+
+    def times(self, column: str) -> list[datetime]:
+        values: list[datetime] = []
+        for value in self._values(column):
+            if not isinstance(value, datetime):
+                raise self._wrong(column, "a time", value)
+            values.append(value)
+        return values
+
+    def _values(self, column: str) -> Sequence[object]:
+        if column not in self._table.column_names:
+            raise InvalidRequest(f"{self.name} has no column {column}.")
+        return self._table.column(column).to_pylist()
+
+    def _wrong(self, column: str, wanted: str, value: object) -> InvalidRequest:
+        return InvalidRequest(
+            f"{self.name}, column {column}: expected {wanted}, found {type(value).__name__}."
+        )
+
+
+def load_table(directory: Path, name: str) -> Table:
+    """Read `name`.parquet. Raises `InvalidRequest` when it is not there or not parquet."""
+    path = directory / f"{name}.parquet"
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidRequest(f"{path} cannot be read: {error.strerror}.") from error
+    pyarrow = importlib.import_module("pyarrow")
+    read: _ReadTable = importlib.import_module("pyarrow.parquet").read_table
+    broken: type[Exception] = pyarrow.ArrowException
+    try:
+        table = read(str(path))
+    except broken as error:
+        raise InvalidRequest(f"{path} is no parquet file: {error}") from error
+    return Table(
+        name=path.name,
+        sha256=hashlib.sha256(data).hexdigest(),
+        rows=table.num_rows,
+        _table=table,
+    )

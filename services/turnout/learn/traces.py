@@ -1,0 +1,296 @@
+"""What real sessions say about steps to come, growth, output and cache hits.
+
+Rules of this module: pure numpy over the columns of trace_calls; calls copied between sessions are
+counted once; rows with few threads are shrunk to those of all harnesses.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.errors import InvalidRequest
+from turnout.learn.parquet import Numbers, Table
+from turnout.policy.artifact import HitCurve, StepFigures, ThreadPart
+from turnout.policy.request import Harness
+
+STEP_EDGES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+"""Answered steps at which the expectation of those to come is taken; doubling, as it changes."""
+
+GAP_EDGES_SECONDS = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
+"""Around the lifetimes that providers document: five minutes and one hour."""
+
+PRIOR_THREADS = 20.0
+"""Threads of all harnesses that weigh as much as a harness's own row."""
+
+PRIOR_CALLS = 10.0
+"""Calls of the next shorter gap bucket that weigh as much as a bucket's own."""
+
+DROP_SHARE = 0.8
+"""A prompt below this share of the one before was compacted or cut: no cache is at fault."""
+
+HARNESSES: Mapping[str, Harness] = {
+    "claude-code": "claude_code",
+    "codex": "codex",
+    "gemini-cli": "gemini_cli",
+    "opencode": "opencode",
+}
+
+PROVIDERS: Mapping[str, str] = {
+    "claude-code": "anthropic",
+    "codex": "openai",
+    "gemini-cli": "gcp.gemini",
+}
+"""Who serves a harness's traces; opencode's say nothing of the provider."""
+
+AUTOMATIC_LIFETIME_SECONDS = 300.0
+"""What OpenAI and Google document as the least idle time that an automatic prefix survives."""
+
+_PARTS: tuple[ThreadPart, ...] = ("any", "user_input", "tool_continuation", "subagent")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Calls:
+    """Columns of trace_calls in the order of their threads; one entry a call.
+
+    Attributes:
+        thread: index of the call's thread.
+        position: answered calls of the thread before this one.
+        remaining: calls of the thread from this one on, itself included.
+        previous: index of the call before in the same thread, -1 for the first.
+
+    """
+
+    harness: list[str]
+    is_subagent: NDArray[np.bool_]
+    starts_turn: NDArray[np.bool_]
+    thread: NDArray[np.int64]
+    position: NDArray[np.int64]
+    remaining: NDArray[np.int64]
+    previous: NDArray[np.int64]
+    gap_seconds: Numbers
+    prompt: Numbers
+    cache_read: Numbers
+    write_5m: Numbers
+    write_1h: Numbers
+    output: Numbers
+    has_output: NDArray[np.bool_]
+    is_compacted: NDArray[np.bool_]
+    newest: datetime | None = field(default=None)
+
+
+def read_calls(table: Table) -> Calls:
+    """Threads in order, each call once."""
+    repos, sessions, threads = (table.texts(name) for name in ("repo", "session", "thread"))
+    models, tools = table.texts("model"), table.texts("tools")
+    times = table.times("ts")
+    index, output, read = (table.numbers(name) for name in ("idx", "output_tokens", "cache_read"))
+    order = sorted(
+        range(table.rows), key=lambda row: (repos[row], sessions[row], threads[row], index[row])
+    )
+    seen: set[tuple[object, ...]] = set()
+    kept: list[int] = []
+    for row in order:
+        # How the data's own notes say that copies are told.
+        key = (repos[row], times[row], models[row], output[row], read[row], tools[row])
+        if key not in seen:
+            seen.add(key)
+            kept.append(row)
+    names = [(repos[row], sessions[row], threads[row]) for row in kept]
+    first = [at == 0 or names[at] != names[at - 1] for at in range(len(kept))]
+    thread = np.cumsum(np.array(first, dtype=np.int64)) - 1
+    lengths = np.bincount(thread) if kept else np.zeros(0, dtype=np.int64)
+    starts = np.cumsum(lengths) - lengths
+    position = np.arange(len(kept)) - starts[thread]
+    agents = table.texts("agent")
+
+    def column(name: str) -> Numbers:
+        return table.numbers(name)[kept]
+
+    return Calls(
+        harness=[agents[row] for row in kept],
+        is_subagent=column("is_subagent") > 0,
+        starts_turn=column("step_in_turn") == 0,
+        thread=thread,
+        position=position,
+        remaining=lengths[thread] - position,
+        previous=np.where(position > 0, np.arange(len(kept)) - 1, -1),
+        gap_seconds=column("gap_s"),
+        prompt=column("ctx"),
+        cache_read=read[kept],
+        write_5m=np.nan_to_num(column("cache_write_5m")),
+        write_1h=np.nan_to_num(column("cache_write_1h")),
+        output=output[kept],
+        has_output=column("usage_complete") > 0,
+        is_compacted=column("compacted") > 0,
+        newest=max((times[row] for row in kept), default=None),
+    )
+
+
+def fit_steps(calls: Calls) -> dict[str, dict[ThreadPart, StepFigures]]:
+    """By harness and part of a thread; "any" is all of them together."""
+    everyone = _rows(calls, np.ones(len(calls.thread), dtype=bool), {})
+    if "any" not in everyone:
+        raise InvalidRequest("trace_calls has no rows; steps to come cannot be fitted.")
+    tables: dict[str, dict[ThreadPart, StepFigures]] = {"any": everyone}
+    names = np.array([HARNESSES.get(agent, "unknown") for agent in calls.harness])
+    for harness in sorted(set(names.tolist()) - {"unknown"}):
+        tables[harness] = _rows(calls, names == harness, everyone)
+    return tables
+
+
+def fit_hits(calls: Calls) -> tuple[HitCurve, ...]:
+    """Share of the previous prompt that was read from the cache, by provider, lifetime and gap."""
+    lifetime = _lifetimes(calls)
+    previous = calls.previous
+    expected = calls.prompt[previous]
+    usable = (
+        (previous >= 0)
+        & ~calls.is_compacted
+        & (expected > 0)
+        & (calls.prompt >= DROP_SHARE * expected)
+        & ~np.isnan(calls.gap_seconds)
+    )
+    providers = np.array([PROVIDERS.get(agent, "") for agent in calls.harness])
+    share = np.clip(calls.cache_read / np.maximum(expected, 1), 0, 1)
+    bucket = np.searchsorted(GAP_EDGES_SECONDS, calls.gap_seconds, side="right")
+    curves: list[HitCurve] = []
+    pairs = sorted(
+        {(str(p), float(s)) for p, s in zip(providers, lifetime, strict=True) if p and s}
+    )
+    for provider, seconds in pairs:
+        chosen = usable & (providers == provider) & (lifetime == seconds)
+        counts = np.bincount(bucket[chosen], minlength=len(GAP_EDGES_SECONDS) + 1)
+        if counts.sum() < PRIOR_CALLS * len(counts):
+            continue
+        curves.append(
+            HitCurve(
+                provider=provider,
+                lifetime_seconds=seconds,
+                shares=_falling(share[chosen], expected[chosen], bucket[chosen], counts),
+                calls=tuple(int(count) for count in counts),
+            )
+        )
+    return tuple(curves)
+
+
+def _rows(
+    calls: Calls, within: NDArray[np.bool_], bases: Mapping[ThreadPart, StepFigures]
+) -> dict[ThreadPart, StepFigures]:
+    rows: dict[ThreadPart, StepFigures] = {}
+    for part in _PARTS:
+        figures = _figures(calls, within & _part(calls, part), bases.get(part))
+        if figures is not None:
+            rows[part] = figures
+    return rows
+
+
+def _part(calls: Calls, part: ThreadPart) -> NDArray[np.bool_]:
+    match part:
+        case "any":
+            return np.ones(len(calls.thread), dtype=bool)
+        case "subagent":
+            return calls.is_subagent
+        case "user_input":
+            return ~calls.is_subagent & calls.starts_turn
+        case "tool_continuation":
+            return ~calls.is_subagent & ~calls.starts_turn
+
+
+def _figures(
+    calls: Calls, chosen: NDArray[np.bool_], base: StepFigures | None
+) -> StepFigures | None:
+    """Means over the chosen calls, each weighed against `base` by how many threads it has."""
+    if not chosen.any():
+        return None
+    threads = len(np.unique(calls.thread[chosen]))
+    growth = calls.prompt - calls.prompt[calls.previous]
+    grows = chosen & (calls.previous >= 0) & ~calls.is_compacted & (growth >= 0)
+    told = chosen & calls.has_output & ~np.isnan(calls.output)
+    return StepFigures(
+        growth_tokens=_weighed(
+            growth[grows], threads, None if base is None else base.growth_tokens
+        ),
+        output_tokens=_weighed(
+            calls.output[told],
+            len(np.unique(calls.thread[told])),
+            None if base is None else base.output_tokens,
+        ),
+        remaining=_remaining(calls, chosen, base),
+        calls=int(chosen.sum()),
+        threads=threads,
+    )
+
+
+def _remaining(
+    calls: Calls, chosen: NDArray[np.bool_], base: StepFigures | None
+) -> tuple[float, ...]:
+    """By bucket of answered steps; an empty bucket without a base takes its neighbour's value."""
+    found: list[float | None] = []
+    for at in range(len(STEP_EDGES)):
+        inside = chosen & (_bucket(calls) == at)
+        if base is None and not inside.any():
+            found.append(None)
+            continue
+        threads = len(np.unique(calls.thread[inside]))
+        own = calls.remaining[inside].astype(np.float64)
+        found.append(_weighed(own, threads, None if base is None else base.remaining[at]))
+    known = [one for one in found if one is not None]
+    filled: list[float] = []
+    last = known[0]
+    for one in found:
+        last = last if one is None else one
+        filled.append(max(1.0, last))
+    return tuple(filled)
+
+
+def _bucket(calls: Calls) -> NDArray[np.int64]:
+    return np.searchsorted(STEP_EDGES, calls.position, side="right") - 1
+
+
+def _weighed(values: Numbers, threads: int, base: float | None) -> float:
+    """The mean; shrunk to `base` where there is one."""
+    own = float(values.mean()) if len(values) else 0.0
+    if base is None:
+        return round(own, 2)
+    return round((threads * own + PRIOR_THREADS * base) / (threads + PRIOR_THREADS), 2)
+
+
+def _lifetimes(calls: Calls) -> Numbers:
+    """Lifetime of the cache entry that a call finds: that of the newest write before it."""
+    found = np.zeros(len(calls.thread))
+    current = 0.0
+    for at in range(len(found)):
+        if calls.previous[at] < 0:
+            current = 0.0
+        found[at] = current
+        if PROVIDERS.get(calls.harness[at]) != "anthropic":
+            found[at] = current = AUTOMATIC_LIFETIME_SECONDS
+        elif calls.write_1h[at] > 0:
+            current = 3600.0
+        elif calls.write_5m[at] > 0:
+            current = 300.0
+    return found
+
+
+def _falling(
+    share: Numbers, weight: Numbers, bucket: NDArray[np.int64], counts: NDArray[np.int64]
+) -> tuple[float, ...]:
+    """Token-weighted mean share by bucket, thin buckets shrunk to the one before, never rising."""
+    shares: list[float] = []
+    before = 1.0
+    for at, count in enumerate(counts.tolist()):
+        inside = bucket == at
+        total = float(weight[inside].sum())
+        own = float((share[inside] * weight[inside]).sum()) / total if total else before
+        before = min(before, (count * own + PRIOR_CALLS * before) / (count + PRIOR_CALLS))
+        shares.append(round(before, 4))
+    return tuple(shares)
+
+
+def counts_of(calls: Calls) -> Sequence[tuple[str, int]]:
+    """Calls by harness, for the card."""
+    names, counts = np.unique(np.array(calls.harness), return_counts=True)
+    return [(str(name), int(count)) for name, count in zip(names, counts, strict=True)]

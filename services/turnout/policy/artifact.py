@@ -1,0 +1,381 @@
+"""The trained artifact: its types, its file, and what the policy asks of it.
+
+Rules of this module: pure, without numpy; every lookup has an answer for what the artifact has
+never seen, and the answer says less by a larger standard deviation; the digest is the sha256 of
+the content's bytes, so a decision can name the tables it was made with.
+
+The file is `{"digest": "...", "content": {...}}`. `turnout train` writes it.
+"""
+
+import hashlib
+import math
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, TypeVar
+
+import msgspec
+
+from turnout.catalog.names import plainer, split_prefix
+from turnout.errors import Internal
+from turnout.policy.request import Harness, StepKind, TaskKind
+
+FORMAT = 1
+"""Version of the file; raised when an older reader could misread it."""
+
+MEAN_FLOOR, MEAN_CEILING = 0.01, 0.99
+"""No model is certain to fail or to succeed."""
+
+AbilitySource: TypeAlias = Literal["benchmarks", "family", "price"]
+"""Where an ability comes from: own scores, an older model of the family, or the list price."""
+
+ThreadPart: TypeAlias = Literal["user_input", "tool_continuation", "subagent", "any"]
+"""The rows of the trace tables; `any` is what rows with few threads are shrunk to."""
+
+
+_Value = TypeVar("_Value")
+
+
+class ArtifactInvalid(Internal):
+    """The file is no artifact of this format, or its content is not what its digest says."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """Chance of success: posterior mean and standard deviation, and items it was seen on."""
+
+    mean: float
+    sd: float
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ability:
+    """One number per model on a common logit scale; `scores` benchmarks stand behind it."""
+
+    mean: float
+    sd: float
+    source: AbilitySource
+    scores: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KindScale:
+    """Turns an ability into a chance: logistic(ability + easiness).
+
+    Attributes:
+        sd: of the logit, for a model that was not measured on this kind.
+        items: benchmark items behind it; 0 for kinds that no benchmark covers.
+
+    """
+
+    easiness: float
+    sd: float
+    items: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceLine:
+    """Ability guessed from the list price: intercept + slope * ln(USD per million output)."""
+
+    intercept: float
+    slope: float
+    sd: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextTables:
+    """What embeddings are compared with (turnout.scorer.text_reader).
+
+    Attributes:
+        centroids: base64 of int8, one row a cluster; a row divided by its length is a centroid.
+        kind_weights: base64 of little-endian float16, one row for each of `kinds`, the last
+            column the constant; the highest score names the kind.
+        kinds: in the order of the rows.
+        kind_margin: below this lead over the next kind the text is `other`.
+        members: texts per cluster in training.
+
+    """
+
+    dimensions: int
+    centroids: str
+    kind_weights: str
+    kinds: tuple[TaskKind, ...]
+    kind_margin: float
+    members: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFigures:
+    """Means over the calls of one harness and part of a thread; counts say how many."""
+
+    growth_tokens: float
+    output_tokens: float
+    remaining: tuple[float, ...]
+    calls: int
+    threads: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HitCurve:
+    """Share of the previous prompt found in the cache again, by idle gap.
+
+    Attributes:
+        shares: one per bucket of `gap_edges_seconds`, never rising.
+        calls: behind each share.
+
+    """
+
+    provider: str
+    lifetime_seconds: float
+    shares: tuple[float, ...]
+    calls: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    name: str
+    sha256: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance:
+    """What the tables were made of and by. `card` is for people: counts, dates, blind spots."""
+
+    data: tuple[DataFile, ...]
+    tools: dict[str, str]
+    parameters: dict[str, float]
+    measures: dict[str, float]
+    catalog_digest: str
+    licences: tuple[str, ...]
+    card: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactContent:
+    """The tables.
+
+    Attributes:
+        created: date of the newest row that was trained on, so that it follows from the data.
+        success: by task kind and model, shrunk to what the model's ability predicts.
+        cluster_effects: added to a mean, by cluster and model; empty where text predicts nothing.
+        step_edges: lower ends of the buckets of `StepFigures.remaining`, in answered steps.
+        gap_edges_seconds: upper ends of the buckets of `HitCurve.shares`; the last is open.
+
+    """
+
+    format: int
+    created: str
+    embedder_digest: str
+    text: TextTables
+    kinds: dict[TaskKind, KindScale]
+    abilities: dict[str, Ability]
+    price: PriceLine
+    success: dict[TaskKind, dict[str, Estimate]]
+    cluster_effects: tuple[dict[str, float], ...]
+    step_edges: tuple[int, ...]
+    steps: dict[str, dict[ThreadPart, StepFigures]]
+    gap_edges_seconds: tuple[float, ...]
+    hits: tuple[HitCurve, ...]
+    provenance: Provenance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """Content and its digest; what policy/rank.py calls `Tables`."""
+
+    content: ArtifactContent = field(repr=False)
+    digest: str
+
+    def quality(
+        self,
+        *,
+        model: str,
+        task_kind: TaskKind,
+        cluster: int,
+        output_price: float | None = None,
+    ) -> tuple[float, float]:
+        """Mean chance of success and its standard deviation.
+
+        A model that was not measured on this kind is guessed from its ability; one without any
+        score from `output_price` (USD per million tokens); one without a price is any model.
+        """
+        content = self.content
+        known = _by_model(content.success.get(task_kind, {}), model)
+        if known is not None:
+            mean, sd = known.mean, known.sd
+        else:
+            mean, sd = self._guess(model, task_kind, output_price)
+        if 0 <= cluster < len(content.cluster_effects):
+            mean += _by_model(content.cluster_effects[cluster], model) or 0.0
+        return min(max(mean, MEAN_FLOOR), MEAN_CEILING), sd
+
+    def remaining_steps(
+        self, *, harness: Harness, step_kind: StepKind, steps: int, is_subagent: bool = False
+    ) -> float:
+        """Requests expected from here on, this one included, after `steps` answered ones."""
+        if step_kind in _ONE_STEP:
+            return 1.0
+        edges = self.content.step_edges
+        bucket = min(max(bisect_right(edges, steps) - 1, 0), len(edges) - 1)
+        return self._figures(harness, step_kind, is_subagent=is_subagent).remaining[bucket]
+
+    def growth_tokens(
+        self, *, harness: Harness, step_kind: StepKind, is_subagent: bool = False
+    ) -> float:
+        """Tokens by which the prompt grows with each later step.
+
+        Whatever this step is, most of those that follow it are tool continuations.
+        """
+        if step_kind in _ONE_STEP:
+            return 0.0
+        later: StepKind = "subagent_start" if step_kind == "subagent_start" else "tool_continuation"
+        return self._figures(harness, later, is_subagent=is_subagent).growth_tokens
+
+    def output_tokens(
+        self, *, harness: Harness, step_kind: StepKind, is_subagent: bool = False
+    ) -> float:
+        """Output tokens of a step."""
+        return self._figures(harness, step_kind, is_subagent=is_subagent).output_tokens
+
+    def hit_share(self, *, provider: str, lifetime_seconds: float, gap_seconds: float) -> float:
+        """Share of the previous prompt expected in the cache after an idle gap.
+
+        A provider without traces gets the curve of the nearest lifetime with the gap stretched
+        to its own lifetime: entries die at the same share of their lives.
+        """
+        if lifetime_seconds <= 0:
+            return 0.0
+        curves = self.content.hits
+        own = [curve for curve in curves if curve.provider == provider]
+        nearest = min(
+            own or curves,
+            key=lambda curve: abs(math.log(curve.lifetime_seconds / lifetime_seconds)),
+            default=None,
+        )
+        if nearest is None:
+            return 1.0 if gap_seconds < lifetime_seconds else 0.0
+        gap = gap_seconds * (1.0 if own else nearest.lifetime_seconds / lifetime_seconds)
+        edges = self.content.gap_edges_seconds
+        return nearest.shares[min(bisect_right(edges, gap), len(nearest.shares) - 1)]
+
+    def _guess(
+        self, model: str, task_kind: TaskKind, output_price: float | None
+    ) -> tuple[float, float]:
+        content = self.content
+        scale = content.kinds.get(task_kind) or content.kinds["other"]
+        ability = _by_model(content.abilities, model)
+        if ability is not None:
+            logit, sd = ability.mean, ability.sd
+        elif output_price is not None and output_price > 0:
+            line = content.price
+            logit, sd = line.intercept + line.slope * math.log(output_price), line.sd
+        else:
+            logit, sd = _population(content.abilities)
+        mean = logistic(logit + scale.easiness)
+        # Delta method: the slope of the logistic at the mean.
+        return mean, mean * (1 - mean) * math.hypot(sd, scale.sd)
+
+    def _figures(self, harness: str, step_kind: StepKind, *, is_subagent: bool) -> StepFigures:
+        rows = self.content.steps.get(harness) or self.content.steps["any"]
+        part: ThreadPart
+        if is_subagent or step_kind == "subagent_start":
+            part = "subagent"
+        else:
+            part = "user_input" if step_kind == "user_input" else "tool_continuation"
+        return rows.get(part) or rows["any"]
+
+
+_ONE_STEP: frozenset[StepKind] = frozenset({"title", "classification", "probe", "token_count"})
+"""Requests beside the thread: nothing follows them."""
+
+
+def logistic(logit: float) -> float:
+    return 1 / (1 + math.exp(-logit))
+
+
+def parse_artifact(data: bytes) -> Artifact:
+    """Read an artifact file. Raises `ArtifactInvalid` saying what is wrong with it."""
+    try:
+        envelope = msgspec.json.decode(data, type=_Envelope)
+        if hashlib.sha256(envelope.content).hexdigest() != envelope.digest:
+            raise ArtifactInvalid(
+                "The artifact's content is not what its digest says: the file was changed after "
+                "training. Take the original file or run `turnout train`."
+            )
+        version = msgspec.json.decode(envelope.content, type=_Version).format
+        if version != FORMAT:
+            raise ArtifactInvalid(
+                f"The artifact has format {version}; this version reads {FORMAT}. "
+                "Run `turnout train` of this version."
+            )
+        content = msgspec.json.decode(envelope.content, type=ArtifactContent)
+    except msgspec.MsgspecError as error:
+        raise ArtifactInvalid(f"The artifact cannot be read: {error}.") from error
+    _check(content)
+    return Artifact(content=content, digest=envelope.digest)
+
+
+def encode_artifact(content: ArtifactContent) -> bytes:
+    """Write an artifact; the same content gives the same bytes, one table a line."""
+    names = content.__dataclass_fields__
+    lines = [
+        msgspec.json.encode(name) + b":" + msgspec.json.encode(getattr(content, name))
+        for name in names
+    ]
+    body = b"{\n" + b",\n".join(lines) + b"\n}"
+    digest = hashlib.sha256(body).hexdigest().encode()
+    return b'{"digest":"' + digest + b'","content":' + body + b"}\n"
+
+
+class _Envelope(msgspec.Struct):
+    digest: str
+    content: msgspec.Raw
+
+
+class _Version(msgspec.Struct):
+    format: int
+
+
+def _check(content: ArtifactContent) -> None:
+    """What the lookups rely on and the types do not say."""
+    for name, is_whole in (
+        ('kinds has "other"', "other" in content.kinds),
+        ('steps has "any" with the part "any"', "any" in content.steps.get("any", {})),
+        ("abilities is not empty", bool(content.abilities)),
+        (
+            "remaining has one value a step edge",
+            all(
+                len(figures.remaining) == len(content.step_edges) > 0
+                for rows in content.steps.values()
+                for figures in rows.values()
+            ),
+        ),
+        (
+            "hit shares have one value a gap bucket",
+            all(len(curve.shares) == len(content.gap_edges_seconds) + 1 for curve in content.hits),
+        ),
+        (
+            "every harness has the part any",
+            all("any" in rows for rows in content.steps.values()),
+        ),
+    ):
+        if not is_whole:
+            raise ArtifactInvalid(f"The artifact is incomplete; expected: {name}.")
+
+
+def _by_model(table: Mapping[str, _Value], model: str) -> _Value | None:
+    """The row of a model, by its id or a plainer spelling of it."""
+    found = table.get(model)
+    if found is not None:
+        return found
+    _, bare = split_prefix(model)
+    return next((table[form] for form in plainer(bare) if form in table), None)
+
+
+def _population(abilities: Mapping[str, Ability]) -> tuple[float, float]:
+    """A model that could be any of those we know."""
+    means: Sequence[float] = [ability.mean for ability in abilities.values()]
+    mean = math.fsum(means) / len(means)
+    return mean, math.sqrt(math.fsum((one - mean) ** 2 for one in means) / len(means))

@@ -1,0 +1,41 @@
+"""The artifact as the scorer loads it: the shipped file or another one, bound to the embedder.
+
+Rules of this module: an artifact made with another embedder is refused, because its centroids
+would be compared with vectors of another space and every answer would look plausible.
+"""
+
+from importlib import resources
+from pathlib import Path
+
+from turnout.errors import Unavailable
+from turnout.policy.artifact import Artifact, parse_artifact
+
+TRAIN_COMMAND = "turnout train --data DIR --out FILE"
+
+
+class ArtifactRefused(Unavailable):
+    """The artifact does not belong to the running embedder."""
+
+
+def load_artifact(path: Path | None, *, embedder_digest: str) -> Artifact:
+    """The artifact in `path`, or the shipped one for None.
+
+    Raises `Unavailable` when it cannot be read, `ArtifactInvalid` when it is not whole and
+    `ArtifactRefused` when it belongs to another embedder.
+    """
+    try:
+        data = _shipped() if path is None else path.read_bytes()
+    except OSError as error:
+        raise Unavailable(f"The artifact {path} cannot be read: {error.strerror}.") from error
+    artifact = parse_artifact(data)
+    if artifact.content.embedder_digest != embedder_digest:
+        raise ArtifactRefused(
+            f"The artifact {path or 'that is shipped'} was trained with the embedder "
+            f"{artifact.content.embedder_digest}, but the running one is {embedder_digest}. "
+            f"Retrain it with: {TRAIN_COMMAND}"
+        )
+    return artifact
+
+
+def _shipped() -> bytes:
+    return resources.files("turnout.scorer").joinpath("artifact.json").read_bytes()

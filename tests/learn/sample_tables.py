@@ -1,0 +1,125 @@
+"""A small set of tables in the format of the real ones, with answers that can be predicted."""
+
+import importlib
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+START = datetime(2026, 5, 1, tzinfo=UTC)
+
+Columns = Mapping[str, Sequence[object]]
+
+
+class WordEncoder:
+    """Embeds a text by its words: equal words, near vectors."""
+
+    def encode(self, cut_text: str) -> NDArray[np.float32]:
+        vector = np.full(64, 1e-3, dtype=np.float32)
+        for word in cut_text.lower().split():
+            vector[sum(word.encode()) % 64] += 1
+        unit: NDArray[np.float32] = vector / np.float32(np.sqrt((vector**2).sum()))
+        return unit
+
+
+def write(directory: Path, name: str, columns: Columns) -> None:
+    arrow = importlib.import_module("pyarrow")
+    parquet = importlib.import_module("pyarrow.parquet")
+    parquet.write_table(arrow.table(dict(columns)), str(directory / f"{name}.parquet"))
+
+
+def write_sample(directory: Path) -> None:
+    """Three models, of which the dearer are better, on two kinds; ten threads of 1 to 10 calls."""
+    write_items(directory)
+    write_outcomes(directory)
+    write_priors(directory)
+    write_calls(directory)
+    turns = [f"{verb} the {noun}" for verb in ("fix", "explain", "write") for noun in "abcdef"]
+    write(directory, "trace_turns", {"prompt": [*turns, "<command-name>/exit</command-name>"]})
+
+
+def write_items(directory: Path) -> None:
+    datasets = ["openhands/swe-bench", "openhands/swt-bench", "openhands/gaia"]
+    keys = [(dataset, str(number)) for dataset in datasets for number in range(20)]
+    write(
+        directory,
+        "items",
+        {
+            "dataset": [dataset for dataset, _ in keys],
+            "item_id": [item for _, item in keys],
+            "prompt": [
+                "" if dataset.endswith("gaia") else f"secretword{item} fails"
+                for dataset, item in keys
+            ],
+            "category": [f"repository{int(item) % 4}" for _, item in keys],
+        },
+    )
+
+
+MODELS = {"claude-fable-5": 18, "claude-opus-4-8": 14, "Nemotron-3-Nano": 5}
+"""Items of twenty that each solves."""
+
+
+def write_outcomes(directory: Path) -> None:
+    rows = [
+        (dataset, str(number), model, agent, float(number < solved))
+        for dataset in ("openhands/swe-bench", "openhands/swt-bench", "openhands/gaia")
+        for model, solved in MODELS.items()
+        for agent in ("openhands", "acp")
+        for number in range(20)
+    ]
+    names = ("dataset", "item_id", "model", "agent", "score")
+    write(directory, "outcomes", dict(zip(names, zip(*rows, strict=True), strict=True)))
+
+
+def write_priors(directory: Path) -> None:
+    rows = [
+        (model, benchmark, 5.0 * solved - harder)
+        for benchmark, harder in (("swe-bench", 0), ("swt-bench", 10), ("gaia", 20))
+        for model, solved in MODELS.items()
+    ]
+    rows.append(("gpt-realtime-2", "tau2_retail", 50.0))
+    names = ("model", "benchmark", "score")
+    write(directory, "model_priors", dict(zip(names, zip(*rows, strict=True), strict=True)))
+
+
+def write_calls(directory: Path, *, is_copied: bool = False) -> None:
+    """A thread's prompt grows by 1,000; gaps are 10 s, and an hour before its last call.
+
+    With `is_copied` another session holds the same calls again, as resumed sessions do.
+    """
+    rows: list[dict[str, object]] = []
+    for thread in range(10):
+        time, length = START + timedelta(days=thread), thread + 1
+        for position in range(length):
+            gap = 10.0 if position < length - 1 else 4000.0
+            time += timedelta(seconds=gap)
+            prompt = 10_000.0 + 1000 * position
+            warm = prompt - 1000 if position and gap < 300 else 0.0
+            rows.append(
+                {
+                    "repo": "r",
+                    "agent": "claude-code" if thread % 2 else "codex",
+                    "session": f"s{thread}",
+                    "thread": "t",
+                    "idx": position,
+                    "is_subagent": thread == 0,
+                    "step_in_turn": position,
+                    "ts": time,
+                    "model": "m",
+                    "tools": "",
+                    "gap_s": gap if position else None,
+                    "ctx": prompt,
+                    "cache_read": warm,
+                    "cache_write_5m": prompt - warm,
+                    "cache_write_1h": None,
+                    "output_tokens": 200.0,
+                    "usage_complete": thread != 1,
+                    "compacted": 0,
+                }
+            )
+    if is_copied:
+        rows += [{**row, "session": f"{row['session']} resumed"} for row in rows]
+    write(directory, "trace_calls", {name: [row[name] for row in rows] for name in rows[0]})
