@@ -1,0 +1,194 @@
+"""What is tried after a failure, and when to stop: the one place that decides on another attempt.
+
+Rules: nothing here is asked once content has been passed on; targets are tried in the order of the
+decision; the same target is tried a second time only after it said when to come back (soon) or when
+it closed a connection that had been waiting in the pool; a refusal that any target would repeat,
+and a refusal of the client's own credential, go to the client as they came. What finally fails says
+when to come back, at most `MAX_RETRY_AFTER_SECONDS` from now, because agents give up above that.
+Hedging joins as another step beside `TryNext`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from turnout.errors import (
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    Overloaded,
+    RateLimited,
+    TurnoutError,
+    Unavailable,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
+from turnout.policy.request import CredentialSource
+
+MAX_WAIT_SECONDS = 2.0
+"""The longest wait for a target that said when to come back; agents wait longer ones themselves."""
+
+MAX_RETRY_AFTER_SECONDS = 60.0
+"""Claude Code honours 60 s and fails at once on 80 s (measured)."""
+
+DEFAULT_RETRY_AFTER_SECONDS = 5.0
+"""Said when no provider said anything: Codex fails at once on a 429 without a time (measured)."""
+
+ACCOUNT_STATUSES = frozenset({401, 402, 403})
+"""The credential's trouble, not the request's: another account may well serve it."""
+
+ELSEWHERE_STATUSES = frozenset({404, 408, 429})
+"""4xx that say something about this target, not about the request."""
+
+
+NextKind: TypeAlias = Literal["first", "retry", "fallback"]
+"""Why an attempt is made: the decision's own target, the same target again, the next one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One target that did not answer.
+
+    Attributes:
+        at: unix seconds.
+        status: the provider's HTTP status; 0 when there was no answer.
+        is_stale: the connection went away before a byte of an answer, right after sending: most
+            likely the provider had closed it while it waited in the pool.
+
+    """
+
+    target: str
+    credential: CredentialSource
+    error: TurnoutError
+    at: float
+    status: int = 0
+    is_stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TryNext:
+    """Send to `target` after `wait_seconds`."""
+
+    target: str
+    kind: NextKind
+    wait_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Answer with `error`.
+
+    Attributes:
+        relayed: index of the failure whose own answer the client should see as it came, where
+            that answer is in the client's dialect; None when `error` speaks for all of them.
+
+    """
+
+    error: TurnoutError
+    relayed: int | None = None
+
+
+NextStep: TypeAlias = TryNext | GiveUp
+
+
+def next_step(
+    failures: Sequence[Failure], remaining: Sequence[str], *, now: float, give_up_at: float
+) -> NextStep:
+    """What follows on `failures`, oldest first; `remaining` are the targets not yet tried.
+
+    No attempt starts after `give_up_at` (unix seconds).
+    """
+    if not failures:
+        if not remaining:
+            return GiveUp(Unavailable("The decision names no target that could serve the request."))
+        return TryNext(remaining[0], "first")
+    last = failures[-1]
+    if is_final(last):
+        return GiveUp(last.error, relayed=len(failures) - 1)
+    if now < give_up_at:
+        if last.is_stale and _times_tried(failures, last.target) == 1:
+            return TryNext(last.target, "retry")
+        if remaining:
+            return TryNext(remaining[0], "fallback")
+        again = _soonest_return(failures)
+        if again is not None and max(again[0], now) < give_up_at:
+            return TryNext(again[1], "retry", wait_seconds=max(0.0, again[0] - now))
+    return _giving_up(failures, now=now)
+
+
+def is_final(failure: Failure) -> bool:
+    """The client must hear of it: another target would say the same, or the key is its own."""
+    if failure.status in ACCOUNT_STATUSES:
+        return failure.credential == "client"
+    if failure.status in ELSEWHERE_STATUSES:
+        return False
+    if 400 <= failure.status < 500:
+        return True
+    # An error inside a 200 that blames the request. Before sending (status 0) it only means that
+    # this target cannot be spoken to about it.
+    return failure.status != 0 and isinstance(failure.error, InvalidRequest)
+
+
+def _times_tried(failures: Sequence[Failure], target: str) -> int:
+    return sum(failure.target == target for failure in failures)
+
+
+def _soonest_return(failures: Sequence[Failure]) -> tuple[float, str] | None:
+    """When and where to knock again, among the targets tried once that named a short time."""
+    known = [
+        (failure.at + failure.error.retry_after_seconds, failure.target)
+        for failure in failures
+        if failure.error.retry_after_seconds is not None
+        and failure.error.retry_after_seconds <= MAX_WAIT_SECONDS
+        and _times_tried(failures, failure.target) == 1
+    ]
+    return min(known, key=lambda entry: entry[0], default=None)
+
+
+_TELLING: tuple[type[TurnoutError], ...] = (
+    RateLimited,
+    Overloaded,
+    UpstreamTimeout,
+    UpstreamFailed,
+    Unavailable,
+)
+"""Most telling first: of several failures the client hears the one it can do something about."""
+
+
+def _rank(failure: Failure) -> int:
+    for rank, kind in enumerate(_TELLING):
+        if isinstance(failure.error, kind):
+            return rank
+    return len(_TELLING)
+
+
+def _giving_up(failures: Sequence[Failure], *, now: float) -> GiveUp:
+    index = min(range(len(failures)), key=lambda i: _rank(failures[i]))
+    chosen = failures[index]
+    if chosen.status in ACCOUNT_STATUSES or isinstance(chosen.error, NotAuthenticated | NotAllowed):
+        # Not the client's key: a 401 would make the client throw its own away.
+        return GiveUp(
+            UpstreamFailed(
+                f"{chosen.target}: the provider refused the credential configured in Turnout"
+                f" (status {chosen.status}); check the provider's key."
+            )
+        )
+    if isinstance(chosen.error, UpstreamFailed | Unavailable) and chosen.status != 404:
+        return GiveUp(_with_return_time(failures, chosen.error, now=now))
+    return GiveUp(chosen.error, relayed=index)
+
+
+def _with_return_time(
+    failures: Sequence[Failure], error: TurnoutError, *, now: float
+) -> TurnoutError:
+    returns = [
+        failure.at + failure.error.retry_after_seconds - now
+        for failure in failures
+        if failure.error.retry_after_seconds is not None
+    ]
+    seconds = min(returns, default=DEFAULT_RETRY_AFTER_SECONDS)
+    return type(error)(
+        error.message,
+        retry_after_seconds=min(max(seconds, 1.0), MAX_RETRY_AFTER_SECONDS),
+        upstream_status=error.upstream_status,
+    )

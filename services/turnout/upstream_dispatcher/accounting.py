@@ -1,0 +1,249 @@
+"""What a request has used and cost, told as facts and as a note to the tracker.
+
+Rules: reported figures are kept as they are, unreported ones estimated from bytes and marked so;
+an unknown cost is None, never 0, and a call that was refused before any work cost nothing; a fact
+holds no text. Pure but for the log of an attempt, which fills as the attempt goes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from turnout.catalog.catalog import Catalog
+from turnout.catalog.cost import cost_usd
+from turnout.catalog.models import Model
+from turnout.dialects.dialect import TapReading
+from turnout.dialects.usage import Usage, UsageSource
+from turnout.errors import TurnoutError
+from turnout.facts import (
+    AttemptEnded,
+    AttemptOutcome,
+    RequestCompleted,
+    RequestOutcome,
+)
+from turnout.policy.hedge import NextKind
+from turnout.policy.identity import head_scope
+from turnout.ports import DispatchRequest, Note
+from turnout.upstream_dispatcher.answer import NOTHING_SEEN
+from turnout.upstream_dispatcher.request import is_count
+from turnout.upstream_dispatcher.upstreams import Destination
+
+BYTES_PER_TOKEN = 4
+"""English and code, all vendors' tokenizers; used only where nobody reported a figure."""
+
+
+@dataclass(slots=True)
+class AttemptLog:
+    """One attempt as it goes. Times in unix seconds, None until they have come.
+
+    Attributes:
+        is_refused: no work was done for it (no connection, or an error status), so it cost nothing.
+
+    """
+
+    number: int
+    kind: NextKind
+    to: Destination
+    sent_at: float
+    first_byte_at: float | None = None
+    first_content_at: float | None = None
+    status: int = 0
+    reading: TapReading = NOTHING_SEEN
+    error: TurnoutError | None = None
+    is_refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Attributes:
+    cost_usd: None when a price or the usage is unknown.
+    """
+
+    usage: Usage | None
+    source: UsageSource
+    cost_usd: float | None
+
+
+def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool) -> Bill:
+    """What one attempt has used."""
+    if is_count(request) or log.is_refused:
+        return Bill(None, "estimated", 0.0)
+    reading = log.reading
+    prices = None if log.to.model is None else log.to.model.prices
+    usage, source = reading.usage, reading.source
+    if usage is None:
+        if not (is_answered or reading.has_content):
+            return Bill(None, "estimated", None)
+        usage = Usage(
+            fresh_input=request.features.needs.prompt_tokens_estimate,
+            output=tokens_of(reading.output_bytes),
+        )
+        source = "estimated"
+    elif source != "reported":
+        usage = replace(usage, output=max(usage.output, tokens_of(reading.output_bytes)))
+        source = "partial"
+    return Bill(usage, source, None if prices is None else cost_usd(usage, prices))
+
+
+def tokens_of(size_bytes: int) -> int:
+    return -(-size_bytes // BYTES_PER_TOKEN)
+
+
+def baseline_cost_usd(usage: Usage, baseline: Model | None) -> float | None:
+    """What the same tokens would have cost at the baseline, with the same cache shares.
+
+    Every token keeps its count: read stays read, written stays written. Writes of unnamed lifetime
+    are priced as the shortest that the baseline names. None when a needed price is unknown.
+    """
+    if baseline is None:
+        return None
+    prices = baseline.prices
+    if usage.cache_write_other and prices.for_prompt(usage.input_total).write("other") is None:
+        usage = replace(
+            usage,
+            cache_write_5m=usage.cache_write_5m + usage.cache_write_other,
+            cache_write_other=0,
+        )
+    return cost_usd(usage, prices)
+
+
+def attempt_ended(
+    log: AttemptLog, request: DispatchRequest, *, outcome: AttemptOutcome, now: float
+) -> AttemptEnded:
+    spent = bill(log, request, is_answered=outcome == "answered")
+    return AttemptEnded(
+        event_id=f"{request.request_id}:attempt:{log.number}",
+        occurred_at=now,
+        request_id=request.request_id,
+        traceparent=request.traceparent,
+        number=log.number,
+        kind=log.kind,
+        target=log.to.target,
+        provider=log.to.provider,
+        model=log.to.model_id,
+        dialect=log.to.dialect,
+        tenant=request.identity.tenant,
+        outcome=outcome,
+        status=log.status,
+        error="" if log.error is None else log.error.kind,
+        sent_at=log.sent_at,
+        first_byte_seconds=_since(log.sent_at, log.first_byte_at),
+        first_content_seconds=_since(log.sent_at, log.first_content_at),
+        duration_seconds=max(0.0, now - log.sent_at),
+        usage=spent.usage,
+        usage_source=spent.source,
+        cost_usd=spent.cost_usd,
+        response_model=log.reading.response_model,
+        response_id=log.reading.response_id,
+        finish_reason=log.reading.finish_reason,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a request ended, as the client saw it.
+
+    Attributes:
+        server: the attempt whose answer (or beginning of one) the client got; None when nobody's.
+        status: 0 when the client was gone before a head was due.
+        error: "" or the kind.
+
+    """
+
+    outcome: RequestOutcome
+    status: int
+    error: str
+    server: AttemptLog | None
+    answer_bytes: int
+
+
+def request_completed(
+    request: DispatchRequest,
+    ending: Ending,
+    attempts: Sequence[AttemptEnded],
+    *,
+    catalog: Catalog,
+    now: float,
+) -> RequestCompleted:
+    features, decision = request.features, request.decision
+    server = ending.server
+    told = next((a for a in attempts if server is not None and a.number == server.number), None)
+    usage = None if told is None else told.usage
+    costs = [attempt.cost_usd for attempt in attempts]
+    known = [cost for cost in costs if cost is not None]
+    baseline = None
+    if usage is not None:
+        baseline = baseline_cost_usd(usage, catalog.models.get(decision.baseline_model))
+    return RequestCompleted(
+        event_id=f"{request.request_id}:completed",
+        occurred_at=now,
+        request_id=request.request_id,
+        traceparent=request.traceparent,
+        identity=request.identity,
+        tags=request.tags,
+        mode=request.mode,
+        dialect=request.dialect,
+        step_kind=features.step_kind,
+        action=decision.action,
+        reason=decision.reason,
+        requested_model=decision.requested_model,
+        baseline_model=decision.baseline_model,
+        proposal=decision.proposal,
+        served_model="" if server is None else server.to.model_id,
+        served_provider="" if server is None else server.to.provider,
+        target="" if server is None else server.to.target,
+        outcome=ending.outcome,
+        status=ending.status,
+        error=ending.error,
+        stream=features.stream,
+        attempts=len(attempts),
+        body_bytes=len(request.body),
+        answer_bytes=ending.answer_bytes,
+        message_count=features.message_count,
+        tool_count=features.tool_count,
+        received_at=request.received_at,
+        route_seconds=request.route_seconds,
+        first_content_seconds=(
+            None if server is None else _since(request.received_at, server.first_content_at)
+        ),
+        duration_seconds=max(0.0, now - request.received_at),
+        usage=usage,
+        usage_source="estimated" if told is None else told.usage_source,
+        cost_usd=sum(known) if len(known) == len(costs) else None,
+        baseline_cost_usd=0.0 if is_count(request) else baseline,
+        finish_reason="" if told is None else told.finish_reason,
+        degraded=tuple(decision.degraded),
+        artifact_digest=decision.artifact_digest,
+    )
+
+
+def note_of(
+    request: DispatchRequest, server: AttemptLog, *, is_failed: bool, now: float
+) -> Note | None:
+    """What the tracker should learn; None when there is nothing to learn from."""
+    usage = server.reading.usage
+    if is_count(request) or (is_failed and usage is None):
+        return None
+    return Note(
+        request_id=request.request_id,
+        identity=request.identity,
+        head_scope=head_scope(
+            request.identity.principal,
+            server.to.credential,
+            server.to.provider,
+            request.prefix.head_digest,
+        ),
+        prefix=request.prefix,
+        head_tokens=request.features.head_tokens,
+        target=server.to.target,
+        reason=request.decision.reason,
+        usage=usage,
+        step_tool_errors=request.features.step_tool_errors,
+        moves_thread=request.identity.request_class != "auxiliary",
+        is_failed=is_failed,
+        sent_at=server.sent_at,
+        now=now,
+    )
+
+
+def _since(start: float, end: float | None) -> float | None:
+    return None if end is None else max(0.0, end - start)

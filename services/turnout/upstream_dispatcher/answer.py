@@ -1,0 +1,268 @@
+"""An answer on its way from the upstream's bytes to the client's, without any clock or socket.
+
+Rules: every course gives out whole events only, so that a keep-alive or a terminal error event can
+be put behind whatever has gone out; within a dialect the bytes that go out are the bytes that came
+in; nothing is given out twice. `reading` says what has been seen, in the same words for both.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol, assert_never
+
+from turnout.capabilities import Dialect
+from turnout.dialects.dialect import (
+    StreamDecoder,
+    StreamEncoder,
+    StreamTap,
+    TapReading,
+    WireDialect,
+)
+from turnout.dialects.passthrough import UsageChunkFilter
+from turnout.dialects.stream import (
+    AnnotationAdded,
+    Finished,
+    OpaqueStarted,
+    PartEnded,
+    RefusalDelta,
+    RefusalStarted,
+    SignatureDelta,
+    StreamEvent,
+    StreamFailed,
+    StreamStarted,
+    TextDelta,
+    TextStarted,
+    ThinkingDelta,
+    ThinkingStarted,
+    ToolArgumentsDelta,
+    ToolCallStarted,
+    UsageReported,
+)
+from turnout.dialects.usage import Usage, UsageSource
+from turnout.errors import TurnoutError
+
+NOTHING_SEEN = TapReading(
+    has_content=False,
+    usage=None,
+    source="estimated",
+    finish_reason="",
+    response_model="",
+    response_id="",
+    error=None,
+    is_complete=False,
+    at_boundary=True,
+    output_bytes=0,
+)
+
+
+class Course(Protocol):
+    """One streamed answer.
+
+    `feed` and `close` may raise `UpstreamFailed` when the bytes are no stream of the target's
+    dialect; an error that the stream itself tells is in `reading`.
+    """
+
+    def feed(self, data: bytes) -> bytes: ...
+
+    def close(self) -> bytes:
+        """The upstream's bytes have ended: what is left to go out."""
+        ...
+
+    def broken(self, error: TurnoutError) -> bytes:
+        """The terminal event for a stream that `error` has cut short."""
+        ...
+
+    @property
+    def reading(self) -> TapReading: ...
+
+
+class RelayedCourse:
+    """Within one dialect: the bytes as they come, with a tap beside them."""
+
+    __slots__ = ("_dialect", "_filter", "_held", "_tap")
+
+    def __init__(self, dialect: WireDialect, *, hides_usage: bool) -> None:
+        self._dialect = dialect
+        self._tap: StreamTap = dialect.tap(stream=True)
+        self._filter = UsageChunkFilter() if hides_usage else None
+        # The beginning of an event whose end has not come.
+        self._held = bytearray()
+
+    def feed(self, data: bytes) -> bytes:
+        self._tap.feed(data)
+        if self._filter is not None:
+            return self._filter.feed(data)
+        held = self._held
+        if not held and data.endswith((b"\n\n", b"\r\n\r\n")):
+            return data
+        scan_from = max(0, len(held) - 3)
+        held += data
+        end = _last_event_end(held, scan_from)
+        if not end and self._tap.reading.at_boundary:
+            # Line ends of a kind that is not looked for above.
+            end = len(held)
+        if not end:
+            return b""
+        whole = bytes(held[:end])
+        del held[:end]
+        return whole
+
+    def close(self) -> bytes:
+        rest = bytes(self._held) if self._filter is None else self._filter.close()
+        self._held.clear()
+        return rest
+
+    def broken(self, error: TurnoutError) -> bytes:
+        return self._dialect.encode_stream_error(error)
+
+    @property
+    def reading(self) -> TapReading:
+        return self._tap.reading
+
+
+def _last_event_end(held: bytearray, scan_from: int) -> int:
+    """Where the last whole event ends; 0 when none does."""
+    ends = (
+        at + len(blank)
+        for blank in (b"\n\n", b"\r\n\r\n")
+        if (at := held.rfind(blank, scan_from)) >= 0
+    )
+    return max(ends, default=0)
+
+
+class EventReader:
+    """Keeps a `TapReading` of neutral events, as a tap keeps one of bytes."""
+
+    __slots__ = (
+        "_finish_reason",
+        "_output_bytes",
+        "_response_id",
+        "_response_model",
+        "_source",
+        "_usage",
+        "error",
+        "has_content",
+        "is_complete",
+    )
+
+    def __init__(self) -> None:
+        self.error: TurnoutError | None = None
+        self.has_content = False
+        self.is_complete = False
+        self._finish_reason = ""
+        self._output_bytes = 0
+        self._response_id = ""
+        self._response_model = ""
+        self._source: UsageSource = "estimated"
+        self._usage: Usage | None = None
+
+    def see(self, event: StreamEvent) -> None:
+        match event:
+            case StreamStarted():
+                self._response_id, self._response_model = event.response_id, event.model
+                if event.usage is not None:
+                    self._usage, self._source = event.usage, "partial"
+            case TextDelta() | RefusalDelta() | ThinkingDelta():
+                self._add_content(event.text)
+            case ToolArgumentsDelta():
+                self._add_content(event.fragment)
+            case ToolCallStarted():
+                self._add_content(event.name)
+            case SignatureDelta() | OpaqueStarted() | AnnotationAdded():
+                self.has_content = True
+            case ThinkingStarted(redacted=redacted):
+                self.has_content = self.has_content or bool(redacted)
+            case UsageReported():
+                self._usage, self._source = event.usage, event.source
+            case Finished():
+                self._finish_reason = event.stop
+                self.is_complete = True
+            case StreamFailed():
+                self.error = event.error
+            case TextStarted() | RefusalStarted() | PartEnded():
+                pass
+            case _:
+                assert_never(event)
+
+    def _add_content(self, text: str) -> None:
+        if text:
+            self.has_content = True
+            self._output_bytes += len(text.encode())
+
+    @property
+    def reading(self) -> TapReading:
+        return TapReading(
+            has_content=self.has_content,
+            usage=self._usage,
+            source=self._source,
+            finish_reason=self._finish_reason,
+            response_model=self._response_model,
+            response_id=self._response_id,
+            error=self.error,
+            is_complete=self.is_complete,
+            at_boundary=True,
+            output_bytes=self._output_bytes,
+        )
+
+
+def reading_of(events: Iterable[StreamEvent]) -> TapReading:
+    """The figures of a whole answer."""
+    reader = EventReader()
+    for event in events:
+        reader.see(event)
+    return reader.reading
+
+
+class TranslatedCourse:
+    """Between dialects: decoded to neutral events and encoded for the client."""
+
+    __slots__ = ("_decoder", "_encoder", "_reader")
+
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+        self._decoder = decoder
+        self._encoder = encoder
+        self._reader = EventReader()
+
+    def feed(self, data: bytes) -> bytes:
+        return self.pass_on(self._decoder.feed(data))
+
+    def close(self) -> bytes:
+        return self.pass_on(self._decoder.close())
+
+    def broken(self, error: TurnoutError) -> bytes:
+        return self._encoder.encode(StreamFailed(error))
+
+    def pass_on(self, events: Iterable[StreamEvent]) -> bytes:
+        parts: list[bytes] = []
+        for event in events:
+            self._reader.see(event)
+            # Before content a failure is not the client's to know: another target may answer.
+            if not isinstance(event, StreamFailed) or self._reader.has_content:
+                parts.append(self._encoder.encode(event))
+        return b"".join(parts)
+
+    @property
+    def reading(self) -> TapReading:
+        return self._reader.reading
+
+
+def translated_course(
+    dialects: Mapping[Dialect, WireDialect],
+    *,
+    from_dialect: Dialect,
+    to_dialect: Dialect,
+    response_id: str,
+    model: str,
+    created_at: int,
+    input_estimate: int,
+    include_usage: bool,
+) -> TranslatedCourse:
+    """A course from the target's dialect to the client's."""
+    return TranslatedCourse(
+        dialects[from_dialect].stream_decoder(),
+        dialects[to_dialect].stream_encoder(
+            response_id=response_id,
+            model=model,
+            created_at=created_at,
+            input_estimate=input_estimate,
+            include_usage=include_usage,
+        ),
+    )

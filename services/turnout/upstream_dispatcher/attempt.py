@@ -1,0 +1,337 @@
+"""One upstream call, from sending to its last byte.
+
+Rules: an attempt reads from its upstream only while it is asked to, so a slow client slows the
+upstream and no stall clock runs meanwhile; before the first content event everything is held back
+and a failure is an `AttemptFailed`; after it a failure is the terminal event of the answer. Closing
+an attempt closes its connection at once, in whatever phase it is.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeAlias
+
+from turnout.dialects.dialect import WireDialect
+from turnout.errors import Internal, TurnoutError, UpstreamFailed, UpstreamTimeout
+from turnout.upstream_dispatcher.accounting import AttemptLog
+from turnout.upstream_dispatcher.answer import Course, TranslatedCourse
+from turnout.upstream_dispatcher.limits import (
+    DRAIN_SECONDS,
+    ERROR_BODY_SECONDS,
+    MAX_ANSWER_BYTES,
+    MAX_ERROR_BYTES,
+    MAX_HELD_BYTES,
+    Limits,
+)
+from turnout.upstream_dispatcher.request import Prepared, passed_headers
+from turnout.upstream_dispatcher.transport import NOT_SENT, HttpTransport, Incoming
+
+EVENT_STREAM = "text/event-stream"
+JSON_SUFFIX = "json"
+
+STREAM_HEADERS = (("content-type", f"{EVENT_STREAM}; charset=utf-8"),)
+
+
+class Spawn(Protocol):
+    """Starts a task that somebody else owns and that never raises."""
+
+    def __call__(
+        self, work: Coroutine[None, None, "Incoming | TurnoutError"], /
+    ) -> "asyncio.Task[Incoming | TurnoutError]": ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A provider's error answer, for a client that should see it as it came."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptFailed:
+    """No content came, so another target may be tried. `refusal` is there when it was one."""
+
+    error: TurnoutError
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Nothing for the client yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Whole events for the client; `is_last` when the answer is over, well or not."""
+
+    data: bytes
+    is_last: bool
+
+
+Progress: TypeAlias = Waiting | Piece | AttemptFailed
+
+WAITING = Waiting()
+
+
+class StreamAttempt:
+    """An attempt whose answer goes to the client while it comes."""
+
+    def __init__(
+        self,
+        prepared: Prepared,
+        log: AttemptLog,
+        course: Course,
+        *,
+        json_course: Callable[[], TranslatedCourse],
+        dialect: WireDialect,
+        transport: HttpTransport,
+        spawn: Spawn,
+        limits: Limits,
+        clock: Callable[[], float],
+    ) -> None:
+        """`dialect` is the target's; `json_course` is for an answer that is no stream at all."""
+        self.log = log
+        self._prepared = prepared
+        self._course = course
+        self._json_course = json_course
+        self._dialect = dialect
+        self._transport = transport
+        self._spawn = spawn
+        self._limits = limits
+        self._clock = clock
+        self._time = asyncio.get_running_loop().time
+        self._opening: asyncio.Task[Incoming | TurnoutError] | None = None
+        self._incoming: Incoming | None = None
+        self._held: list[bytes] = []
+        self._held_bytes = 0
+        self._content_due = 0.0
+        self._silent_since = self._time()
+        self._is_waiting = False
+        self._is_at_end = False
+        self._is_retold = False
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """What of the answer's headers the client may see."""
+        incoming = self._incoming
+        if incoming is None or not self._prepared.is_native or self._is_retold:
+            return STREAM_HEADERS
+        return passed_headers(incoming.headers.multi_items())
+
+    async def advance(self, *, until: float) -> Progress:
+        """Go on until there is something for the client, or until loop time `until`."""
+        if not self._is_waiting:
+            # The time since the last piece was the client's.
+            self._silent_since = self._time()
+        try:
+            progress = await self._advance(until)
+        except TurnoutError as error:
+            self.log.is_refused = isinstance(error, NOT_SENT)
+            progress = self._failed(error)
+        self._is_waiting = isinstance(progress, Waiting)
+        return progress
+
+    async def _advance(self, until: float) -> Progress:
+        if self._incoming is None:
+            opened = await self._open(until)
+            if opened is None:
+                return WAITING
+            self._incoming = opened
+            self.log.first_byte_at = self._clock()
+            self.log.status = opened.status
+            self._silent_since = self._time()
+            self._content_due = self._silent_since + self._limits.first_content_seconds
+            if opened.status != 200:
+                self.log.is_refused = True
+                refusal = await read_refusal(opened)
+                self.log.error = refused(refusal, opened, dialect=self._dialect, now=self._clock())
+                return AttemptFailed(self.log.error, refusal)
+        kind = self._incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind == EVENT_STREAM:
+            return await self._relay(self._incoming, until)
+        if kind.endswith(JSON_SUFFIX):
+            return await self._whole(self._incoming)
+        raise UpstreamFailed(f"the upstream answered with {kind!r:.60} instead of a stream")
+
+    async def _open(self, until: float) -> Incoming | None:
+        if self._opening is None:
+            self._opening = self._spawn(_sent(self._transport, self._prepared))
+        due = self._silent_since + self._limits.first_byte_seconds
+        await asyncio.wait((self._opening,), timeout=max(0.0, min(until, due) - self._time()))
+        if not self._opening.done():
+            if self._time() >= due:
+                raise UpstreamTimeout(
+                    f"the upstream did not answer within {self._limits.first_byte_seconds:g} s"
+                )
+            return None
+        result = self._opening.result()
+        self._opening = None
+        if isinstance(result, TurnoutError):
+            raise result
+        return result
+
+    async def _relay(self, incoming: Incoming, until: float) -> Progress:
+        log = self.log
+        while True:
+            data = await self._read(incoming, until)
+            if data is None:
+                return WAITING
+            out = self._course.feed(data) if data else self._course.close()
+            log.reading = reading = self._course.reading
+            if log.first_content_at is None:
+                if reading.error is not None and not reading.has_content:
+                    raise reading.error
+                if reading.has_content:
+                    log.first_content_at = self._clock()
+                elif not reading.is_complete:
+                    if not data:
+                        raise UpstreamFailed("the upstream's stream ended before any content")
+                    self._hold(out)
+                    continue
+            if not data:
+                return Piece(self._released(out) + self._missing_end(), is_last=True)
+            if reading.error is not None:
+                # The stream has told the client itself.
+                log.error = reading.error
+                return Piece(self._released(out), is_last=True)
+            if reading.is_complete:
+                return Piece(self._released(out), is_last=True)
+            if out or self._held:
+                return Piece(self._released(out), is_last=False)
+
+    def _missing_end(self) -> bytes:
+        """The bytes are over: what the client must hear if the answer is not."""
+        self._is_at_end = True
+        reading = self.log.reading
+        if reading.error is not None:
+            self.log.error = reading.error
+            return b""
+        if reading.is_complete or reading.finish_reason:
+            return b""
+        self.log.error = UpstreamFailed("the upstream's stream broke off without its last event")
+        return self._course.broken(self.log.error)
+
+    async def _whole(self, incoming: Incoming) -> Progress:
+        """A JSON answer where a stream was asked for: most clients fail on it, so tell it as one.
+
+        It is small and comes at once, so the clock of the client's silence does not matter here.
+        """
+        course = self._json_course()
+        async with limited(self._limits.idle_seconds):
+            body = await incoming.read_all(max_bytes=MAX_ANSWER_BYTES)
+        self._course = course
+        self._is_retold = True
+        out = course.pass_on(self._dialect.decode_response(body))
+        self.log.reading = course.reading
+        if course.reading.error is not None:
+            raise course.reading.error
+        self.log.first_content_at = self._clock()
+        self._is_at_end = True
+        return Piece(out, is_last=True)
+
+    async def _read(self, incoming: Incoming, until: float) -> bytes | None:
+        """Bytes, b"" at the end, None at `until`."""
+        due = self._silent_since + self._limits.idle_seconds
+        if self.log.first_content_at is None:
+            due = min(due, self._content_due)
+        try:
+            async with asyncio.timeout_at(min(until, due)):
+                data = await incoming.read()
+        except TimeoutError:
+            if self._time() < due:
+                return None
+            raise UpstreamTimeout("the upstream's stream fell silent") from None
+        self._silent_since = self._time()
+        return data
+
+    def _hold(self, out: bytes) -> None:
+        if out:
+            self._held.append(out)
+            self._held_bytes += len(out)
+            if self._held_bytes > MAX_HELD_BYTES:
+                raise UpstreamFailed(f"the upstream sent {MAX_HELD_BYTES} bytes without content")
+
+    def _released(self, out: bytes) -> bytes:
+        if not self._held:
+            return out
+        held = b"".join((*self._held, out))
+        self._held.clear()
+        return held
+
+    def _failed(self, error: TurnoutError) -> Progress:
+        self.log.error = error
+        if self.log.first_content_at is None:
+            return AttemptFailed(error)
+        return Piece(self._released(b"") + self._course.broken(error), is_last=True)
+
+    async def finish(self) -> bytes:
+        """After the last piece: wait a moment for the body's end, so that the connection can be
+        used again, and return what still came (nothing, in every dialect we know).
+        """
+        if self._incoming is None or self._is_at_end or self.log.error is not None:
+            return b""
+        rest: list[bytes] = []
+        try:
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while data := await self._incoming.read():
+                    rest.append(self._course.feed(data))
+            rest.append(self._course.close())
+        except (TimeoutError, TurnoutError):
+            # The answer was whole; the connection is closed instead of kept.
+            pass
+        return b"".join(rest)
+
+    async def aclose(self) -> None:
+        opening, self._opening = self._opening, None
+        if opening is not None and not opening.cancel():
+            result = opening.result()
+            if isinstance(result, Incoming):
+                await result.aclose()
+        if self._incoming is not None:
+            await self._incoming.aclose()
+
+
+async def _sent(transport: HttpTransport, prepared: Prepared) -> Incoming | TurnoutError:
+    try:
+        return await transport.send(prepared.outgoing)
+    except TurnoutError as error:
+        return error
+    except Exception as error:  # noqa: BLE001 - a task boundary: its owner must not be torn down
+        return Internal(f"sending failed: {type(error).__name__}")
+
+
+async def read_refusal(incoming: Incoming) -> Refusal:
+    """An error answer; what of its body came in time, as long as it is no book."""
+    try:
+        async with limited(ERROR_BODY_SECONDS):
+            body = await incoming.read_all(max_bytes=MAX_ERROR_BYTES)
+    except UpstreamFailed:
+        body = b""
+    return Refusal(incoming.status, passed_headers(incoming.headers.multi_items()), body)
+
+
+def refused(
+    refusal: Refusal, incoming: Incoming, *, dialect: WireDialect, now: float
+) -> TurnoutError:
+    """What a provider's error answer means."""
+    if refusal.status < 400:
+        return UpstreamFailed(
+            f"the upstream answered with status {refusal.status} instead of 200",
+            upstream_status=refusal.status,
+        )
+    return dialect.decode_error(
+        refusal.status, incoming.headers.multi_items(), refusal.body, now=now
+    )
+
+
+@asynccontextmanager
+async def limited(seconds: float) -> AsyncGenerator[None, None]:
+    """`asyncio.timeout` that raises our own kind."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError:
+        raise UpstreamTimeout(f"the upstream's answer did not come within {seconds:g} s") from None

@@ -1,0 +1,248 @@
+"""One request on its way through its targets: what was tried, what comes next, how it ended.
+
+Rules: `policy.hedge` decides, this remembers; every attempt that left leaves one fact, every request
+leaves exactly one, before its last byte goes out; nothing here waits.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from turnout.capabilities import Dialect
+from turnout.catalog.catalog import Catalog
+from turnout.dialects.dialect import WireDialect
+from turnout.errors import TurnoutError, Unsupported
+from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
+from turnout.policy.hedge import Failure, GiveUp, NextStep, TryNext, next_step
+from turnout.policy.request import CredentialSource
+from turnout.ports import DispatchRequest, FactSink, Head, Note
+from turnout.upstream_dispatcher.accounting import (
+    AttemptLog,
+    Ending,
+    attempt_ended,
+    note_of,
+    request_completed,
+)
+from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal, Spawn
+from turnout.upstream_dispatcher.limits import Limits
+from turnout.upstream_dispatcher.request import Prepared, is_count, prepare
+from turnout.upstream_dispatcher.transport import ConnectionStale, HttpTransport
+from turnout.upstream_dispatcher.upstreams import Upstreams, destination, split_target
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What every request needs of the process.
+
+    Attributes:
+        clock: unix seconds.
+        tell: starts a note on its way to the tracker; does not wait and does not raise.
+
+    """
+
+    catalog: Catalog
+    upstreams: Upstreams
+    dialects: Mapping[Dialect, WireDialect]
+    transport: HttpTransport
+    limits: Limits
+    clock: Callable[[], float]
+    facts: FactSink
+    spawn: Spawn
+    tell: Callable[[Note], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorToTell:
+    """The end of a request that nobody answered."""
+
+    head: Head
+    body: bytes = field(repr=False)
+    error: TurnoutError
+
+
+class Run:
+    """The state of one request. `server` is the attempt that is under way or has answered."""
+
+    def __init__(self, request: DispatchRequest, parts: Parts) -> None:
+        self.request = request
+        self.server: AttemptLog | None = None
+        self.status = 0
+        self.answer_bytes = 0
+        self.is_over = False
+        self._parts = parts
+        self._remaining = list(request.decision.targets)
+        self._failures: list[Failure] = []
+        self._refusals: list[Refusal | None] = []
+        self._ended: list[AttemptEnded] = []
+
+    def next_step(self) -> NextStep:
+        now = self._parts.clock()
+        give_up_at = self.request.received_at + self._parts.limits.give_up_seconds
+        return next_step(self._failures, self._remaining, now=now, give_up_at=give_up_at)
+
+    def start(self, step: TryNext) -> tuple[Prepared, AttemptLog] | None:
+        """Make ready for an attempt; None when this target cannot even be asked."""
+        if step.target in self._remaining:
+            self._remaining.remove(step.target)
+        request, parts = self.request, self._parts
+        try:
+            to = destination(
+                step.target,
+                catalog=parts.catalog,
+                upstreams=parts.upstreams,
+                credentials=request.credentials,
+            )
+            if is_count(request) and to.dialect != request.dialect:
+                raise Unsupported(f"{step.target} counts no tokens for {request.dialect}.")
+            prepared = prepare(request, to, dialects=parts.dialects)
+        except TurnoutError as error:
+            self._fail(
+                Failure(step.target, _credential(step.target), error, at=parts.clock()), None
+            )
+            return None
+        log = AttemptLog(len(self._ended) + 1, step.kind, to, sent_at=parts.clock())
+        self.server = log
+        return prepared, log
+
+    def failed(self, log: AttemptLog, failed: AttemptFailed) -> None:
+        """An attempt is over without content."""
+        now = self._parts.clock()
+        self._end_attempt(log, "failed", now=now)
+        self._fail(
+            Failure(
+                log.to.target,
+                log.to.credential,
+                failed.error,
+                at=now,
+                status=log.status,
+                is_stale=isinstance(failed.error, ConnectionStale),
+            ),
+            failed.refusal,
+        )
+        self.server = None
+
+    def _fail(self, failure: Failure, refusal: Refusal | None) -> None:
+        self._failures.append(failure)
+        self._refusals.append(refusal)
+
+    def head(
+        self, log: AttemptLog, headers: tuple[tuple[str, str], ...], *, status: int = 200
+    ) -> Head:
+        self.status = status
+        return Head(
+            status=status,
+            headers=headers,
+            target=log.to.target,
+            model=log.to.model_id,
+            provider=log.to.provider,
+            attempts=log.number,
+        )
+
+    def is_refused(self, step: GiveUp) -> bool:
+        """Whether a provider itself has said no, rather than failed."""
+        return step.relayed is not None and self._failures[step.relayed].status not in {0, 404}
+
+    def error_of(self, step: GiveUp) -> ErrorToTell:
+        """The answer of a request that is given up: the provider's own words where the client
+        speaks that dialect and should act on them, else ours.
+        """
+        refusal = None if step.relayed is None else self._refusals[step.relayed]
+        if refusal is not None and step.relayed is not None:
+            target = self._failures[step.relayed].target
+            told = next(a for a in reversed(self._ended) if a.target == target)
+            if told.dialect == self.request.dialect and refusal.body:
+                head = Head(
+                    status=refusal.status,
+                    headers=refusal.headers,
+                    target=target,
+                    model=told.model,
+                    provider=told.provider,
+                    attempts=len(self._ended),
+                )
+                return ErrorToTell(head, refusal.body, step.error)
+        return self.own_error(step.error)
+
+    def own_error(self, error: TurnoutError) -> ErrorToTell:
+        """`error` in the client's dialect."""
+        answer = self._parts.dialects[self.request.dialect].encode_error(
+            error, request_id=self.request.request_id
+        )
+        head = Head(
+            status=answer.status,
+            headers=answer.headers,
+            target="",
+            model="",
+            provider="",
+            attempts=len(self._ended),
+        )
+        return ErrorToTell(head, answer.body, error)
+
+    def give_up(self, error: TurnoutError, *, status: int, answer_bytes: int) -> None:
+        """Nobody answered."""
+        self.status = status
+        self.answer_bytes += answer_bytes
+        self._complete("failed" if self._ended else "rejected", error=error.kind)
+
+    def answered(self, log: AttemptLog) -> None:
+        """The answer is whole, or has broken off after content (`log.error`)."""
+        now = self._parts.clock()
+        failure = log.error
+        self._end_attempt(log, "answered" if failure is None else "failed", now=now)
+        self._complete(
+            "answered" if failure is None else "failed",
+            error="" if failure is None else failure.kind,
+        )
+        self._tell(log, is_failed=failure is not None, now=now)
+
+    def estimated(self, *, answer_bytes: int) -> None:
+        """A token count that we answered ourselves."""
+        self.status = 200
+        self.answer_bytes += answer_bytes
+        self._complete("answered", error="")
+
+    def abandoned(self) -> None:
+        """The client has gone, or the process stops."""
+        if self.is_over:
+            return
+        log = self.server
+        now = self._parts.clock()
+        if log is not None:
+            self._end_attempt(log, "cancelled", now=now)
+        self._complete("cancelled", error="")
+        if log is not None:
+            self._tell(log, is_failed=True, now=now)
+
+    def _end_attempt(self, log: AttemptLog, outcome: AttemptOutcome, *, now: float) -> None:
+        fact = attempt_ended(log, self.request, outcome=outcome, now=now)
+        self._ended.append(fact)
+        self._parts.facts.record(fact)
+
+    def _complete(self, outcome: RequestOutcome, *, error: str) -> None:
+        self.is_over = True
+        ending = Ending(
+            outcome=outcome,
+            status=self.status,
+            error=error,
+            server=self.server,
+            answer_bytes=self.answer_bytes,
+        )
+        self._parts.facts.record(
+            request_completed(
+                self.request,
+                ending,
+                self._ended,
+                catalog=self._parts.catalog,
+                now=self._parts.clock(),
+            )
+        )
+
+    def _tell(self, log: AttemptLog, *, is_failed: bool, now: float) -> None:
+        note = note_of(self.request, log, is_failed=is_failed, now=now)
+        if note is not None:
+            self._parts.tell(note)
+
+
+def _credential(target: str) -> CredentialSource:
+    try:
+        return split_target(target)[2]
+    except TurnoutError:
+        return "env"

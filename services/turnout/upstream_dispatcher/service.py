@@ -1,0 +1,230 @@
+"""The upstream dispatcher in this process: one decision in, one answer in the client's dialect out.
+
+Rules: whatever happens upstream becomes an answer; facts are recorded before the last byte is
+relayed, also for requests that are given up or abandoned; the tracker hears of an answer on the
+side, so that it never delays one. What is started here is owned here: leaving the context ends
+every task and connection.
+"""
+
+import asyncio
+import logging
+import traceback
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from turnout.capabilities import Dialect
+from turnout.catalog.catalog import Catalog
+from turnout.dialects.dialect import WireDialect
+from turnout.errors import Internal, TurnoutError
+from turnout.policy.hedge import GiveUp
+from turnout.ports import (
+    Chunk,
+    DispatchEvent,
+    DispatchRequest,
+    FactSink,
+    Head,
+    Note,
+    SessionCacheTracker,
+)
+from turnout.upstream_dispatcher.attempt import AttemptFailed
+from turnout.upstream_dispatcher.limits import MAX_NOTES, Limits
+from turnout.upstream_dispatcher.relay import relay_stream
+from turnout.upstream_dispatcher.request import is_count
+from turnout.upstream_dispatcher.run import Parts, Run
+from turnout.upstream_dispatcher.transport import HttpTransport, Incoming
+from turnout.upstream_dispatcher.upstreams import Upstreams
+from turnout.upstream_dispatcher.whole import JSON_HEADERS, attempt_whole
+
+ESTIMATED_COUNT = ("turnout-count", "estimated")
+"""Says that a token count is ours, from bytes, because no provider counted."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class LocalUpstreamDispatcher:
+    """Dispatches from this process; use it as an async context.
+
+    Attributes:
+        notes_failed, notes_dropped: notes that the tracker did not take, and that were not sent
+            because too many were on their way.
+
+    """
+
+    def __init__(
+        self,
+        *,
+        catalog: Catalog,
+        upstreams: Upstreams,
+        dialects: Mapping[Dialect, WireDialect],
+        tracker: SessionCacheTracker,
+        facts: FactSink,
+        clock: Callable[[], float],
+        limits: Limits | None = None,
+    ) -> None:
+        self.notes_failed = 0
+        self.notes_dropped = 0
+        self._tracker = tracker
+        self._tasks = asyncio.TaskGroup()
+        self._openings: set[asyncio.Task[Incoming | TurnoutError]] = set()
+        self._notes: set[asyncio.Task[None]] = set()
+        self._is_closed = False
+        limits = limits or Limits()
+        self._parts = Parts(
+            catalog=catalog,
+            upstreams=upstreams,
+            dialects=dialects,
+            transport=HttpTransport(limits),
+            limits=limits,
+            clock=clock,
+            facts=facts,
+            spawn=self._spawn,
+            tell=self._tell,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self._tasks.__aenter__()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for opening in self._openings:
+            opening.cancel()
+        self._is_closed = True
+        try:
+            # Nothing here raises, and notes end by their own deadline; told of no error, the group
+            # wraps none that passes by.
+            await self._tasks.__aexit__(None, None, None)
+        finally:
+            await self._parts.transport.aclose()
+
+    async def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
+        """See `ports.UpstreamDispatcher.dispatch`."""
+        run = Run(request, self._parts)
+        has_head = False
+        try:
+            async with aclosing(self._events(run)) as events:
+                async for event in events:
+                    has_head = True
+                    yield event
+        except Exception as error:  # noqa: BLE001 - a fault of ours must still become an answer
+            fault = _fault(error, request)
+            for event in self._faulty(run, fault, has_head=has_head):
+                yield event
+        finally:
+            run.abandoned()
+
+    def _events(self, run: Run) -> AsyncGenerator[DispatchEvent, None]:
+        request = run.request
+        if request.features.stream and not is_count(request):
+            return relay_stream(run, self._parts)
+        return self._whole(run)
+
+    async def _whole(self, run: Run) -> AsyncGenerator[DispatchEvent, None]:
+        parts = self._parts
+        while True:
+            step = run.next_step()
+            if isinstance(step, GiveUp):
+                for event in self._given_up(run, step):
+                    yield event
+                return
+            if step.wait_seconds:
+                await asyncio.sleep(step.wait_seconds)
+            started = run.start(step)
+            if started is None:
+                continue
+            prepared, log = started
+            answer = await attempt_whole(
+                run.request,
+                prepared,
+                log,
+                dialects=parts.dialects,
+                transport=parts.transport,
+                limits=parts.limits,
+                clock=parts.clock,
+            )
+            if isinstance(answer, AttemptFailed):
+                run.failed(log, answer)
+                continue
+            head = run.head(log, answer.headers)
+            run.answer_bytes += len(answer.body)
+            run.answered(log)
+            yield head
+            yield Chunk(answer.body)
+            return
+
+    def _given_up(self, run: Run, step: GiveUp) -> tuple[DispatchEvent, ...]:
+        if is_count(run.request) and not run.is_refused(step):
+            # Claude Code stops asking, or drops the model, when counting fails.
+            estimate = run.request.features.needs.prompt_tokens_estimate
+            body = msgspec.json.encode({"input_tokens": estimate})
+            run.estimated(answer_bytes=len(body))
+            headers = (*JSON_HEADERS, ESTIMATED_COUNT)
+            head = Head(status=200, headers=headers, target="", model="", provider="", attempts=0)
+            return (head, Chunk(body))
+        told = run.error_of(step)
+        run.give_up(told.error, status=told.head.status, answer_bytes=len(told.body))
+        return (told.head, Chunk(told.body))
+
+    def _faulty(self, run: Run, fault: Internal, *, has_head: bool) -> tuple[DispatchEvent, ...]:
+        if run.is_over:
+            return ()
+        told = run.own_error(fault)
+        if not has_head:
+            run.give_up(fault, status=told.head.status, answer_bytes=len(told.body))
+            return (told.head, Chunk(told.body))
+        if not run.request.features.stream:
+            return ()
+        event = self._parts.dialects[run.request.dialect].encode_stream_error(fault)
+        run.give_up(fault, status=run.status, answer_bytes=len(event))
+        return (Chunk(event),)
+
+    def _spawn(
+        self, work: Coroutine[None, None, Incoming | TurnoutError]
+    ) -> asyncio.Task[Incoming | TurnoutError]:
+        task = self._tasks.create_task(work)
+        self._openings.add(task)
+        task.add_done_callback(self._openings.discard)
+        return task
+
+    def _tell(self, note: Note) -> None:
+        if self._is_closed or len(self._notes) >= MAX_NOTES:
+            self.notes_dropped += 1
+            return
+        task = self._tasks.create_task(self._noted(note))
+        self._notes.add(task)
+        task.add_done_callback(self._notes.discard)
+
+    async def _noted(self, note: Note) -> None:
+        deadline = self._parts.limits.note_seconds
+        try:
+            async with asyncio.timeout(deadline):
+                await self._tracker.note(note, deadline_seconds=deadline)
+        except Exception as error:  # noqa: BLE001 - a task boundary: one lost note harms one guess
+            self.notes_failed += 1
+            _LOG.warning(
+                "the tracker did not take a note",
+                extra={"request_id": note.request_id, "error": type(error).__name__},
+            )
+
+
+def _fault(error: Exception, request: DispatchRequest) -> Internal:
+    # The place and the type, not the message: it may quote what was being read.
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else ""
+    _LOG.error(
+        "dispatching failed",
+        extra={
+            "request_id": request.request_id,
+            "error": type(error).__name__,
+            "reason": place,
+        },
+    )
+    return Internal(f"Turnout could not dispatch the request ({type(error).__name__}).")

@@ -1,0 +1,182 @@
+"""Answers that are no stream, and token counts."""
+
+import asyncio
+
+import msgspec
+import pytest
+
+from tests.upstream_dispatcher.samples import CHAT_WHOLE, EVENTS, JSON
+from tests.upstream_dispatcher.scripted import Exchange, Script, provider, unused_url
+from tests.upstream_dispatcher.workbench import (
+    CHAT_WHOLE_BODY,
+    MESSAGES_BODY,
+    answer_of,
+    bench,
+    limits,
+    request,
+)
+from turnout.dialects.usage import Usage
+from turnout.ports import DispatchRequest, Head
+
+pytestmark = pytest.mark.anyio
+
+FIRST = "openai/gpt-5.4@env"
+SECOND = "deepseek/deepseek-chat@env"
+
+
+def whole_request(*targets: str) -> DispatchRequest:
+    return request(*targets, body=CHAT_WHOLE_BODY, stream=False)
+
+
+async def whole(exchange: Exchange) -> None:
+    await exchange.answer(200, CHAT_WHOLE, JSON, ("x-request-id", "req_9"))
+
+
+async def test_relays_the_body_and_accounts_for_it() -> None:
+    async with provider(whole) as openai, bench({"openai": openai.url}) as on:
+        answer = await answer_of(on, whole_request(FIRST))
+        assert answer.chunks == [CHAT_WHOLE]
+        assert answer.head == Head(
+            status=200,
+            headers=(JSON, ("x-request-id", "req_9")),
+            target=FIRST,
+            model="gpt-5.4",
+            provider="openai",
+            attempts=1,
+        )
+        assert openai.seen[0].body == CHAT_WHOLE_BODY
+        completed = on.facts.completed
+        assert completed.usage == Usage(fresh_input=400, cache_read=600, output=10)
+        assert completed.usage_source == "reported"
+        assert completed.answer_bytes == len(CHAT_WHOLE)
+        await asyncio.wait_for(on.notes.arrived.wait(), 5)
+
+
+async def cut_short(exchange: Exchange) -> None:
+    await exchange.head(200, JSON, length=len(CHAT_WHOLE))
+    await exchange.write(CHAT_WHOLE[:50])
+    exchange.close()
+
+
+async def half_of_it(exchange: Exchange) -> None:
+    await exchange.answer(200, CHAT_WHOLE[:-30], JSON)
+
+
+async def an_error_inside(exchange: Exchange) -> None:
+    await exchange.answer(200, b'{"error":{"message":"no","type":"server_error"}}', JSON)
+
+
+async def html(exchange: Exchange) -> None:
+    await exchange.answer(200, b"<html></html>", ("content-type", "text/html"))
+
+
+async def a_stream(exchange: Exchange) -> None:
+    await exchange.answer(200, b"data: [DONE]\n\n", EVENTS)
+
+
+async def endless(exchange: Exchange) -> None:
+    await exchange.head(200, JSON)
+    while True:
+        await exchange.chunk(b" " * 65_536)
+        await asyncio.sleep(0)
+
+
+async def silence(exchange: Exchange) -> None:
+    await exchange.until_closed()
+
+
+@pytest.mark.parametrize(
+    "fault", [cut_short, half_of_it, an_error_inside, html, a_stream, endless, silence]
+)
+async def test_no_whole_answer_goes_to_the_next_target(fault: Script) -> None:
+    async with (
+        provider(fault) as openai,
+        provider(whole) as deepseek,
+        bench(
+            {"openai": openai.url, "deepseek": deepseek.url},
+            limits=limits(whole_answer_seconds=0.3),
+        ) as on,
+    ):
+        answer = await answer_of(on, whole_request(FIRST, SECOND))
+        assert answer.body == CHAT_WHOLE
+        assert answer.head.target == SECOND
+        assert [fact.outcome for fact in on.facts.attempts] == ["failed", "answered"]
+
+
+async def test_cancelling_hangs_up() -> None:
+    arrived = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        arrived.set()
+        await exchange.until_closed()
+
+    async with provider(script) as openai, bench({"openai": openai.url}) as on:
+        waiting = asyncio.ensure_future(answer_of(on, whole_request(FIRST)))
+        await arrived.wait()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        await asyncio.wait_for(openai.hung_up.wait(), 5)
+        (attempt,) = on.facts.attempts
+        assert attempt.outcome == "cancelled"
+        assert attempt.cost_usd is None
+
+
+async def test_provider_down_is_said_in_the_clients_dialect() -> None:
+    async with bench({"openai": unused_url()}) as on:
+        answer = await answer_of(on, whole_request(FIRST))
+        assert answer.head.status == 502
+        assert msgspec.json.decode(answer.body)["error"]["type"] == "server_error"
+        assert on.facts.completed.error == "upstream_failed"
+
+
+def count_request(*targets: str) -> DispatchRequest:
+    return request(
+        *targets,
+        dialect="anthropic_messages",
+        model="claude-opus-5-5",
+        body=MESSAGES_BODY,
+        stream=False,
+        path="/v1/messages/count_tokens",
+        query="beta=true",
+    )
+
+
+async def counted(exchange: Exchange) -> None:
+    await exchange.answer(200, b'{"input_tokens":12}', JSON)
+
+
+async def refused(exchange: Exchange) -> None:
+    await exchange.answer(400, b'{"type":"error","error":{"type":"x","message":"m"}}', JSON)
+
+
+async def unknown(exchange: Exchange) -> None:
+    await exchange.answer(404, b'{"type":"error","error":{"type":"x","message":"m"}}', JSON)
+
+
+async def test_a_count_is_relayed_and_teaches_the_tracker_nothing() -> None:
+    async with provider(counted) as anthropic, bench({"anthropic": anthropic.url}) as on:
+        answer = await answer_of(on, count_request("anthropic/claude-opus-5-5@env"))
+        assert answer.body == b'{"input_tokens":12}'
+        assert anthropic.seen[0].line == "POST /v1/messages/count_tokens?beta=true HTTP/1.1"
+        assert anthropic.seen[0].headers["x-api-key"] == "env-key-of-anthropic"
+        assert anthropic.seen[0].headers["anthropic-version"] == "2023-06-01"
+        assert on.facts.completed.cost_usd == 0.0
+    assert not on.notes.all
+
+
+@pytest.mark.parametrize("targets", [(FIRST,), ("anthropic/claude-opus-5-5@env",), ()])
+async def test_a_count_that_no_provider_gives_is_estimated_and_says_so(
+    targets: tuple[str, ...],
+) -> None:
+    async with provider(unknown) as anthropic, bench({"anthropic": anthropic.url}) as on:
+        answer = await answer_of(on, count_request(*targets))
+        assert answer.head.status == 200
+        assert ("turnout-count", "estimated") in answer.head.headers
+        assert msgspec.json.decode(answer.body) == {"input_tokens": 77}
+        assert on.facts.completed.outcome == "answered"
+
+
+async def test_a_count_that_the_provider_refuses_is_refused() -> None:
+    async with provider(refused) as anthropic, bench({"anthropic": anthropic.url}) as on:
+        answer = await answer_of(on, count_request("anthropic/claude-opus-5-5@env"))
+        assert answer.head.status == 400
