@@ -167,20 +167,21 @@ async def test_a_restart_while_idle_is_not_noticed(server: Server) -> None:
 
 
 @contextlib.asynccontextmanager
-async def silent_server() -> AsyncGenerator[str]:
-    """Accepts connections and never answers."""
+async def odd_server(answer: bytes = b"") -> AsyncGenerator[str]:
+    """Accepts connections and says one thing, or nothing."""
     held: list[asyncio.StreamWriter] = []
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         held.append(writer)
+        writer.write(answer)
         await reader.read()
 
-    silent = await asyncio.start_server(hold, "127.0.0.1", 0)
-    host, port = silent.sockets[0].getsockname()[:2]
+    odd = await asyncio.start_server(hold, "127.0.0.1", 0)
+    host, port = odd.sockets[0].getsockname()[:2]
     try:
         yield f"redis://{host}:{port}/0"
     finally:
-        silent.close()
+        odd.close()
         for writer in held:
             writer.close()
             with contextlib.suppress(OSError):
@@ -189,15 +190,42 @@ async def silent_server() -> AsyncGenerator[str]:
 
 async def test_a_hung_server_costs_the_deadline_and_no_more() -> None:
     loop = asyncio.get_running_loop()
-    async with silent_server() as url, opened(url) as tracker:
+    async with odd_server() as url, opened(url) as tracker:
         started = loop.time()
         with pytest.raises(Unavailable, match="20 ms"):
             await steps_of(tracker, "k", deadline=0.02)
         assert loop.time() - started < 0.5
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"$x\r\n", b":1\r\n" * 20, b"-\xff\r\n", b"*9\r\n"],
+)
+async def test_something_else_on_the_port_is_unavailable(answer: bytes) -> None:
+    async with odd_server(answer) as url, opened(url) as tracker:
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                await steps_of(tracker, "k", deadline=0.2)
+
+
+async def test_what_is_raised_inside_keeps_its_type() -> None:
+    with pytest.raises(KeyError):
+        async with odd_server() as url, open_redis_store(url):
+            raise KeyError
+
+
+async def test_a_record_of_another_program_is_unavailable(redis_url: str) -> None:
+    key = unique("thread")
+    async with opened(redis_url) as tracker, Redis.from_url(redis_url) as client:
+        name = "turnout:thread:{" + key + "}"
+        await client.hset(name, mapping={"newest": "what is this", "recent": "?"})
+        await client.expire(name, 60)
+        with pytest.raises(Unavailable, match="cannot be read"):
+            await steps_of(tracker, key)
+
+
 async def test_what_waits_for_a_hung_server_is_bounded() -> None:
-    async with silent_server() as url, open_redis_store(url) as store:
+    async with odd_server() as url, open_redis_store(url) as store:
 
         async def ask() -> str:
             try:
@@ -265,8 +293,7 @@ async def test_a_closed_store_is_unavailable(redis_url: str) -> None:
         await tracker.look(look("k", PREFIX), deadline_seconds=60)
 
 
-async def test_records_hold_no_words_of_the_prompt(redis_url: str) -> None:
-    """Digests, numbers and target ids only; here the digests are told apart by their shape."""
+async def test_a_record_has_the_documented_fields(redis_url: str) -> None:
     key = unique("thread")
     async with opened(redis_url) as tracker, Redis.from_url(redis_url) as client:
         await add_step(tracker, key)

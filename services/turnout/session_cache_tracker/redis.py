@@ -167,7 +167,7 @@ def _record(text: str) -> Record:
     if not text:
         return {}
     parts = text.split(records.BETWEEN_FIELDS)
-    return dict(zip(parts[::2], parts[1::2], strict=True))
+    return dict(zip(parts[::2], parts[1::2], strict=False))
 
 
 def _before(text: str) -> Before:

@@ -11,6 +11,9 @@ Rules:
 * A trip that fails on a connection that had been idle is sent once more on a new one: a server that
   was restarted meanwhile is there. The scripts make a repetition harmless.
 * Scripts are loaded when a connection is made, and again when the server has forgotten them.
+
+The connection goes to one server. Scripts and keys are fit for a cluster, but the redirections of one
+are not followed yet: they are errors here.
 """
 
 import asyncio
@@ -24,7 +27,13 @@ from operator import attrgetter
 from typing import Final, Protocol
 
 from redis.asyncio import ConnectionPool
-from redis.exceptions import NoScriptError, ReadOnlyError, RedisError, ResponseError
+from redis.exceptions import (
+    InvalidResponse,
+    NoScriptError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+)
 
 from turnout.errors import Unavailable
 
@@ -40,6 +49,9 @@ MAX_TRIP_CALLS: Final = 256
 """Keeps one trip within a few milliseconds of the server's single thread."""
 
 CLOSED: Final = "Redis: the connection is closed"
+
+# TimeoutError is an OSError. A peer that speaks no RESP fails in redis-py's int() and decode().
+_FAILURES: Final = (RedisError, OSError, ValueError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +168,7 @@ class RedisWire:
         calls = [call for order in orders for call in order.calls]
         try:
             answers = await self._exchange_surely(calls)
-        except (RedisError, OSError, TimeoutError) as error:
+        except _FAILURES as error:
             self._away = f"Redis is away: {str(error) or type(error).__name__}"
             for order in orders:
                 _fail(order, Unavailable(self._away))
@@ -179,7 +191,7 @@ class RedisWire:
             except TimeoutError:
                 # A server that hangs is not asked again; the clause below would catch it too.
                 raise
-            except (RedisError, OSError):
+            except _FAILURES:
                 await self._drop()
         return await self._exchange(await self._connect(), calls)
 
@@ -231,13 +243,13 @@ class RedisWire:
         while self._away:
             await self._drop()
             await asyncio.sleep(COME_BACK_SECONDS)
-            with suppress(RedisError, OSError, TimeoutError):
+            with suppress(*_FAILURES):
                 await self._connect()
 
     async def _drop(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(RedisError, OSError):
+            with suppress(*_FAILURES):
                 await connection.disconnect(nowait=True)
 
     def _fail_waiting(self, reason: str) -> None:
@@ -249,12 +261,17 @@ class RedisWire:
 async def open_redis_wire(url: str, scripts: Sequence[Script]) -> AsyncGenerator[RedisWire, None]:
     """A wire that connects at its first use, so that Redis may start later than its callers."""
     wire = RedisWire(url, scripts)
+    failure: Exception | None = None
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(wire.serve())
         try:
             yield wire
+        except Exception as error:  # noqa: BLE001  (raised below: a group would wrap it)
+            failure = error
         finally:
             serving.cancel()
+    if failure is not None:
+        raise failure
 
 
 def _packed(*parts: str) -> bytes:
@@ -279,7 +296,8 @@ async def _send(connection: _Connection, commands: Sequence[bytes]) -> list[str 
         except ResponseError as error:
             answers.append(error)
             continue
-        assert isinstance(answer, bytes), "every script answers a string"
+        if not isinstance(answer, bytes):
+            raise InvalidResponse(f"a script answered {type(answer).__name__} instead of a string")
         answers.append(answer.decode("utf-8", "surrogatepass"))
     return answers
 

@@ -5,10 +5,13 @@ teaches nothing twice. `ThreadSwitched` is told once, by the note that moved the
 note's answer is lost and it is sent again, the switch is not told (the request's own facts have it).
 """
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
 from turnout.catalog.providers import PROVIDERS
+from turnout.errors import Unavailable
 from turnout.facts import ThreadSwitched
 from turnout.policy.thread import ThreadState
 from turnout.ports import FactSink, LookRequest, Note
@@ -18,6 +21,15 @@ from turnout.session_cache_tracker.store import Before, ThreadStore
 DOCUMENTED_TERMS: Final[reading.Terms] = MappingProxyType(
     {provider.name: provider.cache for provider in PROVIDERS}
 )
+
+
+@contextmanager
+def _readable() -> Generator[None]:
+    """A record that another version or another program wrote is no fault of the request."""
+    try:
+        yield
+    except (ValueError, IndexError) as error:
+        raise Unavailable(f"the record of the thread cannot be read: {error}") from error
 
 
 class LocalSessionCacheTracker:
@@ -35,14 +47,15 @@ class LocalSessionCacheTracker:
             now=request.now,
             deadline_seconds=deadline_seconds,
         )
-        return reading.thread_state(
-            found.thread,
-            found.heads,
-            request.prefix,
-            now=request.now,
-            terms=self._terms,
-            hits=self._store.hits,
-        )
+        with _readable():
+            return reading.thread_state(
+                found.thread,
+                found.heads,
+                request.prefix,
+                now=request.now,
+                terms=self._terms,
+                hits=self._store.hits,
+            )
 
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
         version = records.version_of(
@@ -57,12 +70,13 @@ class LocalSessionCacheTracker:
         )
         if thread is None or not before.is_new:
             return
-        observed = reading.hit_observation(
-            note, before.cache, before.cache_lifetime, version=version, terms=self._terms
-        )
-        if observed is not None:
-            self._store.observe(*observed)
-        self._tell_switch(note, before, version=version)
+        with _readable():
+            observed = reading.hit_observation(
+                note, before.cache, before.cache_lifetime, version=version, terms=self._terms
+            )
+            if observed is not None:
+                self._store.observe(*observed)
+            self._tell_switch(note, before, version=version)
 
     def _tell_switch(self, note: Note, before: Before, *, version: str) -> None:
         newest = records.newest_of(before.newest)
