@@ -6,6 +6,7 @@ Nothing here opens a socket or starts a task; `compose` does that with what this
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
@@ -17,8 +18,9 @@ from turnout.ingress.callers import Door
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Mode
 from turnout.policy.targets import SERVABLE
-from turnout.rpc.channel import Tls
+from turnout.rpc.address import Tls
 from turnout.settings import BadSetting, Settings
+from turnout.telemetry.warehouse import WarehouseSettings
 from turnout.upstream_dispatcher.limits import Limits
 from turnout.upstream_dispatcher.upstreams import Upstream, Upstreams
 
@@ -33,16 +35,43 @@ def catalog_of(settings: Settings) -> Catalog:
     if file is None:
         return catalog
     try:
-        told = msgspec.json.decode(file.read_bytes(), type=dict[str, dict[str, float | None]])
+        told = msgspec.json.decode(file.read_bytes(), type=dict[str, _PriceLine])
         prices = {name: _prices(catalog, name, given) for name, given in told.items()}
         return catalog.with_overrides(prices=prices)
     except (OSError, msgspec.MsgspecError, TypeError, TurnoutError) as reason:
         raise BadSetting(f"TURNOUT_CATALOG__FILE: {file}: {reason}") from None
 
 
-def _prices(catalog: Catalog, name: str, given: Mapping[str, float | None]) -> Prices:
+_CLICKHOUSE_PORT = {"http": 8123, "https": 8443}
+
+
+class _PriceLine(msgspec.Struct, forbid_unknown_fields=True):
+    """USD per million tokens; what is left out keeps its price."""
+
+    fresh_input: float | None = None
+    cache_read: float | None = None
+    cache_write_5m: float | None = None
+    cache_write_1h: float | None = None
+    cache_write_other: float | None = None
+    output: float | None = None
+
+
+def _prices(catalog: Catalog, name: str, told: _PriceLine) -> Prices:
     model = catalog.resolve(name)
-    return replace(Prices() if model is None else model.prices, **given)
+    known = Prices() if model is None else model.prices
+    return replace(
+        known,
+        fresh_input=_either(told.fresh_input, known.fresh_input),
+        cache_read=_either(told.cache_read, known.cache_read),
+        cache_write_5m=_either(told.cache_write_5m, known.cache_write_5m),
+        cache_write_1h=_either(told.cache_write_1h, known.cache_write_1h),
+        cache_write_other=_either(told.cache_write_other, known.cache_write_other),
+        output=_either(told.output, known.output),
+    )
+
+
+def _either(told: float | None, known: float | None) -> float | None:
+    return known if told is None else told
 
 
 def provider_keys(catalog: Catalog, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
@@ -160,6 +189,25 @@ def limits_of(settings: Settings) -> Limits:
         idle_seconds=told.idle_seconds,
         commit_after_seconds=told.commit_seconds,
         keep_alive_seconds=told.keep_alive_seconds,
+    )
+
+
+def warehouse_of(settings: Settings) -> WarehouseSettings:
+    """Where telemetry writes. A user and password inside the address win over the settings."""
+    told = settings.clickhouse
+    if not told.url:
+        raise BadSetting(
+            "TURNOUT_CLICKHOUSE__URL: `turnout run telemetry` needs the server's address."
+        )
+    url = urlsplit(told.url)
+    host = url.hostname or ""
+    address = f"[{host}]" if ":" in host else host
+    return WarehouseSettings(
+        url=f"{url.scheme}://{address}:{url.port or _CLICKHOUSE_PORT[url.scheme]}",
+        user=unquote(url.username or told.user),
+        password=unquote(url.password or told.password.get_secret_value()),
+        database=told.database,
+        cluster=told.cluster,
     )
 
 

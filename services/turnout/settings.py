@@ -9,7 +9,7 @@ import difflib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeAlias, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +17,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from turnout.policy.request import Mode, Tags
 
 PREFIX = "TURNOUT_"
+
+RpcService: TypeAlias = Literal["scorer", "session-cache-tracker", "upstream-dispatcher"]
+"""The services that are called over gRPC."""
 
 MEGABYTE = 1024 * 1024
 
@@ -140,6 +143,7 @@ class Dispatcher(Rpc):
 
 
 class Telemetry(_Section):
+    host: str = Field(default="127.0.0.1", description="Address of its /metrics.")
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Port of /metrics and /ready; 0 means none."
     )
@@ -166,6 +170,10 @@ class ClickHouse(_Section):
         default=SecretStr(""), description="Its password; made at each start when embedded."
     )
     database: str = Field(default="turnout", description="Database of the tables.")
+    cluster: str = Field(
+        default="",
+        description="Cluster for ON CLUSTER and Replicated tables; empty for one server.",
+    )
 
 
 class Routing(_Section):
@@ -259,6 +267,18 @@ class Settings(BaseSettings):
     simulator: Simulator = Simulator()
     catalog: CatalogSettings = CatalogSettings()
     tls: RpcTls = RpcTls()
+
+    def rpc(self, service: RpcService) -> Rpc:
+        """Where a service listens and is found."""
+        match service:
+            case "scorer":
+                return self.scorer
+            case "session-cache-tracker":
+                return self.session_cache_tracker
+            case "upstream-dispatcher":
+                return self.upstream_dispatcher
+            case _:
+                assert_never(service)
 
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:

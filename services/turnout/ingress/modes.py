@@ -36,9 +36,12 @@ class ModeBoard:
         """Every mode that differs from the default's source, "default" tenant included."""
         return {"default": self._default, **self._modes}
 
-    def on_control(self, key: str, value: str) -> None:
-        """A control key has changed; others than modes are not ours."""
+    def on_control(self, key: str, value: str | None) -> None:
+        """A control key has changed or, with None, is gone; others than modes are not ours."""
         if not key.startswith(MODE_KEY):
+            return
+        if value is None:
+            self._modes.pop(key.removeprefix(MODE_KEY), None)
             return
         mode = as_mode(value)
         if mode is None:

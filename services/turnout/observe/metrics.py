@@ -43,7 +43,7 @@ MetricName: TypeAlias = Literal[
     "turnout_degraded_requests_total",
     # Outcomes reported, by kind.
     "turnout_outcomes_total",
-    # 1, with version and artifact as labels.
+    # 1, with version and service as labels.
     "turnout_build_info",
 ]
 
@@ -57,7 +57,7 @@ ANSWER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600)
 class Metrics:
     """All metrics of one process, in a registry of their own."""
 
-    def __init__(self, *, version: str, artifact: str, known_models: frozenset[str]) -> None:
+    def __init__(self, *, version: str, service: str, known_models: frozenset[str]) -> None:
         self._known_models = known_models
         self.registry = CollectorRegistry()
         self.requests = self._counter(
@@ -114,8 +114,8 @@ class Metrics:
             "part",
         )
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
-        info = Gauge("turnout_build_info", "1.", ("version", "artifact"), registry=self.registry)
-        info.labels(version, artifact).set(1)
+        info = Gauge("turnout_build_info", "1.", ("version", "service"), registry=self.registry)
+        info.labels(version, service).set(1)
 
     def _counter(self, name: MetricName, help_text: str, *labels: str) -> Counter:
         return Counter(name, help_text, labels, registry=self.registry)

@@ -7,8 +7,6 @@ limit is set on both sides, balancing is `round_robin`, and servers close connec
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
 
 import grpc
 from grpc import aio
@@ -16,6 +14,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from turnout.errors import Unavailable
+from turnout.rpc.address import Tls
 
 MAX_MESSAGE_BYTES = 40 * 1024 * 1024
 """The largest body (32 MB) with its decision and headers, and room for base64 growth of neither."""
@@ -32,17 +31,6 @@ _COMMON: Sequence[tuple[str, int | str]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
     ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
 )
-
-LOOPBACK = ("127.0.0.1", "localhost", "[::1]", "::1")
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """Files for mutual TLS; both sides show a certificate of the same authority."""
-
-    certificate_file: Path
-    key_file: Path
-    authority_file: Path
 
 
 def open_channel(address: str, *, tls: Tls | None) -> aio.Channel:
@@ -69,10 +57,6 @@ def open_channel(address: str, *, tls: Tls | None) -> aio.Channel:
         ),
         options=options,
     )
-
-
-def is_loopback(host: str) -> bool:
-    return host in LOOPBACK
 
 
 class RpcServer:

@@ -1,0 +1,156 @@
+"""The command line: `turnout serve`, `turnout run SERVICE`, and the small commands beside them.
+
+What goes wrong at start is one line on standard error and exit status 1: a setting, a port, an
+engine.
+"""
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import uvloop
+
+from turnout import __version__, parts, settings
+from turnout.errors import TurnoutError
+from turnout.observe import logs
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    options = _parser().parse_args(argv)
+    command: str = options.command
+    try:
+        match command:
+            case "serve":
+                return _serve(split=bool(options.split))
+            case "run":
+                return _run(str(options.service))
+            case "keys":
+                return _keys(options)
+            case "mode":
+                return _mode(options)
+            case "catalog":
+                return _catalog(Path(options.file), Path(options.out))
+            case "sql":
+                return _sql(str(options.name))
+            case "train":
+                from turnout.learn import train
+
+                return train.main(options.rest)
+            case _:
+                raise AssertionError(command)
+    except (settings.BadSetting, TurnoutError) as reason:
+        print(f"turnout: {reason}", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="turnout", description="A cache-aware model router for coding agents."
+    )
+    parser.add_argument("--version", action="version", version=f"turnout {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    serve = commands.add_parser("serve", help="serve on embedded engines")
+    serve.add_argument(
+        "--split", action="store_true", help="five processes over gRPC and NATS on loopback"
+    )
+    run = commands.add_parser("run", help="run one service, as in Kubernetes")
+    run.add_argument("service", choices=("ingress", "telemetry", *_RPC))
+    keys = commands.add_parser("keys", help="router keys")
+    new = keys.add_subparsers(dest="action", required=True).add_parser("new", help="make a key")
+    new.add_argument("name", help="who uses it")
+    new.add_argument("--tenant", default="default")
+    for tag in ("team", "repository", "branch", "ticket"):
+        new.add_argument(f"--{tag}", default="", help=f"fixed {tag} tag")
+    mode = commands.add_parser("mode", help="show or change the mode of a running Turnout")
+    mode.add_argument("mode", nargs="?", choices=("observe", "full"))
+    mode.add_argument("--tenant", default="default")
+    mode.add_argument("--url", default="", help="where it runs; from the settings if left out")
+    mode.add_argument("--key", default=os.environ.get("TURNOUT_KEY", ""), help="a router key")
+    catalog = commands.add_parser("catalog", help="prices and models")
+    refresh = catalog.add_subparsers(dest="action", required=True).add_parser(
+        "refresh", help="make a snapshot from a copy of LiteLLM's public price map"
+    )
+    refresh.add_argument("file")
+    refresh.add_argument("--out", required=True, help="where the snapshot goes")
+    sql = commands.add_parser("sql", help="run a named analytics query, or list them")
+    sql.add_argument("name", nargs="?", default="")
+    train = commands.add_parser("train", help="train the artifact", add_help=False)
+    train.add_argument("rest", nargs=argparse.REMAINDER)
+    return parser
+
+
+_RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
+
+
+def _serve(*, split: bool) -> int:
+    told = settings.load()
+    logs.configure(service="turnout", level=told.log_level)
+    from turnout import serving
+
+    uvloop.run(serving.serve_split(told) if split else serving.serve(told))
+    return 0
+
+
+def _run(service: str) -> int:
+    told = settings.load()
+    logs.configure(service=service, level=told.log_level)
+    from turnout import serving
+
+    uvloop.run(serving.run_service(service, told))
+    return 0
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from turnout.keys import new_key
+
+    made = new_key(
+        str(options.name),
+        tenant=str(options.tenant),
+        tags={
+            tag: str(getattr(options, tag)) for tag in ("team", "repository", "branch", "ticket")
+        },
+    )
+    print(made.key)
+    print(
+        "The key is shown once. Its entry for the list in TURNOUT_INGRESS__KEYS:", file=sys.stderr
+    )
+    print(made.entry, file=sys.stderr)
+    return 0
+
+
+def _mode(options: argparse.Namespace) -> int:
+    from turnout import remote
+
+    told = settings.load()
+    url = str(options.url) or f"http://127.0.0.1:{told.ingress.port}"
+    asyncio.run(
+        remote.show_or_change_mode(
+            url, key=str(options.key), tenant=str(options.tenant), mode=options.mode
+        )
+    )
+    return 0
+
+
+def _catalog(file: Path, out: Path) -> int:
+    from turnout.catalog.price_map import from_price_map
+
+    out.write_bytes(from_price_map(file.read_bytes()))
+    catalog = parts.catalog_of(settings.load())
+    print(f"{out} written; the shipped catalog has {len(catalog.models)} models", file=sys.stderr)
+    return 0
+
+
+def _sql(name: str) -> int:
+    from turnout import remote
+
+    told = settings.load()
+    url = told.clickhouse.url or f"http://127.0.0.1:{told.clickhouse.port}"
+    asyncio.run(remote.run_query(url, name, database=told.clickhouse.database))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

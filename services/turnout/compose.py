@@ -1,0 +1,419 @@
+"""Builds processes out of services: the only place that decides who lives where.
+
+Every part is asked for through its port. Its address set means it runs elsewhere and is called over
+gRPC; unset means it is built in this process. So one process (`turnout serve`), five processes on
+loopback (`turnout serve --split`) and Kubernetes (`turnout run SERVICE`) are the same code with
+other settings.
+"""
+
+import asyncio
+import logging
+import random
+import signal
+import socket
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client import start_http_server
+from typing_extensions import override
+
+from turnout import __version__, parts
+from turnout.bus.connection import Bus, open_bus
+from turnout.bus.control import ControlStore
+from turnout.bus.metrics import BusMetrics
+from turnout.bus.publisher import Publisher
+from turnout.bus.spool import SpoolFactSink, open_spool
+from turnout.catalog.catalog import Catalog
+from turnout.dialects.registry import DIALECTS
+from turnout.errors import Unavailable
+from turnout.ingress.app import build_app
+from turnout.ingress.control import Control
+from turnout.ingress.guard import guard_for
+from turnout.ingress.intake import Intake
+from turnout.ingress.modes import MODE_KEY, ModeBoard
+from turnout.ingress.proxy import Limits, Proxy
+from turnout.observe.metrics import MeteredFactSink, Metrics
+from turnout.observe.tracing import id_generator
+from turnout.policy.request import Prefix
+from turnout.ports import (
+    FactSink,
+    LookRequest,
+    Scorer,
+    SessionCacheTracker,
+    UpstreamDispatcher,
+)
+from turnout.rpc.address import is_loopback
+from turnout.settings import BadSetting, Rpc, RpcService, Settings
+
+if TYPE_CHECKING:
+    from grpc.aio import Channel, Server
+
+RPC_DRAIN_SECONDS = 25.0
+"""How long calls under way may finish; below the 30 s that orchestrators grant by default."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class _HttpServer(uvicorn.Server):
+    """uvicorn without its own signal handling: the composition stops its parts in order."""
+
+    @override
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+
+@dataclass(slots=True)
+class Process:
+    """The parts of one process, built when first asked for and closed in reverse order.
+
+    Attributes:
+        tasks: background work of the parts; ends with the process.
+
+    """
+
+    settings: Settings
+    catalog: Catalog
+    service: str
+    stack: AsyncExitStack
+    tasks: asyncio.TaskGroup
+    metrics: Metrics
+    bus: Bus
+    _facts: FactSink | None = None
+    _tracker: SessionCacheTracker | None = None
+
+    async def facts(self) -> FactSink:
+        """The spool of this process with its publisher; one for all parts."""
+        if self._facts is None:
+            bus_metrics = BusMetrics(self.metrics.registry)
+            spool = open_spool(
+                self.settings.data_dir / "spool",
+                service=self.service,
+                metrics=bus_metrics,
+                max_bytes=self.settings.telemetry.spool_bytes,
+            )
+            self.stack.callback(spool.close)
+            stop = asyncio.Event()
+            publisher = Publisher(spool=spool, bus=self.bus, metrics=bus_metrics)
+            running = self.tasks.create_task(publisher.run(stop))
+
+            async def drain() -> None:
+                stop.set()
+                await asyncio.wait((running,))
+
+            self.stack.push_async_callback(drain)
+            self._facts = MeteredFactSink(SpoolFactSink(spool, metrics=bus_metrics), self.metrics)
+        return self._facts
+
+    async def tracker(self) -> SessionCacheTracker:
+        if self._tracker is None:
+            self._tracker = await self._build_tracker()
+        return self._tracker
+
+    async def _build_tracker(self) -> SessionCacheTracker:
+        told = self.settings.session_cache_tracker
+        if told.address:
+            from turnout.rpc.session_cache_tracker import RemoteSessionCacheTracker
+
+            return RemoteSessionCacheTracker(await self._channel(told))
+        from turnout.session_cache_tracker.redis import open_redis_store
+        from turnout.session_cache_tracker.service import LocalSessionCacheTracker
+
+        store = await self.stack.enter_async_context(open_redis_store(self.settings.redis.url))
+        return LocalSessionCacheTracker(store, await self.facts())
+
+    async def scorer(self) -> Scorer:
+        told = self.settings.scorer
+        if told.address:
+            from turnout.rpc.scorer import RemoteScorer
+
+            return RemoteScorer(await self._channel(told))
+        from turnout.scorer.artifact_file import load_artifact
+        from turnout.scorer.embedder import load_embedder
+        from turnout.scorer.embedder_files import DEFAULT_ROOT
+        from turnout.scorer.service import LocalScorer
+        from turnout.scorer.text_reader import ClusterReader
+
+        embedder = await self.stack.enter_async_context(
+            load_embedder(told.embedder_dir or DEFAULT_ROOT)
+        )
+        artifact = load_artifact(told.artifact, embedder_digest=embedder.embedder_digest)
+        return LocalScorer(
+            catalog=self.catalog,
+            tables=artifact,
+            reader=ClusterReader(artifact.content.text),
+            embedder=embedder,
+            tracker=await self.tracker(),
+            facts=await self.facts(),
+            settings=parts.routing_of(self.settings, self.catalog),
+            clock=time.time,
+            draw=random.SystemRandom().random,
+        )
+
+    async def dispatcher(self) -> UpstreamDispatcher:
+        told = self.settings.upstream_dispatcher
+        if told.address:
+            from turnout.rpc.upstream_dispatcher import RemoteUpstreamDispatcher
+
+            return RemoteUpstreamDispatcher(
+                await self._channel(told), deadline_seconds=told.request_seconds
+            )
+        from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
+
+        return await self.stack.enter_async_context(
+            LocalUpstreamDispatcher(
+                catalog=self.catalog,
+                upstreams=parts.upstreams_of(self.settings, self.catalog),
+                dialects=DIALECTS,
+                tracker=await self.tracker(),
+                facts=await self.facts(),
+                clock=time.time,
+                limits=parts.limits_of(self.settings),
+            )
+        )
+
+    async def ingress(self) -> FastAPI:
+        settings, catalog = self.settings, self.catalog
+        modes = ModeBoard(parts.default_mode(settings, catalog))
+        store = ControlStore(self.bus)
+        watch = self.tasks.create_task(store.watch(f"{MODE_KEY}*", modes.on_control))
+        self.stack.callback(watch.cancel)
+        scorer, facts = await self.scorer(), await self.facts()
+        told = settings.ingress
+        limits = Limits(
+            max_body_bytes=told.max_body_bytes,
+            body_seconds=told.body_seconds,
+            route_seconds=settings.scorer.deadline_seconds,
+        )
+        intake = Intake(
+            guard=guard_for(
+                is_loopback=is_loopback(told.host),
+                hosts=told.allowed_hosts,
+                origins=told.allowed_origins,
+            ),
+            door=parts.door_of(settings, catalog),
+            modes=modes,
+            ids=id_generator(),
+            clock=time.time,
+        )
+        proxy = Proxy(
+            intake=intake,
+            scorer=scorer,
+            dispatcher=await self.dispatcher(),
+            facts=facts,
+            catalog=catalog,
+            routing=parts.routing_of(settings, catalog),
+            limits=limits,
+            simulated=parts.is_simulated(settings, catalog),
+        )
+        return build_app(
+            proxy,
+            Control(
+                intake=intake,
+                scorer=scorer,
+                facts=facts,
+                catalog=catalog,
+                modes=modes,
+                store=store,
+                limits=limits,
+                exposition=self.metrics.exposition,
+                parts=await self._readiness(),
+            ),
+        )
+
+    async def _readiness(self) -> Callable[[], Awaitable[dict[str, str]]]:
+        """What is there: the ingress itself, and what it would be served without."""
+        tracker = await self.tracker()
+
+        async def parts_now() -> dict[str, str]:
+            look = LookRequest(
+                thread_key="ready", head_scopes=(), prefix=Prefix(head_digest=""), now=time.time()
+            )
+            try:
+                await tracker.look(look, deadline_seconds=0.5)
+                tracked = "ok"
+            except Unavailable as reason:
+                tracked = reason.message
+            return {
+                "ingress": "ok",
+                "session-cache-tracker": tracked,
+                "bus": "ok" if self.bus.is_connected else "not connected; facts are spooled",
+            }
+
+        return parts_now
+
+    async def _channel(self, told: Rpc) -> "Channel":
+        from turnout.rpc.channel import open_channel
+
+        return await self.stack.enter_async_context(
+            open_channel(told.address, tls=parts.tls_of(self.settings))
+        )
+
+
+@asynccontextmanager
+async def process(settings: Settings, *, service: str) -> AsyncGenerator[Process]:
+    """A process without parts yet; everything it builds is closed at the end."""
+    catalog = parts.catalog_of(settings)
+    metrics = Metrics(version=__version__, service=service, known_models=frozenset(catalog.models))
+    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(open_bus(settings.nats.url, name=service))
+        yield Process(
+            settings=settings,
+            catalog=catalog,
+            service=service,
+            stack=stack,
+            tasks=tasks,
+            metrics=metrics,
+            bus=bus,
+        )
+
+
+def stop_on_signals() -> asyncio.Event:
+    """Set by SIGTERM and SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    return stop
+
+
+def listen(settings: Settings) -> socket.socket:
+    """Take the ingress's port before anything else is started. Raises `BadSetting`."""
+    told = settings.ingress
+    if not is_loopback(told.host) and not told.keys:
+        raise BadSetting(
+            f"TURNOUT_INGRESS__HOST is {told.host}, which others can reach: set at least one router"
+            " key in TURNOUT_INGRESS__KEYS (`turnout keys new` makes one)."
+        )
+    family = socket.AF_INET6 if ":" in told.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((told.host.strip("[]"), told.port))
+    except OSError as reason:
+        listener.close()
+        raise BadSetting(
+            f"Cannot listen on {told.host}:{told.port} ({reason.strerror}); set"
+            " TURNOUT_INGRESS__PORT to a free port."
+        ) from None
+    listener.listen(4096)
+    return listener
+
+
+async def serve_http(
+    app: FastAPI, listener: socket.socket, stop: asyncio.Event, *, drain_seconds: float
+) -> None:
+    """Serve until `stop`, then let answers under way finish for `drain_seconds`."""
+    server = _HttpServer(
+        uvicorn.Config(
+            app,
+            loop="none",
+            http="httptools",
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=max(1, int(drain_seconds)),
+        )
+    )
+    async with asyncio.TaskGroup() as group:
+        group.create_task(server.serve(sockets=[listener]))
+        await stop.wait()
+        server.should_exit = True
+
+
+async def run_ingress(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+    async with process(settings, service="ingress") as running:
+        app = await running.ingress()
+        _LOG.info("serving", extra={"port": listener.getsockname()[1]})
+        await serve_http(app, listener, stop, drain_seconds=settings.ingress.drain_seconds)
+
+
+class _Servicer(Protocol):
+    def add_to(self, server: "Server") -> None: ...
+
+
+async def run_rpc(service: RpcService, settings: Settings, stop: asyncio.Event) -> None:
+    """Serve one gRPC service until `stop`."""
+    from turnout.rpc.channel import RpcServer
+
+    told = settings.rpc(service)
+    tls = parts.tls_of(settings)
+    if tls is None and not is_loopback(told.host) and not settings.tls.allow_plaintext:
+        raise BadSetting(
+            f"The {service} would listen on {told.host} without TLS: set TURNOUT_TLS__*, or"
+            " TURNOUT_TLS__ALLOW_PLAINTEXT=true where a mesh encrypts."
+        )
+    async with process(settings, service=service) as running:
+        servicer, name = await _servicer(service, running)
+        server = RpcServer(service_names=(name,))
+        servicer.add_to(server.server)
+        if told.metrics_port:
+            start_http_server(told.metrics_port, told.host, registry=running.metrics.registry)
+        port = await server.start(host=told.host, port=told.port, tls=tls)
+        _LOG.info("serving", extra={"port": port})
+        await stop.wait()
+        await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
+
+
+async def _servicer(service: RpcService, running: Process) -> tuple[_Servicer, str]:
+    """The serving side of a port, over the part in this process, and its full name."""
+    settings = running.settings
+    match service:
+        case "scorer":
+            from turnout.rpc import scorer
+
+            return (
+                scorer.ScorerServer(
+                    await running.scorer(), deadline_seconds=settings.scorer.deadline_seconds
+                ),
+                scorer.SERVICE_NAME,
+            )
+        case "session-cache-tracker":
+            from turnout.rpc import session_cache_tracker as tracker
+
+            return (
+                tracker.SessionCacheTrackerServer(
+                    await running.tracker(),
+                    deadline_seconds=settings.session_cache_tracker.deadline_seconds,
+                ),
+                tracker.SERVICE_NAME,
+            )
+        case "upstream-dispatcher":
+            from turnout.rpc import upstream_dispatcher as dispatcher
+
+            return (
+                dispatcher.UpstreamDispatcherServer(await running.dispatcher()),
+                dispatcher.SERVICE_NAME,
+            )
+        case _:
+            assert_never(service)
+
+
+async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
+    """Consume facts into ClickHouse until `stop`."""
+    from turnout.telemetry.metrics import TelemetryMetrics
+    from turnout.telemetry.service import Telemetry, TelemetrySettings
+
+    catalog = parts.catalog_of(settings)
+    metrics = Metrics(
+        version=__version__, service="telemetry", known_models=frozenset(catalog.models)
+    )
+    if settings.telemetry.metrics_port:
+        start_http_server(
+            settings.telemetry.metrics_port, settings.telemetry.host, registry=metrics.registry
+        )
+    service = Telemetry(
+        TelemetrySettings(nats_url=settings.nats.url, warehouse=parts.warehouse_of(settings)),
+        TelemetryMetrics(metrics.registry),
+    )
+    await service.run(stop)

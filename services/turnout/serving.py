@@ -1,0 +1,96 @@
+"""The three ways to run: one process, five processes, one service.
+
+Start order: settings are checked whole and the port is taken first, then engines start, then the
+parts. Stop order is the reverse: the port closes, streams finish within their grace, facts are
+published, engines stop last.
+"""
+
+import asyncio
+import sys
+
+from turnout import __version__, compose, parts
+from turnout.catalog.catalog import Catalog
+from turnout.engines.supervisor import supervising
+from turnout.processes import Plan, plan
+from turnout.settings import BadSetting, Settings
+
+
+async def serve(settings: Settings) -> None:
+    """One process; engines, simulated provider and telemetry are its children."""
+    catalog = _checked(settings)
+    listener = compose.listen(settings)
+    with listener:
+        planned = plan(settings, catalog, split=False)
+        stop = compose.stop_on_signals()
+        async with supervising(planned.children, data_dir=settings.data_dir):
+            running = asyncio.create_task(compose.run_ingress(planned.settings, listener, stop))
+            try:
+                _banner(planned, catalog, "one process")
+                await running
+            finally:
+                running.cancel()
+
+
+async def serve_split(settings: Settings) -> None:
+    """Five processes over gRPC and NATS on loopback; this one only keeps them up."""
+    catalog = _checked(settings)
+    compose.listen(settings).close()
+    planned = plan(settings, catalog, split=True)
+    stop = compose.stop_on_signals()
+    async with supervising(planned.children, data_dir=settings.data_dir):
+        _banner(planned, catalog, "five processes")
+        await stop.wait()
+
+
+async def run_service(service: str, settings: Settings) -> None:
+    """One service; engines and other services are found by their addresses."""
+    _checked(settings)
+    for section, url in (("NATS", settings.nats.url), ("REDIS", settings.redis.url)):
+        if not url and (section == "NATS" or service == "session-cache-tracker"):
+            raise BadSetting(f"TURNOUT_{section}__URL: `turnout run` needs the server's address.")
+    stop = compose.stop_on_signals()
+    match service:
+        case "ingress":
+            with compose.listen(settings) as listener:
+                await compose.run_ingress(settings, listener, stop)
+        case "telemetry":
+            await compose.run_telemetry(settings, stop)
+        case "scorer" | "session-cache-tracker" | "upstream-dispatcher":
+            await compose.run_rpc(service, settings, stop)
+        case _:
+            raise BadSetting(f"There is no service named {service}.")
+
+
+def _checked(settings: Settings) -> Catalog:
+    """Everything that can be wrong with the settings, found before anything starts."""
+    catalog = parts.catalog_of(settings)
+    parts.routing_of(settings, catalog)
+    parts.base_urls(settings, catalog)
+    parts.tls_of(settings)
+    return catalog
+
+
+def _banner(planned: Plan, catalog: Catalog, shape: str) -> None:
+    settings = planned.settings
+    host, port = settings.ingress.host, settings.ingress.port
+    simulated = parts.is_simulated(settings, catalog)
+    keys = ", ".join(sorted(parts.provider_keys(catalog))) or "none"
+    lines = [
+        f"Turnout {__version__} serves at http://{host}:{port} ({shape}).",
+        f"  mode        {parts.default_mode(settings, catalog)}",
+        f"  provider    {'SIMULATED: no key is configured, answers are made up' if simulated else keys}",
+        f"  analytics   {_clickhouse(settings)}",
+        f"  data        {settings.data_dir.resolve()}",
+        "  try         curl -s http://"
+        f"{host}:{port}/v1/messages -H 'content-type: application/json' -d '"
+        '{"model": "turnout/auto", "max_tokens": 200, "stream": true,'
+        ' "messages": [{"role": "user", "content": "Why is the sky blue?"}]}\'',
+    ]
+    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.flush()
+
+
+def _clickhouse(settings: Settings) -> str:
+    return settings.clickhouse.url or (
+        f"http://127.0.0.1:{settings.clickhouse.port} (ClickHouse over HTTP, read-only)"
+    )
