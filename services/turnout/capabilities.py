@@ -17,6 +17,7 @@ class Needs:
         prompt_tokens_estimate: size of the whole prompt in tokens, estimated from its bytes.
         max_output_tokens: what the client asked for; None when it did not say.
         server_tools: names of tools the provider itself would run (web_search_20250305, ...).
+
     """
 
     prompt_tokens_estimate: int = 0

@@ -48,6 +48,7 @@ class TurnoutError(Exception):
         message: what was wrong and what would be right; one line, no prompt text.
         retry_after_seconds: when trying again makes sense; None when it is not known.
         upstream_status: the provider's HTTP status when the error came from one, else None.
+
     """
 
     kind: ClassVar[ErrorKind] = "internal"

@@ -27,6 +27,7 @@ class RequestRouted:
 
     Attributes:
         look_seconds, embed_seconds, decide_seconds: where the time went.
+
     """
 
     event_id: str
@@ -50,6 +51,7 @@ class AttemptEnded:
         error: the kind of error, "" when there was none.
         first_byte_seconds, first_content_seconds: from sending, None when it never came.
         cost_usd: at catalog prices, None when unknown.
+
     """
 
     event_id: str
@@ -92,6 +94,7 @@ class RequestCompleted:
             same cache shares; None when that price is unknown.
         first_content_seconds: from the request's arrival at the ingress.
         degraded: parts that were missing, comma-separated.
+
     """
 
     event_id: str
@@ -139,6 +142,7 @@ class ThreadSwitched:
 
     Attributes:
         warm_tokens_left: prompt tokens that were still warm at the old target.
+
     """
 
     event_id: str
@@ -166,6 +170,7 @@ class OutcomeReported:
         score: between 0 and 1, of kind `score`.
         label: a word of the reporter's, of kind `label`.
         lines_kept, lines_changed: agent lines still there, and changed by people.
+
     """
 
     event_id: str

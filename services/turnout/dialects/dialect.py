@@ -102,9 +102,7 @@ class WireDialect(Protocol):
         """Wire to neutral. Raises `InvalidRequest` or `Unsupported` naming the feature."""
         ...
 
-    def encode_request(
-        self, conversation: Conversation, *, model: str, has: Capabilities
-    ) -> bytes:
+    def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         """Neutral to wire for `model`. Leaves out what the target cannot take."""
         ...
 
@@ -115,7 +113,12 @@ class WireDialect(Protocol):
     def stream_decoder(self) -> StreamDecoder: ...
 
     def stream_encoder(
-        self, *, response_id: str, model: str, created_at: int, input_estimate: int,
+        self,
+        *,
+        response_id: str,
+        model: str,
+        created_at: int,
+        input_estimate: int,
         include_usage: bool,
     ) -> StreamEncoder:
         """`model` is the name the client asked for; `created_at` in unix seconds."""

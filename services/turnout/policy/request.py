@@ -70,6 +70,7 @@ class Identity:
         thread_key: digest of (principal, session, thread); the key of all thread state.
         is_explicit: the harness named session and thread itself; false for fingerprints.
         user_turn: the harness's own mark of the user's turn, "" when it sends none.
+
     """
 
     tenant: str
@@ -95,6 +96,7 @@ class Features:
         head_tokens: estimated tokens of that head.
         last_message_digest: chained digest of the whole prompt; recognises a retry.
         text_digest: of the text to embed, "" when there is none.
+
     """
 
     dialect: Dialect
@@ -123,6 +125,7 @@ class TextSignal:
         cluster: index in the artifact's table, -1 when the text was not used.
         similarity: cosine to that cluster's centroid.
         skipped: why the text was not used ("" when it was): no_text, late, queue_full, no_embedder.
+
     """
 
     cluster: int = -1
@@ -138,6 +141,7 @@ class Prefix:
     Attributes:
         digests: chained, one per message; the i-th covers head and messages up to i.
         tokens: estimated prompt tokens up to and including each message.
+
     """
 
     head_digest: str

@@ -17,6 +17,7 @@ class WarmPrefix:
         lifetime_seconds: what it was written with.
         hit_share: share of expected cache tokens that were really found on earlier returns after a
             gap like the present one; between 0 and 1.
+
     """
 
     target: str
@@ -43,6 +44,7 @@ class ThreadState:
         tool_errors: consecutive newest steps with a tool error.
         warm: what the thread's own prefix is warm in.
         heads: what the shared head (system and tools) is warm in.
+
     """
 
     steps: int = 0
