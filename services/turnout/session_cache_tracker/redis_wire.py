@@ -17,6 +17,7 @@ are not followed yet: they are errors here.
 """
 
 import asyncio
+import logging
 import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -49,6 +50,8 @@ MAX_TRIP_CALLS: Final = 256
 """Keeps one trip within a few milliseconds of the server's single thread."""
 
 CLOSED: Final = "Redis: the connection is closed"
+
+_log: Final = logging.getLogger("turnout.session_cache_tracker")
 
 # TimeoutError is an OSError. A peer that speaks no RESP fails in redis-py's int() and decode().
 _FAILURES: Final = (RedisError, OSError, ValueError)
@@ -173,7 +176,9 @@ class RedisWire:
             for order in orders:
                 _fail(order, Unavailable(self._away))
             self._fail_waiting(self._away)
+            _log.warning("redis is away error=%s", error)
             await self._come_back()
+            _log.warning("redis is back")
             return
         except BaseException:
             for order in orders:
