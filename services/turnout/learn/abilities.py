@@ -86,6 +86,17 @@ def fit_abilities(scores: Sequence[Score]) -> dict[str, Ability]:
     }
 
 
+def population(abilities: Mapping[str, Ability]) -> Ability:
+    """A model of which nothing is known: any of those with scores."""
+    means = np.array([ability.mean for ability in abilities.values()])
+    return Ability(
+        mean=round(float(means.mean()), 4),
+        sd=round(float(means.std()), 4),
+        source="population",
+        scores=0,
+    )
+
+
 def fit_price_line(abilities: Mapping[str, Ability], prices: Mapping[str, float]) -> PriceLine:
     """Ability over the logarithm of the output price, of models that have both."""
     models = sorted(model for model in abilities if prices.get(model, 0) > 0)

@@ -99,6 +99,7 @@ def train(
         text=text.tables,
         kinds=kinds,
         abilities=dict(sorted(everyone.items())),
+        population=abilities.population(known),
         price=line,
         success=table,
         cluster_effects=effects,

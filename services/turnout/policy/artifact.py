@@ -10,9 +10,9 @@ The file is `{"digest": "...", "content": {...}}`. `turnout train` writes it.
 import hashlib
 import math
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias, TypeVar
+from typing import Literal, TypeAlias
 
 import msgspec
 
@@ -26,14 +26,11 @@ FORMAT = 1
 MEAN_FLOOR, MEAN_CEILING = 0.01, 0.99
 """No model is certain to fail or to succeed."""
 
-AbilitySource: TypeAlias = Literal["benchmarks", "family", "price"]
-"""Where an ability comes from: own scores, an older model of the family, or the list price."""
+AbilitySource: TypeAlias = Literal["benchmarks", "family", "price", "population"]
+"""Where an ability comes from: own scores, a relative and the price, the price alone, or nothing."""
 
 ThreadPart: TypeAlias = Literal["user_input", "tool_continuation", "subagent", "any"]
 """The rows of the trace tables; `any` is what rows with few threads are shrunk to."""
-
-
-_Value = TypeVar("_Value")
 
 
 class ArtifactInvalid(Internal):
@@ -157,6 +154,7 @@ class ArtifactContent:
     """The tables.
 
     Attributes:
+        population: the model that could be any of those with scores.
         created: date of the newest row that was trained on, so that it follows from the data.
         success: by task kind and model, shrunk to what the model's ability predicts.
         cluster_effects: added to a mean, by cluster and model; empty where text predicts nothing.
@@ -171,6 +169,7 @@ class ArtifactContent:
     text: TextTables
     kinds: dict[TaskKind, KindScale]
     abilities: dict[str, Ability]
+    population: Ability
     price: PriceLine
     success: dict[TaskKind, dict[str, Estimate]]
     cluster_effects: tuple[dict[str, float], ...]
@@ -202,13 +201,14 @@ class Artifact:
         score from `output_price` (USD per million tokens); one without a price is any model.
         """
         content = self.content
-        known = _by_model(content.success.get(task_kind, {}), model)
+        key = _key(content.abilities, model)
+        known = content.success.get(task_kind, {}).get(key)
         if known is not None:
             mean, sd = known.mean, known.sd
         else:
-            mean, sd = self._guess(model, task_kind, output_price)
+            mean, sd = self._guess(content.abilities.get(key), task_kind, output_price)
         if 0 <= cluster < len(content.cluster_effects):
-            mean += _by_model(content.cluster_effects[cluster], model) or 0.0
+            mean += content.cluster_effects[cluster].get(key, 0.0)
         return min(max(mean, MEAN_FLOOR), MEAN_CEILING), sd
 
     def remaining_steps(
@@ -261,18 +261,17 @@ class Artifact:
         return nearest.shares[min(bisect_right(edges, gap), len(nearest.shares) - 1)]
 
     def _guess(
-        self, model: str, task_kind: TaskKind, output_price: float | None
+        self, ability: Ability | None, task_kind: TaskKind, output_price: float | None
     ) -> tuple[float, float]:
         content = self.content
         scale = content.kinds.get(task_kind) or content.kinds["other"]
-        ability = _by_model(content.abilities, model)
         if ability is not None:
             logit, sd = ability.mean, ability.sd
         elif output_price is not None and output_price > 0:
             line = content.price
             logit, sd = line.intercept + line.slope * math.log(output_price), line.sd
         else:
-            logit, sd = _population(content.abilities)
+            logit, sd = content.population.mean, content.population.sd
         mean = logistic(logit + scale.easiness)
         # Delta method: the slope of the logistic at the mean.
         return mean, mean * (1 - mean) * math.hypot(sd, scale.sd)
@@ -343,7 +342,10 @@ def _check(content: ArtifactContent) -> None:
     for name, is_whole in (
         ('kinds has "other"', "other" in content.kinds),
         ('steps has "any" with the part "any"', "any" in content.steps.get("any", {})),
-        ("abilities is not empty", bool(content.abilities)),
+        (
+            "every model in success has an ability",
+            all(content.abilities.keys() >= table.keys() for table in content.success.values()),
+        ),
         (
             "remaining has one value a step edge",
             all(
@@ -365,17 +367,9 @@ def _check(content: ArtifactContent) -> None:
             raise ArtifactInvalid(f"The artifact is incomplete; expected: {name}.")
 
 
-def _by_model(table: Mapping[str, _Value], model: str) -> _Value | None:
-    """The row of a model, by its id or a plainer spelling of it."""
-    found = table.get(model)
-    if found is not None:
-        return found
+def _key(abilities: Mapping[str, Ability], model: str) -> str:
+    """The name under which the tables know a model, by its id or a plainer spelling of it."""
+    if model in abilities:
+        return model
     _, bare = split_prefix(model)
-    return next((table[form] for form in plainer(bare) if form in table), None)
-
-
-def _population(abilities: Mapping[str, Ability]) -> tuple[float, float]:
-    """A model that could be any of those we know."""
-    means: Sequence[float] = [ability.mean for ability in abilities.values()]
-    mean = math.fsum(means) / len(means)
-    return mean, math.sqrt(math.fsum((one - mean) ** 2 for one in means) / len(means))
+    return next((form for form in plainer(bare) if form in abilities), "")
