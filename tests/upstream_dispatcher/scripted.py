@@ -103,7 +103,7 @@ class ScriptedProvider:
                     break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - told when the provider closes
             self.faults.append(error)
         finally:
             self.open_connections -= 1

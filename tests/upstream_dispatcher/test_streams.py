@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 
@@ -21,10 +22,10 @@ from tests.upstream_dispatcher.samples import (
 from tests.upstream_dispatcher.scripted import Exchange, Script, provider, unused_url
 from tests.upstream_dispatcher.workbench import (
     CHAT_BODY,
+    QUICK,
     KeptNotes,
     answer_of,
     bench,
-    limits,
     request,
 )
 from turnout.dialects.usage import Usage
@@ -238,7 +239,7 @@ async def silence_after_role(exchange: Exchange) -> None:
 async def test_a_failure_before_content_goes_to_the_next_target(
     fault: Script, tries: int, status: int
 ) -> None:
-    quick = limits(first_byte_seconds=0.2, idle_seconds=0.2)
+    quick = replace(QUICK, first_byte_seconds=0.2, idle_seconds=0.2)
     async with (
         provider(fault) as openai,
         provider(whole_stream) as deepseek,
@@ -358,7 +359,8 @@ async def test_after_content_nothing_is_tried_again_and_the_stream_says_so(fault
         provider(fault) as openai,
         provider(whole_stream) as deepseek,
         bench(
-            {"openai": openai.url, "deepseek": deepseek.url}, limits=limits(idle_seconds=0.2)
+            {"openai": openai.url, "deepseek": deepseek.url},
+            limits=replace(QUICK, idle_seconds=0.2),
         ) as on,
     ):
         answer = await answer_of(on, request(MINI, DEEP))
@@ -416,7 +418,9 @@ async def test_a_json_answer_to_a_stream_request_is_told_as_a_stream() -> None:
 
 
 async def test_committed_by_time_the_client_gets_signs_of_life_and_still_another_target() -> None:
-    quick = limits(commit_after_seconds=0.05, keep_alive_seconds=0.05, first_byte_seconds=0.3)
+    quick = replace(
+        QUICK, commit_after_seconds=0.05, keep_alive_seconds=0.05, first_byte_seconds=0.3
+    )
     async with (
         provider(silence) as openai,
         provider(whole_stream) as deepseek,
@@ -433,7 +437,9 @@ async def test_committed_by_time_the_client_gets_signs_of_life_and_still_another
 
 
 async def test_committed_by_time_a_failure_of_all_ends_the_stream_with_an_error() -> None:
-    quick = limits(commit_after_seconds=0.05, keep_alive_seconds=1.0, first_byte_seconds=0.2)
+    quick = replace(
+        QUICK, commit_after_seconds=0.05, keep_alive_seconds=1.0, first_byte_seconds=0.2
+    )
     async with provider(silence) as openai, bench({"openai": openai.url}, limits=quick) as on:
         answer = await answer_of(on, request(MINI))
         assert answer.head.status == 200
@@ -454,7 +460,7 @@ async def test_signs_of_life_in_the_middle_stand_between_events() -> None:
         await exchange.chunk(CHAT_STOP + CHAT_USAGE + CHAT_DONE)
         await exchange.end()
 
-    quick = limits(keep_alive_seconds=0.02)
+    quick = replace(QUICK, keep_alive_seconds=0.02)
     async with provider(script) as openai, bench({"openai": openai.url}, limits=quick) as on:
         body = b""
         async with aclosing(on.dispatcher.dispatch(request(MINI))) as events:
@@ -470,7 +476,7 @@ async def test_signs_of_life_in_the_middle_stand_between_events() -> None:
 
 @pytest.mark.parametrize("fault", [silence, silence_after_role, silent_after_content])
 async def test_closing_the_answer_hangs_up_on_the_provider(fault: Script) -> None:
-    quick = limits(commit_after_seconds=0.01, idle_seconds=5.0, first_byte_seconds=5.0)
+    quick = replace(QUICK, commit_after_seconds=0.01, idle_seconds=5.0, first_byte_seconds=5.0)
     async with provider(fault) as openai, bench({"openai": openai.url}, limits=quick) as on:
         events = on.dispatcher.dispatch(request(MINI))
         assert isinstance(await anext(events), Head)
@@ -556,7 +562,9 @@ async def test_a_slow_client_slows_the_provider_and_starts_no_stall_clock() -> N
 
     async with (
         provider(script) as openai,
-        bench({"openai": openai.url}, limits=limits(idle_seconds=0.3, keep_alive_seconds=5)) as on,
+        bench(
+            {"openai": openai.url}, limits=replace(QUICK, idle_seconds=0.3, keep_alive_seconds=5)
+        ) as on,
     ):
         events = on.dispatcher.dispatch(request(MINI))
         await anext(events)

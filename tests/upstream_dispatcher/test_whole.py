@@ -1,6 +1,7 @@
 """Answers that are no stream, and token counts."""
 
 import asyncio
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -10,9 +11,9 @@ from tests.upstream_dispatcher.scripted import Exchange, Script, provider, unuse
 from tests.upstream_dispatcher.workbench import (
     CHAT_WHOLE_BODY,
     MESSAGES_BODY,
+    QUICK,
     answer_of,
     bench,
-    limits,
     request,
 )
 from turnout.dialects.usage import Usage
@@ -94,7 +95,7 @@ async def test_no_whole_answer_goes_to_the_next_target(fault: Script) -> None:
         provider(whole) as deepseek,
         bench(
             {"openai": openai.url, "deepseek": deepseek.url},
-            limits=limits(whole_answer_seconds=0.3),
+            limits=replace(QUICK, whole_answer_seconds=0.3),
         ) as on,
     ):
         answer = await answer_of(on, whole_request(FIRST, SECOND))

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
-from turnout.dialects.dialect import WireDialect
-from turnout.dialects.openai_chat.dialect import OpenAiChat
+from turnout.dialects.registry import DIALECTS
 from turnout.facts import AttemptEnded, Fact, RequestCompleted
 from turnout.policy.decision import Decision
 from turnout.policy.request import Features, Identity, Prefix, Tags
@@ -27,7 +26,6 @@ from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
 from turnout.upstream_dispatcher.upstreams import Upstream, Upstreams
 
 CATALOG = parse_catalog(snapshot_bytes())
-DIALECTS: dict[Dialect, WireDialect] = {"openai_chat": OpenAiChat()}
 NOW = 1_800_000_000.0
 PATHS: dict[Dialect, str] = {
     "anthropic_messages": "/v1/messages",
@@ -244,7 +242,3 @@ def request(
         route_seconds=0.01,
         traceparent="",
     )
-
-
-def limits(**changes: float) -> Limits:
-    return replace(QUICK, **changes)

@@ -22,6 +22,9 @@ from turnout.upstream_dispatcher.limits import STALE_SECONDS, Limits
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 """zlib finds out by itself which of the two it is."""
 
+LATIN_1 = "iso-8859-1"
+"""How bytes of a header become text and back, whatever they are."""
+
 URLS_KEPT = 256
 """Parsed addresses: providers times paths times the few queries that clients send."""
 
@@ -62,6 +65,8 @@ class Incoming:
             raise UpstreamFailed("the answer has no body that could be read")
         self.status = response.status_code
         self.headers = response.headers
+        # Otherwise every look at a header tries encodings on all of them.
+        self.headers.encoding = LATIN_1
         self._stream = stream
         self._iterator: AsyncIterator[bytes] | None = None
         self._inflate = _inflater(response.headers.get("content-encoding", ""))
@@ -137,7 +142,9 @@ class HttpTransport:
         request = httpx.Request(
             "POST",
             self._url(outgoing.url),
-            headers=outgoing.headers,
+            headers=[
+                (name.encode(LATIN_1), value.encode(LATIN_1)) for name, value in outgoing.headers
+            ],
             content=outgoing.body,
             extensions={"timeout": self._timeouts},
         )

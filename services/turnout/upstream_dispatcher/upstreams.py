@@ -1,7 +1,7 @@
 """Where a target is and what it is paid with: base URLs and credentials of this process.
 
 Rules: a client's own credential goes to its own provider and nowhere else; the simulated provider
-is told no secret; a secret is in no repr. A target id is "provider/model@credential".
+is told nobody's secret; a secret is in no repr. A target id is "provider/model@credential".
 """
 
 from collections.abc import Mapping, Sequence
@@ -61,7 +61,7 @@ class Destination:
     Attributes:
         model: None for a model that the catalog does not have.
         names: spellings of the model that the provider itself understands.
-        auth: the header that pays, as a pair; empty for the simulated provider.
+        auth: the header that pays, as a pair.
 
     """
 

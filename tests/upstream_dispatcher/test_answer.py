@@ -1,0 +1,57 @@
+"""Whole events only, every byte once, whatever the split."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.upstream_dispatcher.samples import CHAT_STREAM, CHAT_TEXT, CHAT_USAGE
+from turnout.dialects.registry import DIALECTS
+from turnout.upstream_dispatcher.answer import RelayedCourse
+
+CHAT = DIALECTS["openai_chat"]
+STREAM = b"".join(CHAT_STREAM)
+
+
+@given(
+    cuts=st.lists(st.integers(0, len(STREAM)), max_size=12),
+    line_end=st.sampled_from([b"\n", b"\r\n"]),
+)
+def test_any_split_gives_whole_events_and_every_byte(cuts: list[int], line_end: bytes) -> None:
+    stream = STREAM.replace(b"\n", line_end)
+    course = RelayedCourse(CHAT, hides_usage=False)
+    edges = [0, *sorted(cuts), len(stream)]
+    out: list[bytes] = []
+    for start, end in pairwise(edges):
+        piece = course.feed(stream[start:end])
+        assert piece == b"" or piece.endswith(line_end * 2)
+        out.append(piece)
+    out.append(course.close())
+    assert b"".join(out) == stream
+    assert course.reading.is_complete
+
+
+@given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=12))
+def test_any_split_hides_the_usage_and_nothing_else(cuts: list[int]) -> None:
+    course = RelayedCourse(CHAT, hides_usage=True)
+    edges = [0, *sorted(cuts), len(STREAM)]
+    out = [course.feed(STREAM[start:end]) for start, end in pairwise(edges)]
+    out.append(course.close())
+    assert b"".join(out) == STREAM.replace(CHAT_USAGE, b"")
+
+
+@pytest.mark.parametrize("line_end", [b"\r", b"\n", b"\r\n"])
+def test_an_event_goes_out_as_soon_as_it_is_whole(line_end: bytes) -> None:
+    course = RelayedCourse(CHAT, hides_usage=False)
+    event = CHAT_TEXT.replace(b"\n", line_end)
+    assert course.feed(event[:10]) == b""
+    rest = course.feed(event[10:] + event[:5])
+    if line_end != b"\r":
+        assert rest == event
+
+
+def test_a_missing_last_line_end_loses_nothing() -> None:
+    course = RelayedCourse(CHAT, hides_usage=False)
+    assert course.feed(CHAT_TEXT + b"data: [DONE]") == CHAT_TEXT
+    assert course.close() == b"data: [DONE]"

@@ -1,0 +1,77 @@
+"""Where a target is, and whose credential goes there."""
+
+import pytest
+
+from tests.upstream_dispatcher.workbench import CATALOG
+from turnout.errors import Internal, Unavailable
+from turnout.ports import Credential
+from turnout.upstream_dispatcher.upstreams import (
+    Destination,
+    Upstream,
+    Upstreams,
+    destination,
+    split_target,
+)
+
+OWN = Credential("anthropic", "X-Api-Key", "client-secret")
+UPSTREAMS = Upstreams(
+    {"openai": Upstream("http://o/v1/", "env-secret", "bearer")}, simulated_url="http://s/"
+)
+
+
+def resolve(target: str) -> Destination:
+    return destination(target, catalog=CATALOG, upstreams=UPSTREAMS, credentials=(OWN,))
+
+
+def test_names_may_hold_slashes_and_ats() -> None:
+    assert split_target("openai/ft:a/b@c@env") == ("openai", "ft:a/b@c", "env")
+
+
+@pytest.mark.parametrize("target", ["", "x", "a/b", "a/b@nobody", "/b@env", "a/@env", "a@env"])
+def test_what_is_no_target_is_refused(target: str) -> None:
+    with pytest.raises(Internal, match="provider/model@credential"):
+        split_target(target)
+
+
+def test_the_clients_credential_goes_out_as_it_came_to_the_providers_own_address() -> None:
+    to = resolve("anthropic/claude-opus-5-5@client")
+    assert to.base_url == "https://api.anthropic.com"
+    assert to.auth == (("x-api-key", "client-secret"),)
+
+
+def test_the_clients_credential_goes_to_nobody_else() -> None:
+    with pytest.raises(Unavailable):
+        resolve("openai/gpt-5.4@client")
+
+
+def test_ours_comes_from_the_environment() -> None:
+    to = resolve("openai/gpt-5.4@env")
+    assert (to.base_url, to.auth) == ("http://o/v1", (("authorization", "Bearer env-secret"),))
+
+
+def test_a_key_that_is_not_set_is_named() -> None:
+    with pytest.raises(Unavailable, match="ANTHROPIC_API_KEY"):
+        resolve("anthropic/claude-opus-5-5@env")
+
+
+@pytest.mark.parametrize(
+    ("target", "base_url"),
+    [
+        ("anthropic/claude-opus-5-5@simulated", "http://s"),
+        ("openai/gpt-5.4@simulated", "http://s/v1"),
+    ],
+)
+def test_the_simulated_provider_is_told_nobodys_secret(target: str, base_url: str) -> None:
+    to = resolve(target)
+    assert (to.base_url, to.auth) == (base_url, (("authorization", "Bearer simulated"),))
+
+
+def test_a_model_we_do_not_know_is_sent_as_asked_for() -> None:
+    to = resolve("openai/openai/gpt-99[1m]@env")
+    assert (to.model, to.upstream_name, to.dialect) == (None, "gpt-99", "openai_chat")
+
+
+def test_secrets_are_in_no_repr() -> None:
+    assert "secret" not in repr(UPSTREAMS)
+    assert "secret" not in repr(resolve("anthropic/claude-opus-5-5@client"))
+    assert "secret" not in repr(OWN)
