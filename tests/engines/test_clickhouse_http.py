@@ -253,6 +253,22 @@ def test_pages_of_this_machine_are_served(http: httpx.Client) -> None:
         assert http.get("/", params={"query": "SELECT 1"}, headers=headers).text == "1\n"
 
 
+def test_values_are_literals(http: httpx.Client, clickhouse: ClickHouseFront) -> None:
+    keys = {"X-ClickHouse-User": "telemetry", "X-ClickHouse-Key": clickhouse.token}
+    table = f"t_{uuid.uuid4().hex}"
+    http.post("/", content=f"CREATE TABLE {table} (a String) ENGINE = Memory", headers=keys)
+    switch = "input_format_values_interpret_expressions"
+    for parameters, clause in (({}, ""), ({switch: "1"}, ""), ({}, f"SETTINGS {switch} = 1")):
+        response = http.post(
+            "/",
+            params=parameters,
+            content=f"INSERT INTO {table} {clause} VALUES (file('/etc/hostname'))",
+            headers=keys,
+        )
+        assert code(response) in {"344", "392"}, response.text
+    assert http.post("/", content=f"SELECT count() FROM {table}").text == "0\n"
+
+
 def test_a_get_never_writes(http: httpx.Client, clickhouse: ClickHouseFront) -> None:
     response = http.get(
         "/",

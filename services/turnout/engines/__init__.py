@@ -1,0 +1,1 @@
+"""The embedded engines: NATS, Valkey and ClickHouse as children of one process."""

@@ -9,6 +9,7 @@ process at any moment; fsync is ClickHouse's default, that is, left to the kerne
 may lose the last seconds. The spool before us is what answers for those.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,14 @@ _STREAMABLE: Final = frozenset({
     "Native", "RowBinary", "TabSeparated", "TSV", "TabSeparatedRaw", "TSVRaw", "CSV",
     "JSONEachRow", "JSONLines", "NDJSON", "JSONCompactEachRow", "JSONStringsEachRow", "LineAsString",
 })  # fmt: skip
+
+# VALUES with expressions would evaluate, unjudged, what the guard refuses elsewhere; literals remain.
+# A SETTINGS clause in the statement would switch expressions on again.
+_SETTINGS_CLAUSE: Final = re.compile(r"\bSETTINGS\b", re.IGNORECASE)
+_LITERAL_VALUES: Final = {
+    "input_format_values_interpret_expressions": "0",
+    "input_format_values_deduce_templates_of_expressions": "0",
+}
 
 # What a reader may change: how its answer looks. All else is `readonly`.
 _READER_SETTINGS: Final = ("output_format_", "date_time_output_format", "session_timezone")
@@ -155,6 +164,10 @@ class Engine:
 
     def _run(self, connection: Connection, query: Query) -> Answer:
         nature = self._judge(query)
+        if query.data_format.lower() == "values" and _SETTINGS_CLAUSE.search(query.text):
+            raise refused(
+                QUERY_NOT_ALLOWED, "SETTINGS before VALUES are not served; put them into the URL."
+            )
         _do(connection, f"USE {quoted_name(query.database)}")
         _set(connection, _limits(query, is_streamed=nature.is_streamed))
         parameters = dict(query.parameters or {})
@@ -256,7 +269,7 @@ def _limits(query: Query, *, is_streamed: bool) -> dict[str, str]:
     }
     if is_reader:
         limits["readonly"] = "1"
-    return {**limits, **_asked(query.access, query.settings or {})}
+    return {**limits, **_asked(query.access, query.settings or {}), **_LITERAL_VALUES}
 
 
 def _asked(access: Access, settings: Mapping[str, str]) -> dict[str, str]:
