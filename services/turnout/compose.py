@@ -7,20 +7,14 @@ other settings.
 """
 
 import asyncio
-import logging
 import random
-import signal
-import socket
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, assert_never
+from typing import TYPE_CHECKING
 
-import uvicorn
 from fastapi import FastAPI
-from prometheus_client import start_http_server
-from typing_extensions import override
 
 from turnout import __version__, parts
 from turnout.bus.connection import Bus, open_bus
@@ -48,24 +42,10 @@ from turnout.ports import (
     UpstreamDispatcher,
 )
 from turnout.rpc.address import is_loopback
-from turnout.settings import BadSetting, Rpc, RpcService, Settings
+from turnout.settings import Rpc, Settings
 
 if TYPE_CHECKING:
-    from grpc.aio import Channel, Server
-
-RPC_DRAIN_SECONDS = 25.0
-"""How long calls under way may finish; below the 30 s that orchestrators grant by default."""
-
-_LOG = logging.getLogger(__name__)
-
-
-class _HttpServer(uvicorn.Server):
-    """uvicorn without its own signal handling: the composition stops its parts in order."""
-
-    @override
-    @contextmanager
-    def capture_signals(self) -> Generator[None]:
-        yield
+    from grpc.aio import Channel
 
 
 @dataclass(slots=True)
@@ -271,149 +251,3 @@ async def process(settings: Settings, *, service: str) -> AsyncGenerator[Process
             metrics=metrics,
             bus=bus,
         )
-
-
-def stop_on_signals() -> asyncio.Event:
-    """Set by SIGTERM and SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return stop
-
-
-def listen(settings: Settings) -> socket.socket:
-    """Take the ingress's port before anything else is started. Raises `BadSetting`."""
-    told = settings.ingress
-    if not is_loopback(told.host) and not told.keys:
-        raise BadSetting(
-            f"TURNOUT_INGRESS__HOST is {told.host}, which others can reach: set at least one router"
-            " key in TURNOUT_INGRESS__KEYS (`turnout keys new` makes one)."
-        )
-    family = socket.AF_INET6 if ":" in told.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((told.host.strip("[]"), told.port))
-    except OSError as reason:
-        listener.close()
-        raise BadSetting(
-            f"Cannot listen on {told.host}:{told.port} ({reason.strerror}); set"
-            " TURNOUT_INGRESS__PORT to a free port."
-        ) from None
-    listener.listen(4096)
-    return listener
-
-
-async def serve_http(
-    app: FastAPI, listener: socket.socket, stop: asyncio.Event, *, drain_seconds: float
-) -> None:
-    """Serve until `stop`, then let answers under way finish for `drain_seconds`."""
-    server = _HttpServer(
-        uvicorn.Config(
-            app,
-            loop="none",
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=max(1, int(drain_seconds)),
-        )
-    )
-    async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(sockets=[listener]))
-        await stop.wait()
-        server.should_exit = True
-
-
-async def run_ingress(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
-    async with process(settings, service="ingress") as running:
-        app = await running.ingress()
-        _LOG.info("serving", extra={"port": listener.getsockname()[1]})
-        await serve_http(app, listener, stop, drain_seconds=settings.ingress.drain_seconds)
-
-
-class _Servicer(Protocol):
-    def add_to(self, server: "Server") -> None: ...
-
-
-async def run_rpc(service: RpcService, settings: Settings, stop: asyncio.Event) -> None:
-    """Serve one gRPC service until `stop`."""
-    from turnout.rpc.channel import RpcServer
-
-    told = settings.rpc(service)
-    tls = parts.tls_of(settings)
-    if tls is None and not is_loopback(told.host) and not settings.tls.allow_plaintext:
-        raise BadSetting(
-            f"The {service} would listen on {told.host} without TLS: set TURNOUT_TLS__*, or"
-            " TURNOUT_TLS__ALLOW_PLAINTEXT=true where a mesh encrypts."
-        )
-    async with process(settings, service=service) as running:
-        servicer, name = await _servicer(service, running)
-        server = RpcServer(service_names=(name,))
-        servicer.add_to(server.server)
-        if told.metrics_port:
-            start_http_server(told.metrics_port, told.host, registry=running.metrics.registry)
-        port = await server.start(host=told.host, port=told.port, tls=tls)
-        _LOG.info("serving", extra={"port": port})
-        await stop.wait()
-        await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
-
-
-async def _servicer(service: RpcService, running: Process) -> tuple[_Servicer, str]:
-    """The serving side of a port, over the part in this process, and its full name."""
-    settings = running.settings
-    match service:
-        case "scorer":
-            from turnout.rpc import scorer
-
-            return (
-                scorer.ScorerServer(
-                    await running.scorer(), deadline_seconds=settings.scorer.deadline_seconds
-                ),
-                scorer.SERVICE_NAME,
-            )
-        case "session-cache-tracker":
-            from turnout.rpc import session_cache_tracker as tracker
-
-            return (
-                tracker.SessionCacheTrackerServer(
-                    await running.tracker(),
-                    deadline_seconds=settings.session_cache_tracker.deadline_seconds,
-                ),
-                tracker.SERVICE_NAME,
-            )
-        case "upstream-dispatcher":
-            from turnout.rpc import upstream_dispatcher as dispatcher
-
-            return (
-                dispatcher.UpstreamDispatcherServer(await running.dispatcher()),
-                dispatcher.SERVICE_NAME,
-            )
-        case _:
-            assert_never(service)
-
-
-async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
-    """Consume facts into ClickHouse until `stop`."""
-    from turnout.telemetry.metrics import TelemetryMetrics
-    from turnout.telemetry.service import Telemetry, TelemetrySettings
-
-    catalog = parts.catalog_of(settings)
-    metrics = Metrics(
-        version=__version__, service="telemetry", known_models=frozenset(catalog.models)
-    )
-    if settings.telemetry.metrics_port:
-        start_http_server(
-            settings.telemetry.metrics_port, settings.telemetry.host, registry=metrics.registry
-        )
-    service = Telemetry(
-        TelemetrySettings(nats_url=settings.nats.url, warehouse=parts.warehouse_of(settings)),
-        TelemetryMetrics(metrics.registry),
-    )
-    await service.run(stop)

@@ -5,10 +5,9 @@ parts. Stop order is the reverse: the port closes, streams finish within their g
 published, engines stop last.
 """
 
-import asyncio
 import sys
 
-from turnout import __version__, compose, parts
+from turnout import __version__, http_server, parts, running
 from turnout.catalog.catalog import Catalog
 from turnout.engines.supervisor import supervising
 from turnout.processes import Plan, plan
@@ -18,25 +17,21 @@ from turnout.settings import BadSetting, Settings
 async def serve(settings: Settings) -> None:
     """One process; engines, simulated provider and telemetry are its children."""
     catalog = _checked(settings)
-    listener = compose.listen(settings)
+    listener = http_server.listen(settings)
     with listener:
         planned = plan(settings, catalog, split=False)
-        stop = compose.stop_on_signals()
+        stop = http_server.stop_on_signals()
         async with supervising(planned.children, data_dir=settings.data_dir):
-            running = asyncio.create_task(compose.run_ingress(planned.settings, listener, stop))
-            try:
-                _banner(planned, catalog, "one process")
-                await running
-            finally:
-                running.cancel()
+            _banner(planned, catalog, "one process")
+            await running.run_ingress(planned.settings, listener, stop)
 
 
 async def serve_split(settings: Settings) -> None:
     """Five processes over gRPC and NATS on loopback; this one only keeps them up."""
     catalog = _checked(settings)
-    compose.listen(settings).close()
+    http_server.listen(settings).close()
     planned = plan(settings, catalog, split=True)
-    stop = compose.stop_on_signals()
+    stop = http_server.stop_on_signals()
     async with supervising(planned.children, data_dir=settings.data_dir):
         _banner(planned, catalog, "five processes")
         await stop.wait()
@@ -48,15 +43,15 @@ async def run_service(service: str, settings: Settings) -> None:
     for section, url in (("NATS", settings.nats.url), ("REDIS", settings.redis.url)):
         if not url and (section == "NATS" or service == "session-cache-tracker"):
             raise BadSetting(f"TURNOUT_{section}__URL: `turnout run` needs the server's address.")
-    stop = compose.stop_on_signals()
+    stop = http_server.stop_on_signals()
     match service:
         case "ingress":
-            with compose.listen(settings) as listener:
-                await compose.run_ingress(settings, listener, stop)
+            with http_server.listen(settings) as listener:
+                await running.run_ingress(settings, listener, stop)
         case "telemetry":
-            await compose.run_telemetry(settings, stop)
+            await running.run_telemetry(settings, stop)
         case "scorer" | "session-cache-tracker" | "upstream-dispatcher":
-            await compose.run_rpc(service, settings, stop)
+            await running.run_rpc(service, settings, stop)
         case _:
             raise BadSetting(f"There is no service named {service}.")
 

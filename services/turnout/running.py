@@ -1,0 +1,111 @@
+"""Run one service until it is told to stop."""
+
+import asyncio
+import logging
+import socket
+from typing import TYPE_CHECKING, Protocol, assert_never
+
+from prometheus_client import start_http_server
+
+from turnout import __version__, parts
+from turnout.compose import Process, process
+from turnout.http_server import serve_http
+from turnout.observe.metrics import Metrics
+from turnout.rpc.address import is_loopback
+from turnout.settings import BadSetting, RpcService, Settings
+
+if TYPE_CHECKING:
+    from grpc.aio import Server
+
+RPC_DRAIN_SECONDS = 25.0
+"""How long calls under way may finish; below the 30 s that orchestrators grant by default."""
+
+_LOG = logging.getLogger(__name__)
+
+
+async def run_ingress(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+    async with process(settings, service="ingress") as running:
+        app = await running.ingress()
+        _LOG.info("serving", extra={"port": listener.getsockname()[1]})
+        await serve_http(app, listener, stop, drain_seconds=settings.ingress.drain_seconds)
+
+
+class _Servicer(Protocol):
+    def add_to(self, server: "Server") -> None: ...
+
+
+async def run_rpc(service: RpcService, settings: Settings, stop: asyncio.Event) -> None:
+    """Serve one gRPC service until `stop`."""
+    from turnout.rpc.channel import RpcServer
+
+    told = settings.rpc(service)
+    tls = parts.tls_of(settings)
+    if tls is None and not is_loopback(told.host) and not settings.tls.allow_plaintext:
+        raise BadSetting(
+            f"The {service} would listen on {told.host} without TLS: set TURNOUT_TLS__*, or"
+            " TURNOUT_TLS__ALLOW_PLAINTEXT=true where a mesh encrypts."
+        )
+    async with process(settings, service=service) as running:
+        servicer, name = await _servicer(service, running)
+        server = RpcServer(service_names=(name,))
+        servicer.add_to(server.server)
+        if told.metrics_port:
+            start_http_server(told.metrics_port, told.host, registry=running.metrics.registry)
+        port = await server.start(host=told.host, port=told.port, tls=tls)
+        _LOG.info("serving", extra={"port": port})
+        await stop.wait()
+        await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
+
+
+async def _servicer(service: RpcService, running: Process) -> tuple[_Servicer, str]:
+    """The serving side of a port, over the part in this process, and its full name."""
+    settings = running.settings
+    match service:
+        case "scorer":
+            from turnout.rpc import scorer
+
+            return (
+                scorer.ScorerServer(
+                    await running.scorer(), deadline_seconds=settings.scorer.deadline_seconds
+                ),
+                scorer.SERVICE_NAME,
+            )
+        case "session-cache-tracker":
+            from turnout.rpc import session_cache_tracker as tracker
+
+            return (
+                tracker.SessionCacheTrackerServer(
+                    await running.tracker(),
+                    deadline_seconds=settings.session_cache_tracker.deadline_seconds,
+                ),
+                tracker.SERVICE_NAME,
+            )
+        case "upstream-dispatcher":
+            from turnout.rpc import upstream_dispatcher as dispatcher
+
+            return (
+                dispatcher.UpstreamDispatcherServer(await running.dispatcher()),
+                dispatcher.SERVICE_NAME,
+            )
+        case _:
+            assert_never(service)
+
+
+async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
+    """Consume facts into ClickHouse until `stop`."""
+    from turnout.telemetry.metrics import TelemetryMetrics
+    from turnout.telemetry.service import Telemetry, TelemetrySettings
+
+    catalog = parts.catalog_of(settings)
+    metrics = Metrics(
+        version=__version__, service="telemetry", known_models=frozenset(catalog.models)
+    )
+    if settings.telemetry.metrics_port:
+        start_http_server(
+            settings.telemetry.metrics_port, settings.telemetry.host, registry=metrics.registry
+        )
+    service = Telemetry(
+        TelemetrySettings(nats_url=settings.nats.url, warehouse=parts.warehouse_of(settings)),
+        TelemetryMetrics(metrics.registry),
+    )
+    await service.run(stop)
