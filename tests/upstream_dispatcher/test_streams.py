@@ -347,13 +347,17 @@ async def ended_early(exchange: Exchange) -> None:
     await exchange.stream(CHAT_TEXT)
 
 
+async def ended_inside_an_event(exchange: Exchange) -> None:
+    await exchange.stream(CHAT_TEXT, CHAT_MORE[:-1])
+
+
 async def silent_after_content(exchange: Exchange) -> None:
     await exchange.head(200, EVENTS)
     await exchange.chunk(CHAT_TEXT)
     await exchange.until_closed()
 
 
-@pytest.mark.parametrize("fault", [ended_early, silent_after_content])
+@pytest.mark.parametrize("fault", [ended_early, ended_inside_an_event, silent_after_content])
 async def test_after_content_nothing_is_tried_again_and_the_stream_says_so(fault: Script) -> None:
     async with (
         provider(fault) as openai,

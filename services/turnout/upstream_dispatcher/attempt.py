@@ -192,7 +192,7 @@ class StreamAttempt:
                     self._hold(out)
                     continue
             if not data:
-                return Piece(self._released(out) + self._missing_end(), is_last=True)
+                return Piece(self._released(self._ended(out)), is_last=True)
             if reading.error is not None:
                 # The stream has told the client itself.
                 log.error = reading.error
@@ -202,15 +202,16 @@ class StreamAttempt:
             if out or self._held:
                 return Piece(self._released(out), is_last=False)
 
-    def _missing_end(self) -> bytes:
-        """The bytes are over: what the client must hear if the answer is not."""
+    def _ended(self, out: bytes) -> bytes:
+        """The bytes are over, with `out` as their rest: what the client hears at the end."""
         self._is_at_end = True
         reading = self.log.reading
         if reading.error is not None:
             self.log.error = reading.error
-            return b""
+            return out
         if reading.is_complete or reading.finish_reason:
-            return b""
+            return out
+        # The rest is half an event, which would swallow the one that says so.
         self.log.error = UpstreamFailed("the upstream's stream broke off without its last event")
         return self._course.broken(self.log.error)
 
