@@ -164,7 +164,7 @@ def _read(body: bytes) -> tuple[str, str]:
             message = envelope.message or envelope.detail
             code, kind = envelope.code, envelope.type
     text = message if isinstance(message, str) else ""
-    word = code if code not in {None, ""} else kind
+    word = kind if code is None or code == "" else code
     shown = " ".join(text.split())[:MAX_MESSAGE_CHARACTERS]
     return shown, str(word) if isinstance(word, str | int) else ""
 
