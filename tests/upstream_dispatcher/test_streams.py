@@ -595,6 +595,22 @@ async def test_compressed_all_the_same_is_read_plain() -> None:
         assert answer.body == b"".join(CHAT_STREAM)
 
 
+async def test_stopping_ends_what_is_under_way() -> None:
+    arrived = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        arrived.set()
+        await exchange.until_closed()
+
+    async with provider(script) as openai:
+        async with bench({"openai": openai.url}) as on:
+            waiting = asyncio.ensure_future(answer_of(on, request(MINI)))
+            await arrived.wait()
+        answer = await asyncio.wait_for(waiting, 5)
+        assert answer.head.status == 503
+        assert on.facts.completed.outcome == "failed"
+
+
 async def test_no_target_that_could_be_asked_is_a_rejection() -> None:
     async with bench({}) as on:
         answer = await answer_of(on, request(MINI))

@@ -17,6 +17,7 @@ from turnout.dialects.dialect import (
     WireDialect,
 )
 from turnout.dialects.passthrough import UsageChunkFilter
+from turnout.dialects.sse import MAX_EVENT_BYTES
 from turnout.dialects.stream import (
     AnnotationAdded,
     Finished,
@@ -37,7 +38,7 @@ from turnout.dialects.stream import (
     UsageReported,
 )
 from turnout.dialects.usage import Usage, UsageSource
-from turnout.errors import TurnoutError
+from turnout.errors import TurnoutError, UpstreamFailed
 
 NOTHING_SEEN = TapReading(
     has_content=False,
@@ -100,6 +101,10 @@ class RelayedCourse:
             # Line ends of a kind that is not looked for above.
             end = len(held)
         if not end:
+            if len(held) > MAX_EVENT_BYTES:
+                raise UpstreamFailed(
+                    f"an event of the upstream's stream exceeds {MAX_EVENT_BYTES} bytes"
+                )
             return b""
         whole = bytes(held[:end])
         del held[:end]

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from turnout.dialects.dialect import WireDialect
-from turnout.errors import Internal, TurnoutError, UpstreamFailed, UpstreamTimeout
+from turnout.errors import Internal, TurnoutError, Unavailable, UpstreamFailed, UpstreamTimeout
 from turnout.upstream_dispatcher.accounting import AttemptLog
 from turnout.upstream_dispatcher.answer import Course, TranslatedCourse
 from turnout.upstream_dispatcher.limits import (
@@ -109,6 +109,7 @@ class StreamAttempt:
         self._held_bytes = 0
         self._content_due = 0.0
         self._silent_since = self._time()
+        self._kind = ""
         self._is_waiting = False
         self._is_at_end = False
         self._is_retold = False
@@ -149,7 +150,8 @@ class StreamAttempt:
                 refusal = await read_refusal(opened)
                 self.log.error = refused(refusal, opened, dialect=self._dialect, now=self._clock())
                 return AttemptFailed(self.log.error, refusal)
-        kind = self._incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
+            self._kind = opened.content_type
+        kind = self._kind
         if kind == EVENT_STREAM:
             return await self._relay(self._incoming, until)
         if kind.endswith(JSON_SUFFIX):
@@ -167,8 +169,10 @@ class StreamAttempt:
                     f"the upstream did not answer within {self._limits.first_byte_seconds:g} s"
                 )
             return None
-        result = self._opening.result()
-        self._opening = None
+        opening, self._opening = self._opening, None
+        if opening.cancelled():
+            raise Unavailable("Turnout is stopping; send the request again.")
+        result = opening.result()
         if isinstance(result, TurnoutError):
             raise result
         return result

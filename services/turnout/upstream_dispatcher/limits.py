@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""Bytes of one whole JSON answer; the largest honest ones hold images as base64."""
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""Bytes of one whole JSON answer; the largest honest ones hold images as base64, and the dialects
+read no further."""
 
 MAX_ERROR_BYTES = 1024 * 1024
 """Bytes of a provider's error answer; more is no error message."""

@@ -19,7 +19,7 @@ import msgspec
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.dialect import WireDialect
-from turnout.errors import Internal, TurnoutError
+from turnout.errors import Internal, TurnoutError, Unavailable
 from turnout.policy.hedge import GiveUp
 from turnout.ports import (
     Chunk,
@@ -189,6 +189,9 @@ class LocalUpstreamDispatcher:
     def _spawn(
         self, work: Coroutine[None, None, Incoming | TurnoutError]
     ) -> asyncio.Task[Incoming | TurnoutError]:
+        if self._is_closed:
+            work.close()
+            raise Unavailable("Turnout is stopping; send the request again.")
         task = self._tasks.create_task(work)
         self._openings.add(task)
         task.add_done_callback(self._openings.discard)

@@ -71,6 +71,11 @@ class Incoming:
         self._iterator: AsyncIterator[bytes] | None = None
         self._inflate = _inflater(response.headers.get("content-encoding", ""))
 
+    @property
+    def content_type(self) -> str:
+        """Without its parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
     async def read(self) -> bytes:
         """What has come, as soon as something has; b"" at the end. Raises `UpstreamFailed`."""
         while True:

@@ -63,7 +63,7 @@ async def attempt_whole(
                 dialect = dialects[log.to.dialect]
                 log.error = refused(refusal, incoming, dialect=dialect, now=clock())
                 return AttemptFailed(log.error, refusal)
-            kind = incoming.headers.get("content-type", "").partition(";")[0].strip().lower()
+            kind = incoming.content_type
             if not kind.endswith(JSON_SUFFIX):
                 raise UpstreamFailed(f"the upstream answered with {kind!r:.60} instead of JSON")
             body = await incoming.read_all(max_bytes=MAX_ANSWER_BYTES)
