@@ -318,6 +318,23 @@ def test_bugs_29_reasoning_goes_back_on_tool_turns() -> None:
     assert found[1]["reasoning_content"] == "why"
 
 
+@pytest.mark.parametrize(
+    ("made_by", "target", "goes_back"),
+    [
+        ("deepseek-v4-pro", "deepseek/DeepSeek-V4-Pro", True),
+        ("deepseek-v4-pro", "gpt-5.5", False),
+        ("", "gpt-5.5", True),
+    ],
+)
+def test_reasoning_goes_back_to_the_family_that_wrote_it(
+    made_by: str, target: str, goes_back: bool
+) -> None:
+    thought = Thinking("why", Provenance("openai_chat", made_by))
+    turn = Message("assistant", (thought, ToolCall("c", "f", "{}")))
+    body = OPENAI_CHAT.encode_request(foreign(user("x"), turn), model=target, has=ABLE)
+    assert (b"reasoning_content" in body) == goes_back
+
+
 def test_reasoning_of_another_dialect_stays_away() -> None:
     thought = Thinking("why", Provenance("anthropic_messages"), signature="s")
     found = messages_of(foreign(user("x"), Message("assistant", (thought, Text("a")))))

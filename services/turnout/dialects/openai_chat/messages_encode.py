@@ -7,6 +7,7 @@ for the same reason; text alone is a plain string, which every compatible server
 dialect's client wrote a list; reasoning goes back only to where it came from.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -46,6 +47,8 @@ MAX_CALL_ID_CHARACTERS: Final = 64
 NO_RESULT: Final = "(no result)"
 """For a call that the history leaves without one: the wire refuses a call that has none."""
 
+_FIRST_WORD: Final = re.compile(r"[A-Za-z]+")
+
 ATTACHED: Final = "(attached below)"
 """For a result that is nothing but images or files."""
 
@@ -74,13 +77,20 @@ def wire_id(call_id: str) -> str:
     return "call_" + digest(call_id.encode())
 
 
-def encode_messages(conversation: Conversation, *, has: Capabilities) -> list[_Json]:
-    return _MessageEncoder(conversation, has=has).encode()
+def encode_messages(conversation: Conversation, *, model: str, has: Capabilities) -> list[_Json]:
+    return _MessageEncoder(conversation, model=model, has=has).encode()
+
+
+def family(model: str) -> str:
+    """The first word of a model's name: `deepseek` of `deepseek/DeepSeek-V4-Pro`."""
+    found = _FIRST_WORD.match(model.rpartition("/")[2])
+    return "" if found is None else found.group().lower()
 
 
 class _MessageEncoder:
-    def __init__(self, conversation: Conversation, *, has: Capabilities) -> None:
+    def __init__(self, conversation: Conversation, *, model: str, has: Capabilities) -> None:
         self._conversation = conversation
+        self._family = family(model)
         self._own = conversation.dialect == "openai_chat"
         self._has = has
         self._out: list[_Json] = []
@@ -211,7 +221,13 @@ class _MessageEncoder:
             self._out.append(encoded | self._extras(message.extras))
 
     def _reasoning(self, thinking: Thinking) -> _Json:
-        if thinking.provenance.dialect != "openai_chat" or not thinking.text:
+        made_by = thinking.provenance
+        if made_by.dialect != "openai_chat" or not thinking.text:
+            return {}
+        # DeepSeek and Kimi refuse a tool turn without the reasoning that led to it, OpenAI refuses
+        # the field: so it goes back to the family that wrote it. A history that does not say who
+        # did came from a server that has the field.
+        if made_by.model and family(made_by.model) != self._family:
             return {}
         field = "reasoning" if ("field", '"reasoning"') in thinking.extras else "reasoning_content"
         return {field: thinking.text}

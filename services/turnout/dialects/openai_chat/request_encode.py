@@ -39,7 +39,7 @@ _Json = dict[str, object]
 def encode_request(conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
     own = conversation.dialect == "openai_chat"
     body: _Json = {"model": model}
-    body["messages"] = encode_messages(conversation, has=has)
+    body["messages"] = encode_messages(conversation, model=model, has=has)
     body |= dict(_tools(conversation, has=has, own=own))
     body |= dict(_limits(conversation, has=has))
     if not has.thinking:
