@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from tests.bus import samples
+from turnout.bus.cursor import Cursor, Position
 from turnout.bus.directory import SpoolDirectory, Window
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import messages_of
@@ -179,19 +180,38 @@ def test_a_damaged_segment_gives_up_only_what_is_damaged(
     assert "damaged" in caplog.text
 
 
-def test_an_unreadable_cursor_means_starting_over(
-    make_spool: Callable[[], Spool], caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unreadable_cursor_means_starting_over(make_spool: Callable[[], Spool]) -> None:
     spool = make_spool()
     spool.append(1, b"first")
+    drain(spool.own, spool)
+    spool.append(1, b"second")
     path = spool.own.path / "cursor"
     spool.close()
-    path.write_text('{"done": [1')
+    path.write_bytes(b"\xff" * 9000)
 
     again = make_spool()
 
-    assert drain(again.adopted[0], again) == [b"first"]
-    assert "unreadable" in caplog.text
+    assert drain(again.adopted[0], again) == [b"first", b"second"]
+
+
+@given(st.integers(0, 8191), st.integers(1, 255))
+def test_damage_to_a_cursor_costs_one_step_at_most(
+    tmp_path_factory: pytest.TempPathFactory, at: int, flip: int
+) -> None:
+    path = tmp_path_factory.mktemp("cursor") / "cursor"
+    cursor = Cursor(path)
+    steps = [(Position(1, number), Position(1, number + 1)) for number in range(3)]
+    for done, until in steps:
+        cursor.write(done=done, until=until)
+    cursor.close()
+    data = bytearray(path.read_bytes().ljust(8192, b"\0"))
+    data[at] ^= flip
+    path.write_bytes(data)
+
+    again = Cursor(path)
+
+    assert again.read() in steps[1:]
+    again.close()
 
 
 def test_a_full_spool_counts_and_complains_once(

@@ -3,7 +3,7 @@
     <parent>/.lock              held while directories are made or adopted
     <parent>/<name>/lock        held by the process that writes or drains this directory
     <parent>/<name>/00000001.segment ...
-    <parent>/<name>/cursor      what has been published, replaced by rename
+    <parent>/<name>/cursor      what has been published
 
 Rules: segments are only ever appended to, by one process, and a new process starts a new directory:
 a position in a directory never means another record. The cursor names a window, the records between
@@ -12,13 +12,13 @@ window is published again, with the same message ids.
 """
 
 import fcntl
-import json
 import logging
 import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from turnout.bus.cursor import Cursor, Position
 from turnout.bus.records import HEADER_BYTES, MAX_PAYLOAD_BYTES, Record, scan
 
 _log = logging.getLogger(__name__)
@@ -30,14 +30,6 @@ assert WINDOW_BYTES > HEADER_BYTES + MAX_PAYLOAD_BYTES
 _SUFFIX = ".segment"
 _DIRECTORY_MODE = 0o700
 _FILE_MODE = 0o600
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
-    """A place between two records: segment number and offset in it."""
-
-    segment: int
-    offset: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +67,13 @@ class SpoolDirectory:
         self.path = path
         self.name = path.name
         self._lock = lock
+        self._reading: tuple[int, int] | None = None
         first = Position(min(self.segments(), default=1), 0)
-        self._done, self._until = _read_cursor(path / "cursor", first=first)
+        self._cursor = Cursor(path / "cursor")
+        # Publishing from the beginning again is safe: what the bus or ClickHouse has seen is dropped
+        # there.
+        done, until = self._cursor.read() or (first, first)
+        self._done, self._until = max(done, first), max(until, first)
 
     @property
     def done(self) -> Position:
@@ -102,32 +99,30 @@ class SpoolDirectory:
         that have been published whole are removed on the way.
         """
         while True:
-            path = self.segment_path(self._done.segment)
             is_active = tail is not None and tail.segment == self._done.segment
-            try:
-                size = tail.offset if tail is not None and is_active else path.stat().st_size
-            except FileNotFoundError:
-                size = 0
-            window = self._window_of(path, size)
+            window = self._window_of(tail.offset if tail is not None and is_active else None)
             if window is not None:
                 return window
             if is_active or not self._step_to_next_segment():
                 return None
 
-    def _window_of(self, path: Path, size: int) -> Window | None:
+    def _window_of(self, size: int | None) -> Window | None:
+        """The next window of the segment at `done`, which holds `size` bytes; None for all."""
+        file = self._open_segment(self._done.segment)
+        if file is None:
+            return None
+        size = os.fstat(file).st_size if size is None else size
         start = self._done
         is_told = self._until > start and self._until.segment == start.segment
         limit = min(size, self._until.offset) if is_told else size
         while start.offset < limit:
             stop = limit if is_told else min(limit, start.offset + WINDOW_BYTES)
-            with path.open("rb") as file:
-                file.seek(start.offset)
-                data = file.read(stop - start.offset)
+            data = os.pread(file, stop - start.offset, start.offset)
             found = scan(data, start=start.offset, is_whole=stop == limit)
             if found.lost_bytes:
                 _log.error(
                     "spool segment is damaged: records were passed over",
-                    extra={"segment": str(path), "lost_bytes": found.lost_bytes},
+                    extra={"spool": self.name, "lost_bytes": found.lost_bytes},
                 )
             until = Position(start.segment, found.end)
             if found.records:
@@ -136,6 +131,23 @@ class SpoolDirectory:
                 return None
             start = self._done = until
         return None
+
+    def _open_segment(self, number: int) -> int | None:
+        """A descriptor to read a segment with, kept open while it is read; None without the file."""
+        if self._reading is not None and self._reading[0] == number:
+            return self._reading[1]
+        self._close_segment()
+        try:
+            file = os.open(self.segment_path(number), os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        self._reading = (number, file)
+        return file
+
+    def _close_segment(self) -> None:
+        if self._reading is not None:
+            os.close(self._reading[1])
+            self._reading = None
 
     def _step_to_next_segment(self) -> bool:
         """Leave the segment at `done` behind; false when it is the last one."""
@@ -152,7 +164,7 @@ class SpoolDirectory:
     def begin(self, window: Window) -> None:
         """Write down that `window` is about to be published."""
         self._until = window.until
-        _write_cursor(self.path / "cursor", done=window.start, until=window.until)
+        self._cursor.write(done=window.start, until=window.until)
 
     def finish(self, window: Window) -> None:
         """Everything in `window` has been acknowledged. Reaches the disk with the next window."""
@@ -160,7 +172,7 @@ class SpoolDirectory:
 
     def settle(self) -> None:
         """Write down how far publishing has come."""
-        _write_cursor(self.path / "cursor", done=self._done, until=max(self._done, self._until))
+        self._cursor.write(done=self._done, until=max(self._done, self._until))
 
     def remove(self) -> None:
         """Delete the directory, which has been published whole."""
@@ -169,6 +181,8 @@ class SpoolDirectory:
 
     def close(self) -> None:
         """Give up the lock; the directory may be adopted from now on."""
+        self._close_segment()
+        self._cursor.close()
         os.close(self._lock)
 
 
@@ -213,33 +227,3 @@ def truncate_torn_tail(directory: SpoolDirectory) -> int:
             extra={"segment": str(path), "torn_bytes": torn},
         )
     return torn
-
-
-def _read_cursor(path: Path, *, first: Position) -> tuple[Position, Position]:
-    """The window of a cursor file; the beginning when there is no file or it makes no sense.
-
-    Publishing from the beginning again is safe: what the bus or ClickHouse has seen is dropped there.
-    """
-    try:
-        words: object = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return first, first
-    except ValueError:
-        words = None
-    match words:
-        case {
-            "done": [int(done_segment), int(done_offset)],
-            "until": [int(until_segment), int(until_offset)],
-        }:
-            done = Position(done_segment, done_offset)
-            return max(done, first), max(Position(until_segment, until_offset), first)
-        case _:
-            _log.warning("spool cursor is unreadable, starting over", extra={"path": str(path)})
-            return first, first
-
-
-def _write_cursor(path: Path, *, done: Position, until: Position) -> None:
-    text = json.dumps({"done": [done.segment, done.offset], "until": [until.segment, until.offset]})
-    replacement = path.with_suffix(".new")
-    replacement.write_text(text)
-    replacement.replace(path)

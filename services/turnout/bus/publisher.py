@@ -26,8 +26,9 @@ from turnout.events.v1 import facts_pb2
 
 _log = logging.getLogger(__name__)
 
-# Facts that arrive within this time share messages: at 100 requests/s 15 facts in 3 messages.
-LINGER_SECONDS = 0.05
+# Facts that arrive within this time share messages: at 100 requests/s 30 facts in 3 messages. A cycle
+# costs about a millisecond whatever is in it.
+LINGER_SECONDS = 0.1
 # 50 facts in one 30 kB message cost 0.25 ms, acknowledgement included, 50 messages 10 ms.
 MAX_MESSAGE_FACTS = 100
 MAX_MESSAGE_BYTES = 256 * 1024
@@ -138,10 +139,15 @@ class Publisher:
 
     async def _publish_for_ever(self) -> None:
         while True:
-            await self._publish_all()
-            if not self._spool.appended.is_set():
-                self._spool.own.settle()
-                self._progress_at = self._clock()
+            try:
+                await self._publish_all()
+                if not self._spool.appended.is_set():
+                    self._spool.own.settle()
+                    self._progress_at = self._clock()
+            except OSError as error:
+                # The spool's own disk; the bus's errors are dealt with message by message.
+                await self._back_off(error)
+                continue
             await self._spool.appended.wait()
             self._spool.appended.clear()
             await asyncio.sleep(self._linger_seconds)
@@ -168,10 +174,19 @@ class Publisher:
         if window is None:
             return False
         directory.begin(window)
+        by_subject: dict[str, list[Message]] = {}
         for message in messages_of(window):
-            await self._publish(message)
+            by_subject.setdefault(message.subject, []).append(message)
+        # Subjects side by side share the writes to the socket; within one the order is kept.
+        async with asyncio.TaskGroup() as tasks:
+            for messages in by_subject.values():
+                tasks.create_task(self._publish_in_order(messages))
         directory.finish(window)
         return True
+
+    async def _publish_in_order(self, messages: Sequence[Message]) -> None:
+        for message in messages:
+            await self._publish(message)
 
     async def _publish(self, message: Message) -> None:
         """Publish one message, however long it takes."""

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from google.protobuf.message import Message
 
+from turnout.bus.cursor import Position
 from turnout.bus.directory import (
-    Position,
     SpoolDirectory,
     adopt_directories,
     create_segment,

@@ -21,7 +21,7 @@ from nats.js.errors import FetchTimeoutError, NotFoundError
 
 from turnout.bus.connection import Bus, ensure_stream
 from turnout.bus.subjects import ALL_SUBJECTS, STREAM
-from turnout.telemetry.batch import Block, BusMessage, blocks_of
+from turnout.telemetry.batch import UNDECODABLE, Block, BusMessage, blocks_of
 from turnout.telemetry.metrics import TelemetryMetrics
 from turnout.telemetry.warehouse import Warehouse, WarehouseFailed
 
@@ -30,9 +30,9 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 DURABLE = "telemetry-clickhouse"
-# What a batch of a telemetry that was killed waits before another one gets it. A batch that is held
-# because ClickHouse is away is renewed at a third of it.
-ACK_WAIT_SECONDS = 15.0
+# What a batch waits that was on its way to a telemetry that was killed. A batch that is held because
+# ClickHouse is slow or away is renewed at a third of it.
+ACK_WAIT_SECONDS = 6.0
 # Two replicas with a full batch each and one on its way.
 MAX_ACK_PENDING_MESSAGES = 1_000
 # A fetch that a dying server has taken along is noticed this late; idle it costs one call a second.
@@ -135,34 +135,40 @@ class Consumer:
     async def _insert(self, messages: Sequence[Msg], stop: asyncio.Event) -> None:
         """Insert a batch, however long it takes, and acknowledge it; or leave it for redelivery."""
         blocks = blocks_of([_bus_message(message) for message in messages])
-        started = renewed_at = time.monotonic()
-        backoff = FIRST_BACKOFF_SECONDS
-        done: set[str] = set()
-        while True:
-            try:
-                await self._insert_blocks(blocks, done)
-                break
-            except WarehouseFailed as error:
-                self.is_consuming = False
-                self._metrics.insert_failed()
-                self._complain("facts cannot be inserted, they stay on the bus", error)
-            if stop.is_set():
-                # Unacknowledged, the messages come again when telemetry is started again.
-                return
-            await _pause(stop, backoff)
-            backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
-            if time.monotonic() - renewed_at > ACK_WAIT_SECONDS / 3:
-                renewed_at = time.monotonic()
-                for message in messages:
-                    await _tell_server(message.in_progress())
+        started = time.monotonic()
+        async with asyncio.TaskGroup() as tasks:
+            renewing = tasks.create_task(_renew_regularly(messages))
+            is_inserted = await self._insert_until(blocks, stop)
+            renewing.cancel()
+        if not is_inserted:
+            return
         for message in messages:
             await _tell_server(message.ack())
         self.is_consuming = True
         self._metrics.took(time.monotonic() - started)
         for block in blocks:
             self._metrics.inserted(block.table, block.rows)
-            if block.table.startswith("undecodable"):
+            if block.table == UNDECODABLE:
                 self._report_undecodable(block)
+
+    async def _insert_until(self, blocks: Sequence[Block], stop: asyncio.Event) -> bool:
+        """Insert all blocks; false when stopped before ClickHouse took them all."""
+        backoff = FIRST_BACKOFF_SECONDS
+        done: set[str] = set()
+        while True:
+            try:
+                await self._insert_blocks(blocks, done)
+            except WarehouseFailed as error:
+                self.is_consuming = False
+                self._metrics.insert_failed()
+                self._complain("facts cannot be inserted, they stay on the bus", error)
+            else:
+                return True
+            if stop.is_set():
+                # Unacknowledged, the messages come again when telemetry is started again.
+                return False
+            await _pause(stop, backoff)
+            backoff = min(backoff * 2, MAX_BACKOFF_SECONDS)
 
     async def _insert_blocks(self, blocks: Sequence[Block], done: set[str]) -> None:
         for block in blocks:
@@ -236,6 +242,14 @@ async def _tell_server(message: Awaitable[None]) -> None:
         await message
     except (nats.errors.Error, TimeoutError, OSError) as error:
         _log.debug("an acknowledgement was not sent", extra={"error": type(error).__name__})
+
+
+async def _renew_regularly(messages: Sequence[Msg]) -> None:
+    """Tell the server again and again that the messages are being worked on."""
+    while True:
+        await asyncio.sleep(ACK_WAIT_SECONDS / 3)
+        for message in messages:
+            await _tell_server(message.in_progress())
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:
