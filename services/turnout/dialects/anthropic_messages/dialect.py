@@ -1,0 +1,83 @@
+"""The messages dialect as one value: every function of this package under the seam's names."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.anthropic_messages import errors, response
+from turnout.dialects.anthropic_messages.request_decode import decode_request
+from turnout.dialects.anthropic_messages.request_encode import encode_request
+from turnout.dialects.anthropic_messages.stream_decode import MessageStreamDecoder, decode_response
+from turnout.dialects.anthropic_messages.stream_encode import MessageStreamEncoder
+from turnout.dialects.anthropic_messages.survey import survey_request
+from turnout.dialects.anthropic_messages.tap import MessageBodyTap, MessageStreamTap
+from turnout.dialects.conversation import Conversation
+from turnout.dialects.dialect import ErrorAnswer, StreamDecoder, StreamEncoder, StreamTap
+from turnout.dialects.stream import StreamEvent
+from turnout.dialects.survey import Survey
+from turnout.errors import TurnoutError
+
+_PING: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
+
+
+class AnthropicMessages:
+    """`POST /v1/messages`; what each method promises is said at `WireDialect`."""
+
+    @property
+    def name(self) -> Dialect:
+        return "anthropic_messages"
+
+    def survey_request(self, body: bytes) -> Survey:
+        return survey_request(body)
+
+    def decode_request(self, body: bytes) -> Conversation:
+        return decode_request(body)
+
+    def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
+        return encode_request(conversation, model=model, has=has)
+
+    def tap(self, *, stream: bool) -> StreamTap:
+        return MessageStreamTap() if stream else MessageBodyTap()
+
+    def stream_decoder(self) -> StreamDecoder:
+        return MessageStreamDecoder()
+
+    def stream_encoder(
+        self,
+        *,
+        response_id: str,
+        model: str,
+        created_at: int,  # noqa: ARG002  the wire has no such field
+        input_estimate: int,
+        include_usage: bool,  # noqa: ARG002  the wire always reports usage
+    ) -> StreamEncoder:
+        return MessageStreamEncoder(
+            response_id=response_id, model=model, input_estimate=input_estimate
+        )
+
+    def decode_response(self, body: bytes) -> Sequence[StreamEvent]:
+        return decode_response(body)
+
+    def encode_response(
+        self,
+        events: Sequence[StreamEvent],
+        *,
+        response_id: str,
+        model: str,
+        created_at: int,  # noqa: ARG002  the wire has no such field
+    ) -> bytes:
+        return response.encode_response(events, response_id=response_id, model=model)
+
+    def encode_error(self, error: TurnoutError, *, request_id: str) -> ErrorAnswer:
+        return errors.encode_error(error, request_id=request_id)
+
+    def encode_stream_error(self, error: TurnoutError) -> bytes:
+        return errors.encode_stream_error(error)
+
+    def decode_error(
+        self, status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+    ) -> TurnoutError:
+        return errors.decode_error(status, headers, body, now=now)
+
+    def keep_alive(self) -> bytes:
+        return _PING

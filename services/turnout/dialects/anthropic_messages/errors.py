@@ -1,0 +1,228 @@
+"""Errors of this wire: kinds to answers, providers' answers to kinds.
+
+Rules: the body is `{"type": "error", "error": {"type", "message"}, "request_id"}`; a full context is
+said in the sentence that clients look for before they compact; whoever is told to come back is told
+when, within a minute, because Claude Code gives up on longer waits and on none; what a retry cannot
+mend says so in `x-should-retry`; messages of a provider are cut, else kept, because clients
+negotiate by them.
+"""
+
+import math
+import re
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.dialect import ErrorAnswer
+from turnout.dialects.sse import encode_event
+from turnout.errors import (
+    ContextTooLong,
+    ErrorKind,
+    InvalidRequest,
+    Overloaded,
+    RateLimited,
+    RequestTooLarge,
+    TurnoutError,
+    UnknownModel,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
+
+MAX_RETRY_AFTER_SECONDS: Final = 60
+"""Claude Code honours 60 s and fails at once on 80 s (measured)."""
+
+DEFAULT_RETRY_AFTER_SECONDS: Final = 5
+"""When nobody said: long enough for a burst to pass, short enough for a user to wait."""
+
+MAX_MESSAGE_CHARACTERS: Final = 1_000
+"""Of a provider's message: the sentences that clients act on come first."""
+
+_STATUS: Final[dict[ErrorKind, tuple[int, str]]] = {
+    "invalid_request": (400, "invalid_request_error"),
+    "context_too_long": (400, "invalid_request_error"),
+    "request_too_large": (413, "request_too_large"),
+    "unknown_model": (404, "not_found_error"),
+    "unknown_path": (404, "not_found_error"),
+    "unsupported": (400, "invalid_request_error"),
+    "not_authenticated": (401, "authentication_error"),
+    "not_allowed": (403, "permission_error"),
+    "upstream_failed": (502, "api_error"),
+    "rate_limited": (429, "rate_limit_error"),
+    "overloaded": (529, "overloaded_error"),
+    "upstream_timeout": (504, "timeout_error"),
+    "unavailable": (503, "api_error"),
+    "internal": (500, "api_error"),
+}
+
+_CREDENTIAL_TYPES: Final = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+}
+"""A passed-through credential was refused: the caller must see it, and retrying helps nobody."""
+
+_COME_BACK: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "overloaded", "unavailable"})
+
+_TOO_LONG: Final = "prompt is too long"
+_CONTEXT_SIGNS: Final = (
+    _TOO_LONG,
+    "exceed context limit",
+    "exceeds the context window",
+    "context_length_exceeded",
+    "maximum context length",
+    "input is too long",
+)
+_NUMBER: Final = re.compile(r"\d[\d,]{3,}")
+"""Token counts in a sentence about a window; no window is under 1,000 tokens."""
+
+
+class _WireError(msgspec.Struct):
+    type: object = None
+    message: object = None
+
+
+class _Envelope(msgspec.Struct):
+    error: _WireError | str | None = None
+    message: object = None
+
+
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+
+
+def encode_error(error: TurnoutError, *, request_id: str) -> ErrorAnswer:
+    status, _ = _status(error)
+    headers = [("content-type", "application/json"), ("request-id", request_id)]
+    if error.kind in _COME_BACK:
+        headers.append(("retry-after", str(_retry_after(error))))
+    if status in _CREDENTIAL_TYPES:
+        headers.append(("x-should-retry", "false"))
+    return ErrorAnswer(status, tuple(headers), _body(error, request_id=request_id))
+
+
+def encode_stream_error(error: TurnoutError) -> bytes:
+    """The last event of a stream that has begun; no `message_stop` follows it."""
+    return encode_event("error", _body(error, request_id=""))
+
+
+def _status(error: TurnoutError) -> tuple[int, str]:
+    passed = error.upstream_status
+    if error.kind == "upstream_failed" and passed is not None and passed in _CREDENTIAL_TYPES:
+        return passed, _CREDENTIAL_TYPES[passed]
+    return _STATUS[error.kind]
+
+
+def _body(error: TurnoutError, *, request_id: str) -> bytes:
+    message = error.message
+    if error.kind == "context_too_long":
+        message = _context_message(message)
+    body: dict[str, object] = {
+        "type": "error",
+        "error": {"type": _status(error)[1], "message": message},
+    }
+    if request_id:
+        body["request_id"] = request_id
+    return msgspec.json.encode(body)
+
+
+def _context_message(message: str) -> str:
+    """`prompt is too long: N tokens > M maximum`, with the figures where the message has them."""
+    if _TOO_LONG in message.lower():
+        return message
+    figures = [int(number.replace(",", "")) for number in _NUMBER.findall(message)]
+    if len(figures) >= 2 and max(figures) > min(figures):
+        return f"{_TOO_LONG}: {max(figures)} tokens > {min(figures)} maximum"
+    return f"{_TOO_LONG}: {message}"
+
+
+def _retry_after(error: TurnoutError) -> int:
+    seconds = error.retry_after_seconds
+    if seconds is None or not math.isfinite(seconds):
+        return DEFAULT_RETRY_AFTER_SECONDS
+    return min(max(1, math.ceil(seconds)), MAX_RETRY_AFTER_SECONDS)
+
+
+def decode_error(
+    status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+) -> TurnoutError:
+    message, word = _read(body)
+    kind = _kind(status, message, word)
+    text = message or f"the upstream answered with status {status} and no message"
+    retry_after = _read_retry_after(headers, now=now)
+    return kind(text, retry_after_seconds=retry_after, upstream_status=status)
+
+
+def decode_stream_error(body: bytes) -> TurnoutError:
+    """An error event inside a stream; its type stands for the status it would have had."""
+    message, word = _read(body)
+    kind = _kind(0, message, word)
+    return kind(message or "the upstream ended the stream with an error and no message")
+
+
+def _read(body: bytes) -> tuple[str, str]:
+    """The message and the type."""
+    try:
+        envelope = _ENVELOPE.decode(body)
+    except (msgspec.DecodeError, RecursionError):
+        return "", ""
+    word: object = None
+    match envelope.error:
+        case _WireError(message=message, type=word):
+            pass
+        case str() as message:
+            pass
+        case None:
+            message = envelope.message
+    shown = " ".join(message.split()) if isinstance(message, str) else ""
+    return shown[:MAX_MESSAGE_CHARACTERS], word if isinstance(word, str) else ""
+
+
+def _kind(status: int, message: str, word: str) -> type[TurnoutError]:
+    text = message.lower()
+    if status in {0, 400, 413, 422} and any(sign in text for sign in _CONTEXT_SIGNS):
+        return ContextTooLong
+    if status in {0, 200}:
+        status = _STATUS_OF_TYPE.get(word, 500)
+    match status:
+        case 404:
+            return UnknownModel if "model" in text else UpstreamFailed
+        case 408 | 504:
+            return UpstreamTimeout
+        case 413:
+            return RequestTooLarge
+        case 429:
+            return RateLimited
+        case 503 | 529:
+            return Overloaded
+        case 400 | 405 | 409 | 415 | 422:
+            return InvalidRequest
+        case _:
+            return Overloaded if word == "overloaded_error" else UpstreamFailed
+
+
+_STATUS_OF_TYPE: Final = {kind: status for status, kind in _STATUS.values()} | {"api_error": 500}
+
+
+def _read_retry_after(headers: Sequence[tuple[str, str]], *, now: float) -> float | None:
+    """Seconds until it makes sense to try again: in milliseconds, in seconds or as a date."""
+    values = {name.lower(): value.strip() for name, value in headers}
+    milliseconds = _number(values.get("retry-after-ms", ""))
+    if milliseconds is not None:
+        return milliseconds / 1_000
+    text = values.get("retry-after", "")
+    seconds = _number(text)
+    if seconds is not None or not text:
+        return seconds
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _number(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None

@@ -1,0 +1,168 @@
+"""A messages request into the neutral conversation.
+
+Rules: the top-level `system` is a system message in front, and system messages among the others
+stay at their place; fields that are not known here stay as extras of the request, message or block
+they stood on; a tool with a type of Anthropic's own is a server tool, whoever runs it, because no
+other dialect has it.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from turnout.dialects.anthropic_messages.parts_decode import decode_content, read_cache
+from turnout.dialects.conversation import (
+    Conversation,
+    Fields,
+    Message,
+    OutputFormat,
+    Role,
+    Sampling,
+    ServerTool,
+    ThinkingControl,
+    Tool,
+    ToolChoice,
+)
+from turnout.dialects.reading import ObjectReader, utf8
+from turnout.errors import InvalidRequest
+
+_ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
+
+
+def decode_request(body: bytes) -> Conversation:
+    fields = ObjectReader(body, "")
+    model = fields.required_string("model")
+    messages = _system(fields) + _messages(fields)
+    tools = tuple(_tool(raw, n) for n, raw in enumerate(fields.list("tools") or ()))
+    tool_choice, parallel_tools = _tool_choice(fields)
+    thinking, output_format, config = _controls(fields)
+    user, metadata = _metadata(fields)
+    return Conversation(
+        dialect="anthropic_messages",
+        model=model,
+        messages=messages,
+        tools=tools,
+        tool_choice=tool_choice,
+        parallel_tools=parallel_tools,
+        sampling=Sampling(
+            temperature=fields.number("temperature"),
+            top_p=fields.number("top_p"),
+            top_k=fields.integer("top_k"),
+        ),
+        max_output_tokens=fields.integer("max_tokens"),
+        stop_sequences=fields.strings("stop_sequences"),
+        output_format=output_format,
+        thinking=thinking,
+        stream=bool(fields.boolean("stream")),
+        user=user,
+        metadata=metadata,
+        service_tier=fields.string("service_tier") or "",
+        extras=config + fields.rest(),
+    )
+
+
+def _system(fields: ObjectReader) -> tuple[Message, ...]:
+    raw = fields.raw("system")
+    if raw is None:
+        return ()
+    parts, is_plain = decode_content(raw, "system")
+    return (Message("system", parts, is_plain=is_plain),) if parts else ()
+
+
+def _messages(fields: ObjectReader) -> tuple[Message, ...]:
+    raw_messages = fields.list("messages")
+    if not raw_messages:
+        raise InvalidRequest("messages: required, a list of at least one message")
+    return tuple(_message(raw, f"messages.{n}") for n, raw in enumerate(raw_messages))
+
+
+def _message(raw: msgspec.Raw, where: str) -> Message:
+    fields = ObjectReader(raw, where)
+    role = _ROLES.get(fields.required_string("role"))
+    if role is None:
+        raise InvalidRequest(f"{where}.role: must be one of user, assistant, system")
+    content = fields.raw("content")
+    if content is None:
+        raise InvalidRequest(f"{where}.content: required, a string or a list of blocks")
+    parts, is_plain = decode_content(content, f"{where}.content")
+    return Message(role, parts, is_plain=is_plain, extras=fields.rest())
+
+
+def _tool(raw: msgspec.Raw, number: int) -> Tool | ServerTool:
+    fields = ObjectReader(raw, f"tools.{number}")
+    kind = fields.string("type")
+    if kind not in {None, "custom"}:
+        json = utf8(fields.where, bytes(raw))
+        return ServerTool("anthropic_messages", fields.string("name") or "", kind or "", json)
+    typed: Fields = (("type", '"custom"'),) if kind else ()
+    return Tool(
+        name=fields.required_string("name"),
+        description=fields.string("description") or "",
+        schema=fields.json("input_schema"),
+        strict=fields.boolean("strict"),
+        is_deferred=bool(fields.boolean("defer_loading")),
+        cache=read_cache(fields),
+        extras=typed + fields.rest(),
+    )
+
+
+def _tool_choice(fields: ObjectReader) -> tuple[ToolChoice | None, bool | None]:
+    choice = fields.object("tool_choice")
+    if choice is None:
+        return None, None
+    disabled = choice.boolean("disable_parallel_tool_use")
+    parallel = None if disabled is None else not disabled
+    match choice.required_string("type"):
+        case "auto":
+            return ToolChoice("auto"), parallel
+        case "any":
+            return ToolChoice("required"), parallel
+        case "none":
+            return ToolChoice("none"), parallel
+        case "tool":
+            return ToolChoice("named", (choice.required_string("name"),)), parallel
+        case _:
+            raise InvalidRequest("tool_choice.type: must be one of auto, any, none, tool")
+
+
+def _controls(fields: ObjectReader) -> tuple[ThinkingControl, OutputFormat | None, Fields]:
+    """Thinking, output format, and what else stood in `output_config`."""
+    mode: Literal["off", "on", "adaptive"] | None = None
+    budget: int | None = None
+    display = ""
+    thinking = fields.object("thinking")
+    if thinking is not None:
+        match thinking.required_string("type"):
+            case "enabled":
+                mode = "on"
+            case "adaptive":
+                mode = "adaptive"
+            case "disabled":
+                mode = "off"
+            case _:
+                raise InvalidRequest("thinking.type: must be one of enabled, adaptive, disabled")
+        budget = thinking.integer("budget_tokens")
+        display = thinking.string("display") or ""
+    config = fields.object("output_config")
+    if config is None:
+        return ThinkingControl(mode, budget, display=display), None, ()
+    effort = config.string("effort") or ""
+    wanted = config.object("format")
+    output_format = None
+    if wanted is not None:
+        output_format = OutputFormat("json_schema", schema=wanted.json("schema"))
+    rest = config.rest()
+    inner = ",".join(f"{utf8_name(name)}:{value}" for name, value in rest)
+    extras: Fields = (("output_config", "{" + inner + "}"),) if rest else ()
+    return ThinkingControl(mode, budget, effort=effort, display=display), output_format, extras
+
+
+def utf8_name(name: str) -> str:
+    return msgspec.json.encode(name).decode()
+
+
+def _metadata(fields: ObjectReader) -> tuple[str, Fields]:
+    metadata = fields.object("metadata")
+    if metadata is None:
+        return "", ()
+    return metadata.string("user_id") or "", metadata.rest()

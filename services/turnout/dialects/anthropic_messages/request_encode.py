@@ -1,0 +1,244 @@
+"""The neutral conversation into a messages request.
+
+Rules: a conversation that came in this dialect goes out as it came, less what the target cannot
+take; one of another dialect is arranged as the API insists (`turns`), gets breakpoints
+(`breakpoints`), and leaves behind what has no meaning here (penalties, seeds, service tiers, names of
+reasoning efforts, whose accepted form differs from model to model). `max_tokens` is required: what
+the client asked for, else all that the model can write.
+"""
+
+from typing import Final
+
+import msgspec
+
+from turnout.capabilities import Capabilities
+from turnout.dialects.anthropic_messages.breakpoints import lifetime_of, place
+from turnout.dialects.anthropic_messages.parts_encode import Json, PartEncoder, cache_marker
+from turnout.dialects.anthropic_messages.turns import arrange, leading_system
+from turnout.dialects.conversation import (
+    Conversation,
+    Fields,
+    Message,
+    ServerTool,
+    Tool,
+    joined_text,
+)
+from turnout.dialects.reading import raw_fields
+from turnout.errors import Unsupported
+
+DEFAULT_MAX_OUTPUT_TOKENS: Final = 32_000
+"""Of a model whose limit is not known: what Claude Code asks of a model it does not know."""
+
+_MAX_TEMPERATURE: Final = 1.0
+"""OpenAI goes to 2; the API refuses more than 1."""
+
+_CUSTOM_SCHEMA: Final = (
+    b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
+)
+_NO_SCHEMA: Final = b'{"type":"object","properties":{}}'
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def encode_request(conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
+    own = conversation.dialect == "anthropic_messages"
+    parts = PartEncoder(has, own=own)
+    tools = [_tool(tool, own=own) for tool in conversation.tools]
+    if tools and not has.tools:
+        raise Unsupported("tools: the target model takes none")
+    body: Json = {"model": model, "max_tokens": _max_tokens(conversation, has)}
+    if own:
+        system, messages = _own_messages(conversation, parts)
+    else:
+        system, messages = _foreign_messages(conversation, parts, tools, has)
+    if system:
+        body["system"] = system
+    if tools:
+        body["tools"] = tools
+    choice = _tool_choice(conversation)
+    if choice:
+        body["tool_choice"] = choice
+    body["messages"] = messages
+    body |= _sampling(conversation, own=own)
+    body |= _controls(conversation, has, own=own)
+    metadata = raw_fields(conversation.metadata) if own else {}
+    if conversation.user:
+        metadata = {"user_id": conversation.user} | metadata
+    if metadata:
+        body["metadata"] = metadata
+    if conversation.stream:
+        body["stream"] = True
+    return msgspec.json.encode(body)
+
+
+def _max_tokens(conversation: Conversation, has: Capabilities) -> int:
+    wanted = conversation.max_output_tokens
+    if wanted is None:
+        return has.max_output_tokens or DEFAULT_MAX_OUTPUT_TOKENS
+    return min(wanted, has.max_output_tokens) if has.max_output_tokens else wanted
+
+
+def _own_messages(conversation: Conversation, parts: PartEncoder) -> tuple[object, list[Json]]:
+    messages = list(conversation.messages)
+    system: object = None
+    if messages[0].role == "system":
+        # Only the top-level `system` can be in front: the API wants a user message first.
+        system = _content(messages.pop(0), parts)
+    encoded: list[Json] = []
+    for message in messages:
+        extras = raw_fields(message.extras)
+        encoded.append({"role": message.role, "content": _content(message, parts)} | extras)
+    return system, encoded
+
+
+def _content(message: Message, parts: PartEncoder) -> object:
+    return joined_text(message.parts) if message.is_plain else parts.blocks(message.parts)
+
+
+def _foreign_messages(
+    conversation: Conversation, parts: PartEncoder, tools: list[Json], has: Capabilities
+) -> tuple[list[Json], list[Json]]:
+    leading = leading_system(conversation.messages)
+    system: list[Json] = []
+    for message in conversation.messages[:leading]:
+        text = joined_text(message.parts)
+        if text.strip():
+            system.append({"type": "text", "text": text})
+    turns = [
+        (turn.role, blocks)
+        for turn in arrange(conversation.messages[leading:])
+        if (blocks := parts.blocks(turn.parts))
+    ]
+    if has.prompt_caching:
+        place(tools=tools, system=system, messages=turns, lifetime=lifetime_of(conversation))
+    return system, [{"role": role, "content": blocks} for role, blocks in turns]
+
+
+def _tool(tool: Tool | ServerTool, *, own: bool) -> Json:
+    if isinstance(tool, ServerTool):
+        if tool.dialect != "anthropic_messages":
+            raise Unsupported(f"tools: {tool.kind} is run by another provider")
+        return msgspec.json.decode(tool.json, type=dict[str, object])
+    encoded: Json = {"name": tool.name}
+    if tool.description:
+        encoded["description"] = tool.description
+    if own:
+        if tool.schema:
+            encoded["input_schema"] = msgspec.Raw(tool.schema.encode())
+        if tool.strict is not None:
+            encoded["strict"] = tool.strict
+        if tool.is_deferred:
+            encoded["defer_loading"] = True
+        return encoded | raw_fields(tool.extras) | cache_marker(tool.cache)
+    encoded["input_schema"] = msgspec.Raw(_schema(tool))
+    return encoded
+
+
+def _schema(tool: Tool) -> bytes:
+    """The schema in the client's characters, with the type that the API insists on."""
+    if tool.kind == "custom":
+        return _CUSTOM_SCHEMA
+    if not tool.schema:
+        return _NO_SCHEMA
+    raw = tool.schema.encode()
+    try:
+        fields = _OBJECT.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        raise Unsupported(f"tools: the schema of {tool.name} is no JSON object") from None
+    if "type" in fields:
+        return raw
+    return msgspec.json.encode({"type": "object"} | fields)
+
+
+def _tool_choice(conversation: Conversation) -> Json:
+    if not conversation.tools:
+        return {}
+    choice = conversation.tool_choice
+    encoded: Json = {}
+    if choice is not None:
+        match choice.mode:
+            case "auto":
+                encoded = {"type": "auto"}
+            case "none":
+                return {"type": "none"}
+            case "named" if len(choice.names) == 1:
+                encoded = {"type": "tool", "name": choice.names[0]}
+            case "required" | "named":
+                encoded = {"type": "any"}
+    if conversation.parallel_tools is not None and (encoded or not conversation.parallel_tools):
+        encoded = encoded or {"type": "auto"}
+        encoded["disable_parallel_tool_use"] = not conversation.parallel_tools
+    return encoded
+
+
+def _sampling(conversation: Conversation, *, own: bool) -> Json:
+    sampling = conversation.sampling
+    temperature, top_p = sampling.temperature, sampling.top_p
+    stops = conversation.stop_sequences
+    if not own:
+        if temperature is not None:
+            temperature = min(temperature, _MAX_TEMPERATURE)
+            # Current models refuse both at once.
+            top_p = None
+        stops = tuple(stop for stop in stops if stop.strip())
+    encoded: Json = {}
+    if temperature is not None:
+        encoded["temperature"] = temperature
+    if top_p is not None:
+        encoded["top_p"] = top_p
+    if sampling.top_k is not None:
+        encoded["top_k"] = sampling.top_k
+    if stops:
+        encoded["stop_sequences"] = stops
+    return encoded
+
+
+def _controls(conversation: Conversation, has: Capabilities, *, own: bool) -> Json:
+    encoded: Json = {}
+    config: Json = {}
+    wanted = conversation.output_format
+    if wanted is not None and wanted.kind == "json_schema":
+        if not has.structured_output:
+            raise Unsupported("output format: the target model cannot be held to a schema")
+        schema = msgspec.Raw(wanted.schema.encode() or b"{}")
+        config["format"] = {"type": "json_schema", "schema": schema}
+    extras: Fields = ()
+    if own:
+        thinking = conversation.thinking
+        if has.thinking:
+            if thinking.effort:
+                config["effort"] = thinking.effort
+            encoded |= _thinking(conversation)
+        if conversation.service_tier:
+            encoded["service_tier"] = conversation.service_tier
+        extras = conversation.extras
+    for name, value in raw_fields(extras).items():
+        if name == "output_config":
+            config |= raw_fields(_members(dict(extras)[name]))
+        else:
+            encoded[name] = value
+    if config:
+        encoded["output_config"] = config
+    return encoded
+
+
+def _members(json: str) -> Fields:
+    return tuple((name, bytes(raw).decode()) for name, raw in _OBJECT.decode(json).items())
+
+
+def _thinking(conversation: Conversation) -> Json:
+    thinking = conversation.thinking
+    encoded: Json = {}
+    match thinking.mode:
+        case None:
+            return {}
+        case "off":
+            encoded["type"] = "disabled"
+        case "on":
+            encoded["type"] = "enabled"
+        case "adaptive":
+            encoded["type"] = "adaptive"
+    if thinking.budget_tokens is not None:
+        encoded["budget_tokens"] = thinking.budget_tokens
+    if thinking.display:
+        encoded["display"] = thinking.display
+    return {"thinking": encoded}

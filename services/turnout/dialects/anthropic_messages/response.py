@@ -1,0 +1,130 @@
+"""A whole message from its events.
+
+Rules: an answer that failed or did not end is no answer, its error is raised; every field that a
+client may read without looking is there, also when it is null; `input` is an object, whatever the
+model wrote.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.anthropic_messages.seal import seal
+from turnout.dialects.anthropic_messages.stop import encode_stop
+from turnout.dialects.anthropic_messages.usage import encode_usage
+from turnout.dialects.conversation import (
+    Opaque,
+    Refusal,
+    Text,
+    Thinking,
+    ToolCall,
+)
+from turnout.dialects.prefix import digest
+from turnout.dialects.reading import raw_fields
+from turnout.dialects.stream import Answer, AnswerPart, StreamEvent, accumulate
+from turnout.dialects.usage import Usage
+from turnout.errors import UpstreamFailed
+
+BYTES_PER_TOKEN: Final = 3.6
+"""For answers whose usage nobody reported; measured on code-heavy agent traffic."""
+
+_Json = dict[str, object]
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def made_call_id(response_id: str, number: int) -> str:
+    """For a call that came without an id: clients refuse an empty one."""
+    return "toolu_" + digest(response_id.encode(), str(number).encode())
+
+
+def opaque_block(part: Opaque) -> _Json | None:
+    """A block that only this dialect understands; None for those of others."""
+    if part.dialect != "anthropic_messages":
+        return None
+    return msgspec.json.decode(part.json, type=dict[str, object])
+
+
+def input_object(arguments: str, *, is_custom: bool) -> object:
+    """Arguments as the object that `input` must be, in the model's own characters."""
+    if is_custom:
+        return {"input": arguments}
+    if not arguments.strip():
+        return {}
+    try:
+        _OBJECT.decode(arguments)
+    except (msgspec.DecodeError, RecursionError):
+        # Cut or malformed: the client's own validation then tells the model what it wrote.
+        return {"arguments": arguments}
+    return msgspec.Raw(arguments.encode())
+
+
+def encode_response(events: Sequence[StreamEvent], *, response_id: str, model: str) -> bytes:
+    """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
+    answer = accumulate(events)
+    if answer.error is not None:
+        raise answer.error
+    if answer.stop is None:
+        raise UpstreamFailed("the upstream's answer broke off before its end")
+    content: list[_Json] = []
+    for part in answer.parts:
+        block = _block(part, response_id, len(content))
+        if block is not None:
+            content.append(block)
+    word = encode_stop(answer.stop, has_calls=answer.has_tool_calls)
+    return msgspec.json.encode(
+        {
+            "id": response_id,
+            "type": "message",
+            "role": "assistant",
+            "model": model,
+            "content": content,
+            "stop_reason": word,
+            "stop_sequence": answer.stop_sequence if word == "stop_sequence" else None,
+            "usage": encode_usage(answer.usage or _estimate(answer)),
+        }
+    )
+
+
+def _block(part: AnswerPart, response_id: str, number: int) -> _Json | None:
+    match part:
+        case Text(text=text, extras=extras):
+            return {"type": "text", "text": text} | raw_fields(extras) if text else None
+        case Refusal(text=text):
+            return {"type": "text", "text": text} if text else None
+        case Thinking():
+            return _thinking(part)
+        case ToolCall():
+            return {
+                "type": "tool_use",
+                "id": part.call_id or made_call_id(response_id, number),
+                "name": part.name,
+                "input": input_object(part.arguments, is_custom=part.kind == "custom"),
+            }
+        case Opaque():
+            return opaque_block(part)
+
+
+def _thinking(part: Thinking) -> _Json | None:
+    signature = part.signature
+    if part.provenance.dialect == "anthropic_messages":
+        if part.redacted:
+            return {"type": "redacted_thinking", "data": part.redacted}
+    elif part.text or signature or part.redacted:
+        signature = seal(part.provenance, signature=signature, redacted=part.redacted)
+    if not part.text and not signature:
+        return None
+    return {"type": "thinking", "thinking": part.text, "signature": signature}
+
+
+def _estimate(answer: Answer) -> Usage:
+    size = 0
+    for part in answer.parts:
+        match part:
+            case Text(text=text) | Refusal(text=text) | Thinking(text=text):
+                size += len(text.encode())
+            case ToolCall(arguments=arguments):
+                size += len(arguments.encode())
+            case Opaque():
+                pass
+    return Usage(output=round(size / BYTES_PER_TOKEN))

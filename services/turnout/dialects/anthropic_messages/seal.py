@@ -1,0 +1,55 @@
+"""Our own signature on reasoning that another maker wrote.
+
+A client of this dialect gets reasoning as a thinking block and sends it back. Without a signature it
+would come back as `signature: ""`, look like Claude's, and be refused by Claude's API on the next
+turn. So every foreign block carries a seal that says who made it and keeps the maker's own seal.
+
+Rules: a seal is readable by any replica (no state, no secret: it protects nothing, it only names);
+a block under a seal, or without any signature, never goes to an Anthropic upstream.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Final
+
+import msgspec
+
+from turnout.capabilities import Dialect
+from turnout.dialects.conversation import Provenance, Thinking
+
+SEAL_PREFIX: Final = "turnout1."
+"""Anthropic's signatures are plain base64, which has no dot."""
+
+
+class _Seal(msgspec.Struct, array_like=True):
+    dialect: Dialect
+    model: str
+    signature: str = ""
+    redacted: str = ""
+
+
+_SEAL: Final = msgspec.json.Decoder(_Seal)
+
+
+def seal(made_by: Provenance, *, signature: str = "", redacted: str = "") -> str:
+    told = _Seal(made_by.dialect, made_by.model, signature, redacted)
+    return SEAL_PREFIX + urlsafe_b64encode(msgspec.json.encode(told)).decode()
+
+
+def unseal(text: str, signature: str) -> Thinking | None:
+    """The foreign thinking behind a seal; None when it is none of ours."""
+    if not signature.startswith(SEAL_PREFIX):
+        return None
+    try:
+        told = _SEAL.decode(urlsafe_b64decode(signature.removeprefix(SEAL_PREFIX)))
+    except (ValueError, msgspec.DecodeError):
+        # A seal that was cut still says that the block is not Claude's.
+        return Thinking(text, Provenance("openai_chat"))
+    made_by = Provenance(told.dialect, told.model)
+    return Thinking(text, made_by, signature=told.signature, redacted=told.redacted)
+
+
+def is_claudes(thinking: Thinking) -> bool:
+    """Whether an Anthropic upstream takes the block back."""
+    return thinking.provenance.dialect == "anthropic_messages" and bool(
+        thinking.signature or thinking.redacted
+    )

@@ -1,0 +1,190 @@
+"""The facts of a messages request in one pass over its bytes.
+
+Rules: only the top level and the messages' own fields are parsed; texts are hashed as they were
+written and only the newest step is looked into; the billing line that Claude Code puts in front of
+its system prompt differs per request and is left out; deferred tools are no part of the head,
+because the API keeps them out of the prompt until they are called for; images and documents count by
+what a model reads of them, not by their base64.
+"""
+
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Final
+
+import msgspec
+
+from turnout.capabilities import Needs
+from turnout.dialects.anthropic_messages.attachments import Attachments, breakpoints
+from turnout.dialects.anthropic_messages.newest import Newest, call_names
+from turnout.dialects.prefix import (
+    MARKER_KEY,
+    canonical_content,
+    canonical_fields,
+    chain,
+    digest,
+    without_markers,
+)
+from turnout.dialects.reading import complaint
+from turnout.dialects.survey import Survey
+from turnout.errors import InvalidRequest
+
+BYTES_PER_TOKEN: Final = 3.6
+"""Code-heavy JSON as agents send it; prose is nearer to 4.5."""
+
+_BILLING: Final = b'"x-anthropic-billing-header'
+_TOOL_RESULT: Final = b'"tool_result"'
+_ROLES: Final = {b'"user"': "user", b'"assistant"': "assistant", b'"system"': "system"}
+_NOTHING: Final = frozenset({b"", b"null"})
+
+_Fields = dict[str, msgspec.Raw]
+
+
+class _Kind(msgspec.Struct):
+    type: str | None = None
+
+
+class _OutputConfig(msgspec.Struct):
+    format: msgspec.Raw = msgspec.Raw()
+
+
+class _Metadata(msgspec.Struct):
+    user_id: str | None = None
+
+
+class _Body(msgspec.Struct):
+    model: str | None = None
+    messages: list[_Fields] | None = None
+    system: msgspec.Raw = msgspec.Raw()
+    tools: list[msgspec.Raw] | None = None
+    max_tokens: int | None = None
+    stream: bool | None = None
+    stop_sequences: list[str] | None = None
+    thinking: _Kind | None = None
+    output_config: _OutputConfig | None = None
+    output_format: msgspec.Raw = msgspec.Raw()
+    metadata: _Metadata | None = None
+
+
+class _Tool(msgspec.Struct):
+    name: str | None = None
+    type: str | None = None
+    defer_loading: bool | None = None
+
+
+_BODY: Final = msgspec.json.Decoder(_Body)
+_TOOL: Final = msgspec.json.Decoder(_Tool)
+_BLOCKS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def survey_request(body: bytes) -> Survey:
+    try:
+        fields = _BODY.decode(body)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise complaint("", error) from None
+    messages = fields.messages
+    if not messages:
+        raise InvalidRequest("messages: required, a list of at least one message")
+    roles = [_role(message, number) for number, message in enumerate(messages)]
+    has_markers = MARKER_KEY in body
+    canonical = [canonical_fields(message, has_markers=has_markers) for message in messages]
+    # What is canonical differs from what was written by markers and punctuation alone.
+    message_bytes = tuple(accumulate(map(len, canonical)))
+    system = _system(bytes(fields.system))
+    system_digest = digest(*system)
+    raw_tools = fields.tools or []
+    tools = [_tool(raw, number) for number, raw in enumerate(raw_tools)]
+    offered = [
+        without_markers(bytes(raw))
+        for raw, tool in zip(raw_tools, tools, strict=True)
+        if not tool.defer_loading
+    ]
+    names = [(tool.name or "").encode() for tool in tools if not tool.defer_loading]
+    head_digest = digest(system_digest.encode(), *offered)
+    newest = Newest(messages, roles)
+    outcomes = () if newest.typed else newest.outcomes(call_names)
+    attachments = Attachments(body)
+    prompt_bytes = message_bytes[-1] + sum(map(len, system)) + sum(map(len, offered))
+    wants_schema = _wants_schema(fields)
+    thinking = fields.thinking.type if fields.thinking is not None else None
+    return Survey(
+        model=fields.model or "",
+        stream=bool(fields.stream),
+        body_bytes=len(body),
+        needs=Needs(
+            prompt_tokens_estimate=round(max(0, prompt_bytes - attachments.bytes) / BYTES_PER_TOKEN)
+            + attachments.tokens,
+            max_output_tokens=fields.max_tokens,
+            tools=bool(tools),
+            images=attachments.images > 0,
+            documents=attachments.documents > 0,
+            structured_output=wants_schema,
+            thinking=thinking in {"enabled", "adaptive"},
+            server_tools=tuple(
+                t.type for t in tools if t.type not in {None, "", "custom"} and t.type
+            ),
+        ),
+        head_digest=head_digest,
+        tools_digest=digest(*names) if names else "",
+        system_digest=system_digest,
+        message_digests=chain(head_digest, canonical),
+        message_bytes=message_bytes,
+        message_count=len(messages),
+        last_role=roles[-1],
+        tool_count=len(tools),
+        outcomes=outcomes,
+        tool_result_count=_tool_results(messages, roles),
+        first_typed_text=newest.first_typed(),
+        text=newest.text(),
+        stop_sequences=tuple(fields.stop_sequences or ()),
+        has_output_format=wants_schema,
+        user_field=(fields.metadata.user_id or "") if fields.metadata is not None else "",
+        prompt_cache_key="",
+        breakpoints=breakpoints(body) if has_markers else (0, 0),
+    )
+
+
+def _role(message: _Fields, number: int) -> str:
+    raw = message.get("role")
+    if raw is None:
+        raise InvalidRequest(f"messages.{number}.role: required, one of user, assistant, system")
+    role = _ROLES.get(bytes(raw))
+    if role is None:
+        raise InvalidRequest(f"messages.{number}.role: must be one of user, assistant, system")
+    return role
+
+
+def _system(raw: bytes) -> list[bytes]:
+    """What of the system prompt a cache compares, a text each."""
+    if raw in _NOTHING:
+        return []
+    if raw.startswith(b'"'):
+        return [raw]
+    try:
+        blocks = [bytes(block) for block in _BLOCKS.decode(raw)]
+        return [
+            canonical_content(b"[%b]" % block) for block in blocks if _BILLING not in block[:200]
+        ]
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise complaint("system", error) from None
+
+
+def _tool(raw: msgspec.Raw, number: int) -> _Tool:
+    try:
+        return _TOOL.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise complaint(f"tools.{number}", error) from None
+
+
+def _wants_schema(fields: _Body) -> bool:
+    wanted = bytes(fields.output_config.format) if fields.output_config is not None else b""
+    return wanted not in _NOTHING or bytes(fields.output_format) not in _NOTHING
+
+
+def _tool_results(messages: Sequence[_Fields], roles: Sequence[str]) -> int:
+    """Counted by the type's name, whose quotes are escaped wherever else it is written."""
+    count = 0
+    for message, role in zip(messages, roles, strict=True):
+        raw = message.get("content")
+        if role == "user" and raw is not None:
+            count += bytes(raw).count(_TOOL_RESULT)
+    return count

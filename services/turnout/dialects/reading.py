@@ -1,0 +1,131 @@
+"""Reading JSON objects of a request field by field.
+
+Rules: a field is asked for by name and type, and what nobody asked for is left as extras in its
+own characters; null is the same as absent; every complaint names the path of the field, with dots
+between names and numbers, which is how Anthropic's API writes it and what its clients look for.
+"""
+
+from typing import Final, TypeVar
+
+import msgspec
+
+from turnout.dialects.conversation import Fields, JsonText
+from turnout.errors import InvalidRequest
+
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_STRING: Final = msgspec.json.Decoder(str)
+_STRINGS: Final = msgspec.json.Decoder(list[str])
+_BOOL: Final = msgspec.json.Decoder(bool)
+_INT: Final = msgspec.json.Decoder(int)
+_FLOAT: Final = msgspec.json.Decoder(float)
+_NULL: Final = b"null"
+
+_T = TypeVar("_T")
+
+
+def complaint(where: str, error: Exception) -> InvalidRequest:
+    """`field: expected string, got int`, with the deepest path that is known."""
+    text, _, path = str(error).partition(" - at ")
+    inner = path.strip("`").removeprefix("$").replace("[", ".").replace("]", "").lstrip(".")
+    name = ".".join(part for part in (where, inner) if part) or "the body"
+    text = text.replace("`", "")
+    return InvalidRequest(f"{name}: {text[:1].lower()}{text[1:]}")
+
+
+class ObjectReader:
+    """One JSON object; every field that is taken is gone from `rest()`."""
+
+    __slots__ = ("_fields", "where")
+
+    def __init__(self, raw: bytes | msgspec.Raw, where: str) -> None:
+        self.where = where
+        try:
+            self._fields = _OBJECT.decode(raw)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise complaint(where, error) from None
+
+    def path(self, name: str) -> str:
+        return f"{self.where}.{name}" if self.where else name
+
+    def raw(self, name: str) -> bytes | None:
+        value = self._fields.pop(name, None)
+        if value is None:
+            return None
+        taken = bytes(value)
+        return None if taken == _NULL else taken
+
+    def json(self, name: str) -> JsonText:
+        """The value as written; "" when absent."""
+        raw = self.raw(name)
+        return "" if raw is None else utf8(self.path(name), raw)
+
+    def string(self, name: str) -> str | None:
+        return self._typed(name, _STRING)
+
+    def required_string(self, name: str) -> str:
+        value = self._typed(name, _STRING)
+        if value is None:
+            raise InvalidRequest(f"{self.path(name)}: required, a string")
+        return value
+
+    def boolean(self, name: str) -> bool | None:
+        return self._typed(name, _BOOL)
+
+    def integer(self, name: str) -> int | None:
+        return self._typed(name, _INT)
+
+    def number(self, name: str) -> float | None:
+        return self._typed(name, _FLOAT)
+
+    def strings(self, name: str) -> tuple[str, ...]:
+        values = self._typed(name, _STRINGS)
+        return () if values is None else tuple(values)
+
+    def object(self, name: str) -> "ObjectReader | None":
+        raw = self.raw(name)
+        return None if raw is None else ObjectReader(raw, self.path(name))
+
+    def list(self, name: str) -> list[msgspec.Raw] | None:
+        return self._typed(name, _LIST)
+
+    def rest(self) -> Fields:
+        """What nobody asked for, in order."""
+        return tuple(
+            (name, utf8(self.path(name), bytes(raw))) for name, raw in self._fields.items()
+        )
+
+    def _typed(self, name: str, decoder: msgspec.json.Decoder[_T]) -> _T | None:
+        raw = self.raw(name)
+        if raw is None:
+            return None
+        try:
+            return decoder.decode(raw)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise complaint(self.path(name), error) from None
+
+
+def utf8(where: str, raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError:
+        raise InvalidRequest(f"{where}: must be UTF-8") from None
+
+
+def decode_string(raw: bytes, where: str) -> str:
+    try:
+        return _STRING.decode(raw)
+    except msgspec.DecodeError as error:
+        raise complaint(where, error) from None
+
+
+def decode_list(raw: bytes, where: str) -> list[msgspec.Raw]:
+    try:
+        return _LIST.decode(raw)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise complaint(where, error) from None
+
+
+def raw_fields(fields: Fields) -> dict[str, object]:
+    """Fields as an object that `msgspec.json.encode` writes in their own characters."""
+    return {name: msgspec.Raw(value.encode()) for name, value in fields}

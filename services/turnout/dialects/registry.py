@@ -1,0 +1,15 @@
+"""Every dialect by its name: one mapping, written down here and nowhere else."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from turnout.capabilities import Dialect
+from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
+from turnout.dialects.dialect import WireDialect
+from turnout.dialects.openai_chat import OPENAI_CHAT
+
+DIALECTS: Final[Mapping[Dialect, WireDialect]] = MappingProxyType(
+    {"anthropic_messages": ANTHROPIC_MESSAGES, "openai_chat": OPENAI_CHAT}
+)
+"""A dialect that is named in `capabilities.Dialect` and missing here is not spoken yet."""
