@@ -74,7 +74,8 @@ class Incoming:
     @property
     def content_type(self) -> str:
         """Without its parameters, in lower case."""
-        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+        written: str = self.headers.get("content-type", "")
+        return written.partition(";")[0].strip().lower()
 
     async def read(self) -> bytes:
         """What has come, as soon as something has; b"" at the end. Raises `UpstreamFailed`."""

@@ -1,0 +1,191 @@
+"""Commit by time, signs of life, hanging up, and clients that read slowly."""
+
+import asyncio
+from contextlib import aclosing
+from dataclasses import replace
+
+import pytest
+
+from tests.upstream_dispatcher.faults import (
+    FIRST,
+    SECOND,
+    silence,
+    silence_after_role,
+    silent_after_content,
+    whole_stream,
+)
+from tests.upstream_dispatcher.samples import (
+    CHAT_DONE,
+    CHAT_MORE,
+    CHAT_ROLE,
+    CHAT_STOP,
+    CHAT_STREAM,
+    CHAT_TEXT,
+    CHAT_USAGE,
+    EVENTS,
+)
+from tests.upstream_dispatcher.scripted import Exchange, Script, provider
+from tests.upstream_dispatcher.workbench import (
+    QUICK,
+    answer_of,
+    bench,
+    request,
+)
+from turnout.dialects.usage import Usage
+from turnout.ports import Chunk, Head
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_committed_by_time_the_client_gets_signs_of_life_and_still_another_target() -> None:
+    quick = replace(
+        QUICK, commit_after_seconds=0.05, keep_alive_seconds=0.05, first_byte_seconds=0.3
+    )
+    async with (
+        provider(silence) as openai,
+        provider(whole_stream) as deepseek,
+        bench({"openai": openai.url, "deepseek": deepseek.url}, limits=quick) as on,
+    ):
+        answer = await answer_of(on, request(FIRST, SECOND))
+        assert answer.head.status == 200
+        assert answer.head.headers == (("content-type", "text/event-stream; charset=utf-8"),)
+        signs, _, rest = answer.body.partition(CHAT_ROLE)
+        assert set(signs.split(b"\n\n")) == {b": keep-alive", b""}
+        assert signs.count(b": keep-alive") >= 2
+        assert CHAT_ROLE + rest == b"".join(CHAT_STREAM)
+        assert on.facts.completed.target == SECOND
+
+
+async def test_committed_by_time_a_failure_of_all_ends_the_stream_with_an_error() -> None:
+    quick = replace(
+        QUICK, commit_after_seconds=0.05, keep_alive_seconds=1.0, first_byte_seconds=0.2
+    )
+    async with provider(silence) as openai, bench({"openai": openai.url}, limits=quick) as on:
+        answer = await answer_of(on, request(FIRST))
+        assert answer.head.status == 200
+        assert answer.chunks[0] == b": keep-alive\n\n"
+        assert answer.chunks[-1].startswith(b'data: {"error":')
+        assert on.facts.completed.error == "upstream_timeout"
+        assert on.facts.completed.cost_usd is None
+
+
+async def test_signs_of_life_in_the_middle_stand_between_events() -> None:
+    go_on = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.head(200, EVENTS)
+        await exchange.chunk(CHAT_TEXT + CHAT_MORE[:30])
+        await go_on.wait()
+        await exchange.chunk(CHAT_MORE[30:])
+        await exchange.chunk(CHAT_STOP + CHAT_USAGE + CHAT_DONE)
+        await exchange.end()
+
+    quick = replace(QUICK, keep_alive_seconds=0.02)
+    async with provider(script) as openai, bench({"openai": openai.url}, limits=quick) as on:
+        body = b""
+        async with aclosing(on.dispatcher.dispatch(request(FIRST))) as events:
+            async for event in events:
+                if isinstance(event, Chunk):
+                    body += event.data
+                    if body.count(b"keep-alive") == 2:
+                        go_on.set()
+        plain = body.replace(b": keep-alive\n\n", b"")
+        assert body.startswith(CHAT_TEXT + b": keep-alive\n\n: keep-alive\n\n")
+        assert plain == CHAT_TEXT + CHAT_MORE + CHAT_STOP + CHAT_USAGE + CHAT_DONE
+
+
+@pytest.mark.parametrize("fault", [silence, silence_after_role, silent_after_content])
+async def test_closing_the_answer_hangs_up_on_the_provider(fault: Script) -> None:
+    quick = replace(QUICK, commit_after_seconds=0.01, idle_seconds=5.0, first_byte_seconds=5.0)
+    async with provider(fault) as openai, bench({"openai": openai.url}, limits=quick) as on:
+        events = on.dispatcher.dispatch(request(FIRST))
+        assert isinstance(await anext(events), Head)
+        await events.aclose()
+        await asyncio.wait_for(openai.hung_up.wait(), 5)
+        assert openai.open_connections == 0
+        (attempt,) = on.facts.attempts
+        assert attempt.outcome == "cancelled"
+        assert on.facts.completed.outcome == "cancelled"
+        assert on.facts.completed.target == FIRST
+
+
+async def test_cancelling_before_the_head_hangs_up_too() -> None:
+    arrived = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        arrived.set()
+        await exchange.until_closed()
+
+    async with provider(script) as openai, bench({"openai": openai.url}) as on:
+        waiting = asyncio.ensure_future(answer_of(on, request(FIRST)))
+        await arrived.wait()
+        waiting.cancel()
+        await asyncio.wait({waiting})
+        assert waiting.cancelled()
+        await asyncio.wait_for(openai.hung_up.wait(), 5)
+        assert on.facts.completed.outcome == "cancelled"
+        assert on.facts.completed.status == 0
+
+
+async def test_cancelled_after_content_the_usage_so_far_is_kept() -> None:
+    async with (
+        provider(silent_after_content) as openai,
+        bench({"openai": openai.url}) as on,
+    ):
+        events = on.dispatcher.dispatch(request(FIRST))
+        await anext(events)
+        await anext(events)
+        await events.aclose()
+        assert on.facts.completed.usage == Usage(fresh_input=77, output=2)
+        assert on.facts.completed.usage_source == "estimated"
+
+
+async def test_a_slow_client_slows_the_provider_and_starts_no_stall_clock() -> None:
+    blob = b": " + b"x" * 65_000 + b"\n\n"
+    sent = 0
+    stuck = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal sent
+        await exchange.head(200, EVENTS)
+        await exchange.chunk(CHAT_TEXT)
+        for _ in range(400):
+            writing = asyncio.ensure_future(exchange.chunk(blob))
+            done, _ = await asyncio.wait({writing}, timeout=0.5)
+            if not done:
+                stuck.set()
+            await writing
+            sent += len(blob)
+        await exchange.chunk(CHAT_STOP + CHAT_USAGE + CHAT_DONE)
+        await exchange.end()
+
+    async with (
+        provider(script) as openai,
+        bench(
+            {"openai": openai.url}, limits=replace(QUICK, idle_seconds=0.3, keep_alive_seconds=5)
+        ) as on,
+    ):
+        events = on.dispatcher.dispatch(request(FIRST))
+        await anext(events)
+        await anext(events)
+        await asyncio.wait_for(stuck.wait(), 10)
+        assert sent < 400 * len(blob)
+        chunks = [event.data async for event in events if isinstance(event, Chunk)]
+        assert chunks[-1].endswith(CHAT_DONE)
+        assert on.facts.completed.outcome == "answered"
+
+
+async def test_stopping_ends_what_is_under_way() -> None:
+    arrived = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        arrived.set()
+        await exchange.until_closed()
+
+    async with provider(script) as openai:
+        async with bench({"openai": openai.url}) as on:
+            waiting = asyncio.ensure_future(answer_of(on, request(FIRST)))
+            await arrived.wait()
+        answer = await asyncio.wait_for(waiting, 5)
+        assert answer.head.status == 503
+        assert on.facts.completed.outcome == "failed"
