@@ -189,7 +189,6 @@ class Process:
             catalog=catalog,
             routing=parts.routing_of(settings, catalog),
             limits=limits,
-            simulated=parts.is_simulated(settings, catalog),
         )
         return build_app(
             proxy,

@@ -1,5 +1,10 @@
-"""Sending answers over ASGI: whole ones, errors in the client's dialect, and the head of a stream."""
+"""Sending answers over ASGI: whole ones, errors in the client's dialect, and the head of a stream.
 
+Header values are cleaned here and nowhere else: a model name is the client's words, and the HTTP
+server writes what it is given.
+"""
+
+import re
 from collections.abc import Sequence
 
 from starlette.types import Send
@@ -10,6 +15,9 @@ from turnout.policy.request import Mode
 from turnout.ports import Head
 
 RawHeaders = list[tuple[bytes, bytes]]
+
+_NOT_IN_A_VALUE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
+"""All but field-vchar, space and tab (RFC 9110, 5.5): line ends would make headers of their own."""
 
 
 async def send_whole(
@@ -28,11 +36,14 @@ async def send_error(send: Send, answer: ErrorAnswer, *, request_id: str) -> Non
 
 
 def encode_headers(headers: Sequence[tuple[str, str]]) -> RawHeaders:
-    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return [
+        (name.encode("latin-1"), _NOT_IN_A_VALUE.sub("?", value).encode("latin-1"))
+        for name, value in headers
+    ]
 
 
 def router_headers(
-    *, request_id: str, head: Head, decision: Decision, mode: Mode, simulated: bool
+    *, request_id: str, head: Head, decision: Decision, mode: Mode
 ) -> list[tuple[str, str]]:
     """What the router says of itself: in headers, never in bodies or streams.
 
@@ -51,6 +62,6 @@ def router_headers(
         headers.append(("turnout-proposal", decision.proposal))
     if decision.degraded:
         headers.append(("turnout-degraded", ",".join(decision.degraded)))
-    if simulated:
+    if head.target.endswith("@simulated"):
         headers.append(("turnout-simulated", "true"))
     return headers

@@ -1,5 +1,6 @@
 """The ingress application: proxy endpoints, probes and control endpoints on one FastAPI app."""
 
+import logging
 from collections.abc import Mapping
 
 import msgspec
@@ -13,11 +14,12 @@ from turnout import __version__
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.registry import DIALECTS
-from turnout.errors import InvalidRequest, TurnoutError, UnknownPath
+from turnout.errors import Internal, InvalidRequest, TurnoutError, UnknownPath
 from turnout.ingress.answers import send_whole
 from turnout.ingress.body import ClientGone
 from turnout.ingress.control import Control, ControlEndpoints
 from turnout.ingress.proxy import Proxy
+from turnout.ingress.rejected import rejected
 
 PROXY_PATHS: Mapping[str, Dialect] = {
     "/v1/messages": "anthropic_messages",
@@ -36,6 +38,11 @@ _STATUS: Mapping[str, int] = {
     "not_allowed": 403,
     "unavailable": 503,
 }
+
+_COME_BACK_SECONDS = 5
+"""Retry-After of control endpoints: a part of ours is back within seconds or needs a person."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class _ProxyEndpoint:
@@ -59,21 +66,13 @@ async def _alive(scope: Scope, receive: Receive, send: Send) -> None:
 async def _no_websocket(scope: Scope, receive: Receive, send: Send) -> None:
     """426 makes Codex fall back to HTTP at once; anything else costs it seconds or is fatal."""
     del receive
-    headers = dict(scope["headers"])
-    if headers.get(b"upgrade", b"").lower() == b"websocket":
-        await send_whole(
-            send,
-            status=426,
-            headers=(("upgrade", "HTTP/1.1"), ("content-type", "application/json")),
-            body=_error_body(InvalidRequest("WebSocket is not served here; use HTTP with SSE.")),
-        )
-        return
-    error = UnknownPath(_no_such_path(scope["path"]))
+    if dict(scope["headers"]).get(b"upgrade", b"").lower() != b"websocket":
+        raise HTTPException(404)
     await send_whole(
         send,
-        status=404,
-        headers=(("content-type", "application/json"),),
-        body=DIALECTS["openai_chat"].encode_error(error, request_id="").body,
+        status=426,
+        headers=(("upgrade", "HTTP/1.1"), ("content-type", "application/json")),
+        body=_error_body(InvalidRequest("WebSocket is not served here; use HTTP with SSE.")),
     )
 
 
@@ -92,12 +91,13 @@ def build_app(proxy: Proxy, control: Control) -> FastAPI:
         app.router.routes.insert(0, Route(path, endpoint, methods=["POST"]))
     for probe in ("/", "/api/hello"):
         app.router.routes.append(Route(probe, _Asgi(_alive), methods=["GET", "HEAD"]))
-    app.router.routes.append(Route("/v1/responses", _Asgi(_no_websocket), methods=["GET", "POST"]))
+    app.router.routes.append(Route("/v1/responses", _Asgi(_no_websocket)))
     app.include_router(ControlEndpoints(control).routes())
     app.add_exception_handler(TurnoutError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
-    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(HTTPException, _Unserved(control))
     app.add_exception_handler(ClientGone, _on_gone)
+    app.add_exception_handler(Exception, _on_fault)
     return app
 
 
@@ -117,39 +117,72 @@ def _error_body(error: TurnoutError) -> bytes:
 
 async def _on_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, TurnoutError)
+    status = _STATUS.get(error.kind, 500)
+    headers = {"retry-after": str(_COME_BACK_SECONDS)} if status == 503 else {}
     return Response(
         content=_error_body(error),
-        status_code=_STATUS.get(error.kind, 500),
+        status_code=status,
+        headers=headers,
         media_type="application/json",
     )
 
 
-async def _on_validation(_: Request, error: Exception) -> Response:
+async def _on_validation(request: Request, error: Exception) -> Response:
+    """Of paths and queries; bodies are checked by their endpoints."""
     assert isinstance(error, RequestValidationError)
     first = error.errors()[0]
-    place = ".".join(str(part) for part in first["loc"] if part != "body") or "body"
-    wrong = InvalidRequest(f"{place}: {first['msg']}.")
-    return Response(content=_error_body(wrong), status_code=400, media_type="application/json")
+    place = ".".join(str(part) for part in first["loc"][1:])
+    return await _on_error(request, InvalidRequest(f"{place}: {first['msg']}."))
 
 
-async def _on_http(request: Request, error: Exception) -> Response:
-    """Unknown paths and methods, in the dialect of whoever asks."""
-    assert isinstance(error, HTTPException)
-    is_anthropic = "anthropic-version" in request.headers or request.url.path.startswith(
-        "/v1/messages"
-    )
-    dialect = DIALECTS["anthropic_messages" if is_anthropic else "openai_chat"]
-    if error.status_code == 405:
-        wrong: TurnoutError = InvalidRequest(
-            f"{request.method} is not served at {request.url.path[:200]}; use POST."
-        )
-    elif error.status_code == 404:
-        wrong = UnknownPath(_no_such_path(request.url.path))
-    else:
-        wrong = InvalidRequest(str(error.detail))
-    answer = dialect.encode_error(wrong, request_id="")
-    status = error.status_code if error.status_code == 405 else answer.status
-    return Response(content=answer.body, status_code=status, headers=dict(answer.headers))
+async def _on_fault(request: Request, error: Exception) -> Response:
+    """A fault of ours in a control endpoint; the server logs nothing that could hold a body."""
+    _LOG.error("control request failed", exc_info=error, extra={"path": request.url.path[:200]})
+    return await _on_error(request, Internal("Turnout failed on this request; its log says where."))
+
+
+class _Unserved:
+    """Answers unknown paths and methods in the dialect of whoever asks.
+
+    A POST there is a request that somebody meant for a model, so it leaves a fact.
+    """
+
+    def __init__(self, control: Control) -> None:
+        self._control = control
+
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        path = request.url.path
+        is_anthropic = "anthropic-version" in request.headers or path.startswith("/v1/messages")
+        name: Dialect = "anthropic_messages" if is_anthropic else "openai_chat"
+        allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
+        if error.status_code == 405:
+            wrong: TurnoutError = InvalidRequest(
+                f"{request.method} is not served at {path[:200]}; use {allowed or 'POST'}."
+            )
+        elif error.status_code == 404:
+            wrong = UnknownPath(_no_such_path(path))
+        else:
+            wrong = InvalidRequest(str(error.detail))
+        intake = self._control.intake
+        arrival = intake.arrive(path=path, query=request.url.query, raw_headers=request.headers.raw)
+        answer = DIALECTS[name].encode_error(wrong, request_id=arrival.request_id)
+        status = 405 if error.status_code == 405 else answer.status
+        if request.method == "POST":
+            self._control.facts.record(
+                rejected(
+                    wrong,
+                    arrival=arrival,
+                    question=None,
+                    dialect=name,
+                    status=status,
+                    now=intake.clock(),
+                )
+            )
+        headers = {**dict(answer.headers), "turnout-request-id": arrival.request_id}
+        if allowed:
+            headers["allow"] = allowed
+        return Response(content=answer.body, status_code=status, headers=headers)
 
 
 async def _on_gone(_: Request, error: Exception) -> Response:

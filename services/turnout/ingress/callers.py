@@ -158,7 +158,7 @@ def _sort(keys: list[tuple[str, str]]) -> tuple[str | None, tuple[str, str] | No
 
 def _tags(headers: Mapping[str, str], fixed: Tags) -> Tags:
     """Tags from headers; where the key fixes one, the key wins."""
-    sent = {field: headers.get(name, "")[:TAG_CHARACTERS] for field, name in TAG_HEADERS.items()}
+    sent = {field: _text(headers.get(name, "")) for field, name in TAG_HEADERS.items()}
     if not any(sent.values()):
         return fixed
     return Tags(
@@ -167,3 +167,12 @@ def _tags(headers: Mapping[str, str], fixed: Tags) -> Tags:
         branch=fixed.branch or sent["branch"],
         ticket=fixed.ticket or sent["ticket"],
     )
+
+
+def _text(header: str) -> str:
+    """A header as what its bytes mean: agents send branch names in UTF-8."""
+    try:
+        header = header.encode("latin-1").decode()
+    except UnicodeDecodeError:
+        pass
+    return header[:TAG_CHARACTERS]

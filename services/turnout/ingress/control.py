@@ -8,11 +8,11 @@ import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, TypeVar
 
 import msgspec
-from fastapi import APIRouter, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from fastapi import APIRouter, Path, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
@@ -30,6 +30,19 @@ from turnout.ports import FactSink, Scorer
 
 MOST_OUTCOMES = 1000
 """Outcomes in one call."""
+
+MOST_OUTCOME_BYTES = 4 * 1024 * 1024
+"""A thousand outcomes with every field at its longest are smaller."""
+
+MOST_MODE_BYTES = 1024
+
+EXPLAIN_SECONDS = 2.0
+"""A person waits for an explanation, and a cold embedding should be in it."""
+
+TENANT_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
+"""What a control key can hold."""
+
+T = TypeVar("T", bound=BaseModel)
 
 STORE_SECONDS = 2.0
 """How long a change of mode may take to be kept."""
@@ -118,17 +131,32 @@ class ControlEndpoints:
     def routes(self) -> APIRouter:
         routes = APIRouter()
         add = routes.add_api_route
-        add("/v1/route", self.route, methods=["POST"], summary="Decide without sending")
+        add(
+            "/v1/route",
+            self.route,
+            methods=["POST"],
+            summary="Decide without sending",
+            openapi_extra=_body_schema({"type": "object"}),
+        )
         add(
             "/v1/outcomes",
             self.outcomes,
             methods=["POST"],
             status_code=202,
             summary="Report what came of the work",
+            openapi_extra=_body_schema(
+                {"anyOf": [_OUTCOME_SCHEMA, {"type": "array", "items": _OUTCOME_SCHEMA}]}
+            ),
         )
         add("/v1/models", self.models, methods=["GET"], summary="Models, in the asker's shape")
         add("/v1/modes", self.modes, methods=["GET"], summary="The mode of every tenant")
-        add("/v1/modes/{tenant}", self.change_mode, methods=["PUT"], summary="Change a mode")
+        add(
+            "/v1/modes/{tenant}",
+            self.change_mode,
+            methods=["PUT"],
+            summary="Change a mode",
+            openapi_extra=_body_schema(ModeChange.model_json_schema()),
+        )
         add("/health", self.health, methods=["GET"], summary="The process is alive")
         add("/ready", self.ready, methods=["GET"], summary="Which parts can serve")
         add("/metrics", self.metrics, methods=["GET"], include_in_schema=False)
@@ -146,6 +174,15 @@ class ControlEndpoints:
         )
         return self._control.intake.admit(arrival, dialect)
 
+    async def _body(self, request: Request, *, max_bytes: int) -> bytes:
+        """Read only once the caller is known, and within bounds: FastAPI would do neither."""
+        return await read_body(
+            request.scope,
+            request.receive,
+            max_bytes=max_bytes,
+            seconds=self._control.limits.body_seconds,
+        )
+
     async def route(
         self,
         request: Request,
@@ -158,16 +195,11 @@ class ControlEndpoints:
         control = self._control
         arrival = self._arrive(request)
         caller = control.intake.admit(arrival, dialect)
-        body = await read_body(
-            request.scope,
-            request.receive,
-            max_bytes=control.limits.max_body_bytes,
-            seconds=control.limits.body_seconds,
-        )
+        body = await self._body(request, max_bytes=control.limits.max_body_bytes)
         question = control.intake.read(arrival, caller, body, DIALECTS[dialect], path="/v1/route")
         answer = await control.scorer.route(
             question.for_scorer(explain_only=True),
-            deadline_seconds=control.limits.route_seconds,
+            deadline_seconds=max(EXPLAIN_SECONDS, control.limits.route_seconds),
         )
         return _json(
             {
@@ -178,12 +210,10 @@ class ControlEndpoints:
             }
         )
 
-    async def outcomes(
-        self, request: Request, reported: Outcome | list[Outcome]
-    ) -> OutcomesAccepted:
+    async def outcomes(self, request: Request) -> OutcomesAccepted:
         """One outcome or a list of them. Telling the same one twice counts once."""
         caller = self._admit(request)
-        items = reported if isinstance(reported, list) else [reported]
+        items = _outcomes_in(await self._body(request, max_bytes=MOST_OUTCOME_BYTES))
         if len(items) > MOST_OUTCOMES:
             raise InvalidRequest(f"At most {MOST_OUTCOMES} outcomes in one call; split them.")
         facts = [_fact(item, caller, now=self._control.intake.clock()) for item in items]
@@ -209,7 +239,7 @@ class ControlEndpoints:
         return dict(self._control.modes.modes())
 
     async def change_mode(
-        self, request: Request, tenant: str, change: ModeChange
+        self, request: Request, tenant: Annotated[str, Path(pattern=TENANT_PATTERN)]
     ) -> dict[str, str]:
         """Effective here at once and on every replica within a second.
 
@@ -220,7 +250,8 @@ class ControlEndpoints:
                 "This router key may not change modes; TURNOUT_INGRESS__ADMIN_KEYS names those"
                 " that may."
             )
-        mode = as_mode(change.mode)
+        body = await self._body(request, max_bytes=MOST_MODE_BYTES)
+        mode = as_mode(_checked(ModeChange, body).mode)
         assert mode is not None
         self._control.modes.set_mode(tenant, mode)
         await self._control.store.put(MODE_KEY + tenant, mode, deadline_seconds=STORE_SECONDS)
@@ -240,6 +271,35 @@ class ControlEndpoints:
     async def metrics(self) -> Response:
         body, content_type = self._control.exposition()
         return Response(content=body, headers={"content-type": content_type})
+
+
+_OUTCOME_SCHEMA = Outcome.model_json_schema()
+
+
+def _body_schema(schema: dict[str, object]) -> dict[str, object]:
+    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
+
+
+def _outcomes_in(body: bytes) -> list[Outcome]:
+    try:
+        told = msgspec.json.decode(body, type=list[object] | dict[str, object])
+    except msgspec.MsgspecError as reason:
+        raise InvalidRequest(f"The body is no outcome and no list of them: {reason}.") from None
+    if isinstance(told, dict):
+        return [_checked(Outcome, told)]
+    return [_checked(Outcome, item, place=f"{at}.") for at, item in enumerate(told)]
+
+
+def _checked(cls: type[T], told: object, *, place: str = "") -> T:
+    """The body as its type. Raises `InvalidRequest` naming the field that is wrong."""
+    try:
+        if isinstance(told, bytes):
+            return cls.model_validate_json(told)
+        return cls.model_validate(told)
+    except ValidationError as reason:
+        first = reason.errors(include_url=False, include_input=False)[0]
+        name = place + ".".join(str(part) for part in first["loc"])
+        raise InvalidRequest(f"{name.rstrip('.') or 'body'}: {first['msg']}.") from None
 
 
 def _anthropic_list(names: list[str]) -> dict[str, object]:

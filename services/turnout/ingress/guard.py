@@ -34,8 +34,7 @@ class Guard:
                 " the name to TURNOUT_INGRESS__ALLOWED_HOSTS."
             )
         if origin and origin not in self.origins:
-            name = _name_of(urlsplit(origin).netloc)
-            if self.any_host or name not in _LOOPBACK:
+            if self.any_host or _name_of_page(origin) not in _LOOPBACK:
                 raise NotAllowed(
                     f"Requests of the web page {origin[:80]!r} are not served; add it to"
                     " TURNOUT_INGRESS__ALLOWED_ORIGINS if it is yours."
@@ -56,7 +55,11 @@ def _is_among(host: str, names: frozenset[str]) -> bool:
 
 
 def _name_of(host: str) -> str:
+    return _name_of_page(f"//{host}")
+
+
+def _name_of_page(address: str) -> str:
     try:
-        return (urlsplit(f"//{host}").hostname or "").lower()
+        return (urlsplit(address).hostname or "").lower()
     except ValueError:
         return ""

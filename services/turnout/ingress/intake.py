@@ -26,7 +26,8 @@ class Arrival:
     """A request as it came in, before it is known whether it can be understood.
 
     Attributes:
-        headers: lower-case names; the last of repeated ones wins.
+        headers: lower-case names; repeated ones are joined by a comma (RFC 9110, 5.3), so that a
+            second Host, Origin or key cannot hide behind the first.
         received_at: unix seconds; `started` is the same moment on the monotonic clock.
 
     """
@@ -78,7 +79,10 @@ class Intake:
     clock: Callable[[], float]
 
     def arrive(self, *, path: str, query: str, raw_headers: list[tuple[bytes, bytes]]) -> Arrival:
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw_headers}
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in raw_headers:
+            name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+            headers[name] = f"{headers[name]}, {value}" if name in headers else value
         now = self.clock()
         return Arrival(
             request_id=new_request_id(now),

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.dialect import WireDialect
-from turnout.errors import Internal, TurnoutError, Unavailable
+from turnout.errors import Internal, InvalidRequest, TurnoutError
 from turnout.ingress.answers import encode_headers, router_headers, send_error
 from turnout.ingress.body import ClientGone, read_body
 from turnout.ingress.intake import Arrival, Intake, Question
@@ -80,7 +80,6 @@ class Proxy:
         catalog: Catalog,
         routing: RoutingSettings,
         limits: Limits,
-        simulated: bool,
     ) -> None:
         self._intake = intake
         self._scorer = scorer
@@ -89,7 +88,6 @@ class Proxy:
         self._catalog = catalog
         self._routing = routing
         self._limits = limits
-        self._simulated = simulated
         self._last_targets: OrderedDict[str, str] = OrderedDict()
 
     async def handle(
@@ -130,7 +128,20 @@ class Proxy:
                 question.for_scorer(explain_only=False),
                 deadline_seconds=self._limits.route_seconds,
             )
-        except Unavailable:
+        except InvalidRequest:
+            raise
+        except Exception as reason:  # noqa: BLE001
+            # The boundary to another part: whatever is wrong with it, the request still goes.
+            _LOG.warning(
+                "decided without the scorer",
+                exc_info=None if isinstance(reason, TurnoutError) else reason,
+                extra={
+                    "request_id": question.arrival.request_id,
+                    "reason": reason.message
+                    if isinstance(reason, TurnoutError)
+                    else type(reason).__name__,
+                },
+            )
             return decide_without_scorer(
                 question.features,
                 access=question.caller.access,
@@ -202,7 +213,6 @@ class Proxy:
                                 head=event,
                                 decision=request.decision,
                                 mode=request.mode,
-                                simulated=self._simulated,
                             ),
                         )
         await relay.end()
