@@ -30,7 +30,8 @@ MADE_BY = Provenance("openai_chat", "upstream")
 def usages(draw: st.DrawFn) -> Usage:
     output = draw(COUNTS)
     return Usage(
-        fresh_input=draw(COUNTS),
+        # No prompt is empty, and Anthropic's wire never says 0.
+        fresh_input=1 + draw(COUNTS),
         cache_read=draw(COUNTS),
         cache_write_other=draw(COUNTS),
         output=output,

@@ -182,13 +182,13 @@ def test_long_texts_are_cut() -> None:
     [
         ({"messages": None}, "messages"),
         ({"messages": []}, "messages"),
-        ({"messages": ["x"]}, r"messages\[0\]"),
-        ({"messages": [{"role": "me"}]}, r"messages\[0\]\.role"),
-        ({"messages": [{"content": "x"}]}, r"messages\[0\]\.role"),
-        ({"messages": [{"role": "user", "content": 7}]}, r"messages\[0\]\.content"),
+        ({"messages": ["x"]}, r"messages\.0"),
+        ({"messages": [{"role": "me"}]}, r"messages\.0\.role"),
+        ({"messages": [{"content": "x"}]}, r"messages\.0\.role"),
+        ({"messages": [{"role": "user", "content": 7}]}, r"messages\.0\.content"),
         ({"model": 7}, "model: expected str"),
         ({"stream": "yes"}, "stream"),
-        ({"tools": [7]}, r"tools\[0\]"),
+        ({"tools": [7]}, r"tools\.0"),
     ],
 )
 def test_complaints_name_the_field(fields: Json, named: str) -> None:

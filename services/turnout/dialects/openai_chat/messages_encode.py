@@ -39,6 +39,7 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD
 from turnout.dialects.prefix import digest
+from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
 MAX_CALL_ID_CHARACTERS: Final = 64
@@ -53,11 +54,6 @@ ATTACHED: Final = "(attached below)"
 """For a result that is nothing but images or files."""
 
 _Json = dict[str, object]
-
-
-def raw_fields(fields: Fields) -> Iterator[tuple[str, object]]:
-    for name, json in fields:
-        yield name, msgspec.Raw(json.encode())
 
 
 def cache_control(cache: CacheLifetime | None) -> Iterator[tuple[str, object]]:
@@ -102,7 +98,7 @@ class _MessageEncoder:
         for message in self._conversation.messages:
             match message.role:
                 case "system":
-                    self._put(self._system(message))
+                    self._system(message)
                 case "user":
                     self._user(message)
                 case "assistant":
@@ -121,13 +117,15 @@ class _MessageEncoder:
         self._out += self._waiting
         self._waiting = []
 
-    def _system(self, message: Message) -> _Json:
+    def _system(self, message: Message) -> None:
         role = "system"
         extras = dict(message.extras) if self._own else {}
         if extras.pop("role", "") == '"developer"':
             role = "developer"
         content = self._content(message.parts, is_plain=message.is_plain)
-        return {"role": role, "content": content} | dict(raw_fields(tuple(extras.items())))
+        if content or self._own:
+            encoded: _Json = {"role": role, "content": content}
+            self._put(encoded | raw_fields(tuple(extras.items())))
 
     def _user(self, message: Message) -> None:
         attached: list[_Json] = []
@@ -239,7 +237,7 @@ class _MessageEncoder:
         return encoded | self._extras(call.extras)
 
     def _extras(self, extras: Fields) -> _Json:
-        return dict(raw_fields(extras)) if self._own else {}
+        return raw_fields(extras) if self._own else {}
 
     def _content(self, parts: Sequence[Part], *, is_plain: bool) -> object:
         only_text = all(isinstance(part, Text | Refusal | Opaque) for part in parts)

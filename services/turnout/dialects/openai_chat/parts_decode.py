@@ -20,7 +20,7 @@ from turnout.dialects.conversation import (
     Text,
     UrlSource,
 )
-from turnout.dialects.openai_chat.wire import ObjectReader, complaint, decode_string
+from turnout.dialects.reading import ObjectReader, complaint, decode_string
 from turnout.errors import InvalidRequest
 
 REFUSAL_FIELD: Final[Fields] = (("field", '"refusal"'),)
@@ -45,7 +45,7 @@ def decode_parts(
         items = msgspec.json.decode(raw, type=list[msgspec.Raw])
     except (msgspec.DecodeError, RecursionError) as error:
         raise complaint(where, error) from None
-    return tuple(_part(bytes(item), f"{where}[{n}]") for n, item in enumerate(items)), False
+    return tuple(_part(bytes(item), f"{where}.{n}") for n, item in enumerate(items)), False
 
 
 def read_cache(fields: ObjectReader) -> CacheLifetime | None:

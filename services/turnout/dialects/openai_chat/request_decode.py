@@ -28,7 +28,7 @@ from turnout.dialects.conversation import (
     ToolResult,
 )
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD, decode_parts, read_cache
-from turnout.dialects.openai_chat.wire import ObjectReader, decode_string
+from turnout.dialects.reading import ObjectReader, decode_list, decode_string
 from turnout.errors import InvalidRequest, Unsupported
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
@@ -66,7 +66,7 @@ def decode_request(body: bytes) -> Conversation:
             seed=fields.integer("seed"),
         ),
         max_output_tokens=max_completion if max_completion is not None else max_old,
-        stop_sequences=fields.strings("stop"),
+        stop_sequences=_stop_sequences(fields),
         output_format=_output_format(fields),
         thinking=ThinkingControl(effort=fields.string("reasoning_effort") or ""),
         stream=bool(fields.boolean("stream")),
@@ -78,6 +78,16 @@ def decode_request(body: bytes) -> Conversation:
         prompt_cache_key=fields.string("prompt_cache_key") or "",
         extras=extras + fields.rest(),
     )
+
+
+def _stop_sequences(fields: ObjectReader) -> tuple[str, ...]:
+    """A list of strings, or one string alone."""
+    raw = fields.raw("stop")
+    if raw is None:
+        return ()
+    if raw.startswith(b'"'):
+        return (decode_string(raw, "stop"),)
+    return tuple(decode_string(bytes(item), "stop") for item in decode_list(raw, "stop"))
 
 
 def _refuse_what_no_answer_can_hold(fields: ObjectReader) -> None:
@@ -101,7 +111,7 @@ class _MessageDecoder:
 
     def decode(self, raws: list[msgspec.Raw]) -> tuple[Message, ...]:
         for number, raw in enumerate(raws):
-            fields = ObjectReader(raw, f"messages[{number}]")
+            fields = ObjectReader(raw, f"messages.{number}")
             role = fields.string("role")
             match role:
                 case "tool" | "function":
@@ -158,7 +168,7 @@ class _MessageDecoder:
         self._unanswered = []
         calls = fields.list("tool_calls") or []
         parts.extend(
-            self._call(ObjectReader(raw, f"{fields.path('tool_calls')}[{number}]"))
+            self._call(ObjectReader(raw, f"{fields.path('tool_calls')}.{number}"))
             for number, raw in enumerate(calls)
         )
         old = fields.object("function_call")
@@ -223,7 +233,7 @@ def _reasoning(fields: ObjectReader) -> tuple[Thinking, ...]:
 def _tools(fields: ObjectReader) -> tuple[Tool | ServerTool, ...]:
     tools: list[Tool | ServerTool] = []
     for number, raw in enumerate(fields.list("tools") or []):
-        where = f"tools[{number}]"
+        where = f"tools.{number}"
         tool = ObjectReader(raw, where)
         match tool.string("type") or "function":
             case "function" | "custom" as own:

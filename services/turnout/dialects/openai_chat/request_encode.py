@@ -24,8 +24,8 @@ from turnout.dialects.conversation import (
 from turnout.dialects.openai_chat.messages_encode import (
     cache_control,
     encode_messages,
-    raw_fields,
 )
+from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
 MEDIUM_EFFORT_FROM_TOKENS: Final = 4_096
@@ -117,10 +117,10 @@ def _own_fields(conversation: Conversation) -> Iterator[tuple[str, object]]:
     if conversation.user and "safety_identifier" not in extras:
         yield "user", conversation.user
     if conversation.metadata:
-        yield "metadata", dict(raw_fields(conversation.metadata))
+        yield "metadata", raw_fields(conversation.metadata)
     if conversation.service_tier:
         yield "service_tier", conversation.service_tier
-    yield from raw_fields(conversation.extras)
+    yield from raw_fields(conversation.extras).items()
 
 
 def _tools(
@@ -195,7 +195,7 @@ def _tool(tool: Tool, *, own: bool) -> _Json:
     if tool.strict is not None and own:
         inner["strict"] = tool.strict
     if own:
-        inner |= dict(raw_fields(tool.extras))
+        inner |= raw_fields(tool.extras)
     encoded: _Json = {"type": tool.kind, tool.kind: inner}
     if own:
         encoded |= dict(cache_control(tool.cache))

@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Needs
-from turnout.dialects.openai_chat.wire import complaint
 from turnout.dialects.prefix import MARKER_KEY, canonical_content, canonical_fields, chain, digest
+from turnout.dialects.reading import complaint
 from turnout.dialects.survey import Survey, ToolOutcome
 from turnout.errors import InvalidRequest
 
@@ -32,7 +32,7 @@ EXCERPT_CHARACTERS: Final = 4_000
 
 _CONTEXT_BLOCK: Final = re.compile(
     r"\s*<(?:system-reminder|session_context|environment_context|environment_details|env"
-    r"|user_instructions|context|command-\w+|local-command-\w+)\b|\s*Attached (?:image|to the)"
+    r"|user_instructions|context|command-\w+|local-command-\w+|ide_\w+)\b|\s*Attached (?:image|to the)"
 )
 """Blocks that harnesses put in front of what the user typed, and images they carry behind a tool."""
 
@@ -168,7 +168,7 @@ def _role(message: _Fields, number: int) -> str:
     role = None if raw is None else _ROLES.get(bytes(raw))
     if role is None:
         raise InvalidRequest(
-            f"messages[{number}].role: must be one of system, developer, user, assistant, tool"
+            f"messages.{number}.role: must be one of system, developer, user, assistant, tool"
         )
     return role
 
@@ -177,7 +177,7 @@ def _tool(raw: msgspec.Raw, number: int) -> _Tool:
     try:
         return _TOOL.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise complaint(f"tools[{number}]", error) from None
+        raise complaint(f"tools.{number}", error) from None
 
 
 def _name(tool: _Tool | _Call) -> str:
@@ -235,7 +235,7 @@ def _texts(message: _Fields, number: int) -> list[str]:
     try:
         content = _CONTENT.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise complaint(f"messages[{number}].content", error) from None
+        raise complaint(f"messages.{number}.content", error) from None
     match content:
         case None:
             return []
@@ -299,7 +299,7 @@ def _outcomes(
         if roles[number] not in _RESULTS:
             continue
         message = messages[number]
-        where = f"messages[{number}]"
+        where = f"messages.{number}"
         call_id = _string(message, "tool_call_id", where)
         name = names.get(call_id) or _string(message, "name", where)
         content = message.get("content")
@@ -315,7 +315,7 @@ def _call_names(message: _Fields, number: int) -> dict[str, str]:
     try:
         calls = _CALLS.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise complaint(f"messages[{number}].tool_calls", error) from None
+        raise complaint(f"messages.{number}.tool_calls", error) from None
     return {call.id: _name(call) for call in calls if call.id}
 
 

@@ -1,120 +1,12 @@
-"""Reading the JSON objects of this wire field by field, and the shapes of its answers.
+"""The shapes of this wire's answers: chunks of a stream and whole ones.
 
-Rules: a field is asked for by name and type, and what nobody asked for is left as extras in its
-own characters; null is the same as absent; every complaint names the path of the field; answers
-are read leniently, because servers that call themselves compatible differ in every optional field.
+Rules: answers are read leniently, because servers that call themselves compatible differ in every
+optional field; null is the same as absent.
 """
 
-from typing import Final, TypeVar
+from typing import Final
 
 import msgspec
-
-from turnout.dialects.conversation import Fields, JsonText
-from turnout.errors import InvalidRequest
-
-_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
-_STRING: Final = msgspec.json.Decoder(str)
-_STRINGS: Final = msgspec.json.Decoder(list[str])
-_BOOL: Final = msgspec.json.Decoder(bool)
-_INT: Final = msgspec.json.Decoder(int)
-_FLOAT: Final = msgspec.json.Decoder(float)
-_NULL: Final = b"null"
-
-_T = TypeVar("_T")
-
-
-def complaint(where: str, error: Exception) -> InvalidRequest:
-    """`field: expected string, got int`, with the deepest path that is known."""
-    text, _, path = str(error).partition(" - at ")
-    inner = path.strip("`").removeprefix("$").lstrip(".")
-    if where and inner and not inner.startswith("["):
-        inner = f".{inner}"
-    name = f"{where}{inner}" or "the body"
-    text = text.replace("`", "")
-    return InvalidRequest(f"{name}: {text[:1].lower()}{text[1:]}")
-
-
-def decode_string(raw: bytes, where: str) -> str:
-    try:
-        return _STRING.decode(raw)
-    except msgspec.DecodeError as error:
-        raise complaint(where, error) from None
-
-
-class ObjectReader:
-    """One JSON object; every field that is taken is gone from `rest()`."""
-
-    __slots__ = ("_fields", "where")
-
-    def __init__(self, raw: bytes | msgspec.Raw, where: str) -> None:
-        self.where = where
-        try:
-            self._fields = _OBJECT.decode(raw)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise complaint(where, error) from None
-
-    def path(self, name: str) -> str:
-        return f"{self.where}.{name}" if self.where else name
-
-    def raw(self, name: str) -> bytes | None:
-        value = self._fields.pop(name, None)
-        if value is None:
-            return None
-        taken = bytes(value)
-        return None if taken == _NULL else taken
-
-    def json(self, name: str) -> JsonText:
-        raw = self.raw(name)
-        return "" if raw is None else self._utf8(name, raw)
-
-    def string(self, name: str) -> str | None:
-        return self._typed(name, _STRING)
-
-    def boolean(self, name: str) -> bool | None:
-        return self._typed(name, _BOOL)
-
-    def integer(self, name: str) -> int | None:
-        return self._typed(name, _INT)
-
-    def number(self, name: str) -> float | None:
-        return self._typed(name, _FLOAT)
-
-    def strings(self, name: str) -> tuple[str, ...]:
-        """A list of strings, or one string alone."""
-        raw = self.raw(name)
-        if raw is None:
-            return ()
-        try:
-            return (_STRING.decode(raw),) if raw[:1] == b'"' else tuple(_STRINGS.decode(raw))
-        except msgspec.DecodeError as error:
-            raise complaint(self.path(name), error) from None
-
-    def object(self, name: str) -> "ObjectReader | None":
-        raw = self.raw(name)
-        return None if raw is None else ObjectReader(raw, self.path(name))
-
-    def list(self, name: str) -> list[msgspec.Raw] | None:
-        return self._typed(name, _LIST)
-
-    def rest(self) -> Fields:
-        """What nobody asked for, in order."""
-        return tuple((name, self._utf8(name, bytes(raw))) for name, raw in self._fields.items())
-
-    def _typed(self, name: str, decoder: msgspec.json.Decoder[_T]) -> _T | None:
-        raw = self.raw(name)
-        if raw is None:
-            return None
-        try:
-            return decoder.decode(raw)
-        except (msgspec.DecodeError, RecursionError) as error:
-            raise complaint(self.path(name), error) from None
-
-    def _utf8(self, name: str, raw: bytes) -> str:
-        try:
-            return raw.decode()
-        except UnicodeDecodeError:
-            raise InvalidRequest(f"{self.path(name)}: must be UTF-8") from None
 
 
 class PromptDetails(msgspec.Struct):

@@ -1,0 +1,204 @@
+"""From one dialect to the other and back: ids, order, text, calls and usage survive."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.dialects.openai_chat.answers import streams
+from turnout.capabilities import Capabilities
+from turnout.dialects.conversation import (
+    Conversation,
+    Image,
+    Text,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    joined_text,
+)
+from turnout.dialects.dialect import WireDialect
+from turnout.dialects.registry import DIALECTS
+from turnout.dialects.stream import Answer, StreamEvent, StreamFailed, accumulate, events_of
+from turnout.errors import Overloaded
+
+CHAT = DIALECTS["openai_chat"]
+ANTHROPIC = DIALECTS["anthropic_messages"]
+ABLE = Capabilities(images=True, documents=True, structured_output=True)
+PAIRS = [(CHAT, ANTHROPIC), (ANTHROPIC, CHAT)]
+IDS = ["openai_chat-anthropic_messages", "anthropic_messages-openai_chat"]
+
+WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=8)
+
+
+def through(dialect: WireDialect, events: Sequence[StreamEvent]) -> list[StreamEvent]:
+    """The events after a trip over the wire of `dialect`."""
+    encoder = dialect.stream_encoder(
+        response_id="resp_1", model="upstream", created_at=5, input_estimate=1, include_usage=True
+    )
+    decoder = dialect.stream_decoder()
+    back: list[StreamEvent] = []
+    for event in events:
+        back += decoder.feed(encoder.encode(event))
+    return [*back, *decoder.close()]
+
+
+def essence(answer: Answer) -> object:
+    """What must survive a trip: a refusal may come back as text."""
+    text = joined_text(answer.parts, separator="")
+    calls = [(p.call_id, p.name, p.arguments) for p in answer.parts if isinstance(p, ToolCall)]
+    thoughts = [p.text for p in answer.parts if isinstance(p, Thinking)]
+    assert answer.usage is not None
+    return text, calls, thoughts, answer.usage.input_total, answer.usage.output
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS, ids=IDS)
+@given(drawn=streams())
+def test_streams_survive_both_wires(
+    first: WireDialect, second: WireDialect, drawn: tuple[Answer, list[StreamEvent]]
+) -> None:
+    answer, events = drawn
+    once = through(first, events)
+    twice = through(second, once)
+    assert essence(accumulate(twice)) == essence(accumulate(once)) == essence(answer)
+    if answer.stop != "refusal":
+        assert accumulate(twice).stop == answer.stop
+
+
+@pytest.mark.parametrize("dialect", [CHAT, ANTHROPIC], ids=["chat", "anthropic"])
+@given(drawn=streams())
+def test_whole_answers_say_what_their_streams_say(
+    dialect: WireDialect, drawn: tuple[Answer, list[StreamEvent]]
+) -> None:
+    answer, events = drawn
+    body = dialect.encode_response(
+        events_of(answer), response_id="resp_1", model="upstream", created_at=5
+    )
+    whole = accumulate(dialect.decode_response(body))
+    assert essence(whole) == essence(accumulate(through(dialect, events)))
+
+
+@pytest.mark.parametrize(("first", "second"), PAIRS, ids=IDS)
+def test_failures_survive_both_wires(first: WireDialect, second: WireDialect) -> None:
+    failed = through(second, through(first, [StreamFailed(Overloaded("the provider is busy"))]))
+    (event,) = failed
+    assert isinstance(event, StreamFailed)
+    assert isinstance(event.error, Overloaded)
+    assert event.error.message == "the provider is busy"
+
+
+@st.composite
+def anthropic_requests(draw: st.DrawFn) -> dict[str, Any]:
+    """An agent's history: each turn may call tools, whose results come with or without text."""
+    messages: list[dict[str, Any]] = [{"role": "user", "content": draw(WORDS)}]
+    for turn in range(draw(st.integers(0, 3))):
+        ids = [f"toolu_{turn}_{n}" for n in range(draw(st.integers(0, 3)))]
+        said: list[dict[str, Any]] = [{"type": "text", "text": draw(WORDS)}]
+        said += [
+            {"type": "tool_use", "id": i, "name": draw(WORDS), "input": {"q": draw(WORDS)}}
+            for i in ids
+        ]
+        answer: list[dict[str, Any]] = [
+            {"type": "tool_result", "tool_use_id": i, "content": draw(WORDS)} for i in ids
+        ]
+        if not ids or draw(st.booleans()):
+            answer.append({"type": "text", "text": draw(WORDS)})
+        messages += [{"role": "assistant", "content": said}, {"role": "user", "content": answer}]
+    return {"model": "m", "max_tokens": 10, "system": draw(WORDS), "messages": messages}
+
+
+def told(conversation: Conversation) -> list[tuple[str, ...]]:
+    """Every text, call and result in order, wherever message borders fall."""
+    out: list[tuple[str, ...]] = []
+    for message in conversation.messages:
+        for part in message.parts:
+            match part:
+                case Text(text=text):
+                    out.append((message.role, text))
+                case ToolCall():
+                    out.append(("call", part.call_id, part.name, part.arguments))
+                case ToolResult():
+                    out.append(("result", part.call_id, joined_text(part.parts)))
+                case Image():
+                    out.append(("image",))
+                case _:
+                    pytest.fail(f"{part} was not sent")
+    return out
+
+
+@given(anthropic_requests())
+def test_requests_survive_both_wires(request: dict[str, Any]) -> None:
+    first = ANTHROPIC.decode_request(json.dumps(request).encode())
+    chat = CHAT.decode_request(CHAT.encode_request(first, model="m", has=ABLE))
+    again = ANTHROPIC.decode_request(ANTHROPIC.encode_request(chat, model="m", has=ABLE))
+    assert told(chat) == told(first)
+    assert told(again) == told(first)
+    assert again.max_output_tokens == first.max_output_tokens
+
+
+@given(anthropic_requests())
+def test_one_more_turn_leaves_the_translated_prefix_alone(request: dict[str, Any]) -> None:
+    longer = request | {"messages": [*request["messages"], {"role": "assistant", "content": "ok"}]}
+
+    def sent(body: dict[str, Any]) -> list[object]:
+        conversation = ANTHROPIC.decode_request(json.dumps(body).encode())
+        found: list[object] = json.loads(CHAT.encode_request(conversation, model="m", has=ABLE))[
+            "messages"
+        ]
+        return found
+
+    before = sent(request)
+    assert sent(longer)[: len(before)] == before
+
+
+def test_bugs_19_billing_block_does_not_reach_other_vendors() -> None:
+    blocks = [
+        {"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.330; cch=ab12;"},
+        {"type": "text", "text": "You are an agent."},
+    ]
+    body = {
+        "model": "m",
+        "max_tokens": 1,
+        "system": blocks,
+        "messages": [{"role": "user", "content": "hi"}],
+    }
+    conversation = ANTHROPIC.decode_request(json.dumps(body).encode())
+    sent = CHAT.encode_request(conversation, model="m", has=ABLE)
+    assert b"billing" not in sent
+    assert b"You are an agent." in sent
+    own = ANTHROPIC.encode_request(conversation, model="m", has=ABLE)
+    assert b"billing" in own
+
+
+def test_bugs_29_reasoning_comes_back_after_a_trip_through_an_anthropic_client() -> None:
+    """DeepSeek thinks, Claude Code keeps it as a thinking block, DeepSeek gets it back."""
+    stream = (
+        b'data: {"id":"x","model":"deepseek-v4-pro","choices":[{"delta":{"reasoning_content":"why"}}]}'
+        b'\n\ndata: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","function":'
+        b'{"name":"ls","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}\n\ndata: [DONE]\n\n'
+    )
+    events = CHAT.stream_decoder().feed(stream)
+    body = ANTHROPIC.encode_response(
+        events, response_id="msg_1", model="claude-opus-5-5", created_at=5
+    )
+    history = {
+        "model": "claude-opus-5-5",
+        "max_tokens": 10,
+        "messages": [
+            {"role": "user", "content": "list"},
+            {"role": "assistant", "content": json.loads(body)["content"]},
+            {
+                "role": "user",
+                "content": [{"type": "tool_result", "tool_use_id": "call_1", "content": "a"}],
+            },
+        ],
+    }
+    conversation = ANTHROPIC.decode_request(json.dumps(history).encode())
+    sent = json.loads(CHAT.encode_request(conversation, model="deepseek-v4-pro", has=ABLE))
+    assert sent["messages"][1]["reasoning_content"] == "why"
+    thinker = replace(ABLE, thinking=True)
+    claude = ANTHROPIC.encode_request(conversation, model="claude-opus-5-5", has=thinker)
+    assert b"why" not in claude
