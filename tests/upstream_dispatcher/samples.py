@@ -36,3 +36,9 @@ CHAT_WHOLE = (
 )
 JSON = ("content-type", "application/json")
 EVENTS = ("content-type", "text/event-stream")
+MESSAGE_START = (
+    b'event: message_start\ndata: {"type":"message_start","message":{"id":"msg_of_the_first",'
+    b'"type":"message","role":"assistant","model":"claude-opus-5-5","content":[],"stop_reason":null,'
+    b'"stop_sequence":null,"usage":{"input_tokens":9,"output_tokens":1}}}\n\n'
+)
+PING = b'event: ping\ndata: {"type":"ping"}\n\n'

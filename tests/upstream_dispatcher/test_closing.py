@@ -1,6 +1,7 @@
 """Commit by time, signs of life, hanging up, and clients that read slowly."""
 
 import asyncio
+import socket
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -23,9 +24,12 @@ from tests.upstream_dispatcher.samples import (
     CHAT_TEXT,
     CHAT_USAGE,
     EVENTS,
+    MESSAGE_START,
+    PING,
 )
 from tests.upstream_dispatcher.scripted import Exchange, Script, provider
 from tests.upstream_dispatcher.workbench import (
+    MESSAGES_BODY,
     QUICK,
     answer_of,
     bench,
@@ -54,6 +58,56 @@ async def test_committed_by_time_the_client_gets_signs_of_life_and_still_another
         assert signs.count(b": keep-alive") >= 2
         assert CHAT_ROLE + rest == b"".join(CHAT_STREAM)
         assert on.facts.completed.target == SECOND
+
+
+async def test_what_a_failed_provider_began_never_reaches_the_client() -> None:
+    async def begun(exchange: Exchange) -> None:
+        await exchange.head(200, EVENTS)
+        await exchange.chunk(MESSAGE_START + PING)
+        await exchange.until_closed()
+
+    quick = replace(
+        QUICK, commit_after_seconds=0.02, keep_alive_seconds=0.05, first_content_seconds=0.2
+    )
+    async with (
+        provider(begun) as anthropic,
+        provider(whole_stream) as openai,
+        bench({"anthropic": anthropic.url, "openai": openai.url}, limits=quick) as on,
+    ):
+        asked = request(
+            "anthropic/claude-opus-5-5@env",
+            FIRST,
+            dialect="anthropic_messages",
+            model="claude-opus-5-5",
+            body=MESSAGES_BODY,
+        )
+        answer = await answer_of(on, asked)
+        assert answer.chunks[0].startswith(b"event: ping")
+        assert answer.body.count(b"event: message_start") == 1
+        assert b"msg_of_the_first" not in answer.body
+        assert answer.body.count(b"event: message_stop") == 1
+        assert on.facts.attempts[0].error == "upstream_timeout"
+        assert on.facts.attempts[0].usage == Usage(fresh_input=9, output=1)
+
+
+async def test_closing_while_connecting_leaves_nothing() -> None:
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        deaf.listen(0)
+        address = deaf.getsockname()
+        # The queue of connections is full after these, so the next one waits for its handshake.
+        waiting = [socket.socket() for _ in range(3)]
+        for one in waiting:
+            one.setblocking(False)
+            one.connect_ex(address)
+        quick = replace(QUICK, commit_after_seconds=0.02)
+        async with bench({"openai": f"http://{address[0]}:{address[1]}"}, limits=quick) as on:
+            events = on.dispatcher.dispatch(request(FIRST))
+            assert isinstance(await anext(events), Head)
+            await events.aclose()
+            assert on.facts.completed.outcome == "cancelled"
+        for one in waiting:
+            one.close()
 
 
 async def test_committed_by_time_a_failure_of_all_ends_the_stream_with_an_error() -> None:

@@ -112,6 +112,7 @@ def prepare(
         ("accept-encoding", "identity"),
         ("user-agent", "turnout"),
         *OWN_HEADERS.get(to.dialect, ()),
+        *(header for header in request.headers if _is_script(header[0], to)),
         *to.auth,
     )
     outgoing = Outgoing(to.base_url + ENDPOINTS[to.dialect], headers, body)
@@ -161,7 +162,7 @@ def _native_headers(request: DispatchRequest, to: Destination) -> tuple[tuple[st
             name in FORWARDED_HEADERS
             or name.startswith(FORWARDED_PREFIXES)
             or (own and name in ACCOUNT_HEADERS)
-            or (name == SIMULATION_HEADER and to.credential == "simulated")
+            or _is_script(name, to)
         ):
             headers.append((name, value))
             has_agent = has_agent or name == "user-agent"
@@ -174,6 +175,10 @@ def _native_headers(request: DispatchRequest, to: Destination) -> tuple[tuple[st
     )
     headers.extend(to.auth)
     return tuple(headers)
+
+
+def _is_script(name: str, to: Destination) -> bool:
+    return name == SIMULATION_HEADER and to.credential == "simulated"
 
 
 PASSED_ANSWER_HEADERS = frozenset(
