@@ -13,13 +13,15 @@ from prometheus_client import CollectorRegistry
 
 from tests.bus import samples
 from tests.bus.servers import ClickHouseServer, NatsServer
-from turnout.bus.connection import open_bus
+from turnout.bus.connection import ensure_stream, open_bus
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import Publisher
 from turnout.bus.spool import SpoolFactSink, open_spool
 from turnout.bus.subjects import STREAM
-from turnout.telemetry.consumer import BatchSettings
+from turnout.telemetry.batch import blocks_of
+from turnout.telemetry.consumer import BatchSettings, bus_message, subscribe
 from turnout.telemetry.metrics import TelemetryMetrics
+from turnout.telemetry.schema import load_migrations, migrate
 from turnout.telemetry.service import Telemetry, TelemetrySettings
 from turnout.telemetry.warehouse import WarehouseSettings, open_warehouse
 
@@ -161,32 +163,55 @@ async def test_publishing_everything_again_changes_no_figure(
     assert before[1:] == after[1:] == (50, Decimal("3.125"))
 
 
-async def test_a_redelivered_batch_inserts_nothing(
+async def test_a_batch_inserted_but_not_acknowledged_counts_once(
     tmp_path: Path, nats_server: NatsServer, warehouse_settings: WarehouseSettings
 ) -> None:
-    """As after a crash between insert and acknowledgement: the consumer starts from the beginning."""
+    """As when telemetry dies between the insert and the acknowledgement."""
     await nats_server.start()
-    async with publishing(tmp_path, nats_server.url) as sink:
+    async with (
+        publishing(tmp_path, nats_server.url) as sink,
+        open_bus(nats_server.url, name="dying") as bus,
+        open_warehouse(warehouse_settings) as warehouse,
+    ):
+        await migrate(warehouse, load_migrations())
         for number in range(30):
             sink.record(samples.completed(f"request-{number}"))
-        async with consuming(nats_server.url, warehouse_settings):
-            await until_requests(warehouse_settings, 30)
-            await until(lambda: is_drained(nats_server.url))
+        jetstream = await bus.jetstream()
+        await ensure_stream(jetstream)
+        subscription = await subscribe(jetstream)
+        told = 0
+        while told < 30:
+            messages = await subscription.fetch(10, DEADLINE_SECONDS)
+            for block in blocks_of([bus_message(message) for message in messages]):
+                told += block.rows
+                await warehouse.insert(block.table, block.columns, block.types, token=block.token)
+            for message in messages:
+                await message.nak()
     before = await figures(warehouse_settings)
-    client = await nats.connect(nats_server.url)
-    await client.jetstream().delete_consumer(STREAM, "telemetry-clickhouse")
-    await client.close()
 
-    async with consuming(nats_server.url, warehouse_settings) as telemetry:
-
-        async def is_ready() -> bool:
-            return telemetry.waiting_for() == ()
-
-        await until(is_ready)
+    async with consuming(nats_server.url, warehouse_settings):
         await until(lambda: is_drained(nats_server.url))
     after = await figures(warehouse_settings)
 
     assert before[1:] == after[1:] == (30, Decimal("1.875"))
+
+
+async def test_what_is_acknowledged_leaves_the_stream(
+    tmp_path: Path, nats_server: NatsServer, warehouse_settings: WarehouseSettings
+) -> None:
+    await nats_server.start()
+    async with (
+        publishing(tmp_path, nats_server.url) as sink,
+        consuming(nats_server.url, warehouse_settings),
+    ):
+        sink.record(samples.completed())
+        await until_requests(warehouse_settings, 1)
+        await until(lambda: is_drained(nats_server.url))
+        client = await nats.connect(nats_server.url)
+        state = (await client.jetstream().stream_info(STREAM)).state
+        await client.close()
+
+    assert state.messages == 0
 
 
 async def test_engines_may_die_and_come_back_at_any_time(

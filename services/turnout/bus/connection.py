@@ -143,6 +143,8 @@ async def ensure_stream(
 ) -> None:
     """Make the facts stream if there is none; an existing one is left as its operator has it.
 
+    A fact leaves the stream when telemetry has acknowledged it, so what counts against the limit is
+    what ClickHouse lacks. The price: nobody else consumes; who wants facts asks ClickHouse.
     A full stream refuses new facts (`discard=new`): they stay in the spools, where they are bounded
     and counted, instead of pushing out facts that ClickHouse has not seen.
     """
@@ -154,7 +156,7 @@ async def ensure_stream(
             StreamConfig(
                 name=STREAM,
                 subjects=[ALL_SUBJECTS],
-                retention=RetentionPolicy.LIMITS,
+                retention=RetentionPolicy.WORK_QUEUE,
                 storage=StorageType.FILE,
                 discard=DiscardPolicy.NEW,
                 max_bytes=max_bytes,

@@ -59,7 +59,7 @@ class BatchSettings:
     interval_seconds: float = 0.5
 
 
-class _Subscription(Protocol):
+class Subscription(Protocol):
     """What we use of a pull subscription that nats-py leaves half typed."""
 
     def fetch(self, batch: int, timeout: float) -> Awaitable[list[Msg]]: ...
@@ -70,7 +70,7 @@ class _Subscription(Protocol):
 class _Consumers(Protocol):
     def add_consumer(self, stream: str, config: ConsumerConfig) -> Awaitable[ConsumerInfo]: ...
 
-    def pull_subscribe_bind(self, *, durable: str, stream: str) -> Awaitable[_Subscription]: ...
+    def pull_subscribe_bind(self, *, durable: str, stream: str) -> Awaitable[Subscription]: ...
 
 
 class Consumer:
@@ -108,7 +108,7 @@ class Consumer:
         if jetstream is None:
             return
         await ensure_stream(jetstream)
-        subscription = await _subscribe(jetstream)
+        subscription = await subscribe(jetstream)
         generation = self._bus.generation
         self.is_consuming = True
         try:
@@ -124,7 +124,7 @@ class Consumer:
         finally:
             await _leave(subscription)
 
-    async def _fetch(self, subscription: _Subscription) -> list[Msg]:
+    async def _fetch(self, subscription: Subscription) -> list[Msg]:
         try:
             messages = await subscription.fetch(self._settings.messages, FETCH_WAIT_SECONDS)
         except (FetchTimeoutError, TimeoutError):
@@ -197,13 +197,13 @@ class Consumer:
 
 async def _blocks(messages: Sequence[Msg]) -> list[Block]:
     """The blocks of a batch. A large one is made in a thread: it would hold the loop for 0.2 s."""
-    found = [_bus_message(message) for message in messages]
+    found = [bus_message(message) for message in messages]
     if sum(len(message.payload) for message in found) < INLINE_BYTES:
         return blocks_of(found)
     return await asyncio.to_thread(blocks_of, found)
 
 
-def _bus_message(message: Msg) -> BusMessage:
+def bus_message(message: Msg) -> BusMessage:
     metadata = message.metadata
     return BusMessage(
         subject=message.subject,
@@ -213,7 +213,7 @@ def _bus_message(message: Msg) -> BusMessage:
     )
 
 
-async def _subscribe(jetstream: JetStreamContext) -> _Subscription:
+async def subscribe(jetstream: JetStreamContext) -> Subscription:
     """Bind to the durable consumer, which is made if there is none."""
     try:
         await jetstream.consumer_info(STREAM, DURABLE)
@@ -235,11 +235,11 @@ async def _add_consumer(consumers: _Consumers, config: ConsumerConfig) -> None:
     await consumers.add_consumer(STREAM, config)
 
 
-async def _bind(consumers: _Consumers) -> _Subscription:
+async def _bind(consumers: _Consumers) -> Subscription:
     return await consumers.pull_subscribe_bind(durable=DURABLE, stream=STREAM)
 
 
-async def _leave(subscription: _Subscription) -> None:
+async def _leave(subscription: Subscription) -> None:
     try:
         await subscription.unsubscribe()
     except (nats.errors.Error, TimeoutError, OSError) as error:
