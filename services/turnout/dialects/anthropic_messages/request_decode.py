@@ -15,16 +15,21 @@ from turnout.dialects.conversation import (
     Conversation,
     Fields,
     Message,
+    Opaque,
     OutputFormat,
+    Part,
     Role,
     Sampling,
     ServerTool,
+    Text,
     ThinkingControl,
     Tool,
     ToolChoice,
 )
-from turnout.dialects.reading import ObjectReader, utf8
+from turnout.dialects.reading import ObjectReader, raw_fields, utf8
 from turnout.errors import InvalidRequest
+
+BILLING_LINE: Final = "x-anthropic-billing-header"
 
 _ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
 
@@ -66,7 +71,16 @@ def _system(fields: ObjectReader) -> tuple[Message, ...]:
     if raw is None:
         return ()
     parts, is_plain = decode_content(raw, "system")
+    parts = tuple(_without_billing(part) for part in parts)
     return (Message("system", parts, is_plain=is_plain),) if parts else ()
+
+
+def _without_billing(part: Part) -> Part:
+    """Claude Code's billing line is for Anthropic alone, and differs from request to request."""
+    if not isinstance(part, Text) or not part.text.startswith(BILLING_LINE):
+        return part
+    block = msgspec.json.encode({"type": "text", "text": part.text} | raw_fields(part.extras))
+    return Opaque("anthropic_messages", "text", block.decode())
 
 
 def _messages(fields: ObjectReader) -> tuple[Message, ...]:

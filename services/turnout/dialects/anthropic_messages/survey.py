@@ -7,6 +7,7 @@ because the API keeps them out of the prompt until they are called for; images a
 what a model reads of them, not by their base64.
 """
 
+import re
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
@@ -14,12 +15,13 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Needs
-from turnout.dialects.anthropic_messages.attachments import Attachments, breakpoints
-from turnout.dialects.anthropic_messages.newest import Newest, call_names
+from turnout.dialects.anthropic_messages.survey_messages import (
+    Attachments,
+    Newest,
+    SurveyedMessage,
+)
 from turnout.dialects.prefix import (
-    MARKER_KEY,
     canonical_content,
-    canonical_fields,
     chain,
     digest,
     without_markers,
@@ -32,8 +34,7 @@ BYTES_PER_TOKEN: Final = 3.6
 """Code-heavy JSON as agents send it; prose is nearer to 4.5."""
 
 _BILLING: Final = b'"x-anthropic-billing-header'
-_TOOL_RESULT: Final = b'"tool_result"'
-_ROLES: Final = {b'"user"': "user", b'"assistant"': "assistant", b'"system"': "system"}
+_MARKER: Final = re.compile(rb'"cache_control"\s*:\s*(\{[^{}]*\})')
 _NOTHING: Final = frozenset({b"", b"null"})
 
 _Fields = dict[str, msgspec.Raw]
@@ -81,28 +82,25 @@ def survey_request(body: bytes) -> Survey:
         fields = _BODY.decode(body)
     except (msgspec.DecodeError, RecursionError) as error:
         raise complaint("", error) from None
-    messages = fields.messages
-    if not messages:
+    if not fields.messages:
         raise InvalidRequest("messages: required, a list of at least one message")
-    roles = [_role(message, number) for number, message in enumerate(messages)]
-    has_markers = MARKER_KEY in body
-    canonical = [canonical_fields(message, has_markers=has_markers) for message in messages]
+    messages = [SurveyedMessage(raw, number) for number, raw in enumerate(fields.messages)]
+    canonical = [message.canonical() for message in messages]
     # What is canonical differs from what was written by markers and punctuation alone.
     message_bytes = tuple(accumulate(map(len, canonical)))
     system = _system(bytes(fields.system))
     system_digest = digest(*system)
-    raw_tools = fields.tools or []
+    raw_tools = [bytes(raw) for raw in fields.tools or ()]
     tools = [_tool(raw, number) for number, raw in enumerate(raw_tools)]
     offered = [
-        without_markers(bytes(raw))
+        without_markers(raw)
         for raw, tool in zip(raw_tools, tools, strict=True)
         if not tool.defer_loading
     ]
     names = [(tool.name or "").encode() for tool in tools if not tool.defer_loading]
     head_digest = digest(system_digest.encode(), *offered)
-    newest = Newest(messages, roles)
-    outcomes = () if newest.typed else newest.outcomes(call_names)
-    attachments = Attachments(body)
+    newest = Newest(messages)
+    attachments = Attachments(messages)
     prompt_bytes = message_bytes[-1] + sum(map(len, system)) + sum(map(len, offered))
     wants_schema = _wants_schema(fields)
     thinking = fields.thinking.type if fields.thinking is not None else None
@@ -111,7 +109,9 @@ def survey_request(body: bytes) -> Survey:
         stream=bool(fields.stream),
         body_bytes=len(body),
         needs=Needs(
-            prompt_tokens_estimate=round(max(0, prompt_bytes - attachments.bytes) / BYTES_PER_TOKEN)
+            prompt_tokens_estimate=round(
+                max(0, prompt_bytes - attachments.base64_bytes) / BYTES_PER_TOKEN
+            )
             + attachments.tokens,
             max_output_tokens=fields.max_tokens,
             tools=bool(tools),
@@ -119,9 +119,7 @@ def survey_request(body: bytes) -> Survey:
             documents=attachments.documents > 0,
             structured_output=wants_schema,
             thinking=thinking in {"enabled", "adaptive"},
-            server_tools=tuple(
-                t.type for t in tools if t.type not in {None, "", "custom"} and t.type
-            ),
+            server_tools=tuple(tool.type for tool in tools if tool.type and tool.type != "custom"),
         ),
         head_digest=head_digest,
         tools_digest=digest(*names) if names else "",
@@ -129,28 +127,18 @@ def survey_request(body: bytes) -> Survey:
         message_digests=chain(head_digest, canonical),
         message_bytes=message_bytes,
         message_count=len(messages),
-        last_role=roles[-1],
+        last_role=messages[-1].role,
         tool_count=len(tools),
-        outcomes=outcomes,
-        tool_result_count=_tool_results(messages, roles),
+        outcomes=newest.outcomes(),
+        tool_result_count=_tool_results(messages),
         first_typed_text=newest.first_typed(),
         text=newest.text(),
         stop_sequences=tuple(fields.stop_sequences or ()),
         has_output_format=wants_schema,
         user_field=(fields.metadata.user_id or "") if fields.metadata is not None else "",
         prompt_cache_key="",
-        breakpoints=breakpoints(body) if has_markers else (0, 0),
+        breakpoints=_breakpoints(messages, bytes(fields.system), raw_tools),
     )
-
-
-def _role(message: _Fields, number: int) -> str:
-    raw = message.get("role")
-    if raw is None:
-        raise InvalidRequest(f"messages.{number}.role: required, one of user, assistant, system")
-    role = _ROLES.get(bytes(raw))
-    if role is None:
-        raise InvalidRequest(f"messages.{number}.role: must be one of user, assistant, system")
-    return role
 
 
 def _system(raw: bytes) -> list[bytes]:
@@ -168,7 +156,7 @@ def _system(raw: bytes) -> list[bytes]:
         raise complaint("system", error) from None
 
 
-def _tool(raw: msgspec.Raw, number: int) -> _Tool:
+def _tool(raw: bytes, number: int) -> _Tool:
     try:
         return _TOOL.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
@@ -180,11 +168,16 @@ def _wants_schema(fields: _Body) -> bool:
     return wanted not in _NOTHING or bytes(fields.output_format) not in _NOTHING
 
 
-def _tool_results(messages: Sequence[_Fields], roles: Sequence[str]) -> int:
-    """Counted by the type's name, whose quotes are escaped wherever else it is written."""
-    count = 0
-    for message, role in zip(messages, roles, strict=True):
-        raw = message.get("content")
-        if role == "user" and raw is not None:
-            count += bytes(raw).count(_TOOL_RESULT)
-    return count
+def _tool_results(messages: Sequence[SurveyedMessage]) -> int:
+    return sum(block.type == "tool_result" for message in messages for block in message.blocks)
+
+
+def _breakpoints(
+    messages: Sequence[SurveyedMessage], system: bytes, tools: Sequence[bytes]
+) -> tuple[int, int]:
+    """Markers of the client: (five minutes, one hour)."""
+    markers = [m for message in messages for m in message.markers if m not in _NOTHING]
+    for raw in (system, *tools):
+        markers += _MARKER.findall(raw)
+    long = sum(b'"1h"' in marker for marker in markers)
+    return (len(markers) - long, long)
