@@ -8,8 +8,11 @@ digest that stands for its account.
 
 import hashlib
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
+
+import msgspec
 
 from turnout.capabilities import Dialect
 from turnout.errors import NotAuthenticated
@@ -23,6 +26,9 @@ ROUTER_KEY_PREFIX = "tk_"
 
 REAL_KEY_CHARACTERS = 40
 """Provider keys are longer than this; what is shorter is a placeholder like "dummy"."""
+
+ROTATING_TOKENS = ("sk-ant-oat", "eyJ")
+"""OAuth tokens of Claude subscriptions, and JWTs as ChatGPT's are: replaced within hours."""
 
 _OWN_PROVIDER: dict[Dialect, str] = {
     "anthropic_messages": "anthropic",
@@ -49,6 +55,8 @@ class Caller:
     Attributes:
         access: providers this caller may be served by, and who pays.
         is_admin: may change modes.
+        has_rotating_token: the principal stands for a token that is replaced every few hours; who
+            it belongs to is only said in the request (`account_of`).
 
     """
 
@@ -58,6 +66,7 @@ class Caller:
     access: tuple[Access, ...]
     credentials: tuple[Credential, ...]
     is_admin: bool
+    has_rotating_token: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +89,8 @@ class Door:
         """Raises `NotAuthenticated` when a key is wrong or missing."""
         router_key, own = _sort(_keys_in(headers, query))
         known = self._known(router_key)
-        credential = None if own is None else self._credential(own, dialect)
+        bare = "" if own is None else _bare(*own)
+        credential = None if own is None else self._credential(own, bare, dialect)
         access: list[Access] = []
         if credential is not None:
             access.append(Access(provider=credential.provider, credential="client"))
@@ -88,7 +98,8 @@ class Door:
         if known is not None:
             principal = principal_of(known.sha256)
         elif credential is not None:
-            principal = principal_of(credential.value)
+            # One account, whichever header its key comes in.
+            principal = principal_of(bare)
         else:
             principal = "local"
         return Caller(
@@ -98,6 +109,7 @@ class Door:
             access=tuple(access),
             credentials=() if credential is None else (credential,),
             is_admin=not self.keys or (known is not None and known.name in self.admin_keys),
+            has_rotating_token=known is None and bare.startswith(ROTATING_TOKENS),
         )
 
     def _known(self, router_key: str | None) -> RouterKey | None:
@@ -115,10 +127,9 @@ class Door:
             )
         return known
 
-    def _credential(self, own: tuple[str, str], dialect: Dialect) -> Credential | None:
+    def _credential(self, own: tuple[str, str], bare: str, dialect: Dialect) -> Credential | None:
         """The client's own credential with the provider that it belongs to."""
         header, value = own
-        bare = value.removeprefix("Bearer ").removeprefix("bearer ").strip()
         if bare.startswith("sk-ant-"):
             return Credential(provider="anthropic", header=header, value=value)
         if self.simulated and not (
@@ -148,12 +159,34 @@ def _sort(keys: list[tuple[str, str]]) -> tuple[str | None, tuple[str, str] | No
     router_key: str | None = None
     own: tuple[str, str] | None = None
     for header, value in keys:
-        bare = value[7:].strip() if header == "authorization" else value
+        bare = _bare(header, value)
         if header == "x-turnout-key" or bare.startswith(ROUTER_KEY_PREFIX):
             router_key = router_key or bare
         elif own is None:
             own = (header, value)
     return router_key, own
+
+
+def _bare(header: str, value: str) -> str:
+    return value[len("Bearer ") :].strip() if header == "authorization" else value
+
+
+class _ClaudeUser(msgspec.Struct):
+    account_uuid: str | None = None
+
+
+def account_of(headers: Mapping[str, str], user_field: str) -> str:
+    """The account behind a subscription's token as the harness names it; "" when it does not.
+
+    Codex sends a header, Claude Code a JSON object inside `metadata.user_id`.
+    """
+    named = headers.get("chatgpt-account-id", "")
+    if named or not user_field.startswith("{"):
+        return named
+    try:
+        return msgspec.json.decode(user_field, type=_ClaudeUser).account_uuid or ""
+    except (msgspec.MsgspecError, RecursionError):
+        return ""
 
 
 def _tags(headers: Mapping[str, str], fixed: Tags) -> Tags:
@@ -171,8 +204,6 @@ def _tags(headers: Mapping[str, str], fixed: Tags) -> Tags:
 
 def _text(header: str) -> str:
     """A header as what its bytes mean: agents send branch names in UTF-8."""
-    try:
+    with suppress(UnicodeDecodeError):
         header = header.encode("latin-1").decode()
-    except UnicodeDecodeError:
-        pass
     return header[:TAG_CHARACTERS]

@@ -282,11 +282,11 @@ def _body_schema(schema: dict[str, object]) -> dict[str, object]:
 
 def _outcomes_in(body: bytes) -> list[Outcome]:
     try:
-        told = msgspec.json.decode(body, type=list[object] | dict[str, object])
+        if body.lstrip()[:1] != b"[":
+            return [_checked(Outcome, msgspec.json.decode(body, type=dict[str, object]))]
+        told = msgspec.json.decode(body, type=list[object])
     except msgspec.MsgspecError as reason:
         raise InvalidRequest(f"The body is no outcome and no list of them: {reason}.") from None
-    if isinstance(told, dict):
-        return [_checked(Outcome, told)]
     return [_checked(Outcome, item, place=f"{at}.") for at, item in enumerate(told)]
 
 

@@ -33,12 +33,13 @@ class Guard:
                 f"The Host {host[:80]!r} is not this server; call 127.0.0.1 or localhost, or add"
                 " the name to TURNOUT_INGRESS__ALLOWED_HOSTS."
             )
-        if origin and origin not in self.origins:
-            if self.any_host or _name_of_page(origin) not in _LOOPBACK:
-                raise NotAllowed(
-                    f"Requests of the web page {origin[:80]!r} are not served; add it to"
-                    " TURNOUT_INGRESS__ALLOWED_ORIGINS if it is yours."
-                )
+        if not origin or origin in self.origins:
+            return
+        if self.any_host or _name_of_page(origin) not in _LOOPBACK:
+            raise NotAllowed(
+                f"Requests of the web page {origin[:80]!r} are not served; add it to"
+                " TURNOUT_INGRESS__ALLOWED_ORIGINS if it is yours."
+            )
 
 
 def guard_for(*, is_loopback: bool, hosts: tuple[str, ...], origins: tuple[str, ...]) -> Guard:

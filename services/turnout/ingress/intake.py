@@ -3,19 +3,19 @@
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opentelemetry.sdk.trace.id_generator import IdGenerator
 
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.survey import Survey
-from turnout.ingress.callers import Caller, Door
+from turnout.ingress.callers import Caller, Door, account_of
 from turnout.ingress.features import features_of, prefix_of
 from turnout.ingress.guard import Guard
 from turnout.ingress.modes import ModeBoard
 from turnout.observe.tracing import traceparent_of
-from turnout.policy.identity import identify
+from turnout.policy.identity import identify, principal_of
 from turnout.policy.request import Features, Identity, Mode, Prefix
 from turnout.policy.steps import step_kind
 from turnout.ports import RouteRequest
@@ -105,6 +105,9 @@ class Intake:
     ) -> Question:
         """Raises `InvalidRequest` naming the field that is wrong."""
         survey = dialect.survey_request(body)
+        if caller.has_rotating_token:
+            account = account_of(arrival.headers, survey.user_field)
+            caller = replace(caller, principal=principal_of(account)) if account else caller
         identity = identify(
             arrival.headers,
             survey,
