@@ -10,7 +10,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,11 @@ from turnout.settings import Rpc, Settings
 
 if TYPE_CHECKING:
     from grpc.aio import Channel
+
+
+WARM_UP_SECONDS = 2.0
+"""How long a start waits for another part, so that the first request need not; parts that come
+later are connected to when they are there."""
 
 
 @dataclass(slots=True)
@@ -93,6 +98,7 @@ class Process:
     async def tracker(self) -> SessionCacheTracker:
         if self._tracker is None:
             self._tracker = await self._build_tracker()
+            await _warm_up(self._tracker)
         return self._tracker
 
     async def _build_tracker(self) -> SessionCacheTracker:
@@ -122,7 +128,10 @@ class Process:
         embedder = await self.stack.enter_async_context(
             load_embedder(told.embedder_dir or DEFAULT_ROOT)
         )
+        # The first run of a model allocates; no request should wait for that.
+        await embedder.embed("warm up", deadline_seconds=WARM_UP_SECONDS)
         artifact = load_artifact(told.artifact, embedder_digest=embedder.embedder_digest)
+        self.metrics.set_artifact(artifact.digest)
         return LocalScorer(
             catalog=self.catalog,
             tables=artifact,
@@ -229,9 +238,22 @@ class Process:
     async def _channel(self, told: Rpc) -> "Channel":
         from turnout.rpc.channel import open_channel
 
-        return await self.stack.enter_async_context(
+        channel = await self.stack.enter_async_context(
             open_channel(told.address, tls=parts.tls_of(self.settings))
         )
+        with suppress(TimeoutError):
+            async with asyncio.timeout(WARM_UP_SECONDS):
+                await channel.channel_ready()
+        return channel
+
+
+async def _warm_up(tracker: SessionCacheTracker) -> None:
+    """Connect before the first request has to; one that cannot be reached is waited for later."""
+    look = LookRequest(
+        thread_key="warm-up", head_scopes=(), prefix=Prefix(head_digest=""), now=time.time()
+    )
+    with suppress(Unavailable):
+        await tracker.look(look, deadline_seconds=WARM_UP_SECONDS)
 
 
 @asynccontextmanager

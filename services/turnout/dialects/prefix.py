@@ -8,15 +8,16 @@ was written; nothing is unescaped, so a value is never decoded only to be hashed
 
 import re
 from collections.abc import Iterable, Mapping
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Final
 
 import msgspec
 
 from turnout.errors import InvalidRequest
 
-DIGEST_BYTES: Final = 8
-"""2^64 values: among the 10^9 prefixes of a large tenant a chance collision is a 3 % event."""
+DIGEST_DIGITS: Final = 16
+"""2^64 values: among the 10^9 prefixes of a large tenant a chance collision is a 3 % event. The
+first digits of SHA-256, which processors compute twice as fast as BLAKE2b."""
 
 # A match cannot begin inside a string: there the quote after the comma or brace would be escaped,
 # and an unescaped one ends the string, where no name may follow. The value is a flat object.
@@ -33,11 +34,11 @@ _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 def digest(*parts: bytes) -> str:
     """Digest of a sequence of parts; where one part ends and the next begins counts."""
-    hasher = blake2b(digest_size=DIGEST_BYTES)
+    hasher = sha256()
     for part in parts:
         hasher.update(len(part).to_bytes(8, "big"))
         hasher.update(part)
-    return hasher.hexdigest()
+    return hasher.hexdigest()[:DIGEST_DIGITS]
 
 
 def chain(head_digest: str, canonical_messages: Iterable[bytes]) -> tuple[str, ...]:
@@ -49,9 +50,9 @@ def chain(head_digest: str, canonical_messages: Iterable[bytes]) -> tuple[str, .
     digests: list[str] = []
     last = head_digest.encode()
     for message in canonical_messages:
-        hasher = blake2b(last, digest_size=DIGEST_BYTES)
+        hasher = sha256(last)
         hasher.update(message)
-        text = hasher.hexdigest()
+        text = hasher.hexdigest()[:DIGEST_DIGITS]
         digests.append(text)
         last = text.encode()
     return tuple(digests)

@@ -43,7 +43,7 @@ MetricName: TypeAlias = Literal[
     "turnout_degraded_requests_total",
     # Outcomes reported, by kind.
     "turnout_outcomes_total",
-    # 1, with version and service as labels.
+    # 1, with version, service and artifact as labels.
     "turnout_build_info",
 ]
 
@@ -114,8 +114,16 @@ class Metrics:
             "part",
         )
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
-        info = Gauge("turnout_build_info", "1.", ("version", "service"), registry=self.registry)
-        info.labels(version, service).set(1)
+        self._build = (version, service)
+        self._info = Gauge(
+            "turnout_build_info", "1.", ("version", "service", "artifact"), registry=self.registry
+        )
+        self.set_artifact("")
+
+    def set_artifact(self, digest: str) -> None:
+        """Name the artifact that decisions are made with; "" where none are made."""
+        self._info.clear()
+        self._info.labels(*self._build, digest[:16]).set(1)
 
     def _counter(self, name: MetricName, help_text: str, *labels: str) -> Counter:
         return Counter(name, help_text, labels, registry=self.registry)
