@@ -6,12 +6,15 @@ refused at start with one line that says what would be right. Provider keys keep
 """
 
 import difflib
+import json
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from turnout.policy.request import Mode, Tags
@@ -201,7 +204,10 @@ class Routing(_Section):
         description="What turnout/auto is compared with, and served by in observe mode.",
     )
     value_usd: float = Field(
-        default=2.0, gt=0, description="Worth in USD of a thread that succeeds instead of failing."
+        default=20.0,
+        gt=0,
+        description="Worth in USD of a thread that succeeds instead of failing; the default is about"
+        " twenty minutes of a developer.",
     )
     switch_margin: float = Field(
         default=0.2, ge=0, description="Share of a move's price that its gain must exceed."
@@ -302,19 +308,50 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise BadSetting(f"A setting cannot be read: {reason}; lists are JSON.") from None
 
 
-def variables() -> dict[str, str]:
-    """Every environment variable with what it means, for the README and for refusing typos."""
-    found: dict[str, str] = {}
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable, for the README and for refusing typos."""
+
+    name: str
+    default: str
+    meaning: str
+
+
+def variables() -> dict[str, Variable]:
+    """Every environment variable by name, in the order of the settings."""
+    found: list[Variable] = []
     for name, field in Settings.model_fields.items():
-        section = field.default
+        section: object = field.default
         if isinstance(section, _Section):
-            for inner, inner_field in type(section).model_fields.items():
-                found[f"{PREFIX}{name}__{inner}".upper()] = inner_field.description or ""
+            found.extend(
+                _variable(f"{PREFIX}{name}__{inner}", inner_field)
+                for inner, inner_field in type(section).model_fields.items()
+            )
         elif name == "providers":
-            found["TURNOUT_PROVIDERS__<NAME>__BASE_URL"] = "Another address for a provider."
+            found.append(
+                Variable(
+                    "TURNOUT_PROVIDERS__<NAME>__BASE_URL",
+                    "",
+                    "Another address for a provider (name in capitals, dots as underscores).",
+                )
+            )
         else:
-            found[f"{PREFIX}{name}".upper()] = field.description or ""
-    return found
+            found.append(_variable(f"{PREFIX}{name}", field))
+    return {one.name: one for one in found}
+
+
+def _variable(name: str, field: FieldInfo) -> Variable:
+    default: object = field.default
+    match default:
+        case None | SecretStr():
+            shown = ""
+        case tuple():
+            shown = json.dumps(default) if default else ""
+        case bool():
+            shown = str(default).lower()
+        case _:
+            shown = str(default)
+    return Variable(name.upper(), shown, field.description or "")
 
 
 def _is_provider(name: str) -> bool:
@@ -324,5 +361,6 @@ def _is_provider(name: str) -> bool:
 
 def _expected(place: list[str]) -> str:
     name = PREFIX + "__".join(place[:2]).upper()
-    meaning = variables().get(name) or variables().get(PREFIX + place[0].upper(), "")
-    return meaning or "see the settings in the README"
+    known = variables()
+    one = known.get(name) or known.get(PREFIX + place[0].upper())
+    return "see the settings in the README" if one is None else one.meaning

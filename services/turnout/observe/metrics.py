@@ -27,6 +27,8 @@ MetricName: TypeAlias = Literal[
     "turnout_request_duration_seconds",
     # Where the time of a decision went.
     "turnout_decision_duration_seconds",
+    # From sending an attempt to the first byte of its answer.
+    "turnout_time_to_first_byte_seconds",
     # From sending an attempt to its first content event.
     "turnout_time_to_first_content_seconds",
     # Upstream calls by how they ended.
@@ -78,6 +80,13 @@ class Metrics:
             "Where the time of a decision went.",
             DECISION_BUCKETS,
             "stage",
+        )
+        self.first_byte = self._histogram(
+            "turnout_time_to_first_byte_seconds",
+            "From sending an attempt to the first byte of its answer.",
+            ANSWER_BUCKETS,
+            "provider",
+            "model",
         )
         self.first_content = self._histogram(
             "turnout_time_to_first_content_seconds",
@@ -167,6 +176,8 @@ class Metrics:
     def _count_attempt(self, fact: AttemptEnded) -> None:
         model = fact.model if fact.model in self._known_models else "other"
         self.attempts.labels(fact.provider, model, fact.kind, fact.outcome).inc()
+        if fact.first_byte_seconds is not None:
+            self.first_byte.labels(fact.provider, model).observe(fact.first_byte_seconds)
         if fact.first_content_seconds is not None:
             self.first_content.labels(fact.provider, model).observe(fact.first_content_seconds)
         if fact.cost_usd is not None:

@@ -1,0 +1,40 @@
+"""The README says what the code says."""
+
+import re
+import subprocess
+from pathlib import Path
+
+from turnout.reference import filled
+from turnout.settings import variables
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+
+
+def test_the_tables_of_the_readme_follow_from_the_code() -> None:
+    assert filled(README) == README, "run python -m turnout.reference README.md"
+
+
+def test_every_setting_says_what_it_means() -> None:
+    assert [one.name for one in variables().values() if not one.meaning] == []
+
+
+def test_every_path_that_is_named_exists() -> None:
+    text = README + ARCHITECTURE + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    for path in re.findall(
+        r"`((?:tests|services|deploy|proto|loadtest|requirements)/[\w./-]*)`", text
+    ):
+        assert (ROOT / path).exists(), path
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in set(re.findall(r"make ([a-z][a-z-]+)", README)):
+        assert f"\n{target}:" in makefile or target in ("sure",), target
+
+
+def test_make_alone_lists_the_targets() -> None:
+    listed = subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    assert "make run" in listed
+    assert "make test" in listed
