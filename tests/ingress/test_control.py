@@ -1,0 +1,438 @@
+"""The control endpoints, the probes, and what is served nowhere."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import pytest
+
+from tests.ingress.edge import (
+    BODY,
+    CHAT,
+    ENVIRONMENT,
+    NOW,
+    Answer,
+    Client,
+    Edge,
+    ask,
+    edge,
+    error_of,
+)
+from turnout.errors import ContextTooLong, Unavailable
+from turnout.ingress.callers import Door
+from turnout.settings import RouterKey
+
+pytestmark = pytest.mark.anyio
+
+TEAM, ADMIN = "tk_team", "tk_admin"
+CLOSED = Door(
+    keys={
+        key.sha256: key
+        for key in (
+            RouterKey(name=name, sha256=hashlib.sha256(value.encode()).hexdigest(), tenant="acme")
+            for name, value in (("team", TEAM), ("admin", ADMIN))
+        )
+    },
+    admin_keys=frozenset({"admin"}),
+    environment=ENVIRONMENT,
+    simulated=False,
+)
+
+
+async def get(on: Edge, path: str, *headers: tuple[str, str], method: str = "GET") -> Answer:
+    return await ask(on, path, method=method, body=b"", headers=headers)
+
+
+def listed(answer: Answer) -> list[dict[str, object]]:
+    data = answer.json["data"]
+    assert isinstance(data, list)
+    return data
+
+
+# -- /v1/route ---------------------------------------------------------------------------------
+
+
+async def test_a_decision_is_explained_and_nothing_is_sent() -> None:
+    on = edge()
+    answer = await ask(on, "/v1/route", headers=[("x-turnout-branch", "main")])
+    assert answer.status == 200
+    told = answer.json
+    assert isinstance(told["explanation"], list)
+    decision, inputs = told["decision"], told["inputs"]
+    assert isinstance(decision, dict)
+    assert isinstance(inputs, dict)
+    assert decision["reason"] == "warm_incumbent"
+    assert inputs["tags"]["branch"] == "main"
+    (asked,) = on.scorer.asked
+    assert asked.explain_only
+    assert on.scorer.deadlines[0] >= 1, "a person waits"
+    assert not on.dispatcher.asked
+    assert not on.facts.all
+
+
+async def test_a_chat_body_is_explained_when_it_is_called_one() -> None:
+    on = edge()
+    body = b'{"model":"gpt-5.4","messages":[{"role":"developer","content":"hi"}]}'
+    assert (await ask(on, "/v1/route", body=body, query="dialect=openai_chat")).status == 200
+    assert on.scorer.asked[0].features.dialect == "openai_chat"
+
+
+async def test_an_explanation_says_what_is_wrong_with_the_question() -> None:
+    on = edge()
+    answer = await ask(on, "/v1/route", query="dialect=morse")
+    assert answer.status == 400
+    assert "dialect" in error_of(answer)[1]
+    assert (await ask(on, "/v1/route", body=b"{")).status == 400
+    assert (await ask(on, "/v1/route", body=BODY.ljust(5000))).status == 413
+    assert (await ask(on, "/v1/route", headers=[("origin", "http://evil.example")])).status == 403
+
+
+async def test_errors_of_the_scorer_have_their_status() -> None:
+    on = edge()
+    on.scorer.failure = ContextTooLong("too long")
+    assert (await ask(on, "/v1/route")).status == 400
+    on.scorer.failure = Unavailable("down")
+    answer = await ask(on, "/v1/route")
+    assert answer.status == 503
+    assert 1 <= int(answer.headers["retry-after"]) <= 60
+    assert error_of(answer) == ("unavailable", "down")
+
+
+async def test_a_fault_of_ours_is_json_without_its_text() -> None:
+    on, client = edge(), Client()
+    on.scorer.failure = ZeroDivisionError("the secret")
+    client.send_part(BODY, more=False)
+    with pytest.raises(ZeroDivisionError):  # raised again, for the server's log
+        await client.ask(on, "/v1/route")
+    assert client.answer.status == 500
+    assert error_of(client.answer)[0] == "internal"
+    assert b"the secret" not in client.answer.body
+
+
+# -- /v1/outcomes ------------------------------------------------------------------------------
+
+
+async def report(on: Edge, told: object, *headers: tuple[str, str]) -> Answer:
+    body = told if isinstance(told, bytes) else json.dumps(told).encode()
+    return await ask(on, "/v1/outcomes", body=body, headers=headers)
+
+
+async def test_an_outcome_becomes_a_fact() -> None:
+    on = edge()
+    answer = await report(
+        on,
+        {
+            "request_id": "req_1",
+            "kind": "tests",
+            "tests_passed": 3,
+            "tests_failed": 0,
+            "source": "ci",
+            "occurred_at": "2026-11-01T12:00:00Z",
+        },
+    )
+    assert answer.status == 202
+    (fact,) = on.facts.outcomes
+    assert answer.json == {"outcome_ids": [fact.event_id]}
+    assert (fact.request_id, fact.kind, fact.tests_passed) == ("req_1", "tests", 3)
+    assert fact.occurred_at == datetime(2026, 11, 1, 12, tzinfo=UTC).timestamp()
+    assert fact.score is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"session": "s", "kind": "score", "score": 0.5},
+        {"branch": "b", "repository": "r", "kind": "label", "label": "good"},
+        {"commit": "abc", "kind": "merge"},
+        {"commit": "abc", "kind": "revert"},
+        {"session": "s", "kind": "human_edits", "lines_kept": 3, "lines_changed": 4},
+        {"session": "s", "kind": "abandoned"},
+        {"session": "s", "kind": "tests", "tests_failed": 2},
+    ],
+)
+async def test_every_kind_of_outcome(told: dict[str, object]) -> None:
+    on = edge()
+    assert (await report(on, told)).status == 202
+    assert on.facts.outcomes[0].kind == told["kind"]
+    assert on.facts.outcomes[0].occurred_at == NOW
+
+
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (b"", "outcome"),
+        (b"{", "outcome"),
+        (b"7", "outcome"),
+        (b"[7]", "0"),
+        ({}, "kind"),
+        ({"kind": "merge"}, "request_id, session, branch"),
+        ({"session": "s", "kind": "victory"}, "kind"),
+        ({"session": "s", "kind": "score"}, "score"),
+        ({"session": "s", "kind": "score", "score": 2}, "score"),
+        ({"session": "s", "kind": "label"}, "label"),
+        ({"session": "s", "kind": "tests"}, "tests_passed"),
+        ({"session": "s", "kind": "tests", "tests_passed": -1}, "tests_passed"),
+        ({"session": "s", "kind": "merge", "colour": "red"}, "colour"),
+        ({"session": "s" * 201, "kind": "merge"}, "session"),
+        ({"session": "s", "kind": "merge", "occurred_at": "yesterday"}, "occurred_at"),
+        ([{"session": "s", "kind": "merge"}, {"session": "s", "kind": "x"}], "1.kind"),
+        ([{"session": "s", "kind": "merge"}] * 1001, "1000"),
+    ],
+)
+async def test_a_wrong_outcome_says_where_and_leaves_nothing(told: object, says: str) -> None:
+    on = edge()
+    answer = await report(on, told)
+    assert answer.status == 400
+    kind, message = error_of(answer)
+    assert kind == "invalid_request"
+    assert says in message
+    assert not on.facts.all
+
+
+async def test_the_same_report_is_the_same_fact() -> None:
+    on = edge()
+    merged = {"branch": "b", "kind": "merge"}
+    await report(on, merged)
+    await report(on, [merged, merged])
+    assert len({fact.event_id for fact in on.facts.outcomes}) == 1
+    await report(on, {**merged, "branch": "c"})
+    assert len({fact.event_id for fact in on.facts.outcomes}) == 2
+
+
+async def test_an_id_of_the_reporters_makes_it_one_report_whatever_else_it_says() -> None:
+    on = edge()
+    await report(on, {"id": "build-7", "branch": "b", "kind": "tests", "tests_passed": 1})
+    await report(on, {"id": "build-7", "branch": "b", "kind": "tests", "tests_passed": 2})
+    assert len({fact.event_id for fact in on.facts.outcomes}) == 1
+
+
+async def test_one_tenants_report_is_not_anothers() -> None:
+    closed, open_ = edge(door=CLOSED), edge()
+    told = {"id": "1", "branch": "b", "kind": "merge"}
+    await report(closed, told, ("x-api-key", TEAM))
+    await report(open_, told)
+    assert closed.facts.outcomes[0].event_id != open_.facts.outcomes[0].event_id
+    assert closed.facts.outcomes[0].tenant == "acme"
+
+
+async def test_a_report_needs_a_key_before_its_body_is_read() -> None:
+    on = edge(door=CLOSED)
+    answer = await Client().ask(on, "/v1/outcomes")
+    assert answer.status == 401
+    assert not on.facts.all
+
+
+async def test_a_report_is_bounded() -> None:
+    on = edge()
+    answer = await Client().ask(on, "/v1/outcomes", headers=[("content-length", "9000000")])
+    assert answer.status == 413
+
+
+# -- /v1/modes ---------------------------------------------------------------------------------
+
+
+async def put_mode(
+    on: Edge,
+    mode: object,
+    *headers: tuple[str, str],
+    tenant: str = "default",
+) -> Answer:
+    body = json.dumps({"mode": mode}).encode()
+    return await ask(on, f"/v1/modes/{tenant}", method="PUT", body=body, headers=headers)
+
+
+async def test_a_mode_is_effective_at_the_next_request_and_kept() -> None:
+    on = edge()
+    answer = await put_mode(on, "observe")
+    assert (answer.status, answer.json) == (200, {"default": "observe"})
+    assert on.store.values == {"mode.default": "observe"}
+    assert (await ask(on)).headers["turnout-mode"] == "observe"
+    assert (await get(on, "/v1/modes")).json == {"default": "observe"}
+
+
+async def test_without_the_bus_a_mode_holds_here_and_the_answer_says_so() -> None:
+    on = edge()
+    on.store.is_down = True
+    answer = await put_mode(on, "observe")
+    assert answer.status == 503
+    assert "retry-after" in answer.headers
+    assert on.modes.mode_of("default") == "observe"
+
+
+@pytest.mark.parametrize("mode", ["fast", None, 7, ["full"]])
+async def test_a_mode_that_is_none(mode: object) -> None:
+    on = edge()
+    answer = await put_mode(on, mode)
+    assert answer.status == 400
+    assert "mode" in error_of(answer)[1]
+    assert on.modes.mode_of("default") == "full"
+
+
+@pytest.mark.parametrize("tenant", ["a.b", "*", ">", "a b", "x" * 65])
+async def test_a_tenant_that_no_control_key_can_hold(tenant: str) -> None:
+    on = edge()
+    assert (await put_mode(on, "observe", tenant=tenant)).status == 400
+    assert not on.store.values
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ([], 401),
+        ([("x-turnout-key", "tk_wrong")], 401),
+        ([("x-turnout-key", TEAM)], 403),
+        ([("x-turnout-key", ADMIN)], 200),
+    ],
+)
+async def test_where_keys_exist_modes_need_one_that_may(
+    headers: Sequence[tuple[str, str]], status: int
+) -> None:
+    on = edge(door=CLOSED)
+    assert (await put_mode(on, "observe", *headers, tenant="acme")).status == status
+    assert (on.modes.mode_of("acme") == "observe") == (status == 200)
+
+
+async def test_modes_are_not_for_strangers() -> None:
+    assert (await get(edge(door=CLOSED), "/v1/modes")).status == 401
+
+
+# -- /v1/models --------------------------------------------------------------------------------
+
+
+async def test_models_in_the_shape_of_openai() -> None:
+    answer = await get(edge(), "/v1/models")
+    models = listed(answer)
+    assert answer.json["object"] == "list"
+    assert models[0] == {
+        "id": "turnout/auto",
+        "object": "model",
+        "created": 0,
+        "owned_by": "turnout",
+    }
+    owners = {model["id"]: model["owned_by"] for model in models}
+    assert owners["claude-opus-5-5"] == "anthropic"
+    assert owners["gpt-5.5"] == "openai"
+
+
+async def test_models_in_the_shape_of_anthropic() -> None:
+    answer = await get(edge(), "/v1/models", ("anthropic-version", "2023-06-01"))
+    models = listed(answer)
+    assert models[0]["type"] == "model"
+    assert models[0]["display_name"] == "turnout/auto"
+    assert answer.json["first_id"] == models[0]["id"]
+    assert answer.json["last_id"] == models[-1]["id"]
+    assert answer.json["has_more"] is False
+
+
+async def test_only_models_that_the_caller_can_be_served_are_listed() -> None:
+    door = Door(keys={}, admin_keys=frozenset(), environment=ENVIRONMENT[:1], simulated=True)
+    owners = {model["owned_by"] for model in listed(await get(edge(door=door), "/v1/models"))}
+    assert owners == {"turnout", "anthropic"}
+
+
+# -- health, metrics, documentation ------------------------------------------------------------
+
+
+async def test_health_and_readiness() -> None:
+    on = edge()
+    assert (await get(on, "/health")).json == {"status": "ok"}
+    assert (await get(on, "/ready")).json["status"] == "ok"
+    on.parts["bus"] = "not connected; facts are spooled"
+    answer = await get(on, "/ready")
+    assert (answer.status, answer.json["status"]) == (200, "degraded")
+    on.parts["ingress"] = "stopping"
+    assert (await get(on, "/ready")).status == 503
+
+
+async def test_metrics_are_text() -> None:
+    answer = await get(edge(), "/metrics")
+    assert answer.body.startswith(b"turnout_requests_total")
+    assert answer.headers["content-type"] == "text/plain"
+
+
+async def test_control_endpoints_are_in_the_openapi_document() -> None:
+    paths = (await get(edge(), "/openapi.json")).json["paths"]
+    assert isinstance(paths, dict)
+    assert set(paths) == {
+        "/v1/route",
+        "/v1/outcomes",
+        "/v1/models",
+        "/v1/modes",
+        "/v1/modes/{tenant}",
+        "/health",
+        "/ready",
+    }
+    body = paths["/v1/outcomes"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert "score" in body["anyOf"][0]["properties"]
+    mode = paths["/v1/modes/{tenant}"]["put"]["requestBody"]["content"]["application/json"]
+    assert mode["schema"]["properties"]["mode"]["enum"] == ["observe", "full"]
+
+
+# -- probes, unknown paths and methods ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["HEAD", "GET"])
+@pytest.mark.parametrize("path", ["/", "/api/hello"])
+async def test_probes_of_agents(path: str, method: str) -> None:
+    answer = await get(edge(), path, method=method)
+    assert (answer.status, answer.body) == (200, b"")
+
+
+async def test_a_websocket_is_refused_in_the_way_that_makes_codex_use_http() -> None:
+    answer = await get(edge(), "/v1/responses", ("upgrade", "WebSocket"), ("connection", "Upgrade"))
+    assert answer.status == 426
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_responses_are_not_served_yet(method: str) -> None:
+    answer = await get(edge(), "/v1/responses", method=method)
+    assert answer.status == 404
+    assert "/v1/chat/completions" in error_of(answer)[1]
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_anthropic"), [((), False), ((("anthropic-version", "2023-06-01"),), True)]
+)
+async def test_an_unknown_path_is_told_in_the_askers_dialect_and_leaves_a_fact(
+    headers: tuple[tuple[str, str], ...], is_anthropic: bool
+) -> None:
+    on = edge()
+    answer = await ask(on, "/v2/messages", headers=headers)
+    assert answer.status == 404
+    assert (answer.json.get("type") == "error") == is_anthropic
+    assert "/v1/messages" in error_of(answer)[1]
+    fact = on.facts.completed
+    assert (fact.error, fact.status, fact.outcome) == ("unknown_path", 404, "rejected")
+    assert fact.request_id == answer.headers["turnout-request-id"]
+
+
+async def test_looking_around_leaves_no_fact() -> None:
+    on = edge()
+    assert (await get(on, "/favicon.ico")).status == 404
+    assert not on.facts.all
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "allowed"),
+    [
+        ("/v1/messages", "GET", "POST"),
+        ("/v1/chat/completions", "DELETE", "POST"),
+        ("/v1/models", "POST", "GET"),
+        ("/v1/modes/default", "POST", "PUT"),
+    ],
+)
+async def test_an_unknown_method_says_which_is_right(path: str, method: str, allowed: str) -> None:
+    answer = await get(edge(), path, method=method)
+    assert answer.status == 405
+    assert answer.headers["allow"] == allowed
+    assert f"use {allowed}" in error_of(answer)[1]
+    assert (answer.json.get("type") == "error") == path.startswith("/v1/messages")
+
+
+async def test_a_key_is_asked_for_in_the_dialect_of_the_path() -> None:
+    on = edge(door=CLOSED)
+    assert error_of(await ask(on))[0] == "authentication_error"
+    answer = await ask(on, CHAT)
+    assert answer.status == 401
+    assert answer.headers["x-should-retry"] == "false"
