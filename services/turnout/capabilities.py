@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 Dialect: TypeAlias = Literal[
     "anthropic_messages", "openai_chat", "openai_responses", "gemini_generate"
 ]
-"""The wire formats of DESIGN.md section 2; the last two arrive with the issue "Dialects"."""
+"""The wire formats by name; the last two are not spoken yet (policy.targets.SERVABLE)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Span edits: the edited object comes out, every other byte stays (BUGS 24)."""
+"""Span edits: the edited object comes out, every other byte stays."""
 
 import itertools
 import json

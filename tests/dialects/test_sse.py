@@ -1,4 +1,4 @@
-"""The event decoder: line ends, comments, splits, bounds (BUGS 10)."""
+"""The event decoder: line ends, comments, splits, bounds."""
 
 import itertools
 

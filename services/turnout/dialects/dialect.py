@@ -83,7 +83,8 @@ class StreamDecoder(Protocol):
 
 
 class StreamEncoder(Protocol):
-    """Neutral events to SSE bytes of this dialect, in the strict superset of WIRE.md section 4."""
+    """Neutral events to SSE bytes of this dialect, in the superset that every measured client
+    accepts: exact order, full usage, closed enums, nothing private."""
 
     def encode(self, event: StreamEvent) -> bytes: ...
 

@@ -46,7 +46,8 @@ class Survey:
         stop_sequences: as given.
         has_output_format: a schema for the answer is asked for.
         user_field: `metadata.user_id` (Anthropic) or `user` (OpenAI); "" when absent.
-        prompt_cache_key: as given; no thread key (WIRE.md section 2).
+        prompt_cache_key: as given; no thread key: Codex, Copilot and Qwen send one for
+            main loop and subagents alike.
         breakpoints: cache markers set by the client, by lifetime: (five minutes, one hour).
     """
 

@@ -1,4 +1,4 @@
-"""Token usage in disjoint counts: every token is in exactly one of them (DESIGN.md section 2)."""
+"""Token usage in disjoint counts: every token is in exactly one of them."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeAlias

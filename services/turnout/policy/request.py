@@ -42,7 +42,7 @@ TaskKind: TypeAlias = Literal[
 ]
 
 Mode: TypeAlias = Literal["observe", "full"]
-"""How far Turnout may go; `cache` and `subagents` join with the issue "Decision"."""
+"""How far Turnout may go for a tenant: decide and record, or choose."""
 
 CredentialSource: TypeAlias = Literal["client", "env", "simulated"]
 """Where the secret for a target comes from: passed through, our environment, or none needed."""

@@ -39,7 +39,7 @@ FORWARDED_HEADERS = frozenset(
     }
 )
 FORWARDED_PREFIXES = ("x-stainless-", "x-claude-code-")
-"""Clients' own words about themselves (WIRE.md sections 2 and 3), for the provider they meant."""
+"""Clients' own words about themselves, for the provider they meant."""
 
 ACCOUNT_HEADERS = frozenset({"chatgpt-account-id", "openai-organization", "openai-project"})
 
@@ -146,7 +146,7 @@ def _edits(request: DispatchRequest, to: Destination) -> Sequence[Edit]:
         return ()
     edits: list[Edit] = [SetModel(to.upstream_name)]
     # Only on a switch: a client that asks a model for what it cannot do is told so by the provider,
-    # and negotiates by that answer (WIRE.md section 3.1).
+    # and negotiates by that answer.
     switched = request.decision.requested_model != to.model_id
     if switched and not to.capabilities.thinking:
         edits.extend(DropField(name) for name in THINKING_FIELDS.get(to.dialect, ()))
