@@ -117,7 +117,7 @@ def _tool(tool: Tool | ServerTool, *, own: bool) -> Json:
     if isinstance(tool, ServerTool):
         if tool.dialect != "anthropic_messages":
             raise Unsupported(f"tools: {tool.kind} is run by another provider")
-        return msgspec.json.decode(tool.json, type=dict[str, object])
+        return dict(_OBJECT.decode(tool.json))
     encoded: Json = {"name": tool.name}
     if tool.description:
         encoded["description"] = tool.description

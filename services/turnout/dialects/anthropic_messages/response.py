@@ -39,10 +39,10 @@ def made_call_id(response_id: str, number: int) -> str:
 
 
 def opaque_block(part: Opaque) -> _Json | None:
-    """A block that only this dialect understands; None for those of others."""
+    """A block that only this dialect understands, its values raw; None for those of others."""
     if part.dialect != "anthropic_messages":
         return None
-    return msgspec.json.decode(part.json, type=dict[str, object])
+    return dict(_OBJECT.decode(part.json))
 
 
 def input_object(arguments: str, *, is_custom: bool) -> object:

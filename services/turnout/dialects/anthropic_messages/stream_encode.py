@@ -165,10 +165,18 @@ class MessageStreamEncoder:
         if block is None:
             return b""
         part.is_open = True
+        # Clients build the input of a server's tool from deltas too.
+        streamed = (
+            block["input"] if isinstance(part.opening, OpaqueStarted) and "input" in block else None
+        )
+        if streamed is not None:
+            block["input"] = {}
         start = _event("content_block_start", {"index": self._wire_index, "content_block": block})
         if isinstance(part.opening, ToolCallStarted) and part.opening.kind == "custom":
             # A freeform tool goes as a function with one text argument.
             return start + self._fragment(b'"{\\"input\\":\\""')
+        if streamed is not None:
+            return start + self._fragment(_JSON.encode(_JSON.encode(streamed).decode()))
         return start
 
     def _block(self, opening: _Opening) -> dict[str, object] | None:

@@ -1,0 +1,317 @@
+"""Message streams: golden cases, splits, grammar, identity, usage; recurring bugs by name."""
+
+import json
+from dataclasses import replace
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.dialects.anthropic_messages.answers import answers, streams
+from tests.dialects.anthropic_messages.golden import CASES, decode, expected_of, shown, stream_of
+from tests.dialects.anthropic_messages.grammar import check, events_in
+from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
+from turnout.dialects.conversation import Opaque, Provenance
+from turnout.dialects.stream import (
+    Answer,
+    Finished,
+    OpaqueStarted,
+    PartEnded,
+    RefusalDelta,
+    RefusalStarted,
+    StreamEvent,
+    StreamFailed,
+    StreamStarted,
+    TextDelta,
+    TextStarted,
+    ThinkingDelta,
+    ThinkingStarted,
+    ToolArgumentsDelta,
+    ToolCallStarted,
+    UsageReported,
+    accumulate,
+    events_of,
+)
+from turnout.dialects.usage import Usage
+from turnout.errors import Overloaded, UpstreamFailed
+
+STARTED = StreamStarted("resp_1", "upstream")
+
+
+def encode(events: list[StreamEvent] | tuple[StreamEvent, ...]) -> bytes:
+    encoder = ANTHROPIC_MESSAGES.stream_encoder(
+        response_id="msg_1",
+        model="alias",
+        created_at=1_790_000_000,
+        input_estimate=77,
+        include_usage=True,
+    )
+    return b"".join(encoder.encode(event) for event in events)
+
+
+def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
+    at = [0, *sorted(c % (len(stream) + 1) for c in cuts), len(stream)]
+    return [stream[a:b] for a, b in pairwise(at)]
+
+
+CUTS = st.lists(st.integers(0, 10_000), max_size=12)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden_stream(case: str) -> None:
+    assert shown(decode([stream_of(case)])) == expected_of(case)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_golden_events_encode_to_a_stream_that_strict_clients_take(case: str) -> None:
+    events = decode([stream_of(case)])
+    if isinstance(events[-1], StreamFailed):
+        assert events_in(encode(events))[-1]["type"] == "error"
+    else:
+        check(encode(events))
+
+
+@given(case=st.sampled_from(CASES), cuts=CUTS)
+def test_any_split_gives_the_same_events(case: str, cuts: list[int]) -> None:
+    stream = stream_of(case)
+    assert shown(decode(cut(stream, cuts))) == shown(decode([stream]))
+
+
+@given(case=st.sampled_from(CASES), cuts=CUTS)
+def test_any_split_gives_the_same_readings_at_the_same_place(case: str, cuts: list[int]) -> None:
+    stream = stream_of(case)
+    pieces = cut(stream, cuts)
+    split, whole = (ANTHROPIC_MESSAGES.tap(stream=True) for _ in range(2))
+    for piece in pieces[:-1]:
+        split.feed(piece)
+    split.feed(b"")
+    whole.feed(b"".join(pieces[:-1]))
+    assert str(split.reading) == str(whole.reading)
+    for tap in (split, whole):
+        tap.feed(pieces[-1])
+    assert str(split.reading) == str(whole.reading)
+
+
+@given(streams())
+def test_encoded_streams_follow_the_grammar_and_decode_to_the_same_answer(
+    made: tuple[Answer, list[StreamEvent]],
+) -> None:
+    answer, events = made
+    stream = encode(events)
+    message = check(stream)
+    assert (message["id"], message["model"]) == ("msg_1", "alias")
+    back = accumulate(decode([stream]))
+    # The client's own name and id stand in the place of the upstream's.
+    wanted = replace(answer, response_id="msg_1", model="alias")
+    assert _with_alias(back) == _with_alias(wanted)
+
+
+@given(answers())
+def test_encoded_bodies_decode_to_the_same_answer(answer: Answer) -> None:
+    body = ANTHROPIC_MESSAGES.encode_response(
+        events_of(answer), response_id="msg_1", model="alias", created_at=0
+    )
+    back = accumulate(ANTHROPIC_MESSAGES.decode_response(body))
+    wanted = replace(answer, response_id="msg_1", model="alias")
+    assert _with_alias(back) == _with_alias(wanted)
+
+
+def _with_alias(answer: Answer) -> object:
+    """Who Claude's thinking came from is not on the wire: the answer's model is taken for it."""
+    return json.loads(
+        json.dumps(shown(events_of(answer))).replace('"model": "upstream"', '"model": "alias"')
+    )
+
+
+@given(streams())
+def test_usage_is_conserved(made: tuple[Answer, list[StreamEvent]]) -> None:
+    answer, events = made
+    tap = ANTHROPIC_MESSAGES.tap(stream=True)
+    tap.feed(encode(events))
+    assert tap.reading.usage == answer.usage
+    assert tap.reading.source == "reported"
+
+
+def test_usage_is_conserved_in_a_body() -> None:
+    usage = Usage(3, 15_000, 500, 200, 0, output=57, reasoning=20)
+    body = ANTHROPIC_MESSAGES.encode_response(
+        events_of(Answer(usage=usage, source="reported", stop="end")),
+        response_id="msg_1",
+        model="alias",
+        created_at=0,
+    )
+    tap = ANTHROPIC_MESSAGES.tap(stream=False)
+    for piece in (body[:40], body[40:]):
+        tap.feed(piece)
+    assert (tap.reading.usage, tap.reading.is_complete) == (usage, True)
+
+
+def test_bug_01_first_event_is_a_tool_call() -> None:
+    events: list[StreamEvent] = [ToolCallStarted(0, "c", "t"), PartEnded(0), Finished("tool_use")]
+    assert events_in(encode(events))[0]["type"] == "message_start"
+
+
+def test_bug_02_to_04_interleaved_calls_come_one_after_another_and_the_first_as_it_comes() -> None:
+    encoder = ANTHROPIC_MESSAGES.stream_encoder(
+        response_id="m", model="a", created_at=0, input_estimate=1, include_usage=True
+    )
+    sent = [
+        encoder.encode(event)
+        for event in (
+            STARTED,
+            ToolCallStarted(0, "c0", "t"),
+            ToolCallStarted(1, "c1", "t"),
+            ToolArgumentsDelta(0, '{"a":'),
+            ToolArgumentsDelta(1, '{"b":'),
+            ToolArgumentsDelta(0, "1}"),
+            ToolArgumentsDelta(1, "2}"),
+            PartEnded(0),
+            PartEnded(1),
+            Finished("tool_use"),
+        )
+    ]
+    assert b'"index":0' in sent[3]
+    assert sent[4] == b""
+    assert b'"index":0' in sent[5]
+    content = check(b"".join(sent))["content"]
+    assert isinstance(content, list)
+    assert [block["input"] for block in content] == ['{"a":1}', '{"b":2}']
+
+
+def test_bug_03_a_fragment_for_a_block_that_was_never_opened_is_no_stream() -> None:
+    delta = b'{"type":"content_block_delta","index":4,"delta":{"type":"input_json_delta","partial_json":"1"}}'
+    with pytest.raises(UpstreamFailed, match="block 4"):
+        ANTHROPIC_MESSAGES.stream_decoder().feed(b"data: " + delta + b"\n\n")
+
+
+def test_bug_06_a_call_without_arguments_has_an_empty_object() -> None:
+    events: list[StreamEvent] = [STARTED, ToolCallStarted(0, "c", "t"), PartEnded(0)]
+    content = check(encode([*events, Finished("tool_use")]))["content"]
+    assert isinstance(content, list)
+    assert content[0]["input"] == "{}"
+    (call,) = accumulate(decode([stream_of("argumentless_tool")])).parts
+    assert getattr(call, "arguments", None) == "{}"
+
+
+@pytest.mark.parametrize("case", ["input_in_block_start", "input_in_start_and_deltas"])
+def test_bug_06_input_in_the_start_of_a_block_is_used_once(case: str) -> None:
+    (call,) = accumulate(decode([stream_of(case)])).parts
+    assert json.loads(getattr(call, "arguments", "")) == {"path": "a.py"}
+
+
+def test_bug_08_end_becomes_tool_use_where_a_tool_was_called_and_a_cut_stays_a_cut() -> None:
+    events: list[StreamEvent] = [STARTED, ToolCallStarted(0, "c", "t"), PartEnded(0)]
+    assert check(encode([*events, Finished("end")]))["stop_reason"] == "tool_use"
+    assert check(encode([*events, Finished("max_output")]))["stop_reason"] == "max_tokens"
+
+
+def test_bug_09_tool_use_without_a_tool_ends_the_turn() -> None:
+    assert accumulate(decode([stream_of("tool_use_without_tool")])).stop == "end"
+    assert check(encode([STARTED, Finished("tool_use")]))["stop_reason"] == "end_turn"
+
+
+def test_bug_11_arguments_are_not_held_back() -> None:
+    encoder = ANTHROPIC_MESSAGES.stream_encoder(
+        response_id="m", model="a", created_at=0, input_estimate=1, include_usage=True
+    )
+    for event in (STARTED, ToolCallStarted(0, "c", "t")):
+        encoder.encode(event)
+    for piece in ('{"a"', ":", "1}"):
+        assert json.dumps(piece).encode() in encoder.encode(ToolArgumentsDelta(0, piece))
+
+
+def test_bug_12_13_an_error_ends_the_stream_in_the_protocols_own_event() -> None:
+    stream = encode([STARTED, TextStarted(0), TextDelta(0, "x"), StreamFailed(Overloaded("full"))])
+    assert stream.endswith(
+        b'event: error\ndata: {"type":"error","error":{"type":"overloaded_error","message":"full"}}\n\n'
+    )
+    tap = ANTHROPIC_MESSAGES.tap(stream=True)
+    tap.feed(stream)
+    assert isinstance(tap.reading.error, Overloaded)
+    assert not tap.reading.is_complete
+
+
+def test_bug_14_keep_alive_is_a_ping_that_nobody_counts() -> None:
+    assert ANTHROPIC_MESSAGES.keep_alive() == b'event: ping\ndata: {"type": "ping"}\n\n'
+    assert ANTHROPIC_MESSAGES.stream_decoder().feed(ANTHROPIC_MESSAGES.keep_alive()) == []
+
+
+def test_bug_15_the_first_usage_has_an_input() -> None:
+    message = events_in(encode([STARTED]))[0]["message"]
+    assert isinstance(message, dict)
+    assert message["usage"]["input_tokens"] == 77
+
+
+def test_bug_17_reports_without_figures_do_not_erase_earlier_ones() -> None:
+    usage = accumulate(decode([stream_of("cached_usage")])).usage
+    assert usage == Usage(3, 15_000, 500, 200, 0, output=57)
+    assert accumulate(decode([stream_of("zero_usage_in_delta")])).usage == Usage(120, 80, output=9)
+
+
+def test_bug_25_signatures_reach_the_client() -> None:
+    stream = encode(decode([stream_of("thinking_signed")]))
+    assert b'"signature_delta","signature":"EqQBCgIYAh=="' in stream
+    assert b'"redacted_thinking","data":"EmwKAhgB"' in stream
+
+
+def test_bug_26_foreign_thinking_is_never_unsigned() -> None:
+    made_by = Provenance("openai_chat", "deepseek-r9")
+    events: list[StreamEvent] = [STARTED, ThinkingStarted(0, made_by), ThinkingDelta(0, "hm")]
+    content = check(encode([*events, PartEnded(0), Finished("end")]))["content"]
+    assert isinstance(content, list)
+    assert content[0]["signature"].startswith("turnout1.")
+
+
+def test_bug_40_refusals_and_silent_ends_have_words_that_clients_know() -> None:
+    events: list[StreamEvent] = [STARTED, RefusalStarted(0), RefusalDelta(0, "no"), PartEnded(0)]
+    assert check(encode([*events, Finished("refusal")]))["stop_reason"] == "refusal"
+    assert check(encode([*events, Finished("content_filter")]))["stop_reason"] == "refusal"
+
+
+def test_a_custom_tools_text_comes_as_one_argument() -> None:
+    events: list[StreamEvent] = [
+        STARTED,
+        ToolCallStarted(0, "c", "apply_patch", kind="custom"),
+        ToolArgumentsDelta(0, 'a "b'),
+        ToolArgumentsDelta(0, "\n\\c"),
+        PartEnded(0),
+    ]
+    content = check(encode([*events, Finished("tool_use")]))["content"]
+    assert isinstance(content, list)
+    assert json.loads(content[0]["input"]) == {"input": 'a "b\n\\c'}
+
+
+def test_parts_of_other_dialects_and_empty_texts_leave_no_block() -> None:
+    events: list[StreamEvent] = [
+        STARTED,
+        OpaqueStarted(0, Opaque("openai_responses", "web_search_call", "{}")),
+        PartEnded(0),
+        TextStarted(1),
+        PartEnded(1),
+        TextStarted(2),
+        TextDelta(2, "hi"),
+        PartEnded(2),
+        UsageReported(Usage(5, output=2), "reported"),
+        Finished("end"),
+    ]
+    assert check(encode(events))["content"] == [{"type": "text", "text": "hi"}]
+
+
+def test_a_tap_sees_content_from_the_first_delta_on() -> None:
+    tap = ANTHROPIC_MESSAGES.tap(stream=True)
+    seen: list[bool] = []
+    for block in stream_of("text").split(b"\n\n")[:4]:
+        tap.feed(block + b"\n\n")
+        seen.append(tap.reading.has_content)
+    assert seen == [False, False, False, True]
+    assert tap.reading.response_id == "msg_01"
+    assert tap.reading.output_bytes == len("Bonjour, ")
+
+
+def test_an_unreported_answer_is_estimated() -> None:
+    usage = check(
+        encode([STARTED, TextStarted(0), TextDelta(0, "x" * 36), PartEnded(0), Finished("end")])
+    )["usage"]
+    assert isinstance(usage, dict)
+    assert (usage["input_tokens"], usage["output_tokens"]) == (77, 10)
