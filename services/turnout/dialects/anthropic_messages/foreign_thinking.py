@@ -1,0 +1,77 @@
+"""Taking reasoning that is not Claude's out of a body that goes to Anthropic as it came.
+
+A thread that another maker's model has served holds thinking blocks under our seal, or without any
+signature. Anthropic refuses both, and clients then throw away all thinking, Claude's too.
+
+Rules: a body without such blocks is returned as the very object that came in; else only those
+blocks go, and with them a message that holds nothing else; every other value keeps its bytes.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.anthropic_messages.seal import SEAL_PREFIX
+from turnout.dialects.reading import complaint
+from turnout.errors import InvalidRequest
+
+# A quote inside a string is escaped, so this is a member of a block.
+_FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:%b|")' % re.escape(SEAL_PREFIX.encode()))
+_SIGNATURE: Final = b'"signature"'
+
+
+class _Message(msgspec.Struct):
+    content: msgspec.Raw = msgspec.Raw()
+
+
+class _Body(msgspec.Struct):
+    messages: msgspec.Raw
+
+
+class _Block(msgspec.Struct):
+    type: str | None = None
+    signature: str | None = None
+
+
+_BODY: Final = msgspec.json.Decoder(_Body)
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_MESSAGE: Final = msgspec.json.Decoder(_Message)
+_BLOCK: Final = msgspec.json.Decoder(_Block)
+
+
+def without_foreign_thinking(body: bytes) -> bytes:
+    """Raises `InvalidRequest` when the body is no messages request."""
+    if _SIGNATURE not in body or _FOREIGN.search(body) is None:
+        return body
+    try:
+        written = bytes(_BODY.decode(body).messages)
+        messages = [_cleaned(bytes(raw)) for raw in _LIST.decode(written)]
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise complaint("", error) from None
+    kept = [message for message in messages if message is not None]
+    if not kept:
+        raise InvalidRequest("messages: hold nothing but another model's thinking")
+    return body.replace(written, b"[%b]" % b",".join(kept), 1)
+
+
+def _cleaned(message: bytes) -> bytes | None:
+    """The message without foreign blocks; None when nothing is left of it."""
+    if _FOREIGN.search(message) is None:
+        return message
+    content = bytes(_MESSAGE.decode(message).content)
+    if not content.startswith(b"["):
+        return message
+    blocks = [bytes(raw) for raw in _LIST.decode(content)]
+    kept = [raw for raw in blocks if not _is_foreign(raw)]
+    if len(kept) == len(blocks):
+        return message
+    return message.replace(content, b"[%b]" % b",".join(kept), 1) if kept else None
+
+
+def _is_foreign(raw: bytes) -> bool:
+    if _FOREIGN.search(raw) is None:
+        return False
+    block = _BLOCK.decode(raw)
+    signature = block.signature or ""
+    return block.type == "thinking" and (not signature or signature.startswith(SEAL_PREFIX))

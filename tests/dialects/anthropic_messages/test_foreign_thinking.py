@@ -1,0 +1,47 @@
+"""Foreign reasoning in a body that goes to Anthropic as it came."""
+
+import json
+
+import pytest
+
+from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
+from turnout.dialects.anthropic_messages.seal import seal
+from turnout.dialects.conversation import Provenance
+from turnout.errors import InvalidRequest
+
+SEALED = seal(Provenance("openai_chat", "deepseek-r9"))
+
+
+def thought(signature: str) -> dict[str, str]:
+    return {"type": "thinking", "thinking": "hm", "signature": signature}
+
+
+def body_of(*contents: object) -> bytes:
+    messages = [{"role": "assistant", "content": content} for content in contents]
+    return json.dumps({"model": "m", "messages": messages, "n": 1.50}).encode()
+
+
+def test_bug_26_a_body_of_claudes_alone_is_the_very_object() -> None:
+    quoted = json.dumps(thought(""))
+    body = body_of([thought("EqQB")], [{"type": "text", "text": quoted}])
+    assert without_foreign_thinking(body) is body
+
+
+@pytest.mark.parametrize("signature", ["", SEALED])
+def test_bug_27_sealed_and_unsigned_thinking_goes_and_nothing_else(signature: str) -> None:
+    text = {"type": "text", "text": 'a "quoted" é'}
+    body = body_of([thought(signature), text], "plain", [thought(signature)], [thought("EqQB")])
+    cleaned = without_foreign_thinking(body)
+    assert json.loads(cleaned) == json.loads(body_of([text], "plain", [thought("EqQB")]))
+    assert json.dumps(text).encode() in cleaned
+
+
+def test_a_signature_in_the_input_of_a_tool_is_none_of_ours() -> None:
+    call = {"type": "tool_use", "id": "i", "name": "t", "input": {"signature": ""}}
+    assert json.loads(without_foreign_thinking(body_of([call]))) == json.loads(body_of([call]))
+
+
+@pytest.mark.parametrize("body", [body_of([thought("")]), b'{"signature":""}'])
+def test_what_is_left_must_be_a_request(body: bytes) -> None:
+    with pytest.raises(InvalidRequest):
+        without_foreign_thinking(body)

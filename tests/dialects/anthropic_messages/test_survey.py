@@ -1,0 +1,227 @@
+"""What a survey tells of a message request."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
+from turnout.dialects.prefix import canonical_message, chain
+from turnout.dialects.survey import Survey, ToolOutcome
+from turnout.errors import InvalidRequest
+
+REMINDER = "<system-reminder>\ntoday is Sunday\n</system-reminder>"
+MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
+
+
+def survey(*messages: object, **fields: object) -> Survey:
+    body = {"model": "claude", "messages": list(messages)} | fields
+    return ANTHROPIC_MESSAGES.survey_request(json.dumps(body).encode())
+
+
+def said(content: object, role: str = "user") -> dict[str, object]:
+    return {"role": role, "content": content}
+
+
+def text(value: str, **fields: object) -> dict[str, object]:
+    return {"type": "text", "text": value} | fields
+
+
+def call(call_id: str, name: str = "Bash") -> dict[str, object]:
+    return {"type": "tool_use", "id": call_id, "name": name, "input": {"c": "ls"}}
+
+
+def result(call_id: str, content: object = "ok", **fields: object) -> dict[str, object]:
+    return {"type": "tool_result", "tool_use_id": call_id, "content": content} | fields
+
+
+def test_the_facts_of_a_request() -> None:
+    told = survey(
+        said([text(REMINDER), text("fix the bug")]),
+        said([text("ok"), call("c1"), call("c2", "Read")], "assistant"),
+        said([result("c1", is_error=True), result("c2", [text("abc")], **MARK), text(REMINDER)]),
+        system=[text("sys", cache_control={"type": "ephemeral"})],
+        tools=[{"name": "Bash"}, {"type": "web_search_20250305", "name": "web_search"}],
+        stream=True,
+        max_tokens=9,
+        stop_sequences=["</block>"],
+        thinking={"type": "adaptive"},
+        output_config={"format": {"type": "json_schema", "schema": {}}},
+        metadata={"user_id": "u"},
+    )
+    assert (told.model, told.stream, told.last_role, told.message_count) == (
+        "claude",
+        True,
+        "user",
+        3,
+    )
+    assert told.outcomes == (
+        ToolOutcome("Bash", "c1", is_error=True, result_bytes=4),
+        ToolOutcome("Read", "c2", is_error=False, result_bytes=33),
+    )
+    assert told.tool_result_count == 2
+    assert (told.first_typed_text, told.text) == ("fix the bug", "fix the bug")
+    assert told.breakpoints == (1, 1)
+    assert told.needs.server_tools == ("web_search_20250305",)
+    assert told.needs.tools
+    assert told.needs.thinking
+    assert told.needs.structured_output
+    assert told.needs.max_output_tokens == 9
+    assert (told.tool_count, told.user_field, told.stop_sequences) == (2, "u", ("</block>",))
+    assert len(told.message_digests) == len(told.message_bytes) == 3
+
+
+def test_typed_text_ends_the_newest_step() -> None:
+    told = survey(
+        said("first"), said([call("c1")], "assistant"), said([result("c1"), text("now this")])
+    )
+    assert told.outcomes == ()
+    assert (told.first_typed_text, told.text) == ("first", "now this")
+
+
+WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+BLOCKS = st.one_of(
+    WORDS.map(text),
+    WORDS.map(lambda word: result("c", word)),
+    st.lists(WORDS.map(text), max_size=2).map(lambda inner: result("c", inner)),
+    WORDS.map(call),
+    st.just(text("cited", citations=[])),
+)
+MESSAGES = st.lists(
+    st.one_of(
+        WORDS.map(said),
+        st.lists(BLOCKS, max_size=3).map(said),
+        st.lists(BLOCKS, max_size=2).map(lambda blocks: said(blocks) | {"clear_at": 3}),
+    ),
+    min_size=1,
+    max_size=5,
+)
+
+
+@given(MESSAGES, st.data())
+def test_bug_20_markers_and_spelling_of_texts_do_not_change_digests(
+    messages: list[dict[str, object]], data: st.DataObject
+) -> None:
+    changed: list[object] = []
+    for message in messages:
+        content = message["content"]
+        if isinstance(content, str) and data.draw(st.booleans()):
+            content = [text(content)]
+        if isinstance(content, list):
+            content = [block | (MARK if data.draw(st.booleans()) else {}) for block in content]
+        changed.append({"content": content} | {k: v for k, v in message.items() if k != "content"})
+    plain, marked = survey(*messages, system="s"), survey(*changed, system=[text("s") | MARK])
+    assert marked.message_digests == plain.message_digests
+    assert marked.head_digest == plain.head_digest
+    assert marked.message_bytes == plain.message_bytes
+
+
+@given(MESSAGES)
+def test_digests_are_those_of_the_shared_chain(messages: list[dict[str, object]]) -> None:
+    told = survey(*messages)
+    canonical = [canonical_message(json.dumps(message).encode()) for message in messages]
+    assert told.message_digests == chain(told.head_digest, canonical)
+
+
+@given(MESSAGES, MESSAGES)
+def test_equal_prefixes_have_equal_digests(
+    messages: list[dict[str, object]], more: list[dict[str, object]]
+) -> None:
+    short, long = survey(*messages), survey(*messages, *more)
+    assert long.message_digests[: len(messages)] == short.message_digests
+
+
+def test_digests_tell_texts_and_heads_apart() -> None:
+    told = [
+        survey(said("a")),
+        survey(said("b")),
+        survey(said("a"), system="s"),
+        survey(said("a"), tools=[{"name": "t"}]),
+    ]
+    assert len({one.message_digests for one in told}) == len(told)
+
+
+def test_bug_19_the_billing_line_is_in_no_digest() -> None:
+    def with_line(line: str) -> Survey:
+        return survey(said("a"), system=[text(line), text("sys")])
+
+    first = with_line("x-anthropic-billing-header: cc_version=1; cch=aa;")
+    second = with_line("x-anthropic-billing-header: cc_version=1; cch=bb;")
+    assert first.head_digest == second.head_digest == survey(said("a"), system="sys").head_digest
+    assert first.system_digest == second.system_digest
+
+
+def test_deferred_tools_are_no_part_of_the_head() -> None:
+    loaded = {"name": "WebFetch", "input_schema": {}, "defer_loading": True}
+    before = survey(said("a"), tools=[{"name": "Read"}, {"name": "ToolSearch"}])
+    after = survey(said("a"), tools=[{"name": "Read"}, loaded, {"name": "ToolSearch"}])
+    assert (before.head_digest, before.tools_digest) == (after.head_digest, after.tools_digest)
+    assert after.tool_count == 3
+
+
+@pytest.mark.parametrize("nested", [False, True])
+@pytest.mark.parametrize("data_first", [False, True])
+def test_images_and_documents_count_by_what_a_model_reads(
+    *, nested: bool, data_first: bool
+) -> None:
+    def source(media_type: str) -> dict[str, object]:
+        fields: dict[str, object] = {
+            "type": "base64",
+            "media_type": media_type,
+            "data": "A" * 330_000,
+        }
+        ordered = reversed(fields.items()) if data_first else fields.items()
+        return dict(ordered)
+
+    blocks: list[dict[str, object]] = [
+        {"type": "image", "source": source("image/png")},
+        {"type": "document", "source": source("application/pdf")},
+    ]
+    told = survey(said([result("c", blocks)] if nested else blocks))
+    assert told.needs.images
+    assert told.needs.documents
+    assert 11_600 < told.needs.prompt_tokens_estimate < 11_800
+
+
+def test_words_about_images_are_no_images() -> None:
+    told = survey(said([text('{"type":"image","source":{"type":"base64"}} "cache_control"')]))
+    assert not told.needs.images
+    assert told.breakpoints == (0, 0)
+
+
+def test_the_estimate_is_by_bytes() -> None:
+    assert survey(said("x" * 36_000)).needs.prompt_tokens_estimate == pytest.approx(
+        10_000, rel=0.01
+    )
+
+
+def test_long_texts_keep_head_and_tail() -> None:
+    told = survey(said("h" * 5_000 + "t" * 5_000))
+    assert told.text == "h" * 2_000 + "t" * 2_000
+    assert told.first_typed_text == "h" * 4_000
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        (b"", "the body"),
+        (b"{", "the body"),
+        (b'{"messages":"x"}', "messages"),
+        (b"{}", "messages"),
+        (b'{"messages":[]}', "messages"),
+        (b'{"messages":[1]}', "messages.0"),
+        (b'{"messages":[{}]}', "messages.0.role"),
+        (b'{"messages":[{"role":"robot","content":"x"}]}', "messages.0.role"),
+        (b'{"messages":[{"role":"user","content":[1]}]}', "messages.0.content.0"),
+        (b'{"model":7,"messages":[]}', "model"),
+        (b'{"stream":"yes","messages":[]}', "stream"),
+        (b'{"messages":[{"role":"user","content":"x"}],"tools":[1]}', "tools.0"),
+        (b'{"messages":[{"role":"user","content":"x"}],"system":{}}', "system"),
+        (b'{"messages":' + b"[" * 100_000, "messages.0"),
+    ],
+)
+def test_complaints_name_the_field(body: bytes, field: str) -> None:
+    with pytest.raises(InvalidRequest) as complaint:
+        ANTHROPIC_MESSAGES.survey_request(body)
+    assert complaint.value.message.startswith(f"{field}"), complaint.value.message
