@@ -9,8 +9,8 @@ other settings.
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -261,14 +261,34 @@ async def process(settings: Settings, *, service: str) -> AsyncGenerator[Process
     """A process without parts yet; everything it builds is closed at the end."""
     catalog = parts.catalog_of(settings)
     metrics = Metrics(version=__version__, service=service, known_models=frozenset(catalog.models))
-    async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
-        bus = await stack.enter_async_context(open_bus(settings.nats.url, name=service))
-        yield Process(
-            settings=settings,
-            catalog=catalog,
-            service=service,
-            stack=stack,
-            tasks=tasks,
-            metrics=metrics,
-            bus=bus,
-        )
+    with _one_error():
+        async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+            bus = await stack.enter_async_context(open_bus(settings.nats.url, name=service))
+            yield Process(
+                settings=settings,
+                catalog=catalog,
+                service=service,
+                stack=stack,
+                tasks=tasks,
+                metrics=metrics,
+                bus=bus,
+            )
+
+
+@contextmanager
+def _one_error() -> Generator[None]:
+    """Let an error out as itself: the task group wraps even what the block inside it raises, and
+    a person who starts a service is told one line.
+    """
+    try:
+        yield
+    except ExceptionGroup as group:
+        raise _first_of(group) from None
+
+
+def _first_of(error: Exception) -> Exception:
+    match error:
+        case ExceptionGroup(exceptions=[Exception() as first, *_]):
+            return _first_of(first)
+        case _:
+            return error

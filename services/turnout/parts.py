@@ -6,7 +6,7 @@ Nothing here opens a socket or starts a task; `compose` does that with what this
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
@@ -189,6 +189,7 @@ def limits_of(settings: Settings) -> Limits:
         idle_seconds=told.idle_seconds,
         commit_after_seconds=told.commit_seconds,
         keep_alive_seconds=told.keep_alive_seconds,
+        note_seconds=settings.session_cache_tracker.deadline_seconds,
     )
 
 
@@ -199,7 +200,7 @@ def warehouse_of(settings: Settings) -> WarehouseSettings:
         raise BadSetting(
             "TURNOUT_CLICKHOUSE__URL: `turnout run telemetry` needs the server's address."
         )
-    url = urlsplit(told.url)
+    url = _address("TURNOUT_CLICKHOUSE__URL", told.url, schemes=tuple(_CLICKHOUSE_PORT))
     host = url.hostname or ""
     address = f"[{host}]" if ":" in host else host
     return WarehouseSettings(
@@ -209,6 +210,31 @@ def warehouse_of(settings: Settings) -> WarehouseSettings:
         database=told.database,
         cluster=told.cluster,
     )
+
+
+def check_addresses(settings: Settings) -> None:
+    """Raises `BadSetting` for an outside address that nothing could be reached at."""
+    if settings.clickhouse.url:
+        warehouse_of(settings)
+    if settings.nats.url:
+        _address("TURNOUT_NATS__URL", settings.nats.url, schemes=("nats", "tls", "ws", "wss"))
+    if settings.redis.url and not settings.redis.url.startswith("unix://"):
+        _address("TURNOUT_REDIS__URL", settings.redis.url, schemes=("redis", "rediss"))
+    if settings.simulator.url:
+        _address("TURNOUT_SIMULATOR__URL", settings.simulator.url, schemes=("http", "https"))
+
+
+def _address(setting: str, url: str, *, schemes: tuple[str, ...]) -> SplitResult:
+    # The address itself may hold a password, so it is not quoted.
+    usual = f"{setting}: an address reads {schemes[0]}://host:port."
+    try:
+        found = urlsplit(url)
+        is_whole = found.scheme in schemes and bool(found.hostname) and found.port != 0
+    except ValueError:
+        raise BadSetting(usual) from None
+    if not is_whole:
+        raise BadSetting(usual)
+    return found
 
 
 def tls_of(settings: Settings) -> Tls | None:
@@ -221,4 +247,7 @@ def tls_of(settings: Settings) -> Tls | None:
         raise BadSetting(
             "TURNOUT_TLS__: certificate_file, key_file and authority_file are set together."
         )
+    for file in (certificate, key, authority):
+        if not os.access(file, os.R_OK):
+            raise BadSetting(f"TURNOUT_TLS__: {file} cannot be read.")
     return Tls(certificate_file=certificate, key_file=key, authority_file=authority)

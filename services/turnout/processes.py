@@ -19,6 +19,9 @@ from turnout.settings import RpcService, Settings
 
 PROBE_SECONDS = 1.0
 
+_REACHED_AT: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+"""An address that means every interface is no address to connect to."""
+
 RPC_SERVICES: tuple[RpcService, ...] = ("session-cache-tracker", "scorer", "upstream-dispatcher")
 
 
@@ -73,8 +76,8 @@ def plan(settings: Settings, catalog: Catalog, *, split: bool) -> Plan:
         children.append(
             _service(
                 "ingress",
-                env=dict(shared),
-                ready=_listens(settings.ingress.port),
+                env={**shared, "TURNOUT_INGRESS__PORT": str(settings.ingress.port)},
+                ready=_listens(settings.ingress.port, settings.ingress.host),
                 endpoint=Endpoint(port=settings.ingress.port, setting="TURNOUT_INGRESS__PORT"),
                 after=names,
                 grace_seconds=settings.ingress.drain_seconds + 5.0,
@@ -146,10 +149,12 @@ def _with_source(env: Mapping[str, str]) -> dict[str, str]:
     return {**env, "PYTHONPATH": os.pathsep.join(filter(None, (source, inherited)))}
 
 
-def _listens(port: int) -> Probe:
+def _listens(port: int, host: str = "127.0.0.1") -> Probe:
+    reached = _REACHED_AT.get(host.strip("[]"), host.strip("[]"))
+
     async def ready() -> bool:
         async with asyncio.timeout(PROBE_SECONDS):
-            _, writer = await asyncio.open_connection("127.0.0.1", port)
+            _, writer = await asyncio.open_connection(reached, port)
         writer.close()
         await writer.wait_closed()
         return True

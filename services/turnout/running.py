@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import socket
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from prometheus_client import start_http_server
@@ -49,12 +51,33 @@ async def run_rpc(service: RpcService, settings: Settings, stop: asyncio.Event) 
         servicer, name = await _servicer(service, running)
         server = RpcServer(service_names=(name,))
         servicer.add_to(server.server)
-        if told.metrics_port:
-            start_http_server(told.metrics_port, told.host, registry=running.metrics.registry)
-        port = await server.start(host=told.host, port=told.port, tls=tls)
-        _LOG.info("serving", extra={"port": port})
-        await stop.wait()
-        await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
+        with _metrics_at(told.host, told.metrics_port, running.metrics, service):
+            port = await server.start(host=told.host, port=told.port, tls=tls)
+            _LOG.info("serving", extra={"port": port})
+            await stop.wait()
+            await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
+
+
+@contextmanager
+def _metrics_at(host: str, port: int, metrics: Metrics, service: str) -> Generator[None]:
+    """Serve /metrics there; port 0 means nowhere. Raises `BadSetting` when the port is taken."""
+    if not port:
+        yield
+        return
+    try:
+        server, thread = start_http_server(port, host, registry=metrics.registry)
+    except OSError as reason:
+        name = service.replace("-", "_").upper()
+        raise BadSetting(
+            f"Cannot serve metrics at {host}:{port} ({reason.strerror}); set"
+            f" TURNOUT_{name}__METRICS_PORT to a free port."
+        ) from None
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
 
 async def _servicer(service: RpcService, running: Process) -> tuple[_Servicer, str]:
@@ -100,12 +123,10 @@ async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
     metrics = Metrics(
         version=__version__, service="telemetry", known_models=frozenset(catalog.models)
     )
-    if settings.telemetry.metrics_port:
-        start_http_server(
-            settings.telemetry.metrics_port, settings.telemetry.host, registry=metrics.registry
-        )
+    told = settings.telemetry
     service = Telemetry(
         TelemetrySettings(nats_url=settings.nats.url, warehouse=parts.warehouse_of(settings)),
         TelemetryMetrics(metrics.registry),
     )
-    await service.run(stop)
+    with _metrics_at(told.host, told.metrics_port, metrics, "telemetry"):
+        await service.run(stop)

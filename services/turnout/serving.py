@@ -22,18 +22,21 @@ async def serve(settings: Settings) -> None:
         planned = plan(settings, catalog, split=False)
         stop = http_server.stop_on_signals()
         async with supervising(planned.children, data_dir=settings.data_dir):
-            _banner(planned, catalog, "one process")
+            _banner(planned, catalog, "one process", port=listener.getsockname()[1])
             await running.run_ingress(planned.settings, listener, stop)
 
 
 async def serve_split(settings: Settings) -> None:
     """Five processes over gRPC and NATS on loopback; this one only keeps them up."""
     catalog = _checked(settings)
-    http_server.listen(settings).close()
-    planned = plan(settings, catalog, split=True)
+    with http_server.listen(settings) as listener:
+        port: int = listener.getsockname()[1]
+    # Port 0 means any: the one that was free a moment ago is the one that is told to the child.
+    ingress = settings.ingress.model_copy(update={"port": port})
+    planned = plan(settings.model_copy(update={"ingress": ingress}), catalog, split=True)
     stop = http_server.stop_on_signals()
     async with supervising(planned.children, data_dir=settings.data_dir):
-        _banner(planned, catalog, "five processes")
+        _banner(planned, catalog, "five processes", port=port)
         await stop.wait()
 
 
@@ -61,13 +64,15 @@ def _checked(settings: Settings) -> Catalog:
     catalog = parts.catalog_of(settings)
     parts.routing_of(settings, catalog)
     parts.base_urls(settings, catalog)
+    parts.check_addresses(settings)
     parts.tls_of(settings)
     return catalog
 
 
-def _banner(planned: Plan, catalog: Catalog, shape: str) -> None:
+def _banner(planned: Plan, catalog: Catalog, shape: str, *, port: int) -> None:
     settings = planned.settings
-    host, port = settings.ingress.host, settings.ingress.port
+    host = settings.ingress.host
+    host = f"[{host}]" if ":" in host and not host.startswith("[") else host
     simulated = parts.is_simulated(settings, catalog)
     keys = ", ".join(sorted(parts.provider_keys(catalog))) or "none"
     lines = [
@@ -76,13 +81,18 @@ def _banner(planned: Plan, catalog: Catalog, shape: str) -> None:
         f"  provider    {'SIMULATED: no key is configured, answers are made up' if simulated else keys}",
         f"  analytics   {_clickhouse(settings)}",
         f"  data        {settings.data_dir.resolve()}",
-        "  try         curl -s http://"
-        f"{host}:{port}/v1/messages -H 'content-type: application/json' -d '"
-        '{"model": "turnout/auto", "max_tokens": 200, "stream": true,'
-        ' "messages": [{"role": "user", "content": "Why is the sky blue?"}]}\'',
+        f"  try         {_first_curl(host, port)}",
     ]
     sys.stderr.write("\n".join(lines) + "\n")
     sys.stderr.flush()
+
+
+def _first_curl(host: str, port: int) -> str:
+    return (
+        f"curl -s http://{host}:{port}/v1/messages -H 'content-type: application/json' -d '"
+        '{"model": "turnout/auto", "max_tokens": 200, "stream": true,'
+        ' "messages": [{"role": "user", "content": "Why is the sky blue?"}]}\''
+    )
 
 
 def _clickhouse(settings: Settings) -> str:

@@ -8,18 +8,20 @@ refused at start with one line that says what would be right. Provider keys keep
 import difflib
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from turnout.policy.request import Mode, Tags
 
 PREFIX = "TURNOUT_"
+
+NO_SETTINGS = frozenset({"TURNOUT_KEY"})
+"""Variables with the prefix that the small commands read: the key of `turnout mode`."""
 
 RpcService: TypeAlias = Literal["scorer", "session-cache-tracker", "upstream-dispatcher"]
 """The services that are called over gRPC."""
@@ -40,7 +42,11 @@ class RouterKey(_Section):
 
     name: str = Field(description="Who uses it; appears in facts.")
     sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Hash of the key, hexadecimal.")
-    tenant: str = Field(default="default", description="Whose settings and mode apply.")
+    tenant: str = Field(
+        default="default",
+        pattern="^[A-Za-z0-9_-]{1,64}$",
+        description="Whose settings and mode apply.",
+    )
     team: str = ""
     repository: str = ""
     branch: str = ""
@@ -98,7 +104,7 @@ class Rpc(_Section):
 
 
 class Scorer(Rpc):
-    port: int = Field(default=7701, ge=0, le=65535, description="Port of its gRPC server.")
+    port: int = Field(default=7701, ge=1, le=65535, description="Port of its gRPC server.")
     deadline_seconds: float = Field(
         default=0.05, gt=0, description="How long a decision may take before it is made without."
     )
@@ -111,7 +117,7 @@ class Scorer(Rpc):
 
 
 class Tracker(Rpc):
-    port: int = Field(default=7702, ge=0, le=65535, description="Port of its gRPC server.")
+    port: int = Field(default=7702, ge=1, le=65535, description="Port of its gRPC server.")
     deadline_seconds: float = Field(
         default=0.25, gt=0, description="How long noting an answer may take."
     )
@@ -122,7 +128,7 @@ class Dispatcher(Rpc):
     upstream_dispatcher/limits.py.
     """
 
-    port: int = Field(default=7703, ge=0, le=65535, description="Port of its gRPC server.")
+    port: int = Field(default=7703, ge=1, le=65535, description="Port of its gRPC server.")
     request_seconds: float = Field(
         default=3600.0, gt=0, description="Longest time in seconds that one answer may take."
     )
@@ -157,17 +163,17 @@ class Telemetry(_Section):
 
 class Nats(_Section):
     url: str = Field(default="", description="An outside server; empty means embedded.")
-    port: int = Field(default=4222, ge=0, le=65535, description="Port of the embedded server.")
+    port: int = Field(default=4222, ge=1, le=65535, description="Port of the embedded server.")
 
 
 class Redis(_Section):
     url: str = Field(default="", description="An outside server; empty means embedded Valkey.")
-    port: int = Field(default=6379, ge=0, le=65535, description="Port of the embedded server.")
+    port: int = Field(default=6379, ge=1, le=65535, description="Port of the embedded server.")
 
 
 class ClickHouse(_Section):
     url: str = Field(default="", description="An outside server; empty means embedded.")
-    port: int = Field(default=8123, ge=0, le=65535, description="Port of the embedded server.")
+    port: int = Field(default=8123, ge=1, le=65535, description="Port of the embedded server.")
     user: str = Field(default="telemetry", description="User that may write.")
     password: SecretStr = Field(
         default=SecretStr(""), description="Its password; made at each start when embedded."
@@ -223,7 +229,7 @@ class Simulator(_Section):
         default="auto",
         description="auto: when no provider key and no provider address is configured.",
     )
-    port: int = Field(default=8089, ge=0, le=65535, description="Port of the simulated provider.")
+    port: int = Field(default=8089, ge=1, le=65535, description="Port of the simulated provider.")
     url: str = Field(default="", description="A simulated provider that runs elsewhere.")
     directives: str = Field(
         default="", description="What every simulated answer does, such as ttft=0.3,gap=0.01."
@@ -287,11 +293,11 @@ class Settings(BaseSettings):
                 assert_never(service)
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
+def load() -> Settings:
     """The settings of this process. Raises `BadSetting` with one line."""
-    names = environment if environment is not None else os.environ
-    known = set(variables())
-    for name in sorted(names):
+    known = {*variables(), *NO_SETTINGS}
+    # Names are read whatever their case, so they are checked whatever their case.
+    for name in sorted(variable.upper() for variable in os.environ):
         if name.startswith(PREFIX) and name not in known and not _is_provider(name):
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {close[0]}?" if close else ""
@@ -303,9 +309,22 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         place = [str(part) for part in first["loc"]]
         name = PREFIX + "__".join(place).upper()
         raise BadSetting(f"{name}: {first['msg']}; {_expected(place)}") from None
-    except ValueError as reason:
-        # pydantic-settings raises its own error when a JSON value cannot be parsed.
-        raise BadSetting(f"A setting cannot be read: {reason}; lists are JSON.") from None
+    except SettingsError as reason:
+        # It names the section, not the variable.
+        name = _unreadable_list() or str(reason)
+        raise BadSetting(f"{name}: lists are written as JSON, such as '[\"one\"]'.") from None
+
+
+def _unreadable_list() -> str:
+    """The variable that should hold JSON and does not."""
+    for name, value in os.environ.items():
+        variable = variables().get(name.upper())
+        if variable is not None and variable.is_list:
+            try:
+                json.loads(value)
+            except ValueError:
+                return variable.name
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,6 +334,7 @@ class Variable:
     name: str
     default: str
     meaning: str
+    is_list: bool = False
 
 
 def variables() -> dict[str, Variable]:
@@ -351,7 +371,7 @@ def _variable(name: str, field: FieldInfo) -> Variable:
             shown = str(default).lower()
         case _:
             shown = str(default)
-    return Variable(name.upper(), shown, field.description or "")
+    return Variable(name.upper(), shown, field.description or "", isinstance(default, tuple))
 
 
 def _is_provider(name: str) -> bool:

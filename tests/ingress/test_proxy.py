@@ -22,6 +22,7 @@ from tests.ingress.edge import (
 )
 from turnout import errors
 from turnout.errors import InvalidRequest, TurnoutError, Unavailable
+from turnout.facts import RequestRouted
 from turnout.ports import Chunk
 
 pytestmark = pytest.mark.anyio
@@ -349,6 +350,10 @@ async def test_without_the_scorer_what_was_asked_for_is_served(failure: Exceptio
     (request,) = on.dispatcher.asked
     assert request.decision.targets[0] == OPUS
     assert request.decision.degraded == ("scorer",)
+    (routed,) = (fact for fact in on.facts.all if isinstance(fact, RequestRouted))
+    assert routed.event_id == f"{request.request_id}:routed"
+    assert routed.decision == request.decision
+    assert routed.inputs.degraded == ("scorer",)
 
 
 async def test_without_the_scorer_a_thread_stays_with_its_last_target() -> None:

@@ -1,0 +1,57 @@
+"""From a survey to features and prefix: what the tokens of a prompt add up to."""
+
+import msgspec
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.dialects.registry import DIALECTS
+from turnout.dialects.survey import Survey
+from turnout.ingress.features import features_of, head_tokens, prefix_of
+
+
+def survey(system: str, texts: list[str]) -> Survey:
+    body = {
+        "model": "claude-opus-5-5",
+        "max_tokens": 64,
+        "system": system,
+        "messages": [
+            {"role": "assistant" if at % 2 else "user", "content": text}
+            for at, text in enumerate(texts)
+        ],
+    }
+    return DIALECTS["anthropic_messages"].survey_request(msgspec.json.encode(body))
+
+
+@given(system=st.text(max_size=400), texts=st.lists(st.text(min_size=1), min_size=1, max_size=6))
+def test_tokens_grow_from_the_head_to_the_whole_prompt(system: str, texts: list[str]) -> None:
+    seen = survey(system, texts)
+    prefix = prefix_of(seen)
+    assert len(prefix.tokens) == len(prefix.digests) == len(texts)
+    assert list(prefix.tokens) == sorted(prefix.tokens)
+    assert 0 <= head_tokens(seen) <= prefix.tokens[0]
+    assert abs(prefix.tokens[-1] - seen.needs.prompt_tokens_estimate) <= 1
+
+
+def test_a_long_system_prompt_is_in_the_head() -> None:
+    assert head_tokens(survey("s" * 40_000, ["hi"])) > 40 * head_tokens(survey("s", ["hi"]))
+
+
+def test_the_newest_message_names_the_prompt() -> None:
+    one, two = survey("s", ["hi"]), survey("s", ["hi", "hello"])
+    first = features_of(one, dialect="anthropic_messages", step_kind="user_input")
+    second = features_of(two, dialect="anthropic_messages", step_kind="user_input")
+    assert first.head_digest == second.head_digest
+    assert first.last_message_digest != second.last_message_digest
+    assert prefix_of(two).digests[0] == first.last_message_digest
+
+
+def test_a_one_hour_breakpoint_is_asked_for() -> None:
+    body = (
+        b'{"model":"m","max_tokens":1,"system":[{"type":"text","text":"s","cache_control":'
+        b'{"type":"ephemeral","ttl":"1h"}}],"messages":[{"role":"user","content":"hi"}]}'
+    )
+    told = DIALECTS["anthropic_messages"].survey_request(body)
+    assert features_of(told, dialect="anthropic_messages", step_kind="user_input").asks_one_hour
+    assert not features_of(
+        survey("s", ["hi"]), dialect="anthropic_messages", step_kind="user_input"
+    ).asks_one_hour

@@ -1,0 +1,242 @@
+"""From settings to the values that services are built of."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from turnout import parts
+from turnout.catalog.catalog import Catalog, parse_catalog
+from turnout.catalog.packaged import snapshot_bytes
+from turnout.keys import new_key
+from turnout.settings import (
+    BadSetting,
+    CatalogSettings,
+    ClickHouse,
+    Ingress,
+    Nats,
+    ProviderSettings,
+    Redis,
+    RouterKey,
+    Routing,
+    RpcTls,
+    Settings,
+    Simulator,
+)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return parse_catalog(snapshot_bytes())
+
+
+@pytest.fixture(autouse=True)
+def _no_keys(monkeypatch: pytest.MonkeyPatch, catalog: Catalog) -> None:
+    for provider in catalog.providers.values():
+        if provider.api_key_env:
+            monkeypatch.delenv(provider.api_key_env, raising=False)
+
+
+# -- simulation and access ---------------------------------------------------------------------
+
+
+def test_without_any_key_the_provider_is_simulated_and_the_mode_is_full(catalog: Catalog) -> None:
+    told = Settings()
+    assert parts.is_simulated(told, catalog)
+    assert parts.default_mode(told, catalog) == "full"
+    assert {way.credential for way in parts.access_of(told, catalog)} == {"simulated"}
+    assert parts.upstreams_of(told, catalog).simulated_url == "http://127.0.0.1:8089"
+    assert parts.door_of(told, catalog).simulated
+
+
+def test_with_a_key_nothing_is_simulated_and_what_is_asked_for_is_served(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-1")
+    told = Settings()
+    assert not parts.is_simulated(told, catalog)
+    assert parts.default_mode(told, catalog) == "observe"
+    (way,) = parts.access_of(told, catalog)
+    assert (way.provider, way.credential) == ("anthropic", "env")
+    upstreams = parts.upstreams_of(told, catalog)
+    assert upstreams.simulated_url == ""
+    assert upstreams.by_provider["anthropic"].secret == "sk-ant-1"
+    assert "sk-ant-1" not in repr(upstreams)
+
+
+@pytest.mark.parametrize(("enabled", "simulated"), [("always", True), ("never", False)])
+def test_simulation_can_be_said(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch, enabled: str, simulated: bool
+) -> None:
+    monkeypatch.setenv("TURNOUT_SIMULATOR__ENABLED", enabled)
+    assert parts.is_simulated(Settings(), catalog) is simulated
+
+
+def test_an_address_of_a_provider_ends_the_simulation(catalog: Catalog) -> None:
+    told = Settings(providers={"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1")})
+    assert not parts.is_simulated(told, catalog)
+    assert (
+        parts.upstreams_of(told, catalog)
+        .by_provider["openai"]
+        .base_url.startswith("http://127.0.0.1:9")
+    )
+
+
+def test_a_simulated_provider_may_run_elsewhere(catalog: Catalog) -> None:
+    told = Settings(simulator=Simulator(url="http://sim:1"))
+    assert parts.upstreams_of(told, catalog).simulated_url == "http://sim:1"
+
+
+@pytest.mark.parametrize(
+    ("name", "url", "says"), [("opeani", "http://x", "openai"), ("openai", "x:1", "http://")]
+)
+def test_a_wrong_provider_is_refused(catalog: Catalog, name: str, url: str, says: str) -> None:
+    told = Settings(providers={name: ProviderSettings(base_url=url)})
+    with pytest.raises(BadSetting, match=says):
+        parts.base_urls(told, catalog)
+
+
+def test_dots_in_provider_names_are_underscores(catalog: Catalog) -> None:
+    told = Settings(providers={"gcp_gemini": ProviderSettings(base_url="http://x")})
+    assert parts.base_urls(told, catalog) == {"gcp.gemini": "http://x"}
+
+
+# -- keys --------------------------------------------------------------------------------------
+
+
+def test_a_new_key_opens_the_door_that_has_its_entry(catalog: Catalog) -> None:
+    made = new_key("ci", tenant="acme", tags={"team": "core", "branch": ""})
+    assert made.key not in repr(made)
+    assert made.key not in made.entry
+    told = Settings(ingress=Ingress(keys=(RouterKey.model_validate_json(made.entry),)))
+    door = parts.door_of(told, catalog)
+    caller = door.admit({"x-api-key": made.key}, "", "anthropic_messages")
+    assert (caller.tenant, caller.tags.team) == ("acme", "core")
+
+
+def test_two_keys_are_never_the_same() -> None:
+    assert new_key("a", tenant="t", tags={}).key != new_key("a", tenant="t", tags={}).key
+
+
+# -- catalog, routing, warehouse, TLS ----------------------------------------------------------
+
+
+def prices(tmp_path: Path, told: object) -> Settings:
+    file = tmp_path / "prices.json"
+    file.write_text(json.dumps(told))
+    return Settings(catalog=CatalogSettings(file=file))
+
+
+def test_prices_may_be_overridden_one_by_one(tmp_path: Path, catalog: Catalog) -> None:
+    known = catalog.models["claude-opus-5-5"].prices
+    changed = parts.catalog_of(prices(tmp_path, {"claude-opus-5-5": {"output": 1.5}}))
+    now = changed.models["claude-opus-5-5"].prices
+    assert (now.output, now.cache_read) == (1.5, known.cache_read)
+    assert changed.digest != catalog.digest
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        [],
+        {"claude-opus-5-5": {"outputs": 1}},
+        {"claude-opus-5-5": {"output": "cheap"}},
+        {"claude-opus-5-5": {"output": -1}},
+        {"no-such-model": {"output": 1}},
+    ],
+)
+def test_wrong_prices_are_refused(tmp_path: Path, told: object) -> None:
+    with pytest.raises(BadSetting, match="TURNOUT_CATALOG__FILE") as wrong:
+        parts.catalog_of(prices(tmp_path, told))
+    assert "\n" not in str(wrong.value)
+
+
+def test_a_price_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadSetting, match="TURNOUT_CATALOG__FILE"):
+        parts.catalog_of(Settings(catalog=CatalogSettings(file=tmp_path / "none.json")))
+
+
+@pytest.mark.parametrize(
+    ("routing", "field"),
+    [
+        (Routing(candidates=("claude-opus-5.5x",)), "CANDIDATES"),
+        (Routing(baseline_model="gpt-0"), "BASELINE_MODEL"),
+    ],
+)
+def test_a_model_that_is_not_in_the_catalog_is_refused(
+    catalog: Catalog, routing: Routing, field: str
+) -> None:
+    with pytest.raises(BadSetting, match=f"TURNOUT_ROUTING__{field}"):
+        parts.routing_of(Settings(routing=routing), catalog)
+
+
+def test_the_shipped_candidates_are_in_the_shipped_catalog(catalog: Catalog) -> None:
+    assert parts.routing_of(Settings(), catalog).candidates == Settings().routing.candidates
+
+
+@pytest.mark.parametrize(
+    ("url", "address", "user", "password"),
+    [
+        ("http://ch:8123", "http://ch:8123", "telemetry", "kept"),
+        ("https://ch", "https://ch:8443", "telemetry", "kept"),
+        ("http://me:s%40t@ch:1/turnout", "http://ch:1", "me", "s@t"),
+        ("http://[::1]:8123", "http://[::1]:8123", "telemetry", "kept"),
+    ],
+)
+def test_where_telemetry_writes(url: str, address: str, user: str, password: str) -> None:
+    told = Settings(
+        clickhouse=ClickHouse.model_validate({"url": url, "password": "kept"}),
+    )
+    house = parts.warehouse_of(told)
+    assert (house.url, house.user, house.password) == (address, user, password)
+
+
+@pytest.mark.parametrize("url", ["", "ch:8123", "tcp://ch:9000", "http://ch:port", "http://"])
+def test_an_address_that_telemetry_cannot_write_to(url: str) -> None:
+    with pytest.raises(BadSetting, match="TURNOUT_CLICKHOUSE__URL"):
+        parts.warehouse_of(Settings(clickhouse=ClickHouse(url=url)))
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        Settings(nats=Nats(url="localhost:4222")),
+        Settings(nats=Nats(url="nats://user:secret@:4222")),
+        Settings(redis=Redis(url="localhost")),
+        Settings(redis=Redis(url="redis://user:secret@host:port")),
+        Settings(clickhouse=ClickHouse(url="tcp://user:secret@host:9000")),
+        Settings(simulator=Simulator(url="sim:1")),
+    ],
+)
+def test_an_outside_address_is_checked_before_anything_starts(told: Settings) -> None:
+    with pytest.raises(BadSetting, match="an address reads") as wrong:
+        parts.check_addresses(told)
+    assert "secret" not in str(wrong.value)
+
+
+def test_usual_outside_addresses_are_taken() -> None:
+    parts.check_addresses(
+        Settings(
+            nats=Nats(url="nats://n:4222"),
+            redis=Redis(url="rediss://:p@r:6380/0"),
+            clickhouse=ClickHouse(url="https://c"),
+        )
+    )
+
+
+def test_tls_is_whole_or_not_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "x.pem"
+    file.write_bytes(b"")
+    assert parts.tls_of(Settings()) is None
+    with pytest.raises(BadSetting, match="together"):
+        parts.tls_of(Settings(tls=RpcTls(key_file=file)))
+    whole = RpcTls(key_file=file, certificate_file=file, authority_file=file)
+    assert parts.tls_of(Settings(tls=whole)) is not None
+
+
+def test_a_tls_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    gone = tmp_path / "none.pem"
+    with pytest.raises(BadSetting, match=r"none\.pem"):
+        parts.tls_of(
+            Settings(tls=RpcTls(key_file=gone, certificate_file=gone, authority_file=gone))
+        )
