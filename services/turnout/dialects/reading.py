@@ -21,6 +21,10 @@ _INT: Final = msgspec.json.Decoder(int)
 _FLOAT: Final = msgspec.json.Decoder(float)
 _NULL: Final = b"null"
 
+MALFORMED: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
+"""What msgspec raises on bytes that are no JSON of the wanted shape; strings that are not UTF-8 are
+no DecodeError to it."""
+
 _T = TypeVar("_T")
 
 
@@ -42,7 +46,7 @@ class ObjectReader:
         self.where = where
         try:
             self._fields = _OBJECT.decode(raw)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except MALFORMED as error:
             raise complaint(where, error) from None
 
     def path(self, name: str) -> str:
@@ -101,7 +105,7 @@ class ObjectReader:
             return None
         try:
             return decoder.decode(raw)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except MALFORMED as error:
             raise complaint(self.path(name), error) from None
 
 
@@ -115,14 +119,14 @@ def utf8(where: str, raw: bytes) -> str:
 def decode_string(raw: bytes, where: str) -> str:
     try:
         return _STRING.decode(raw)
-    except msgspec.DecodeError as error:
+    except MALFORMED as error:
         raise complaint(where, error) from None
 
 
 def decode_list(raw: bytes, where: str) -> list[msgspec.Raw]:
     try:
         return _LIST.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint(where, error) from None
 
 

@@ -221,7 +221,10 @@ def test_bug_27_a_target_that_cannot_think_gets_no_thinking() -> None:
     }
 
 
-@pytest.mark.parametrize("signature", ["", seal(Provenance("openai_chat", "deepseek-r9"))])
+SEALED = seal(Provenance("openai_chat", "deepseek-r9"))
+
+
+@pytest.mark.parametrize("signature", ["", SEALED, SEALED[:-5], "turnout1.é", "turnout1.AAAA"])
 def test_bug_26_27_foreign_thinking_never_reaches_anthropic(signature: str) -> None:
     blocks = [
         {"type": "thinking", "thinking": "hm", "signature": signature},

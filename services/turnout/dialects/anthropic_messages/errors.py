@@ -16,6 +16,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
+from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import encode_event
 from turnout.errors import (
     ContextTooLong,
@@ -164,7 +165,7 @@ def _read(body: bytes) -> tuple[str, str]:
     """The message and the type."""
     try:
         envelope = _ENVELOPE.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return "", ""
     word: object = None
     match envelope.error:

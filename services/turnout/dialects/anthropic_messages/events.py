@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.anthropic_messages.usage import WireUsage
+from turnout.dialects.reading import MALFORMED
 from turnout.errors import UpstreamFailed
 
 
@@ -70,21 +71,21 @@ _BLOCK: Final = msgspec.json.Decoder(WireBlock)
 def decode_event(raw: bytes) -> WireEvent:
     try:
         return _EVENT.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise _foreign(error) from None
 
 
 def decode_message(raw: bytes | bytearray) -> WireMessage:
     try:
         return _MESSAGE.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise _foreign(error) from None
 
 
 def decode_block(raw: bytes | msgspec.Raw) -> WireBlock:
     try:
         return _BLOCK.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise _foreign(error) from None
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.anthropic_messages.seal import SEAL_PREFIX
-from turnout.dialects.reading import complaint
+from turnout.dialects.reading import MALFORMED, complaint
 from turnout.errors import InvalidRequest
 
 # A quote inside a string is escaped, so this is a member of a block.
@@ -47,7 +47,7 @@ def without_foreign_thinking(body: bytes) -> bytes:
     try:
         written = bytes(_BODY.decode(body).messages)
         messages = [_cleaned(bytes(raw)) for raw in _LIST.decode(written)]
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint("", error) from None
     kept = [message for message in messages if message is not None]
     if not kept:

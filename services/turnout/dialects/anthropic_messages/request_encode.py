@@ -23,7 +23,7 @@ from turnout.dialects.conversation import (
     Tool,
     joined_text,
 )
-from turnout.dialects.reading import raw_fields
+from turnout.dialects.reading import MALFORMED, raw_fields
 from turnout.errors import Unsupported
 
 DEFAULT_MAX_OUTPUT_TOKENS: Final = 32_000
@@ -142,7 +142,7 @@ def _schema(tool: Tool) -> bytes:
     raw = tool.schema.encode()
     try:
         fields = _OBJECT.decode(raw)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         raise Unsupported(f"tools: the schema of {tool.name} is no JSON object") from None
     if "type" in fields:
         return raw

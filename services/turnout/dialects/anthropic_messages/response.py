@@ -21,7 +21,7 @@ from turnout.dialects.conversation import (
     ToolCall,
 )
 from turnout.dialects.prefix import digest
-from turnout.dialects.reading import raw_fields
+from turnout.dialects.reading import MALFORMED, raw_fields
 from turnout.dialects.stream import Answer, AnswerPart, StreamEvent, accumulate
 from turnout.dialects.usage import Usage
 from turnout.errors import UpstreamFailed
@@ -53,7 +53,7 @@ def input_object(arguments: str, *, is_custom: bool) -> object:
         return {}
     try:
         _OBJECT.decode(arguments)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         # Cut or malformed: the client's own validation then tells the model what it wrote.
         return {"arguments": arguments}
     return msgspec.Raw(arguments.encode())

@@ -15,6 +15,7 @@ import msgspec
 
 from turnout.capabilities import Dialect
 from turnout.dialects.conversation import Provenance, Thinking
+from turnout.dialects.reading import MALFORMED
 
 SEAL_PREFIX: Final = "turnout1."
 """Anthropic's signatures are plain base64, which has no dot."""
@@ -41,7 +42,7 @@ def unseal(text: str, signature: str) -> Thinking | None:
         return None
     try:
         told = _SEAL.decode(urlsafe_b64decode(signature.removeprefix(SEAL_PREFIX)))
-    except (ValueError, msgspec.DecodeError):
+    except (ValueError, *MALFORMED):
         # A seal that was cut still says that the block is not Claude's.
         return Thinking(text, Provenance("openai_chat"))
     made_by = Provenance(told.dialect, told.model)

@@ -26,7 +26,7 @@ from turnout.dialects.prefix import (
     digest,
     without_markers,
 )
-from turnout.dialects.reading import complaint
+from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.survey import Survey
 from turnout.errors import InvalidRequest
 
@@ -80,7 +80,7 @@ _BLOCKS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 def survey_request(body: bytes) -> Survey:
     try:
         fields = _BODY.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint("", error) from None
     if not fields.messages:
         raise InvalidRequest("messages: required, a list of at least one message")
@@ -152,14 +152,14 @@ def _system(raw: bytes) -> list[bytes]:
         return [
             canonical_content(b"[%b]" % block) for block in blocks if _BILLING not in block[:200]
         ]
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint("system", error) from None
 
 
 def _tool(raw: bytes, number: int) -> _Tool:
     try:
         return _TOOL.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint(f"tools.{number}", error) from None
 
 

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.prefix import canonical_fields, without_markers
-from turnout.dialects.reading import complaint, decode_string
+from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.survey import ToolOutcome
 from turnout.errors import InvalidRequest
 
@@ -81,14 +81,17 @@ class SurveyedMessage:
     def _decode(self, raw: bytes | msgspec.Raw) -> list[Block]:
         try:
             return _BLOCKS.decode(raw)
-        except (msgspec.DecodeError, RecursionError) as error:
+        except MALFORMED as error:
             raise complaint(f"messages.{self._number}.content", error) from None
 
     def canonical(self) -> bytes:
         """What `prefix.canonical_message` says, at the price of one copy for most messages."""
         is_lone_text = len(self.blocks) == 1 and self.blocks[0].type == "text"
         if len(self._fields) != _PLAIN_FIELDS or is_lone_text or not self.content:
-            return canonical_fields(self._fields, has_markers=True)
+            try:
+                return canonical_fields(self._fields, has_markers=True)
+            except MALFORMED as error:
+                raise complaint(f"messages.{self._number}", error) from None
         content = without_markers(self.content) if self.markers else self.content
         return b"content\x1f%b\x1frole\x1f%b" % (content, bytes(self._fields["role"]))
 

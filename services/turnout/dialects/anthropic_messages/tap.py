@@ -192,13 +192,13 @@ class MessageBodyTap:
         seen = _Seen()
         try:
             message = decode_message(self._held)
+            for raw in message.content or ():
+                seen.block(bytes(raw), is_whole=True)
         except UpstreamFailed:
             return
         if message.type == "error":
             seen.error = decode_stream_error(bytes(self._held))
         seen.start(message)
-        for raw in message.content or ():
-            seen.block(bytes(raw), is_whole=True)
         seen.finish_reason = message.stop_reason or ""
         seen.is_complete = True
         self._seen = seen
