@@ -183,10 +183,11 @@ CREATE TABLE IF NOT EXISTS ${database}.decisions_raw ${on_cluster}
     decide_seconds Float64 COMMENT 'Time of the policy itself, seconds',
     inputs_json String CODEC(ZSTD(3)) COMMENT 'Every input of the decision, as JSON; replaying it gives the same decision',
     candidates_json String CODEC(ZSTD(3)) COMMENT 'Every candidate with its arithmetic, as JSON',
+    standing UInt8 DEFAULT has(degraded, 'scorer') COMMENT 'Which record of a decision stands: one made without the scorer (1) over that of a scorer that was late (0)',
     inserted_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When the row was inserted, UTC',
     INDEX request_id_index request_id TYPE bloom_filter(0.01) GRANULARITY 4
 )
-ENGINE = ${replicated}ReplacingMergeTree
+ENGINE = ${replicated}ReplacingMergeTree(standing)
 PARTITION BY toYYYYMM(day)
 ORDER BY (tenant, day, session, event_id)
 SETTINGS non_replicated_deduplication_window = 1000

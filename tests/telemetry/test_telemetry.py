@@ -136,6 +136,29 @@ async def test_every_fact_arrives_in_its_table(
     ]
 
 
+@pytest.mark.parametrize("is_late_first", [True, False])
+async def test_a_decision_made_without_the_scorer_stands_over_a_late_one(
+    tmp_path: Path,
+    nats_server: NatsServer,
+    warehouse_settings: WarehouseSettings,
+    is_late_first: bool,
+) -> None:
+    await nats_server.start()
+    late = samples.routed()
+    alone = replace(late, decision=replace(late.decision, degraded=("scorer",)))
+    async with (
+        publishing(tmp_path, nats_server.url) as sink,
+        consuming(nats_server.url, warehouse_settings),
+    ):
+        for fact in (late, alone) if is_late_first else (alone, late):
+            sink.record(fact)
+        sink.record(samples.completed())
+        await until_requests(warehouse_settings, 1)
+        await until(lambda: is_drained(nats_server.url))
+    async with open_warehouse(warehouse_settings) as warehouse:
+        assert await warehouse.rows("SELECT degraded FROM decisions") == [(["scorer"],)]
+
+
 async def test_publishing_everything_again_changes_no_figure(
     tmp_path: Path, nats_server: NatsServer, warehouse_settings: WarehouseSettings
 ) -> None:

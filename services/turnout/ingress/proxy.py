@@ -22,6 +22,7 @@ from turnout.ingress.answers import encode_headers, router_headers, send_error
 from turnout.ingress.body import ClientGone, read_body
 from turnout.ingress.intake import Arrival, Intake, Question
 from turnout.ingress.rejected import rejected
+from turnout.ingress.routed_alone import routed_alone
 from turnout.policy.decision import Decision, RoutingSettings
 from turnout.policy.degrade import decide_without_scorer
 from turnout.ports import (
@@ -142,15 +143,29 @@ class Proxy:
                     else type(reason).__name__,
                 },
             )
-            return decide_without_scorer(
-                question.features,
-                access=question.caller.access,
-                mode=question.mode,
-                last_target=self._last_targets.get(question.identity.thread_key, ""),
-                catalog=self._catalog,
-                settings=self._routing,
-            )
+            return self._decide_alone(question)
         return answer.decision
+
+    def _decide_alone(self, question: Question) -> Decision:
+        last_target = self._last_targets.get(question.identity.thread_key, "")
+        decision = decide_without_scorer(
+            question.features,
+            access=question.caller.access,
+            mode=question.mode,
+            last_target=last_target,
+            catalog=self._catalog,
+            settings=self._routing,
+        )
+        self._facts.record(
+            routed_alone(
+                question,
+                decision,
+                last_target=last_target,
+                settings=self._routing,
+                now=self._intake.clock(),
+            )
+        )
+        return decision
 
     def _dispatch_request(
         self, question: Question, decision: Decision, body: bytes
