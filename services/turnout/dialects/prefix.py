@@ -19,12 +19,10 @@ DIGEST_DIGITS: Final = 16
 """2^64 values: among the 10^9 prefixes of a large tenant a chance collision is a 3 % event. The
 first digits of SHA-256, which processors compute twice as fast as BLAKE2b."""
 
-# A match cannot begin inside a string: there the quote after the comma or brace would be escaped,
-# and an unescaped one ends the string, where no name may follow. The value is a flat object.
-_MARKER: Final = re.compile(
-    rb',\s*"cache_control"\s*:\s*(?:\{[^{}]*\}|null)'
-    rb'|(\{\s*)"cache_control"\s*:\s*(?:\{[^{}]*\}|null)(?:\s*,\s*)?'
-)
+# The value of a marker is a flat object.
+_MEMBER: Final = re.compile(rb'"cache_control"\s*:\s*(?:\{[^{}]*\}|null)')
+_COMMA: Final = re.compile(rb"(?:\s*,\s*)?")
+_SPACE: Final = b" \t\n\r"
 MARKER_KEY: Final = b'"cache_control"'
 """Its absence from a body says that there is nothing to strip."""
 
@@ -59,10 +57,35 @@ def chain(head_digest: str, canonical_messages: Iterable[bytes]) -> tuple[str, .
 
 
 def without_markers(raw: bytes) -> bytes:
-    """Valid JSON without its `cache_control` members; the same object when there are none."""
-    if MARKER_KEY not in raw:
+    """Valid JSON without its `cache_control` members; the same object when there are none.
+
+    Looked for by its key, whose quotes are escaped inside a string: a pattern that begins with the
+    comma or brace before it costs twenty times as much on a long text.
+    """
+    at = raw.find(MARKER_KEY)
+    if at < 0:
         return raw
-    return _MARKER.sub(rb"\1", raw)
+    kept: list[bytes] = []
+    start = 0
+    while at >= 0:
+        following = at + len(MARKER_KEY)
+        found = _MEMBER.match(raw, at)
+        if found is not None:
+            begin = at
+            while begin > start and raw[begin - 1] in _SPACE:
+                begin -= 1
+            following = found.end()
+            if raw[begin - 1 : begin] == b",":
+                kept.append(raw[start : begin - 1])
+            else:
+                # The first member: the comma after it goes.
+                kept.append(raw[start:at])
+                comma = _COMMA.match(raw, following)
+                following = following if comma is None else comma.end()
+            start = following
+        at = raw.find(MARKER_KEY, following)
+    kept.append(raw[start:])
+    return b"".join(kept)
 
 
 def canonical_content(content: bytes) -> bytes:

@@ -21,6 +21,7 @@ from turnout.dialects.anthropic_messages.survey_messages import (
     SurveyedMessage,
 )
 from turnout.dialects.prefix import (
+    MARKER_KEY,
     canonical_content,
     chain,
     digest,
@@ -178,6 +179,7 @@ def _breakpoints(
     """Markers of the client: (five minutes, one hour)."""
     markers = [m for message in messages for m in message.markers if m not in _NOTHING]
     for raw in (system, *tools):
-        markers += _MARKER.findall(raw)
+        if MARKER_KEY in raw:
+            markers += _MARKER.findall(raw)
     long = sum(b'"1h"' in marker for marker in markers)
     return (len(markers) - long, long)
