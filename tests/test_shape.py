@@ -145,7 +145,9 @@ def test_tests_patch_nothing() -> None:
 def test_no_tracked_file_names_a_registry() -> None:
     """Packages are named, hosts are not: a mirror must serve as well."""
     hosts = re.compile(
-        "|".join(("pyp" + r"i\.org", "pythonho" + "sted", r"registry\.npm" + "js", "npmmi" + "rror"))
+        "|".join(
+            ("pyp" + r"i\.org", "pythonho" + "sted", r"registry\.npm" + "js", "npmmi" + "rror")
+        )
     )
     for name in tracked():
         if name.endswith((".png", ".onnx", ".parquet")):
