@@ -1,0 +1,133 @@
+"""Requests as coding agents send them, of a given size and always the same bytes.
+
+Pure. A quarter of the bytes is the system prompt, a quarter tool declarations, the rest a thread of
+tool calls and their results: the shares of a Claude Code step in the middle of its work. Two
+requests with different `agent` numbers differ in their first user text, so they are different
+threads to a gateway that tells threads apart.
+"""
+
+import json
+import random
+from typing import Literal, TypeAlias
+
+from loadtest.answers import MODELS, Dialect
+
+Size: TypeAlias = Literal["small", "60 kB", "600 kB"]
+
+SIZES: dict[Size, int] = {"small": 0, "60 kB": 60_000, "600 kB": 600_000}
+"""Bytes to aim at; a small body is one short question."""
+
+TOOL_COUNT = 20
+STEPS = 24
+"""Tool calls in the thread; the newest message is a tool result, as in most agent requests."""
+
+_WORDS = [
+    "def",
+    "return",
+    "import",
+    "class",
+    "self",
+    "file",
+    "path",
+    "read",
+    "edit",
+    "test",
+    "error",
+    "value",
+    "index",
+    "module",
+    "result",
+    "await",
+    "branch",
+    "commit",
+    "update",
+    "query",
+    "cache",
+    "token",
+    "stream",
+    "parser",
+    "buffer",
+    "worker",
+    "socket",
+    "header",
+    "payload",
+]
+
+
+def body(dialect: Dialect, size: Size, *, stream: bool, agent: int) -> bytes:
+    """One request body."""
+    content: dict[str, object] = {"model": MODELS[dialect], "max_tokens": 1024, "stream": stream}
+    target = SIZES[size]
+    made = _small(dialect, agent) if not target else _large(dialect, target, agent)
+    if stream and dialect == "openai_chat":
+        content["stream_options"] = {"include_usage": True}
+    return json.dumps({**content, **made}, separators=(",", ":")).encode()
+
+
+def _small(dialect: Dialect, agent: int) -> dict[str, object]:
+    system = "You are a coding agent."
+    asked = {"role": "user", "content": f"What does the function parse_{agent} return for None?"}
+    if dialect == "anthropic_messages":
+        return {"system": system, "messages": [asked]}
+    return {"messages": [{"role": "system", "content": system}, asked]}
+
+
+def _large(dialect: Dialect, target: int, agent: int) -> dict[str, object]:
+    source = random.Random(target)
+    system = _text(source, target // 4)
+    tools = [
+        _tool(dialect, f"tool_{number}", _text(source, target // 4 // TOOL_COUNT - 200))
+        for number in range(TOOL_COUNT)
+    ]
+    first: dict[str, object] = {
+        "role": "user",
+        "content": f"Repair the parser of agent {agent}; its tests fail for an empty file.",
+    }
+    result_bytes = max(100, target // 2 // STEPS - 300)
+    steps: list[object] = []
+    for number in range(STEPS):
+        steps += _step(dialect, f"call_{number:04d}", _text(source, result_bytes))
+    if dialect == "anthropic_messages":
+        return {"system": system, "tools": tools, "messages": [first, *steps]}
+    return {
+        "messages": [{"role": "system", "content": system}, first, *steps],
+        "tools": tools,
+    }
+
+
+def _tool(dialect: Dialect, name: str, description: str) -> dict[str, object]:
+    schema = {
+        "type": "object",
+        "properties": {"path": {"type": "string"}, "content": {"type": "string"}},
+        "required": ["path"],
+    }
+    if dialect == "anthropic_messages":
+        return {"name": name, "description": description, "input_schema": schema}
+    function = {"name": name, "description": description, "parameters": schema}
+    return {"type": "function", "function": function}
+
+
+def _step(dialect: Dialect, call: str, result: str) -> list[object]:
+    """One tool call of the model and its result."""
+    told = {"path": f"src/{call}.py"}
+    if dialect == "anthropic_messages":
+        use = {"type": "tool_use", "id": call, "name": "tool_1", "input": told}
+        block = {"type": "tool_result", "tool_use_id": call, "content": result}
+        return [{"role": "assistant", "content": [use]}, {"role": "user", "content": [block]}]
+    function = {"name": "tool_1", "arguments": json.dumps(told)}
+    made = {"id": call, "type": "function", "function": function}
+    return [
+        {"role": "assistant", "content": None, "tool_calls": [made]},
+        {"role": "tool", "tool_call_id": call, "content": result},
+    ]
+
+
+def _text(source: random.Random, length: int) -> str:
+    """Words of code with a line break now and then, which JSON must escape."""
+    words: list[str] = []
+    size = 0
+    while size < length:
+        word = source.choice(_WORDS)
+        words.append(word + ("\n" if len(words) % 12 == 11 else ""))
+        size += len(word) + 1
+    return " ".join(words)

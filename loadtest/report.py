@@ -1,0 +1,182 @@
+"""What a run says: a table, one line per target, and the same as JSON. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from loadtest import figures
+from loadtest.gateways import Engines, Name
+from loadtest.machine import Cpus
+from loadtest.routing import RouteRun
+from loadtest.throughput import Case, Cell, Cells, Plan
+
+MIN_RELAY_SHARE = 0.5
+MIN_LITELLM_TIMES = 8.0
+MAX_ROUTE_MS = 50.0
+MAX_CACHED_ROUTE_MS = 10.0
+MAX_RESIDENT_MB = 300.0
+"""The promises; where they come from is said in the README beside this file."""
+
+Bound: TypeAlias = Literal["at least", "under"]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A promise and what became of it in this run."""
+
+    what: str
+    measured: float
+    bound: Bound
+    limit: float
+    unit: str = ""
+
+    @property
+    def is_met(self) -> bool:
+        if self.bound == "at least":
+            return self.measured >= self.limit
+        return self.measured < self.limit
+
+    @property
+    def line(self) -> str:
+        verdict = "met" if self.is_met else "NOT MET"
+        return (
+            f"{self.what}: {self.measured:.2f}{self.unit},"
+            f" target {self.bound} {self.limit:g}{self.unit}: {verdict}"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resident:
+    """Memory of one process of turnout after the load, in MB (10^6 bytes).
+
+    Attributes:
+        mb: resident set size.
+        shared_out_mb: proportional set size, which can be summed over processes.
+
+    """
+
+    process: str
+    mb: float
+    shared_out_mb: float
+    is_clickhouse: bool
+
+
+@dataclass(slots=True)
+class Report:
+    """One run of the bench."""
+
+    plan: Plan
+    cpus: Cpus
+    engines: Engines
+    names: tuple[Name, ...]
+    cells: Cells = field(default_factory=Cells)
+    resident: list[Resident] = field(default_factory=list)
+    route_mixed: RouteRun | None = None
+    route_cached: RouteRun | None = None
+    failures: list[str] = field(default_factory=list)
+
+    def targets(self) -> list[Target]:
+        """All that this run has figures for."""
+        found: list[Target] = []
+        for case in self.plan.cases:
+            for other, limit in (("relay", MIN_RELAY_SHARE), ("litellm", MIN_LITELLM_TIMES)):
+                share = self._ratio("turnout", "relay" if other == "relay" else "litellm", case)
+                if share is not None:
+                    found.append(
+                        Target(
+                            f"throughput of {other}, {case.title}", share, "at least", limit, "x"
+                        )
+                    )
+        if self.resident:
+            own = self.resident[0].mb
+            tree = sum(one.shared_out_mb for one in self.resident if not one.is_clickhouse)
+            for what, mb in (
+                ("resident memory of the embedded process", own),
+                ("memory of that and all children but ClickHouse, shared pages once", tree),
+            ):
+                found.append(Target(what, mb, "under", MAX_RESIDENT_MB, " MB"))
+        for run, title, limit in (
+            (self.route_mixed, "Route p99, a quarter of texts new", MAX_ROUTE_MS),
+            (self.route_cached, "Route p99, texts known", MAX_CACHED_ROUTE_MS),
+        ):
+            if run is not None:
+                found.append(Target(title, run.total.p99, "under", limit, " ms"))
+        return found
+
+    def _ratio(self, of: Name, to: Name, case: Case) -> float | None:
+        first, second = self.cells.of(of, case), self.cells.of(to, case)
+        if not first or len(first) != len(second):
+            return None
+        return figures.ratio(
+            [cell.per_second for cell in first], [cell.per_second for cell in second]
+        )
+
+    def lines(self) -> list[str]:
+        """The whole report for people."""
+        told = [*self._table(), "", *self._ratios(), ""]
+        told += [
+            f"memory  {one.process:38} resident {one.mb:6.1f} MB, shared out"
+            f" {one.shared_out_mb:6.1f} MB"
+            for one in self.resident
+        ]
+        for title, run in (("new", self.route_mixed), ("known", self.route_cached)):
+            if run is not None:
+                told.append(_route_line(title, run))
+        told += ["", *(f"TARGET  {target.line}" for target in self.targets())]
+        told += [f"FAILED  {failure}" for failure in self.failures]
+        return told
+
+    def _table(self) -> list[str]:
+        head = (
+            f"{'case':34} {'gateway':8} {'req/s':>8} {'p99 ms':>8} {'CPU ms':>8}"
+            f" {'children':>8} {'p50 c=1':>8} {'added':>7} {'errors':>6}"
+        )
+        rows = [head]
+        for case in self.plan.cases:
+            direct = self.cells.of("direct", case)
+            for name in self.names:
+                cells = self.cells.of(name, case)
+                if cells:
+                    rows.append(_row(case, name, cells, direct))
+        return rows
+
+    def _ratios(self) -> list[str]:
+        rows: list[str] = []
+        for case in self.plan.cases:
+            ours, relay = self.cells.of("turnout", case), self.cells.of("relay", case)
+            if not ours or len(ours) != len(relay):
+                continue
+            cpu = figures.ratio([c.cpu_ms for c in relay], [c.cpu_ms for c in ours])
+            whole = figures.ratio(
+                [c.cpu_ms for c in relay], [c.cpu_ms + (c.children_cpu_ms or 0.0) for c in ours]
+            )
+            share = self._ratio("turnout", "relay", case) or 0.0
+            rows.append(
+                f"ratio   {case.title:34} turnout/relay: throughput {share:.2f},"
+                f" by CPU {cpu:.2f}, by CPU with children {whole:.2f}"
+            )
+        return rows
+
+
+def _row(case: Case, name: Name, cells: Sequence[Cell], direct: Sequence[Cell]) -> str:
+    children = [cell.children_cpu_ms for cell in cells if cell.children_cpu_ms is not None]
+    alone = figures.middle([cell.alone_p50_ms for cell in cells])
+    added = "-"
+    if direct and name != "direct":
+        added = f"{alone - figures.middle([cell.alone_p50_ms for cell in direct]):.2f}"
+    return (
+        f"{case.title:34} {name:8} {figures.middle([c.per_second for c in cells]):8.0f}"
+        f" {figures.middle([c.p99_ms for c in cells]):8.1f}"
+        f" {figures.middle([c.cpu_ms for c in cells]):8.3f}"
+        f" {f'{figures.middle(children):.3f}' if children else '-':>8}"
+        f" {alone:8.2f} {added:>7} {sum(cell.errors for cell in cells):6}"
+    )
+
+
+def _route_line(title: str, run: RouteRun) -> str:
+    skipped = ", ".join(f"{count} {reason}" for reason, count in run.without_text.items()) or "none"
+    return (
+        f"route   texts {title:6} {run.requests} calls, {run.new_texts} new: p50 {run.total.p50:.1f} ms,"
+        f" p95 {run.total.p95:.1f}, p99 {run.total.p99:.1f}, longest {run.total.longest:.1f};"
+        f" decided without text: {skipped}; errors: {run.errors}"
+    )

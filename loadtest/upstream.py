@@ -1,0 +1,206 @@
+"""A scripted provider: OpenAI chat and Anthropic messages, JSON and SSE, on a bare protocol.
+
+It parses no JSON: `"stream":true` in the bytes and the path choose the answer. `GET /stats` answers
+what it has seen. Run: python -m loadtest.upstream --port 9001 --first-ms 20 --gap-ms 2.
+"""
+
+import argparse
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import uvloop
+from typing_extensions import override
+
+from loadtest import wire
+from loadtest.answers import PATHS, Dialect, Script, script
+
+STREAM_HEAD = (
+    b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
+    b"transfer-encoding: chunked\r\n\r\n"
+)
+
+BACKLOG = 4096
+"""More than any load opens at once."""
+
+
+@dataclass(slots=True)
+class Stats:
+    """What was seen since the start; `aborted` are answers whose reader left before their end."""
+
+    requests: int = 0
+    streams: int = 0
+    aborted: int = 0
+    connections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Seconds before the first content and between two events."""
+
+    first_seconds: float = 0.0
+    gap_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """An answer as the bytes that go out."""
+
+    whole: bytes
+    chunks: tuple[bytes, ...]
+    closing: bytes
+    at_once: bytes
+
+    @classmethod
+    def of(cls, told: Script) -> "_Prepared":
+        chunks = tuple(wire.chunk(event) for event in told.events)
+        closing = wire.chunk(told.closing) + wire.LAST_CHUNK
+        return cls(
+            whole=wire.response(told.whole),
+            chunks=chunks,
+            closing=closing,
+            at_once=b"".join((STREAM_HEAD, *chunks, closing)),
+        )
+
+
+class Upstream:
+    """The provider's answers, pace and counts; shared by its connections."""
+
+    def __init__(self, *, pace: Pace, event_count: int) -> None:
+        self.pace = pace
+        self.stats = Stats()
+        dialects: tuple[Dialect, ...] = ("openai_chat", "anthropic_messages")
+        self._answers = {
+            PATHS[name].encode(): _Prepared.of(script(name, event_count=event_count))
+            for name in dialects
+        }
+
+    def answer_for(self, path: bytes) -> _Prepared | None:
+        return self._answers.get(path.partition(b"?")[0])
+
+
+class Connection(asyncio.Protocol):
+    """One connection: reads whole requests, answers one at a time."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self._stats = upstream.stats
+        self._buffer = bytearray()
+        self._head: wire.Head | None = None
+        self._transport: wire.Writer | None = None
+        self._due: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, wire.Writer)
+        self._transport = transport
+        self._stats.connections += 1
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        del exc
+        self._transport = None
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
+            self._stats.aborted += 1
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while self._buffer:
+            head = self._head = self._head or wire.read_head(self._buffer)
+            if head is None:
+                return
+            end = self._end_of(head)
+            if end < 0:
+                return
+            body = bytes(memoryview(self._buffer)[head.body_at : end])
+            del self._buffer[:end]
+            self._head = None
+            self._answer(head, body)
+
+    def _end_of(self, head: wire.Head) -> int:
+        """Where the request ends; -1 while it is incomplete."""
+        match head.framing:
+            case "length":
+                end = head.body_at + head.length
+                return end if len(self._buffer) >= end else -1
+            case "chunked":
+                at = self._buffer.find(b"\r\n" + wire.LAST_CHUNK, head.body_at)
+                return at + 2 + len(wire.LAST_CHUNK) if at >= 0 else -1
+            case "none":
+                return head.body_at
+
+    def _answer(self, head: wire.Head, body: bytes) -> None:
+        path = head.path
+        if path == b"/stats":
+            self._write(wire.response(json.dumps(asdict(self._stats)).encode()))
+            return
+        answer = self._upstream.answer_for(path)
+        if answer is None:
+            self._write(wire.response(b'{"error":{"message":"no such path"}}', status=404))
+            return
+        self._stats.requests += 1
+        pace = self._upstream.pace
+        if not _asks_stream(body):
+            self._after(pace.first_seconds, (answer.whole,), 0)
+            return
+        self._stats.streams += 1
+        if pace.gap_seconds:
+            self._write(STREAM_HEAD)
+            self._after(pace.first_seconds, (*answer.chunks, answer.closing), 0)
+        else:
+            self._after(pace.first_seconds, (answer.at_once,), 0)
+
+    def _after(self, seconds: float, parts: Sequence[bytes], at: int) -> None:
+        """Write the parts from `at` on, the first after `seconds`, the others a gap apart."""
+        if seconds:
+            loop = asyncio.get_running_loop()
+            self._due = loop.call_later(seconds, self._write_part, parts, at)
+        else:
+            self._write_part(parts, at)
+
+    def _write_part(self, parts: Sequence[bytes], at: int) -> None:
+        self._due = None
+        self._write(parts[at])
+        if at + 1 < len(parts):
+            self._after(self._upstream.pace.gap_seconds, parts, at + 1)
+
+    def _write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+
+STREAM_FIELDS = (b'"stream":true', b'"stream": true')
+
+
+def _asks_stream(body: bytes) -> bool:
+    """The field stands near one of the ends in every client's body; large middles are not searched."""
+    ends = body if len(body) < 4096 else body[:2048] + body[-2048:]
+    return any(field in ends for field in STREAM_FIELDS)
+
+
+async def serve(upstream: Upstream, *, port: int) -> None:
+    loop = asyncio.get_running_loop()
+    server = await loop.create_server(
+        lambda: Connection(upstream), "127.0.0.1", port, backlog=BACKLOG
+    )
+    async with server:
+        await server.serve_forever()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--first-ms", type=float, default=0.0, help="time to the first content")
+    parser.add_argument("--gap-ms", type=float, default=0.0, help="time between two events")
+    parser.add_argument("--events", type=int, default=20, help="content events of a stream")
+    told = parser.parse_args()
+    pace = Pace(first_seconds=told.first_ms / 1000, gap_seconds=told.gap_ms / 1000)
+    uvloop.run(serve(Upstream(pace=pace, event_count=told.events), port=told.port))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Targets and the lines that say what became of them."""
+
+import pytest
+
+from loadtest.gateways import Name
+from loadtest.machine import Cpus
+from loadtest.report import Report, Resident, Target
+from loadtest.throughput import Case, Cell, Plan
+
+CASE = Case(dialect="openai_chat", size="small", stream=False)
+
+
+def cell(gateway: Name, per_second: float) -> Cell:
+    return Cell(
+        gateway=gateway,
+        case=CASE,
+        round=0,
+        per_second=per_second,
+        p99_ms=2.0,
+        cpu_ms=1.0,
+        children_cpu_ms=None,
+        alone_p50_ms=1.5,
+        errors=0,
+    )
+
+
+@pytest.fixture
+def report() -> Report:
+    return Report(
+        plan=Plan(cases=(CASE,), rounds=1, seconds=1, alone_seconds=1, connections=1),
+        cpus=Cpus(gateway=0, load=1),
+        engines="beside",
+        names=("relay", "turnout"),
+    )
+
+
+@pytest.mark.parametrize(("ours", "verdict"), [(49.9, "NOT MET"), (50.0, "met")])
+def test_half_of_the_relay_is_enough(report: Report, ours: float, verdict: str) -> None:
+    report.cells.cells += [cell("relay", 100.0), cell("turnout", ours)]
+    assert [target.line.rpartition(": ")[2] for target in report.targets()] == [verdict]
+
+
+def test_a_target_without_figures_is_not_claimed(report: Report) -> None:
+    report.cells.cells += [cell("relay", 100.0)]
+    assert report.targets() == []
+    assert report.lines()
+
+
+def test_clickhouse_does_not_count_towards_memory(report: Report) -> None:
+    report.resident = [
+        Resident(process="turnout serve", mb=200, shared_out_mb=150, is_clickhouse=False),
+        Resident(process="clickhouse", mb=400, shared_out_mb=400, is_clickhouse=True),
+    ]
+    assert [(target.measured, target.is_met) for target in report.targets()] == [
+        (200, True),
+        (150, True),
+    ]
+
+
+def test_a_line_names_measure_and_target() -> None:
+    target = Target("Route p99", 51.234, "under", 50.0, " ms")
+    assert target.line == "Route p99: 51.23 ms, target under 50 ms: NOT MET"
