@@ -7,16 +7,21 @@ The rule (one step with `warm` of `prompt` tokens in the cache, `output` tokens 
     later = for each further step: the prefix is read where it is still warm (chance `stays_warm`)
             and written again where it is not; the step's growth is written; its output is paid
 
+A prompt below the provider's minimum prefix is neither written nor read: it is fresh every time.
+
 Later steps are summed in closed form with the mean prefix of a linearly growing prompt, because
 the number of steps is an expectation, not a count.
 """
 
 from dataclasses import dataclass
+from typing import Final, assert_never
 
 from turnout.catalog.models import CacheTerms, Prices, WriteLifetime
 from turnout.dialects.usage import Usage
 
 _MILLION = 1e6
+
+_SHORTEST_FIRST: Final[tuple[WriteLifetime, ...]] = ("5m", "other", "1h")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,20 +79,35 @@ def cost_to_go_usd(
         output_tokens=horizon.output_tokens,
         lifetime=lifetime,
     )
-    later_steps = max(0.0, horizon.steps - 1.0)
-    if now is None or later_steps == 0.0:
-        return now
-    mean_prefix = prompt_tokens + horizon.growth_tokens * (later_steps - 1.0) / 2.0
-    stays_warm = horizon.stays_warm if cache.kind != "none" else 0.0
+    later = cost_later_usd(
+        prices, cache, prompt_tokens=prompt_tokens, horizon=horizon, lifetime=lifetime
+    )
+    return None if now is None or later is None else now + later
+
+
+def cost_later_usd(
+    prices: Prices,
+    cache: CacheTerms,
+    *,
+    prompt_tokens: float,
+    horizon: Horizon,
+    lifetime: WriteLifetime,
+) -> float | None:
+    """The steps expected after a request with this prompt; 0 when none is."""
+    later_steps = horizon.steps - 1.0
+    if later_steps <= 0.0:
+        return 0.0
+    mean_prefix = prompt_tokens + horizon.growth_tokens * max(0.0, later_steps - 1.0) / 2.0
+    is_cached = cache.kind != "none" and mean_prefix >= cache.minimum_prefix_tokens
     step = cost_now_usd(
         prices,
         cache,
         prompt_tokens=mean_prefix + horizon.growth_tokens,
-        warm_tokens=mean_prefix * stays_warm,
+        warm_tokens=mean_prefix * horizon.stays_warm if is_cached else 0.0,
         output_tokens=horizon.output_tokens,
         lifetime=lifetime,
     )
-    return None if step is None else now + later_steps * step
+    return None if step is None else later_steps * step
 
 
 def miss_price(
@@ -95,21 +115,32 @@ def miss_price(
 ) -> float | None:
     """What a prompt token costs that is not found in the cache.
 
-    Below the provider's minimum prefix nothing is written, so no premium is paid.
+    Below the provider's minimum prefix nothing is written, so no premium is paid. Where the client
+    chooses the lifetime, an hour that is not offered becomes five minutes and a write price that is
+    not known makes the cost unknown; where the provider stores by itself, only some ask a premium.
     """
-    if cache.kind == "none" or prompt_tokens < cache.minimum_prefix_tokens:
+    if prompt_tokens < cache.minimum_prefix_tokens:
         return prices.fresh_input
-    price = prices.write(lifetime)
-    if price is None and lifetime == "1h":
-        price = prices.write("5m")
-    return prices.fresh_input if price is None else price
+    match cache.kind:
+        case "none":
+            return prices.fresh_input
+        case "automatic":
+            stored = prices.write("other")
+            return prices.fresh_input if stored is None else stored
+        case "explicit":
+            written = prices.write(lifetime)
+            return prices.write("5m") if written is None else written
+        case _:
+            assert_never(cache.kind)
 
 
 def repriced(usage: Usage, prices: Prices, cache: CacheTerms) -> Usage:
     """The same tokens as the target with these terms would have counted them.
 
     Reads stay reads and writes stay writes where the target has a cache; everything is fresh input
-    where it has none. Lifetimes that the target does not offer become the one that it does.
+    where it has none. A write lifetime that the target has no price for becomes one that it has.
+    Fresh input stays fresh although the target might have stored it: a premium that nobody is known
+    to owe must not turn into a saving.
     """
     if cache.kind == "none":
         return Usage(fresh_input=usage.input_total, output=usage.output, reasoning=usage.reasoning)
@@ -120,16 +151,27 @@ def repriced(usage: Usage, prices: Prices, cache: CacheTerms) -> Usage:
             output=usage.output,
             reasoning=usage.reasoning,
         )
-    five, hour = usage.cache_write_5m + usage.cache_write_other, usage.cache_write_1h
-    fresh = usage.fresh_input
-    if usage.cache_write == 0 and usage.cache_read > 0:
-        # A provider without write figures: what was not read was stored at once.
-        five, fresh = fresh, 0
+    valid = prices.for_prompt(usage.input_total)
+    writes: dict[WriteLifetime, int] = {"5m": 0, "1h": 0, "other": 0}
+    writes[_offered(valid, "5m")] += usage.cache_write_5m
+    writes[_offered(valid, "1h")] += usage.cache_write_1h
+    writes[_offered(valid, "other")] += usage.cache_write_other
     return Usage(
-        fresh_input=fresh,
+        fresh_input=usage.fresh_input,
         cache_read=usage.cache_read,
-        cache_write_5m=five,
-        cache_write_1h=hour,
+        cache_write_5m=writes["5m"],
+        cache_write_1h=writes["1h"],
+        cache_write_other=writes["other"],
         output=usage.output,
         reasoning=usage.reasoning,
     )
+
+
+def _offered(prices: Prices, lifetime: WriteLifetime) -> WriteLifetime:
+    """The lifetime itself if it has a price, else the shortest that has; itself if none has."""
+    if prices.write(lifetime) is not None:
+        return lifetime
+    for other in _SHORTEST_FIRST:
+        if prices.write(other) is not None:
+            return other
+    return lifetime

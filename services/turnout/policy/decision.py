@@ -27,7 +27,6 @@ Reason: TypeAlias = Literal[
     "free_window_compaction",
     "only_eligible_target",
     "no_eligible_requested_target",
-    "no_better_candidate",
     "scorer_unavailable",
     "tracker_unavailable",
 ]
@@ -76,15 +75,17 @@ class RoutingSettings:
     """The tenant's numbers that enter a decision.
 
     Attributes:
-        value_usd: worth of a thread that succeeds instead of failing, in USD.
-        switch_margin: a warm incumbent is left only when the gain exceeds the extra cost of
-            leaving by this share.
-        candidates: model ids that may be chosen; empty means the catalog's default set.
+        value_usd: worth of a thread that succeeds instead of failing, in USD. By default about
+            twenty minutes of a developer. It has to exceed what threads cost: at $2, below the $4
+            that a thread of 65 steps costs at the baseline, no quality is ever worth its price.
+        switch_margin: a warm incumbent is left only when the gain over the rest of the thread
+            exceeds this share of what the first request at the new target costs.
+        candidates: models that may be chosen beside the one asked for; empty means none.
         baseline_model: what `turnout/auto` is compared with, and served by in observe mode.
 
     """
 
-    value_usd: float = 2.0
+    value_usd: float = 20.0
     switch_margin: float = 0.2
     candidates: tuple[str, ...] = ()
     baseline_model: str = "claude-opus-5-5"

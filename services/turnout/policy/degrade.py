@@ -1,14 +1,23 @@
 """The decision when the scorer cannot be asked: the thread's last target, else what was asked for.
 
-The same words and the same refusals as the full policy, without arithmetic. Pure.
+The same words and the same refusals as the full policy, without arithmetic: no candidate is named,
+because none was compared. Pure.
 """
 
 from collections.abc import Sequence
 
 from turnout.catalog.catalog import Catalog
-from turnout.policy.decision import Access, Candidate, Decision, RoutingSettings
+from turnout.policy.decision import Access, Action, Decision, RoutingSettings
 from turnout.policy.request import Features, Mode
-from turnout.policy.targets import asked_for, nobody_can, options
+from turnout.policy.switch import FALLBACKS, UNQUESTIONED
+from turnout.policy.targets import (
+    Asked,
+    Option,
+    all_options,
+    asked_for,
+    nobody_can,
+    unpriced_targets,
+)
 
 
 def decide_without_scorer(
@@ -22,45 +31,66 @@ def decide_without_scorer(
 ) -> Decision:
     """Raises what `decide` raises when nobody can serve the request.
 
-    `last_target` is who served the thread before, "" when that is not known; it is used in full
-    mode only, as in observe mode nothing but the requested model is served.
+    `last_target` is who served the thread before, "" when that is not known. It serves again in
+    full mode where it still can (capabilities, ceiling, credential); in observe mode, and for
+    requests beside the thread, nothing but the model asked for is served.
     """
     asked = asked_for(features.requested_model, catalog, settings)
     if asked.model is None:
-        targets = [
-            f"{asked.provider}/{asked.name}@{way.credential}"
-            for way in access
-            if way.provider == asked.provider
-        ]
-        seen = []
+        targets = unpriced_targets(asked, access)
+        if not targets:
+            raise nobody_can((), asked, features)
+        return _decision(asked, targets, features, catalog, last_target="")
+    seen = all_options(asked, access=access, catalog=catalog, features=features, settings=settings)
+    able = [option for option in seen if not option.lacks]
+    requested = [option for option in able if option.model.id == asked.model.id]
+    last = [option for option in able if option.target.id == last_target]
+    others = _nearest(able, asked)
+    if features.step_kind in UNQUESTIONED:
+        last = []
+    if asked.freedom == "free" and mode == "observe" and not requested:
+        first = (last or others)[:1]
+        order = [*first, *(one for one in able if first and one.model.id == first[0].model.id)]
+    elif mode == "observe" or asked.freedom == "pinned":
+        order = requested
     else:
-        seen = options(asked.model, access=access, catalog=catalog, features=features)
-        targets = [option.target.id for option in seen if not option.lacks]
-    candidates = tuple(
-        Candidate(
-            target=option.target.id,
-            model=option.model.id,
-            provider=option.model.provider,
-            lacks=option.lacks,
-            warm_tokens=0.0,
-            cost_now_usd=None,
-            cost_to_go_usd=None,
-            quality=0.0,
-            quality_sd=0.0,
-            score=None,
-        )
-        for option in seen
-    )
-    if mode == "full" and last_target and asked.freedom in ("free", "ceiling"):
-        targets = [last_target, *(name for name in targets if name != last_target)]
-    if not targets:
-        raise nobody_can(seen, asked, features)
+        order = [*last, *requested, *others]
+    if not order:
+        may_choose = mode == "full" or asked.freedom == "free"
+        considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
+        raise nobody_can(considered, asked, features)
+    unique = tuple(dict.fromkeys(option.target.id for option in order))
+    return _decision(asked, unique[: FALLBACKS + 1], features, catalog, last_target=last_target)
+
+
+def _nearest(able: Sequence[Option], asked: Asked) -> list[Option]:
+    """Those with a price, nearest first to the output price of what was asked for: without
+    arithmetic, the price is the best guess at a model of the same strength.
+    """
+    wanted = (None if asked.model is None else asked.model.prices.output) or 0.0
+    priced = [
+        (abs(option.model.prices.output - wanted), option)
+        for option in able
+        if option.model.prices.output is not None
+    ]
+    return [option for _, option in sorted(priced, key=lambda pair: pair[0])]
+
+
+def _decision(
+    asked: Asked,
+    targets: tuple[str, ...],
+    features: Features,
+    catalog: Catalog,
+    *,
+    last_target: str,
+) -> Decision:
     provider, _, rest = targets[0].partition("/")
+    model = rest.rpartition("@")[0]
     return Decision(
-        action="stay" if targets[0] == last_target else "passthrough",
+        action=_action(asked, model, is_last=targets[0] == last_target),
         reason="scorer_unavailable",
-        targets=tuple(targets),
-        model=rest.rpartition("@")[0],
+        targets=targets,
+        model=model,
         provider=provider,
         requested_model=features.requested_model if asked.freedom == "free" else asked.name,
         baseline_model=asked.name,
@@ -70,5 +100,12 @@ def decide_without_scorer(
         degraded=("scorer",),
         artifact_digest="",
         catalog_digest=catalog.digest,
-        candidates=candidates,
     )
+
+
+def _action(asked: Asked, model: str, *, is_last: bool) -> Action:
+    if asked.freedom == "pinned":
+        return "pin"
+    if model != asked.name:
+        return "stay" if is_last else "switch"
+    return "stay" if is_last else "passthrough"

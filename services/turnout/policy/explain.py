@@ -1,77 +1,171 @@
-"""A decision in sentences that a person can argue with. Pure."""
+"""A decision in sentences that a person can argue with: what was asked, what is known of the thread,
+who serves it and by which rule, the arithmetic of every candidate, and what would change it. Pure.
+"""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from turnout.policy.decision import Candidate, Decision, DecisionInputs, Reason
+from turnout.policy.rank import CAUTION, ranked
+from turnout.policy.request import StepKind
+from turnout.policy.switch import margin_usd
+from turnout.policy.targets import LACK_WORDS
+
+CENTS_BELOW_USD: Final = 0.1
+"""Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
 
 
 def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
-    """What was considered, what it would have cost, which rule decided, what would change it."""
-    state, features = inputs.state, inputs.features
-    kind = features.step_kind.replace("_", " ")
-    tokens = features.needs.prompt_tokens_estimate
-    asked = features.requested_model
+    """One sentence or two a line, the general before the particular."""
+    order = ranked(decision.candidates)
+    rule = f"({decision.action}, {decision.reason}): {_because(decision.reason)}"
     lines = [
-        f"{asked} was asked for ({kind}, about {tokens} prompt tokens, mode {inputs.mode}).",
-        _history(inputs),
-        f"{decision.model} serves it ({decision.action}): {_because(decision.reason)}",
+        _question(inputs),
+        *_history(inputs),
+        f"{decision.targets[0]} serves it {rule}",
     ]
-    chosen = _find(decision, decision.targets[0])
-    proposed = _find(decision, decision.proposal)
-    if chosen is not None:
-        lines.append(_costs(chosen, decision.horizon_steps))
-    if proposed is not None and decision.proposal != decision.targets[0]:
-        lines.append(f"In full mode {proposed.model} would serve it. {_costs(proposed, 0)}")
-    runner_up = _runner_up(decision)
-    if runner_up is not None and chosen is not None and chosen.score is not None:
-        gap = chosen.score - (runner_up.score or 0.0)
+    if order:
         lines.append(
-            f"Next is {runner_up.model}; it would win if the difference of ${gap:.4f} in value less"
-            " cost were made up."
+            f"Costs to go are over about {_steps(decision.horizon_steps)}; score ="
+            f" {_usd(inputs.settings.value_usd)} x (success - {CAUTION} sd) - cost to go."
         )
-    excluded = [f"{one.model} ({', '.join(one.lacks)})" for one in decision.candidates if one.lacks]
-    if excluded:
-        lines.append(f"Not eligible: {'; '.join(excluded)}.")
-    if inputs.text.skipped and inputs.text.skipped != "no_text":
-        lines.append(f"The text was not used: {inputs.text.skipped}.")
-    if state.is_retry:
-        lines.append("This very prompt was seen before.")
+        lines += [f"{place}. {_arithmetic(one)}" for place, one in enumerate(order, start=1)]
+    lines += _what_would_change(decision, inputs, order)
+    lines += [_excluded(one) for one in decision.candidates if one.lacks]
+    lines += _missing(decision, inputs)
+    if decision.targets[1:]:
+        lines.append(f"If it fails: {', then '.join(decision.targets[1:])}.")
     return lines
 
 
-def _history(inputs: DecisionInputs) -> str:
+def _question(inputs: DecisionInputs) -> str:
+    features = inputs.features
+    tokens = features.needs.prompt_tokens_estimate
+    return (
+        f"{features.requested_model} was asked for: {_step_words(features.step_kind)}, about"
+        f" {tokens:,} prompt tokens, {inputs.mode} mode."
+    )
+
+
+def _history(inputs: DecisionInputs) -> list[str]:
     state = inputs.state
-    if not state.steps:
-        return "The thread is new."
-    warm = max((one.tokens for one in state.warm if one.expires_at > inputs.now), default=0)
+    if "tracker" in inputs.degraded:
+        return ["What is known of the thread could not be looked up."]
+    lines = ["The thread is new."]
+    if state.steps:
+        answered = _number(state.steps, "answered request")
+        last = state.target or "an unknown target"
+        lines = [f"The thread has {answered}, the last by {last}."]
+    if state.steps and state.kept_share < 1.0:
+        lines.append(f"This prompt begins with {state.kept_share:.0%} of the last one's messages.")
+    if state.is_retry:
+        lines.append("This very prompt was sent before.")
+    return lines
+
+
+def _arithmetic(one: Candidate) -> str:
+    assert one.score is not None
     return (
-        f"The thread has {state.steps} answered steps, was last served by {state.target} and has"
-        f" {warm} tokens warm."
+        f"{one.target}: score {_usd(one.score)}; now {_usd(one.cost_now_usd)} with"
+        f" {one.warm_tokens:,.0f} tokens warm, to go {_usd(one.cost_to_go_usd)};"
+        f" success {one.quality:.2f} (sd {one.quality_sd:.2f})."
     )
 
 
-def _costs(one: Candidate, horizon_steps: float) -> str:
-    if one.cost_now_usd is None or one.cost_to_go_usd is None:
-        return f"{one.model} has a price that is not known."
-    over = f" over about {horizon_steps:.0f} steps" if horizon_steps else ""
-    return (
-        f"{one.model} costs about ${one.cost_now_usd:.4f} now ({one.warm_tokens:.0f} tokens warm)"
-        f" and ${one.cost_to_go_usd:.4f}{over}; chance of success {one.quality:.2f}"
-        f" (sd {one.quality_sd:.2f})."
+def _what_would_change(
+    decision: Decision, inputs: DecisionInputs, order: list[Candidate]
+) -> list[str]:
+    """The distance to the other outcome, where there is one."""
+    lines: list[str] = []
+    if decision.proposal != decision.targets[0]:
+        lines.append(f"In full mode {decision.proposal} would serve it.")
+    proposed = next((one for one in order if one.target == decision.proposal), None)
+    rival = next((one for one in order if one.model != (proposed and proposed.model)), None)
+    if proposed is None or rival is None or proposed.score is None or rival.score is None:
+        return lines
+    lead = rival.score - proposed.score
+    left = next((one for one in order if one.target == inputs.state.target), None)
+    if decision.reason == "gain_exceeds_break_even" and left is not None:
+        lines.append(
+            f"It leads {left.model}, which is warm, by {_usd(proposed.score - (left.score or 0.0))};"
+            f" a warm cache is left for more than {_usd(margin_usd(inputs, proposed))}."
+        )
+    if decision.reason == "warm_incumbent" and lead > 0:
+        lines.append(
+            f"{rival.model} leads by {_usd(lead)}; a warm cache is left for more than"
+            f" {_usd(margin_usd(inputs, rival))}."
+        )
+    break_even = _break_even_usd(proposed, rival)
+    if break_even is not None:
+        lines.append(
+            f"{proposed.model} and {rival.model} score the same when a thread that succeeds is worth"
+            f" {_usd(break_even)} (value_usd, now {_usd(inputs.settings.value_usd)})."
+        )
+    elif lead <= 0:
+        lines.append(f"{rival.model} is behind at any value of a thread that succeeds.")
+    return lines
+
+
+def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
+    """The value of success at which both score the same; None when no value above 0 does it."""
+    if one.cost_to_go_usd is None or other.cost_to_go_usd is None:
+        return None
+    quality = (one.quality - CAUTION * one.quality_sd) - (
+        other.quality - CAUTION * other.quality_sd
     )
+    cost = one.cost_to_go_usd - other.cost_to_go_usd
+    return cost / quality if quality * cost > 0 else None
 
 
-def _find(decision: Decision, target: str) -> Candidate | None:
-    return next((one for one in decision.candidates if one.target == target), None)
+def _excluded(one: Candidate) -> str:
+    reasons = ", ".join(LACK_WORDS.get(word, word) for word in one.lacks)
+    return f"{one.target} is not eligible: {reasons}."
 
 
-def _runner_up(decision: Decision) -> Candidate | None:
-    others = [
-        one
-        for one in decision.candidates
-        if one.score is not None and one.target != decision.targets[0]
-    ]
-    return max(others, key=lambda one: one.score or 0.0, default=None)
+def _missing(decision: Decision, inputs: DecisionInputs) -> list[str]:
+    lines: list[str] = []
+    if inputs.text.skipped and inputs.text.skipped != "no_text":
+        lines.append(f"The text was not used ({inputs.text.skipped}).")
+    if not decision.candidates:
+        lines.append("No candidates were compared.")
+    return lines
+
+
+def _usd(amount: float | None) -> str:
+    if amount is None:
+        return "an unknown price"
+    sign = "-" if amount < 0 else ""
+    size = abs(amount)
+    return f"{sign}${size:.2f}" if size >= CENTS_BELOW_USD else f"{sign}${size:.4f}"
+
+
+def _steps(steps: float) -> str:
+    return "this request alone" if steps <= 1 else f"{steps:.0f} requests, this one included"
+
+
+def _number(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
+
+
+def _step_words(kind: StepKind) -> str:
+    match kind:
+        case "user_input":
+            return "a step after the user's words"
+        case "tool_continuation":
+            return "a step after tool results"
+        case "subagent_start":
+            return "the first step of a subagent"
+        case "compaction":
+            return "a compaction"
+        case "title":
+            return "a title or summary"
+        case "classification":
+            return "a classification"
+        case "probe":
+            return "a probe"
+        case "token_count":
+            return "a token count"
+        case _:
+            assert_never(kind)
 
 
 def _because(reason: Reason) -> str:
@@ -98,8 +192,6 @@ def _because(reason: Reason) -> str:
             return "nothing else is eligible."
         case "no_eligible_requested_target":
             return "the baseline cannot serve it, and the choice was left to us."
-        case "no_better_candidate":
-            return "no candidate is better."
         case "scorer_unavailable":
             return "the scorer was not reachable."
         case "tracker_unavailable":

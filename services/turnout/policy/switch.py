@@ -3,7 +3,8 @@
 The order in which things are asked, first match decides:
 
     1. Is the model pinned (`turnout/<model>`)?                          pin
-    2. Is it a vendor's model that we have no price of?                  passthrough
+    2. Does the model asked for have no price? Nothing can be compared
+       with it.                                                          passthrough
     3. Does the mode let us choose, and is this request worth choosing
        for (titles, classifications, probes and counts are not)?         passthrough
     4. Is the tracker's state missing? Without it nothing is switched.   passthrough
@@ -12,26 +13,41 @@ The order in which things are asked, first match decides:
     6. Else (new thread, cold cache, compaction, subagent start) the
        candidates compete on equal terms.                                stay or switch
 
+Rules 2 to 4 serve what was asked for. Where that is impossible (no key, a window too small) and the
+mode or the name (`turnout/auto`) leaves us a choice, rules 5 and 6 find who serves instead.
+
 The function is pure: the same inputs give the same decision (RequestRouted holds them).
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from turnout.catalog.catalog import Catalog
 from turnout.policy.decision import Action, Candidate, Decision, DecisionInputs, Reason
-from turnout.policy.rank import Tables, by_target, candidate, outlook, ranked
-from turnout.policy.targets import Asked, Option, asked_for, nobody_can, options
+from turnout.policy.rank import (
+    Tables,
+    by_target,
+    candidates,
+    cheapest_first,
+    outlook,
+    ranked,
+)
+from turnout.policy.request import StepKind
+from turnout.policy.targets import Asked, all_options, asked_for, nobody_can, unpriced_targets
 
-FALLBACKS = 3
+FALLBACKS: Final = 3
 """Targets tried after the first; more only delays the error that the client must see."""
 
-COLD_SHARE = 0.2
+COLD_SHARE: Final = 0.2
 """A prefix of which less than this share is expected warm is a cold one."""
 
-EPOCH_SHARE = 0.5
+EPOCH_SHARE: Final = 0.5
 """When less of the last prompt than this is kept, the thread has been compacted."""
 
-_UNQUESTIONED = frozenset({"title", "classification", "probe", "token_count"})
+UNQUESTIONED: Final[frozenset[StepKind]] = frozenset(
+    {"title", "classification", "probe", "token_count"}
+)
+"""Steps beside the thread, whose quality is no argument: served as asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +55,22 @@ class _Choice:
     action: Action
     reason: Reason
     target: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """Who can serve.
+
+    Attributes:
+        requested: targets of the model asked for that can; its price may be unknown.
+        order: all that can and have a price, best first.
+
+    """
+
+    asked: Asked
+    asked_model: str
+    requested: tuple[str, ...]
+    order: tuple[Candidate, ...]
 
 
 def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decision:
@@ -49,36 +81,36 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     asked = asked_for(features.requested_model, catalog, inputs.settings)
     if asked.model is None:
         return _unpriced(inputs, asked, catalog=catalog, tables=tables)
-    view = outlook(features, inputs.state, inputs.identity.harness, tables)
-    seen = _options(inputs, asked, catalog)
-    candidates = [
-        candidate(
-            option,
-            features=features,
-            state=inputs.state,
-            text=inputs.text,
-            view=view,
-            settings=inputs.settings,
-            catalog=catalog,
-            tables=tables,
-            now=inputs.now,
-        )
-        for option in seen
-    ]
-    usable = [one for one in candidates if not _refused(one, asked)]
-    requested = [one.target for one in usable if one.model == asked.model.id]
-    if not usable or not (requested or inputs.mode == "full" or asked.freedom == "free"):
-        raise nobody_can(
-            [option for option in seen if option.model.id == asked.model.id], asked, features
-        )
-    order = ranked(candidates)
-    proposed = _propose(inputs, asked, order, requested)
-    choice = _within_mode(inputs, proposed, requested, order)
-    chosen = by_target(candidates)[choice.target]
+    view = outlook(inputs, tables)
+    seen = all_options(
+        asked,
+        access=inputs.access,
+        catalog=catalog,
+        features=features,
+        settings=inputs.settings,
+    )
+    compared = candidates(seen, inputs=inputs, view=view, catalog=catalog, tables=tables)
+    field = _Field(
+        asked=asked,
+        asked_model=asked.model.id,
+        requested=tuple(
+            one.target
+            for one in compared
+            if one.model == asked.model.id and one.lacks in ((), ("price",))
+        ),
+        order=tuple((cheapest_first if _is_unquestioned(inputs) else ranked)(compared)),
+    )
+    may_choose = inputs.mode == "full" or asked.freedom == "free"
+    if not field.requested and not (may_choose and field.order):
+        considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
+        raise nobody_can(considered, asked, features)
+    proposed = _propose(inputs, field)
+    choice = _within_mode(inputs, proposed, field)
+    chosen = by_target(compared)[choice.target]
     return Decision(
         action=choice.action,
         reason=choice.reason,
-        targets=(choice.target, *_fallbacks(choice, inputs, requested, order)),
+        targets=(choice.target, *_fallbacks(choice, chosen, inputs, field)),
         model=chosen.model,
         provider=chosen.provider,
         requested_model=features.requested_model if asked.freedom == "free" else asked.name,
@@ -89,131 +121,111 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         degraded=inputs.degraded,
         artifact_digest=tables.digest,
         catalog_digest=catalog.digest,
-        candidates=tuple(candidates),
+        candidates=tuple(compared),
     )
 
 
-def _options(inputs: DecisionInputs, asked: Asked, catalog: Catalog) -> list[Option]:
-    """What was asked for, then what may be chosen instead."""
-    assert asked.model is not None
-    models = {asked.model.id: asked.model}
-    if asked.freedom != "pinned":
-        for name in inputs.settings.candidates:
-            model = catalog.resolve(name)
-            if model is not None:
-                models.setdefault(model.id, model)
-    ceiling = asked.model if asked.freedom == "ceiling" else None
-    return [
-        option
-        for model in models.values()
-        for option in options(
-            model,
-            access=inputs.access,
-            catalog=catalog,
-            features=inputs.features,
-            ceiling=ceiling,
-        )
-    ]
-
-
-def _refused(one: Candidate, asked: Asked) -> bool:
-    """Nothing but an unknown price may be lacking, and that only in what was asked for."""
-    assert asked.model is not None
-    return bool(set(one.lacks) - {"price"}) or (
-        "price" in one.lacks and one.model != asked.model.id
-    )
-
-
-def _propose(
-    inputs: DecisionInputs, asked: Asked, order: list[Candidate], requested: list[str]
-) -> _Choice:
+def _propose(inputs: DecisionInputs, field: _Field) -> _Choice:
     """What the policy would do if the mode let it."""
-    if asked.freedom == "pinned":
-        return _Choice("pin", "pinned_model", requested[0])
-    if not order:
-        return _Choice("passthrough", "only_eligible_target", requested[0])
-    if _is_unquestioned(inputs) and requested:
-        return _Choice("passthrough", "auxiliary_request", requested[0])
-    if "tracker" in inputs.degraded and requested:
-        return _Choice("passthrough", "tracker_unavailable", requested[0])
-    incumbent = by_target(order).get(inputs.state.target)
+    if field.requested:
+        as_asked = _as_asked(inputs, field)
+        if as_asked is not None:
+            return as_asked
+    order = field.order
     best = order[0]
-    if incumbent is not None and _is_warm(inputs, incumbent):
-        if best.target != incumbent.target and _pays(inputs, best, incumbent):
+    incumbent = by_target(order).get(inputs.state.target)
+    if incumbent is not None and is_warm(inputs, incumbent):
+        if best.target != incumbent.target and pays(inputs, best, incumbent):
             return _Choice("switch", "gain_exceeds_break_even", best.target)
         return _Choice("stay", "warm_incumbent", incumbent.target)
-    if len(order) == 1:
-        return _Choice(_moved(inputs, best), "only_eligible_target", best.target)
-    return _Choice(_moved(inputs, best), _window(inputs), best.target)
+    if not field.requested:
+        return _Choice(_moved(inputs, field, best), "no_eligible_requested_target", best.target)
+    if all(one.model == best.model for one in order):
+        return _Choice(_moved(inputs, field, best), "only_eligible_target", best.target)
+    return _Choice(_moved(inputs, field, best), _window(inputs), best.target)
+
+
+def _as_asked(inputs: DecisionInputs, field: _Field) -> _Choice | None:
+    """The rules that serve what was asked for whatever else there is; None when none applies."""
+    first = field.requested[0]
+    if field.asked.freedom == "pinned":
+        return _Choice("pin", "pinned_model", first)
+    is_priced = any(one.target == first for one in field.order)
+    if not is_priced and (field.asked.freedom == "ceiling" or not field.order):
+        return _Choice("passthrough", "unpriced_model", first)
+    if _is_unquestioned(inputs):
+        return _Choice("passthrough", "auxiliary_request", first)
+    if "tracker" in inputs.degraded:
+        return _Choice("passthrough", "tracker_unavailable", first)
+    return None
 
 
 def _is_unquestioned(inputs: DecisionInputs) -> bool:
-    return (
-        inputs.identity.request_class == "auxiliary" or inputs.features.step_kind in _UNQUESTIONED
-    )
+    return inputs.identity.request_class == "auxiliary" or inputs.features.step_kind in UNQUESTIONED
 
 
-def _is_warm(inputs: DecisionInputs, incumbent: Candidate) -> bool:
+def is_warm(inputs: DecisionInputs, incumbent: Candidate) -> bool:
+    """Whether enough of the prompt is cached at the incumbent for leaving it to have a price."""
     if inputs.features.step_kind == "compaction" or inputs.state.kept_share < EPOCH_SHARE:
         return False
     prompt = max(1, inputs.features.needs.prompt_tokens_estimate)
     return incumbent.warm_tokens >= COLD_SHARE * prompt
 
 
-def _pays(inputs: DecisionInputs, best: Candidate, incumbent: Candidate) -> bool:
+def pays(inputs: DecisionInputs, best: Candidate, incumbent: Candidate) -> bool:
     """The gain over the horizon exceeds the price of the move by the margin.
 
     Both scores hold the whole cost to go, the cold prompt at the new target included, so a
-    positive difference is the break-even; the margin is a share of what the move costs now.
+    positive difference is the break-even.
     """
     if best.score is None or incumbent.score is None:
         return False
-    return best.score - incumbent.score > inputs.settings.switch_margin * (best.cost_now_usd or 0.0)
+    return best.score - incumbent.score > margin_usd(inputs, best)
 
 
-def _moved(inputs: DecisionInputs, best: Candidate) -> Action:
+def margin_usd(inputs: DecisionInputs, best: Candidate) -> float:
+    """What the gain must exceed: a share of what the first request at the new target costs."""
+    return inputs.settings.switch_margin * (best.cost_now_usd or 0.0)
+
+
+def _moved(inputs: DecisionInputs, field: _Field, best: Candidate) -> Action:
     """Staying is being served by the same target as the last time, or as asked when new."""
     if inputs.state.target:
         return "stay" if best.target == inputs.state.target else "switch"
-    return "stay" if best.model == inputs.features.requested_model else "switch"
+    return "stay" if best.model == field.asked_model else "switch"
 
 
 def _window(inputs: DecisionInputs) -> Reason:
-    if inputs.features.step_kind == "compaction" or (
-        inputs.state.steps and inputs.state.kept_share < EPOCH_SHARE
-    ):
+    if inputs.features.step_kind == "compaction":
         return "free_window_compaction"
     if not inputs.state.steps:
         return "free_window_new_thread"
+    if inputs.state.kept_share < EPOCH_SHARE:
+        return "free_window_compaction"
     return "free_window_cold_cache"
 
 
-def _within_mode(
-    inputs: DecisionInputs,
-    proposed: _Choice,
-    requested: list[str],
-    order: list[Candidate],
-) -> _Choice:
+def _within_mode(inputs: DecisionInputs, proposed: _Choice, field: _Field) -> _Choice:
     """What the mode allows: in observe mode what was asked for is served, whatever was proposed.
 
-    Only where the choice was left to us (`turnout/auto`) and the baseline cannot serve does the
-    best candidate that can, and the reason says so.
+    Only where the choice was left to us (`turnout/auto`) and the baseline cannot serve, the
+    proposal stands.
     """
-    if inputs.mode == "full" or proposed.action == "pin":
+    if inputs.mode == "full" or not field.requested or proposed.action == "pin":
         return proposed
-    if requested:
-        reason: Reason = proposed.reason if proposed.action == "passthrough" else "observe_mode"
-        return _Choice("passthrough", reason, requested[0])
-    return _Choice("switch", "no_eligible_requested_target", order[0].target)
+    reason: Reason = proposed.reason if proposed.action == "passthrough" else "observe_mode"
+    return _Choice("passthrough", reason, field.requested[0])
 
 
 def _fallbacks(
-    choice: _Choice, inputs: DecisionInputs, requested: list[str], order: list[Candidate]
+    choice: _Choice, chosen: Candidate, inputs: DecisionInputs, field: _Field
 ) -> tuple[str, ...]:
-    """Who is tried next: the asked-for model first, then, where the mode allows it, by score."""
-    names = list(requested)
+    """Who is tried next: the model asked for, the chosen model by another credential, then, where
+    the mode allows another model, the rest in their order.
+    """
+    names = [*field.requested, *(one.target for one in field.order if one.model == chosen.model)]
     if inputs.mode == "full" and choice.action != "pin":
-        names += [one.target for one in order]
+        names += [one.target for one in field.order]
     unique = dict.fromkeys(name for name in names if name != choice.target)
     return tuple(unique)[:FALLBACKS]
 
@@ -222,11 +234,7 @@ def _unpriced(
     inputs: DecisionInputs, asked: Asked, *, catalog: Catalog, tables: Tables
 ) -> Decision:
     """A vendor's model that the catalog does not have: served as asked, at a cost we do not know."""
-    targets = tuple(
-        f"{asked.provider}/{asked.name}@{way.credential}"
-        for way in inputs.access
-        if way.provider == asked.provider
-    )
+    targets = unpriced_targets(asked, inputs.access)
     if not targets:
         raise nobody_can((), asked, inputs.features)
     return Decision(

@@ -5,13 +5,14 @@ What was asked for is read from the model name: `turnout/auto` leaves the choice
 and the ceiling of what may be chosen instead.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from turnout.capabilities import Dialect, missing
 from turnout.catalog.catalog import Catalog, unknown_model_message
-from turnout.catalog.models import Model, Target
+from turnout.catalog.models import Model, Prices, Target
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Features
@@ -74,6 +75,43 @@ def asked_for(name: str, catalog: Catalog, settings: RoutingSettings) -> Asked:
     return Asked(freedom="unpriced", model=None, provider=vendor, name=wanted)
 
 
+def unpriced_targets(asked: Asked, access: Sequence[Access]) -> tuple[str, ...]:
+    """Where a model that the catalog does not have is served: its vendor, by every way of paying."""
+    return tuple(
+        f"{asked.provider}/{asked.name}@{way.credential}"
+        for way in access
+        if way.provider == asked.provider
+    )
+
+
+def all_options(
+    asked: Asked,
+    *,
+    access: Sequence[Access],
+    catalog: Catalog,
+    features: Features,
+    settings: RoutingSettings,
+) -> list[Option]:
+    """What was asked for, then, unless that is pinned, what may be chosen instead."""
+    if asked.model is None:
+        return []
+    models = {asked.model.id: asked.model}
+    if asked.freedom != "pinned":
+        for name in settings.candidates:
+            # An id needs no reading; aliases do.
+            model = catalog.models.get(name) or catalog.resolve(name)
+            if model is not None:
+                models.setdefault(model.id, model)
+    ceiling = asked.model if asked.freedom == "ceiling" else None
+    return [
+        option
+        for model in models.values()
+        for option in options(
+            model, access=access, catalog=catalog, features=features, ceiling=ceiling
+        )
+    ]
+
+
 def options(
     model: Model,
     *,
@@ -83,54 +121,92 @@ def options(
     ceiling: Model | None = None,
 ) -> list[Option]:
     """The targets that could serve `model`, one per way of paying for it."""
+    ways = [way for way in access if way.provider == model.provider]
+    if not ways:
+        return []
+    lacks = _lacks(model, features, ceiling)
     return [
-        Option(
-            target=catalog.target(model, credential=way.credential),
-            model=model,
-            lacks=_lacks(model, features, ceiling),
-        )
-        for way in access
-        if way.provider == model.provider
+        Option(target=catalog.target(model, credential=way.credential), model=model, lacks=lacks)
+        for way in ways
     ]
 
 
 def _lacks(model: Model, features: Features, ceiling: Model | None) -> tuple[str, ...]:
-    lacks = missing(features.needs, model.capabilities, native=model.dialect == features.dialect)
+    needs = features.needs
+    lacks = missing(needs, model.capabilities, native=model.dialect == features.dialect)
     if model.dialect not in SERVABLE:
         lacks = (*lacks, "dialect")
-    if ceiling is not None and model.id != ceiling.id and not is_below(model, ceiling):
-        lacks = (*lacks, "above_ceiling")
+    if ceiling is not None and model.id != ceiling.id:
+        tokens = needs.prompt_tokens_estimate
+        if not is_below(model.prices.for_prompt(tokens), ceiling.prices.for_prompt(tokens)):
+            lacks = (*lacks, "above_ceiling")
     return lacks
 
 
-def is_below(model: Model, ceiling: Model) -> bool:
-    """No list price of `model` is above the ceiling's; unknown prices are."""
-    for mine, most in (
-        (model.prices.fresh_input, ceiling.prices.fresh_input),
-        (model.prices.output, ceiling.prices.output),
+def is_below(mine: Prices, ceiling: Prices) -> bool:
+    """No list price is above the ceiling's, cache prices included; one that is not known is.
+
+    Where reads or writes of the cache have no price of their own, such a token costs fresh input.
+    """
+    for price, most in (
+        (mine.fresh_input, ceiling.fresh_input),
+        (mine.output, ceiling.output),
+        (_or_fresh(mine.cache_read, mine), _or_fresh(ceiling.cache_read, ceiling)),
+        (_stored(mine), _stored(ceiling)),
     ):
-        if mine is None or most is None or mine > most:
+        if price is None or most is None or price > most:
             return False
     return True
 
 
+def _stored(prices: Prices) -> float | None:
+    shortest = prices.write("5m")
+    return _or_fresh(prices.write("other") if shortest is None else shortest, prices)
+
+
+def _or_fresh(price: float | None, prices: Prices) -> float | None:
+    return prices.fresh_input if price is None else price
+
+
+LACK_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "context_window": "no room for a prompt of this size",
+        "tools": "no tools",
+        "images": "no image input",
+        "documents": "no document input",
+        "structured_output": "no structured output",
+        "server_tools": "no tools that the provider runs itself",
+        "dialect": "no wire format that Turnout speaks",
+        "above_ceiling": "a list price above that of the model asked for",
+        "price": "no known price",
+    }
+)
+"""Why an option is not eligible, in words."""
+
+
 def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features) -> TurnoutError:
-    """The error that says why no target is left, and what would help."""
-    if not options_seen:
+    """The error that says why no target is left, and what would help.
+
+    `options_seen` are those that the mode and the model name let us consider.
+    """
+    permitted = [option for option in options_seen if "above_ceiling" not in option.lacks]
+    if not permitted:
         return Unsupported(
             f"No key is configured for {asked.provider}, which serves {asked.name}: set its key in"
             " the environment of Turnout, send your own, or ask for another model."
         )
-    reasons = {reason for option in options_seen for reason in option.lacks}
-    if reasons == {"context_window"} or all(
-        "context_window" in option.lacks for option in options_seen
-    ):
-        window = max(option.model.capabilities.context_tokens or 0 for option in options_seen)
+    if all("context_window" in option.lacks for option in permitted):
+        window = max(option.model.capabilities.context_tokens or 0 for option in permitted)
         return ContextTooLong(
             f"prompt is too long: {features.needs.prompt_tokens_estimate} tokens > {window} maximum"
         )
-    named = ", ".join(sorted(reasons - {"above_ceiling"})) or "a permitted price"
+    reasons = sorted({reason for option in permitted for reason in option.lacks})
+    named = ", ".join(LACK_WORDS.get(reason, reason) for reason in reasons)
+    if asked.freedom == "free":
+        return Unsupported(
+            f"No model that {AUTO} may choose can serve this request ({named}); add one that can to"
+            " the candidates, or ask for one by name."
+        )
     return Unsupported(
-        f"No eligible model has what this request needs ({named}); ask for {AUTO} or for a model"
-        " that has it."
+        f"{asked.name} cannot serve this request ({named}); ask for {AUTO} or for a model that can."
     )

@@ -1,0 +1,134 @@
+"""Explanations: whole texts of typical decisions, and that every reason has words."""
+
+from dataclasses import replace
+from typing import get_args
+
+import pytest
+
+from tests.policy.scenes import (
+    ANTHROPIC_ENV,
+    HAIKU,
+    OPENAI_ENV,
+    OPUS,
+    SECRET,
+    SONNET,
+    TABLES,
+    Difference,
+    PlainTables,
+    decided,
+    running,
+    scene,
+)
+from turnout.capabilities import Needs
+from turnout.policy.decision import Reason
+from turnout.policy.explain import explain
+from turnout.policy.request import StepKind, TextSignal
+
+OPUS_AT, SONNET_AT = f"anthropic/{OPUS}@env", f"anthropic/{SONNET}@env"
+NEW_THREAD_RULE = "the thread is new, so all candidates compete on equal terms."
+SCORE = "$10.00 x (success - 0.5 sd) - cost to go"
+NOW_WORTH = "value_usd, now $10.00"
+TWO: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET)}
+
+
+NEW_THREAD = f"""\
+{OPUS} was asked for: a step after the user's words, about 30,000 prompt tokens, full mode.
+The thread is new.
+{SONNET_AT} serves it (switch, free_window_new_thread): {NEW_THREAD_RULE}
+Costs to go are over about 40 requests, this one included; score = {SCORE}.
+1. {SONNET_AT}: score $6.24; now $0.12 with 0 tokens warm, to go $1.26; success 0.75 (sd 0.00).
+2. {OPUS_AT}: score $5.90; now $0.20 with 0 tokens warm, to go $2.10; success 0.80 (sd 0.00).
+{SONNET} and {OPUS} score the same when a thread that succeeds is worth $16.81 ({NOW_WORTH}).
+If it fails: {OPUS_AT}."""
+
+
+def told(tables: PlainTables = TABLES, given: Difference | None = None) -> list[str]:
+    given = given or {}
+    return explain(decided(tables, **given), scene(**given))
+
+
+def test_a_new_thread() -> None:
+    assert "\n".join(told(given=TWO)) == NEW_THREAD
+
+
+def test_a_warm_incumbent_says_what_it_would_take() -> None:
+    given: Difference = {
+        **TWO,
+        "kind": "tool_continuation",
+        "prompt": 100_000,
+        "state": replace(running(OPUS_AT, warm=99_000, steps=1), is_retry=True),
+        "margin": 5.0,
+    }
+    lines = told(PlainTables(), given)
+    assert lines[1] == f"The thread has 1 answered request, the last by {OPUS_AT}."
+    assert lines[2] == "This very prompt was sent before."
+    assert "(stay, warm_incumbent): its cache is warm" in lines[3]
+    assert f"{SONNET} leads by $1.23; a warm cache is left for more than $1.90." in lines
+    assert any("99,000 tokens warm" in line for line in lines)
+
+
+def test_leaving_a_warm_cache_says_what_it_gains() -> None:
+    given: Difference = {
+        **TWO,
+        "prompt": 100_000,
+        "state": running(OPUS_AT, warm=99_000, kept=0.9),
+    }
+    lines = told(PlainTables(), given)
+    assert "This prompt begins with 90% of the last one's messages." in lines
+    assert (
+        f"It leads {OPUS}, which is warm, by $1.23; a warm cache is left for more than $0.0759."
+        in lines
+    )
+
+
+def test_observe_mode_says_what_full_mode_would_do() -> None:
+    assert f"In full mode {SONNET_AT} would serve it." in told(given={**TWO, "mode": "observe"})
+
+
+def test_one_that_is_dearer_and_no_better_is_behind_at_any_value() -> None:
+    lines = told(PlainTables(), TWO)
+    assert f"{OPUS} is behind at any value of a thread that succeeds." in lines
+
+
+def test_who_is_not_eligible_and_why() -> None:
+    lines = told(given={"model": HAIKU, "candidates": (OPUS, SECRET), "needs": Needs(tools=True)})
+    assert f"{OPUS_AT} is not eligible: a list price above that of the model asked for." in lines
+    assert (
+        f"openai/{SECRET}@env is not eligible: a list price above that of the model asked for, no"
+        " known price." in lines
+    )
+
+
+def test_what_was_missing() -> None:
+    given: Difference = {
+        "degraded": ("tracker", "text"),
+        "text": TextSignal(skipped="late"),
+        "access": (ANTHROPIC_ENV, OPENAI_ENV),
+    }
+    lines = told(given=given)
+    assert "What is known of the thread could not be looked up." in lines
+    assert "The text was not used (late)." in lines
+    assert "The thread is new." not in lines
+
+
+def test_no_text_is_no_lack() -> None:
+    assert not any("text" in line for line in told(given={"text": TextSignal(skipped="no_text")}))
+
+
+def test_a_model_without_a_price_has_no_figures() -> None:
+    lines = told(given={"model": "claude-fable-12"})
+    assert lines[2].endswith("has no price of this model, so it is served as asked.")
+    assert lines[-1] == "No candidates were compared."
+    assert not any("$" in line for line in lines)
+
+
+@pytest.mark.parametrize("reason", get_args(Reason))
+def test_every_reason_is_a_sentence(reason: Reason) -> None:
+    line = explain(replace(decided(), reason=reason), scene())[2]
+    assert f", {reason}): " in line
+    assert line.endswith(".")
+
+
+@pytest.mark.parametrize("kind", get_args(StepKind))
+def test_every_step_kind_has_words(kind: StepKind) -> None:
+    assert "_" not in explain(decided(kind=kind), scene(kind=kind))[0].replace(OPUS, "")

@@ -1,0 +1,199 @@
+"""Scores: expectations, warmth, lifetimes, and who is excluded from competing."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.policy.scenes import (
+    ANTHROPIC_CACHE,
+    ANTHROPIC_CLIENT,
+    ANTHROPIC_ENV,
+    BLIND,
+    CATALOG,
+    HAIKU,
+    NOW,
+    OPENAI_CACHE,
+    OPUS,
+    SECRET,
+    SONNET,
+    TABLES,
+    PlainTables,
+    decided,
+    running,
+    scene,
+    warm_at,
+)
+from turnout.catalog.models import CacheTerms, WriteLifetime
+from turnout.policy.decision import Candidate, Decision
+from turnout.policy.rank import (
+    CAUTION,
+    GAPS,
+    PRIOR_STEPS,
+    cache_terms,
+    cheapest_first,
+    outlook,
+    ranked,
+    warm_tokens,
+    written_lifetime,
+)
+from turnout.policy.request import TaskKind, TextSignal
+from turnout.policy.thread import ThreadState
+
+OPUS_AT = f"anthropic/{OPUS}@env"
+
+
+def of(decision: Decision, model: str) -> Candidate:
+    return next(one for one in decision.candidates if one.model == model)
+
+
+def test_the_score_is_value_less_caution_less_cost() -> None:
+    tables = PlainTables(qualities={OPUS: (0.8, 0.1)})
+    one = of(decided(tables, value_usd=7.0), OPUS)
+    assert one.cost_to_go_usd is not None
+    assert one.score == pytest.approx(7.0 * (0.8 - CAUTION * 0.1) - one.cost_to_go_usd)
+    assert (one.quality, one.quality_sd) == (0.8, 0.1)
+
+
+def test_the_gaps_are_all_gaps() -> None:
+    assert sum(share for _, share in GAPS) == pytest.approx(1.0)
+
+
+def test_an_unknown_price_never_competes() -> None:
+    best_of_all = PlainTables(qualities={SECRET: (0.99, 0.0)})
+    one = of(decided(best_of_all, model="turnout/auto", candidates=(SECRET,)), SECRET)
+    assert (one.lacks, one.score, one.cost_now_usd) == (("price",), None, None)
+
+
+def test_what_lacks_something_has_no_score() -> None:
+    decision = decided(needs=replace(scene().features.needs, tools=True))
+    assert of(decision, BLIND).score is None
+    assert BLIND not in {one.model for one in ranked(decision.candidates)}
+
+
+def candidate(target: str, score: float | None, cost: float) -> Candidate:
+    return Candidate(target, target, "p", (), 0.0, cost, cost, 0.5, 0.0, score)
+
+
+def test_ranks_by_score_then_cost_then_the_order_given() -> None:
+    given = [
+        candidate("second", 1.0, 0.2),
+        candidate("third", 1.0, 0.2),
+        candidate("out", None, 0.0),
+        candidate("first", 1.0, 0.1),
+        candidate("best", 2.0, 9.0),
+    ]
+    assert [one.target for one in ranked(given)] == ["best", "first", "second", "third"]
+    assert [one.target for one in cheapest_first(given)] == ["first", "second", "third", "best"]
+
+
+def test_the_clients_own_credential_comes_first_on_a_tie() -> None:
+    access = (ANTHROPIC_CLIENT, ANTHROPIC_ENV)
+    assert decided(access=access, candidates=()).targets == (
+        f"anthropic/{OPUS}@client",
+        f"anthropic/{OPUS}@env",
+    )
+
+
+def test_the_own_prefix_and_the_shared_head_are_not_added() -> None:
+    state = ThreadState(
+        warm=(warm_at(OPUS_AT, 50_000, share=0.9),),
+        heads=(warm_at(OPUS_AT, 20_000), warm_at("anthropic/x@env", 20_000, share=0.5)),
+    )
+    assert warm_tokens(state, head_tokens=18_000, now=NOW) == {
+        OPUS_AT: pytest.approx(45_000),
+        "anthropic/x@env": pytest.approx(10_000),
+    }
+    # A head is warm as far as this prompt has one.
+    assert warm_tokens(state, head_tokens=4_000, now=NOW)["anthropic/x@env"] == 4_000
+
+
+def test_what_has_expired_is_not_warm() -> None:
+    state = ThreadState(warm=(warm_at(OPUS_AT, 50_000, left=0.0),))
+    assert warm_tokens(state, head_tokens=0, now=NOW) == {}
+
+
+@pytest.mark.parametrize(
+    ("cache", "asks_one_hour", "expected"),
+    [
+        (ANTHROPIC_CACHE, False, ("5m", 300.0)),
+        (ANTHROPIC_CACHE, True, ("1h", 3_600.0)),
+        (replace(ANTHROPIC_CACHE, lifetimes_seconds=(300,)), True, ("5m", 300.0)),
+        # Who stores by itself is not asked for a lifetime.
+        (OPENAI_CACHE, True, ("other", 300.0)),
+        (CacheTerms(kind="automatic"), False, ("other", 0.0)),
+        (CacheTerms(kind="none"), True, ("other", 0.0)),
+    ],
+)
+def test_the_lifetime_of_a_write(
+    cache: CacheTerms, asks_one_hour: bool, expected: tuple[WriteLifetime, float]
+) -> None:
+    features = scene(asks_one_hour=asks_one_hour).features
+    assert written_lifetime(features, cache) == expected
+
+
+def test_a_longer_lifetime_costs_more_now_and_less_over_idle_gaps() -> None:
+    short = of(decided(), OPUS)
+    long = of(decided(asks_one_hour=True), OPUS)
+    assert short.cost_now_usd is not None
+    assert long.cost_now_usd is not None
+    assert long.cost_now_usd > short.cost_now_usd
+    dear_gaps = PlainTables(steps=1_000.0, growth=0.0)
+    short, long = (of(decided(dear_gaps, asks_one_hour=hour), OPUS) for hour in (False, True))
+    assert short.cost_to_go_usd is not None
+    assert long.cost_to_go_usd is not None
+    assert long.cost_to_go_usd < short.cost_to_go_usd
+
+
+def test_a_model_that_is_not_cached_has_no_cache() -> None:
+    plain = CATALOG.models[OPUS]
+    uncached = replace(plain, capabilities=replace(plain.capabilities, prompt_caching=False))
+    assert cache_terms(plain, CATALOG).kind == "explicit"
+    assert cache_terms(uncached, CATALOG).kind == "none"
+
+
+@pytest.mark.parametrize(
+    ("text", "thread", "expected"),
+    [
+        ("tests", "bug_fix", "tests"),
+        # "go on" names no kind; the thread keeps its own.
+        ("other", "bug_fix", "bug_fix"),
+        ("other", "other", "other"),
+    ],
+)
+def test_the_kind_of_a_thread_outlives_a_text_without_one(
+    text: TaskKind, thread: TaskKind, expected: TaskKind
+) -> None:
+    inputs = scene(text=TextSignal(task_kind=text), state=ThreadState(task_kind=thread))
+    assert outlook(inputs, TABLES).task_kind == expected
+
+
+def test_the_threads_own_history_counts_the_more_the_longer_it_is() -> None:
+    def growth(steps: int) -> float:
+        state = replace(running(OPUS_AT, steps=steps), growth_tokens=5_000.0, output_tokens=900.0)
+        return outlook(scene(state=state), TABLES).growth_tokens
+
+    assert growth(0) == TABLES.growth
+    assert growth(1) == pytest.approx((5_000 + TABLES.growth * PRIOR_STEPS) / (1 + PRIOR_STEPS))
+    assert TABLES.growth < growth(1) < growth(10) < growth(100) < 5_000
+
+
+def test_a_thread_without_history_has_the_tables() -> None:
+    view = outlook(scene(), TABLES)
+    assert (view.steps, view.growth_tokens, view.output_tokens) == (40.0, 1_000.0, 300.0)
+    assert outlook(scene(), replace(TABLES, steps=0.2)).steps == 1.0
+
+
+def test_a_compaction_is_the_last_request_of_its_prompt() -> None:
+    assert outlook(scene(kind="compaction"), TABLES).steps == 1.0
+    one = of(decided(kind="compaction"), SONNET)
+    assert one.cost_to_go_usd == one.cost_now_usd
+
+
+def test_a_warm_head_makes_a_subagents_first_step_cheaper() -> None:
+    cold = of(decided(kind="subagent_start", head_tokens=20_000), HAIKU)
+    state = ThreadState(heads=(warm_at(f"anthropic/{HAIKU}@env", 20_000),))
+    warm = of(decided(kind="subagent_start", head_tokens=20_000, state=state), HAIKU)
+    assert warm.warm_tokens == 20_000
+    assert warm.cost_now_usd is not None
+    assert cold.cost_now_usd is not None
+    assert warm.cost_now_usd < cold.cost_now_usd

@@ -1,0 +1,249 @@
+"""Properties of decisions that hold for every request, thread, table and setting."""
+
+import math
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.policy.scenes import (
+    ANTHROPIC_CLIENT,
+    ANTHROPIC_ENV,
+    BLIND,
+    CATALOG,
+    DEEPSEEK_ENV,
+    GPT,
+    HAIKU,
+    MINI,
+    NOW,
+    OPENAI_ENV,
+    OPUS,
+    SECRET,
+    SONNET,
+    PlainTables,
+    scene,
+    warm_at,
+)
+from turnout.capabilities import Needs
+from turnout.errors import TurnoutError
+from turnout.events.v1 import facts_pb2
+from turnout.facts import RequestRouted
+from turnout.policy.decision import Candidate, Decision, DecisionInputs
+from turnout.policy.switch import COLD_SHARE, EPOCH_SHARE, FALLBACKS, decide, margin_usd
+from turnout.policy.targets import asked_for, is_below
+from turnout.policy.thread import ThreadState
+from turnout.protos import from_pb, to_pb
+
+MODELS = (OPUS, SONNET, HAIKU, GPT, MINI, BLIND, SECRET)
+TARGETS = (
+    *(f"anthropic/{name}@env" for name in (OPUS, SONNET, HAIKU)),
+    f"anthropic/{OPUS}@client",
+    *(f"openai/{name}@env" for name in (GPT, MINI)),
+    f"deepseek/{BLIND}@env",
+    "gone/model@env",
+    "",
+)
+
+tables_of = st.builds(
+    PlainTables,
+    qualities=st.dictionaries(
+        st.sampled_from(MODELS), st.tuples(st.floats(0.01, 0.99), st.floats(0, 0.3))
+    ),
+    steps=st.floats(1, 200),
+    growth=st.floats(0, 5_000),
+    output=st.floats(1, 5_000),
+    share=st.floats(0, 1),
+)
+warm_prefixes = st.builds(
+    lambda target, tokens, share, left: warm_at(target, tokens, share=share, left=left),
+    st.sampled_from(TARGETS),
+    st.integers(0, 400_000),
+    st.floats(0, 1),
+    st.floats(-100, 3_600),
+)
+states = st.builds(
+    ThreadState,
+    steps=st.integers(0, 300),
+    target=st.sampled_from(TARGETS),
+    growth_tokens=st.floats(0, 9_000),
+    output_tokens=st.floats(0, 9_000),
+    kept_share=st.floats(0, 1),
+    is_retry=st.booleans(),
+    warm=st.lists(warm_prefixes, max_size=3).map(tuple),
+    heads=st.lists(warm_prefixes, max_size=3).map(tuple),
+)
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> DecisionInputs:
+    return scene(
+        model=draw(
+            st.sampled_from(
+                ("turnout/auto", *MODELS, *(f"turnout/{name}" for name in MODELS), "claude-new")
+            )
+        ),
+        prompt=draw(st.integers(0, 1_200_000)),
+        kind=draw(
+            st.sampled_from(
+                (
+                    "user_input",
+                    "tool_continuation",
+                    "subagent_start",
+                    "compaction",
+                    "title",
+                    "classification",
+                    "probe",
+                    "token_count",
+                )
+            )
+        ),
+        request_class=draw(st.sampled_from(("main", "subagent", "compaction", "auxiliary"))),
+        mode=draw(st.sampled_from(("observe", "full"))),
+        access=draw(
+            st.lists(
+                st.sampled_from((ANTHROPIC_CLIENT, ANTHROPIC_ENV, OPENAI_ENV, DEEPSEEK_ENV)),
+                unique=True,
+                max_size=4,
+            ).map(tuple)
+        ),
+        candidates=draw(st.lists(st.sampled_from(MODELS), max_size=5).map(tuple)),
+        value_usd=draw(st.floats(0.01, 200)),
+        margin=draw(st.floats(0, 3)),
+        baseline=draw(st.sampled_from((OPUS, HAIKU, GPT))),
+        state=draw(states),
+        needs=draw(st.builds(Needs, tools=st.booleans(), images=st.booleans())),
+        degraded=draw(st.sampled_from(((), ("tracker",), ("text",)))),
+        asks_one_hour=draw(st.booleans()),
+        head_tokens=draw(st.integers(0, 40_000)),
+        draw=draw(st.floats(0, 1, exclude_max=True)),
+    )
+
+
+def outcome(inputs: DecisionInputs, tables: PlainTables) -> Decision | str:
+    """The decision, or the message of the refusal."""
+    try:
+        return decide(inputs, catalog=CATALOG, tables=tables)
+    except TurnoutError as refused:
+        return refused.message
+
+
+def found(decision: Decision, target: str) -> Candidate:
+    return next(one for one in decision.candidates if one.target == target)
+
+
+@given(scenes(), tables_of)
+def test_the_same_inputs_give_the_same_decision(
+    inputs: DecisionInputs, tables: PlainTables
+) -> None:
+    assert outcome(inputs, tables) == outcome(replace(inputs), replace(tables))
+
+
+@given(scenes(), tables_of)
+def test_every_decision_is_whole(inputs: DecisionInputs, tables: PlainTables) -> None:
+    decision = outcome(inputs, tables)
+    if isinstance(decision, str):
+        assert decision
+        return
+    assert decision.targets
+    assert len(set(decision.targets)) == len(decision.targets) <= FALLBACKS + 1
+    assert decision.targets[0].startswith(f"{decision.provider}/{decision.model}@")
+    ways = {f"{way.provider}@{way.credential}" for way in inputs.access}
+    for target in (*decision.targets, decision.proposal):
+        assert f"{target.partition('/')[0]}@{target.rpartition('@')[2]}" in ways
+    if inputs.mode == "full":
+        assert decision.proposal == decision.targets[0]
+    for one in decision.candidates:
+        if one.cost_to_go_usd is not None:
+            assert one.cost_now_usd is not None
+            assert math.isfinite(one.cost_to_go_usd)
+            assert 0.0 <= one.cost_now_usd <= one.cost_to_go_usd
+        assert (one.score is None) == bool(one.lacks)
+        if one.target in decision.targets:
+            assert set(one.lacks) <= {"price"}
+
+
+@given(scenes(), tables_of)
+def test_serves_within_the_mode_the_pin_and_the_ceiling(
+    inputs: DecisionInputs, tables: PlainTables
+) -> None:
+    decision = outcome(inputs, tables)
+    if isinstance(decision, str) or not decision.candidates:
+        return
+    asked = asked_for(inputs.features.requested_model, CATALOG, inputs.settings)
+    assert asked.model is not None
+    served = [found(decision, target).model for target in decision.targets]
+    if asked.freedom == "pinned" or (inputs.mode == "observe" and asked.freedom == "ceiling"):
+        assert set(served) == {asked.model.id}
+    elif asked.freedom == "ceiling":
+        for name in served:
+            prices = CATALOG.models[name].prices
+            assert name == asked.model.id or is_below(prices, asked.model.prices)
+    elif inputs.mode == "observe":
+        can = [one for one in decision.candidates if one.model == asked.model.id and not one.lacks]
+        assert set(served) == {asked.model.id if can else decision.model}
+    for name in served:
+        assert name == asked.model.id or name in inputs.settings.candidates
+
+
+@given(scenes(), tables_of)
+def test_a_warm_incumbent_is_left_only_for_a_gain_beyond_the_margin(
+    inputs: DecisionInputs, tables: PlainTables
+) -> None:
+    decision = outcome(replace(inputs, mode="full"), tables)
+    if isinstance(decision, str) or decision.action == "pin" or not decision.candidates:
+        return
+    incumbent = next(
+        (one for one in decision.candidates if one.target == inputs.state.target), None
+    )
+    if (
+        incumbent is None
+        or incumbent.score is None
+        or decision.reason.startswith("free_window")
+        or decision.action == "passthrough"
+        or decision.targets[0] == incumbent.target
+    ):
+        return
+    chosen = found(decision, decision.targets[0])
+    assert chosen.score is not None
+    if decision.reason == "gain_exceeds_break_even":
+        assert chosen.score - incumbent.score > margin_usd(inputs, chosen) >= 0.0
+        return
+    prompt = inputs.features.needs.prompt_tokens_estimate
+    assert (
+        incumbent.warm_tokens < COLD_SHARE * max(1, prompt)
+        or inputs.state.kept_share < EPOCH_SHARE
+        or inputs.features.step_kind == "compaction"
+    )
+
+
+@given(scenes(), tables_of)
+def test_without_the_tracker_nothing_is_switched(
+    inputs: DecisionInputs, tables: PlainTables
+) -> None:
+    blind = replace(inputs, state=ThreadState(), degraded=("tracker",), mode="full")
+    decision = outcome(blind, tables)
+    if isinstance(decision, str) or decision.reason == "no_eligible_requested_target":
+        return
+    assert decision.model == decision.baseline_model
+
+
+@given(scenes(), tables_of)
+def test_a_recorded_decision_can_be_made_again(inputs: DecisionInputs, tables: PlainTables) -> None:
+    decision = outcome(inputs, tables)
+    if isinstance(decision, str):
+        return
+    fact = RequestRouted(
+        event_id="r:routed",
+        occurred_at=NOW,
+        request_id="r",
+        traceparent="",
+        inputs=inputs,
+        decision=decision,
+        look_seconds=0.001,
+        embed_seconds=0.002,
+        decide_seconds=0.0001,
+    )
+    sent = to_pb(fact, facts_pb2.RequestRouted).SerializeToString()
+    told = from_pb(RequestRouted, facts_pb2.RequestRouted.FromString(sent))
+    assert told == fact
+    assert decide(told.inputs, catalog=CATALOG, tables=tables) == told.decision

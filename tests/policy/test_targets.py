@@ -1,0 +1,231 @@
+"""What a model name means, who could serve it, and the errors when nobody can."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.policy.scenes import (
+    ANTHROPIC_CLIENT,
+    ANTHROPIC_ENV,
+    BLIND,
+    CATALOG,
+    DEEPSEEK_ENV,
+    GPT,
+    GPT_PRICES,
+    HAIKU,
+    HAIKU_PRICES,
+    LOCAL,
+    MINI,
+    OPENAI_ENV,
+    OPUS,
+    OPUS_PRICES,
+    SECRET,
+    SONNET,
+    SONNET_PRICES,
+    decided,
+    scene,
+)
+from turnout.capabilities import Needs
+from turnout.catalog.models import LongContext, Prices
+from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
+from turnout.policy.decision import Access, RoutingSettings
+from turnout.policy.targets import Freedom, all_options, asked_for, is_below
+
+PLAIN = Needs()
+SETTINGS = RoutingSettings(baseline_model=OPUS)
+
+
+@pytest.mark.parametrize(
+    ("name", "freedom", "provider", "means"),
+    [
+        ("turnout/auto", "free", "anthropic", OPUS),
+        (SONNET, "ceiling", "anthropic", SONNET),
+        (f"{SONNET}-20260101", "ceiling", "anthropic", SONNET),
+        (f"{SONNET}[1m]", "ceiling", "anthropic", SONNET),
+        (f"anthropic/{SONNET}", "ceiling", "anthropic", SONNET),
+        (f"turnout/{GPT}", "pinned", "openai", GPT),
+        ("claude-fable-12", "unpriced", "anthropic", "claude-fable-12"),
+        ("turnout/claude-fable-12", "unpriced", "anthropic", "claude-fable-12"),
+        ("o3-pro", "unpriced", "openai", "o3-pro"),
+    ],
+)
+def test_reads_the_model_name(name: str, freedom: Freedom, provider: str, means: str) -> None:
+    asked = asked_for(name, CATALOG, SETTINGS)
+    assert (asked.freedom, asked.provider, asked.name) == (freedom, provider, means)
+    assert (asked.model is None) == (freedom == "unpriced")
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "says"),
+    [
+        ("", InvalidRequest, "model is missing"),
+        ("llama-70b", UnknownModel, "turnout/auto"),
+        ("claud-opus-9", UnknownModel, f"Close names: {OPUS}"),
+        ("turnout/", UnknownModel, "No model named ''"),
+        # A vendor whom this catalog does not serve.
+        ("grok-5", UnknownModel, "No model named 'grok-5'"),
+    ],
+)
+def test_refuses_what_means_nothing(name: str, kind: type[TurnoutError], says: str) -> None:
+    with pytest.raises(kind, match=says.replace("(", r"\(")):
+        asked_for(name, CATALOG, SETTINGS)
+
+
+def names_and_lacks(model: str, needs: Needs = PLAIN, prompt: int = 1_000) -> dict[str, str]:
+    inputs = scene(
+        model=model,
+        needs=needs,
+        prompt=prompt,
+        candidates=(SONNET, HAIKU, GPT, MINI, BLIND, LOCAL, SECRET),
+    )
+    found = all_options(
+        asked_for(model, CATALOG, SETTINGS),
+        access=inputs.access,
+        catalog=CATALOG,
+        features=inputs.features,
+        settings=inputs.settings,
+    )
+    return {option.model.id: " ".join(option.lacks) for option in found}
+
+
+def test_every_model_below_the_one_asked_for_may_be_chosen() -> None:
+    assert names_and_lacks(SONNET) == {
+        SONNET: "",
+        HAIKU: "",
+        GPT: "above_ceiling",
+        MINI: "",
+        BLIND: "",
+        LOCAL: "dialect",
+        SECRET: "above_ceiling",
+    }
+
+
+def test_auto_has_no_ceiling() -> None:
+    assert names_and_lacks("turnout/auto")[GPT] == ""
+
+
+def test_a_pin_leaves_nothing_else() -> None:
+    assert names_and_lacks(f"turnout/{MINI}") == {MINI: ""}
+
+
+@pytest.mark.parametrize(
+    ("needs", "prompt", "model", "lacks"),
+    [
+        (Needs(tools=True), 1_000, BLIND, "tools"),
+        (Needs(images=True), 1_000, BLIND, "images"),
+        (Needs(documents=True), 1_000, BLIND, "documents"),
+        (Needs(structured_output=True), 1_000, BLIND, "structured_output"),
+        (Needs(server_tools=("web_search_20250305",)), 1_000, MINI, "server_tools"),
+        (Needs(server_tools=("web_search_20250305",)), 1_000, HAIKU, ""),
+        (Needs(thinking=True), 1_000, BLIND, ""),
+        (Needs(), 200_001, HAIKU, "context_window"),
+        (Needs(tools=True, images=True), 1_000, BLIND, "tools images"),
+    ],
+)
+def test_names_what_a_model_lacks(needs: Needs, prompt: int, model: str, lacks: str) -> None:
+    assert names_and_lacks(OPUS, needs, prompt)[model] == lacks
+
+
+def test_one_target_for_each_way_of_paying() -> None:
+    found = all_options(
+        asked_for(OPUS, CATALOG, SETTINGS),
+        access=(ANTHROPIC_CLIENT, ANTHROPIC_ENV, OPENAI_ENV),
+        catalog=CATALOG,
+        features=scene().features,
+        settings=replace(SETTINGS, candidates=(OPUS, "no-such-model", f"{HAIKU}-latest")),
+    )
+    assert [option.target.id for option in found] == [
+        f"anthropic/{OPUS}@client",
+        f"anthropic/{OPUS}@env",
+        f"anthropic/{HAIKU}@client",
+        f"anthropic/{HAIKU}@env",
+    ]
+
+
+CHEAP_BUT_FOR_READS = replace(HAIKU_PRICES, cache_read=0.6)
+NO_READ_PRICE = Prices(fresh_input=1.0, output=1.0, writes_cost_fresh=True)
+
+
+@pytest.mark.parametrize(
+    ("mine", "ceiling", "expected"),
+    [
+        (SONNET_PRICES, OPUS_PRICES, True),
+        (OPUS_PRICES, SONNET_PRICES, False),
+        (OPUS_PRICES, OPUS_PRICES, True),
+        (GPT_PRICES, OPUS_PRICES, False),
+        (replace(OPUS_PRICES, cache_write_5m=7.0), OPUS_PRICES, False),
+        # The cache read is most of an agent's bill.
+        (CHEAP_BUT_FOR_READS, OPUS_PRICES, False),
+        # Reads without a price of their own cost fresh input.
+        (NO_READ_PRICE, OPUS_PRICES, False),
+        (NO_READ_PRICE, NO_READ_PRICE, True),
+        (Prices(), OPUS_PRICES, False),
+        (OPUS_PRICES, Prices(), False),
+    ],
+)
+def test_below_is_no_list_price_above(mine: Prices, ceiling: Prices, expected: bool) -> None:
+    assert is_below(mine, ceiling) is expected
+
+
+def test_the_ceiling_holds_at_the_size_of_the_prompt() -> None:
+    long = LongContext(above_tokens=100_000, prices=OPUS_PRICES)
+    catalog = CATALOG.with_overrides(prices={MINI: replace(HAIKU_PRICES, long_context=long)})
+    for prompt, lacks in ((100_000, ()), (100_001, ("above_ceiling",))):
+        inputs = scene(model=SONNET, prompt=prompt, candidates=(MINI,), access=(OPENAI_ENV,))
+        found = all_options(
+            asked_for(SONNET, catalog, SETTINGS),
+            access=inputs.access,
+            catalog=catalog,
+            features=inputs.features,
+            settings=inputs.settings,
+        )
+        assert [option.lacks for option in found] == [lacks]
+
+
+@pytest.mark.parametrize("mode", ["observe", "full"])
+def test_too_long_for_everybody(mode: str) -> None:
+    with pytest.raises(ContextTooLong) as caught:
+        decided(prompt=1_000_001, mode="full" if mode == "full" else "observe")
+    assert caught.value.message == "prompt is too long: 1000001 tokens > 1000000 maximum"
+
+
+def test_too_long_for_what_alone_may_serve() -> None:
+    with pytest.raises(ContextTooLong) as caught:
+        decided(prompt=200_001, mode="observe", model=HAIKU)
+    assert caught.value.message == "prompt is too long: 200001 tokens > 200000 maximum"
+
+
+def test_the_window_named_is_one_that_may_serve() -> None:
+    """Opus has a larger window, but it is above what was asked for."""
+    with pytest.raises(ContextTooLong, match="> 200000 maximum"):
+        decided(prompt=200_001, model=HAIKU, candidates=(OPUS,))
+
+
+def test_no_key_says_whose_is_missing() -> None:
+    with pytest.raises(Unsupported, match="No key is configured for anthropic, which serves"):
+        decided(access=(OPENAI_ENV,), mode="observe")
+    with pytest.raises(Unsupported, match="No key is configured for anthropic"):
+        decided(access=(), mode="full", model="turnout/auto")
+    with pytest.raises(Unsupported, match="No key is configured for anthropic"):
+        decided(access=(OPENAI_ENV,), model="claude-fable-12")
+
+
+def test_what_nobody_has_is_named() -> None:
+    with pytest.raises(
+        Unsupported, match=f"{BLIND} cannot serve this request .no image input, no to"
+    ):
+        decided(model=f"turnout/{BLIND}", needs=Needs(tools=True, images=True))
+    with pytest.raises(
+        Unsupported, match=r"auto may choose can serve this request \(no image input\)"
+    ):
+        decided(
+            model="turnout/auto",
+            needs=Needs(images=True),
+            access=(DEEPSEEK_ENV,),
+            candidates=(BLIND,),
+        )
+
+
+def test_access_to_an_unknown_provider_changes_nothing() -> None:
+    stranger = Access("nobody", "env")
+    assert decided(access=(ANTHROPIC_ENV, stranger)) == decided(access=(ANTHROPIC_ENV,))
