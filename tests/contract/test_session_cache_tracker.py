@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.contract.hops import over_grpc
 from tests.session_cache_tracker.notes import (
     DEADLINE_SECONDS,
     HAIKU,
@@ -31,6 +32,11 @@ from tests.session_cache_tracker.notes import (
 from turnout.dialects.usage import Usage
 from turnout.policy.thread import ThreadState
 from turnout.ports import FactSink, Note, SessionCacheTracker
+from turnout.rpc.session_cache_tracker import (
+    SERVICE_NAME,
+    RemoteSessionCacheTracker,
+    SessionCacheTrackerServer,
+)
 from turnout.session_cache_tracker.memory import MemoryThreadStore
 from turnout.session_cache_tracker.redis import open_redis_store
 from turnout.session_cache_tracker.service import LocalSessionCacheTracker
@@ -54,9 +60,18 @@ def open_on_redis(url: str) -> Open:
     return opened
 
 
+@asynccontextmanager
+async def open_behind_grpc(facts: FactSink) -> AsyncGenerator[SessionCacheTracker]:
+    local = LocalSessionCacheTracker(MemoryThreadStore(), facts)
+    servicer = SessionCacheTrackerServer(local, deadline_seconds=DEADLINE_SECONDS)
+    async with over_grpc(servicer, SERVICE_NAME) as channel:
+        yield RemoteSessionCacheTracker(channel)
+
+
 OPENERS: dict[str, Callable[[str], Open]] = {
     "memory": lambda _: open_in_memory,
     "redis": open_on_redis,
+    "remote": lambda _: open_behind_grpc,
 }
 
 

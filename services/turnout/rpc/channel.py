@@ -59,6 +59,33 @@ def open_channel(address: str, *, tls: Tls | None) -> aio.Channel:
     )
 
 
+def server_options() -> Sequence[tuple[str, int | str]]:
+    return (
+        *_COMMON,
+        ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_SECONDS * 1000),
+        ("grpc.max_connection_age_grace_ms", MAX_CONNECTION_GRACE_SECONDS * 1000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
+        ("grpc.so_reuseport", 0),
+    )
+
+
+async def serving_status(channel: aio.Channel, *, deadline_seconds: float) -> str:
+    """The word ok, or why the server at the other end cannot be called now."""
+    check = channel.unary_unary(
+        "/grpc.health.v1.Health/Check",
+        request_serializer=health_pb2.HealthCheckRequest.SerializeToString,
+        response_deserializer=health_pb2.HealthCheckResponse.FromString,
+    )
+    try:
+        answer = await check(health_pb2.HealthCheckRequest(), timeout=deadline_seconds)
+    except aio.AioRpcError as failure:
+        if failure.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return "does not answer in time"
+        return f"cannot be reached ({failure.code().name.lower()})"
+    return "ok" if answer.status == health_pb2.HealthCheckResponse.SERVING else "is stopping"
+
+
 class RpcServer:
     """One gRPC server with health and reflection.
 
@@ -69,16 +96,7 @@ class RpcServer:
     def __init__(self, *, service_names: Sequence[str]) -> None:
         self._names = service_names
         self._health = health.aio.HealthServicer()
-        self.server = aio.server(
-            options=(
-                *_COMMON,
-                ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_SECONDS * 1000),
-                ("grpc.max_connection_age_grace_ms", MAX_CONNECTION_GRACE_SECONDS * 1000),
-                ("grpc.keepalive_permit_without_calls", 1),
-                ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-                ("grpc.so_reuseport", 0),
-            )
-        )
+        self.server = aio.server(options=server_options())
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
         reflection.enable_server_reflection(
             (*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), self.server

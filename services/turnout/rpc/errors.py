@@ -1,9 +1,10 @@
 """Errors that keep their type across a gRPC hop.
 
 The server puts kind, message and hints into trailing metadata under one key as JSON; the client
-raises the same class again. A gRPC failure without that key (connection lost, deadline passed,
-message too large) becomes `Unavailable` that names the service, or `UpstreamTimeout` never: a
-late part of ours is unavailable, only providers time out upstream.
+raises the same class again. A gRPC failure without that key (connection lost, deadline passed, part
+late) becomes `Unavailable` that names the service, never `UpstreamTimeout`: a late part of ours is
+unavailable, only providers time out upstream. A message over the limit is a request that is too
+large, and an exception that the server did not mean is `Internal`; its text stays over there.
 """
 
 import json
@@ -13,9 +14,13 @@ from typing import Protocol
 import grpc
 from grpc import aio
 
-from turnout.errors import BY_KIND, Internal, TurnoutError, Unavailable
+from turnout.errors import BY_KIND, Internal, RequestTooLarge, TurnoutError, Unavailable
 
 ERROR_KEY = "turnout-error"
+
+MAX_MESSAGE_CHARACTERS = 1000
+"""gRPC drops an answer whose trailing metadata exceed 8 kB; escaped, a character takes up to 12
+bytes of that in the worst case and one in all usual ones."""
 
 _CODES: dict[str, grpc.StatusCode] = {
     "invalid_request": grpc.StatusCode.INVALID_ARGUMENT,
@@ -51,14 +56,12 @@ async def abort_with(context: Aborting, error: TurnoutError) -> None:
     packed = json.dumps(
         {
             "kind": error.kind,
-            "message": error.message,
+            "message": error.message[:MAX_MESSAGE_CHARACTERS],
             "retry_after_seconds": error.retry_after_seconds,
             "upstream_status": error.upstream_status,
         }
     )
-    await context.abort(
-        _CODES[error.kind], error.message[:200], ((ERROR_KEY, packed.encode("ascii").decode()),)
-    )
+    await context.abort(_CODES[error.kind], error.message[:200], ((ERROR_KEY, packed),))
 
 
 def error_from(failure: aio.AioRpcError, *, service: str) -> TurnoutError:
@@ -66,12 +69,18 @@ def error_from(failure: aio.AioRpcError, *, service: str) -> TurnoutError:
     for key, value in failure.trailing_metadata() or ():
         if key == ERROR_KEY:
             return _unpack(value if isinstance(value, str) else bytes(value).decode())
-    code = failure.code()
-    if code is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return Unavailable(f"The {service} did not answer in time.")
-    if code is grpc.StatusCode.INTERNAL:
-        return Internal(f"The {service} failed: {failure.details()}.")
-    return Unavailable(f"The {service} cannot be reached ({code.name.lower()}).")
+    match failure.code():
+        case grpc.StatusCode.DEADLINE_EXCEEDED:
+            return Unavailable(f"The {service} did not answer in time.")
+        case grpc.StatusCode.RESOURCE_EXHAUSTED:
+            return RequestTooLarge(
+                f"The request is larger than the {service} takes ({failure.details()}); lower"
+                " TURNOUT_INGRESS__MAX_BODY_BYTES so that it is refused at the edge."
+            )
+        case grpc.StatusCode.INTERNAL | grpc.StatusCode.UNKNOWN:
+            return Internal(f"The {service} failed; its log says where.")
+        case code:
+            return Unavailable(f"The {service} cannot be reached ({code.name.lower()}).")
 
 
 def _unpack(packed: str) -> TurnoutError:

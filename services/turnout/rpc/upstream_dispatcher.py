@@ -112,6 +112,11 @@ async def coalesced(
                 if pending:
                     yield Chunk(b"".join(pending))
                 return
+            except TurnoutError:
+                # What came before the error goes before it.
+                if pending:
+                    yield Chunk(b"".join(pending))
+                raise
             upcoming = None
             match event:
                 case Head():

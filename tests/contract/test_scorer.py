@@ -1,0 +1,305 @@
+"""What every scorer does, in this process or behind gRPC."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
+
+import numpy as np
+import pytest
+
+from tests.contract.hops import over_grpc
+from tests.engines.fixtures import free_port
+from turnout import errors
+from turnout.capabilities import Needs
+from turnout.catalog.catalog import parse_catalog
+from turnout.catalog.packaged import snapshot_bytes
+from turnout.errors import TurnoutError, Unavailable
+from turnout.facts import Fact, RequestRouted
+from turnout.policy.decision import Access, RoutingSettings
+from turnout.policy.request import Features, Identity, Prefix, Tags
+from turnout.policy.thread import ThreadState
+from turnout.ports import LookRequest, Note, RouteAnswer, RouteRequest, Scorer
+from turnout.rpc.channel import open_channel
+from turnout.rpc.scorer import SERVICE_NAME, RemoteScorer, ScorerServer
+from turnout.scorer.artifact_file import load_artifact
+from turnout.scorer.embedder import Embedding, Skipped
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST
+from turnout.scorer.service import LocalScorer
+from turnout.scorer.text_reader import ClusterReader
+
+pytestmark = pytest.mark.anyio
+
+CATALOG = parse_catalog(snapshot_bytes())
+NOW = 1_790_000_000.0
+DEADLINE_SECONDS = 5.0
+"""Far above what a decision takes; a test that hangs fails by it."""
+
+Open: TypeAlias = Callable[[Scorer], AbstractAsyncContextManager[Scorer]]
+
+
+@asynccontextmanager
+async def here(scorer: Scorer) -> AsyncGenerator[Scorer]:
+    yield scorer
+
+
+@asynccontextmanager
+async def behind_grpc(scorer: Scorer) -> AsyncGenerator[Scorer]:
+    servicer = ScorerServer(scorer, deadline_seconds=DEADLINE_SECONDS)
+    async with over_grpc(servicer, SERVICE_NAME) as channel:
+        yield RemoteScorer(channel)
+
+
+OPENERS: dict[str, Open] = {"local": here, "remote": behind_grpc}
+
+
+@pytest.fixture(params=OPENERS)
+def opened(request: pytest.FixtureRequest) -> Open:
+    return OPENERS[str(request.param)]
+
+
+@dataclass(slots=True)
+class Facts:
+    all: list[Fact] = field(default_factory=list)
+
+    def record(self, fact: Fact) -> None:
+        self.all.append(fact)
+
+
+class FakeEmbedder:
+    """The same unit vector for every text, or a reason why there is none."""
+
+    embedder_digest = EMBEDDER_DIGEST
+
+    def __init__(self, skipped: Skipped | None = None) -> None:
+        self._skipped = skipped
+        self.texts: list[str] = []
+
+    async def embed(self, text: str, *, deadline_seconds: float) -> Embedding | Skipped:
+        self.texts.append(text)
+        if self._skipped is not None:
+            return self._skipped
+        vector = np.zeros(384, dtype=np.float32)
+        vector[0] = 1.0
+        return Embedding(vector, is_cached=False)
+
+
+class FakeTracker:
+    def __init__(self, state: ThreadState | None = None) -> None:
+        self._state = state
+        self.looks: list[LookRequest] = []
+
+    async def look(self, request: LookRequest, *, deadline_seconds: float) -> ThreadState:
+        self.looks.append(request)
+        if self._state is None:
+            raise Unavailable("the tracker is down")
+        return self._state
+
+    async def note(self, note: Note, *, deadline_seconds: float) -> None:
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class Subject:
+    scorer: LocalScorer
+    facts: Facts
+    tracker: FakeTracker
+    embedder: FakeEmbedder
+
+
+def subject(*, is_tracked: bool = True, skipped: str = "") -> Subject:
+    facts, tracker = Facts(), FakeTracker(ThreadState() if is_tracked else None)
+    embedder = FakeEmbedder(Skipped("late") if skipped else None)
+    artifact = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
+    return Subject(
+        LocalScorer(
+            catalog=CATALOG,
+            tables=artifact,
+            reader=ClusterReader(artifact.content.text),
+            embedder=embedder,
+            tracker=tracker,
+            facts=facts,
+            settings=RoutingSettings(candidates=("claude-opus-5-5", "claude-haiku-5-5", "gpt-5.5")),
+            clock=lambda: NOW,
+            draw=lambda: 0.5,
+        ),
+        facts,
+        tracker,
+        embedder,
+    )
+
+
+ACCESS = (Access("anthropic", "env"), Access("openai", "env"))
+
+
+def question(
+    model: str = "turnout/auto",
+    *,
+    tokens: int = 2_000,
+    access: Sequence[Access] = ACCESS,
+    images: bool = False,
+) -> RouteRequest:
+    return RouteRequest(
+        request_id="req_1",
+        identity=Identity(
+            tenant="t",
+            principal="p",
+            harness="claude_code",
+            session="s",
+            thread="main",
+            thread_key="k",
+            is_subagent=False,
+            is_explicit=True,
+            request_class="main",
+        ),
+        tags=Tags(team="core", branch="fix/büro"),
+        features=Features(
+            dialect="anthropic_messages",
+            requested_model=model,
+            step_kind="user_input",
+            stream=True,
+            body_bytes=8_000,
+            needs=Needs(prompt_tokens_estimate=tokens, images=images),
+            message_count=1,
+            tool_count=3,
+            tool_result_count=0,
+            step_tool_results=0,
+            step_tool_errors=0,
+            head_digest="h",
+            head_tokens=500,
+            last_message_digest="l",
+            text_digest="",
+        ),
+        prefix=Prefix("h", ("d",), (2_000,)),
+        mode="full",
+        access=tuple(access),
+        text="Fix the failing test.",
+        explain_only=False,
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    )
+
+
+async def routed(scorer: Scorer, request: RouteRequest) -> RouteAnswer:
+    return await scorer.route(request, deadline_seconds=DEADLINE_SECONDS)
+
+
+async def test_answers_a_decision_with_every_input_of_it(opened: Open) -> None:
+    on, request = subject(), question()
+    async with opened(on.scorer) as scorer:
+        answer = await routed(scorer, request)
+    decision, inputs = answer.decision, answer.inputs
+    assert decision.targets
+    assert decision.candidates
+    assert decision.catalog_digest == CATALOG.digest
+    assert decision.artifact_digest
+    assert decision.degraded == ()
+    assert inputs.features == request.features
+    assert inputs.tags == request.tags
+    assert inputs.identity == request.identity
+    assert (inputs.now, inputs.draw) == (NOW, 0.5)
+    assert inputs.text.skipped == ""
+    assert inputs.text.cluster >= 0
+
+
+async def test_the_hop_changes_nothing(opened: Open) -> None:
+    straight = await routed(subject().scorer, question())
+    async with opened(subject().scorer) as scorer:
+        assert await routed(scorer, question()) == straight
+
+
+async def test_leaves_one_fact_and_none_when_it_only_explains(opened: Open) -> None:
+    on = subject()
+    async with opened(on.scorer) as scorer:
+        answer = await routed(scorer, question())
+        await routed(scorer, replace(question(), explain_only=True))
+    (fact,) = on.facts.all
+    assert isinstance(fact, RequestRouted)
+    assert fact.decision == answer.decision
+    assert "failing test" not in repr(on.facts.all)
+
+
+async def test_a_pinned_model_is_served(opened: Open) -> None:
+    async with opened(subject().scorer) as scorer:
+        answer = await routed(scorer, question("turnout/gpt-5.5"))
+    assert answer.decision.targets[0].startswith("openai/gpt-5.5@")
+    assert answer.decision.action == "pin"
+
+
+async def test_without_the_tracker_it_decides_and_says_so(opened: Open) -> None:
+    async with opened(subject(is_tracked=False).scorer) as scorer:
+        answer = await routed(scorer, question())
+    assert "tracker" in answer.decision.degraded
+    assert answer.decision.targets
+
+
+async def test_without_the_text_it_decides_and_says_so(opened: Open) -> None:
+    async with opened(subject(skipped="late").scorer) as scorer:
+        answer = await routed(scorer, question())
+    assert answer.decision.degraded == ("text",)
+    assert answer.inputs.text.skipped == "late"
+
+
+REFUSALS: list[tuple[RouteRequest, type[TurnoutError]]] = [
+    (question("gpt-unheard-of-model", access=ACCESS[:1]), errors.Unsupported),
+    (question("no-such-model"), errors.UnknownModel),
+    (question(""), errors.InvalidRequest),
+    (question("turnout/claude-opus-5-5", tokens=50_000_000), errors.ContextTooLong),
+    (question("turnout/claude-opus-5-5", access=()), errors.Unsupported),
+]
+
+
+@pytest.mark.parametrize(("request_", "kind"), REFUSALS)
+async def test_a_refusal_keeps_its_type_and_its_words(
+    opened: Open, request_: RouteRequest, kind: type[TurnoutError]
+) -> None:
+    with pytest.raises(kind) as straight:
+        await routed(subject().scorer, request_)
+    async with opened(subject().scorer) as scorer:
+        with pytest.raises(TurnoutError) as refused:
+            await routed(scorer, request_)
+    assert type(refused.value) is type(straight.value)
+    assert refused.value.message == straight.value.message
+
+
+class Stuck:
+    """A scorer that never answers, whatever deadline it is given."""
+
+    def __init__(self) -> None:
+        self.given: list[float] = []
+        self.cancelled = asyncio.Event()
+
+    async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
+        self.given.append(deadline_seconds)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.cancelled.set()
+        raise AssertionError
+
+
+async def test_a_late_remote_scorer_is_unavailable_and_its_work_is_stopped() -> None:
+    stuck = Stuck()
+    async with behind_grpc(stuck) as scorer:
+        with pytest.raises(Unavailable, match="in time"):
+            await scorer.route(question(), deadline_seconds=0.1)
+        await asyncio.wait_for(stuck.cancelled.wait(), DEADLINE_SECONDS)
+    assert 0 < stuck.given[0] <= 0.1, "the caller's deadline goes along"
+
+
+class Faulty:
+    async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
+        raise ZeroDivisionError("the secret text")
+
+
+async def test_a_fault_behind_the_hop_is_internal_and_keeps_its_text_there() -> None:
+    async with behind_grpc(Faulty()) as scorer:
+        with pytest.raises(errors.Internal) as failed:
+            await routed(scorer, question())
+    assert "secret" not in failed.value.message
+
+
+async def test_a_scorer_that_is_not_there_is_unavailable() -> None:
+    async with open_channel(f"127.0.0.1:{free_port()}", tls=None) as channel:
+        with pytest.raises(Unavailable, match="scorer cannot be reached"):
+            await routed(RemoteScorer(channel), question())
