@@ -16,6 +16,8 @@ from tests.upstream_dispatcher.workbench import (
     bench,
     request,
 )
+from turnout.dialects.anthropic_messages.seal import seal
+from turnout.dialects.conversation import Provenance
 from turnout.dialects.usage import Usage
 from turnout.ports import DispatchRequest, Head
 
@@ -181,3 +183,35 @@ async def test_a_count_that_the_provider_refuses_is_refused() -> None:
     async with provider(refused) as anthropic, bench({"anthropic": anthropic.url}) as on:
         answer = await answer_of(on, count_request("anthropic/claude-opus-5-5@env"))
         assert answer.head.status == 400
+
+
+async def test_reasoning_of_another_maker_stays_away_from_anthropic() -> None:
+    """A thread that another model served comes back with thinking that Anthropic would refuse."""
+    sealed = seal(Provenance("openai_chat", "deepseek-v4-pro"))
+    told = {
+        "model": "claude-opus-5-5",
+        "max_tokens": 9,
+        "messages": [
+            {"role": "user", "content": "hi"},
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "hm", "signature": sealed},
+                    {"type": "text", "text": "yes"},
+                ],
+            },
+            {"role": "user", "content": "go on"},
+        ],
+    }
+    asked = request(
+        "anthropic/claude-opus-5-5@env",
+        dialect="anthropic_messages",
+        model="claude-opus-5-5",
+        path="/v1/messages",
+        body=msgspec.json.encode(told),
+        stream=False,
+    )
+    async with provider(whole) as anthropic, bench({"anthropic": anthropic.url}) as on:
+        await answer_of(on, asked)
+        assert b"thinking" not in anthropic.seen[0].body
+        assert b"go on" in anthropic.seen[0].body

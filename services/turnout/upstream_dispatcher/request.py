@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from turnout.capabilities import Dialect
+from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.passthrough import (
@@ -121,6 +122,9 @@ def prepare(
 
 def _native(request: DispatchRequest, to: Destination) -> Prepared:
     body = request.body
+    if request.dialect == "anthropic_messages":
+        # Reasoning of another maker, from when the thread was served elsewhere, draws a 400 here.
+        body = without_foreign_thinking(body)
     edits = _edits(request, to)
     if edits:
         body = splice(body, edits)
