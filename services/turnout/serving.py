@@ -5,13 +5,18 @@ parts. Stop order is the reverse: the port closes, streams finish within their g
 published, engines stop last.
 """
 
+import logging
 import sys
 
 from turnout import __version__, http_server, parts, running
 from turnout.catalog.catalog import Catalog
+from turnout.engines.failure import EngineFailed
 from turnout.engines.supervisor import supervising
 from turnout.processes import Plan, plan
 from turnout.settings import BadSetting, Settings
+
+
+_LOG = logging.getLogger(__name__)
 
 
 async def serve(settings: Settings) -> None:
@@ -21,7 +26,7 @@ async def serve(settings: Settings) -> None:
     with listener:
         planned = plan(settings, catalog, split=False)
         stop = http_server.stop_on_signals()
-        async with supervising(planned.children, data_dir=settings.data_dir):
+        async with supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed):
             _banner(planned, catalog, "one process", port=listener.getsockname()[1])
             await running.run_ingress(planned.settings, listener, stop)
 
@@ -35,7 +40,7 @@ async def serve_split(settings: Settings) -> None:
     ingress = settings.ingress.model_copy(update={"port": port})
     planned = plan(settings.model_copy(update={"ingress": ingress}), catalog, split=True)
     stop = http_server.stop_on_signals()
-    async with supervising(planned.children, data_dir=settings.data_dir):
+    async with supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed):
         _banner(planned, catalog, "five processes", port=port)
         await stop.wait()
 
@@ -57,6 +62,11 @@ async def run_service(service: str, settings: Settings) -> None:
             await running.run_rpc(service, settings, stop)
         case _:
             raise BadSetting(f"There is no service named {service}.")
+
+
+def _say_failed(failure: EngineFailed) -> None:
+    """A child that keeps dying is said and tried again every minute; requests are still served."""
+    _LOG.error("a part keeps failing", extra={"error": failure.message})
 
 
 def _checked(settings: Settings) -> Catalog:

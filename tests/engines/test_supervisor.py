@@ -7,12 +7,12 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.engines.fixtures import free_port
-from turnout.engines import supervisor as supervisor_module
 from turnout.engines.child import Child, Endpoint
 from turnout.engines.failure import EngineFailed
 from turnout.engines.journal import KEPT_BYTES, MAX_LOG_BYTES, bound_log, log_path
@@ -115,11 +115,8 @@ async def reached(child: Child) -> bool:
     return False
 
 
-def test_too_many_deaths_are_one_clear_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor_module, "BACKOFF_LAST_SECONDS", 0.05)
-    child = serving("engine", tmp_path / "diary")
+def test_too_many_deaths_are_one_clear_error(tmp_path: Path) -> None:
+    child = replace(serving("engine", tmp_path / "diary"), longest_backoff_seconds=0.05)
 
     async def scenario() -> None:
         async with supervising([child], data_dir=tmp_path) as supervisor:
@@ -135,15 +132,12 @@ def test_too_many_deaths_are_one_clear_error(
         asyncio.run(scenario())
 
 
-def test_a_taken_port_names_engine_port_and_setting(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisor_module, "PORT_PATIENCE_SECONDS", 0.1)
+def test_a_taken_port_names_engine_port_and_setting(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         child = serving("engine", tmp_path / "diary", port=port)
         with pytest.raises(EngineFailed) as failure:
-            asyncio.run(run_once(child, tmp_path))
+            asyncio.run(run_once(replace(child, port_patience_seconds=0.1), tmp_path))
     assert failure.value.message == (
         f"engine cannot start: 127.0.0.1:{port} is taken by another program;"
         " stop that program or set TURNOUT_ENGINE__PORT"

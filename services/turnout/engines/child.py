@@ -19,6 +19,11 @@ Probe: TypeAlias = Callable[[], Awaitable[bool]]
 START_DEADLINE_SECONDS = 30.0
 # Valkey writes its append-only file out, ClickHouse finishes its running queries.
 STOP_GRACE_SECONDS = 10.0
+# How long a taken port may stay taken: the engines of a parent killed a moment ago need a little
+# time to give their memory back before the kernel frees their ports.
+PORT_PATIENCE_SECONDS = 3.0
+# Between restarts of a child that keeps dying.
+LONGEST_BACKOFF_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,3 +56,5 @@ class Child:
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace_seconds: float = STOP_GRACE_SECONDS
     start_deadline_seconds: float = START_DEADLINE_SECONDS
+    port_patience_seconds: float = PORT_PATIENCE_SECONDS
+    longest_backoff_seconds: float = LONGEST_BACKOFF_SECONDS

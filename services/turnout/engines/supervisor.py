@@ -34,13 +34,9 @@ from turnout.engines.journal import bound_log, last_line, log_path, open_log
 PROBE_SECONDS = 2.0
 # How often a starting child is asked: a tenth of the fastest engine's start.
 PROBE_INTERVAL_SECONDS = 0.02
-# How long a taken port may stay taken: the engines of a parent killed a moment ago need a little
-# time to give their memory back before the kernel frees their ports.
-PORT_PATIENCE_SECONDS = 3.0
 PORT_INTERVAL_SECONDS = 0.05
 # First restart after 50 ms, so that a killed engine is back within about a second; then doubled.
 BACKOFF_FIRST_SECONDS = 0.05
-BACKOFF_LAST_SECONDS = 5.0
 RESTARTS_PER_WINDOW = 6
 RESTART_WINDOW_SECONDS = 60.0
 # Logs grow by kilobytes an hour; looking this often keeps any flood within the bound's order.
@@ -147,7 +143,7 @@ class Supervisor:
         recent = sum(1 for died_at in seat.deaths if died_at >= since)
         if recent <= RESTARTS_PER_WINDOW:
             doubled = BACKOFF_FIRST_SECONDS * 4 ** (recent - 1)
-            await asyncio.sleep(min(BACKOFF_LAST_SECONDS, doubled))
+            await asyncio.sleep(min(seat.child.longest_backoff_seconds, doubled))
             return
         self._on_failed(
             EngineFailed(
@@ -290,7 +286,7 @@ async def _free_port(child: Child) -> None:
     endpoint = child.endpoint
     if endpoint is None:
         return
-    deadline = time.monotonic() + PORT_PATIENCE_SECONDS
+    deadline = time.monotonic() + child.port_patience_seconds
     while not _is_free(endpoint.host, endpoint.port):
         if time.monotonic() > deadline:
             raise EngineFailed(

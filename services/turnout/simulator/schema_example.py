@@ -18,7 +18,7 @@ HARMLESS: Mapping[str, str] = {
     "file_path": "README.md",
     "filepath": "README.md",
     "path": ".",
-    "pattern": "TODO",
+    "pattern": "import",
     "query": "entry point",
     "url": "https://example.com/",
     "prompt": "Say what this directory holds.",
