@@ -15,7 +15,6 @@ from turnout.engines.supervisor import supervising
 from turnout.processes import Plan, plan
 from turnout.settings import BadSetting, Settings
 
-
 _LOG = logging.getLogger(__name__)
 
 
