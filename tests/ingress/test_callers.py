@@ -162,9 +162,10 @@ def test_placeholders_are_no_credentials_under_simulation(placeholder: str) -> N
     assert caller.access == (Access("openai", "simulated"),)
 
 
-def test_a_real_key_under_simulation_still_goes_to_its_provider() -> None:
+def test_a_real_key_under_simulation_goes_to_its_provider_and_nowhere_else() -> None:
     caller = admit(SIMULATED, {"authorization": f"Bearer {REAL}"}, dialect="openai_chat")
     assert [one.provider for one in caller.credentials] == ["openai"]
+    assert caller.access == (Access("openai", "client"),)
 
 
 def test_tags_come_from_headers() -> None:

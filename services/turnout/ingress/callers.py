@@ -94,7 +94,10 @@ class Door:
         access: list[Access] = []
         if credential is not None:
             access.append(Access(provider=credential.provider, credential="client"))
-        access.extend(self.environment)
+        # Made-up answers are for those who brought nothing to pay with: a real session must not be
+        # served by them, nor fall over to them when its own provider fails.
+        if credential is None or not self.simulated:
+            access.extend(self.environment)
         if known is not None:
             principal = principal_of(known.sha256)
         elif credential is not None:
