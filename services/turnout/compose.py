@@ -21,7 +21,7 @@ from turnout.bus.connection import Bus, open_bus
 from turnout.bus.control import ControlStore
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import Publisher
-from turnout.bus.spool import SpoolFactSink, open_spool
+from turnout.bus.spool import Spool, SpoolFactSink, open_spool
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import Unavailable
@@ -52,6 +52,9 @@ WARM_UP_SECONDS = 2.0
 """How long a start waits for another part, so that the first request need not; parts that come
 later are connected to when they are there."""
 
+READINESS_SECONDS = 0.5
+"""How long /ready waits for each part; orchestrators ask once in some seconds."""
+
 
 @dataclass(slots=True)
 class Process:
@@ -70,6 +73,7 @@ class Process:
     metrics: Metrics
     bus: Bus
     _facts: FactSink | None = None
+    _spool: Spool | None = None
     _tracker: SessionCacheTracker | None = None
 
     async def facts(self) -> FactSink:
@@ -83,6 +87,7 @@ class Process:
                 max_bytes=self.settings.telemetry.spool_bytes,
             )
             self.stack.callback(spool.close)
+            self._spool = spool
             stop = asyncio.Event()
             publisher = Publisher(spool=spool, bus=self.bus, metrics=bus_metrics)
             running = self.tasks.create_task(publisher.run(stop))
@@ -217,21 +222,36 @@ class Process:
     async def _readiness(self) -> Callable[[], Awaitable[dict[str, str]]]:
         """What is there: the ingress itself, and what it would be served without."""
         tracker = await self.tracker()
+        elsewhere = {
+            name: await self._channel(told)
+            for name, told in (
+                ("scorer", self.settings.scorer),
+                ("upstream-dispatcher", self.settings.upstream_dispatcher),
+            )
+            if told.address
+        }
 
         async def parts_now() -> dict[str, str]:
             look = LookRequest(
                 thread_key="ready", head_scopes=(), prefix=Prefix(head_digest=""), now=time.time()
             )
             try:
-                await tracker.look(look, deadline_seconds=0.5)
+                await tracker.look(look, deadline_seconds=READINESS_SECONDS)
                 tracked = "ok"
             except Unavailable as reason:
                 tracked = reason.message
-            return {
+            found = {
                 "ingress": "ok",
                 "session-cache-tracker": tracked,
                 "bus": "ok" if self.bus.is_connected else "not connected; facts are spooled",
+                "spool": "full; facts are lost" if self._spool and self._spool.is_full else "ok",
             }
+            if elsewhere:
+                from turnout.rpc.channel import serving_status
+
+                for name, channel in elsewhere.items():
+                    found[name] = await serving_status(channel, deadline_seconds=READINESS_SECONDS)
+            return found
 
         return parts_now
 
