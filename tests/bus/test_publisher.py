@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import nats
 import pytest
@@ -13,7 +14,7 @@ from turnout.bus.connection import open_bus
 from turnout.bus.cursor import Cursor, Position
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import MAX_MESSAGE_FACTS, Publisher
-from turnout.bus.spool import Spool, SpoolFactSink
+from turnout.bus.spool import Spool, SpoolFactSink, open_spool
 from turnout.bus.subjects import STREAM
 from turnout.events.v1 import facts_pb2
 
@@ -120,6 +121,21 @@ async def test_facts_wait_for_a_server_that_starts_later(
         await until(lambda: spool.own.done == spool.tail)
 
     assert events_of(await stored(nats_server.url)) == ["early"]
+
+
+async def test_a_spool_that_was_full_takes_facts_again(
+    tmp_path: Path, metrics: BusMetrics, nats_server: NatsServer
+) -> None:
+    """However small it is: what is published makes room, the segment that is written to included."""
+    spool = open_spool(tmp_path / "spool", service="ingress", metrics=metrics, max_bytes=20_000)
+    sink = SpoolFactSink(spool, metrics=metrics)
+    while not spool.is_full:
+        sink.record(samples.outcome())
+    await nats_server.start()
+    async with publishing(spool, nats_server.url, metrics):
+        await until(lambda: spool.own.done == spool.tail)
+        assert spool.append(5, b"x" * 2_000)
+    spool.close()
 
 
 async def test_nothing_is_lost_or_doubled_when_the_server_is_killed(

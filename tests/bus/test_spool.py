@@ -218,7 +218,7 @@ def test_a_full_spool_counts_and_complains_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     registry = CollectorRegistry()
-    times = iter([0.0, 1.0, 11.0])
+    times = iter([0.0, 1.0, 11.0, 12.0, 22.0])
     spool = open_spool(
         tmp_path,
         service="s",
@@ -234,6 +234,8 @@ def test_a_full_spool_counts_and_complains_once(
     dropped = registry.get_sample_value("turnout_facts_dropped_total", {"reason": "spool_full"})
     assert dropped == 3
     assert caplog.text.count("facts are lost") == 2
+    assert spool.is_full, "a moment after the last loss"
+    assert not spool.is_full, "a while after it"
     spool.close()
 
 

@@ -38,6 +38,8 @@ _log = logging.getLogger(__name__)
 MAX_SPOOL_BYTES = 1024 * 1024 * 1024
 # Published segments are removed whole; small ones give disk back early, each costs a file.
 SEGMENT_BYTES = 4 * 1024 * 1024
+# A full spool gets room back by whole segments, so it must consist of several.
+MIN_SEGMENTS = 4
 # What a power failure may lose of facts that NATS has not taken; a fsync costs 1 to 20 ms of disk.
 FSYNC_INTERVAL_SECONDS = 1.0
 # A full disk drops facts at the request rate; the log says so at this rate.
@@ -77,6 +79,13 @@ class Spool:
         self._older_bytes = sum(directory.size_bytes() for directory in adopted)
         self._complained_at: float | None = None
         self._unsaid_drops = 0
+        self._full_at: float | None = None
+
+    @property
+    def is_full(self) -> bool:
+        """Whether a fact was lost for want of room a moment ago; a smaller one may still fit."""
+        since = self._full_at
+        return since is not None and self._clock() - since < COMPLAINT_INTERVAL_SECONDS
 
     @property
     def tail(self) -> Position:
@@ -115,6 +124,8 @@ class Spool:
         self._metrics.dropped(reason)
         self._unsaid_drops += 1
         now = self._clock()
+        if reason in ("spool_full", "disk_error"):
+            self._full_at = now
         if self._complained_at is None or now - self._complained_at >= COMPLAINT_INTERVAL_SECONDS:
             self._complained_at = now
             _log.error(
@@ -203,7 +214,7 @@ def open_spool(
         adopted=adopted,
         metrics=metrics,
         max_bytes=max_bytes,
-        segment_bytes=segment_bytes,
+        segment_bytes=min(segment_bytes, max(1, max_bytes // MIN_SEGMENTS)),
         clock=clock,
     )
 
