@@ -71,6 +71,7 @@ async def test_sends_the_very_bytes_of_the_client_with_our_key_and_nobody_elses_
                 headers=[
                     ("user-agent", "agent/1"),
                     ("x-stainless-lang", "js"),
+                    ("x-claude-1p-request-class", "main"),
                     ("cookie", "a=b"),
                     ("x-turnout-team", "infra"),
                     ("openai-organization", "org-of-the-client"),
@@ -86,6 +87,7 @@ async def test_sends_the_very_bytes_of_the_client_with_our_key_and_nobody_elses_
         assert seen.headers["authorization"] == "Bearer env-key-of-openai"
         assert seen.headers["user-agent"] == "agent/1"
         assert seen.headers["x-stainless-lang"] == "js"
+        assert seen.headers["x-claude-1p-request-class"] == "main"
         assert seen.headers["accept-encoding"] == "identity"
         assert seen.headers["host"] == openai.url.removeprefix("http://")
         assert not seen.headers.keys() & {

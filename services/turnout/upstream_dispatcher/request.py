@@ -39,7 +39,7 @@ FORWARDED_HEADERS = frozenset(
         "x-client-request-id",
     }
 )
-FORWARDED_PREFIXES = ("x-stainless-", "x-claude-code-")
+FORWARDED_PREFIXES = ("x-stainless-", "x-claude-")
 """Clients' own words about themselves, for the provider they meant."""
 
 ACCOUNT_HEADERS = frozenset({"chatgpt-account-id", "openai-organization", "openai-project"})
