@@ -14,8 +14,6 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI
-
 from turnout import __version__, parts
 from turnout.bus.connection import Bus, open_bus
 from turnout.bus.control import ControlStore
@@ -25,7 +23,7 @@ from turnout.bus.spool import Spool, SpoolFactSink, open_spool
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import Unavailable
-from turnout.ingress.app import build_app
+from turnout.ingress.app import Edge, build_edge
 from turnout.ingress.control import Control
 from turnout.ingress.guard import guard_for
 from turnout.ingress.intake import Intake
@@ -171,9 +169,12 @@ class Process:
             )
         )
 
-    async def ingress(self) -> FastAPI:
+    async def ingress(self) -> Edge:
         settings, catalog = self.settings, self.catalog
-        modes = ModeBoard(parts.default_mode(settings, catalog))
+        modes = ModeBoard(
+            parts.default_mode(settings, catalog),
+            paying_default=settings.routing.mode or "observe",
+        )
         store = ControlStore(self.bus)
         watch = self.tasks.create_task(store.watch(f"{MODE_KEY}*", modes.on_control))
         self.stack.callback(watch.cancel)
@@ -204,7 +205,7 @@ class Process:
             routing=parts.routing_of(settings, catalog),
             limits=limits,
         )
-        return build_app(
+        return build_edge(
             proxy,
             Control(
                 intake=intake,

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from typing_extensions import override
 
 from turnout.rpc.address import is_loopback
@@ -56,7 +56,7 @@ def listen(settings: Settings) -> socket.socket:
 
 
 async def serve_http(
-    app: FastAPI, listener: socket.socket, stop: asyncio.Event, *, drain_seconds: float
+    app: ASGIApp, listener: socket.socket, stop: asyncio.Event, *, drain_seconds: float
 ) -> None:
     """Serve until `stop`, then let answers under way finish for `drain_seconds`."""
     server = _HttpServer(

@@ -76,6 +76,9 @@ class FakeEmbedder:
         self._skipped = skipped
         self.texts: list[str] = []
 
+    def known(self, text: str) -> Embedding | Skipped | None:
+        return None
+
     async def embed(self, text: str, *, deadline_seconds: float) -> Embedding | Skipped:
         self.texts.append(text)
         if self._skipped is not None:

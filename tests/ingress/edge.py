@@ -5,13 +5,13 @@ from collections.abc import AsyncGenerator, MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError, Unavailable
 from turnout.facts import Fact, OutcomeReported, RequestCompleted
-from turnout.ingress.app import build_app
+from turnout.ingress.app import build_edge
 from turnout.ingress.callers import Door
 from turnout.ingress.control import Control
 from turnout.ingress.guard import Guard, guard_for
@@ -168,7 +168,7 @@ class KeptStore:
 class Edge:
     """The application and the fakes behind it."""
 
-    app: FastAPI
+    app: ASGIApp
     scorer: FakeScorer
     dispatcher: ScriptedDispatcher
     facts: KeptFacts
@@ -199,7 +199,7 @@ def edge(*, door: Door = OPEN_DOOR, guard: Guard = GUARD, limits: Limits = LIMIT
         routing=ROUTING,
         limits=limits,
     )
-    app = build_app(
+    app = build_edge(
         proxy,
         Control(
             intake=intake,

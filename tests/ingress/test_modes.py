@@ -37,3 +37,11 @@ def test_the_default_tenant_can_be_switched() -> None:
     board.on_control("mode.default", "observe")
     assert board.mode_of("default") == "observe"
     assert board.modes()["default"] == "observe"
+
+
+def test_an_account_of_its_own_is_not_routed_by_the_default_for_made_up_answers() -> None:
+    board = ModeBoard("full", paying_default="observe")
+    assert board.mode_of("default") == "full"
+    assert board.mode_of("default", pays=True) == "observe"
+    board.set_mode("default", "full")
+    assert board.mode_of("default", pays=True) == "full"

@@ -13,6 +13,7 @@ from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import Unavailable
 from turnout.policy.artifact import ArtifactInvalid
 from turnout.policy.rank import Tables
+from turnout.policy.request import StepKind
 from turnout.scorer.artifact_file import ArtifactRefused, load_artifact
 from turnout.scorer.embedder import Embedding
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST, load_embedder_files
@@ -30,12 +31,20 @@ def test_the_shipped_artifact_is_small() -> None:
 
 def test_it_answers_what_the_policy_asks() -> None:
     tables: Tables = ARTIFACT
-    mean, sd = tables.quality(model="claude-opus-4-8", task_kind="bug_fix", cluster=0)
+    mean, sd = tables.quality(
+        model="claude-opus-4-8", task_kind="bug_fix", cluster=0, output_price=25.0
+    )
     assert 0.7 < mean < 0.95
     assert sd < 0.1
-    assert tables.remaining_steps(harness="claude_code", step_kind="user_input", steps=10) > 10
-    assert 500 < tables.growth_tokens(harness="codex", step_kind="tool_continuation") < 5000
-    assert 100 < tables.output_tokens(harness="codex", step_kind="tool_continuation") < 2000
+    remaining = tables.remaining_steps(
+        harness="claude_code", step_kind="user_input", steps=10, is_subagent=False
+    )
+    assert remaining > 10
+    kind: StepKind = "tool_continuation"
+    growth = tables.growth_tokens(harness="codex", step_kind=kind, is_subagent=False)
+    assert 500 < growth < 5000
+    output = tables.output_tokens(harness="codex", step_kind=kind, is_subagent=False)
+    assert 100 < output < 2000
     assert tables.hit_share(provider="anthropic", lifetime_seconds=300, gap_seconds=30) > 0.95
     assert tables.hit_share(provider="anthropic", lifetime_seconds=300, gap_seconds=900) < 0.2
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -76,8 +77,38 @@ async def _no_websocket(scope: Scope, receive: Receive, send: Send) -> None:
     )
 
 
-def build_app(proxy: Proxy, control: Control) -> FastAPI:
-    """The application. Lifetimes of its parts belong to whoever composes it."""
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """The application with its hot paths in front.
+
+    The proxy endpoints are routes of the FastAPI application like all others; a POST to one of them
+    goes there straight, because the middleware and the routing in between cost a tenth of a small
+    request and have nothing to do for it.
+    """
+
+    app: FastAPI
+    hot: Mapping[str, ASGIApp]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] == "POST":
+            endpoint = self.hot.get(scope["path"])
+            if endpoint is not None:
+                await endpoint(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+
+def build_edge(proxy: Proxy, control: Control) -> Edge:
+    """What the HTTP server serves. Lifetimes of its parts belong to whoever composes it."""
+    hot: dict[str, ASGIApp] = {
+        path: _ProxyEndpoint(proxy, DIALECTS[dialect], path)
+        for path, dialect in PROXY_PATHS.items()
+    }
+    return Edge(app=build_app(hot, control), hot=hot)
+
+
+def build_app(hot: Mapping[str, ASGIApp], control: Control) -> FastAPI:
+    """Every endpoint."""
     app = FastAPI(
         title="Turnout",
         version=__version__,
@@ -85,10 +116,8 @@ def build_app(proxy: Proxy, control: Control) -> FastAPI:
         docs_url="/docs",
         redoc_url=None,
     )
-    for path, dialect in PROXY_PATHS.items():
-        endpoint: ASGIApp = _ProxyEndpoint(proxy, DIALECTS[dialect], path)
-        # A leading place in the list: these are the hot paths.
-        app.router.routes.insert(0, Route(path, endpoint, methods=["POST"]))
+    for path, endpoint in hot.items():
+        app.router.routes.append(Route(path, endpoint, methods=["POST"]))
     for probe in ("/", "/api/hello"):
         app.router.routes.append(Route(probe, _Asgi(_alive), methods=["GET", "HEAD"]))
     app.router.routes.append(Route("/v1/responses", _Asgi(_no_websocket)))

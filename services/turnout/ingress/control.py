@@ -285,7 +285,7 @@ def _outcomes_in(body: bytes) -> list[Outcome]:
         if body.lstrip()[:1] != b"[":
             return [_checked(Outcome, msgspec.json.decode(body, type=dict[str, object]))]
         told = msgspec.json.decode(body, type=list[object])
-    except msgspec.MsgspecError as reason:
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as reason:
         raise InvalidRequest(f"The body is no outcome and no list of them: {reason}.") from None
     return [_checked(Outcome, item, place=f"{at}.") for at, item in enumerate(told)]
 

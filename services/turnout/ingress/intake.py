@@ -127,7 +127,7 @@ class Intake:
                 step_kind=step_kind(arrival.headers, survey, identity, path=path),
             ),
             prefix=prefix_of(survey),
-            mode=self.modes.mode_of(caller.tenant),
+            mode=self.modes.mode_of(caller.tenant, pays=bool(caller.credentials)),
         )
 
 

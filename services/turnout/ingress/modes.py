@@ -18,14 +18,19 @@ _LOG = logging.getLogger(__name__)
 
 
 class ModeBoard:
-    """Modes by tenant over a default."""
+    """Modes by tenant over a default.
 
-    def __init__(self, default: Mode) -> None:
+    `paying_default` holds for callers with a credential of their own: a default that suits made-up
+    answers must not choose for somebody's real account.
+    """
+
+    def __init__(self, default: Mode, *, paying_default: Mode | None = None) -> None:
         self._default: Mode = default
+        self._paying_default: Mode = paying_default or default
         self._modes: dict[str, Mode] = {}
 
-    def mode_of(self, tenant: str) -> Mode:
-        return self._modes.get(tenant, self._default)
+    def mode_of(self, tenant: str, *, pays: bool = False) -> Mode:
+        return self._modes.get(tenant, self._paying_default if pays else self._default)
 
     def set_mode(self, tenant: str, mode: Mode) -> None:
         if self.mode_of(tenant) != mode:

@@ -6,7 +6,6 @@ answer is relayed the client's side is watched; when it closes, the dispatcher's
 at once, which aborts the upstream call.
 """
 
-import asyncio
 import logging
 import time
 from collections import OrderedDict
@@ -23,6 +22,7 @@ from turnout.ingress.body import ClientGone, read_body
 from turnout.ingress.intake import Arrival, Intake, Question
 from turnout.ingress.rejected import rejected
 from turnout.ingress.routed_alone import routed_alone
+from turnout.ingress.watch import ClientWatch
 from turnout.policy.decision import Decision, RoutingSettings
 from turnout.policy.degrade import decide_without_scorer
 from turnout.ports import (
@@ -198,19 +198,8 @@ class Proxy:
         self, request: DispatchRequest, question: Question, receive: Receive, relay: "_Relay"
     ) -> None:
         """Relay the answer while watching for the client's leaving."""
-        failure: Exception | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                watch = group.create_task(_raise_when_gone(receive))
-                try:
-                    await self._pump(request, question, relay)
-                except Exception as reason:  # noqa: BLE001  carried out of the group, raised below
-                    failure = reason
-                watch.cancel()
-        except* ClientGone as gone:
-            failure = gone.exceptions[0]
-        if failure is not None:
-            raise failure
+        async with ClientWatch(receive):
+            await self._pump(request, question, relay)
 
     async def _pump(self, request: DispatchRequest, question: Question, relay: "_Relay") -> None:
         events = self._dispatcher.dispatch(request)
@@ -294,14 +283,6 @@ class _Relay:
 
     async def end(self) -> None:
         await self.send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _raise_when_gone(receive: Receive) -> None:
-    """Raises `ClientGone` when the client closes the connection."""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientGone
 
 
 def _without_keys(query: str) -> str:

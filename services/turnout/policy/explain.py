@@ -123,7 +123,7 @@ def _excluded(one: Candidate) -> str:
 
 def _missing(decision: Decision, inputs: DecisionInputs) -> list[str]:
     lines: list[str] = []
-    if inputs.text.skipped and inputs.text.skipped != "no_text":
+    if inputs.text.skipped and inputs.text.skipped not in ("no_text", "not_needed"):
         lines.append(f"The text was not used ({inputs.text.skipped}).")
     if not decision.candidates:
         lines.append("No candidates were compared.")

@@ -124,7 +124,8 @@ class TextSignal:
     Attributes:
         cluster: index in the artifact's table, -1 when the text was not used.
         similarity: cosine to that cluster's centroid.
-        skipped: why the text was not used ("" when it was): no_text, late, queue_full, no_embedder.
+        skipped: why the text was not used ("" when it was): no_text, not_needed (it could not change
+            the decision), late, queue_full, failed, closed.
 
     """
 

@@ -33,7 +33,15 @@ from turnout.policy.rank import (
     ranked,
 )
 from turnout.policy.request import StepKind
-from turnout.policy.targets import Asked, all_options, asked_for, nobody_can, unpriced_targets
+from turnout.policy.targets import (
+    AUTO,
+    PREFIX,
+    Asked,
+    all_options,
+    asked_for,
+    nobody_can,
+    unpriced_targets,
+)
 
 FALLBACKS: Final = 3
 """Targets tried after the first; more only delays the error that the client must see."""
@@ -123,6 +131,12 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         catalog_digest=catalog.digest,
         candidates=tuple(compared),
     )
+
+
+def text_matters(requested_model: str, step_kind: StepKind) -> bool:
+    """Whether the text can change the decision: not for a pinned model nor beside the thread."""
+    is_pinned = requested_model.startswith(PREFIX) and requested_model != AUTO
+    return not is_pinned and step_kind not in UNQUESTIONED
 
 
 def _propose(inputs: DecisionInputs, field: _Field) -> _Choice:

@@ -50,6 +50,10 @@ class TextEmbedder(Protocol):
         """Names model, tokenizer and cut; artifacts are bound to it."""
         ...
 
+    def known(self, text: str) -> Embedding | Skipped | None:
+        """What can be said of the text at once; None when it has to be embedded."""
+        ...
+
     async def embed(self, text: str, *, deadline_seconds: float) -> Embedding | Skipped:
         """Never raises to the request."""
         ...
@@ -96,23 +100,31 @@ class QueuedEmbedder:
         self._running = {future for future in self._running if not future.done()}
         return len(self._running)
 
-    async def embed(self, text: str, *, deadline_seconds: float) -> Embedding | Skipped:
-        """The text's embedding, from the cache or from the worker thread within the deadline.
-
-        What is late when it runs is finished and cached, so that the thread's next step has it;
-        what is late while it still waits is dropped.
-        """
+    def known(self, text: str) -> Embedding | Skipped | None:
+        """The cached embedding, or why there will be none; None when it has to be computed."""
         cut_text = cut(text)
         if not cut_text:
             return Skipped("no_text")
-        digest = text_digest(cut_text)
-        cached = self._cache.get(digest)
+        cached = self._cache.get(text_digest(cut_text))
         if cached is not None:
             return Embedding(vector=cached, is_cached=True)
         if self._is_closed:
             return Skipped("closed")
         if self.queue_depth >= self._queue_size:
             return Skipped("queue_full")
+        return None
+
+    async def embed(self, text: str, *, deadline_seconds: float) -> Embedding | Skipped:
+        """The text's embedding, from the cache or from the worker thread within the deadline.
+
+        What is late when it runs is finished and cached, so that the thread's next step has it;
+        what is late while it still waits is dropped.
+        """
+        known = self.known(text)
+        if known is not None:
+            return known
+        cut_text = cut(text)
+        digest = text_digest(cut_text)
         future = self._worker.submit(self._encode, digest, cut_text)
         self._running.add(future)
         return await self._wait(future, deadline_seconds)

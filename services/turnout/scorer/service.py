@@ -17,7 +17,7 @@ from turnout.policy.decision import DecisionInputs, Degradation, RoutingSettings
 from turnout.policy.identity import head_scope
 from turnout.policy.rank import Tables
 from turnout.policy.request import TextSignal
-from turnout.policy.switch import decide
+from turnout.policy.switch import decide, text_matters
 from turnout.policy.thread import ThreadState
 from turnout.ports import (
     FactSink,
@@ -26,7 +26,7 @@ from turnout.ports import (
     RouteRequest,
     SessionCacheTracker,
 )
-from turnout.scorer.embedder import Skipped, TextEmbedder
+from turnout.scorer.embedder import Embedding, Skipped, TextEmbedder
 from turnout.scorer.text_reader import TextReader
 
 LOOK_SHARE = 0.6
@@ -34,6 +34,10 @@ LOOK_SHARE = 0.6
 
 EMBED_SHARE = 0.8
 """Share of the deadline that the embedding may use; the rest is for deciding and the way back."""
+
+
+HARMLESS_SKIPS = frozenset({"", "no_text", "not_needed"})
+"""The text is missing from the decision for no fault of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,16 +78,22 @@ class LocalScorer:
 
     async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
         now = self._clock()
-        async with asyncio.TaskGroup() as group:
-            look = group.create_task(self._look(request, now, deadline_seconds * LOOK_SHARE))
-            begun = time.perf_counter()
-            text = await self._read(request, deadline_seconds * EMBED_SHARE)
+        begun = time.perf_counter()
+        text = self._known_signal(request)
+        if text is None:
+            # The look and the embedding run side by side.
+            async with asyncio.TaskGroup() as group:
+                look = group.create_task(self._look(request, now, deadline_seconds * LOOK_SHARE))
+                text = await self._read(request, deadline_seconds * EMBED_SHARE)
+                embed_seconds = time.perf_counter() - begun
+            looked = look.result()
+        else:
             embed_seconds = time.perf_counter() - begun
-        looked = look.result()
+            looked = await self._look(request, now, deadline_seconds * LOOK_SHARE)
         degraded: list[Degradation] = []
         if looked.is_missing:
             degraded.append("tracker")
-        if text.skipped not in ("", "no_text"):
+        if text.skipped not in HARMLESS_SKIPS:
             degraded.append("text")
         begun = time.perf_counter()
         inputs = DecisionInputs(
@@ -142,9 +152,19 @@ class LocalScorer:
             return _Looked(ThreadState(), True, time.perf_counter() - begun)
         return _Looked(state, False, time.perf_counter() - begun)
 
+    def _known_signal(self, request: RouteRequest) -> TextSignal | None:
+        """What the text says where that needs no computing: None when it does."""
+        if not text_matters(request.features.requested_model, request.features.step_kind):
+            return TextSignal(skipped="not_needed")
+        known = self._embedder.known(request.text)
+        return None if known is None else self._signal(known)
+
     async def _read(self, request: RouteRequest, deadline_seconds: float) -> TextSignal:
-        """What the text says; a pinned model needs none."""
-        embedding = await self._embedder.embed(request.text, deadline_seconds=deadline_seconds)
+        return self._signal(
+            await self._embedder.embed(request.text, deadline_seconds=deadline_seconds)
+        )
+
+    def _signal(self, embedding: Embedding | Skipped) -> TextSignal:
         if isinstance(embedding, Skipped):
             return TextSignal(skipped=embedding.reason)
         return self._reader.read(embedding)

@@ -15,6 +15,10 @@ from turnout.scorer.embedder import Embedding
 from turnout.scorer.onnx_encoder import Vector
 
 
+KNOWN_SIGNALS = 4096
+"""As many as the embedder keeps vectors."""
+
+
 class TextReader(Protocol):
     def read(self, embedding: Embedding) -> TextSignal: ...
 
@@ -39,13 +43,26 @@ class ClusterReader:
         self._constants: Vector = columns[:, -1].copy()
         self._kinds = tables.kinds
         self._margin = tables.kind_margin
+        self._known: dict[int, tuple[Vector, TextSignal]] = {}
 
     def read(self, embedding: Embedding) -> TextSignal:
-        cluster, similarity = self.cluster_of(embedding.vector)
+        """A vector that comes from the embedder's cache again is not compared again."""
+        vector = embedding.vector
+        known = self._known.get(id(vector))
+        if known is not None and known[0] is vector:
+            return known[1]
+        signal = self._read(vector)
+        if len(self._known) >= KNOWN_SIGNALS:
+            self._known.clear()
+        self._known[id(vector)] = (vector, signal)
+        return signal
+
+    def _read(self, vector: Vector) -> TextSignal:
+        cluster, similarity = self.cluster_of(vector)
         return TextSignal(
             cluster=cluster,
             similarity=round(similarity, 4),
-            task_kind=self.task_kind_of(embedding.vector),
+            task_kind=self.task_kind_of(vector),
         )
 
     def cluster_of(self, vector: Vector) -> tuple[int, float]:
