@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
+from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import MAX_EVENT_BYTES
 from turnout.errors import InvalidRequest, UpstreamFailed
 
@@ -80,7 +81,7 @@ def members(body: bytes) -> list[Member]:
     """The top-level members of a JSON object, in the order of the bytes, duplicates included."""
     try:
         values = _FIELDS.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise InvalidRequest(f"the body must be a JSON object: {error}") from None
     found = _walk_by_length(body, values)
     return _walk_by_token(body) if found is None else found

@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.reading import MALFORMED
 from turnout.errors import InvalidRequest
 
 DIGEST_DIGITS: Final = 16
@@ -114,7 +115,7 @@ def canonical_message(raw: bytes | msgspec.Raw) -> bytes:
     try:
         fields = _FIELDS.decode(raw)
         return canonical_fields(fields)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise InvalidRequest(f"messages: each must be a JSON object: {error}") from None
 
 

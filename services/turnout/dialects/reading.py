@@ -33,7 +33,7 @@ def complaint(where: str, error: Exception) -> InvalidRequest:
     text, _, path = str(error).partition(" - at ")
     inner = path.strip("`").removeprefix("$").replace("[", ".").replace("]", "").lstrip(".")
     name = ".".join(part for part in (where, inner) if part) or "the body"
-    text = text.replace("`", "")
+    text = "must be UTF-8" if isinstance(error, UnicodeDecodeError) else text.replace("`", "")
     return InvalidRequest(f"{name}: {text[:1].lower()}{text[1:]}")
 
 

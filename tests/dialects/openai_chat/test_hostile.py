@@ -99,3 +99,27 @@ def test_bytes(data: bytes) -> None:
     assert OPENAI_CHAT.decode_error(500, [], data, now=0.0).message
     with suppress(UpstreamFailed):
         OPENAI_CHAT.stream_decoder().feed(b"data: " + data + b"\n\n")
+
+
+@given(REQUESTS, CHUNKS, st.data())
+def test_a_byte_that_is_no_text(
+    request: dict[str, object], chunk: dict[str, object], data: st.DataObject
+) -> None:
+    """Inside a string too, where msgspec raises another error than for broken JSON."""
+    body = _spoilt(json.dumps(request).encode(), data)
+    with suppress(InvalidRequest):
+        OPENAI_CHAT.survey_request(body)
+    with suppress(InvalidRequest):
+        OPENAI_CHAT.decode_request(body)
+    raw = _spoilt(json.dumps(chunk).encode(), data)
+    OPENAI_CHAT.tap(stream=True).feed(b"data: " + raw + b"\n\n")
+    assert OPENAI_CHAT.decode_error(500, [], raw, now=0.0).message
+    with suppress(UpstreamFailed):
+        OPENAI_CHAT.stream_decoder().feed(b"data: " + raw + b"\n\n")
+    with suppress(UpstreamFailed):
+        OPENAI_CHAT.decode_response(raw)
+
+
+def _spoilt(raw: bytes, data: st.DataObject) -> bytes:
+    place = data.draw(st.integers(0, len(raw) - 1))
+    return raw[:place] + b"\xff" + raw[place + 1 :]

@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
+from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import encode_event
 from turnout.errors import (
     ContextTooLong,
@@ -153,7 +154,7 @@ def _read(body: bytes) -> tuple[str, str]:
     """The message and the code, or the type where there is no code."""
     try:
         envelope = _ENVELOPE.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return "", ""
     match envelope.error:
         case _WireError(message=message, code=code, type=kind):

@@ -20,7 +20,7 @@ from turnout.dialects.conversation import (
     Text,
     UrlSource,
 )
-from turnout.dialects.reading import ObjectReader, complaint, decode_string
+from turnout.dialects.reading import MALFORMED, ObjectReader, complaint, decode_string
 from turnout.errors import InvalidRequest
 
 REFUSAL_FIELD: Final[Fields] = (("field", '"refusal"'),)
@@ -43,7 +43,7 @@ def decode_parts(
         if raw[:1] == b'"':
             return (Text(decode_string(raw, where)),), True
         items = msgspec.json.decode(raw, type=list[msgspec.Raw])
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint(where, error) from None
     return tuple(_part(bytes(item), f"{where}.{n}") for n, item in enumerate(items)), False
 

@@ -28,6 +28,7 @@ from turnout.dialects.openai_chat.wire import (
     reasoning_text,
 )
 from turnout.dialects.prefix import digest
+from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (
     Finished,
@@ -314,7 +315,7 @@ class ChatStreamDecoder:
 def _decode_chunk(raw: bytes) -> Chunk:
     try:
         return CHUNK.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise UpstreamFailed(f"the upstream sent what is no chat answer: {error}") from None
 
 
@@ -331,7 +332,7 @@ def _is_whole(call: _Call) -> bool:
         return False
     try:
         msgspec.json.decode("".join(call.pieces), type=msgspec.Raw)
-    except (msgspec.DecodeError, RecursionError):
+    except MALFORMED:
         return False
     return True
 

@@ -15,7 +15,7 @@ import msgspec
 
 from turnout.capabilities import Needs
 from turnout.dialects.prefix import MARKER_KEY, canonical_content, canonical_fields, chain, digest
-from turnout.dialects.reading import complaint
+from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.survey import Survey, ToolOutcome
 from turnout.errors import InvalidRequest
 
@@ -106,7 +106,7 @@ _STRING: Final = msgspec.json.Decoder(str | None)
 def survey_request(body: bytes) -> Survey:
     try:
         fields = _BODY.decode(body)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint("", error) from None
     messages = fields.messages
     if not messages:
@@ -176,7 +176,7 @@ def _role(message: _Fields, number: int) -> str:
 def _tool(raw: msgspec.Raw, number: int) -> _Tool:
     try:
         return _TOOL.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint(f"tools.{number}", error) from None
 
 
@@ -234,7 +234,7 @@ def _texts(message: _Fields, number: int) -> list[str]:
         return []
     try:
         content = _CONTENT.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint(f"messages.{number}.content", error) from None
     match content:
         case None:
@@ -314,7 +314,7 @@ def _call_names(message: _Fields, number: int) -> dict[str, str]:
         return {}
     try:
         calls = _CALLS.decode(raw)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except MALFORMED as error:
         raise complaint(f"messages.{number}.tool_calls", error) from None
     return {call.id: _name(call) for call in calls if call.id}
 
@@ -325,7 +325,7 @@ def _string(message: _Fields, name: str, where: str) -> str:
         return ""
     try:
         return _STRING.decode(raw) or ""
-    except msgspec.DecodeError as error:
+    except MALFORMED as error:
         raise complaint(f"{where}.{name}", error) from None
 
 

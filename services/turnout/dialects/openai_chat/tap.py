@@ -7,8 +7,6 @@ content, so that nobody takes the answer back after that.
 
 from typing import Final
 
-import msgspec
-
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.openai_chat.errors import decode_stream_error
 from turnout.dialects.openai_chat.usage import decode_usage
@@ -22,6 +20,7 @@ from turnout.dialects.openai_chat.wire import (
     content_text,
     reasoning_text,
 )
+from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseDecoder
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
@@ -83,7 +82,7 @@ class ChatBodyTap:
             try:
                 # Cheaper than keeping count of brackets: a body mostly comes in a few pieces.
                 chunk = CHUNK.decode(self._held) if self._held.rstrip().endswith(b"}") else None
-            except (msgspec.DecodeError, RecursionError):
+            except MALFORMED:
                 chunk = None
             if chunk is not None:
                 self._seen = _Seen()
@@ -136,7 +135,7 @@ class _Seen:
     def read(self, raw: bytes, *, is_error: bool) -> None:
         try:
             chunk = CHUNK.decode(raw)
-        except (msgspec.DecodeError, RecursionError):
+        except MALFORMED:
             self.has_content = True
             return
         self.take(chunk, raw, is_error=is_error)
