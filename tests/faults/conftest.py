@@ -8,13 +8,13 @@ import pytest
 from tests.faults.product import Product
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"
 
 
 @pytest.fixture
-async def product(tmp_path: Path) -> AsyncIterator[Product]:
+async def product(anyio_backend: str, tmp_path: Path) -> AsyncIterator[Product]:
     """One that is not started yet; killed at the end if the test has not stopped it."""
     made = Product(home=tmp_path)
     try:
