@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.dialect import WireDialect
 from turnout.errors import Internal, InvalidRequest, TurnoutError
-from turnout.ingress.answers import encode_headers, router_headers, send_error
+from turnout.ingress.answers import RawHeaders, encode_headers, router_headers, send_error
 from turnout.ingress.body import ClientGone, read_body
 from turnout.ingress.intake import Arrival, Intake, Question
 from turnout.ingress.rejected import rejected
@@ -111,6 +111,7 @@ class Proxy:
             question = self._intake.read(arrival, caller, body, dialect, path=path)
             decision = await self._decide(question)
             request = self._dispatch_request(question, decision, body)
+            relay.is_stream = question.features.stream
             await self._relay(request, question, receive, relay)
         except ClientGone:
             return
@@ -251,10 +252,10 @@ class Proxy:
             )
         )
         try:
-            if relay.has_begun:
+            if relay.has_begun and relay.is_stream:
                 await relay.chunk(dialect.encode_stream_error(error))
                 await relay.end()
-            else:
+            elif not relay.has_begun:
                 await send_error(relay.send, answer, request_id=arrival.request_id)
         except OSError:
             # The client is gone as well; the fact is what is left to do.
@@ -262,27 +263,45 @@ class Proxy:
 
 
 class _Relay:
-    """The client's side of an answer."""
+    """The client's side of an answer.
+
+    A stream goes out piece by piece. An answer that is none is sent at its end, in one piece with
+    its length: it is whole before its first byte arrives here, and until it is sent an error can
+    still be an error answer.
+    """
 
     def __init__(self, send: Send) -> None:
         self.send = send
         self.has_begun = False
+        self.is_stream = True
+        self._held: list[bytes] = []
+        self._start: tuple[int, RawHeaders] | None = None
 
     async def head(self, head: Head, extra: list[tuple[str, str]]) -> None:
+        raw = encode_headers((*head.headers, *extra))
+        if not self.is_stream:
+            self._start = (head.status, raw)
+            return
         self.has_begun = True
-        await self.send(
-            {
-                "type": "http.response.start",
-                "status": head.status,
-                "headers": encode_headers((*head.headers, *extra)),
-            }
-        )
+        await self.send({"type": "http.response.start", "status": head.status, "headers": raw})
 
     async def chunk(self, data: bytes) -> None:
+        if not self.is_stream:
+            self._held.append(data)
+            return
         await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self) -> None:
-        await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+        if self._start is None:
+            await self.send({"type": "http.response.body", "body": b"", "more_body": False})
+            return
+        status, raw = self._start
+        body = self._held[0] if len(self._held) == 1 else b"".join(self._held)
+        if all(name != b"content-length" for name, _ in raw):
+            raw.append((b"content-length", str(len(body)).encode()))
+        self.has_begun = True
+        await self.send({"type": "http.response.start", "status": status, "headers": raw})
+        await self.send({"type": "http.response.body", "body": body})
 
 
 def _without_keys(query: str) -> str:
