@@ -82,10 +82,10 @@ lock: $(VENV)/.ready ## Compile the pinned requirements again
 
 .PHONY: bench
 bench: setup ## Measure against a bare relay; prints ratios of one run
-	$(BIN)/python -m loadtest.bench
+	$(BIN)/python -m loadtest.bench --json bench.json
 
 .PHONY: bench-peers
 bench-peers: setup ## The same with LiteLLM, installed into its own environment
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]'
-	$(BIN)/python -m loadtest.bench --peers .venv-peers
+	$(BIN)/python -m loadtest.bench --json bench.json --peers .venv-peers
