@@ -208,6 +208,34 @@ async def test_something_else_on_the_port_is_unavailable(answer: bytes) -> None:
                 await steps_of(tracker, "k", deadline=0.2)
 
 
+async def test_a_server_that_stops_is_left_after_the_trip_and_found_again(
+    redis_url: str,
+) -> None:
+    key = unique("thread")
+    async with opened(redis_url) as tracker, Redis.from_url(redis_url) as client:
+        await add_step(tracker, key)
+        await client.client_pause(round(redis_wire.TRIP_SECONDS * 1_500))
+        async with asyncio.timeout(redis_wire.TRIP_SECONDS * 1.4):
+            with pytest.raises(Unavailable, match="away"):
+                await steps_of(tracker, key, deadline=60)
+
+        assert await until_back(lambda: asyncio.ensure_future(steps_of(tracker, key))) == 1
+
+
+async def test_each_caller_has_its_own_deadline(redis_url: str) -> None:
+    key = unique("thread")
+    async with opened(redis_url) as tracker, Redis.from_url(redis_url) as client:
+        await add_step(tracker, key)
+        await client.client_pause(100)
+        patient = asyncio.ensure_future(steps_of(tracker, key, deadline=60))
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable, match="20 ms"):
+            await steps_of(tracker, key, deadline=0.02)
+        assert not patient.done()
+
+        assert await patient == 1
+
+
 async def test_what_is_raised_inside_keeps_its_type() -> None:
     with pytest.raises(KeyError):
         async with odd_server() as url, open_redis_store(url):

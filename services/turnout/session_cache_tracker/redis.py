@@ -14,7 +14,8 @@ from typing import Final
 from turnout.errors import Unavailable
 from turnout.policy.cache import GAP_BUCKETS, HitCounts
 from turnout.session_cache_tracker import records, scripts
-from turnout.session_cache_tracker.redis_wire import Call, RedisWire, open_redis_wire, script
+from turnout.session_cache_tracker.redis_link import Script
+from turnout.session_cache_tracker.redis_wire import RedisWire, open_redis_wire
 from turnout.session_cache_tracker.store import Before, Found, Merge, Record
 
 HITS_EXCHANGE_SECONDS: Final = 2.0
@@ -22,9 +23,9 @@ HITS_EXCHANGE_SECONDS: Final = 2.0
 CLOSE_SECONDS: Final = 0.5
 """What the last exchange of hit counts may take."""
 
-_LOOK: Final = script(scripts.LOOK)
-_NOTE: Final = script(scripts.NOTE)
-_COUNT_HITS: Final = script(scripts.COUNT_HITS)
+_LOOK: Final = Script(scripts.LOOK)
+_NOTE: Final = Script(scripts.NOTE)
+_COUNT_HITS: Final = Script(scripts.COUNT_HITS)
 
 
 class RedisThreadStore:
@@ -45,8 +46,8 @@ class RedisThreadStore:
         now: float,  # noqa: ARG002
         deadline_seconds: float,
     ) -> Found:
-        calls = [Call(_LOOK, _thread(thread_key))]
-        calls += [Call(_LOOK, _head(scope)) for scope in head_scopes]
+        calls = [_LOOK.call(_thread(thread_key))]
+        calls += [_LOOK.call(_head(scope)) for scope in head_scopes]
         self._exchange_hits()
         thread, *heads = await self._wire.run(calls, deadline_seconds=deadline_seconds)
         return Found(thread=_record(thread), heads=tuple(_record(head) for head in heads))
@@ -59,7 +60,7 @@ class RedisThreadStore:
         now: float,  # noqa: ARG002
         deadline_seconds: float,
     ) -> Before:
-        calls: list[Call] = []
+        calls: list[bytes] = []
         if head is not None:
             calls.append(_merge(_head(head.key), head))
         if thread is not None:
@@ -100,7 +101,7 @@ class RedisThreadStore:
             return
         self._exchange_due = now + HITS_EXCHANGE_SECONDS
         tables = list(self._counts)
-        calls = [*self._hit_calls(), *(Call(_LOOK, _hits(table)) for table in tables)]
+        calls = [*self._hit_calls(), *(_LOOK.call(_hits(table)) for table in tables)]
 
         def on_answers(answers: "asyncio.Future[list[str]]") -> None:
             # The counts of a failed exchange are lost: they are statistics.
@@ -110,16 +111,16 @@ class RedisThreadStore:
             for table, text in zip(tables, newest, strict=True):
                 self._counts[table] = self._sum(table, _record(text))
 
-        self._wire.order(calls).add_done_callback(on_answers)
+        self._wire.run(calls).add_done_callback(on_answers)
 
-    def _hit_calls(self) -> list[Call]:
+    def _hit_calls(self) -> list[bytes]:
         uncounted, self._uncounted = self._uncounted, {}
-        calls: list[Call] = []
+        calls: list[bytes] = []
         for table, buckets in uncounted.items():
             arguments = [str(records.HITS_LIFETIME_MS)]
             for bucket, counts in buckets.items():
                 arguments += [str(bucket), f"{counts.seen:.6f}", f"{counts.found:.6f}"]
-            calls.append(Call(_COUNT_HITS, _hits(table), tuple(arguments)))
+            calls.append(_COUNT_HITS.call(_hits(table), *arguments))
         return calls
 
     def _sum(self, table: str, record: Record) -> list[HitCounts]:
@@ -156,11 +157,11 @@ def _hits(table: str) -> str:
     return f"turnout:hits:{{{table}}}"
 
 
-def _merge(key: str, merge: Merge) -> Call:
+def _merge(key: str, merge: Merge) -> bytes:
     arguments = [merge.version, str(merge.lifetime_ms), merge.target, merge.step]
     for field, value in merge.registers:
         arguments += [field, value]
-    return Call(_NOTE, key, tuple(arguments))
+    return _NOTE.call(key, *arguments)
 
 
 def _record(text: str) -> Record:
