@@ -85,7 +85,15 @@ def _parser() -> argparse.ArgumentParser:
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 
 
+def _hush_grpc() -> None:
+    """The C core of gRPC writes lines of its own to standard error (every connection that goes away);
+    what matters of it comes back as errors. It reads this once, before it is first used.
+    """
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
 def _serve(*, split: bool) -> int:
+    _hush_grpc()
     told = settings.load()
     logs.configure(service="turnout", level=told.log_level)
     from turnout import serving
@@ -95,6 +103,7 @@ def _serve(*, split: bool) -> int:
 
 
 def _run(service: str) -> int:
+    _hush_grpc()
     told = settings.load()
     logs.configure(service=service, level=told.log_level)
     from turnout import serving

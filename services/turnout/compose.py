@@ -50,6 +50,9 @@ WARM_UP_SECONDS = 2.0
 """How long a start waits for another part, so that the first request need not; parts that come
 later are connected to when they are there."""
 
+CANCEL_AGAIN_SECONDS = 0.1
+"""How long a cancelled task may take to end before it is cancelled again."""
+
 READINESS_SECONDS = 0.5
 """How long /ready waits for each part; orchestrators ask once in some seconds."""
 
@@ -177,7 +180,7 @@ class Process:
         )
         store = ControlStore(self.bus)
         watch = self.tasks.create_task(store.watch(f"{MODE_KEY}*", modes.on_control))
-        self.stack.callback(watch.cancel)
+        self.stack.push_async_callback(end_task, watch)
         scorer, facts = await self.scorer(), await self.facts()
         told = settings.ingress
         limits = Limits(
@@ -266,6 +269,15 @@ class Process:
             async with asyncio.timeout(WARM_UP_SECONDS):
                 await channel.channel_ready()
         return channel
+
+
+async def end_task(task: asyncio.Task[None]) -> None:
+    """Cancel until it is over: before Python 3.12 `asyncio.wait_for`, which nats-py waits with, loses
+    a cancellation that comes together with what was waited for (python/cpython#86296).
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=CANCEL_AGAIN_SECONDS)
 
 
 async def _warm_up(tracker: SessionCacheTracker) -> None:

@@ -212,6 +212,16 @@ def warehouse_of(settings: Settings) -> WarehouseSettings:
     )
 
 
+def make_data_dir(settings: Settings) -> None:
+    """Raises `BadSetting` when there can be no such directory, or none that we may write to."""
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise BadSetting(f"TURNOUT_DATA_DIR: {settings.data_dir}: {reason.strerror}.") from None
+    if not os.access(settings.data_dir, os.W_OK | os.X_OK):
+        raise BadSetting(f"TURNOUT_DATA_DIR: {settings.data_dir} may not be written to.")
+
+
 def check_addresses(settings: Settings) -> None:
     """Raises `BadSetting` for an outside address that nothing could be reached at."""
     if settings.clickhouse.url:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, assert_never
 
@@ -41,11 +41,20 @@ def settle_memory() -> None:
     gc.set_threshold(*GARBAGE_THRESHOLDS)
 
 
-async def run_ingress(settings: Settings, listener: socket.socket, stop: asyncio.Event) -> None:
+async def run_ingress(
+    settings: Settings,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    *,
+    on_serving: Callable[[], None] | None = None,
+) -> None:
+    """Serve until `stop`. `on_serving` is called once every part is there."""
     async with process(settings, service="ingress") as running:
         app = await running.ingress()
         settle_memory()
         _LOG.info("serving", extra={"port": listener.getsockname()[1]})
+        if on_serving is not None:
+            on_serving()
         await serve_http(app, listener, stop, drain_seconds=settings.ingress.drain_seconds)
 
 

@@ -26,8 +26,14 @@ async def serve(settings: Settings) -> None:
         planned = plan(settings, catalog, split=False)
         stop = http_server.stop_on_signals()
         async with supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed):
-            _banner(planned, catalog, "one process", port=listener.getsockname()[1])
-            await running.run_ingress(planned.settings, listener, stop)
+            await running.run_ingress(
+                planned.settings,
+                listener,
+                stop,
+                on_serving=lambda: _banner(
+                    planned, catalog, "one process", port=listener.getsockname()[1]
+                ),
+            )
 
 
 async def serve_split(settings: Settings) -> None:
@@ -74,6 +80,7 @@ def _checked(settings: Settings) -> Catalog:
     parts.routing_of(settings, catalog)
     parts.base_urls(settings, catalog)
     parts.check_addresses(settings)
+    parts.make_data_dir(settings)
     parts.tls_of(settings)
     return catalog
 

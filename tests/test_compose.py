@@ -1,0 +1,53 @@
+"""Building and ending the parts of a process."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from turnout.compose import end_task, process
+from turnout.errors import Unavailable
+from turnout.settings import BadSetting, Nats, Settings
+
+pytestmark = pytest.mark.anyio
+
+WAIT_SECONDS = 5.0
+
+
+async def test_a_task_that_loses_a_cancellation_is_still_ended() -> None:
+    lost: list[str] = []
+
+    async def careless() -> None:
+        while True:
+            try:
+                await asyncio.sleep(WAIT_SECONDS)
+            except asyncio.CancelledError:
+                if lost:
+                    raise
+                lost.append("one")
+
+    task = asyncio.ensure_future(careless())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(WAIT_SECONDS):
+        await end_task(task)
+    assert task.cancelled()
+    assert lost == ["one"]
+
+
+async def test_a_task_that_is_over_is_left_alone() -> None:
+    async def quick() -> None:
+        return
+
+    task = asyncio.ensure_future(quick())
+    await task
+    await end_task(task)
+    assert not task.cancelled()
+
+
+@pytest.mark.parametrize("error", [BadSetting("one line"), Unavailable("one line")])
+async def test_an_error_comes_out_of_a_process_as_itself(tmp_path: Path, error: Exception) -> None:
+    settings = Settings(data_dir=tmp_path, nats=Nats(url="nats://127.0.0.1:1"))
+    with pytest.raises(type(error)) as raised:
+        async with process(settings, service="scorer"):
+            raise error
+    assert raised.value is error
