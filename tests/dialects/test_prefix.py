@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.dialects.prefix import (
-    canonical_content,
+    canonical_block,
+    canonical_fields,
     canonical_message,
     chain,
     digest,
@@ -78,11 +79,44 @@ def fold(content: object) -> object:
             return json.loads(without_markers(json.dumps(content).encode()))
 
 
-def test_one_block_with_more_than_text_stays_a_block() -> None:
-    cited = b'[{"type":"text","text":"a","citations":[]}]'
-    assert canonical_content(cited) == cited
-    assert canonical_content(b'["a"]') == b'["a"]'
-    assert canonical_content(b'[{"type":"text","text":7}]') == b'[{"type":"text","text":7}]'
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'[{"type":"text","text":"a","citations":[]}]',
+        b'["a"]',
+        b'[{"type":"text","text":7}]',
+    ],
+)
+def test_one_block_with_more_than_text_stays_a_block(content: bytes) -> None:
+    assert content in canonical_message(b'{"content":%b}' % content)
+
+
+def block(written: bytes) -> dict[str, msgspec.Raw]:
+    return msgspec.json.decode(written, type=dict[str, msgspec.Raw])
+
+
+def test_a_block_of_a_system_prompt_is_its_text_or_what_it_holds_without_its_marker() -> None:
+    taken: list[bytes] = []
+    marked = block(b'{"cache_control":{"type":"ephemeral"},"text":"a","type":"text"}')
+    assert canonical_block(marked, taken) == b'"a"'
+    assert taken == [b'{"type":"ephemeral"}']
+    cited = block(b'{"type":"text","text":"a","citations":[]}')
+    assert canonical_block(cited) == canonical_block(
+        block(b'{"cache_control":null,"citations":[],"text":"a","type":"text"}')
+    )
+    assert canonical_block(cited) != b'"a"'
+
+
+def test_markers_are_told_wherever_they_are() -> None:
+    taken: list[bytes] = []
+    fields = block(
+        b'{"role":"assistant","cache_control":{"ttl":"5m"},"content":[{"cache_control":{"ttl":"1h"}}],'
+        b'"tool_calls":[{"id":"c","cache_control":{"ttl":"2h"}}],"name":"\\"cache_control\\""}'
+    )
+    canonical = canonical_fields(fields, taken)
+    assert [b"5m" in taken[0], b"1h" in taken[1], b"2h" in taken[2]] == [True] * 3
+    assert len(taken) == 3
+    assert b"ttl" not in canonical
 
 
 @given(st.lists(st.binary(), max_size=6), st.integers(0, 6))

@@ -29,6 +29,10 @@ MARKER_KEY: Final = b'"cache_control"'
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_SORTED: Final = msgspec.json.Encoder(order="sorted")
+"""Values that are raw go out as they were written."""
+_TEXT_FIELDS: Final = frozenset({"type", "text"})
+_BRACKETS: Final = frozenset(b"[{")
 
 
 def digest(*parts: bytes) -> str:
@@ -57,9 +61,10 @@ def chain(head_digest: str, canonical_messages: Iterable[bytes]) -> tuple[str, .
     return tuple(digests)
 
 
-def without_markers(raw: bytes) -> bytes:
+def without_markers(raw: bytes, taken: list[bytes] | None = None) -> bytes:
     """Valid JSON without its `cache_control` members; the same object when there are none.
 
+    `taken` is given the members that went.
     Looked for by its key, whose quotes are escaped inside a string: a pattern that begins with the
     comma or brace before it costs twenty times as much on a long text.
     """
@@ -72,6 +77,8 @@ def without_markers(raw: bytes) -> bytes:
         following = at + len(MARKER_KEY)
         found = _MEMBER.match(raw, at)
         if found is not None:
+            if taken is not None:
+                taken.append(found.group())
             begin = at
             while begin > start and raw[begin - 1] in _SPACE:
                 begin -= 1
@@ -89,12 +96,8 @@ def without_markers(raw: bytes) -> bytes:
     return b"".join(kept)
 
 
-def canonical_content(content: bytes) -> bytes:
-    """A content value: markers go, and one lone text block becomes its string."""
-    return _one_text(without_markers(content))
-
-
 def _one_text(content: bytes) -> bytes:
+    """One lone text block becomes its string."""
     if not content.startswith(b"["):
         return content
     blocks = _ITEMS.decode(content)
@@ -105,6 +108,17 @@ def _one_text(content: bytes) -> bytes:
         return content
     text = bytes(block["text"])
     return text if bytes(block["type"]) == b'"text"' and text.startswith(b'"') else content
+
+
+def canonical_block(block: Mapping[str, msgspec.Raw], taken: list[bytes] | None = None) -> bytes:
+    """One block of a system prompt: a text is its string; `taken` is given its markers."""
+    marker = block.get("cache_control")
+    if marker is not None and taken is not None:
+        taken.append(bytes(marker))
+    rest = block.keys() - {"cache_control"}
+    if rest == _TEXT_FIELDS and bytes(block["type"]) == b'"text"':
+        return bytes(block["text"])
+    return without_markers(_SORTED.encode({key: block[key] for key in rest}), taken)
 
 
 def canonical_message(raw: bytes | msgspec.Raw) -> bytes:
@@ -119,18 +133,40 @@ def canonical_message(raw: bytes | msgspec.Raw) -> bytes:
         raise InvalidRequest(f"messages: each must be a JSON object: {error}") from None
 
 
-def canonical_fields(fields: Mapping[str, msgspec.Raw], *, has_markers: bool = True) -> bytes:
-    """The same for a message whose fields are already apart.
+def canonical_fields(fields: Mapping[str, msgspec.Raw], taken: list[bytes] | None = None) -> bytes:
+    """The same for a message whose fields are already apart; `taken` is given its markers."""
+    for key, raw in fields.items():
+        # Most bytes of a thread are plain strings, and inside one nothing is a marker.
+        if memoryview(raw)[0] in _BRACKETS and (key == "content" or MARKER_KEY in bytes(raw)):
+            return _SORTED.encode(_normalised(fields, taken))
+    if "cache_control" in fields:
+        return _SORTED.encode(_normalised(fields, taken))
+    return plain_fields(fields)
 
-    `has_markers=False` says that the body holds no marker, which spares looking for one in each.
-    """
-    parts: list[bytes] = []
-    for key in sorted(fields):
-        value = bytes(fields[key])
-        if has_markers:
-            if key == "cache_control":
-                continue
-            value = without_markers(value)
-        parts += (key.encode(), _one_text(value) if key == "content" else value)
-    # A raw JSON value holds no such control character, so the parts cannot run together.
-    return b"\x1f".join(parts)
+
+def plain_fields(fields: Mapping[str, msgspec.Raw]) -> bytes:
+    """`canonical_fields` for a caller who knows that nothing is to be normalised but the order."""
+    return _SORTED.encode(fields)
+
+
+def _normalised(
+    fields: Mapping[str, msgspec.Raw], taken: list[bytes] | None
+) -> dict[str, msgspec.Raw]:
+    kept: dict[str, msgspec.Raw] = {}
+    for key, raw in fields.items():
+        if key == "cache_control":
+            if taken is not None:
+                taken.append(bytes(raw))
+            continue
+        value = bytes(raw)
+        if value.startswith((b"[", b"{")):
+            value = without_markers(value, taken)
+            if key == "content":
+                value = _one_text(value)
+        kept[key] = msgspec.Raw(value)
+    return kept
+
+
+def stand_in(canonical: bytes) -> bytes:
+    """A short part for a long one that goes into several digests, so that it is hashed once."""
+    return sha256(canonical).digest()

@@ -7,7 +7,6 @@ because the API keeps them out of the prompt until they are called for; images a
 what a model reads of them, not by their base64.
 """
 
-import re
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
@@ -21,8 +20,7 @@ from turnout.dialects.anthropic_messages.survey_messages import (
     SurveyedMessage,
 )
 from turnout.dialects.prefix import (
-    MARKER_KEY,
-    canonical_content,
+    canonical_block,
     chain,
     digest,
     without_markers,
@@ -35,7 +33,6 @@ BYTES_PER_TOKEN: Final = 3.6
 """Code-heavy JSON as agents send it; prose is nearer to 4.5."""
 
 _BILLING: Final = b'"x-anthropic-billing-header'
-_MARKER: Final = re.compile(rb'"cache_control"\s*:\s*(\{[^{}]*\})')
 _NOTHING: Final = frozenset({b"", b"null"})
 
 _Fields = dict[str, msgspec.Raw]
@@ -75,7 +72,8 @@ class _Tool(msgspec.Struct):
 
 _BODY: Final = msgspec.json.Decoder(_Body)
 _TOOL: Final = msgspec.json.Decoder(_Tool)
-_BLOCKS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_SYSTEM: Final = msgspec.json.Decoder(list[_Fields])
+_ABSENT: Final = msgspec.Raw()
 
 
 def survey_request(body: bytes) -> Survey:
@@ -89,13 +87,16 @@ def survey_request(body: bytes) -> Survey:
     canonical = [message.canonical() for message in messages]
     # What is canonical differs from what was written by markers and punctuation alone.
     message_bytes = tuple(accumulate(map(len, canonical)))
-    system = _system(bytes(fields.system))
+    markers = [marker for message in messages for marker in message.markers]
+    system = _system(bytes(fields.system), markers)
     system_digest = digest(*system)
     raw_tools = [bytes(raw) for raw in fields.tools or ()]
     tools = [_tool(raw, number) for number, raw in enumerate(raw_tools)]
     offered = [
-        without_markers(raw)
-        for raw, tool in zip(raw_tools, tools, strict=True)
+        raw
+        for raw, tool in zip(
+            [without_markers(raw, markers) for raw in raw_tools], tools, strict=True
+        )
         if not tool.defer_loading
     ]
     names = [(tool.name or "").encode() for tool in tools if not tool.defer_loading]
@@ -131,27 +132,28 @@ def survey_request(body: bytes) -> Survey:
         last_role=messages[-1].role,
         tool_count=len(tools),
         outcomes=newest.outcomes(),
-        tool_result_count=_tool_results(messages),
+        tool_result_count=sum(message.result_count for message in messages),
         first_typed_text=newest.first_typed(),
         text=newest.text(),
         stop_sequences=tuple(fields.stop_sequences or ()),
         has_output_format=wants_schema,
         user_field=(fields.metadata.user_id or "") if fields.metadata is not None else "",
         prompt_cache_key="",
-        breakpoints=_breakpoints(messages, bytes(fields.system), raw_tools),
+        breakpoints=_breakpoints(markers),
     )
 
 
-def _system(raw: bytes) -> list[bytes]:
-    """What of the system prompt a cache compares, a text each."""
+def _system(raw: bytes, markers: list[bytes]) -> list[bytes]:
+    """What of the system prompt a cache compares, a text each; its markers go to `markers`."""
     if raw in _NOTHING:
         return []
     if raw.startswith(b'"'):
         return [raw]
     try:
-        blocks = [bytes(block) for block in _BLOCKS.decode(raw)]
         return [
-            canonical_content(b"[%b]" % block) for block in blocks if _BILLING not in block[:200]
+            canonical_block(block, markers)
+            for block in _SYSTEM.decode(raw)
+            if not bytes(block.get("text", _ABSENT)).startswith(_BILLING)
         ]
     except MALFORMED as error:
         raise complaint("system", error) from None
@@ -169,17 +171,8 @@ def _wants_schema(fields: _Body) -> bool:
     return wanted not in _NOTHING or bytes(fields.output_format) not in _NOTHING
 
 
-def _tool_results(messages: Sequence[SurveyedMessage]) -> int:
-    return sum(block.type == "tool_result" for message in messages for block in message.blocks)
-
-
-def _breakpoints(
-    messages: Sequence[SurveyedMessage], system: bytes, tools: Sequence[bytes]
-) -> tuple[int, int]:
+def _breakpoints(markers: Sequence[bytes]) -> tuple[int, int]:
     """Markers of the client: (five minutes, one hour)."""
-    markers = [m for message in messages for m in message.markers if m not in _NOTHING]
-    for raw in (system, *tools):
-        if MARKER_KEY in raw:
-            markers += _MARKER.findall(raw)
-    long = sum(b'"1h"' in marker for marker in markers)
-    return (len(markers) - long, long)
+    written = [marker for marker in markers if b"{" in marker]
+    long = sum(b'"1h"' in marker for marker in written)
+    return (len(written) - long, long)

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from turnout.dialects.prefix import canonical_fields, without_markers
+from turnout.dialects.prefix import canonical_fields, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.survey import ToolOutcome
 from turnout.errors import InvalidRequest
@@ -30,6 +30,8 @@ _PLAIN_FIELDS: Final = 2
 """`role` and `content`, and nothing that a digest would have to sort."""
 
 
+_USUAL_CONTENT: Final = frozenset({b'"', b"["})
+_LIST_BEGINS: Final = ord("[")
 _ABSENT: Final = msgspec.Raw()
 
 
@@ -55,10 +57,22 @@ class SurveyedMessage:
         blocks: empty when the content is a plain string or absent.
         all_blocks: with those inside tool results.
         markers: the values of `cache_control` on any of them.
+        result_count: tool results among the blocks.
+        has_text: what the user typed may be in it.
 
     """
 
-    __slots__ = ("_fields", "_number", "all_blocks", "blocks", "content", "markers", "role")
+    __slots__ = (
+        "_fields",
+        "_number",
+        "all_blocks",
+        "blocks",
+        "content",
+        "has_text",
+        "markers",
+        "result_count",
+        "role",
+    )
 
     def __init__(self, fields: dict[str, msgspec.Raw], number: int) -> None:
         self._fields = fields
@@ -68,12 +82,18 @@ class SurveyedMessage:
         self.content = b"" if raw is None else bytes(raw)
         self.blocks: list[Block] = []
         self.markers: list[bytes] = []
-        if self.content.startswith(b"["):
+        self.result_count = 0
+        self.has_text = not self.content.startswith(b"[")
+        if not self.has_text:
             self.blocks = self._decode(self.content)
         self.all_blocks = self.blocks
         for block in self.blocks:
-            if block.type == "tool_result" and memoryview(block.content)[:1].tobytes() == b"[":
-                self.all_blocks = self.all_blocks + self._decode(block.content)
+            if block.type == "tool_result":
+                self.result_count += 1
+                if block.content is not _ABSENT and memoryview(block.content)[0] == _LIST_BEGINS:
+                    self.all_blocks = self.all_blocks + self._decode(block.content)
+            elif block.type == "text":
+                self.has_text = True
         for block in self.all_blocks:
             if block.cache_control is not _ABSENT:
                 self.markers.append(bytes(block.cache_control))
@@ -85,19 +105,19 @@ class SurveyedMessage:
             raise complaint(f"messages.{self._number}.content", error) from None
 
     def canonical(self) -> bytes:
-        """What `prefix.canonical_message` says, at the price of one copy for most messages."""
+        """What `prefix.canonical_message` says; most messages need not be looked through for it."""
         is_lone_text = len(self.blocks) == 1 and self.blocks[0].type == "text"
-        if len(self._fields) != _PLAIN_FIELDS or is_lone_text or not self.content:
-            try:
-                return canonical_fields(self._fields, has_markers=True)
-            except MALFORMED as error:
-                raise complaint(f"messages.{self._number}", error) from None
-        content = without_markers(self.content) if self.markers else self.content
-        return b"content\x1f%b\x1frole\x1f%b" % (content, bytes(self._fields["role"]))
+        is_plain = len(self._fields) == _PLAIN_FIELDS and self.content[:1] in _USUAL_CONTENT
+        if is_plain and not self.markers and not is_lone_text:
+            return plain_fields(self._fields)
+        try:
+            return canonical_fields(self._fields)
+        except MALFORMED as error:
+            raise complaint(f"messages.{self._number}", error) from None
 
     def typed(self) -> str:
         """What the user typed of it."""
-        if self.role != "user":
+        if self.role != "user" or not self.has_text:
             return ""
         where = f"messages.{self._number}.content"
         if self.content.startswith(b'"'):

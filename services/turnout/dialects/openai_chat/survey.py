@@ -14,7 +14,13 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Needs
-from turnout.dialects.prefix import MARKER_KEY, canonical_content, canonical_fields, chain, digest
+from turnout.dialects.prefix import (
+    canonical_fields,
+    chain,
+    digest,
+    stand_in,
+    without_markers,
+)
 from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.survey import Survey, ToolOutcome
 from turnout.errors import InvalidRequest
@@ -36,7 +42,6 @@ _CONTEXT_BLOCK: Final = re.compile(
 )
 """Blocks that harnesses put in front of what the user typed, and images they carry behind a tool."""
 
-_MARKER: Final = re.compile(rb'"cache_control"\s*:\s*\{([^{}]*)\}')
 _BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
 _IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"image_url"')
 _FILE_PART: Final = re.compile(rb'"type"\s*:\s*"file"')
@@ -73,6 +78,7 @@ class _Body(msgspec.Struct):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     web_search_options: msgspec.Raw = msgspec.Raw()
+    cache_control: msgspec.Raw = msgspec.Raw()
 
 
 class _Named(msgspec.Struct):
@@ -112,15 +118,17 @@ def survey_request(body: bytes) -> Survey:
     if not messages:
         raise InvalidRequest("messages: must hold at least one message")
     roles = [_role(message, number) for number, message in enumerate(messages)]
-    has_markers = MARKER_KEY in body
-    canonical = [canonical_fields(message, has_markers=has_markers) for message in messages]
+    markers = [bytes(fields.cache_control)]
+    canonical = [_canonical(message, number, markers) for number, message in enumerate(messages)]
     # What is canonical differs from what was written by markers and punctuation alone.
     message_bytes = tuple(accumulate(map(len, canonical)))
     leading = next((n for n, role in enumerate(roles) if role not in _LEADING), len(roles))
-    raw_tools = b",".join(bytes(tool) for tool in fields.tools or ())
+    # The system prompt is in the head and in front of every message.
+    canonical[:leading] = [stand_in(message) for message in canonical[:leading]]
+    raw_tools = b",".join(fields.tools or ())
     tools = [_tool(raw, number) for number, raw in enumerate(fields.tools or ())]
     system_digest = digest(*canonical[:leading])
-    head_digest = digest(system_digest.encode(), canonical_content(raw_tools))
+    head_digest = digest(system_digest.encode(), without_markers(raw_tools, markers))
     attachments = _Attachments(messages)
     last_assistant = max((n for n, role in enumerate(roles) if role == "assistant"), default=-1)
     newest = _newest(messages, roles, last_assistant)
@@ -159,7 +167,7 @@ def survey_request(body: bytes) -> Survey:
         has_output_format=wants_schema == "json_schema",
         user_field=fields.user or fields.safety_identifier or "",
         prompt_cache_key=fields.prompt_cache_key or "",
-        breakpoints=_breakpoints(body) if has_markers else (0, 0),
+        breakpoints=_breakpoints(markers),
     )
 
 
@@ -171,6 +179,14 @@ def _role(message: _Fields, number: int) -> str:
             f"messages.{number}.role: must be one of system, developer, user, assistant, tool"
         )
     return role
+
+
+def _canonical(message: _Fields, number: int, markers: list[bytes]) -> bytes:
+    """What a prompt cache compares of a message; its markers are added to `markers`."""
+    try:
+        return canonical_fields(message, markers)
+    except MALFORMED as error:
+        raise complaint(f"messages.{number}", error) from None
 
 
 def _tool(raw: msgspec.Raw, number: int) -> _Tool:
@@ -339,7 +355,7 @@ def _strings(stop: str | list[str] | None) -> tuple[str, ...]:
             return tuple(several)
 
 
-def _breakpoints(body: bytes) -> tuple[int, int]:
-    markers: list[bytes] = _MARKER.findall(body)
-    long = sum(b'"1h"' in marker for marker in markers)
-    return (len(markers) - long, long)
+def _breakpoints(markers: Sequence[bytes]) -> tuple[int, int]:
+    set_ = [marker for marker in markers if b"{" in marker]
+    long = sum(b'"1h"' in marker for marker in set_)
+    return (len(set_) - long, long)
