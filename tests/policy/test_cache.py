@@ -150,10 +150,10 @@ def test_no_more_is_kept_than_is_the_same(old: list[str], new: list[str]) -> Non
         if mine != other:
             break
         common += 1
-    rung = cache.kept_rung(cache.ladder(prompt(*old), head_tokens=1, usage=None), prompt(*new))
-    assert rung is not None
+    share = cache.kept_share(cache.ladder(prompt(*old), head_tokens=1, usage=None), prompt(*new))
+    kept = round(share * len(old))
     # The rungs halve: at worst half of what lies before the end is given up.
-    assert common >= rung.count >= max(0, common - (len(old) - common) - 1)
+    assert common >= kept >= max(0, common - (len(old) - common) - 1)
 
 
 def test_a_retry_is_the_same_prompt_and_nothing_else() -> None:

@@ -202,18 +202,10 @@ def ladder(prefix: Prefix, *, head_tokens: int, usage: Usage | None) -> tuple[Ru
     return (*rungs, Rung(0, prefix.head_digest, round(head_tokens * scale)))
 
 
-def kept_rung(rungs: Iterable[Rung], prefix: Prefix) -> Rung | None:
-    """The longest rung that this prompt still begins with; None when not even the head is the same.
-
-    Chained digests agree only at the same place, so each rung is one comparison.
-    """
-    for rung in rungs:
-        if _is_kept(rung, prefix):
-            return rung
-    return None
-
-
 def _is_kept(rung: Rung, prefix: Prefix) -> bool:
+    """Whether this prompt still begins with it. Chained digests agree only at the same place, so
+    each rung is one comparison.
+    """
     if rung.count == 0:
         return rung.digest == prefix.head_digest
     return rung.count <= len(prefix.digests) and prefix.digests[rung.count - 1] == rung.digest
@@ -221,11 +213,15 @@ def _is_kept(rung: Rung, prefix: Prefix) -> bool:
 
 def kept_share(rungs: Iterable[Rung], prefix: Prefix) -> float:
     """Share of the last prompt's messages that this one begins with; 1 when there were none."""
-    top = next(iter(rungs), None)
-    if top is None or top.count == 0:
-        return 1.0
-    kept = kept_rung(rungs, prefix)
-    return kept.count / top.count if kept is not None else 0.0
+    # One pass: reading a stored rung costs more than comparing it.
+    whole = 0
+    for rung in rungs:
+        whole = whole or rung.count
+        if whole == 0:
+            return 1.0
+        if _is_kept(rung, prefix):
+            return rung.count / whole
+    return 0.0 if whole else 1.0
 
 
 def is_same_prompt(rungs: Iterable[Rung], prefix: Prefix) -> bool:

@@ -36,18 +36,19 @@ def thread_state(
         return ThreadState(heads=warm_heads)
     newest = records.newest_of(thread.get("newest", ""))
     steps = records.steps_of(thread.get("recent", ""))
+    outputs = steps.output_tokens
     started = thread.get("started", "")
     return ThreadState(
         steps=int(thread.get("steps", "0")),
         target=newest.target if newest is not None else "",
         started_at=int(started) / _MS if started else 0.0,
-        last_at=max((step.answered_ms for step in steps), default=0) / _MS,
-        prompt_tokens=steps[-1].prompt_tokens if steps else 0,
-        growth_tokens=cache.mean_growth([step.prompt_tokens for step in steps]),
-        output_tokens=sum(step.output_tokens for step in steps) / len(steps) if steps else 0.0,
+        last_at=steps.last_answered_ms / _MS,
+        prompt_tokens=steps.prompt_tokens[-1] if steps.prompt_tokens else 0,
+        growth_tokens=cache.mean_growth(steps.prompt_tokens),
+        output_tokens=sum(outputs) / len(outputs) if outputs else 0.0,
         kept_share=cache.kept_share(newest.rungs, prefix) if newest is not None else 1.0,
         is_retry=_is_retry(thread, newest, prefix),
-        tool_errors=_error_streak(steps),
+        tool_errors=steps.newest_errors,
         warm=_warm_prefixes(thread, prefix, now=now, terms=terms, hits=hits),
         heads=warm_heads,
     )
@@ -228,13 +229,5 @@ def _newest_first(warm: WarmPrefix) -> tuple[float, str]:
 def _is_retry(thread: Record, newest: records.Newest | None, prefix: Prefix) -> bool:
     if newest is not None and cache.is_same_prompt(newest.rungs, prefix):
         return True
-    return cache.is_same_prompt(records.failed_of(thread.get("failed", "")), prefix)
-
-
-def _error_streak(steps: Sequence[records.Step]) -> int:
-    streak = 0
-    for step in reversed(steps):
-        if not step.tool_errors:
-            break
-        streak += 1
-    return streak
+    failed = thread.get("failed", "")
+    return bool(failed) and cache.is_same_prompt(records.failed_of(failed), prefix)

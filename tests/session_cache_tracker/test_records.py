@@ -1,0 +1,36 @@
+"""What is read of a record is what was written."""
+
+import pytest
+
+from turnout.session_cache_tracker.records import BETWEEN_LINES, Step, Steps, step_line, steps_of
+
+
+def recent(*errors: int) -> str:
+    return BETWEEN_LINES.join(
+        step_line(f"v{n}", Step(1_000 + n, 10 * n, n, errors[n])) for n in range(len(errors))
+    )
+
+
+def test_steps_are_read_by_column_oldest_first() -> None:
+    assert steps_of(recent(0, 2, 0)) == Steps(1_002, [0, 10, 20], [0, 1, 2], 0)
+    assert steps_of("") == Steps()
+
+
+@pytest.mark.parametrize(
+    ("errors", "streak"), [((0,), 0), ((3,), 1), ((1, 0, 2, 10), 2), ((1, 1, 1), 3)]
+)
+def test_errors_count_from_the_newest_step_to_the_first_without_one(
+    errors: tuple[int, ...], streak: int
+) -> None:
+    assert steps_of(recent(*errors)).newest_errors == streak
+
+
+@pytest.mark.parametrize("text", ["?", "v 1 2 3", "v 1 2 3 4 5", "v 1 x 3 4"])
+def test_other_lines_are_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"step|int"):
+        steps_of(text)
+
+
+def test_the_newest_answer_need_not_be_that_of_the_newest_version() -> None:
+    lines = [step_line("v1", Step(2_000, 1, 1, 0)), step_line("v2", Step(1_500, 1, 1, 0))]
+    assert steps_of(BETWEEN_LINES.join(lines)).last_answered_ms == 2_000
