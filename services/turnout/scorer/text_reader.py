@@ -14,7 +14,6 @@ from turnout.policy.request import TaskKind, TextSignal
 from turnout.scorer.embedder import Embedding
 from turnout.scorer.onnx_encoder import Vector
 
-
 KNOWN_SIGNALS = 4096
 """As many as the embedder keeps vectors."""
 
