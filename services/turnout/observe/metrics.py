@@ -7,7 +7,7 @@ models the catalog does not have are counted as "other".
 
 from typing import Literal, TypeAlias, assert_never
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from turnout.facts import (
@@ -18,6 +18,7 @@ from turnout.facts import (
     RequestRouted,
     ThreadSwitched,
 )
+from turnout.observe.tallies import CounterTally, HistogramTally
 from turnout.ports import FactSink
 
 MetricName: TypeAlias = Literal[
@@ -48,6 +49,8 @@ MetricName: TypeAlias = Literal[
     # 1, with version, service and artifact as labels.
     "turnout_build_info",
 ]
+
+TokenKind: TypeAlias = Literal["fresh_input", "cache_read", "cache_write", "output"]
 
 DECISION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25)
 """Seconds; they straddle the promise of 50 ms."""
@@ -134,13 +137,13 @@ class Metrics:
         self._info.clear()
         self._info.labels(*self._build, digest[:16]).set(1)
 
-    def _counter(self, name: MetricName, help_text: str, *labels: str) -> Counter:
-        return Counter(name, help_text, labels, registry=self.registry)
+    def _counter(self, name: MetricName, help_text: str, *labels: str) -> CounterTally:
+        return CounterTally(name, help_text, labels, registry=self.registry)
 
     def _histogram(
         self, name: MetricName, help_text: str, buckets: tuple[float, ...], *labels: str
-    ) -> Histogram:
-        return Histogram(name, help_text, labels, registry=self.registry, buckets=buckets)
+    ) -> HistogramTally:
+        return HistogramTally(name, help_text, buckets, labels, registry=self.registry)
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as text, and its content type."""
@@ -150,47 +153,49 @@ class Metrics:
         """Count what a fact says."""
         match fact:
             case RequestRouted():
-                self.decision.labels("look").observe(fact.look_seconds)
-                self.decision.labels("score").observe(fact.embed_seconds)
-                self.decision.labels("decide").observe(fact.decide_seconds)
+                self.decision.observe(("look",), fact.look_seconds)
+                self.decision.observe(("score",), fact.embed_seconds)
+                self.decision.observe(("decide",), fact.decide_seconds)
             case AttemptEnded():
                 self._count_attempt(fact)
             case RequestCompleted():
                 self._count_request(fact)
             case ThreadSwitched():
-                self.switched.labels(fact.reason).inc()
+                self.switched.add((fact.reason,))
             case OutcomeReported():
-                self.outcomes.labels(fact.kind).inc()
+                self.outcomes.add((fact.kind,))
             case _:
                 assert_never(fact)
 
     def _count_request(self, fact: RequestCompleted) -> None:
-        self.requests.labels(fact.dialect, fact.action or "none", fact.outcome).inc()
-        self.duration.labels(fact.dialect).observe(fact.duration_seconds)
-        self.decision.labels("route").observe(fact.route_seconds)
+        self.requests.add((fact.dialect, fact.action or "none", fact.outcome))
+        self.duration.observe((fact.dialect,), fact.duration_seconds)
+        self.decision.observe(("route",), fact.route_seconds)
         if fact.baseline_cost_usd is not None:
-            self.baseline_cost.inc(fact.baseline_cost_usd)
+            self.baseline_cost.add((), fact.baseline_cost_usd)
         for part in fact.degraded:
-            self.degraded.labels(part).inc()
+            self.degraded.add((part,))
 
     def _count_attempt(self, fact: AttemptEnded) -> None:
         model = fact.model if fact.model in self._known_models else "other"
-        self.attempts.labels(fact.provider, model, fact.kind, fact.outcome).inc()
+        where = (fact.provider, model)
+        self.attempts.add((*where, fact.kind, fact.outcome))
         if fact.first_byte_seconds is not None:
-            self.first_byte.labels(fact.provider, model).observe(fact.first_byte_seconds)
+            self.first_byte.observe(where, fact.first_byte_seconds)
         if fact.first_content_seconds is not None:
-            self.first_content.labels(fact.provider, model).observe(fact.first_content_seconds)
+            self.first_content.observe(where, fact.first_content_seconds)
         if fact.cost_usd is not None:
-            self.cost.labels(fact.provider, model).inc(fact.cost_usd)
-        if fact.usage is not None:
-            for kind, tokens in (
-                ("fresh_input", fact.usage.fresh_input),
-                ("cache_read", fact.usage.cache_read),
-                ("cache_write", fact.usage.cache_write),
-                ("output", fact.usage.output),
-            ):
-                if tokens:
-                    self.tokens.labels(fact.provider, model, kind).inc(tokens)
+            self.cost.add(where, fact.cost_usd)
+        usage = fact.usage
+        if usage is not None:
+            self._add_tokens(where, "fresh_input", usage.fresh_input)
+            self._add_tokens(where, "cache_read", usage.cache_read)
+            self._add_tokens(where, "cache_write", usage.cache_write)
+            self._add_tokens(where, "output", usage.output)
+
+    def _add_tokens(self, where: tuple[str, str], kind: TokenKind, tokens: int) -> None:
+        if tokens:
+            self.tokens.add((*where, kind), tokens)
 
 
 class MeteredFactSink:

@@ -1,0 +1,111 @@
+"""Every fact is counted once, under bounded labels."""
+
+from dataclasses import replace
+
+from tests.bus import samples
+from turnout.observe.metrics import MeteredFactSink, Metrics
+
+
+class Taken:
+    def __init__(self) -> None:
+        self.facts: list[object] = []
+
+    def record(self, fact: object) -> None:
+        self.facts.append(fact)
+
+
+def metrics() -> Metrics:
+    return Metrics(version="1", service="s", known_models=frozenset({"model-0"}))
+
+
+def value(counted: Metrics, name: str, **labels: str) -> float | None:
+    return counted.registry.get_sample_value(name, labels)
+
+
+def test_a_decision_is_timed_by_stage() -> None:
+    counted = metrics()
+    counted.count(samples.routed())
+
+    name = "turnout_decision_duration_seconds"
+    assert value(counted, f"{name}_sum", stage="look") == 0.0012
+    assert value(counted, f"{name}_bucket", stage="score", le="0.01") == 0
+    assert value(counted, f"{name}_bucket", stage="score", le="0.02") == 1
+    assert value(counted, f"{name}_count", stage="decide") == 1
+
+
+def test_an_attempt_is_counted_with_its_tokens_and_cost() -> None:
+    counted = metrics()
+    counted.count(samples.attempt())
+    counted.count(samples.attempt(number=2))
+
+    where = {"provider": "anthropic", "model": "model-0"}
+    for kind in ("first", "fallback"):
+        told = value(counted, "turnout_attempts_total", **where, kind=kind, outcome="answered")
+        assert told == 1
+    tokens = {"fresh_input": 200, "cache_read": 180_000, "cache_write": 2_400, "output": 800}
+    for kind, number in tokens.items():
+        assert value(counted, "turnout_tokens_total", **where, type=kind) == number
+    assert value(counted, "turnout_cost_usd_total", **where) == 0.125
+    assert value(counted, "turnout_time_to_first_byte_seconds_sum", **where) == 1.6
+    assert value(counted, "turnout_time_to_first_content_seconds_count", **where) == 2
+
+
+def test_what_is_not_known_of_an_attempt_is_not_counted() -> None:
+    counted = metrics()
+    unknown = replace(
+        samples.attempt(),
+        model="client-made-this-up",
+        usage=None,
+        cost_usd=None,
+        first_byte_seconds=None,
+        first_content_seconds=None,
+    )
+    counted.count(unknown)
+
+    where = {"provider": "anthropic", "model": "other"}
+    assert value(counted, "turnout_attempts_total", **where, kind="first", outcome="answered") == 1
+    assert value(counted, "turnout_cost_usd_total", **where) is None
+    assert value(counted, "turnout_tokens_total", **where, type="output") is None
+    assert value(counted, "turnout_time_to_first_byte_seconds_count", **where) is None
+
+
+def test_a_request_is_counted_once_it_has_ended() -> None:
+    counted = metrics()
+    done = replace(samples.completed(), degraded=("scorer", "text"), baseline_cost_usd=0.5)
+    counted.count(done)
+    counted.count(replace(done, action="", baseline_cost_usd=None, degraded=()))
+
+    labels = {"dialect": done.dialect, "outcome": done.outcome}
+    assert value(counted, "turnout_requests_total", **labels, decision="stay") == 1
+    assert value(counted, "turnout_requests_total", **labels, decision="none") == 1
+    seconds = "turnout_request_duration_seconds_count"
+    assert value(counted, seconds, dialect=done.dialect) == 2
+    assert value(counted, "turnout_decision_duration_seconds_count", stage="route") == 2
+    assert value(counted, "turnout_baseline_cost_usd_total") == 0.5
+    assert value(counted, "turnout_degraded_requests_total", part="text") == 1
+
+
+def test_switches_and_outcomes_are_counted() -> None:
+    counted = metrics()
+    counted.count(samples.switched())
+    counted.count(samples.outcome())
+
+    switched, outcome = samples.switched(), samples.outcome()
+    assert value(counted, "turnout_threads_switched_total", reason=switched.reason) == 1
+    assert value(counted, "turnout_outcomes_total", kind=outcome.kind) == 1
+
+
+def test_a_fact_is_passed_on_and_counted() -> None:
+    counted, taken = metrics(), Taken()
+    MeteredFactSink(taken, counted).record(samples.outcome())
+
+    assert taken.facts == [samples.outcome()]
+    assert value(counted, "turnout_outcomes_total", kind=samples.outcome().kind) == 1
+
+
+def test_the_artifact_is_named_by_its_beginning() -> None:
+    counted = metrics()
+    counted.set_artifact("f" * 64)
+
+    assert value(counted, "turnout_build_info", version="1", service="s", artifact="f" * 16) == 1
+    assert value(counted, "turnout_build_info", version="1", service="s", artifact="") is None
