@@ -115,10 +115,10 @@ def canonical_block(block: Mapping[str, msgspec.Raw], taken: list[bytes] | None 
     marker = block.get("cache_control")
     if marker is not None and taken is not None:
         taken.append(bytes(marker))
-    rest = block.keys() - {"cache_control"}
-    if rest == _TEXT_FIELDS and bytes(block["type"]) == b'"text"':
-        return bytes(block["text"])
-    return without_markers(_SORTED.encode({key: block[key] for key in rest}), taken)
+    rest = {key: raw for key, raw in block.items() if key != "cache_control"}
+    if rest.keys() == _TEXT_FIELDS and bytes(rest["type"]) == b'"text"':
+        return bytes(rest["text"])
+    return without_markers(_SORTED.encode(rest), taken)
 
 
 def canonical_message(raw: bytes | msgspec.Raw) -> bytes:
