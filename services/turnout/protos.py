@@ -31,9 +31,12 @@ M = TypeVar("M", bound=Message)
 _Plain = Callable[[object], object]
 
 
-def to_pb(value: "DataclassInstance", message: type[M]) -> M:
-    """The message that says what `value` says."""
-    fields = _writer(type(value))(value)
+def to_pb(value: "DataclassInstance", message: type[M], *, without: type | None = None) -> M:
+    """The message that says what `value` says.
+
+    `without` names a class of which repeated fields stay empty, for who writes them another way.
+    """
+    fields = _writer(type(value), without)(value)
     assert isinstance(fields, Mapping)
     return message(**fields)
 
@@ -90,8 +93,12 @@ _SCALARS: tuple[object, ...] = (str, int, float, bool, bytes)
 
 
 @cache
-def _writer(cls: type) -> _Plain:
-    steps = [(name, _write_field(annotation)) for name, annotation in annotations(cls).items()]
+def _writer(cls: type, without: type | None) -> _Plain:
+    steps = [
+        (name, _write_field(annotation, without))
+        for name, annotation in annotations(cls).items()
+        if without is None or _element_of(annotation) is not without
+    ]
 
     def write(value: object) -> object:
         fields: dict[str, object] = {}
@@ -105,7 +112,7 @@ def _writer(cls: type) -> _Plain:
     return write
 
 
-def _write_field(annotation: object) -> _Plain | None:
+def _write_field(annotation: object, without: type | None) -> _Plain | None:
     """How to turn a field's value into what a message constructor takes; None for as it is."""
     annotation = optional_of(annotation) or annotation
     if annotation in _SCALARS or _is_word(annotation):
@@ -114,7 +121,7 @@ def _write_field(annotation: object) -> _Plain | None:
     if element is not None:
         if get_origin(element) is tuple:
             return _write_headers
-        convert = _write_field(element)
+        convert = _write_field(element, without)
         if convert is None:
             return None
 
@@ -124,7 +131,7 @@ def _write_field(annotation: object) -> _Plain | None:
 
         return write_all
     if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
-        return _writer(annotation)
+        return _writer(annotation, without)
     raise TypeError(f"{annotation!r} cannot travel in a message")
 
 

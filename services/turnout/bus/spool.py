@@ -15,8 +15,6 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
-from google.protobuf.message import Message
-
 from turnout.bus.cursor import Position
 from turnout.bus.directory import (
     SpoolDirectory,
@@ -29,8 +27,8 @@ from turnout.bus.directory import (
 from turnout.bus.metrics import BusMetrics, DropReason
 from turnout.bus.records import MAX_PAYLOAD_BYTES, encode_record
 from turnout.bus.subjects import BY_FACT, BY_KIND
+from turnout.bus.wire import FactEncoder
 from turnout.facts import Fact
-from turnout.protos import to_pb
 
 _log = logging.getLogger(__name__)
 
@@ -224,15 +222,15 @@ class SpoolFactSink:
 
     def __init__(self, spool: Spool, *, metrics: BusMetrics) -> None:
         self._spool = spool
+        self._encoder = FactEncoder()
         self._recorded = {kind: metrics.recorder(route.name) for kind, route in BY_KIND.items()}
 
     def record(self, fact: Fact) -> None:
         try:
-            route = BY_FACT[type(fact)]
-            message: Message = to_pb(fact, route.message)
-            payload = message.SerializeToString()
+            payload = self._encoder.encode(fact)
         except Exception as error:  # noqa: BLE001 - a fact must never fail the request it is about
             self._spool.drop("invalid", f"{type(fact).__name__}: {type(error).__name__}: {error}")
             return
-        if self._spool.append(route.kind, payload):
-            self._recorded[route.kind]()
+        kind = BY_FACT[type(fact)].kind
+        if self._spool.append(kind, payload):
+            self._recorded[kind]()
