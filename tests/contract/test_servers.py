@@ -126,6 +126,7 @@ async def test_reflection_lists_the_services() -> None:
         )(iter([ask]), timeout=WAIT_SECONDS)
         answer = await anext(aiter(call))
         names = {one.name for one in answer.list_services_response.service}
+        call.cancel()
     assert {SERVICE_NAME, "grpc.health.v1.Health"} <= names
 
 

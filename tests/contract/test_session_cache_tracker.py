@@ -75,11 +75,6 @@ OPENERS: dict[str, Callable[[str], Open]] = {
 }
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.fixture(params=OPENERS)
 def opener(request: pytest.FixtureRequest, redis_url: str) -> Open:
     return OPENERS[str(request.param)](redis_url)
