@@ -17,6 +17,6 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-async def _one_loop(anyio_backend: str) -> AsyncGenerator[None]:  # noqa: PT022  (held open)
+async def _one_loop(anyio_backend: str) -> AsyncGenerator[None]:
     """A fixture of the session keeps its loop open."""
-    yield
+    yield  # noqa: PT022  (not a return: it is held open)
