@@ -127,12 +127,11 @@ class Process:
             return RemoteScorer(await self._channel(told))
         from turnout.scorer.artifact_file import load_artifact
         from turnout.scorer.embedder import load_embedder
-        from turnout.scorer.embedder_files import DEFAULT_ROOT
         from turnout.scorer.service import LocalScorer
         from turnout.scorer.text_reader import ClusterReader
 
         embedder = await self.stack.enter_async_context(
-            load_embedder(told.embedder_dir or DEFAULT_ROOT)
+            load_embedder(parts.embedder_root(self.settings))
         )
         # The first run of a model allocates; no request should wait for that.
         await embedder.embed("warm up", deadline_seconds=WARM_UP_SECONDS)

@@ -6,6 +6,7 @@ Nothing here opens a socket or starts a task; `compose` does that with what this
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
@@ -19,6 +20,7 @@ from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Mode
 from turnout.policy.targets import SERVABLE
 from turnout.rpc.address import Tls
+from turnout.scorer.embedder_files import DEFAULT_ROOT
 from turnout.settings import BadSetting, Settings
 from turnout.telemetry.warehouse import WarehouseSettings
 from turnout.upstream_dispatcher.limits import Limits
@@ -245,6 +247,14 @@ def _address(setting: str, url: str, *, schemes: tuple[str, ...]) -> SplitResult
     if not is_whole:
         raise BadSetting(usual)
     return found
+
+
+def embedder_root(settings: Settings) -> Path:
+    """Where the embedder was built: as told, else below this directory, else in the checkout."""
+    if settings.scorer.embedder_dir is not None:
+        return settings.scorer.embedder_dir
+    beside_source = Path(__file__).resolve().parents[2] / DEFAULT_ROOT
+    return DEFAULT_ROOT if DEFAULT_ROOT.is_dir() or not beside_source.is_dir() else beside_source
 
 
 def tls_of(settings: Settings) -> Tls | None:

@@ -13,6 +13,7 @@ from turnout.catalog.catalog import Catalog
 from turnout.engines.failure import EngineFailed
 from turnout.engines.supervisor import supervising
 from turnout.processes import Plan, plan
+from turnout.scorer.embedder_files import load_embedder_files
 from turnout.settings import BadSetting, Settings
 
 _LOG = logging.getLogger(__name__)
@@ -21,6 +22,7 @@ _LOG = logging.getLogger(__name__)
 async def serve(settings: Settings) -> None:
     """One process; engines, simulated provider and telemetry are its children."""
     catalog = _checked(settings)
+    _check_embedder(settings)
     listener = http_server.listen(settings)
     with listener:
         planned = plan(settings, catalog, split=False)
@@ -39,6 +41,7 @@ async def serve(settings: Settings) -> None:
 async def serve_split(settings: Settings) -> None:
     """Five processes over gRPC and NATS on loopback; this one only keeps them up."""
     catalog = _checked(settings)
+    _check_embedder(settings)
     with http_server.listen(settings) as listener:
         port: int = listener.getsockname()[1]
     # Port 0 means any: the one that was free a moment ago is the one that is told to the child.
@@ -83,6 +86,12 @@ def _checked(settings: Settings) -> Catalog:
     parts.make_data_dir(settings)
     parts.tls_of(settings)
     return catalog
+
+
+def _check_embedder(settings: Settings) -> None:
+    """Raises `Unavailable` naming the build command, before any engine is started."""
+    if not settings.scorer.address:
+        load_embedder_files(parts.embedder_root(settings))
 
 
 def _banner(planned: Plan, catalog: Catalog, shape: str, *, port: int) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from turnout.catalog.catalog import Catalog
-from turnout.errors import Unavailable
+from turnout.errors import TurnoutError
 from turnout.facts import RequestRouted
 from turnout.policy.decision import DecisionInputs, Degradation, RoutingSettings
 from turnout.policy.identity import head_scope
@@ -148,7 +148,8 @@ class LocalScorer:
                 ),
                 deadline_seconds=deadline_seconds,
             )
-        except Unavailable:
+        except TurnoutError:
+            # Whatever is wrong with the tracker, the request is decided without it.
             return _Looked(ThreadState(), True, time.perf_counter() - begun)
         return _Looked(state, False, time.perf_counter() - begun)
 
