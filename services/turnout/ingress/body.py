@@ -15,7 +15,6 @@ async def read_body(scope: Scope, receive: Receive, *, max_bytes: int, seconds: 
     """The whole body. Raises `RequestTooLarge`, `InvalidRequest` when it does not arrive in time,
     `Unsupported` when it is compressed, `ClientGone` when the client leaves first.
     """
-    deadline = asyncio.get_running_loop().time() + seconds
     coding = _header(scope, b"content-encoding").lower()
     if coding not in (b"", b"identity"):
         raise Unsupported(
@@ -25,34 +24,29 @@ async def read_body(scope: Scope, receive: Receive, *, max_bytes: int, seconds: 
     announced = _content_length(scope)
     if announced is not None and announced > max_bytes:
         raise _too_large(announced, max_bytes)
-    message = await _next(receive, deadline)
-    if not message[1]:
-        if len(message[0]) > max_bytes:
-            raise _too_large(len(message[0]), max_bytes)
-        return message[0]
-    parts = [message[0]]
-    size = len(message[0])
-    while message[1]:
-        message = await _next(receive, deadline)
-        size += len(message[0])
-        if size > max_bytes:
-            raise _too_large(size, max_bytes)
-        parts.append(message[0])
-    return b"".join(parts)
-
-
-async def _next(receive: Receive, deadline: float) -> tuple[bytes, bool]:
-    """The next part and whether more follows. `deadline` is on the loop's clock."""
     try:
-        async with asyncio.timeout_at(deadline):
-            message = await receive()
+        # One deadline for all parts: a large body comes in many.
+        async with asyncio.timeout(seconds):
+            return await _parts(receive, max_bytes)
     except TimeoutError:
         raise InvalidRequest("The request body did not arrive in time.") from None
-    if message["type"] == "http.disconnect":
-        raise ClientGone
-    body: object = message.get("body", b"")
-    assert isinstance(body, bytes)
-    return body, bool(message.get("more_body", False))
+
+
+async def _parts(receive: Receive, max_bytes: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientGone
+        body: object = message.get("body", b"")
+        assert isinstance(body, bytes)
+        parts.append(body)
+        size += len(body)
+        if size > max_bytes:
+            raise _too_large(size, max_bytes)
+        if not message.get("more_body", False):
+            return body if len(parts) == 1 else b"".join(parts)
 
 
 def _content_length(scope: Scope) -> int | None:
