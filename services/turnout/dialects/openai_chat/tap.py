@@ -11,6 +11,7 @@ from turnout.dialects.dialect import TapReading
 from turnout.dialects.openai_chat.errors import decode_stream_error
 from turnout.dialects.openai_chat.usage import decode_usage
 from turnout.dialects.openai_chat.wire import (
+    ABSENT,
     CHUNK,
     CalledFunction,
     Choice,
@@ -138,7 +139,38 @@ class _Seen:
         except MALFORMED:
             self.has_content = True
             return
-        self.take(chunk, raw, is_error=is_error)
+        if is_error or not self._is_mere_text(chunk):
+            self.take(chunk, raw, is_error=is_error)
+
+    def _is_mere_text(self, chunk: Chunk) -> bool:
+        """Take a chunk that says nothing but a piece of text, as nearly all do; false for others."""
+        choices = chunk.choices
+        if (
+            choices is None
+            or len(choices) != 1
+            or chunk.usage is not None
+            or chunk.error is not ABSENT
+            or not (self._response_id and self._response_model)
+        ):
+            return False
+        choice = choices[0]
+        delta = choice.delta
+        if delta is None or choice.finish_reason is not None or choice.usage is not None:
+            return False
+        text = delta.content
+        if not (
+            isinstance(text, str)
+            and delta.tool_calls is None
+            and delta.reasoning_content is None
+            and delta.reasoning is None
+            and delta.refusal is None
+            and delta.function_call is None
+        ):
+            return False
+        if text:
+            self.has_content = True
+            self._output_bytes += len(text) if text.isascii() else len(text.encode())
+        return True
 
     def take(self, chunk: Chunk, raw: bytes, *, is_error: bool) -> None:
         if is_error or chunk.has_error:

@@ -86,6 +86,9 @@ class Choice(msgspec.Struct):
     usage: WireUsage | None = None
 
 
+ABSENT: Final = msgspec.Raw()
+
+
 class Chunk(msgspec.Struct):
     """A chunk of a stream or a whole answer."""
 
@@ -94,7 +97,7 @@ class Chunk(msgspec.Struct):
     model: str | None = None
     choices: list[Choice] | None = None
     usage: WireUsage | None = None
-    error: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = ABSENT
 
     @property
     def has_error(self) -> bool:
