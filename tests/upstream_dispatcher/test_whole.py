@@ -41,7 +41,7 @@ async def test_relays_the_body_and_accounts_for_it() -> None:
         assert answer.chunks == [CHAT_WHOLE]
         assert answer.head == Head(
             status=200,
-            headers=(JSON, ("x-request-id", "req_9")),
+            headers=(JSON, ("x-request-id", "req_9"), ("content-length", str(len(CHAT_WHOLE)))),
             target=FIRST,
             model="gpt-5.4",
             provider="openai",

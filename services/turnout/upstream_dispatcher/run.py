@@ -26,7 +26,7 @@ from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal, Spawn
 from turnout.upstream_dispatcher.limits import Limits
 from turnout.upstream_dispatcher.request import Prepared, is_count, prepare
 from turnout.upstream_dispatcher.transport import ConnectionStale, HttpTransport
-from turnout.upstream_dispatcher.upstreams import Upstreams, destination, split_target
+from turnout.upstream_dispatcher.upstreams import Destinations, split_target
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Parts:
     """
 
     catalog: Catalog
-    upstreams: Upstreams
+    destinations: Destinations
     dialects: Mapping[Dialect, WireDialect]
     transport: HttpTransport
     limits: Limits
@@ -85,12 +85,7 @@ class Run:
             self._remaining.remove(step.target)
         request, parts = self.request, self._parts
         try:
-            to = destination(
-                step.target,
-                catalog=parts.catalog,
-                upstreams=parts.upstreams,
-                credentials=request.credentials,
-            )
+            to = parts.destinations.of(step.target, request.credentials)
             if is_count(request) and to.dialect != request.dialect:
                 raise Unsupported(f"{step.target} counts no tokens for {request.dialect}.")
             prepared = prepare(request, to, dialects=parts.dialects)

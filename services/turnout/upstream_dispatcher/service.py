@@ -36,7 +36,7 @@ from turnout.upstream_dispatcher.relay import relay_stream
 from turnout.upstream_dispatcher.request import is_count
 from turnout.upstream_dispatcher.run import Parts, Run
 from turnout.upstream_dispatcher.transport import HttpTransport, Incoming
-from turnout.upstream_dispatcher.upstreams import Upstreams
+from turnout.upstream_dispatcher.upstreams import Destinations, Upstreams
 from turnout.upstream_dispatcher.whole import JSON_HEADERS, attempt_whole
 
 ESTIMATED_COUNT = ("turnout-count", "estimated")
@@ -75,7 +75,7 @@ class LocalUpstreamDispatcher:
         limits = limits or Limits()
         self._parts = Parts(
             catalog=catalog,
-            upstreams=upstreams,
+            destinations=Destinations(catalog, upstreams),
             dialects=dialects,
             transport=HttpTransport(limits),
             limits=limits,
@@ -110,8 +110,13 @@ class LocalUpstreamDispatcher:
         run = Run(request, self._parts)
         has_head = False
         try:
-            async with aclosing(self._events(run)) as events:
-                async for event in events:
+            if request.features.stream and not is_count(request):
+                async with aclosing(relay_stream(run, self._parts)) as events:
+                    async for event in events:
+                        has_head = True
+                        yield event
+            else:
+                for event in await self._whole(run):
                     has_head = True
                     yield event
         except Exception as error:  # noqa: BLE001 - a fault of ours must still become an answer
@@ -121,20 +126,12 @@ class LocalUpstreamDispatcher:
         finally:
             run.abandoned()
 
-    def _events(self, run: Run) -> AsyncGenerator[DispatchEvent, None]:
-        request = run.request
-        if request.features.stream and not is_count(request):
-            return relay_stream(run, self._parts)
-        return self._whole(run)
-
-    async def _whole(self, run: Run) -> AsyncGenerator[DispatchEvent, None]:
+    async def _whole(self, run: Run) -> tuple[DispatchEvent, ...]:
         parts = self._parts
         while True:
             step = run.next_step()
             if isinstance(step, GiveUp):
-                for event in self._given_up(run, step):
-                    yield event
-                return
+                return self._given_up(run, step)
             if step.wait_seconds:
                 await asyncio.sleep(step.wait_seconds)
             started = run.start(step)
@@ -153,12 +150,12 @@ class LocalUpstreamDispatcher:
             if isinstance(answer, AttemptFailed):
                 run.failed(log, answer)
                 continue
-            head = run.head(log, answer.headers)
+            # With its length said, the server in front need not send it in chunks.
+            length = ("content-length", str(len(answer.body)))
+            head = run.head(log, (*answer.headers, length))
             run.answer_bytes += len(answer.body)
             run.answered(log)
-            yield head
-            yield Chunk(answer.body)
-            return
+            return (head, Chunk(answer.body))
 
     def _given_up(self, run: Run, step: GiveUp) -> tuple[DispatchEvent, ...]:
         if is_count(run.request) and not run.is_refused(step):

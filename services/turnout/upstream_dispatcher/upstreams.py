@@ -6,6 +6,7 @@ is told nobody's secret; a secret is in no repr. A target id is "provider/model@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 
 from turnout.capabilities import Capabilities, Dialect
@@ -19,6 +20,11 @@ from turnout.ports import Credential
 SDK_VERSION_PATH: Mapping[Dialect, str] = MappingProxyType({"openai_chat": "/v1"})
 """What a dialect's SDK expects its base URL to end in, for providers of ours that serve the root."""
 
+
+CLIENT_SUFFIX = "@client"
+
+TARGETS_KEPT = 1024
+"""Models of the catalog by credential, and names that clients make up."""
 
 SIMULATED_AUTH = (("authorization", "Bearer simulated"),)
 """The simulated provider wants a key like any other and takes whatever comes; no secret of anyone."""
@@ -87,6 +93,26 @@ def split_target(target: str) -> tuple[str, str, CredentialSource]:
             return provider, model, credential
         case _:
             raise Internal(f"{target!r} is no target; a target is provider/model@credential.")
+
+
+class Destinations:
+    """Resolves targets, and remembers those whose credential is not the client's."""
+
+    def __init__(self, catalog: Catalog, upstreams: Upstreams) -> None:
+        self._catalog = catalog
+        self._upstreams = upstreams
+        self._ours = lru_cache(maxsize=TARGETS_KEPT)(self._resolved)
+
+    def of(self, target: str, credentials: Sequence[Credential]) -> Destination:
+        """See `destination`."""
+        if target.endswith(CLIENT_SUFFIX):
+            return self._resolved(target, credentials)
+        return self._ours(target)
+
+    def _resolved(self, target: str, credentials: Sequence[Credential] = ()) -> Destination:
+        return destination(
+            target, catalog=self._catalog, upstreams=self._upstreams, credentials=credentials
+        )
 
 
 def destination(
