@@ -15,7 +15,6 @@ from turnout.events.v1 import facts_pb2
 from turnout.facts import Fact, RequestRouted
 from turnout.policy.decision import Candidate
 from turnout.protos import to_pb
-from turnout.rpc.v1 import routing_pb2
 
 MAX_WORDS: Final = 4_096
 """Candidates' words kept encoded, at some 60 bytes each. A catalog has a hundred targets, of which
@@ -27,17 +26,22 @@ _FIXED64: Final = 1
 _LENGTH_DELIMITED: Final = 2
 
 
+# The classes by way of the fact that holds them: the bus knows no messages of the RPCs.
+_DecisionMessage: Final = type(facts_pb2.RequestRouted().decision)
+_CandidateMessage: Final = type(_DecisionMessage().candidates.add())
+
+
 def _tag(field: int, wire_type: int) -> int:
     return field << 3 | wire_type
 
 
-_WARM_TOKENS: Final = _tag(routing_pb2.Candidate.WARM_TOKENS_FIELD_NUMBER, _FIXED64)
-_COST_NOW: Final = _tag(routing_pb2.Candidate.COST_NOW_USD_FIELD_NUMBER, _FIXED64)
-_COST_TO_GO: Final = _tag(routing_pb2.Candidate.COST_TO_GO_USD_FIELD_NUMBER, _FIXED64)
-_QUALITY: Final = _tag(routing_pb2.Candidate.QUALITY_FIELD_NUMBER, _FIXED64)
-_QUALITY_SD: Final = _tag(routing_pb2.Candidate.QUALITY_SD_FIELD_NUMBER, _FIXED64)
-_SCORE: Final = _tag(routing_pb2.Candidate.SCORE_FIELD_NUMBER, _FIXED64)
-_CANDIDATE: Final = bytes((_tag(routing_pb2.Decision.CANDIDATES_FIELD_NUMBER, _LENGTH_DELIMITED),))
+_WARM_TOKENS: Final = _tag(_CandidateMessage.WARM_TOKENS_FIELD_NUMBER, _FIXED64)
+_COST_NOW: Final = _tag(_CandidateMessage.COST_NOW_USD_FIELD_NUMBER, _FIXED64)
+_COST_TO_GO: Final = _tag(_CandidateMessage.COST_TO_GO_USD_FIELD_NUMBER, _FIXED64)
+_QUALITY: Final = _tag(_CandidateMessage.QUALITY_FIELD_NUMBER, _FIXED64)
+_QUALITY_SD: Final = _tag(_CandidateMessage.QUALITY_SD_FIELD_NUMBER, _FIXED64)
+_SCORE: Final = _tag(_CandidateMessage.SCORE_FIELD_NUMBER, _FIXED64)
+_CANDIDATE: Final = bytes((_tag(_DecisionMessage.CANDIDATES_FIELD_NUMBER, _LENGTH_DELIMITED),))
 _DECISION: Final = bytes((_tag(facts_pb2.RequestRouted.DECISION_FIELD_NUMBER, _LENGTH_DELIMITED),))
 
 _NUMBERS: Final = Struct("<BdBdBdBdBdBd")
@@ -66,7 +70,7 @@ class FactEncoder:
         now_usd, to_go_usd = candidate.cost_now_usd, candidate.cost_to_go_usd
         score = candidate.score
         if now_usd is None or to_go_usd is None or score is None:
-            return to_pb(candidate, routing_pb2.Candidate).SerializeToString()
+            return to_pb(candidate, _CandidateMessage).SerializeToString()
         numbers = _NUMBERS.pack(
             _WARM_TOKENS,
             candidate.warm_tokens,
@@ -90,7 +94,7 @@ class FactEncoder:
             if len(self._words) >= MAX_WORDS:
                 self._words.clear()
             target, model, provider, lacks = words
-            encoded = self._words[words] = routing_pb2.Candidate(
+            encoded = self._words[words] = _CandidateMessage(
                 target=target, model=model, provider=provider, lacks=lacks
             ).SerializeToString()
         return encoded
