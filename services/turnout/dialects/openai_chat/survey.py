@@ -67,7 +67,7 @@ class _Format(msgspec.Struct):
 class _Body(msgspec.Struct):
     messages: list[_Fields]
     model: str | None = None
-    tools: list[msgspec.Raw] | None = None
+    tools: msgspec.Raw = msgspec.Raw()
     stream: bool | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
@@ -103,7 +103,7 @@ class _Part(msgspec.Struct):
 
 
 _BODY: Final = msgspec.json.Decoder(_Body)
-_TOOL: Final = msgspec.json.Decoder(_Tool)
+_TOOLS: Final = msgspec.json.Decoder(list[_Tool] | None)
 _CALLS: Final = msgspec.json.Decoder(list[_Call])
 _CONTENT: Final = msgspec.json.Decoder(str | list[_Part] | None)
 _STRING: Final = msgspec.json.Decoder(str | None)
@@ -125,10 +125,11 @@ def survey_request(body: bytes) -> Survey:
     leading = next((n for n, role in enumerate(roles) if role not in _LEADING), len(roles))
     # The system prompt is in the head and in front of every message.
     canonical[:leading] = [stand_in(message) for message in canonical[:leading]]
-    raw_tools = b",".join(fields.tools or ())
-    tools = [_tool(raw, number) for number, raw in enumerate(fields.tools or ())]
+    raw_tools = bytes(fields.tools)
+    tools = _tools(raw_tools)
     system_digest = digest(*canonical[:leading])
-    head_digest = digest(system_digest.encode(), without_markers(raw_tools, markers))
+    offered = without_markers(raw_tools, markers) if tools else b""
+    head_digest = digest(system_digest.encode(), offered)
     attachments = _Attachments(messages)
     last_assistant = max((n for n, role in enumerate(roles) if role == "assistant"), default=-1)
     newest = _newest(messages, roles, last_assistant)
@@ -189,11 +190,11 @@ def _canonical(message: _Fields, number: int, markers: list[bytes]) -> bytes:
         raise complaint(f"messages.{number}", error) from None
 
 
-def _tool(raw: msgspec.Raw, number: int) -> _Tool:
+def _tools(raw: bytes) -> list[_Tool]:
     try:
-        return _TOOL.decode(raw)
+        return (_TOOLS.decode(raw) or []) if raw else []
     except MALFORMED as error:
-        raise complaint(f"tools.{number}", error) from None
+        raise complaint("tools", error) from None
 
 
 def _name(tool: _Tool | _Call) -> str:
