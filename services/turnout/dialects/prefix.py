@@ -4,21 +4,21 @@ Rules: equal prefixes have equal digests, whatever cache markers stand on them, 
 the keys of a message come, and whether a text is written as a string or as one text block (clients
 move their marker each turn and fold the block back to a string). Everything else is hashed as it
 was written; nothing is unescaped, so a value is never decoded only to be hashed.
+
+The hash is XXH3 with 64 bits: among the 10^9 prefixes of a large tenant a chance collision is a 3 %
+event, and a body of 600 kB costs microseconds where SHA-256 takes 0.3 ms. It is no cryptographic
+hash and need not be: a forged collision makes a cache look warm that is cold, and opens nothing.
 """
 
 import re
 from collections.abc import Iterable, Mapping
-from hashlib import sha256
 from typing import Final
 
 import msgspec
+from xxhash import xxh3_64
 
 from turnout.dialects.reading import MALFORMED
 from turnout.errors import InvalidRequest
-
-DIGEST_DIGITS: Final = 16
-"""2^64 values: among the 10^9 prefixes of a large tenant a chance collision is a 3 % event. The
-first digits of SHA-256, which processors compute twice as fast as BLAKE2b."""
 
 # The value of a marker is a flat object.
 _MEMBER: Final = re.compile(rb'"cache_control"\s*:\s*(?:\{[^{}]*\}|null)')
@@ -37,11 +37,11 @@ _BRACKETS: Final = frozenset(b"[{")
 
 def digest(*parts: bytes) -> str:
     """Digest of a sequence of parts; where one part ends and the next begins counts."""
-    hasher = sha256()
+    hasher = xxh3_64()
     for part in parts:
         hasher.update(len(part).to_bytes(8, "big"))
         hasher.update(part)
-    return hasher.hexdigest()[:DIGEST_DIGITS]
+    return hasher.hexdigest()
 
 
 def chain(head_digest: str, canonical_messages: Iterable[bytes]) -> tuple[str, ...]:
@@ -53,9 +53,9 @@ def chain(head_digest: str, canonical_messages: Iterable[bytes]) -> tuple[str, .
     digests: list[str] = []
     last = head_digest.encode()
     for message in canonical_messages:
-        hasher = sha256(last)
+        hasher = xxh3_64(last)
         hasher.update(message)
-        text = hasher.hexdigest()[:DIGEST_DIGITS]
+        text = hasher.hexdigest()
         digests.append(text)
         last = text.encode()
     return tuple(digests)
@@ -169,4 +169,4 @@ def _normalised(
 
 def stand_in(canonical: bytes) -> bytes:
     """A short part for a long one that goes into several digests, so that it is hashed once."""
-    return sha256(canonical).digest()
+    return xxh3_64(canonical).digest()
