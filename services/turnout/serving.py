@@ -102,7 +102,8 @@ def _banner(planned: Plan, catalog: Catalog, shape: str, *, port: int) -> None:
     keys = ", ".join(sorted(parts.provider_keys(catalog))) or "none"
     lines = [
         f"Turnout {__version__} serves at http://{host}:{port} ({shape}).",
-        f"  mode        {parts.default_mode(settings, catalog)}",
+        f"  mode        {parts.default_mode(settings, catalog)}"
+        " (one that was set with `turnout mode` is kept and wins)",
         f"  provider    {'SIMULATED: no key is configured, answers are made up' if simulated else keys}",
         f"  analytics   {_clickhouse(settings)}",
         f"  data        {settings.data_dir.resolve()}",

@@ -173,6 +173,7 @@ async def test_every_kind_of_outcome(told: dict[str, object]) -> None:
         ({"session": "s", "kind": "label"}, "label"),
         ({"session": "s", "kind": "tests"}, "tests_passed"),
         ({"session": "s", "kind": "tests", "tests_passed": -1}, "tests_passed"),
+        ({"session": "s", "kind": "tests", "tests_passed": 2**63}, "tests_passed"),
         ({"session": "s", "kind": "merge", "colour": "red"}, "colour"),
         ({"session": "s" * 201, "kind": "merge"}, "session"),
         ({"session": "s", "kind": "merge", "occurred_at": "yesterday"}, "occurred_at"),

@@ -180,6 +180,11 @@ async def test_an_error_before_the_answer_has_its_status_in_both_dialects(
         (b'{"model": "claude-opus-5-5", "messages": "hi"}', "messages"),
         (b'{"model": 7, "messages": []}', "model"),
         (b"[]", "object"),
+        (
+            b'{"model": "claude-opus-5-5", "max_tokens": 9223372036854775808,'
+            b' "messages": [{"role": "user", "content": "hi"}]}',
+            "max_tokens",
+        ),
         (b"\xff\xfe{}", "JSON"),
         (b"[" * 4000, ""),
     ],

@@ -99,6 +99,8 @@ def facts() -> list[Fact]:
         samples.outcome("o1", request_id=""),
         replace(samples.outcome("o2", request_id="r1"), session="", kind="merge"),
         replace(samples.outcome("o3"), kind="score", score=0.5, tests_passed=None),
+        # By branch alone, as CI and git report.
+        replace(samples.outcome("o4", request_id=""), session="", kind="revert"),
     ]
 
 
@@ -223,7 +225,7 @@ async def test_outcomes_against_cost(warehouse: Warehouse) -> None:
     assert len(rows) == 1
     model, *rest = rows[0]
     assert model in ("model-0", "model-1")
-    assert rest == [1, Decimal("0.3125"), 1, 0, 0.5, 41, 1, None, None]
+    assert rest == [1, Decimal("0.3125"), 1, 1, 0.5, 41, 1, None, None]
 
 
 async def test_degraded_requests(warehouse: Warehouse) -> None:

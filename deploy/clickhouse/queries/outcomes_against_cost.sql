@@ -11,12 +11,31 @@ WITH
         WHERE served_model != ''
         GROUP BY tenant, session
     ),
-    -- An outcome may name its session, or only a request of it.
+    -- An outcome names its session, or a request of it, or the branch (and repository) that requests
+    -- are tagged with; one that names a branch counts for every session on it.
+    placed AS
+    (
+        SELECT event_id, tenant, session AS of_session FROM outcomes WHERE session != ''
+        UNION ALL
+        SELECT o.event_id, o.tenant, r.session
+        FROM outcomes AS o
+        INNER JOIN (SELECT tenant, request_id, session FROM requests) AS r
+            ON r.tenant = o.tenant AND r.request_id = o.request_id
+        WHERE o.session = '' AND o.request_id != ''
+        UNION ALL
+        SELECT o.event_id, o.tenant, b.session
+        FROM outcomes AS o
+        INNER JOIN
+        (
+            SELECT DISTINCT tenant, branch, repository, session FROM requests WHERE branch != ''
+        ) AS b ON b.tenant = o.tenant AND b.branch = o.branch
+        WHERE o.session = '' AND o.request_id = '' AND o.repository IN ('', b.repository)
+    ),
     results AS
     (
         SELECT
             o.tenant AS tenant,
-            if(o.session != '', o.session, r.session) AS session,
+            p.of_session AS session,
             maxOrNullIf(o.score, o.kind = 'score') AS score,
             sumIf(o.tests_passed, o.kind = 'tests') AS tests_passed,
             sumIf(o.tests_failed, o.kind = 'tests') AS tests_failed,
@@ -25,7 +44,7 @@ WITH
             sumIf(o.lines_kept, o.kind = 'human_edits') AS lines_kept,
             sumIf(o.lines_changed, o.kind = 'human_edits') AS lines_changed
         FROM outcomes AS o
-        LEFT JOIN (SELECT request_id, session FROM requests) AS r ON r.request_id = o.request_id
+        INNER JOIN placed AS p ON p.tenant = o.tenant AND p.event_id = o.event_id
         GROUP BY tenant, session
     )
 SELECT

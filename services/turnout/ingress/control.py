@@ -21,7 +21,7 @@ from turnout.errors import InvalidRequest, NotAllowed
 from turnout.facts import OutcomeReported
 from turnout.ingress.body import read_body
 from turnout.ingress.callers import Caller
-from turnout.ingress.intake import Arrival, Intake
+from turnout.ingress.intake import LARGEST_NUMBER, Arrival, Intake
 from turnout.ingress.modes import MODE_KEY, ModeBoard, as_mode
 from turnout.ingress.proxy import Limits
 from turnout.policy.explain import explain
@@ -72,10 +72,10 @@ class Outcome(BaseModel):
     kind: Literal["score", "label", "tests", "merge", "revert", "human_edits", "abandoned"]
     score: float | None = Field(default=None, ge=0, le=1, description="Of kind score.")
     label: str = Field(default="", max_length=200, description="Of kind label.")
-    tests_passed: int | None = Field(default=None, ge=0)
-    tests_failed: int | None = Field(default=None, ge=0)
-    lines_kept: int | None = Field(default=None, ge=0)
-    lines_changed: int | None = Field(default=None, ge=0)
+    tests_passed: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
+    tests_failed: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
+    lines_kept: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
+    lines_changed: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
     source: str = Field(default="", max_length=100, description="Who says so: ci, git, a person.")
     occurred_at: datetime | None = Field(default=None, description="When; now if left out.")
 

@@ -10,6 +10,7 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.survey import Survey
+from turnout.errors import InvalidRequest
 from turnout.ingress.callers import Caller, Door, account_of
 from turnout.ingress.features import features_of, prefix_of
 from turnout.ingress.guard import Guard
@@ -19,6 +20,9 @@ from turnout.policy.identity import identify, principal_of
 from turnout.policy.request import Features, Identity, Mode, Prefix
 from turnout.policy.steps import step_kind
 from turnout.ports import RouteRequest
+
+LARGEST_NUMBER = 2**53
+"""What every JSON reader takes for the same integer; facts and columns hold 63 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +109,9 @@ class Intake:
     ) -> Question:
         """Raises `InvalidRequest` naming the field that is wrong."""
         survey = dialect.survey_request(body)
+        most = survey.needs.max_output_tokens
+        if most is not None and most > LARGEST_NUMBER:
+            raise InvalidRequest(f"max_tokens: must be at most {LARGEST_NUMBER}")
         if caller.has_rotating_token:
             account = account_of(arrival.headers, survey.user_field)
             caller = replace(caller, principal=principal_of(account)) if account else caller

@@ -72,5 +72,7 @@ def configure(*, service: str, level: str) -> None:
     root.handlers[:] = [stream]
     root.setLevel(level.upper())
     # These log requests or connections one by one at INFO.
+    # uvicorn advises to install a WebSocket library when a client tries one; 426 is our answer.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     for noisy in ("httpx", "uvicorn.access", "nats", "aiohttp", "clickhouse_connect"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

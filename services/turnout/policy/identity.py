@@ -98,6 +98,8 @@ def identify(
         thread = _key(
             principal,
             harness,
+            # One client speaks one dialect; two that begin alike are two threads.
+            dialect,
             survey.system_digest,
             survey.tools_digest,
             survey.first_typed_text,

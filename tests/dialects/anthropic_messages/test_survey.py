@@ -225,3 +225,10 @@ def test_complaints_name_the_field(body: bytes, field: str) -> None:
     with pytest.raises(InvalidRequest) as complaint:
         ANTHROPIC_MESSAGES.survey_request(body)
     assert complaint.value.message.startswith(f"{field}"), complaint.value.message
+
+
+def test_a_role_may_be_written_with_escapes() -> None:
+    body = rb'{"model":"claude","messages":[{"role":"us\u0065r","content":"hi"}]}'
+    assert ANTHROPIC_MESSAGES.survey_request(body).last_role == "user"
+    with pytest.raises(InvalidRequest, match="role"):
+        ANTHROPIC_MESSAGES.survey_request(body.replace(b"us", b"xs"))

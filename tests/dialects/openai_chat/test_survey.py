@@ -195,3 +195,10 @@ def test_complaints_name_the_field(fields: Json, named: str) -> None:
     body = {"model": "m", "messages": [user("x")]} | fields
     with pytest.raises(InvalidRequest, match=named):
         OPENAI_CHAT.survey_request(json.dumps(body).encode())
+
+
+def test_a_role_may_be_written_with_escapes() -> None:
+    body = rb'{"model":"gpt","messages":[{"role":"us\u0065r","content":"hi"}]}'
+    assert OPENAI_CHAT.survey_request(body).last_role == "user"
+    with pytest.raises(InvalidRequest, match="role"):
+        OPENAI_CHAT.survey_request(body.replace(b"us", b"xs"))

@@ -25,6 +25,7 @@ _CONTEXT_BLOCK: Final = re.compile(
 )
 """Blocks that harnesses put beside what the user typed."""
 
+_STRING: Final = msgspec.json.Decoder(str)
 _ROLES: Final = {b'"user"': "user", b'"assistant"': "assistant", b'"system"': "system"}
 _PLAIN_FIELDS: Final = 2
 """`role` and `content`, and nothing that a digest would have to sort."""
@@ -135,10 +136,20 @@ def _role(fields: dict[str, msgspec.Raw], number: int) -> str:
     raw = fields.get("role")
     if raw is None:
         raise InvalidRequest(f"messages.{number}.role: required, one of user, assistant, system")
-    role = _ROLES.get(bytes(raw))
+    role = _ROLES.get(bytes(raw)) or _escaped_role(raw)
     if role is None:
         raise InvalidRequest(f"messages.{number}.role: must be one of user, assistant, system")
     return role
+
+
+def _escaped_role(raw: msgspec.Raw) -> str | None:
+    """A role whose letters are written as escapes, which JSON allows."""
+    if b"\\" not in bytes(raw):
+        return None
+    try:
+        return _ROLES.get(msgspec.json.encode(_STRING.decode(raw)))
+    except MALFORMED:
+        return None
 
 
 def _joined(texts: Sequence[str]) -> str:

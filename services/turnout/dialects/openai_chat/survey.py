@@ -174,12 +174,22 @@ def survey_request(body: bytes) -> Survey:
 
 def _role(message: _Fields, number: int) -> str:
     raw = message.get("role")
-    role = None if raw is None else _ROLES.get(bytes(raw))
+    role = None if raw is None else _ROLES.get(bytes(raw)) or _escaped_role(raw)
     if role is None:
         raise InvalidRequest(
             f"messages.{number}.role: must be one of system, developer, user, assistant, tool"
         )
     return role
+
+
+def _escaped_role(raw: msgspec.Raw) -> str | None:
+    """A role whose letters are written as escapes, which JSON allows."""
+    if b"\\" not in bytes(raw):
+        return None
+    try:
+        return _ROLES.get(msgspec.json.encode(_STRING.decode(raw)))
+    except MALFORMED:
+        return None
 
 
 def _canonical(message: _Fields, number: int, markers: list[bytes]) -> bytes:
