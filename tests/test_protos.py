@@ -6,6 +6,7 @@ import typing
 from typing import Literal, Union, get_args, get_origin
 
 import pytest
+from google.protobuf.message import Message
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from turnout.rpc.v1 import (
     upstream_dispatcher_pb2,
 )
 
-PAIRS = [
+PAIRS: list[tuple[type[object], type[Message]]] = [
     (capabilities.Needs, routing_pb2.Needs),
     (usage.Usage, routing_pb2.Usage),
     (request.Tags, routing_pb2.Tags),
@@ -80,19 +81,19 @@ def instances(cls: type) -> st.SearchStrategy[object]:
 
 
 @pytest.mark.parametrize(("cls", "message"), PAIRS, ids=lambda pair: pair.__name__)
-def test_has_the_same_fields_in_the_same_order(cls: type, message: type) -> None:
-    descriptor = message.DESCRIPTOR  # type: ignore[attr-defined]
+def test_has_the_same_fields_in_the_same_order(cls: type, message: type[Message]) -> None:
+    descriptor = message.DESCRIPTOR
     assert [field.name for field in descriptor.fields] == list(annotations(cls))
 
 
 @pytest.mark.parametrize(("cls", "message"), PAIRS, ids=lambda pair: pair.__name__)
 @given(data=st.data())
-def test_survives_the_hop(cls: type, message: type, data: st.DataObject) -> None:
+def test_survives_the_hop(cls: type, message: type[Message], data: st.DataObject) -> None:
     value = data.draw(instances(cls))
     assert dataclasses.is_dataclass(value)
     assert not isinstance(value, type)
     wire: bytes = to_pb(value, message).SerializeToString()
-    assert from_pb(cls, message.FromString(wire)) == value  # type: ignore[attr-defined]
+    assert from_pb(cls, message.FromString(wire)) == value
 
 
 def test_an_unknown_type_is_refused_before_it_travels() -> None:

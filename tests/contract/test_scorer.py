@@ -100,7 +100,7 @@ class FakeTracker:
         return self._state
 
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
-        raise NotImplementedError
+        raise AssertionError("the scorer never notes")
 
 
 @dataclass(slots=True)

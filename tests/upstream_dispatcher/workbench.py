@@ -67,7 +67,7 @@ class KeptNotes:
         self._hold = hold
 
     async def look(self, request: LookRequest, *, deadline_seconds: float) -> ThreadState:
-        raise NotImplementedError
+        raise AssertionError("the dispatcher never looks")
 
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
         if self._hold:

@@ -10,13 +10,13 @@ negotiate by them.
 import math
 import re
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.reading import MALFORMED
+from turnout.dialects.retry_after import read_retry_after
 from turnout.dialects.sse import encode_event
 from turnout.errors import (
     ContextTooLong,
@@ -150,7 +150,7 @@ def decode_error(
     message, word = _read(body)
     kind = _kind(status, message, word)
     text = message or f"the upstream answered with status {status} and no message"
-    retry_after = _read_retry_after(headers, now=now)
+    retry_after = read_retry_after(headers, now=now)
     return kind(text, retry_after_seconds=retry_after, upstream_status=status)
 
 
@@ -203,27 +203,3 @@ def _kind(status: int, message: str, word: str) -> type[TurnoutError]:
 
 
 _STATUS_OF_TYPE: Final = {kind: status for status, kind in _STATUS.values()} | {"api_error": 500}
-
-
-def _read_retry_after(headers: Sequence[tuple[str, str]], *, now: float) -> float | None:
-    """Seconds until it makes sense to try again: in milliseconds, in seconds or as a date."""
-    values = {name.lower(): value.strip() for name, value in headers}
-    milliseconds = _number(values.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1_000
-    text = values.get("retry-after", "")
-    seconds = _number(text)
-    if seconds is not None or not text:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None

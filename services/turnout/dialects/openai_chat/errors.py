@@ -7,13 +7,13 @@ told when, within a minute, because clients give up on longer waits; messages of
 
 import math
 from collections.abc import Sequence
-from email.utils import parsedate_to_datetime
 from typing import Final
 
 import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.reading import MALFORMED
+from turnout.dialects.retry_after import read_retry_after
 from turnout.dialects.sse import encode_event
 from turnout.errors import (
     ContextTooLong,
@@ -135,7 +135,7 @@ def decode_error(
     status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
 ) -> TurnoutError:
     message, code = _read(body)
-    retry_after = _read_retry_after(headers, now=now)
+    retry_after = read_retry_after(headers, now=now)
     kind = _kind(status, message, code)
     text = message or f"the upstream answered with status {status} and no message"
     return kind(text, retry_after_seconds=retry_after, upstream_status=status)
@@ -193,27 +193,3 @@ def _kind(status: int, message: str, code: str) -> type[TurnoutError]:
             return InvalidRequest
         case _:
             return UpstreamFailed
-
-
-def _read_retry_after(headers: Sequence[tuple[str, str]], *, now: float) -> float | None:
-    """Seconds until it makes sense to try again: in milliseconds, in seconds or as a date."""
-    values = {name.lower(): value.strip() for name, value in headers}
-    milliseconds = _number(values.get("retry-after-ms", ""))
-    if milliseconds is not None:
-        return milliseconds / 1_000
-    text = values.get("retry-after", "")
-    seconds = _number(text)
-    if seconds is not None or not text:
-        return seconds
-    try:
-        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _number(text: str) -> float | None:
-    try:
-        number = float(text)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
