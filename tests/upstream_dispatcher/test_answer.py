@@ -1,5 +1,6 @@
 """Whole events only, every byte once, whatever the split."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.upstream_dispatcher.samples import CHAT_STREAM, CHAT_TEXT, CHAT_USAGE
 from turnout.dialects.registry import DIALECTS
-from turnout.upstream_dispatcher.answer import RelayedCourse
+from turnout.upstream_dispatcher.answer import RelayedCourse, answer_id
 
 CHAT = DIALECTS["openai_chat"]
 STREAM = b"".join(CHAT_STREAM)
@@ -55,3 +56,11 @@ def test_a_missing_last_line_end_loses_nothing() -> None:
     course = RelayedCourse(CHAT, hides_usage=False)
     assert course.feed(CHAT_TEXT + b"data: [DONE]") == CHAT_TEXT
     assert course.close() == b"data: [DONE]"
+
+
+def test_an_answer_of_ours_has_an_id_of_its_dialect_that_is_not_our_request_id() -> None:
+    told = answer_id("anthropic_messages", "req_1")
+    assert re.fullmatch("msg_[0-9a-f]{24}", told)
+    assert re.fullmatch("chatcmpl-[0-9a-f]{24}", answer_id("openai_chat", "req_1"))
+    assert answer_id("anthropic_messages", "req_1") == told
+    assert answer_id("anthropic_messages", "req_2") != told

@@ -6,6 +6,7 @@ in; nothing is given out twice. `reading` says what has been seen, in the same w
 """
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Protocol, assert_never
 
 from turnout.capabilities import Dialect
@@ -17,6 +18,7 @@ from turnout.dialects.dialect import (
     WireDialect,
 )
 from turnout.dialects.passthrough import UsageChunkFilter
+from turnout.dialects.prefix import digest
 from turnout.dialects.sse import MAX_EVENT_BYTES
 from turnout.dialects.stream import (
     AnnotationAdded,
@@ -39,6 +41,20 @@ from turnout.dialects.stream import (
 )
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
+
+_ID_PREFIX: Mapping[Dialect, str] = MappingProxyType(
+    {"anthropic_messages": "msg_", "openai_chat": "chatcmpl-"}
+)
+
+
+def answer_id(dialect: Dialect, request_id: str) -> str:
+    """The id of an answer that we wrote, as its dialect spells ids.
+
+    The same for the same request, and not our own request id: that is told in a header only.
+    """
+    named = digest(b"answer", request_id.encode()) + digest(b"again", request_id.encode())
+    return f"{_ID_PREFIX.get(dialect, '')}{named[:24]}"
+
 
 NOTHING_SEEN = TapReading(
     has_content=False,

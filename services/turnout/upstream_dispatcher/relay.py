@@ -17,6 +17,7 @@ from turnout.upstream_dispatcher.answer import (
     Course,
     RelayedCourse,
     TranslatedCourse,
+    answer_id,
     translated_course,
 )
 from turnout.upstream_dispatcher.attempt import (
@@ -105,7 +106,7 @@ def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> Str
             parts.dialects,
             from_dialect=log.to.dialect,
             to_dialect=request.dialect,
-            response_id=request.request_id,
+            response_id=answer_id(request.dialect, request.request_id),
             model=request.features.requested_model,
             created_at=int(parts.clock()),
             input_estimate=request.features.needs.prompt_tokens_estimate,

@@ -16,7 +16,7 @@ from turnout.dialects.stream import StreamEvent
 from turnout.errors import TurnoutError, UpstreamFailed, UpstreamTimeout
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.accounting import AttemptLog
-from turnout.upstream_dispatcher.answer import NOTHING_SEEN, reading_of
+from turnout.upstream_dispatcher.answer import NOTHING_SEEN, answer_id, reading_of
 from turnout.upstream_dispatcher.attempt import (
     JSON_SUFFIX,
     AttemptFailed,
@@ -116,7 +116,7 @@ def _encoded(
 ) -> bytes:
     return dialects[request.dialect].encode_response(
         events,
-        response_id=request.request_id,
+        response_id=answer_id(request.dialect, request.request_id),
         model=request.features.requested_model,
         created_at=int(now),
     )
