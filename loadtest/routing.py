@@ -11,7 +11,9 @@ import random
 import time
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec import structs
 
 from loadtest import bodies
 from loadtest.figures import Spread
@@ -151,7 +153,7 @@ def _requests(texts: list[tuple[str, bool]], label: str) -> Iterator[RouteReques
         name = f"{label}-{number}"
         yield RouteRequest(
             request_id=f"req_bench_{name}",
-            identity=replace(identity, session=name, thread_key=f"bench-{name}"),
+            identity=structs.replace(identity, session=name, thread_key=f"bench-{name}"),
             tags=Tags(),
             features=features,
             prefix=prefix,

@@ -3,14 +3,15 @@
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import msgspec
+
 Dialect: TypeAlias = Literal[
     "anthropic_messages", "openai_chat", "openai_responses", "gemini_generate"
 ]
 """The wire formats by name; the last two are not spoken yet (policy.targets.SERVABLE)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(msgspec.Struct, frozen=True, gc=False):
     """What one request asks of whatever serves it.
 
     Attributes:

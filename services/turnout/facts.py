@@ -5,8 +5,9 @@ it twice counts once, and `occurred_at` in unix seconds. No fact holds prompt te
 Fields are only ever added: facts of the previous minor version stay readable.
 """
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from turnout.capabilities import Dialect
 from turnout.dialects.usage import Usage, UsageSource
@@ -21,8 +22,7 @@ RequestOutcome: TypeAlias = Literal["answered", "failed", "rejected", "cancelled
 """Answered whole; failed upstream; rejected by us before any attempt; given up by the client."""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRouted:
+class RequestRouted(msgspec.Struct, frozen=True, gc=False):
     """A decision was made. Holds every input of it, so that it can be replayed.
 
     Attributes:
@@ -41,8 +41,7 @@ class RequestRouted:
     decide_seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptEnded:
+class AttemptEnded(msgspec.Struct, frozen=True, gc=False):
     """An upstream call is over.
 
     Attributes:
@@ -80,8 +79,7 @@ class AttemptEnded:
     finish_reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RequestCompleted:
+class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
     """A request has been answered, failed, rejected or given up: one wide row, the grain of cost.
 
     Attributes:
@@ -136,8 +134,7 @@ class RequestCompleted:
     artifact_digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadSwitched:
+class ThreadSwitched(msgspec.Struct, frozen=True, gc=False):
     """A thread was served by another target than the time before.
 
     Attributes:
@@ -162,8 +159,7 @@ OutcomeKind: TypeAlias = Literal[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeReported:
+class OutcomeReported(msgspec.Struct, frozen=True, gc=False):
     """What came of the work. Joined to requests by whichever of the subject fields is set.
 
     Attributes:

@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+import msgspec
+
 from turnout.capabilities import Dialect
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact
@@ -39,8 +41,7 @@ class RouteRequest:
     traceparent: str
 
 
-@dataclass(frozen=True, slots=True)
-class RouteAnswer:
+class RouteAnswer(msgspec.Struct, frozen=True, gc=False):
     """The decision, and the inputs it can be replayed from."""
 
     decision: Decision
@@ -55,8 +56,7 @@ class Scorer(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class LookRequest:
+class LookRequest(msgspec.Struct, frozen=True, gc=False):
     """Asks the tracker what it knows of a thread and of the shared head of its prompt.
 
     Attributes:
@@ -72,8 +72,7 @@ class LookRequest:
     now: float
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True, gc=False):
     """Tells the tracker what an answered request has shown. Applied once per request id.
 
     Attributes:
@@ -158,8 +157,7 @@ class DispatchRequest:
     traceparent: str
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True, gc=False):
     """The answer's beginning; sent once, at the commit point.
 
     Attributes:
@@ -176,8 +174,7 @@ class Head:
     attempts: int
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True, gc=False):
     """Bytes of the body, in the client's dialect."""
 
     data: bytes

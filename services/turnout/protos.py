@@ -1,16 +1,17 @@
-"""Our dataclasses to protobuf messages and back, by field name.
+"""Our values to protobuf messages and back, by field name.
 
-One rule for every type instead of a pair of functions for each: a dataclass and its message have
-the same field names, and the kind of a field follows from its annotation:
+One rule for every type instead of a pair of functions for each: a value (a msgspec Struct, or a
+dataclass where fields must not be printed) and its message have the same field names, and the kind
+of a field follows from its annotation:
 
     str, int, float, bool, bytes, Literal[...]   the scalar (closed choices travel as words)
     X | None                                     field presence
-    another dataclass                            a submessage
+    another value                                a submessage
     tuple[X, ...]                                a repeated field
-    tuple[tuple[str, str], ...]                  repeated Header(name, value)
+    tuple[tuple[str, str], ...]                  repeated Header(name, value), at the top level only
 
-`tests/test_protos.py` holds that every pair has the same fields in the same order. Converters are
-compiled once per class. A field that an older writer did not send arrives as its zero value.
+`tests/test_protos.py` holds that every pair has the same fields in the same order. Both directions
+are prepared once per class. A field that an older writer did not send arrives as its zero value.
 """
 
 import dataclasses
@@ -18,46 +19,73 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Literal, TypeVar, Union, get_args, get_origin
+from typing import (
+    TYPE_CHECKING,
+    Literal,
+    TypeAlias,
+    TypeGuard,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+)
 
+import msgspec
 from google.protobuf.message import Message
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-T = TypeVar("T", bound="DataclassInstance")
+Value: TypeAlias = "msgspec.Struct | DataclassInstance"
+"""What travels."""
+
+T = TypeVar("T", bound=Value)
 M = TypeVar("M", bound=Message)
 
 _Plain = Callable[[object], object]
 
+_AS_THEY_ARE = (bytes,)
+"""A message takes bytes; msgspec would write them in base 64."""
 
-def to_pb(value: "DataclassInstance", message: type[M], *, without: type | None = None) -> M:
-    """The message that says what `value` says.
 
-    `without` names a class of which repeated fields stay empty, for who writes them another way.
-    """
-    fields = _writer(type(value), without)(value)
-    assert isinstance(fields, Mapping)
+def to_pb(value: Value, message: type[M]) -> M:
+    """The message that says what `value` says."""
+    headers = _header_fields(type(value))
+    # Both steps are loops in C, and a message takes None for a field that is not set.
+    fields: dict[str, object] = msgspec.to_builtins(value, builtin_types=_AS_THEY_ARE)
+    for name in headers:
+        fields[name] = _written_headers(fields[name])
     return message(**fields)
 
 
 def from_pb(cls: type[T], message: Message) -> T:
-    """The dataclass that `message` stands for."""
-    value = _reader(cls)(message)
+    """The value that `message` stands for."""
+    of: type = cls
+    value = _reader(of)(message)
     assert isinstance(value, cls)
     return value
 
 
+def is_value(annotation: object) -> TypeGuard[type[Value]]:
+    """Whether this is the class of something that has fields."""
+    if not isinstance(annotation, type):
+        return False
+    cls: type[object] = annotation
+    return issubclass(cls, msgspec.Struct) or dataclasses.is_dataclass(cls)
+
+
 def annotations(cls: type) -> Mapping[str, object]:
-    """Resolved field types of a dataclass, in field order."""
+    """Resolved field types of a value's class, in field order."""
     hints = typing.get_type_hints(cls)
-    return {field.name: hints[field.name] for field in _fields(cls)}
+    return {name: hints[name] for name in _names(cls)}
 
 
-def _fields(cls: type) -> tuple["dataclasses.Field[object]", ...]:
+def _names(cls: type[object]) -> Sequence[str]:
+    if issubclass(cls, msgspec.Struct):
+        return cls.__struct_fields__
     if not dataclasses.is_dataclass(cls):
-        raise TypeError(f"{cls!r} is no dataclass")
-    return dataclasses.fields(cls)
+        raise TypeError(f"{cls!r} has no fields")
+    return [field.name for field in dataclasses.fields(cls)]
 
 
 def optional_of(annotation: object) -> object | None:
@@ -93,51 +121,31 @@ _SCALARS: tuple[object, ...] = (str, int, float, bool, bytes)
 
 
 @cache
-def _writer(cls: type, without: type | None) -> _Plain:
-    steps = [
-        (name, _write_field(annotation, without))
-        for name, annotation in annotations(cls).items()
-        if without is None or _element_of(annotation) is not without
-    ]
-
-    def write(value: object) -> object:
-        fields: dict[str, object] = {}
-        for name, convert in steps:
-            item: object = getattr(value, name)
-            if item is None:
-                continue
-            fields[name] = item if convert is None else convert(item)
-        return fields
-
-    return write
-
-
-def _write_field(annotation: object, without: type | None) -> _Plain | None:
-    """How to turn a field's value into what a message constructor takes; None for as it is."""
-    annotation = optional_of(annotation) or annotation
-    if annotation in _SCALARS or _is_word(annotation):
-        return None
-    element = _element_of(annotation)
-    if element is not None:
+def _header_fields(cls: type) -> tuple[str, ...]:
+    """Fields whose pairs become messages. Raises `TypeError` for what cannot travel."""
+    found: list[str] = []
+    for name, annotation in annotations(cls).items():
+        element = _element_of(optional_of(annotation) or annotation)
         if get_origin(element) is tuple:
-            return _write_headers
-        convert = _write_field(element, without)
-        if convert is None:
-            return None
-
-        def write_all(value: object) -> object:
-            assert isinstance(value, Sequence)
-            return [convert(item) for item in value]
-
-        return write_all
-    if isinstance(annotation, type) and dataclasses.is_dataclass(annotation):
-        return _writer(annotation, without)
-    raise TypeError(f"{annotation!r} cannot travel in a message")
+            found.append(name)
+        else:
+            _check(annotation)
+    return tuple(found)
 
 
-def _write_headers(value: object) -> object:
-    assert isinstance(value, Sequence)
-    return [dict(zip(("name", "value"), _pair(item), strict=True)) for item in value]
+def _check(annotation: object) -> None:
+    inner = optional_of(annotation) or annotation
+    inner = _element_of(inner) or inner
+    if is_value(inner):
+        for field in annotations(inner).values():
+            _check(field)
+    elif inner not in _SCALARS and not _is_word(inner):
+        raise TypeError(f"{annotation!r} cannot travel in a message")
+
+
+def _written_headers(pairs: object) -> object:
+    assert isinstance(pairs, Sequence)
+    return [dict(zip(("name", "value"), _pair(item), strict=True)) for item in pairs]
 
 
 def _pair(value: object) -> Sequence[object]:

@@ -1,6 +1,6 @@
 """Facts of believable size for the tests of the bus and of telemetry, built from plain numbers."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from turnout.capabilities import Needs
 from turnout.dialects.usage import Usage

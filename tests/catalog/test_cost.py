@@ -1,10 +1,11 @@
 """Cost is usage times prices: known answers and the properties any bill has."""
 
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from turnout.catalog import LongContext, Prices, cost_usd, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
@@ -32,7 +33,7 @@ def bill(usage: Usage, at: Prices) -> float:
 
 
 def test_every_count_of_usage_is_billed_once() -> None:
-    assert {field.name for field in fields(Usage)} == {*COUNTS, "reasoning"}
+    assert set(Usage.__struct_fields__) == {*COUNTS, "reasoning"}
     at = Prices(
         fresh_input=1.0,
         cache_read=10.0,
@@ -87,7 +88,7 @@ def test_cost_is_additive(one: Usage, other: Usage, at: Prices) -> None:
 
 @given(usages, prices, st.sampled_from(COUNTS), st.integers(min_value=1, max_value=10_000))
 def test_more_tokens_never_cost_less(usage: Usage, at: Prices, count: str, more: int) -> None:
-    larger = replace(usage, **{count: getattr(usage, count) + more})
+    larger = structs.replace(usage, **{count: getattr(usage, count) + more})
     assert bill(larger, at) >= bill(usage, at)
 
 
@@ -99,4 +100,4 @@ def test_higher_prices_never_cost_less(usage: Usage, at: Prices, price: str, mor
 
 @given(usages, prices)
 def test_reasoning_is_a_part_of_output_and_not_billed_again(usage: Usage, at: Prices) -> None:
-    assert cost_usd(replace(usage, reasoning=usage.output), at) == cost_usd(usage, at)
+    assert cost_usd(structs.replace(usage, reasoning=usage.output), at) == cost_usd(usage, at)

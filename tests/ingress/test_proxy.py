@@ -1,9 +1,9 @@
 """The proxy endpoints on fakes: errors, facts, disconnects, degraded decisions, headers."""
 
 import asyncio
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.ingress.edge import (
     BODY,

@@ -1,6 +1,6 @@
 """Every fact is counted once, under bounded labels."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.bus import samples
 from turnout.observe.metrics import MeteredFactSink, Metrics

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TypedDict, Unpack
 
+from msgspec import structs
+
 from turnout.capabilities import Capabilities, Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.models import CacheTerms, Model, Prices, Provider
@@ -212,7 +214,7 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             step_kind=given.get("kind", "user_input"),
             stream=True,
             body_bytes=prompt * 4,
-            needs=replace(given.get("needs", Needs()), prompt_tokens_estimate=prompt),
+            needs=structs.replace(given.get("needs", Needs()), prompt_tokens_estimate=prompt),
             message_count=1,
             tool_count=12,
             tool_result_count=0,

@@ -1,8 +1,7 @@
 """The decision without the scorer: whom the thread had, else what was asked for, else the nearest."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.policy.scenes import (
     ANTHROPIC_CLIENT,

@@ -1,9 +1,9 @@
 """Explanations: whole texts of typical decisions, and that every reason has words."""
 
-from dataclasses import replace
 from typing import get_args
 
 import pytest
+from msgspec.structs import replace
 
 from tests.policy.scenes import (
     ANTHROPIC_ENV,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from tests.policy.scenes import (
     ANTHROPIC_CACHE,
@@ -65,7 +66,7 @@ def test_an_unknown_price_never_competes() -> None:
 
 
 def test_what_lacks_something_has_no_score() -> None:
-    decision = decided(needs=replace(scene().features.needs, tools=True))
+    decision = decided(needs=structs.replace(scene().features.needs, tools=True))
     assert of(decision, BLIND).score is None
     assert BLIND not in {one.model for one in ranked(decision.candidates)}
 
@@ -169,7 +170,9 @@ def test_the_kind_of_a_thread_outlives_a_text_without_one(
 
 def test_the_threads_own_history_counts_the_more_the_longer_it_is() -> None:
     def growth(steps: int) -> float:
-        state = replace(running(OPUS_AT, steps=steps), growth_tokens=5_000.0, output_tokens=900.0)
+        state = structs.replace(
+            running(OPUS_AT, steps=steps), growth_tokens=5_000.0, output_tokens=900.0
+        )
         return outlook(scene(state=state), TABLES).growth_tokens
 
     assert growth(0) == TABLES.growth

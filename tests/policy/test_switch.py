@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from tests.policy.scenes import (
     ANTHROPIC_CLIENT,
@@ -467,5 +468,5 @@ def test_fallbacks_of_auto_in_observe_mode_without_the_baseline_keep_to_the_mode
 
 def test_default_candidates_are_none() -> None:
     """A library user who names no candidates gets what was asked for, never a surprise."""
-    inputs = replace(scene(), settings=RoutingSettings(baseline_model=OPUS))
+    inputs = structs.replace(scene(), settings=RoutingSettings(baseline_model=OPUS))
     assert decide(inputs, catalog=CATALOG, tables=STRONG_HAIKU).targets == (OPUS_AT,)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from tests.policy.scenes import (
     ANTHROPIC_CLIENT,
@@ -135,7 +136,7 @@ def found(decision: Decision, target: str) -> Candidate:
 def test_the_same_inputs_give_the_same_decision(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
-    assert outcome(inputs, tables) == outcome(replace(inputs), replace(tables))
+    assert outcome(inputs, tables) == outcome(structs.replace(inputs), replace(tables))
 
 
 @given(scenes(), tables_of)
@@ -189,7 +190,7 @@ def test_serves_within_the_mode_the_pin_and_the_ceiling(
 def test_a_warm_incumbent_is_left_only_for_a_gain_beyond_the_margin(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
-    decision = outcome(replace(inputs, mode="full"), tables)
+    decision = outcome(structs.replace(inputs, mode="full"), tables)
     if isinstance(decision, str) or decision.action == "pin" or not decision.candidates:
         return
     incumbent = next(
@@ -220,7 +221,7 @@ def test_a_warm_incumbent_is_left_only_for_a_gain_beyond_the_margin(
 def test_without_the_tracker_nothing_is_switched(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
-    blind = replace(inputs, state=ThreadState(), degraded=("tracker",), mode="full")
+    blind = structs.replace(inputs, state=ThreadState(), degraded=("tracker",), mode="full")
     decision = outcome(blind, tables)
     if isinstance(decision, str) or decision.reason == "no_eligible_requested_target":
         return

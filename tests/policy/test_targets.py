@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from tests.policy.scenes import (
     ANTHROPIC_CLIENT,
@@ -132,7 +133,7 @@ def test_one_target_for_each_way_of_paying() -> None:
         access=(ANTHROPIC_CLIENT, ANTHROPIC_ENV, OPENAI_ENV),
         catalog=CATALOG,
         features=scene().features,
-        settings=replace(SETTINGS, candidates=(OPUS, "no-such-model", f"{HAIKU}-latest")),
+        settings=structs.replace(SETTINGS, candidates=(OPUS, "no-such-model", f"{HAIKU}-latest")),
     )
     assert [option.target.id for option in found] == [
         f"anthropic/{OPUS}@client",

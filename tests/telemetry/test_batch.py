@@ -1,12 +1,12 @@
 """What messages become: rows of their tables, and nothing that holds others up."""
 
 import json
-from dataclasses import replace
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.bus import samples
 from turnout.bus.subjects import BY_FACT

@@ -1,11 +1,11 @@
 """Each analytics query says what a small set of facts says, told once or twice."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import date, datetime
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from tests.bus import samples
 from turnout.bus.subjects import BY_FACT

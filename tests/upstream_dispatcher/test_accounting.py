@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from tests.upstream_dispatcher.workbench import CATALOG, MESSAGES_BODY, NOW, request
 from turnout.dialects.usage import Usage
@@ -37,7 +38,7 @@ def log(target: str = "openai/gpt-5.4@env") -> AttemptLog:
 def test_reported_usage_is_kept_as_it_is() -> None:
     usage = Usage(fresh_input=10, cache_read=20, output=3)
     seen = log()
-    seen.reading = replace(NOTHING_SEEN, usage=usage, source="reported", output_bytes=9_999)
+    seen.reading = structs.replace(NOTHING_SEEN, usage=usage, source="reported", output_bytes=9_999)
     spent = bill(seen, ASKED, is_answered=True)
     assert (spent.usage, spent.source) == (usage, "reported")
     assert spent.cost_usd == pytest.approx((10 * 2.5 + 20 * 0.25 + 3 * 15) / 1e6)
@@ -45,7 +46,7 @@ def test_reported_usage_is_kept_as_it_is() -> None:
 
 def test_usage_cut_short_has_the_output_that_was_seen() -> None:
     seen = log()
-    seen.reading = replace(
+    seen.reading = structs.replace(
         NOTHING_SEEN, usage=Usage(cache_read=20, output=1), source="partial", output_bytes=41
     )
     spent = bill(seen, ASKED, is_answered=False)
@@ -54,7 +55,7 @@ def test_usage_cut_short_has_the_output_that_was_seen() -> None:
 
 def test_unreported_usage_is_estimated_and_marked() -> None:
     seen = log()
-    seen.reading = replace(NOTHING_SEEN, has_content=True, output_bytes=8)
+    seen.reading = structs.replace(NOTHING_SEEN, has_content=True, output_bytes=8)
     spent = bill(seen, ASKED, is_answered=True)
     assert (spent.usage, spent.source) == (Usage(fresh_input=77, output=2), "estimated")
 
@@ -71,7 +72,7 @@ def test_refused_costs_nothing() -> None:
 
 def test_a_model_without_a_price_costs_what_we_do_not_know() -> None:
     seen = log("openai/gpt-99@env")
-    seen.reading = replace(NOTHING_SEEN, usage=Usage(output=1), source="reported")
+    seen.reading = structs.replace(NOTHING_SEEN, usage=Usage(output=1), source="reported")
     assert bill(seen, ASKED, is_answered=True).cost_usd is None
 
 
@@ -110,7 +111,7 @@ def test_a_failed_answer_without_usage_teaches_nothing() -> None:
 
 
 def test_an_auxiliary_request_moves_no_thread() -> None:
-    asked = replace(ASKED, identity=replace(ASKED.identity, request_class="auxiliary"))
+    asked = replace(ASKED, identity=structs.replace(ASKED.identity, request_class="auxiliary"))
     note = note_of(asked, log(), is_failed=False, now=NOW)
     assert note is not None
     assert not note.moves_thread

@@ -7,7 +7,8 @@ says how many bytes it passed over.
 
 import struct
 import zlib
-from dataclasses import dataclass
+
+import msgspec
 
 # Four bytes that no protobuf message of ours begins with; the scan finds its way back by them.
 MAGIC = b"\xf5TF\x01"
@@ -17,8 +18,7 @@ HEADER_BYTES = _HEADER.size
 MAX_PAYLOAD_BYTES = 128 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One accepted fact as it lies in a segment; `end` is the offset after it."""
 
     kind: int
@@ -26,8 +26,7 @@ class Record:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(msgspec.Struct, frozen=True, gc=False):
     """What a stretch of a segment holds.
 
     Attributes:

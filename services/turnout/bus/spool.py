@@ -27,8 +27,8 @@ from turnout.bus.directory import (
 from turnout.bus.metrics import BusMetrics, DropReason
 from turnout.bus.records import MAX_PAYLOAD_BYTES, encode_record
 from turnout.bus.subjects import BY_FACT, BY_KIND
-from turnout.bus.wire import FactEncoder
 from turnout.facts import Fact
+from turnout.protos import to_pb
 
 _log = logging.getLogger(__name__)
 
@@ -222,12 +222,11 @@ class SpoolFactSink:
 
     def __init__(self, spool: Spool, *, metrics: BusMetrics) -> None:
         self._spool = spool
-        self._encoder = FactEncoder()
         self._recorded = {kind: metrics.recorder(route.name) for kind, route in BY_KIND.items()}
 
     def record(self, fact: Fact) -> None:
         try:
-            payload = self._encoder.encode(fact)
+            payload = to_pb(fact, BY_FACT[type(fact)].message).SerializeToString()
         except Exception as error:  # noqa: BLE001 - a fact must never fail the request it is about
             self._spool.drop("invalid", f"{type(fact).__name__}: {type(error).__name__}: {error}")
             return

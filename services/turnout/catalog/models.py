@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from turnout.capabilities import Capabilities, Dialect
 
 Auth: TypeAlias = Literal["x-api-key", "bearer"]
@@ -137,8 +139,7 @@ class Model:
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where an attempt goes. `credential` says where the key comes from; it is never the key."""
 
     provider: str

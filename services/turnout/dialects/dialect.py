@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.stream import StreamEvent
@@ -30,8 +32,7 @@ class ErrorAnswer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class TapReading:
+class TapReading(msgspec.Struct, frozen=True):
     """What has been seen of an answer so far.
 
     Attributes:

@@ -33,6 +33,8 @@ _SORTED: Final = msgspec.json.Encoder(order="sorted")
 """Values that are raw go out as they were written."""
 _TEXT_FIELDS: Final = frozenset({"type", "text"})
 _BRACKETS: Final = frozenset(b"[{")
+_USUAL_FIELDS: Final = frozenset({"role", "content", "name", "tool_call_id", "tool_calls"})
+"""Of these only contents and calls have a structure that may hold markers."""
 
 
 def digest(*parts: bytes) -> str:
@@ -135,8 +137,15 @@ def canonical_message(raw: bytes | msgspec.Raw) -> bytes:
 
 def canonical_fields(fields: Mapping[str, msgspec.Raw], taken: list[bytes] | None = None) -> bytes:
     """The same for a message whose fields are already apart; `taken` is given its markers."""
+    content, calls = fields.get("content"), fields.get("tool_calls")
+    # Most bytes of a thread are plain strings, and inside one nothing is a marker.
+    if (
+        (content is None or memoryview(content)[0] not in _BRACKETS)
+        and (calls is None or MARKER_KEY not in bytes(calls))
+        and fields.keys() <= _USUAL_FIELDS
+    ):
+        return plain_fields(fields)
     for key, raw in fields.items():
-        # Most bytes of a thread are plain strings, and inside one nothing is a marker.
         if memoryview(raw)[0] in _BRACKETS and (key == "content" or MARKER_KEY in bytes(raw)):
             return _SORTED.encode(_normalised(fields, taken))
     if "cache_control" in fields:

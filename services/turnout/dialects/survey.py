@@ -5,13 +5,12 @@ a body. A survey costs about as much as finding the spans of the messages: texts
 bytes and only the newest step is looked into.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from turnout.capabilities import Needs
 
 
-@dataclass(frozen=True, slots=True)
-class ToolOutcome:
+class ToolOutcome(msgspec.Struct, frozen=True, gc=False):
     """One tool result of the newest step: the tool's name where the history tells it, no text."""
 
     tool: str
@@ -20,8 +19,7 @@ class ToolOutcome:
     result_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
-class Survey:
+class Survey(msgspec.Struct, frozen=True, gc=False):
     """The facts of one request body.
 
     Attributes:

@@ -1,14 +1,14 @@
 """Token usage in disjoint counts: every token is in exactly one of them."""
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 UsageSource: TypeAlias = Literal["reported", "estimated", "partial"]
 """Who counted: the provider at the end, we from bytes, or the provider but cut short."""
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(msgspec.Struct, frozen=True, gc=False):
     """Tokens of one answer. `reasoning` is a part of `output`, everything else is disjoint."""
 
     fresh_input: int = 0

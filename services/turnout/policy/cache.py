@@ -12,9 +12,10 @@ Rules:
 
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal, TypeAlias
+
+import msgspec
 
 from turnout.catalog.models import CacheTerms
 from turnout.dialects.usage import Usage
@@ -52,8 +53,7 @@ TAIL_OFFSETS: Final = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
 turn), so rungs are dense there; the head is always the last rung."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rung:
+class Rung(msgspec.Struct, frozen=True, gc=False):
     """A point of a prompt: the first `count` messages have `digest` and about `tokens` tokens.
 
     With `count` 0 it is the head (system and tools).
@@ -64,16 +64,14 @@ class Rung:
     tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class HitCounts:
+class HitCounts(msgspec.Struct, frozen=True, gc=False):
     """Returns after one kind of gap: how many, and the sum of the shares found."""
 
     seen: float = 0.0
     found: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True, gc=False):
     """What one answer left in a target's cache.
 
     Attributes:

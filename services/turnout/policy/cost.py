@@ -13,8 +13,9 @@ Later steps are summed in closed form with the mean prefix of a linearly growing
 the number of steps is an expectation, not a count.
 """
 
-from dataclasses import dataclass
 from typing import Final, assert_never
+
+import msgspec
 
 from turnout.catalog.models import CacheTerms, Prices, WriteLifetime
 from turnout.dialects.usage import Usage
@@ -24,8 +25,7 @@ _MILLION = 1e6
 _SHORTEST_FIRST: Final[tuple[WriteLifetime, ...]] = ("5m", "other", "1h")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Horizon:
+class Horizon(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is expected of the rest of a thread.
 
     Attributes:

@@ -1,7 +1,8 @@
 """What the policy answers, with everything needed to argue with it."""
 
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from turnout.policy.request import (
     CredentialSource,
@@ -36,16 +37,14 @@ Degradation: TypeAlias = Literal["scorer", "tracker", "text"]
 """A part that was missing when the decision was made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(msgspec.Struct, frozen=True, gc=False):
     """A provider this request may be sent to and where its secret would come from."""
 
     provider: str
     credential: CredentialSource
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(msgspec.Struct, frozen=True, gc=False):
     """One target with its arithmetic. Costs in USD; None where a price is unknown.
 
     Attributes:
@@ -70,8 +69,7 @@ class Candidate:
     score: float | None
 
 
-@dataclass(frozen=True, slots=True)
-class RoutingSettings:
+class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
     """The tenant's numbers that enter a decision.
 
     Attributes:
@@ -91,8 +89,7 @@ class RoutingSettings:
     baseline_model: str = "claude-opus-5-5"
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionInputs:
+class DecisionInputs(msgspec.Struct, frozen=True, gc=False):
     """Everything a decision depends on; the same inputs give the same decision.
 
     Attributes:
@@ -117,8 +114,7 @@ class DecisionInputs:
     draw: float
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """Which target serves the request, who comes next, and why.
 
     Attributes:

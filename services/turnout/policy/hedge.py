@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+import msgspec
+
 from turnout.errors import (
     InvalidRequest,
     NotAllowed,
@@ -65,8 +67,7 @@ class Failure:
     is_stale: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TryNext:
+class TryNext(msgspec.Struct, frozen=True, gc=False):
     """Send to `target` after `wait_seconds`."""
 
     target: str

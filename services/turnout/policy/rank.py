@@ -7,8 +7,9 @@ price is unknown has no score and never competes.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Protocol
+
+import msgspec
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import CacheTerms, Model, WriteLifetime
@@ -65,8 +66,7 @@ class Tables(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Outlook:
+class Outlook(msgspec.Struct, frozen=True, gc=False):
     """What is expected of the thread whoever serves it."""
 
     prompt_tokens: float

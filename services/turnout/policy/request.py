@@ -3,8 +3,9 @@
 No text, no bodies, no credentials: everything here may be kept in a fact.
 """
 
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from turnout.capabilities import Dialect, Needs
 
@@ -48,8 +49,7 @@ CredentialSource: TypeAlias = Literal["client", "env", "simulated"]
 """Where the secret for a target comes from: passed through, our environment, or none needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tags:
+class Tags(msgspec.Struct, frozen=True, gc=False):
     """Who the work is for; from request headers or the router key. "" when not said."""
 
     team: str = ""
@@ -58,8 +58,7 @@ class Tags:
     ticket: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(msgspec.Struct, frozen=True, gc=False):
     """Who is asking and in which thread.
 
     Attributes:
@@ -85,8 +84,7 @@ class Identity:
     user_turn: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(msgspec.Struct, frozen=True, gc=False):
     """Sizes and shape of one request, as far as the decision needs them.
 
     Attributes:
@@ -117,8 +115,7 @@ class Features:
     asks_one_hour: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class TextSignal:
+class TextSignal(msgspec.Struct, frozen=True, gc=False):
     """What the text said, without the text: the input that a replay needs.
 
     Attributes:
@@ -135,8 +132,7 @@ class TextSignal:
     skipped: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(msgspec.Struct, frozen=True, gc=False):
     """The prompt as a chain of digests, to find out how much of it is old.
 
     Attributes:
@@ -146,5 +142,5 @@ class Prefix:
     """
 
     head_digest: str
-    digests: tuple[str, ...] = field(default=())
-    tokens: tuple[int, ...] = field(default=())
+    digests: tuple[str, ...] = ()
+    tokens: tuple[int, ...] = ()

@@ -19,8 +19,9 @@ mode or the name (`turnout/auto`) leaves us a choice, rules 5 and 6 find who ser
 The function is pure: the same inputs give the same decision (RequestRouted holds them).
 """
 
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from turnout.catalog.catalog import Catalog
 from turnout.policy.decision import Action, Candidate, Decision, DecisionInputs, Reason
@@ -58,15 +59,13 @@ UNQUESTIONED: Final[frozenset[StepKind]] = frozenset(
 """Steps beside the thread, whose quality is no argument: served as asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(msgspec.Struct, frozen=True, gc=False):
     action: Action
     reason: Reason
     target: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Field:
+class _Field(msgspec.Struct, frozen=True, gc=False):
     """Who can serve.
 
     Attributes:

@@ -6,9 +6,10 @@ and the ceiling of what may be chosen instead.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from turnout.capabilities import Dialect, missing
 from turnout.catalog.catalog import Catalog, unknown_model_message
@@ -27,8 +28,7 @@ SERVABLE: frozenset[Dialect] = frozenset({"anthropic_messages", "openai_chat"})
 """Dialects that the dispatcher can speak to a provider."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """What the client's model name means.
 
     Attributes:
@@ -44,8 +44,7 @@ class Asked:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(msgspec.Struct, frozen=True, gc=False):
     """A target with its model, and what it lacks; eligible when it lacks nothing."""
 
     target: Target

@@ -1,12 +1,11 @@
 """What is known of a thread when a request of it arrives."""
 
-from dataclasses import dataclass
+import msgspec
 
 from turnout.policy.request import TaskKind
 
 
-@dataclass(frozen=True, slots=True)
-class WarmPrefix:
+class WarmPrefix(msgspec.Struct, frozen=True, gc=False):
     """A prefix that a target's prompt cache is believed to hold.
 
     Attributes:
@@ -28,8 +27,7 @@ class WarmPrefix:
     hit_share: float
 
 
-@dataclass(frozen=True, slots=True)
-class ThreadState:
+class ThreadState(msgspec.Struct, frozen=True, gc=False):
     """A thread as the tracker remembers it; the defaults describe a thread never seen.
 
     Attributes:

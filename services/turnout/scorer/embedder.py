@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, Self, TypeAlias
 
+import msgspec
+
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST, load_embedder_files
 from turnout.scorer.onnx_encoder import OnnxEncoder, Vector
 from turnout.scorer.tokens import cut, text_digest
@@ -37,8 +39,7 @@ class Embedding:
     is_cached: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Skipped:
+class Skipped(msgspec.Struct, frozen=True, gc=False):
     """There is no embedding, and why."""
 
     reason: SkipReason

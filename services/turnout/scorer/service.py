@@ -8,7 +8,8 @@ down), and the decision says so instead of waiting. The policy itself is pure an
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from turnout.catalog.catalog import Catalog
 from turnout.errors import TurnoutError
@@ -40,8 +41,7 @@ HARMLESS_SKIPS = frozenset({"", "no_text", "not_needed"})
 """The text is missing from the decision for no fault of ours."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Looked:
+class _Looked(msgspec.Struct, frozen=True, gc=False):
     state: ThreadState
     is_missing: bool
     seconds: float

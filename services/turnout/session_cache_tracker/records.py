@@ -23,9 +23,10 @@ characters: no target id holds one.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
+
+import msgspec
 
 from turnout.policy.cache import Rung
 
@@ -60,8 +61,7 @@ HITS_LIFETIME_MS: Final = 30 * 24 * 3_600_000
 """A provider not used for a month starts again from the measured table."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True, gc=False):
     """An answered request, as `recent` holds it."""
 
     answered_ms: int
@@ -70,8 +70,7 @@ class Step:
     tool_errors: int
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(msgspec.Struct, frozen=True, gc=False):
     """What `recent` holds, oldest first, by column: a Look reads sums, not single steps.
 
     Attributes:
@@ -85,8 +84,7 @@ class Steps:
     newest_errors: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRungs:
+class StoredRungs(msgspec.Struct, frozen=True, gc=False):
     """Rungs as they are kept; read one by one, because mostly the first one answers the question."""
 
     text: str
@@ -104,8 +102,7 @@ class StoredRungs:
             yield Rung(int(count), digest, int(tokens))
 
 
-@dataclass(frozen=True, slots=True)
-class Newest:
+class Newest(msgspec.Struct, frozen=True, gc=False):
     """The last answered request."""
 
     version: str
@@ -113,8 +110,7 @@ class Newest:
     rungs: StoredRungs
 
 
-@dataclass(frozen=True, slots=True)
-class CachedPrefix:
+class CachedPrefix(msgspec.Struct, frozen=True, gc=False):
     """What an answer has left in a target's prompt cache. A head has no rungs."""
 
     version: str

@@ -7,16 +7,16 @@ Hit counts are statistics: `observe` never waits, and a crash may lose the last 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
+
+import msgspec
 
 from turnout.policy.cache import HitCounts
 
 Record: TypeAlias = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Merge:
+class Merge(msgspec.Struct, frozen=True, gc=False):
     """One note's change to one record.
 
     Attributes:
@@ -34,8 +34,7 @@ class Merge:
     step: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Before:
+class Before(msgspec.Struct, frozen=True, gc=False):
     """What a record held before a note; the fields are those of `records`.
 
     Attributes:
@@ -54,8 +53,7 @@ class Before:
     steps: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True, gc=False):
     """Records as they are kept; empty maps for what is not known."""
 
     thread: Record

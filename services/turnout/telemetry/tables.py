@@ -1,7 +1,7 @@
 """Which table a fact goes to and what its columns are made of; messages in, columns out.
 
 Rules: pure. Columns are read straight from the protobuf message, by attribute path, because making
-our dataclasses of it first would cost more than everything else here. `check` looks at all that
+our facts of it first would cost more than everything else here. `check` looks at all that
 could make ClickHouse or its client refuse a block: what passes can be inserted.
 """
 
@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from operator import attrgetter
 from types import MappingProxyType
 
+import msgspec
 from google.protobuf.message import Message
 
 from turnout.events.v1 import facts_pb2
-from turnout.telemetry.plain import candidates_json, inputs_json
+from turnout.policy.decision import Candidate, DecisionInputs
+from turnout.protos import from_pb
 
 Read = Callable[[Message], object]
 
@@ -26,6 +28,8 @@ _DEAREST_USD = 1e9
 _MICROSECONDS = 1_000_000
 _NANODOLLARS_DIGITS = 9
 _INT32 = 2**31
+
+_as_json = msgspec.json.Encoder().encode
 
 STRING = "String"
 WORD = "LowCardinality(String)"
@@ -204,6 +208,15 @@ def _figure(candidate: Message, field: str) -> object:
     return value if is_known else None
 
 
+def _inputs_json(fact: facts_pb2.RequestRouted) -> str:
+    """`msgspec.json.decode(text, type=DecisionInputs)` gives back what the decision was made from."""
+    return _as_json(from_pb(DecisionInputs, fact.inputs)).decode()
+
+
+def _candidates_json(fact: facts_pb2.RequestRouted) -> str:
+    return _as_json([from_pb(Candidate, one) for one in fact.decision.candidates]).decode()
+
+
 def _routed(message: Message) -> facts_pb2.RequestRouted:
     assert isinstance(message, facts_pb2.RequestRouted)
     return message
@@ -281,8 +294,8 @@ DECISIONS = Table(
         *(_chosen("warm_tokens"), _chosen("cost_now_usd"), _chosen("cost_to_go_usd")),
         *(_chosen("quality"), _chosen("score")),
         *_plain(FLOAT, "look_seconds", "embed_seconds", "decide_seconds"),
-        Column("inputs_json", STRING, lambda message: inputs_json(_routed(message))),
-        Column("candidates_json", STRING, lambda message: candidates_json(_routed(message))),
+        Column("inputs_json", STRING, lambda message: _inputs_json(_routed(message))),
+        Column("candidates_json", STRING, lambda message: _candidates_json(_routed(message))),
     ),
     times=("occurred_at",),
 )

@@ -6,7 +6,10 @@ holds no text. Pure but for the log of an attempt, which fills as the attempt go
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.cost import cost_usd
@@ -52,8 +55,7 @@ class AttemptLog:
     is_refused: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(msgspec.Struct, frozen=True, gc=False):
     """Attributes:
     cost_usd: None when a price or the usage is unknown.
     """
@@ -138,8 +140,7 @@ def attempt_ended(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(msgspec.Struct, frozen=True, gc=False):
     """How a request ended, as the client saw it.
 
     Attributes:

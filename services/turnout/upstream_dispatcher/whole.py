@@ -6,9 +6,10 @@ of one, and so failover stays possible when the body turns out to be cut short o
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import TapReading, WireDialect

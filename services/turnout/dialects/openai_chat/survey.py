@@ -117,9 +117,9 @@ def survey_request(body: bytes) -> Survey:
     messages = fields.messages
     if not messages:
         raise InvalidRequest("messages: must hold at least one message")
-    roles = [_role(message, number) for number, message in enumerate(messages)]
+    roles = _roles(messages)
     markers = [bytes(fields.cache_control)]
-    canonical = [_canonical(message, number, markers) for number, message in enumerate(messages)]
+    canonical = _canonical(messages, markers)
     # What is canonical differs from what was written by markers and punctuation alone.
     message_bytes = tuple(accumulate(map(len, canonical)))
     leading = next((n for n, role in enumerate(roles) if role not in _LEADING), len(roles))
@@ -172,9 +172,21 @@ def survey_request(body: bytes) -> Survey:
     )
 
 
+def _roles(messages: Sequence[_Fields]) -> list[str]:
+    try:
+        return [_ROLES[bytes(message["role"])] for message in messages]
+    except KeyError:
+        return [_role(message, number) for number, message in enumerate(messages)]
+
+
 def _role(message: _Fields, number: int) -> str:
+    """A role whose letters may be written as escapes, which JSON allows."""
     raw = message.get("role")
-    role = None if raw is None else _ROLES.get(bytes(raw)) or _escaped_role(raw)
+    try:
+        # Encoded again it has no escapes.
+        role = None if raw is None else _ROLES.get(msgspec.json.encode(_STRING.decode(raw)))
+    except MALFORMED:
+        role = None
     if role is None:
         raise InvalidRequest(
             f"messages.{number}.role: must be one of system, developer, user, assistant, tool"
@@ -182,22 +194,14 @@ def _role(message: _Fields, number: int) -> str:
     return role
 
 
-def _escaped_role(raw: msgspec.Raw) -> str | None:
-    """A role whose letters are written as escapes, which JSON allows."""
-    if b"\\" not in bytes(raw):
-        return None
+def _canonical(messages: Sequence[_Fields], markers: list[bytes]) -> list[bytes]:
+    """What a prompt cache compares of each message; their markers are added to `markers`."""
+    done: list[bytes] = []
     try:
-        return _ROLES.get(msgspec.json.encode(_STRING.decode(raw)))
-    except MALFORMED:
-        return None
-
-
-def _canonical(message: _Fields, number: int, markers: list[bytes]) -> bytes:
-    """What a prompt cache compares of a message; its markers are added to `markers`."""
-    try:
-        return canonical_fields(message, markers)
+        done.extend(canonical_fields(message, markers) for message in messages)
     except MALFORMED as error:
-        raise complaint(f"messages.{number}", error) from None
+        raise complaint(f"messages.{len(done)}", error) from None
+    return done
 
 
 def _tools(raw: bytes) -> list[_Tool]:
