@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import msgspec
 import pytest
+from msgspec import structs
 
 from tests.upstream_dispatcher.samples import CHAT_WHOLE, EVENTS, JSON
 from tests.upstream_dispatcher.scripted import Exchange, Script, provider, unused_url
@@ -211,6 +212,7 @@ async def test_reasoning_of_another_maker_stays_away_from_anthropic() -> None:
         body=msgspec.json.encode(told),
         stream=False,
     )
+    asked = replace(asked, features=structs.replace(asked.features, has_foreign_thinking=True))
     async with provider(whole) as anthropic, bench({"anthropic": anthropic.url}) as on:
         await answer_of(on, asked)
         assert b"thinking" not in anthropic.seen[0].body

@@ -47,6 +47,7 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
         prompt_cache_key: as given; no thread key: Codex, Copilot and Qwen send one for
             main loop and subagents alike.
         breakpoints: cache markers set by the client, by lifetime: (five minutes, one hour).
+        has_foreign_thinking: thinking in the history that Anthropic has not signed; it refuses that.
     """
 
     model: str
@@ -70,3 +71,4 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     user_field: str
     prompt_cache_key: str
     breakpoints: tuple[int, int]
+    has_foreign_thinking: bool = False

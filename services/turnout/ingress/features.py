@@ -25,6 +25,7 @@ def features_of(survey: Survey, *, dialect: Dialect, step_kind: StepKind) -> Fea
         last_message_digest=digests[-1] if digests else survey.head_digest,
         text_digest="",
         asks_one_hour=survey.breakpoints[1] > 0,
+        has_foreign_thinking=survey.has_foreign_thinking,
     )
 
 

@@ -94,6 +94,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
         head_tokens: estimated tokens of that head.
         last_message_digest: chained digest of the whole prompt; recognises a retry.
         text_digest: of the text to embed, "" when there is none.
+        has_foreign_thinking: thinking in the history that Anthropic has not signed and would refuse.
 
     """
 
@@ -113,6 +114,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
     last_message_digest: str
     text_digest: str
     asks_one_hour: bool = False
+    has_foreign_thinking: bool = False
 
 
 class TextSignal(msgspec.Struct, frozen=True, gc=False):

@@ -154,8 +154,8 @@ def steps_of(recent: str) -> Steps:
         newest_errors += 1
     return Steps(
         last_answered_ms=max(map(int, words[1::STEP_WORDS])),
-        prompt_tokens=[int(tokens) for tokens in words[2::STEP_WORDS]],
-        output_tokens=[int(tokens) for tokens in words[3::STEP_WORDS]],
+        prompt_tokens=tuple(map(int, words[2::STEP_WORDS])),
+        output_tokens=tuple(map(int, words[3::STEP_WORDS])),
         newest_errors=newest_errors,
     )
 

@@ -125,8 +125,8 @@ def prepare(
 
 def _native(request: DispatchRequest, to: Destination) -> Prepared:
     body = request.body
-    if request.dialect == "anthropic_messages":
-        # Reasoning of another maker, from when the thread was served elsewhere, draws a 400 here.
+    if request.features.has_foreign_thinking and request.dialect == "anthropic_messages":
+        # From when the thread was served elsewhere; it draws a 400 here.
         body = without_foreign_thinking(body)
     edits = _edits(request, to)
     if edits:

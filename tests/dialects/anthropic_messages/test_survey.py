@@ -7,11 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
+from turnout.dialects.anthropic_messages.seal import seal
+from turnout.dialects.conversation import Provenance
 from turnout.dialects.prefix import canonical_message, chain
 from turnout.dialects.survey import Survey, ToolOutcome
 from turnout.errors import InvalidRequest
 
 REMINDER = "<system-reminder>\ntoday is Sunday\n</system-reminder>"
+SEALED = seal(Provenance("openai_chat", "deepseek-v4-pro"))
 MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 
 
@@ -70,6 +73,21 @@ def test_the_facts_of_a_request() -> None:
     assert told.needs.max_output_tokens == 9
     assert (told.tool_count, told.user_field, told.stop_sequences) == (2, "u", ("</block>",))
     assert len(told.message_digests) == len(told.message_bytes) == 3
+
+
+@pytest.mark.parametrize(
+    ("signature", "is_foreign"),
+    [("EqQBCgIYAhIM", False), ("", True), (SEALED, True), (None, False)],
+)
+def test_thinking_that_anthropic_has_not_signed_is_seen(
+    signature: str | None, is_foreign: bool
+) -> None:
+    thought = {"type": "thinking", "thinking": "hm"}
+    if signature is not None:
+        thought["signature"] = signature
+    quoted = text(json.dumps({"type": "thinking", "signature": ""}))
+    told = survey(said("a"), said([thought, text("b")], "assistant"), said([quoted]))
+    assert told.has_foreign_thinking is is_foreign
 
 
 def test_typed_text_ends_the_newest_step() -> None:

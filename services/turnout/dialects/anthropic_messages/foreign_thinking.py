@@ -12,13 +12,12 @@ from typing import Final
 
 import msgspec
 
-from turnout.dialects.anthropic_messages.seal import SEAL_PREFIX
+from turnout.dialects.anthropic_messages.seal import SEAL_PREFIX, is_foreign_signature
 from turnout.dialects.reading import MALFORMED, complaint
 from turnout.errors import InvalidRequest
 
 # A quote inside a string is escaped, so this is a member of a block.
 _FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:%b|")' % re.escape(SEAL_PREFIX.encode()))
-_SIGNATURE: Final = b'"signature"'
 
 
 class _Message(msgspec.Struct):
@@ -42,7 +41,7 @@ _BLOCK: Final = msgspec.json.Decoder(_Block)
 
 def without_foreign_thinking(body: bytes) -> bytes:
     """Raises `InvalidRequest` when the body is no messages request."""
-    if _SIGNATURE not in body or _FOREIGN.search(body) is None:
+    if _FOREIGN.search(body) is None:
         return body
     try:
         written = bytes(_BODY.decode(body).messages)
@@ -73,5 +72,4 @@ def _is_foreign(raw: bytes) -> bool:
     if _FOREIGN.search(raw) is None:
         return False
     block = _BLOCK.decode(raw)
-    signature = block.signature or ""
-    return block.type == "thinking" and (not signature or signature.startswith(SEAL_PREFIX))
+    return block.type == "thinking" and is_foreign_signature(block.signature or "")

@@ -21,6 +21,11 @@ SEAL_PREFIX: Final = "turnout1."
 """Anthropic's signatures are plain base64, which has no dot."""
 
 
+def is_foreign_signature(signature: str) -> bool:
+    """Whether Anthropic did not write it."""
+    return not signature or signature.startswith(SEAL_PREFIX)
+
+
 class _Seal(msgspec.Struct, array_like=True):
     dialect: Dialect
     model: str

@@ -17,7 +17,7 @@ from turnout.capabilities import Needs
 from turnout.dialects.anthropic_messages.survey_messages import (
     Attachments,
     Newest,
-    SurveyedMessage,
+    SurveyedMessages,
 )
 from turnout.dialects.prefix import (
     canonical_block,
@@ -35,6 +35,8 @@ BYTES_PER_TOKEN: Final = 3.6
 _BILLING: Final = b'"x-anthropic-billing-header'
 _NOTHING: Final = frozenset({b"", b"null"})
 
+_ABSENT: Final = msgspec.Raw()
+
 _Fields = dict[str, msgspec.Raw]
 
 
@@ -43,7 +45,7 @@ class _Kind(msgspec.Struct):
 
 
 class _OutputConfig(msgspec.Struct):
-    format: msgspec.Raw = msgspec.Raw()
+    format: msgspec.Raw = _ABSENT
 
 
 class _Metadata(msgspec.Struct):
@@ -53,14 +55,14 @@ class _Metadata(msgspec.Struct):
 class _Body(msgspec.Struct):
     model: str | None = None
     messages: list[_Fields] | None = None
-    system: msgspec.Raw = msgspec.Raw()
+    system: msgspec.Raw = _ABSENT
     tools: list[msgspec.Raw] | None = None
     max_tokens: int | None = None
     stream: bool | None = None
     stop_sequences: list[str] | None = None
     thinking: _Kind | None = None
     output_config: _OutputConfig | None = None
-    output_format: msgspec.Raw = msgspec.Raw()
+    output_format: msgspec.Raw = _ABSENT
     metadata: _Metadata | None = None
 
 
@@ -68,12 +70,12 @@ class _Tool(msgspec.Struct):
     name: str | None = None
     type: str | None = None
     defer_loading: bool | None = None
+    cache_control: msgspec.Raw = _ABSENT
 
 
 _BODY: Final = msgspec.json.Decoder(_Body)
 _TOOL: Final = msgspec.json.Decoder(_Tool)
 _SYSTEM: Final = msgspec.json.Decoder(list[_Fields])
-_ABSENT: Final = msgspec.Raw()
 
 
 def survey_request(body: bytes) -> Survey:
@@ -83,26 +85,23 @@ def survey_request(body: bytes) -> Survey:
         raise complaint("", error) from None
     if not fields.messages:
         raise InvalidRequest("messages: required, a list of at least one message")
-    messages = [SurveyedMessage(raw, number) for number, raw in enumerate(fields.messages)]
-    canonical = [message.canonical() for message in messages]
+    messages = SurveyedMessages(fields.messages)
     # What is canonical differs from what was written by markers and punctuation alone.
-    message_bytes = tuple(accumulate(map(len, canonical)))
-    markers = [marker for message in messages for marker in message.markers]
+    message_bytes = tuple(accumulate(map(len, messages.canonical)))
+    markers = messages.markers
     system = _system(bytes(fields.system), markers)
     system_digest = digest(*system)
     raw_tools = [bytes(raw) for raw in fields.tools or ()]
     tools = [_tool(raw, number) for number, raw in enumerate(raw_tools)]
     offered = [
-        raw
-        for raw, tool in zip(
-            [without_markers(raw, markers) for raw in raw_tools], tools, strict=True
-        )
+        raw if tool.cache_control is _ABSENT else without_markers(raw, markers)
+        for raw, tool in zip(raw_tools, tools, strict=True)
         if not tool.defer_loading
     ]
     names = [(tool.name or "").encode() for tool in tools if not tool.defer_loading]
     head_digest = digest(system_digest.encode(), *offered)
     newest = Newest(messages)
-    attachments = Attachments(messages)
+    attachments = Attachments(messages.attachments)
     prompt_bytes = message_bytes[-1] + sum(map(len, system)) + sum(map(len, offered))
     wants_schema = _wants_schema(fields)
     thinking = fields.thinking.type if fields.thinking is not None else None
@@ -126,13 +125,13 @@ def survey_request(body: bytes) -> Survey:
         head_digest=head_digest,
         tools_digest=digest(*names) if names else "",
         system_digest=system_digest,
-        message_digests=chain(head_digest, canonical),
+        message_digests=chain(head_digest, messages.canonical),
         message_bytes=message_bytes,
-        message_count=len(messages),
-        last_role=messages[-1].role,
+        message_count=len(messages.roles),
+        last_role=messages.roles[-1],
         tool_count=len(tools),
         outcomes=newest.outcomes(),
-        tool_result_count=sum(message.result_count for message in messages),
+        tool_result_count=messages.result_count,
         first_typed_text=newest.first_typed(),
         text=newest.text(),
         stop_sequences=tuple(fields.stop_sequences or ()),
@@ -140,6 +139,7 @@ def survey_request(body: bytes) -> Survey:
         user_field=(fields.metadata.user_id or "") if fields.metadata is not None else "",
         prompt_cache_key="",
         breakpoints=_breakpoints(markers),
+        has_foreign_thinking=messages.has_foreign_thinking,
     )
 
 

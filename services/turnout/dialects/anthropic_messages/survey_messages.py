@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.anthropic_messages.seal import is_foreign_signature
 from turnout.dialects.prefix import canonical_fields, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.survey import ToolOutcome
@@ -31,8 +32,10 @@ _PLAIN_FIELDS: Final = 2
 """`role` and `content`, and nothing that a digest would have to sort."""
 
 
-_USUAL_CONTENT: Final = frozenset({b'"', b"["})
+_STRING_BEGINS: Final = ord('"')
 _LIST_BEGINS: Final = ord("[")
+_USUAL_CONTENT: Final = frozenset({_STRING_BEGINS, _LIST_BEGINS})
+_ATTACHED: Final = frozenset({"image", "document"})
 _ABSENT: Final = msgspec.Raw()
 
 
@@ -42,6 +45,7 @@ class Block(msgspec.Struct, gc=False):
     content: msgspec.Raw = _ABSENT
     source: msgspec.Raw = _ABSENT
     cache_control: msgspec.Raw = _ABSENT
+    signature: str | None = None
     tool_use_id: str | None = None
     is_error: bool | None = None
     id: str | None = None
@@ -51,105 +55,127 @@ class Block(msgspec.Struct, gc=False):
 _BLOCKS: Final = msgspec.json.Decoder(list[Block])
 
 
-class SurveyedMessage:
-    """One message.
+class SurveyedMessages:
+    """All messages of a body, gone through once; by number.
 
     Attributes:
-        blocks: empty when the content is a plain string or absent.
-        all_blocks: with those inside tool results.
-        markers: the values of `cache_control` on any of them.
-        result_count: tool results among the blocks.
-        has_text: what the user typed may be in it.
+        blocks: empty where the content is a plain string or absent.
+        canonical: what `prefix.canonical_message` says of each.
+        markers: the values of `cache_control` on blocks and on those inside tool results.
+        attachments: images and documents among all of these.
+        result_count: tool results.
+        has_foreign_thinking: reasoning that Anthropic has not signed is in the history.
 
     """
 
-    __slots__ = (
-        "_fields",
-        "_number",
-        "all_blocks",
-        "blocks",
-        "content",
-        "has_text",
-        "markers",
-        "result_count",
-        "role",
-    )
-
-    def __init__(self, fields: dict[str, msgspec.Raw], number: int) -> None:
-        self._fields = fields
-        self._number = number
-        self.role = _role(fields, number)
-        raw = fields.get("content")
-        self.content = b"" if raw is None else bytes(raw)
-        self.blocks: list[Block] = []
+    def __init__(self, messages: Sequence[dict[str, msgspec.Raw]]) -> None:
+        self._messages = messages
+        self.roles = _roles(messages)
+        self.blocks: list[Sequence[Block]] = []
+        self.canonical: list[bytes] = []
         self.markers: list[bytes] = []
+        self.attachments: list[Block] = []
         self.result_count = 0
-        self.has_text = not self.content.startswith(b"[")
-        if not self.has_text:
-            self.blocks = self._decode(self.content)
-        self.all_blocks = self.blocks
-        for block in self.blocks:
-            if block.type == "tool_result":
-                self.result_count += 1
-                if block.content is not _ABSENT and memoryview(block.content)[0] == _LIST_BEGINS:
-                    self.all_blocks = self.all_blocks + self._decode(block.content)
-            elif block.type == "text":
-                self.has_text = True
-        for block in self.all_blocks:
+        self.has_foreign_thinking = False
+        self._has_text: list[bool] = []
+        for number, fields in enumerate(messages):
+            try:
+                self._go_through(fields)
+            except MALFORMED as error:
+                raise complaint(f"messages.{number}.content", error) from None
+
+    def _go_through(self, fields: dict[str, msgspec.Raw]) -> None:
+        content = fields.get("content", _ABSENT)
+        first = _first_byte(content)
+        blocks: Sequence[Block] = ()
+        has_text = True
+        is_usual = len(fields) == _PLAIN_FIELDS and first in _USUAL_CONTENT
+        if first == _LIST_BEGINS:
+            blocks = _BLOCKS.decode(content)
+            markers = len(self.markers)
+            has_text = self._look_into(blocks)
+            is_lone_text = has_text and len(blocks) == 1
+            is_usual = is_usual and not is_lone_text and len(self.markers) == markers
+        self.blocks.append(blocks)
+        self._has_text.append(has_text)
+        # Most messages need not be looked through for what a digest leaves out.
+        self.canonical.append(plain_fields(fields) if is_usual else canonical_fields(fields))
+
+    def _look_into(self, blocks: Sequence[Block]) -> bool:
+        """Whether a text is among the blocks."""
+        has_text = False
+        for block in blocks:
+            match block.type:
+                case "tool_use":
+                    # First, because most blocks are calls and results.
+                    pass
+                case "tool_result":
+                    self.result_count += 1
+                    if _first_byte(block.content) == _LIST_BEGINS:
+                        self._look_inside(_BLOCKS.decode(block.content))
+                case "text":
+                    has_text = True
+                case "thinking":
+                    if block.signature is not None and is_foreign_signature(block.signature):
+                        self.has_foreign_thinking = True
+                case "image" | "document":
+                    self.attachments.append(block)
+                case _:
+                    pass
+            if block.cache_control is not _ABSENT:
+                self.markers.append(bytes(block.cache_control))
+        return has_text
+
+    def _look_inside(self, result: Sequence[Block]) -> None:
+        """The blocks of a tool's result, which are no words of the user's."""
+        for block in result:
+            if block.type in _ATTACHED:
+                self.attachments.append(block)
             if block.cache_control is not _ABSENT:
                 self.markers.append(bytes(block.cache_control))
 
-    def _decode(self, raw: bytes | msgspec.Raw) -> list[Block]:
-        try:
-            return _BLOCKS.decode(raw)
-        except MALFORMED as error:
-            raise complaint(f"messages.{self._number}.content", error) from None
-
-    def canonical(self) -> bytes:
-        """What `prefix.canonical_message` says; most messages need not be looked through for it."""
-        is_lone_text = len(self.blocks) == 1 and self.blocks[0].type == "text"
-        is_plain = len(self._fields) == _PLAIN_FIELDS and self.content[:1] in _USUAL_CONTENT
-        if is_plain and not self.markers and not is_lone_text:
-            return plain_fields(self._fields)
-        try:
-            return canonical_fields(self._fields)
-        except MALFORMED as error:
-            raise complaint(f"messages.{self._number}", error) from None
-
-    def typed(self) -> str:
-        """What the user typed of it."""
-        if self.role != "user" or not self.has_text:
+    def typed(self, number: int) -> str:
+        """What the user typed of one message."""
+        if self.roles[number] != "user" or not self._has_text[number]:
             return ""
-        where = f"messages.{self._number}.content"
-        if self.content.startswith(b'"'):
-            texts = [decode_string(self.content, where)]
+        where = f"messages.{number}.content"
+        content = self._messages[number].get("content", _ABSENT)
+        if _first_byte(content) != _LIST_BEGINS:
+            texts = [decode_string(bytes(content), where)]
         else:
             texts = [
                 decode_string(bytes(block.text), where)
-                for block in self.blocks
+                for block in self.blocks[number]
                 if block.type == "text" and bytes(block.text)
             ]
         return _joined([text for text in texts if not _CONTEXT_BLOCK.match(text)])
 
 
+def _first_byte(raw: msgspec.Raw) -> int:
+    """0 where there is nothing; without a copy of what may be large."""
+    return 0 if raw is _ABSENT else memoryview(raw)[0]
+
+
+def _roles(messages: Sequence[dict[str, msgspec.Raw]]) -> list[str]:
+    try:
+        return [_ROLES[bytes(message["role"])] for message in messages]
+    except KeyError:
+        return [_role(message, number) for number, message in enumerate(messages)]
+
+
 def _role(fields: dict[str, msgspec.Raw], number: int) -> str:
+    """A role whose letters may be written as escapes, which JSON allows."""
     raw = fields.get("role")
     if raw is None:
         raise InvalidRequest(f"messages.{number}.role: required, one of user, assistant, system")
-    role = _ROLES.get(bytes(raw)) or _escaped_role(raw)
+    try:
+        # Encoded again it has no escapes.
+        role = _ROLES.get(msgspec.json.encode(_STRING.decode(raw)))
+    except MALFORMED:
+        role = None
     if role is None:
         raise InvalidRequest(f"messages.{number}.role: must be one of user, assistant, system")
     return role
-
-
-def _escaped_role(raw: msgspec.Raw) -> str | None:
-    """A role whose letters are written as escapes, which JSON allows."""
-    if b"\\" not in bytes(raw):
-        return None
-    try:
-        return _ROLES.get(msgspec.json.encode(_STRING.decode(raw)))
-    except MALFORMED:
-        return None
 
 
 def _joined(texts: Sequence[str]) -> str:
@@ -159,22 +185,24 @@ def _joined(texts: Sequence[str]) -> str:
 class Newest:
     """What the user typed and what the tools gave back, read from both ends."""
 
-    def __init__(self, messages: Sequence[SurveyedMessage]) -> None:
+    def __init__(self, messages: SurveyedMessages) -> None:
         self._messages = messages
-        answers = (n for n in range(len(messages) - 1, -1, -1) if messages[n].role == "assistant")
+        self._count = len(messages.roles)
+        answers = (n for n in range(self._count - 1, -1, -1) if messages.roles[n] == "assistant")
         self._last_answer = next(answers, -1)
 
     @cached_property
     def typed(self) -> str:
         """What the user typed since the last answer."""
-        return _joined([message.typed() for message in self._messages[self._last_answer + 1 :]])
+        numbers = range(self._last_answer + 1, self._count)
+        return _joined([self._messages.typed(number) for number in numbers])
 
     def text(self) -> str:
         """The newest typed text, head and tail."""
         text = self.typed
         number = self._last_answer
         while not text and number >= 0:
-            text = self._messages[number].typed()
+            text = self._messages.typed(number)
             number -= 1
         if len(text) <= EXCERPT_CHARACTERS:
             return text
@@ -182,17 +210,17 @@ class Newest:
         return text[:half] + text[-half:]
 
     def first_typed(self) -> str:
-        texts = (message.typed() for message in self._messages)
+        texts = (self._messages.typed(number) for number in range(self._count))
         return next((text for text in texts if text), "")[:EXCERPT_CHARACTERS]
 
     def outcomes(self) -> tuple[ToolOutcome, ...]:
         """Tool results since the last answer; none where the user has said something."""
         if self.typed:
             return ()
+        blocks = self._messages.blocks
         names: dict[str, str] = {}
         if self._last_answer >= 0:
-            answer = self._messages[self._last_answer]
-            names = {block.id: block.name or "" for block in answer.blocks if block.id}
+            names = {block.id: block.name or "" for block in blocks[self._last_answer] if block.id}
         return tuple(
             ToolOutcome(
                 tool=names.get(block.tool_use_id or "", ""),
@@ -200,8 +228,8 @@ class Newest:
                 is_error=bool(block.is_error),
                 result_bytes=len(memoryview(block.content)),
             )
-            for message in self._messages[self._last_answer + 1 :]
-            for block in message.blocks
+            for step in blocks[self._last_answer + 1 :]
+            for block in step
             if block.type == "tool_result"
         )
 
@@ -226,22 +254,20 @@ class Attachments:
 
     """
 
-    def __init__(self, messages: Sequence[SurveyedMessage]) -> None:
+    def __init__(self, blocks: Sequence[Block]) -> None:
         self.images = 0
         self.documents = 0
         self.base64_bytes = 0
         self.tokens = 0
-        for message in messages:
-            for block in message.all_blocks:
-                if block.type == "image":
-                    self.images += 1
-                    self.base64_bytes += _base64_bytes(block)
-                    self.tokens += IMAGE_TOKENS
-                elif block.type == "document":
-                    size = _base64_bytes(block)
-                    self.documents += 1
-                    self.base64_bytes += size
-                    self.tokens += size // DOCUMENT_BYTES_PER_TOKEN
+        for block in blocks:
+            size = _base64_bytes(block)
+            self.base64_bytes += size
+            if block.type == "image":
+                self.images += 1
+                self.tokens += IMAGE_TOKENS
+            else:
+                self.documents += 1
+                self.tokens += size // DOCUMENT_BYTES_PER_TOKEN
 
 
 def _base64_bytes(block: Block) -> int:
