@@ -132,7 +132,7 @@ OPENAI_ENV = Access("openai", "env")
 DEEPSEEK_ENV = Access("deepseek", "env")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PlainTables:
     """Tables that say the same whatever is asked, and qualities by model."""
 

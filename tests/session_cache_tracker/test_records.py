@@ -12,7 +12,7 @@ def recent(*errors: int) -> str:
 
 
 def test_steps_are_read_by_column_oldest_first() -> None:
-    assert steps_of(recent(0, 2, 0)) == Steps(1_002, [0, 10, 20], [0, 1, 2], 0)
+    assert steps_of(recent(0, 2, 0)) == Steps(1_002, (0, 10, 20), (0, 1, 2), 0)
     assert steps_of("") == Steps()
 
 

@@ -225,11 +225,11 @@ class SpoolFactSink:
         self._recorded = {kind: metrics.recorder(route.name) for kind, route in BY_KIND.items()}
 
     def record(self, fact: Fact) -> None:
+        route = BY_FACT[type(fact)]
         try:
-            payload = to_pb(fact, BY_FACT[type(fact)].message).SerializeToString()
+            payload = to_pb(fact, route.message).SerializeToString()
         except Exception as error:  # noqa: BLE001 - a fact must never fail the request it is about
             self._spool.drop("invalid", f"{type(fact).__name__}: {type(error).__name__}: {error}")
             return
-        kind = BY_FACT[type(fact)].kind
-        if self._spool.append(kind, payload):
-            self._recorded[kind]()
+        if self._spool.append(route.kind, payload):
+            self._recorded[route.kind]()

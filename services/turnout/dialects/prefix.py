@@ -12,7 +12,7 @@ hash and need not be: a forged collision makes a cache look warm that is cold, a
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from xxhash import xxh3_64
@@ -27,6 +27,18 @@ _SPACE: Final = b" \t\n\r"
 MARKER_KEY: Final = b'"cache_control"'
 """Its absence from a body says that there is nothing to strip."""
 
+Span: TypeAlias = bytes | memoryview
+"""Bytes of a body, copied or where they lie."""
+
+Canonical: TypeAlias = bytes | tuple[bytes, memoryview, bytes]
+"""What decides whether two messages are the same; one with a large content comes in parts, so that
+the content is hashed where it lies.
+"""
+
+_LARGE_BYTES: Final = 4_096
+"""From here on copying a content takes longer than hashing its message in parts."""
+_CONTENT: Final = b'{"content":'
+
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _SORTED: Final = msgspec.json.Encoder(order="sorted")
@@ -37,7 +49,7 @@ _USUAL_FIELDS: Final = frozenset({"role", "content", "name", "tool_call_id", "to
 """Of these only contents and calls have a structure that may hold markers."""
 
 
-def digest(*parts: bytes) -> str:
+def digest(*parts: Span) -> str:
     """Digest of a sequence of parts; where one part ends and the next begins counts."""
     hasher = xxh3_64()
     for part in parts:
@@ -46,7 +58,7 @@ def digest(*parts: bytes) -> str:
     return hasher.hexdigest()
 
 
-def chain(head_digest: str, canonical_messages: Iterable[bytes]) -> tuple[str, ...]:
+def chain(head_digest: str, canonical_messages: Iterable[Canonical]) -> tuple[str, ...]:
     """One digest a message, each of everything up to and including that message.
 
     A chain can be taken up anywhere: starting from the digest of message n with the messages after
@@ -56,7 +68,8 @@ def chain(head_digest: str, canonical_messages: Iterable[bytes]) -> tuple[str, .
     last = head_digest.encode()
     for message in canonical_messages:
         hasher = xxh3_64(last)
-        hasher.update(message)
+        for part in (message,) if isinstance(message, bytes) else message:
+            hasher.update(part)
         text = hasher.hexdigest()
         digests.append(text)
         last = text.encode()
@@ -129,13 +142,15 @@ def canonical_message(raw: bytes | msgspec.Raw) -> bytes:
     Raises `InvalidRequest` when the message is no JSON object.
     """
     try:
-        fields = _FIELDS.decode(raw)
-        return canonical_fields(fields)
+        canonical = canonical_fields(_FIELDS.decode(raw))
+        return canonical if isinstance(canonical, bytes) else b"".join(canonical)
     except MALFORMED as error:
         raise InvalidRequest(f"messages: each must be a JSON object: {error}") from None
 
 
-def canonical_fields(fields: Mapping[str, msgspec.Raw], taken: list[bytes] | None = None) -> bytes:
+def canonical_fields(
+    fields: Mapping[str, msgspec.Raw], taken: list[bytes] | None = None
+) -> Canonical:
     """The same for a message whose fields are already apart; `taken` is given its markers."""
     content, calls = fields.get("content"), fields.get("tool_calls")
     # Most bytes of a thread are plain strings, and inside one nothing is a marker.
@@ -153,9 +168,19 @@ def canonical_fields(fields: Mapping[str, msgspec.Raw], taken: list[bytes] | Non
     return plain_fields(fields)
 
 
-def plain_fields(fields: Mapping[str, msgspec.Raw]) -> bytes:
+def plain_fields(fields: Mapping[str, msgspec.Raw]) -> Canonical:
     """`canonical_fields` for a caller who knows that nothing is to be normalised but the order."""
+    content = fields.get("content")
+    if content is not None and len(view := memoryview(content)) > _LARGE_BYTES:
+        rest = {name: raw for name, raw in fields.items() if name != "content"}
+        if rest and min(rest) > "content":
+            return _CONTENT, view, b"," + _SORTED.encode(rest)[1:]
     return _SORTED.encode(fields)
+
+
+def length(canonical: Canonical) -> int:
+    """Bytes of a message."""
+    return len(canonical) if isinstance(canonical, bytes) else sum(map(len, canonical))
 
 
 def _normalised(
@@ -176,6 +201,9 @@ def _normalised(
     return kept
 
 
-def stand_in(canonical: bytes) -> bytes:
+def stand_in(canonical: Canonical) -> bytes:
     """A short part for a long one that goes into several digests, so that it is hashed once."""
-    return xxh3_64(canonical).digest()
+    hasher = xxh3_64()
+    for part in (canonical,) if isinstance(canonical, bytes) else canonical:
+        hasher.update(part)
+    return hasher.digest()

@@ -194,14 +194,14 @@ def account_of(headers: Mapping[str, str], user_field: str) -> str:
 
 def _tags(headers: Mapping[str, str], fixed: Tags) -> Tags:
     """Tags from headers; where the key fixes one, the key wins."""
-    sent = {field: _text(headers.get(name, "")) for field, name in TAG_HEADERS.items()}
-    if not any(sent.values()):
+    sent = {field: _text(headers[name]) for field, name in TAG_HEADERS.items() if name in headers}
+    if not sent:
         return fixed
     return Tags(
-        team=fixed.team or sent["team"],
-        repository=fixed.repository or sent["repository"],
-        branch=fixed.branch or sent["branch"],
-        ticket=fixed.ticket or sent["ticket"],
+        team=fixed.team or sent.get("team", ""),
+        repository=fixed.repository or sent.get("repository", ""),
+        branch=fixed.branch or sent.get("branch", ""),
+        ticket=fixed.ticket or sent.get("ticket", ""),
     )
 
 

@@ -180,9 +180,9 @@ class ArtifactContent:
     provenance: Provenance
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Artifact:
-    """Content and its digest; what policy/rank.py calls `Tables`."""
+    """Content and its digest; what policy/rank.py calls `Tables`. Equal to itself alone."""
 
     content: ArtifactContent = field(repr=False)
     digest: str

@@ -6,7 +6,8 @@ Costs come from policy/cost.py, quality and expectations from the artifact's tab
 price is unknown has no score and never competes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final, Protocol
 
 import msgspec
@@ -32,11 +33,14 @@ PRIOR_STEPS: Final = 3.0
 """Steps that the tables count for beside the thread's own: one odd first step says little, and
 after ten the thread speaks for itself."""
 
+SURVIVALS_KEPT: Final = 256
+"""Providers times the lifetimes they offer, for a few artifacts; tables never change."""
+
 NO_CACHE: Final = CacheTerms(kind="none")
 
 
-class Tables(Protocol):
-    """What the policy asks of an artifact (policy/artifact.py has the real one)."""
+class Tables(Hashable, Protocol):
+    """What the policy asks of an artifact (policy/artifact.py has the real one). Never changes."""
 
     @property
     def digest(self) -> str: ...
@@ -134,7 +138,6 @@ def candidates(
     tables: Tables,
 ) -> list[Candidate]:
     """Every option with its arithmetic, in the order given."""
-    survival = _Survival(tables)
     features = inputs.features
     warm = warm_tokens(inputs.state, head_tokens=features.head_tokens, now=inputs.now)
     return [
@@ -144,7 +147,6 @@ def candidates(
             view=view,
             warm=warm.get(option.target.id, 0.0),
             cache=cache_terms(option.model, catalog),
-            survival=survival,
             tables=tables,
         )
         for option in options
@@ -158,25 +160,14 @@ def cache_terms(model: Model, catalog: Catalog) -> CacheTerms:
     return catalog.provider_of(model).cache
 
 
-class _Survival:
-    """Chance that a prefix is still cached at the next step; each lifetime is looked up once."""
-
-    def __init__(self, tables: Tables) -> None:
-        self._tables = tables
-        self._known: dict[tuple[str, float], float] = {}
-
-    def share(self, provider: str, lifetime_seconds: float) -> float:
-        key = (provider, lifetime_seconds)
-        known = self._known.get(key)
-        if known is None:
-            known = self._known[key] = sum(
-                weight
-                * self._tables.hit_share(
-                    provider=provider, lifetime_seconds=lifetime_seconds, gap_seconds=gap
-                )
-                for gap, weight in GAPS
-            )
-        return known
+@lru_cache(maxsize=SURVIVALS_KEPT)
+def _survival(tables: Tables, provider: str, lifetime_seconds: float) -> float:
+    """Chance that a prefix is still cached at the next step."""
+    return sum(
+        weight
+        * tables.hit_share(provider=provider, lifetime_seconds=lifetime_seconds, gap_seconds=gap)
+        for gap, weight in GAPS
+    )
 
 
 def _candidate(
@@ -186,7 +177,6 @@ def _candidate(
     view: Outlook,
     warm: float,
     cache: CacheTerms,
-    survival: _Survival,
     tables: Tables,
 ) -> Candidate:
     model, target = option.model, option.target.id
@@ -207,7 +197,7 @@ def _candidate(
             steps=view.steps,
             growth_tokens=view.growth_tokens,
             output_tokens=view.output_tokens,
-            stays_warm=survival.share(model.provider, lifetime_seconds),
+            stays_warm=_survival(tables, model.provider, lifetime_seconds),
         ),
         lifetime=lifetime,
     )

@@ -153,7 +153,8 @@ def steps_of(recent: str) -> Steps:
             break
         newest_errors += 1
     return Steps(
-        last_answered_ms=max(map(int, words[1::STEP_WORDS])),
+        # Milliseconds of today have as many digits as all others, so they order as strings.
+        last_answered_ms=int(max(words[1::STEP_WORDS])),
         prompt_tokens=tuple(map(int, words[2::STEP_WORDS])),
         output_tokens=tuple(map(int, words[3::STEP_WORDS])),
         newest_errors=newest_errors,

@@ -20,9 +20,11 @@ from turnout.dialects.anthropic_messages.survey_messages import (
     SurveyedMessages,
 )
 from turnout.dialects.prefix import (
+    Span,
     canonical_block,
     chain,
     digest,
+    length,
     without_markers,
 )
 from turnout.dialects.reading import MALFORMED, complaint
@@ -34,6 +36,7 @@ BYTES_PER_TOKEN: Final = 3.6
 
 _BILLING: Final = b'"x-anthropic-billing-header'
 _NOTHING: Final = frozenset({b"", b"null"})
+_STRING_BEGINS: Final = ord('"')
 
 _ABSENT: Final = msgspec.Raw()
 
@@ -87,14 +90,14 @@ def survey_request(body: bytes) -> Survey:
         raise InvalidRequest("messages: required, a list of at least one message")
     messages = SurveyedMessages(fields.messages)
     # What is canonical differs from what was written by markers and punctuation alone.
-    message_bytes = tuple(accumulate(map(len, messages.canonical)))
+    message_bytes = tuple(accumulate(map(length, messages.canonical)))
     markers = messages.markers
-    system = _system(bytes(fields.system), markers)
+    system = _system(fields.system, markers)
     system_digest = digest(*system)
-    raw_tools = [bytes(raw) for raw in fields.tools or ()]
+    raw_tools = fields.tools or ()
     tools = [_tool(raw, number) for number, raw in enumerate(raw_tools)]
-    offered = [
-        raw if tool.cache_control is _ABSENT else without_markers(raw, markers)
+    offered: list[Span] = [
+        memoryview(raw) if tool.cache_control is _ABSENT else without_markers(bytes(raw), markers)
         for raw, tool in zip(raw_tools, tools, strict=True)
         if not tool.defer_loading
     ]
@@ -143,12 +146,13 @@ def survey_request(body: bytes) -> Survey:
     )
 
 
-def _system(raw: bytes, markers: list[bytes]) -> list[bytes]:
+def _system(raw: msgspec.Raw, markers: list[bytes]) -> Sequence[Span]:
     """What of the system prompt a cache compares, a text each; its markers go to `markers`."""
-    if raw in _NOTHING:
-        return []
-    if raw.startswith(b'"'):
-        return [raw]
+    text = memoryview(raw)
+    if raw is _ABSENT or text[:5].tobytes() == b"null":
+        return ()
+    if text[0] == _STRING_BEGINS:
+        return (text,)
     try:
         return [
             canonical_block(block, markers)
@@ -159,7 +163,7 @@ def _system(raw: bytes, markers: list[bytes]) -> list[bytes]:
         raise complaint("system", error) from None
 
 
-def _tool(raw: bytes, number: int) -> _Tool:
+def _tool(raw: msgspec.Raw, number: int) -> _Tool:
     try:
         return _TOOL.decode(raw)
     except MALFORMED as error:

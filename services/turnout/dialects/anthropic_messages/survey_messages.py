@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.anthropic_messages.seal import is_foreign_signature
-from turnout.dialects.prefix import canonical_fields, plain_fields
+from turnout.dialects.prefix import Canonical, canonical_fields, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.survey import ToolOutcome
 from turnout.errors import InvalidRequest
@@ -72,7 +72,7 @@ class SurveyedMessages:
         self._messages = messages
         self.roles = _roles(messages)
         self.blocks: list[Sequence[Block]] = []
-        self.canonical: list[bytes] = []
+        self.canonical: list[Canonical] = []
         self.markers: list[bytes] = []
         self.attachments: list[Block] = []
         self.result_count = 0

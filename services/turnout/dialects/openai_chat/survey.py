@@ -15,9 +15,12 @@ import msgspec
 
 from turnout.capabilities import Needs
 from turnout.dialects.prefix import (
+    Canonical,
+    Span,
     canonical_fields,
     chain,
     digest,
+    length,
     stand_in,
     without_markers,
 )
@@ -57,6 +60,8 @@ _LIST_BEGINS: Final = ord("[")
 _LEADING: Final = frozenset({"system", "developer"})
 _RESULTS: Final = frozenset({"tool", "function"})
 
+_ABSENT: Final = msgspec.Raw()
+
 _Fields = dict[str, msgspec.Raw]
 
 
@@ -67,7 +72,7 @@ class _Format(msgspec.Struct):
 class _Body(msgspec.Struct):
     messages: list[_Fields]
     model: str | None = None
-    tools: msgspec.Raw = msgspec.Raw()
+    tools: msgspec.Raw = _ABSENT
     stream: bool | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
@@ -77,18 +82,28 @@ class _Body(msgspec.Struct):
     user: str | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    web_search_options: msgspec.Raw = msgspec.Raw()
-    cache_control: msgspec.Raw = msgspec.Raw()
+    web_search_options: msgspec.Raw = _ABSENT
+    cache_control: msgspec.Raw = _ABSENT
 
 
 class _Named(msgspec.Struct):
     name: str | None = None
+    cache_control: msgspec.Raw = _ABSENT
 
 
 class _Tool(msgspec.Struct):
     type: str | None = None
     function: _Named | None = None
     custom: _Named | None = None
+    cache_control: msgspec.Raw = _ABSENT
+
+    @property
+    def is_marked(self) -> bool:
+        """Routers in front of Anthropic take a marker on the tool or on its function."""
+        function = self.function
+        return self.cache_control is not _ABSENT or (
+            function is not None and function.cache_control is not _ABSENT
+        )
 
 
 class _Call(msgspec.Struct):
@@ -121,14 +136,17 @@ def survey_request(body: bytes) -> Survey:
     markers = [bytes(fields.cache_control)]
     canonical = _canonical(messages, markers)
     # What is canonical differs from what was written by markers and punctuation alone.
-    message_bytes = tuple(accumulate(map(len, canonical)))
+    message_bytes = tuple(accumulate(map(length, canonical)))
     leading = next((n for n, role in enumerate(roles) if role not in _LEADING), len(roles))
     # The system prompt is in the head and in front of every message.
-    canonical[:leading] = [stand_in(message) for message in canonical[:leading]]
-    raw_tools = bytes(fields.tools)
-    tools = _tools(raw_tools)
-    system_digest = digest(*canonical[:leading])
-    offered = without_markers(raw_tools, markers) if tools else b""
+    system = [stand_in(message) for message in canonical[:leading]]
+    canonical[:leading] = system
+    tools = _tools(fields.tools)
+    system_digest = digest(*system)
+    raw_tools = memoryview(fields.tools)
+    offered: Span = raw_tools if tools else b""
+    if any(tool.is_marked for tool in tools):
+        offered = without_markers(bytes(fields.tools), markers)
     head_digest = digest(system_digest.encode(), offered)
     attachments = _Attachments(messages)
     last_assistant = max((n for n, role in enumerate(roles) if role == "assistant"), default=-1)
@@ -194,9 +212,9 @@ def _role(message: _Fields, number: int) -> str:
     return role
 
 
-def _canonical(messages: Sequence[_Fields], markers: list[bytes]) -> list[bytes]:
+def _canonical(messages: Sequence[_Fields], markers: list[bytes]) -> list[Canonical]:
     """What a prompt cache compares of each message; their markers are added to `markers`."""
-    done: list[bytes] = []
+    done: list[Canonical] = []
     try:
         done.extend(canonical_fields(message, markers) for message in messages)
     except MALFORMED as error:
@@ -204,9 +222,9 @@ def _canonical(messages: Sequence[_Fields], markers: list[bytes]) -> list[bytes]
     return done
 
 
-def _tools(raw: bytes) -> list[_Tool]:
+def _tools(raw: msgspec.Raw) -> list[_Tool]:
     try:
-        return (_TOOLS.decode(raw) or []) if raw else []
+        return (_TOOLS.decode(raw) or []) if raw is not _ABSENT else []
     except MALFORMED as error:
         raise complaint("tools", error) from None
 
