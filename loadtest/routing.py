@@ -136,8 +136,8 @@ def _requests(texts: list[tuple[str, bool]], label: str) -> Iterator[RouteReques
     """Route requests of a thread with tools and history, each in a thread of its own."""
     body = bodies.body("openai_chat", "60 kB", stream=True, agent=0)
     survey = DIALECTS["openai_chat"].survey_request(body)
-    features = features_of(survey, dialect="openai_chat", step_kind="user_input")
     prefix = prefix_of(survey)
+    features = features_of(survey, prefix, dialect="openai_chat", step_kind="user_input")
     identity = Identity(
         tenant="default",
         principal="bench",

@@ -38,8 +38,8 @@ def test_a_long_system_prompt_is_in_the_head() -> None:
 
 def test_the_newest_message_names_the_prompt() -> None:
     one, two = survey("s", ["hi"]), survey("s", ["hi", "hello"])
-    first = features_of(one, dialect="anthropic_messages", step_kind="user_input")
-    second = features_of(two, dialect="anthropic_messages", step_kind="user_input")
+    first = features_of(one, prefix_of(one), dialect="anthropic_messages", step_kind="user_input")
+    second = features_of(two, prefix_of(two), dialect="anthropic_messages", step_kind="user_input")
     assert first.head_digest == second.head_digest
     assert first.last_message_digest != second.last_message_digest
     assert prefix_of(two).digests[0] == first.last_message_digest
@@ -51,7 +51,8 @@ def test_a_one_hour_breakpoint_is_asked_for() -> None:
         b'{"type":"ephemeral","ttl":"1h"}}],"messages":[{"role":"user","content":"hi"}]}'
     )
     told = DIALECTS["anthropic_messages"].survey_request(body)
-    assert features_of(told, dialect="anthropic_messages", step_kind="user_input").asks_one_hour
-    assert not features_of(
-        survey("s", ["hi"]), dialect="anthropic_messages", step_kind="user_input"
-    ).asks_one_hour
+    for seen, asks in ((told, True), (survey("s", ["hi"]), False)):
+        features = features_of(
+            seen, prefix_of(seen), dialect="anthropic_messages", step_kind="user_input"
+        )
+        assert features.asks_one_hour is asks

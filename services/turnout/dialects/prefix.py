@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final, TypeAlias
 
 import msgspec
-from xxhash import xxh3_64
+from xxhash import xxh3_64, xxh3_64_digest, xxh3_64_hexdigest
 
 from turnout.dialects.reading import MALFORMED
 from turnout.errors import InvalidRequest
@@ -58,19 +58,22 @@ def digest(*parts: Span) -> str:
     return hasher.hexdigest()
 
 
-def chain(head_digest: str, canonical_messages: Iterable[Canonical]) -> tuple[str, ...]:
-    """One digest a message, each of everything up to and including that message.
+def head_of(system_digest: str, offered_digest: str) -> str:
+    """Digest of what stands in front of the messages: system prompt and offered tools."""
+    return digest(system_digest.encode(), offered_digest.encode())
+
+
+def chain(head_digest: str, messages: Iterable[bytes]) -> tuple[str, ...]:
+    """One digest a message, each of everything up to and including that message; `messages` are the
+    digests of each alone.
 
     A chain can be taken up anywhere: starting from the digest of message n with the messages after
     it gives the same digests as starting from the head with all of them.
     """
     digests: list[str] = []
     last = head_digest.encode()
-    for message in canonical_messages:
-        hasher = xxh3_64(last)
-        for part in (message,) if isinstance(message, bytes) else message:
-            hasher.update(part)
-        text = hasher.hexdigest()
+    for message in messages:
+        text = xxh3_64_hexdigest(last + message)
         digests.append(text)
         last = text.encode()
     return tuple(digests)
@@ -201,9 +204,11 @@ def _normalised(
     return kept
 
 
-def stand_in(canonical: Canonical) -> bytes:
-    """A short part for a long one that goes into several digests, so that it is hashed once."""
+def message_digest(canonical: Canonical) -> bytes:
+    """Of one message alone."""
+    if isinstance(canonical, bytes):
+        return xxh3_64_digest(canonical)
     hasher = xxh3_64()
-    for part in (canonical,) if isinstance(canonical, bytes) else canonical:
+    for part in canonical:
         hasher.update(part)
     return hasher.digest()

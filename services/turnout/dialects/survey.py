@@ -6,8 +6,10 @@ bytes and only the newest step is looked into.
 """
 
 import msgspec
+from msgspec import structs
 
 from turnout.capabilities import Needs
+from turnout.dialects.prefix import head_of
 
 
 class ToolOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -29,9 +31,10 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
         needs: what the request asks of a model; token figures estimated from bytes.
         head_digest: of system prompt and tools, normalised (volatile billing lines left out).
         tools_digest: of the tool names alone, in order; "" without tools.
-        system_digest: of the system prompt alone, normalised.
-        message_digests: chained, one per message: equal prefixes have equal digests, whatever the
-            cache markers on them and whether a text is written as string or as one text block.
+        offered_digest: of the declared tools as written, less cache markers.
+        system_digest: of the system prompt alone, normalised; "" without one.
+        message_digests: of each message alone: equal messages have equal digests, whatever the cache
+            markers on them and whether a text is written as string or as one text block.
         message_bytes: cumulated raw size up to and including each message, for growth estimates.
         message_count: messages in the body, system messages at their place included.
         last_role: role of the last message.
@@ -40,7 +43,7 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
         tool_result_count: tool results in the whole body.
         first_typed_text: head of the first text the user typed (reminder and context blocks left
             out), cut to 4,000 characters: for fingerprints; never leaves the ingress.
-        text: the newest typed text, head and tail cut to 4,000 characters: for embedding.
+        text: what was typed in the newest turn in which anything was, head and tail cut to 4,000 characters: for embedding.
         stop_sequences: as given.
         has_output_format: a schema for the answer is asked for.
         user_field: `metadata.user_id` (Anthropic) or `user` (OpenAI); "" when absent.
@@ -55,9 +58,10 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     body_bytes: int
     needs: Needs
     head_digest: str
+    offered_digest: str
     tools_digest: str
     system_digest: str
-    message_digests: tuple[str, ...]
+    message_digests: tuple[bytes, ...]
     message_bytes: tuple[int, ...]
     message_count: int
     last_role: str
@@ -72,3 +76,36 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     prompt_cache_key: str
     breakpoints: tuple[int, int]
     has_foreign_thinking: bool = False
+
+
+def joined(earlier: Survey, later: Survey, *, body_bytes: int) -> Survey:
+    """The survey of a body from those of a run of its first messages and of all the rest.
+
+    `later` must begin with an assistant's message; what is beside the messages is in it alone.
+    """
+    before = earlier.message_bytes[-1]
+    needs = later.needs
+    five_minutes, one_hour = earlier.breakpoints
+    system_digest = later.system_digest or earlier.system_digest
+    return structs.replace(
+        later,
+        body_bytes=body_bytes,
+        needs=structs.replace(
+            needs,
+            prompt_tokens_estimate=earlier.needs.prompt_tokens_estimate
+            + needs.prompt_tokens_estimate,
+            images=earlier.needs.images or needs.images,
+            documents=earlier.needs.documents or needs.documents,
+        ),
+        system_digest=system_digest,
+        head_digest=head_of(system_digest, later.offered_digest),
+        message_digests=earlier.message_digests + later.message_digests,
+        message_bytes=earlier.message_bytes
+        + tuple([before + size for size in later.message_bytes]),
+        message_count=earlier.message_count + later.message_count,
+        tool_result_count=earlier.tool_result_count + later.tool_result_count,
+        first_typed_text=earlier.first_typed_text or later.first_typed_text,
+        text=later.text or earlier.text,
+        breakpoints=(five_minutes + later.breakpoints[0], one_hour + later.breakpoints[1]),
+        has_foreign_thinking=earlier.has_foreign_thinking or later.has_foreign_thinking,
+    )

@@ -1,13 +1,16 @@
 """From a survey to what the scorer and the tracker are asked: features and prefix. Pure."""
 
 from turnout.capabilities import Dialect
+from turnout.dialects.prefix import chain
 from turnout.dialects.survey import Survey
 from turnout.policy.request import Features, Prefix, StepKind
 
 
-def features_of(survey: Survey, *, dialect: Dialect, step_kind: StepKind) -> Features:
+def features_of(
+    survey: Survey, prefix: Prefix, *, dialect: Dialect, step_kind: StepKind
+) -> Features:
     """The policy's view of a request."""
-    digests = survey.message_digests
+    digests = prefix.digests
     return Features(
         dialect=dialect,
         requested_model=survey.model,
@@ -43,6 +46,6 @@ def prefix_of(survey: Survey) -> Prefix:
     per_byte = (survey.needs.prompt_tokens_estimate - head) / total if total else 0.0
     return Prefix(
         head_digest=survey.head_digest,
-        digests=survey.message_digests,
+        digests=chain(survey.head_digest, survey.message_digests),
         tokens=tuple([head + int(size * per_byte) for size in survey.message_bytes]),
     )

@@ -14,6 +14,7 @@ from turnout.errors import InvalidRequest
 from turnout.ingress.callers import Caller, Door, account_of
 from turnout.ingress.features import features_of, prefix_of
 from turnout.ingress.guard import Guard
+from turnout.ingress.known_prompts import KnownPrompts
 from turnout.ingress.modes import ModeBoard
 from turnout.observe.tracing import traceparent_of
 from turnout.policy.identity import identify, principal_of
@@ -81,6 +82,7 @@ class Intake:
     modes: ModeBoard
     ids: IdGenerator
     clock: Callable[[], float]
+    prompts: KnownPrompts = field(default_factory=KnownPrompts)
 
     def arrive(self, *, path: str, query: str, raw_headers: list[tuple[bytes, bytes]]) -> Arrival:
         headers: dict[str, str] = {}
@@ -108,7 +110,7 @@ class Intake:
         self, arrival: Arrival, caller: Caller, body: bytes, dialect: WireDialect, *, path: str
     ) -> Question:
         """Raises `InvalidRequest` naming the field that is wrong."""
-        survey = dialect.survey_request(body)
+        survey = self.prompts.survey(body, dialect=dialect, principal=caller.principal)
         most = survey.needs.max_output_tokens
         if most is not None and most > LARGEST_NUMBER:
             raise InvalidRequest(f"max_tokens: must be at most {LARGEST_NUMBER}")
@@ -123,6 +125,7 @@ class Intake:
             tenant=caller.tenant,
             path=path,
         )
+        prefix = prefix_of(survey)
         return Question(
             arrival=arrival,
             caller=caller,
@@ -130,10 +133,11 @@ class Intake:
             identity=identity,
             features=features_of(
                 survey,
+                prefix,
                 dialect=dialect.name,
                 step_kind=step_kind(arrival.headers, survey, identity, path=path),
             ),
-            prefix=prefix_of(survey),
+            prefix=prefix,
             mode=self.modes.mode_of(caller.tenant, pays=bool(caller.credentials)),
         )
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.anthropic_messages.seal import seal
 from turnout.dialects.conversation import Provenance
-from turnout.dialects.prefix import canonical_message, chain
+from turnout.dialects.prefix import canonical_message, message_digest
 from turnout.dialects.survey import Survey, ToolOutcome
 from turnout.errors import InvalidRequest
 
@@ -136,10 +136,10 @@ def test_bug_20_markers_and_spelling_of_texts_do_not_change_digests(
 
 
 @given(MESSAGES)
-def test_digests_are_those_of_the_shared_chain(messages: list[dict[str, object]]) -> None:
+def test_digests_are_those_of_the_shared_canonical_form(messages: list[dict[str, object]]) -> None:
     told = survey(*messages)
     canonical = [canonical_message(json.dumps(message).encode()) for message in messages]
-    assert told.message_digests == chain(told.head_digest, canonical)
+    assert told.message_digests == tuple(map(message_digest, canonical))
 
 
 @given(MESSAGES, MESSAGES)
@@ -157,7 +157,7 @@ def test_digests_tell_texts_and_heads_apart() -> None:
         survey(said("a"), system="s"),
         survey(said("a"), tools=[{"name": "t"}]),
     ]
-    assert len({one.message_digests for one in told}) == len(told)
+    assert len({(one.head_digest, one.message_digests) for one in told}) == len(told)
 
 
 def test_bug_19_the_billing_line_is_in_no_digest() -> None:

@@ -22,9 +22,10 @@ from turnout.dialects.anthropic_messages.survey_messages import (
 from turnout.dialects.prefix import (
     Span,
     canonical_block,
-    chain,
     digest,
+    head_of,
     length,
+    message_digest,
     without_markers,
 )
 from turnout.dialects.reading import MALFORMED, complaint
@@ -93,7 +94,7 @@ def survey_request(body: bytes) -> Survey:
     message_bytes = tuple(accumulate(map(length, messages.canonical)))
     markers = messages.markers
     system = _system(fields.system, markers)
-    system_digest = digest(*system)
+    system_digest = digest(*system) if system else ""
     raw_tools = fields.tools or ()
     tools = [_tool(raw, number) for number, raw in enumerate(raw_tools)]
     offered: list[Span] = [
@@ -102,7 +103,7 @@ def survey_request(body: bytes) -> Survey:
         if not tool.defer_loading
     ]
     names = [(tool.name or "").encode() for tool in tools if not tool.defer_loading]
-    head_digest = digest(system_digest.encode(), *offered)
+    offered_digest = digest(*offered)
     newest = Newest(messages)
     attachments = Attachments(messages.attachments)
     prompt_bytes = message_bytes[-1] + sum(map(len, system)) + sum(map(len, offered))
@@ -125,10 +126,11 @@ def survey_request(body: bytes) -> Survey:
             thinking=thinking in {"enabled", "adaptive"},
             server_tools=tuple(tool.type for tool in tools if tool.type and tool.type != "custom"),
         ),
-        head_digest=head_digest,
+        head_digest=head_of(system_digest, offered_digest),
+        offered_digest=offered_digest,
         tools_digest=digest(*names) if names else "",
         system_digest=system_digest,
-        message_digests=chain(head_digest, messages.canonical),
+        message_digests=tuple(map(message_digest, messages.canonical)),
         message_bytes=message_bytes,
         message_count=len(messages.roles),
         last_role=messages.roles[-1],

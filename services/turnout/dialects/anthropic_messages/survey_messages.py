@@ -199,15 +199,22 @@ class Newest:
 
     def text(self) -> str:
         """The newest typed text, head and tail."""
-        text = self.typed
-        number = self._last_answer
-        while not text and number >= 0:
-            text = self._messages.typed(number)
-            number -= 1
+        text = self.typed or self._typed_before()
         if len(text) <= EXCERPT_CHARACTERS:
             return text
         half = EXCERPT_CHARACTERS // 2
         return text[:half] + text[-half:]
+
+    def _typed_before(self) -> str:
+        """What the user typed in the last turn in which anything was."""
+        texts: list[str] = []
+        for number in range(self._last_answer, -1, -1):
+            text = self._messages.typed(number)
+            if text:
+                texts.append(text)
+            elif texts and self._messages.roles[number] == "assistant":
+                break
+        return _joined(texts[::-1])
 
     def first_typed(self) -> str:
         texts = (self._messages.typed(number) for number in range(self._count))

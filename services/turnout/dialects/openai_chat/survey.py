@@ -18,10 +18,10 @@ from turnout.dialects.prefix import (
     Canonical,
     Span,
     canonical_fields,
-    chain,
     digest,
+    head_of,
     length,
-    stand_in,
+    message_digest,
     without_markers,
 )
 from turnout.dialects.reading import MALFORMED, complaint
@@ -138,16 +138,14 @@ def survey_request(body: bytes) -> Survey:
     # What is canonical differs from what was written by markers and punctuation alone.
     message_bytes = tuple(accumulate(map(length, canonical)))
     leading = next((n for n, role in enumerate(roles) if role not in _LEADING), len(roles))
-    # The system prompt is in the head and in front of every message.
-    system = [stand_in(message) for message in canonical[:leading]]
-    canonical[:leading] = system
+    digests = tuple(map(message_digest, canonical))
     tools = _tools(fields.tools)
-    system_digest = digest(*system)
+    system_digest = digest(*digests[:leading]) if leading else ""
     raw_tools = memoryview(fields.tools)
     offered: Span = raw_tools if tools else b""
     if any(tool.is_marked for tool in tools):
         offered = without_markers(bytes(fields.tools), markers)
-    head_digest = digest(system_digest.encode(), offered)
+    offered_digest = digest(offered)
     attachments = _Attachments(messages)
     last_assistant = max((n for n, role in enumerate(roles) if role == "assistant"), default=-1)
     newest = _newest(messages, roles, last_assistant)
@@ -170,10 +168,11 @@ def survey_request(body: bytes) -> Survey:
             thinking=effort not in {None, "none"},
             server_tools=_server_tools(fields, tools),
         ),
-        head_digest=head_digest,
+        head_digest=head_of(system_digest, offered_digest),
+        offered_digest=offered_digest,
         tools_digest=digest(*(_name(tool).encode() for tool in tools)) if tools else "",
         system_digest=system_digest,
-        message_digests=chain(head_digest, canonical),
+        message_digests=digests,
         message_bytes=message_bytes,
         message_count=len(messages),
         last_role=roles[-1],
@@ -311,12 +310,16 @@ def _newest(messages: Sequence[_Fields], roles: Sequence[str], last_assistant: i
 
 
 def _last_typed(messages: Sequence[_Fields], roles: Sequence[str]) -> str:
+    """What the user typed in the last turn in which anything was."""
+    texts: list[str] = []
     for number in range(len(messages) - 1, -1, -1):
         if roles[number] == "user":
             text = _typed(messages[number], number)
             if text:
-                return text
-    return ""
+                texts.append(text)
+        elif texts and roles[number] == "assistant":
+            break
+    return "\n\n".join(reversed(texts))
 
 
 def _first_typed(messages: Sequence[_Fields], roles: Sequence[str]) -> str:
