@@ -5,11 +5,18 @@ a body. A survey costs about as much as finding the spans of the messages: texts
 bytes and only the newest step is looked into.
 """
 
+from collections.abc import Sequence
+from typing import Final
+
 import msgspec
 from msgspec import structs
 
 from turnout.capabilities import Needs
 from turnout.dialects.prefix import head_of
+
+EMPTY_MESSAGE: Final = b'{"role":"user","content":""}'
+EMPTY_MESSAGE_TOKENS: Final = 8
+"""What an estimate of 3.6 bytes a token makes of it."""
 
 
 class ToolOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -78,34 +85,45 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     has_foreign_thinking: bool = False
 
 
-def joined(earlier: Survey, later: Survey, *, body_bytes: int) -> Survey:
-    """The survey of a body from those of a run of its first messages and of all the rest.
+def joined(around: Survey, runs: Sequence[Survey], *, body_bytes: int) -> Survey:
+    """The survey of a body from those of its parts.
 
-    `later` must begin with an assistant's message; what is beside the messages is in it alone.
+    Args:
+        around: the body with `EMPTY_MESSAGE` as its only one.
+        runs: its messages in runs, each as a body of its own, in order; all but the first begin
+            with an assistant's message.
+        body_bytes: length of the body.
+
     """
-    before = earlier.message_bytes[-1]
-    needs = later.needs
-    five_minutes, one_hour = earlier.breakpoints
-    system_digest = later.system_digest or earlier.system_digest
+    first, last = runs[0], runs[-1]
+    system_digest = first.system_digest or around.system_digest
+    sizes: list[int] = []
+    for run in runs:
+        before = sizes[-1] if sizes else 0
+        sizes += [before + size for size in run.message_bytes]
+    tokens = around.needs.prompt_tokens_estimate - EMPTY_MESSAGE_TOKENS
     return structs.replace(
-        later,
+        around,
         body_bytes=body_bytes,
         needs=structs.replace(
-            needs,
-            prompt_tokens_estimate=earlier.needs.prompt_tokens_estimate
-            + needs.prompt_tokens_estimate,
-            images=earlier.needs.images or needs.images,
-            documents=earlier.needs.documents or needs.documents,
+            around.needs,
+            prompt_tokens_estimate=sum([run.needs.prompt_tokens_estimate for run in runs], tokens),
+            images=any(run.needs.images for run in runs),
+            documents=any(run.needs.documents for run in runs),
         ),
         system_digest=system_digest,
-        head_digest=head_of(system_digest, later.offered_digest),
-        message_digests=earlier.message_digests + later.message_digests,
-        message_bytes=earlier.message_bytes
-        + tuple([before + size for size in later.message_bytes]),
-        message_count=earlier.message_count + later.message_count,
-        tool_result_count=earlier.tool_result_count + later.tool_result_count,
-        first_typed_text=earlier.first_typed_text or later.first_typed_text,
-        text=later.text or earlier.text,
-        breakpoints=(five_minutes + later.breakpoints[0], one_hour + later.breakpoints[1]),
-        has_foreign_thinking=earlier.has_foreign_thinking or later.has_foreign_thinking,
+        head_digest=head_of(system_digest, around.offered_digest),
+        message_digests=tuple([digest for run in runs for digest in run.message_digests]),
+        message_bytes=tuple(sizes),
+        message_count=sum([run.message_count for run in runs]),
+        last_role=last.last_role,
+        outcomes=last.outcomes,
+        tool_result_count=sum([run.tool_result_count for run in runs]),
+        first_typed_text=next((run.first_typed_text for run in runs if run.first_typed_text), ""),
+        text=next((run.text for run in reversed(runs) if run.text), ""),
+        breakpoints=(
+            sum([run.breakpoints[0] for run in runs], around.breakpoints[0]),
+            sum([run.breakpoints[1] for run in runs], around.breakpoints[1]),
+        ),
+        has_foreign_thinking=any(run.has_foreign_thinking for run in runs),
     )

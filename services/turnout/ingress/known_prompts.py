@@ -13,14 +13,15 @@ parses without them.
 """
 
 from collections import OrderedDict
-from dataclasses import dataclass
 from itertools import islice
 from typing import Final, NamedTuple, Protocol
 
+import msgspec
 from xxhash import xxh3_128_digest
 
 from turnout.capabilities import Dialect
-from turnout.dialects.survey import Survey, joined
+from turnout.dialects.reading import MALFORMED, complaint
+from turnout.dialects.survey import EMPTY_MESSAGE, Survey, joined
 from turnout.errors import InvalidRequest
 
 MIN_KEPT_BYTES: Final = 8_192
@@ -39,6 +40,13 @@ _MESSAGES: Final = b'"messages"'
 _SPELLINGS: Final = (b'{"role":', b'{"role": ')
 _ASSISTANT: Final = b'"assistant"'
 _TAIL_BYTES: Final = 32
+
+
+class _Body(msgspec.Struct):
+    messages: msgspec.Raw
+
+
+_BODY: Final = msgspec.json.Decoder(_Body)
 _SPACE: Final = b" \t\r\n"
 
 
@@ -47,16 +55,38 @@ class _Owner(NamedTuple):
     dialect: Dialect
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """A run of messages; `spelling` is how its client begins one, `tail` are its last bytes."""
+class _Kept(NamedTuple):
+    """A run of first messages: `body[at:end]` of a body whose bytes up to `end` have this digest.
 
-    messages_at: int
+    Attributes:
+        tail: the last bytes of the run, which tell most other threads apart without a digest.
+        spelling: how this client begins a message.
+
+    """
+
+    at: int
     end: int
     digest: bytes
     tail: bytes
     spelling: bytes
     survey: Survey
+
+
+class _Around(NamedTuple):
+    """What a body says beside its messages; `length` and `digest` are of the bytes behind them,
+    the bytes before them are those of the run.
+    """
+
+    length: int
+    digest: bytes
+    survey: Survey
+
+
+class _Known(NamedTuple):
+    """A prompt as it was last seen."""
+
+    kept: _Kept
+    around: _Around
 
 
 class SurveyDialect(Protocol):
@@ -81,43 +111,51 @@ class KnownPrompts:
             return dialect.survey_request(body)
         owner = _Owner(principal, dialect.name)
         try:
-            known = self._find(owner, body) or _begun(body, dialect)
-            if known is None:
+            old = self._find(owner, body)
+            kept = _begun(body, dialect) if old is None else old.kept
+            if kept is None:
                 return dialect.survey_request(body)
-            survey = _resumed(known, body, dialect)
-            self._keep(owner, known, _advanced(known, body, dialect))
+            around = None if old is None else _unchanged(old, body)
+            if around is None:
+                around = _around(kept, body, dialect)
+            until = len(body) - around.length
+            newest = _run(body[kept.end + 1 : until], dialect)
+            survey = joined(around.survey, (kept.survey, newest), body_bytes=len(body))
+            kept = _advanced(kept, body, until, dialect)
         except InvalidRequest:
             return dialect.survey_request(body)
+        self._keep(owner, old, kept, around)
         return survey
 
     def _find(self, owner: _Owner, body: bytes) -> _Known | None:
-        """The longest known beginning of this prompt."""
+        """The prompt with the longest run that this body begins with."""
         found: _Known | None = None
         for known in self._known.get(owner, ()):
-            end = known.end
+            end = known.kept.end
             if (
-                body[end - _TAIL_BYTES : end] == known.tail
-                and (found is None or end > found.end)
+                body[end - _TAIL_BYTES : end] == known.kept.tail
+                and (found is None or end > found.kept.end)
                 and body[end : end + 1] == b","
-                and xxh3_128_digest(memoryview(body)[:end]) == known.digest
+                and xxh3_128_digest(memoryview(body)[:end]) == known.kept.digest
             ):
                 found = known
         return found
 
-    def _keep(self, owner: _Owner, old: _Known, new: _Known) -> None:
-        kept = self._known.setdefault(owner, [])
+    def _keep(self, owner: _Owner, old: _Known | None, kept: _Kept, around: _Around) -> None:
+        known = self._known.setdefault(owner, [])
         self._known.move_to_end(owner)
-        if new is old and kept and kept[0] is old:
+        if old is not None and known[0] is old and old.kept is kept and old.around is around:
             return
-        before = len(kept)
-        kept[:] = [new, *islice((one for one in kept if one is not old), MAX_PROMPTS_EACH - 1)]
-        self.count += len(kept) - before
+        before = len(known)
+        others = (one for one in known if one is not old)
+        known[:] = [_Known(kept, around), *islice(others, MAX_PROMPTS_EACH - 1)]
+        self.count += len(known) - before
         while self.count > MAX_PROMPTS and len(self._known) > 1:
             _, forgotten = self._known.popitem(last=False)
             self.count -= len(forgotten)
 
 
-def _begun(body: bytes, dialect: SurveyDialect) -> _Known | None:
+def _begun(body: bytes, dialect: SurveyDialect) -> _Kept | None:
     """What can be kept of a prompt that is not known; None when nothing can."""
     at = body.find(_MESSAGES)
     at = body.find(b"[", at + len(_MESSAGES)) if at >= 0 else -1
@@ -127,31 +165,15 @@ def _begun(body: bytes, dialect: SurveyDialect) -> _Known | None:
     spelling = next((one for one in reversed(_SPELLINGS) if body.startswith(one, at)), None)
     if spelling is None:
         return None
-    end = _end_of_kept(body, at, spelling)
+    end = _end_of_kept(body, at, len(body), spelling)
     if end - at < MIN_KEPT_BYTES:
         return None
-    return _known(body, at, end, spelling, _run(body[at:end], dialect))
+    return _kept(body, at, end, spelling, _run(body[at:end], dialect))
 
 
-def _resumed(known: _Known, body: bytes, dialect: SurveyDialect) -> Survey:
-    rest = dialect.survey_request(body[: known.messages_at] + body[known.end + 1 :])
-    return joined(known.survey, rest, body_bytes=len(body))
-
-
-def _advanced(known: _Known, body: bytes, dialect: SurveyDialect) -> _Known:
-    """The same with the messages that have become old since."""
-    start = known.end + 1
-    end = _end_of_kept(body, start, known.spelling)
-    if end <= start:
-        return known
-    newer = _run(body[start:end], dialect)
-    survey = joined(known.survey, newer, body_bytes=end)
-    return _known(body, known.messages_at, end, known.spelling, survey)
-
-
-def _known(body: bytes, at: int, end: int, spelling: bytes, survey: Survey) -> _Known:
-    return _Known(
-        messages_at=at,
+def _kept(body: bytes, at: int, end: int, spelling: bytes, survey: Survey) -> _Kept:
+    return _Kept(
+        at=at,
         end=end,
         digest=xxh3_128_digest(memoryview(body)[:end]),
         tail=body[end - _TAIL_BYTES : end],
@@ -160,14 +182,51 @@ def _known(body: bytes, at: int, end: int, spelling: bytes, survey: Survey) -> _
     )
 
 
+def _unchanged(known: _Known, body: bytes) -> _Around | None:
+    """What was around the messages last time, if it is now."""
+    around = known.around
+    starts = len(body) - around.length
+    if starts <= known.kept.end + 1:
+        return None
+    is_same = xxh3_128_digest(memoryview(body)[starts:]) == around.digest
+    return around if is_same else None
+
+
+def _around(kept: _Kept, body: bytes, dialect: SurveyDialect) -> _Around:
+    """Raises `InvalidRequest` when the run is not where the messages of this body begin."""
+    before = body[: kept.at]
+    without = before + body[kept.end + 1 :]
+    try:
+        messages = bytes(_BODY.decode(without).messages)
+    except MALFORMED as error:
+        raise complaint("", error) from None
+    opens = before.rindex(b"[")
+    if not without.startswith(messages, opens):
+        raise InvalidRequest("messages: are not where they were looked for")
+    behind = without[opens + len(messages) - 1 :]
+    survey = dialect.survey_request(before + EMPTY_MESSAGE + behind)
+    return _Around(len(behind), xxh3_128_digest(behind), survey)
+
+
+def _advanced(kept: _Kept, body: bytes, until: int, dialect: SurveyDialect) -> _Kept:
+    """The run with the messages that have become old since."""
+    start = kept.end + 1
+    end = _end_of_kept(body, start, until, kept.spelling)
+    if end <= start:
+        return kept
+    nothing, newer = _run(EMPTY_MESSAGE, dialect), _run(body[start:end], dialect)
+    survey = joined(nothing, (kept.survey, newer), body_bytes=end)
+    return _kept(body, kept.at, end, kept.spelling, survey)
+
+
 def _run(messages: bytes, dialect: SurveyDialect) -> Survey:
     """The survey of messages alone."""
     return dialect.survey_request(b'{"messages":[%b]}' % messages)
 
 
-def _end_of_kept(body: bytes, start: int, spelling: bytes) -> int:
-    """The comma in front of the newest steps; -1 when there is none after `start`."""
-    at = len(body)
+def _end_of_kept(body: bytes, start: int, until: int, spelling: bytes) -> int:
+    """The comma in front of the newest steps before `until`; -1 when there is none."""
+    at = until
     for _ in range(STEPS_NOT_KEPT):
         at = body.rfind(spelling + _ASSISTANT, start, at)
         if at < 0:
