@@ -19,7 +19,7 @@ SIZES: dict[Size, int] = {"small": 0, "60 kB": 60_000, "600 kB": 600_000}
 
 TOOL_COUNT = 20
 STEPS = 24
-"""Tool calls in the thread; the newest message is a tool result, as in most agent requests."""
+"""Tool calls in the thread at first; the newest message is a tool result, as in most agent requests."""
 
 _WORDS = [
     "def",
@@ -54,11 +54,13 @@ _WORDS = [
 ]
 
 
-def body(dialect: Dialect, size: Size, *, stream: bool, agent: int) -> bytes:
-    """One request body."""
+def body(dialect: Dialect, size: Size, *, stream: bool, agent: int, step: int = 0) -> bytes:
+    """One request body. With each `step` a thread has one tool call and its result more; a small
+    body stays as it is.
+    """
     content: dict[str, object] = {"model": MODELS[dialect], "max_tokens": 1024, "stream": stream}
     target = SIZES[size]
-    made = _small(dialect, agent) if not target else _large(dialect, target, agent)
+    made = _small(dialect, agent) if not target else _large(dialect, target, agent, step)
     if stream and dialect == "openai_chat":
         content["stream_options"] = {"include_usage": True}
     return json.dumps({**content, **made}, separators=(",", ":")).encode()
@@ -72,7 +74,7 @@ def _small(dialect: Dialect, agent: int) -> dict[str, object]:
     return {"messages": [{"role": "system", "content": system}, asked]}
 
 
-def _large(dialect: Dialect, target: int, agent: int) -> dict[str, object]:
+def _large(dialect: Dialect, target: int, agent: int, step: int) -> dict[str, object]:
     source = random.Random(target)
     system = _text(source, target // 4)
     tools = [
@@ -85,7 +87,7 @@ def _large(dialect: Dialect, target: int, agent: int) -> dict[str, object]:
     }
     result_bytes = max(100, target // 2 // STEPS - 300)
     steps: list[object] = []
-    for number in range(STEPS):
+    for number in range(STEPS + step):
         steps += _step(dialect, f"call_{number:04d}", _text(source, result_bytes))
     if dialect == "anthropic_messages":
         return {"system": system, "tools": tools, "messages": [first, *steps]}

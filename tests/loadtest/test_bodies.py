@@ -52,3 +52,16 @@ def test_the_stream_field_stands_where_the_upstream_looks(dialect: Dialect) -> N
     body = bodies.body(dialect, "600 kB", stream=True, agent=0)
     assert json.loads(body)["stream"] is True
     assert b'"stream":true' in body[:2048]
+
+
+@pytest.mark.parametrize("dialect", get_args(Dialect))
+def test_a_thread_grows_at_its_end(dialect: Dialect) -> None:
+    first, second = (
+        DIALECTS[dialect].survey_request(
+            bodies.body(dialect, "60 kB", stream=True, agent=0, step=step)
+        )
+        for step in (0, 1)
+    )
+    assert second.message_digests[: first.message_count] == first.message_digests
+    assert second.message_count == first.message_count + 2
+    assert second.head_digest == first.head_digest

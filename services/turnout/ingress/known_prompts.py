@@ -25,7 +25,7 @@ from turnout.dialects.survey import EMPTY_MESSAGE, Survey, joined
 from turnout.errors import InvalidRequest
 
 MIN_KEPT_BYTES: Final = 8_192
-"""A shorter run of messages is parsed in the time that looking for it takes."""
+"""A shorter run of messages is parsed in the time that keeping it takes."""
 
 MAX_PROMPTS_EACH: Final = 64
 """Threads and subagents of one principal at a time; looking through them takes 8 µs."""
@@ -212,7 +212,7 @@ def _advanced(kept: _Kept, body: bytes, until: int, dialect: SurveyDialect) -> _
     """The run with the messages that have become old since."""
     start = kept.end + 1
     end = _end_of_kept(body, start, until, kept.spelling)
-    if end <= start:
+    if end - start < MIN_KEPT_BYTES:
         return kept
     nothing, newer = _run(EMPTY_MESSAGE, dialect), _run(body[start:end], dialect)
     survey = joined(nothing, (kept.survey, newer), body_bytes=end)
