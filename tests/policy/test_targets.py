@@ -135,7 +135,7 @@ def test_one_target_for_each_way_of_paying() -> None:
         features=scene().features,
         settings=structs.replace(SETTINGS, candidates=(OPUS, "no-such-model", f"{HAIKU}-latest")),
     )
-    assert [option.target.id for option in found] == [
+    assert [option.target for option in found] == [
         f"anthropic/{OPUS}@client",
         f"anthropic/{OPUS}@env",
         f"anthropic/{HAIKU}@client",

@@ -5,7 +5,7 @@ Pure: bytes in, values out. `packaged` is the one exception; it reads the shippe
 
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.cost import cost_usd
-from turnout.catalog.models import CacheTerms, LongContext, Model, Prices, Provider, Target
+from turnout.catalog.models import CacheTerms, LongContext, Model, Prices, Provider, target_id
 
 __all__ = [
     "CacheTerms",
@@ -14,7 +14,7 @@ __all__ = [
     "Model",
     "Prices",
     "Provider",
-    "Target",
     "cost_usd",
     "parse_catalog",
+    "target_id",
 ]

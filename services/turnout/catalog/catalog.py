@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from turnout.catalog.models import Credential, Model, Prices, Provider, Target
+from turnout.catalog.models import Model, Prices, Provider
 from turnout.catalog.names import plainer, split_prefix, vendor_of
 from turnout.catalog.snapshot import encode_snapshot, parse_snapshot
 from turnout.errors import InvalidRequest, UnknownModel
@@ -72,18 +72,6 @@ class Catalog:
 
     def provider_of(self, model: Model) -> Provider:
         return self.providers[model.provider]
-
-    def target(
-        self, model: Model, *, credential: Credential, base_url: str | None = None
-    ) -> Target:
-        """Where to send a request for `model`; `base_url` replaces the provider's own."""
-        return Target(
-            provider=model.provider,
-            model=model.id,
-            dialect=model.dialect,
-            base_url=self.providers[model.provider].base_url if base_url is None else base_url,
-            credential=credential,
-        )
 
     def with_overrides(
         self,

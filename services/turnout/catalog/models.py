@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
-import msgspec
-
 from turnout.capabilities import Capabilities, Dialect
 
 Auth: TypeAlias = Literal["x-api-key", "bearer"]
@@ -139,15 +137,6 @@ class Model:
     aliases: tuple[str, ...] = ()
 
 
-class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+def target_id(provider: str, model: str, credential: Credential) -> str:
     """Where an attempt goes. `credential` says where the key comes from; it is never the key."""
-
-    provider: str
-    model: str
-    dialect: Dialect
-    base_url: str
-    credential: Credential
-
-    @property
-    def id(self) -> str:
-        return f"{self.provider}/{self.model}@{self.credential}"
+    return f"{provider}/{model}@{credential}"

@@ -44,7 +44,7 @@ def decide_without_scorer(
     seen = all_options(asked, access=access, catalog=catalog, features=features, settings=settings)
     able = [option for option in seen if not option.lacks]
     requested = [option for option in able if option.model.id == asked.model.id]
-    last = [option for option in able if option.target.id == last_target]
+    last = [option for option in able if option.target == last_target]
     others = _nearest(able, asked)
     if features.step_kind in UNQUESTIONED:
         last = []
@@ -59,7 +59,7 @@ def decide_without_scorer(
         may_choose = mode == "full" or asked.freedom == "free"
         considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
         raise nobody_can(considered, asked, features)
-    unique = tuple(dict.fromkeys(option.target.id for option in order))
+    unique = tuple(dict.fromkeys(option.target for option in order))
     return _decision(asked, unique[: FALLBACKS + 1], features, catalog, last_target=last_target)
 
 

@@ -145,7 +145,7 @@ def candidates(
             option,
             inputs=inputs,
             view=view,
-            warm=warm.get(option.target.id, 0.0),
+            warm=warm.get(option.target, 0.0),
             cache=cache_terms(option.model, catalog),
             tables=tables,
         )
@@ -179,7 +179,7 @@ def _candidate(
     cache: CacheTerms,
     tables: Tables,
 ) -> Candidate:
-    model, target = option.model, option.target.id
+    model, target = option.model, option.target
     lifetime, lifetime_seconds = written_lifetime(inputs.features, cache)
     now_usd = cost_now_usd(
         model.prices,

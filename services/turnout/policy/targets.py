@@ -13,7 +13,7 @@ import msgspec
 
 from turnout.capabilities import Dialect, missing
 from turnout.catalog.catalog import Catalog, unknown_model_message
-from turnout.catalog.models import Model, Prices, Target
+from turnout.catalog.models import Model, Prices, target_id
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Features
@@ -45,9 +45,9 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Option(msgspec.Struct, frozen=True, gc=False):
-    """A target with its model, and what it lacks; eligible when it lacks nothing."""
+    """A target's id with its model, and what it lacks; eligible when it lacks nothing."""
 
-    target: Target
+    target: str
     model: Model
     lacks: tuple[str, ...]
 
@@ -77,7 +77,7 @@ def asked_for(name: str, catalog: Catalog, settings: RoutingSettings) -> Asked:
 def unpriced_targets(asked: Asked, access: Sequence[Access]) -> tuple[str, ...]:
     """Where a model that the catalog does not have is served: its vendor, by every way of paying."""
     return tuple(
-        f"{asked.provider}/{asked.name}@{way.credential}"
+        target_id(asked.provider, asked.name, way.credential)
         for way in access
         if way.provider == asked.provider
     )
@@ -105,9 +105,7 @@ def all_options(
     return [
         option
         for model in models.values()
-        for option in options(
-            model, access=access, catalog=catalog, features=features, ceiling=ceiling
-        )
+        for option in options(model, access=access, features=features, ceiling=ceiling)
     ]
 
 
@@ -115,7 +113,6 @@ def options(
     model: Model,
     *,
     access: Sequence[Access],
-    catalog: Catalog,
     features: Features,
     ceiling: Model | None = None,
 ) -> list[Option]:
@@ -125,8 +122,7 @@ def options(
         return []
     lacks = _lacks(model, features, ceiling)
     return [
-        Option(target=catalog.target(model, credential=way.credential), model=model, lacks=lacks)
-        for way in ways
+        Option(target_id(model.provider, model.id, way.credential), model, lacks) for way in ways
     ]
 
 
