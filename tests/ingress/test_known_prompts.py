@@ -182,6 +182,20 @@ def test_a_thread_quoted_inside_a_call_is_no_thread() -> None:
         assert same(found, speaking.survey_request(sent))
 
 
+@pytest.mark.parametrize("hidden", [b'"messages":[', b'"model":"dear","messages":['])
+def test_messages_cannot_bring_fields_of_their_own(hidden: bytes) -> None:
+    """What closes the list early is read whole, duplicates included, as it always was."""
+    prompts, speaking = KnownPrompts(), DIALECTS["openai_chat"]
+    steps = [m for n in range(6) for m in step("openai_chat", n, FILL)]
+    sent = body("openai_chat", [said("go"), *steps])
+    prompts.survey(sent, dialect=speaking, principal="p")
+    newest = json.dumps(steps[-1], separators=(",", ":")).encode()
+    assert sent.count(newest) == 1
+    forged = sent.replace(newest, b"%b],%b%b" % (newest, hidden, newest))
+    found = prompts.survey(forged, dialect=speaking, principal="p")
+    assert found == speaking.survey_request(forged)
+
+
 def test_what_is_kept_is_bounded() -> None:
     prompts, speaking = KnownPrompts(), DIALECTS["openai_chat"]
     steps = [m for n in range(3) for m in step("openai_chat", n, FILL[:MIN_KEPT_BYTES])]

@@ -7,9 +7,9 @@ estimates to within rounding); what is found wrong is looked at again whole, so 
 reads its own places; entries of one principal never serve another; the newest steps are never kept,
 because clients still move their cache markers there.
 
-The bytes kept are `body[messages_at:end]`: whole messages, from the first one on, up to a comma.
-That they are whole needs no proof of its own: the run of them parses inside a list, and the body
-parses without them.
+The run that is kept is `body[at:end]`: whole messages, from the first one on, up to a comma. Every
+run is parsed as the inside of a list, and what stands around it without it, so none can be anything
+but whole messages at their place.
 """
 
 from collections import OrderedDict
@@ -40,6 +40,7 @@ _MESSAGES: Final = b'"messages"'
 _SPELLINGS: Final = (b'{"role":', b'{"role": ')
 _ASSISTANT: Final = b'"assistant"'
 _TAIL_BYTES: Final = 32
+_SPACE: Final = b" \t\r\n"
 
 
 class _Body(msgspec.Struct):
@@ -47,7 +48,7 @@ class _Body(msgspec.Struct):
 
 
 _BODY: Final = msgspec.json.Decoder(_Body)
-_SPACE: Final = b" \t\r\n"
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class _Owner(NamedTuple):
@@ -220,8 +221,15 @@ def _advanced(kept: _Kept, body: bytes, until: int, dialect: SurveyDialect) -> _
 
 
 def _run(messages: bytes, dialect: SurveyDialect) -> Survey:
-    """The survey of messages alone."""
-    return dialect.survey_request(b'{"messages":[%b]}' % messages)
+    """The survey of messages alone. Raises `InvalidRequest` when they are not the inside of a list,
+    as they would not be if they closed it and brought other fields.
+    """
+    listed = b"[%b]" % messages
+    try:
+        _LIST.decode(listed)
+    except MALFORMED as error:
+        raise complaint("messages", error) from None
+    return dialect.survey_request(b'{"messages":%b}' % listed)
 
 
 def _end_of_kept(body: bytes, start: int, until: int, spelling: bytes) -> int:
