@@ -14,9 +14,14 @@ from msgspec import structs
 from turnout.capabilities import Needs
 from turnout.dialects.prefix import head_of
 
+BYTES_PER_TOKEN: Final = 3.6
+"""Measured on agent traffic; code and JSON weigh less than prose, which is nearer to 4.5."""
+
+DOCUMENT_BYTES_PER_TOKEN: Final = 33
+"""A page of a PDF is about 100 kB of base64 and 3,000 tokens."""
+
 EMPTY_MESSAGE: Final = b'{"role":"user","content":""}'
-EMPTY_MESSAGE_TOKENS: Final = 8
-"""What an estimate of 3.6 bytes a token makes of it."""
+_EMPTY_MESSAGE_TOKENS: Final = round(len(EMPTY_MESSAGE) / BYTES_PER_TOKEN)
 
 
 class ToolOutcome(msgspec.Struct, frozen=True, gc=False):
@@ -50,7 +55,8 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
         tool_result_count: tool results in the whole body.
         first_typed_text: head of the first text the user typed (reminder and context blocks left
             out), cut to 4,000 characters: for fingerprints; never leaves the ingress.
-        text: what was typed in the newest turn in which anything was, head and tail cut to 4,000 characters: for embedding.
+        text: what was typed in the newest turn in which anything was, head and tail cut to 4,000
+            characters: for embedding.
         stop_sequences: as given.
         has_output_format: a schema for the answer is asked for.
         user_field: `metadata.user_id` (Anthropic) or `user` (OpenAI); "" when absent.
@@ -101,7 +107,7 @@ def joined(around: Survey, runs: Sequence[Survey], *, body_bytes: int) -> Survey
     for run in runs:
         before = sizes[-1] if sizes else 0
         sizes += [before + size for size in run.message_bytes]
-    tokens = around.needs.prompt_tokens_estimate - EMPTY_MESSAGE_TOKENS
+    tokens = around.needs.prompt_tokens_estimate - _EMPTY_MESSAGE_TOKENS
     return structs.replace(
         around,
         body_bytes=body_bytes,

@@ -90,6 +90,16 @@ def test_thinking_that_anthropic_has_not_signed_is_seen(
     assert told.has_foreign_thinking is is_foreign
 
 
+@pytest.mark.parametrize("content", [None, 7, {"a": 1}, [{"type": "thinking", "signature": [1]}]])
+def test_what_only_the_provider_can_judge_is_left_to_it(content: object) -> None:
+    told = survey(said(content), {"role": "user"}, said("b"))
+    assert (told.text, told.message_count, told.has_foreign_thinking) == ("b", 3, False)
+
+
+def test_the_signature_of_another_block_may_be_anything() -> None:
+    assert survey(said([{"type": "of tomorrow", "signature": {"by": "x"}}])).message_count == 1
+
+
 def test_typed_text_ends_the_newest_step() -> None:
     told = survey(
         said("first"), said([call("c1")], "assistant"), said([result("c1"), text("now this")])

@@ -16,7 +16,6 @@ import msgspec
 from turnout.capabilities import Needs
 from turnout.dialects.anthropic_messages.survey_messages import (
     Attachments,
-    Newest,
     SurveyedMessages,
 )
 from turnout.dialects.prefix import (
@@ -29,11 +28,9 @@ from turnout.dialects.prefix import (
     without_markers,
 )
 from turnout.dialects.reading import MALFORMED, complaint
-from turnout.dialects.survey import Survey
+from turnout.dialects.survey import BYTES_PER_TOKEN, Survey
+from turnout.dialects.survey_thread import TypedText
 from turnout.errors import InvalidRequest
-
-BYTES_PER_TOKEN: Final = 3.6
-"""Code-heavy JSON as agents send it; prose is nearer to 4.5."""
 
 _BILLING: Final = b'"x-anthropic-billing-header'
 _NOTHING: Final = frozenset({b"", b"null"})
@@ -104,7 +101,7 @@ def survey_request(body: bytes) -> Survey:
     ]
     names = [(tool.name or "").encode() for tool in tools if not tool.defer_loading]
     offered_digest = digest(*offered)
-    newest = Newest(messages)
+    typed = TypedText(messages.roles, messages.typed)
     attachments = Attachments(messages.attachments)
     prompt_bytes = message_bytes[-1] + sum(map(len, system)) + sum(map(len, offered))
     wants_schema = _wants_schema(fields)
@@ -135,10 +132,10 @@ def survey_request(body: bytes) -> Survey:
         message_count=len(messages.roles),
         last_role=messages.roles[-1],
         tool_count=len(tools),
-        outcomes=newest.outcomes(),
+        outcomes=() if typed.since_answer else messages.outcomes(since=typed.last_answer),
         tool_result_count=messages.result_count,
-        first_typed_text=newest.first_typed(),
-        text=newest.text(),
+        first_typed_text=typed.first(),
+        text=typed.newest(),
         stop_sequences=tuple(fields.stop_sequences or ()),
         has_output_format=wants_schema,
         user_field=(fields.metadata.user_id or "") if fields.metadata is not None else "",

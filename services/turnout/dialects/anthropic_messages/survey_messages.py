@@ -1,13 +1,10 @@
 """The messages of a body as a survey sees them: their blocks by type, everything else raw.
 
 Rules: each message is parsed once and one level deep (two in tool results that hold a list); texts
-and base64 stay raw, and only texts that the survey quotes are decoded; blocks that a harness adds to
-the user's words are no words of the user's; the newest step is what follows the last answer.
+and base64 stay raw, and only texts that the survey quotes are decoded.
 """
 
-import re
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Final
 
 import msgspec
@@ -15,18 +12,9 @@ import msgspec
 from turnout.dialects.anthropic_messages.seal import is_foreign_signature
 from turnout.dialects.prefix import Canonical, canonical_fields, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
-from turnout.dialects.survey import ToolOutcome
-from turnout.errors import InvalidRequest
+from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
+from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts, roles_of
 
-EXCERPT_CHARACTERS: Final = 4_000
-
-_CONTEXT_BLOCK: Final = re.compile(
-    r"\s*<(?:system-reminder|session_context|environment_context|environment_details|env"
-    r"|user_instructions|context|command-\w+|local-command-\w+|ide_\w+)\b"
-)
-"""Blocks that harnesses put beside what the user typed."""
-
-_STRING: Final = msgspec.json.Decoder(str)
 _ROLES: Final = {b'"user"': "user", b'"assistant"': "assistant", b'"system"': "system"}
 _PLAIN_FIELDS: Final = 2
 """`role` and `content`, and nothing that a digest would have to sort."""
@@ -45,7 +33,7 @@ class Block(msgspec.Struct, gc=False):
     content: msgspec.Raw = _ABSENT
     source: msgspec.Raw = _ABSENT
     cache_control: msgspec.Raw = _ABSENT
-    signature: str | None = None
+    signature: msgspec.Raw = _ABSENT
     tool_use_id: str | None = None
     is_error: bool | None = None
     id: str | None = None
@@ -53,6 +41,7 @@ class Block(msgspec.Struct, gc=False):
 
 
 _BLOCKS: Final = msgspec.json.Decoder(list[Block])
+_STRING: Final = msgspec.json.Decoder(str)
 
 
 class SurveyedMessages:
@@ -70,7 +59,7 @@ class SurveyedMessages:
 
     def __init__(self, messages: Sequence[dict[str, msgspec.Raw]]) -> None:
         self._messages = messages
-        self.roles = _roles(messages)
+        self.roles = roles_of(messages, _ROLES)
         self.blocks: list[Sequence[Block]] = []
         self.canonical: list[Canonical] = []
         self.markers: list[bytes] = []
@@ -116,8 +105,7 @@ class SurveyedMessages:
                 case "text":
                     has_text = True
                 case "thinking":
-                    if block.signature is not None and is_foreign_signature(block.signature):
-                        self.has_foreign_thinking = True
+                    self._look_at_signature(block.signature)
                 case "image" | "document":
                     self.attachments.append(block)
                 case _:
@@ -125,6 +113,11 @@ class SurveyedMessages:
             if block.cache_control is not _ABSENT:
                 self.markers.append(bytes(block.cache_control))
         return has_text
+
+    def _look_at_signature(self, raw: msgspec.Raw) -> None:
+        # What is no string is for the provider to complain about.
+        if _first_byte(raw) == _STRING_BEGINS and is_foreign_signature(_STRING.decode(raw)):
+            self.has_foreign_thinking = True
 
     def _look_inside(self, result: Sequence[Block]) -> None:
         """The blocks of a tool's result, which are no words of the user's."""
@@ -136,11 +129,11 @@ class SurveyedMessages:
 
     def typed(self, number: int) -> str:
         """What the user typed of one message."""
-        if self.roles[number] != "user" or not self._has_text[number]:
+        if not self._has_text[number]:
             return ""
         where = f"messages.{number}.content"
         content = self._messages[number].get("content", _ABSENT)
-        if _first_byte(content) != _LIST_BEGINS:
+        if _first_byte(content) == _STRING_BEGINS:
             texts = [decode_string(bytes(content), where)]
         else:
             texts = [
@@ -148,86 +141,13 @@ class SurveyedMessages:
                 for block in self.blocks[number]
                 if block.type == "text" and bytes(block.text)
             ]
-        return _joined([text for text in texts if not _CONTEXT_BLOCK.match(text)])
+        return joined_texts([text for text in texts if not CONTEXT_BLOCK.match(text)])
 
-
-def _first_byte(raw: msgspec.Raw) -> int:
-    """0 where there is nothing; without a copy of what may be large."""
-    return 0 if raw is _ABSENT else memoryview(raw)[0]
-
-
-def _roles(messages: Sequence[dict[str, msgspec.Raw]]) -> list[str]:
-    try:
-        return [_ROLES[bytes(message["role"])] for message in messages]
-    except KeyError:
-        return [_role(message, number) for number, message in enumerate(messages)]
-
-
-def _role(fields: dict[str, msgspec.Raw], number: int) -> str:
-    """A role whose letters may be written as escapes, which JSON allows."""
-    raw = fields.get("role")
-    if raw is None:
-        raise InvalidRequest(f"messages.{number}.role: required, one of user, assistant, system")
-    try:
-        # Encoded again it has no escapes.
-        role = _ROLES.get(msgspec.json.encode(_STRING.decode(raw)))
-    except MALFORMED:
-        role = None
-    if role is None:
-        raise InvalidRequest(f"messages.{number}.role: must be one of user, assistant, system")
-    return role
-
-
-def _joined(texts: Sequence[str]) -> str:
-    return "\n\n".join(text for text in texts if text.strip())
-
-
-class Newest:
-    """What the user typed and what the tools gave back, read from both ends."""
-
-    def __init__(self, messages: SurveyedMessages) -> None:
-        self._messages = messages
-        self._count = len(messages.roles)
-        answers = (n for n in range(self._count - 1, -1, -1) if messages.roles[n] == "assistant")
-        self._last_answer = next(answers, -1)
-
-    @cached_property
-    def typed(self) -> str:
-        """What the user typed since the last answer."""
-        numbers = range(self._last_answer + 1, self._count)
-        return _joined([self._messages.typed(number) for number in numbers])
-
-    def text(self) -> str:
-        """The newest typed text, head and tail."""
-        text = self.typed or self._typed_before()
-        if len(text) <= EXCERPT_CHARACTERS:
-            return text
-        half = EXCERPT_CHARACTERS // 2
-        return text[:half] + text[-half:]
-
-    def _typed_before(self) -> str:
-        """What the user typed in the last turn in which anything was."""
-        texts: list[str] = []
-        for number in range(self._last_answer, -1, -1):
-            text = self._messages.typed(number)
-            if text:
-                texts.append(text)
-            elif texts and self._messages.roles[number] == "assistant":
-                break
-        return _joined(texts[::-1])
-
-    def first_typed(self) -> str:
-        texts = (self._messages.typed(number) for number in range(self._count))
-        return next((text for text in texts if text), "")[:EXCERPT_CHARACTERS]
-
-    def outcomes(self) -> tuple[ToolOutcome, ...]:
-        """Tool results since the last answer; none where the user has said something."""
-        if self.typed:
-            return ()
-        blocks = self._messages.blocks
+    def outcomes(self, *, since: int) -> tuple[ToolOutcome, ...]:
+        """Tool results that follow message `since`, whose calls they are of."""
         names: dict[str, str] = {}
-        if self._last_answer >= 0:
-            names = {block.id: block.name or "" for block in blocks[self._last_answer] if block.id}
+        if since >= 0:
+            names = {block.id: block.name or "" for block in self.blocks[since] if block.id}
         return tuple(
             ToolOutcome(
                 tool=names.get(block.tool_use_id or "", ""),
@@ -235,17 +155,19 @@ class Newest:
                 is_error=bool(block.is_error),
                 result_bytes=len(memoryview(block.content)),
             )
-            for step in blocks[self._last_answer + 1 :]
-            for block in step
+            for blocks in self.blocks[since + 1 :]
+            for block in blocks
             if block.type == "tool_result"
         )
 
 
+def _first_byte(raw: msgspec.Raw) -> int:
+    """0 where there is nothing; without a copy of what may be large."""
+    return 0 if raw is _ABSENT else memoryview(raw)[0]
+
+
 IMAGE_TOKENS: Final = 1_600
 """What Anthropic counts for an image of the size to which it scales larger ones down."""
-
-DOCUMENT_BYTES_PER_TOKEN: Final = 33
-"""A page of a PDF is about 100 kB of base64 and 3,000 tokens."""
 
 _BASE64: Final = b'"base64"'
 _EDGE: Final = 200

@@ -25,35 +25,30 @@ from turnout.dialects.prefix import (
     without_markers,
 )
 from turnout.dialects.reading import MALFORMED, complaint
-from turnout.dialects.survey import Survey, ToolOutcome
+from turnout.dialects.survey import (
+    BYTES_PER_TOKEN,
+    DOCUMENT_BYTES_PER_TOKEN,
+    Survey,
+    ToolOutcome,
+)
+from turnout.dialects.survey_thread import CONTEXT_BLOCK, TypedText, joined_texts, roles_of
 from turnout.errors import InvalidRequest
-
-BYTES_PER_TOKEN: Final = 3.6
-"""Measured on agent traffic; code and JSON weigh less than prose."""
 
 IMAGE_TOKENS: Final = 1_100
 """A screenshot of a megapixel at any of the large providers, roughly."""
 
-DOCUMENT_BYTES_PER_TOKEN: Final = 33
-"""A page of a PDF is about 100 kB of base64 and 3,000 tokens."""
-
-EXCERPT_CHARACTERS: Final = 4_000
-
-_CONTEXT_BLOCK: Final = re.compile(
-    r"\s*<(?:system-reminder|session_context|environment_context|environment_details|env"
-    r"|user_instructions|context|command-\w+|local-command-\w+|ide_\w+)\b|\s*Attached (?:image|to the)"
-)
-"""Blocks that harnesses put in front of what the user typed, and images they carry behind a tool."""
+_ATTACHED: Final = re.compile(r"\s*Attached (?:image|to the)")
+"""How harnesses begin a message that carries images behind a tool."""
 
 _BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
 _IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"image_url"')
 _FILE_PART: Final = re.compile(rb'"type"\s*:\s*"file"')
 _ROLES: Final = {
+    b'"system"': "system",
+    b'"developer"': "developer",
     b'"user"': "user",
     b'"assistant"': "assistant",
     b'"tool"': "tool",
-    b'"system"': "system",
-    b'"developer"': "developer",
     b'"function"': "function",
 }
 _LIST_BEGINS: Final = ord("[")
@@ -132,7 +127,7 @@ def survey_request(body: bytes) -> Survey:
     messages = fields.messages
     if not messages:
         raise InvalidRequest("messages: must hold at least one message")
-    roles = _roles(messages)
+    roles = roles_of(messages, _ROLES)
     markers = [bytes(fields.cache_control)]
     canonical = _canonical(messages, markers)
     # What is canonical differs from what was written by markers and punctuation alone.
@@ -147,9 +142,8 @@ def survey_request(body: bytes) -> Survey:
         offered = without_markers(bytes(fields.tools), markers)
     offered_digest = digest(offered)
     attachments = _Attachments(messages)
-    last_assistant = max((n for n, role in enumerate(roles) if role == "assistant"), default=-1)
-    newest = _newest(messages, roles, last_assistant)
-    outcomes = () if newest else _outcomes(messages, roles, last_assistant)
+    typed = TypedText(roles, lambda number: _typed(messages[number], number))
+    outcomes = () if typed.since_answer else _outcomes(messages, roles, typed.last_answer)
     effort = fields.reasoning_effort
     wants_schema = fields.response_format is not None and fields.response_format.type
     max_new = fields.max_completion_tokens
@@ -179,36 +173,14 @@ def survey_request(body: bytes) -> Survey:
         tool_count=len(tools),
         outcomes=outcomes,
         tool_result_count=sum(role in _RESULTS for role in roles),
-        first_typed_text=_first_typed(messages, roles),
-        text=_excerpt(newest or _last_typed(messages, roles)),
+        first_typed_text=typed.first(),
+        text=typed.newest(),
         stop_sequences=_strings(fields.stop),
         has_output_format=wants_schema == "json_schema",
         user_field=fields.user or fields.safety_identifier or "",
         prompt_cache_key=fields.prompt_cache_key or "",
         breakpoints=_breakpoints(markers),
     )
-
-
-def _roles(messages: Sequence[_Fields]) -> list[str]:
-    try:
-        return [_ROLES[bytes(message["role"])] for message in messages]
-    except KeyError:
-        return [_role(message, number) for number, message in enumerate(messages)]
-
-
-def _role(message: _Fields, number: int) -> str:
-    """A role whose letters may be written as escapes, which JSON allows."""
-    raw = message.get("role")
-    try:
-        # Encoded again it has no escapes.
-        role = None if raw is None else _ROLES.get(msgspec.json.encode(_STRING.decode(raw)))
-    except MALFORMED:
-        role = None
-    if role is None:
-        raise InvalidRequest(
-            f"messages.{number}.role: must be one of system, developer, user, assistant, tool"
-        )
-    return role
 
 
 def _canonical(messages: Sequence[_Fields], markers: list[bytes]) -> list[Canonical]:
@@ -295,48 +267,13 @@ def _texts(message: _Fields, number: int) -> list[str]:
 
 def _typed(message: _Fields, number: int) -> str:
     """What the user typed of a message: blocks that the harness added are left out."""
-    texts = [text for text in _texts(message, number) if not _CONTEXT_BLOCK.match(text)]
-    return "\n\n".join(text for text in texts if text.strip())
-
-
-def _newest(messages: Sequence[_Fields], roles: Sequence[str], last_assistant: int) -> str:
-    """What the user typed since the last answer."""
-    texts = [
-        _typed(messages[n], n)
-        for n in range(last_assistant + 1, len(messages))
-        if roles[n] == "user"
-    ]
-    return "\n\n".join(text for text in texts if text)
-
-
-def _last_typed(messages: Sequence[_Fields], roles: Sequence[str]) -> str:
-    """What the user typed in the last turn in which anything was."""
-    texts: list[str] = []
-    for number in range(len(messages) - 1, -1, -1):
-        if roles[number] == "user":
-            text = _typed(messages[number], number)
-            if text:
-                texts.append(text)
-        elif texts and roles[number] == "assistant":
-            break
-    return "\n\n".join(reversed(texts))
-
-
-def _first_typed(messages: Sequence[_Fields], roles: Sequence[str]) -> str:
-    for number, message in enumerate(messages):
-        if roles[number] == "user":
-            text = _typed(message, number)
-            if text:
-                return text[:EXCERPT_CHARACTERS]
-    return ""
-
-
-def _excerpt(text: str) -> str:
-    """Head and tail: the task stands in front, the question often at the end."""
-    if len(text) <= EXCERPT_CHARACTERS:
-        return text
-    half = EXCERPT_CHARACTERS // 2
-    return text[:half] + text[-half:]
+    return joined_texts(
+        [
+            text
+            for text in _texts(message, number)
+            if not CONTEXT_BLOCK.match(text) and not _ATTACHED.match(text)
+        ]
+    )
 
 
 def _outcomes(
