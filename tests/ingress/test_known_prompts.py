@@ -13,7 +13,7 @@ from turnout.capabilities import Dialect
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.survey import Survey
 from turnout.errors import InvalidRequest
-from turnout.ingress.known_prompts import MAX_PROMPTS, MIN_KEPT_BYTES, KnownPrompts
+from turnout.ingress.known_prompts import MAX_PROMPTS_EACH, MIN_KEPT_BYTES, KnownPrompts
 
 Message = dict[str, object]
 Spelling = Literal["compact", "spaced"]
@@ -196,10 +196,25 @@ def test_messages_cannot_bring_fields_of_their_own(hidden: bytes) -> None:
     assert found == speaking.survey_request(forged)
 
 
-def test_what_is_kept_is_bounded() -> None:
-    prompts, speaking = KnownPrompts(), DIALECTS["openai_chat"]
-    steps = [m for n in range(3) for m in step("openai_chat", n, FILL[:MIN_KEPT_BYTES])]
-    for number in range(MAX_PROMPTS + 20):
-        sent = body("openai_chat", [said(FILL[:MIN_KEPT_BYTES]), *steps])
-        prompts.survey(sent, dialect=speaking, principal=f"p{number}")
-    assert prompts.count <= MAX_PROMPTS
+@pytest.mark.parametrize("principals", [1, 40])
+def test_what_is_kept_is_bounded(principals: int) -> None:
+    prompts, speaking = KnownPrompts(max_bytes=200_000), Counted("openai_chat")
+    steps = [m for n in range(3) for m in step("openai_chat", n, FILL)]
+    for number in range(2 * MAX_PROMPTS_EACH):
+        sent = body("openai_chat", [said(f"{number}{FILL}"), *steps])
+        for _ in range(2):
+            speaking.surveyed = 0
+            principal = f"p{number % principals}"
+            prompts.survey(sent, dialect=speaking, principal=principal)
+        assert speaking.surveyed < len(sent), "the newest is known"
+        assert 0 < prompts.size_bytes <= 200_000
+
+
+def test_a_prompt_larger_than_all_that_may_be_kept_is_not_kept() -> None:
+    prompts, speaking = KnownPrompts(max_bytes=20_000), DIALECTS["openai_chat"]
+    steps = [m for n in range(9) for m in step("openai_chat", n, FILL)]
+    sent = body("openai_chat", [said("a"), *steps])
+    assert same(
+        prompts.survey(sent, dialect=speaking, principal="p"), speaking.survey_request(sent)
+    )
+    assert prompts.size_bytes == 0

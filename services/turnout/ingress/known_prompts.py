@@ -4,8 +4,8 @@ The first messages of a thread are surveyed once. Of the next request only what 
 parsed; that the rest is what it was is told by a hash of the bytes, which takes a twentieth of the
 time. Rules: a survey made this way is the survey of the whole body (a property holds it, token
 estimates to within rounding); what is found wrong is looked at again whole, so that the client
-reads its own places; entries of one principal never serve another; the newest steps are never kept,
-because clients still move their cache markers there.
+reads its own places; what one principal sent serves no other, so that the hash need not withstand
+strangers; the newest steps are never kept, because clients still move their cache markers there.
 
 The run that is kept is `body[at:end]`: whole messages, from the first one on, up to a comma. Every
 run is parsed as the inside of a list, and what stands around it without it, so none can be anything
@@ -13,7 +13,7 @@ but whole messages at their place.
 """
 
 from collections import OrderedDict
-from itertools import islice
+from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
@@ -30,8 +30,14 @@ MIN_KEPT_BYTES: Final = 8_192
 MAX_PROMPTS_EACH: Final = 64
 """Threads and subagents of one principal at a time; looking through them takes 8 µs."""
 
-MAX_PROMPTS: Final = 512
-"""In all; a thread of 200 messages takes some 20 kB."""
+MESSAGE_BYTES: Final = 100
+PROMPT_BYTES: Final = 20_000
+"""What a message and a prompt take here at most: a digest and a size, and two texts of 4,000
+characters.
+"""
+
+MAX_KEPT_BYTES: Final = 32_000_000
+"""Of all prompts together: 800 threads of 200 messages."""
 
 STEPS_NOT_KEPT: Final = 2
 """Markers stand on the last messages, and a retry may drop the last step."""
@@ -83,8 +89,9 @@ class _Around(NamedTuple):
     survey: Survey
 
 
-class _Known(NamedTuple):
-    """A prompt as it was last seen."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Known:
+    """A prompt as it was last seen; the same one only as itself."""
 
     kept: _Kept
     around: _Around
@@ -100,11 +107,13 @@ class SurveyDialect(Protocol):
 
 
 class KnownPrompts:
-    """Surveys bodies; one per ingress. `count` prompts are kept."""
+    """Surveys bodies; one per ingress. What was not asked about for longest is forgotten first."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, max_bytes: int = MAX_KEPT_BYTES) -> None:
+        self._max_bytes = max_bytes
         self._known: OrderedDict[_Owner, list[_Known]] = OrderedDict()
-        self.count = 0
+        self.size_bytes = 0
+        """What is kept takes, estimated."""
 
     def survey(self, body: bytes, *, dialect: SurveyDialect, principal: str) -> Survey:
         """Raises `InvalidRequest` naming the field that is wrong."""
@@ -147,13 +156,26 @@ class KnownPrompts:
         self._known.move_to_end(owner)
         if old is not None and known[0] is old and old.kept is kept and old.around is around:
             return
-        before = len(known)
-        others = (one for one in known if one is not old)
-        known[:] = [_Known(kept, around), *islice(others, MAX_PROMPTS_EACH - 1)]
-        self.count += len(known) - before
-        while self.count > MAX_PROMPTS and len(self._known) > 1:
-            _, forgotten = self._known.popitem(last=False)
-            self.count -= len(forgotten)
+        if old is not None:
+            known.remove(old)
+            self.size_bytes -= _size(old)
+        new = _Known(kept, around)
+        known.insert(0, new)
+        self.size_bytes += _size(new)
+        if len(known) > MAX_PROMPTS_EACH:
+            self._forget_last(owner)
+        while self.size_bytes > self._max_bytes:
+            self._forget_last(next(iter(self._known)))
+
+    def _forget_last(self, owner: _Owner) -> None:
+        known = self._known[owner]
+        self.size_bytes -= _size(known.pop())
+        if not known:
+            del self._known[owner]
+
+
+def _size(known: _Known) -> int:
+    return PROMPT_BYTES + MESSAGE_BYTES * known.kept.survey.message_count
 
 
 def _begun(body: bytes, dialect: SurveyDialect) -> _Kept | None:
