@@ -3,6 +3,7 @@
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.survey import Survey
@@ -56,3 +57,14 @@ def test_a_one_hour_breakpoint_is_asked_for() -> None:
             seen, prefix_of(seen), dialect="anthropic_messages", step_kind="user_input"
         )
         assert features.asks_one_hour is asks
+
+
+def test_what_the_dispatcher_must_not_look_for_again_is_passed_on() -> None:
+    plain = survey("s", ["hi"])
+    for name in ("has_foreign_thinking", "asks_usage"):
+        told = structs.replace(plain, **{name: True})
+        for seen, expected in ((told, True), (plain, False)):
+            features = features_of(
+                seen, prefix_of(seen), dialect="openai_chat", step_kind="user_input"
+            )
+            assert getattr(features, name) is expected

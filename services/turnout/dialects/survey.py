@@ -64,6 +64,7 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
             main loop and subagents alike.
         breakpoints: cache markers set by the client, by lifetime: (five minutes, one hour).
         has_foreign_thinking: thinking in the history that Anthropic has not signed; it refuses that.
+        asks_usage: a stream is to end with its usage (`stream_options.include_usage`).
     """
 
     model: str
@@ -89,6 +90,7 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     prompt_cache_key: str
     breakpoints: tuple[int, int]
     has_foreign_thinking: bool = False
+    asks_usage: bool = False
 
 
 def joined(around: Survey, runs: Sequence[Survey], *, body_bytes: int) -> Survey:

@@ -29,6 +29,7 @@ def features_of(
         text_digest="",
         asks_one_hour=survey.breakpoints[1] > 0,
         has_foreign_thinking=survey.has_foreign_thinking,
+        asks_usage=survey.asks_usage,
     )
 
 

@@ -95,6 +95,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
         last_message_digest: chained digest of the whole prompt; recognises a retry.
         text_digest: of the text to embed, "" when there is none.
         has_foreign_thinking: thinking in the history that Anthropic has not signed and would refuse.
+        asks_usage: the client of an `openai_chat` stream wants the chunk with its usage.
 
     """
 
@@ -115,6 +116,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
     text_digest: str
     asks_one_hour: bool = False
     has_foreign_thinking: bool = False
+    asks_usage: bool = False
 
 
 class TextSignal(msgspec.Struct, frozen=True, gc=False):

@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import msgspec
-
 from turnout.capabilities import Dialect
 from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
 from turnout.dialects.conversation import Conversation
@@ -23,7 +21,6 @@ from turnout.dialects.passthrough import (
     SetStreamIncludeUsage,
     splice,
 )
-from turnout.dialects.reading import MALFORMED
 from turnout.errors import Unsupported
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.transport import Outgoing
@@ -136,7 +133,7 @@ def _native(request: DispatchRequest, to: Destination) -> Prepared:
         request.dialect == "openai_chat"
         and request.features.stream
         and to.provider not in WITHOUT_STREAM_OPTIONS
-        and not _asks_usage(body)
+        and not request.features.asks_usage
     ):
         asked = splice(body, (SetStreamIncludeUsage(),))
         hides_usage = asked is not body
@@ -146,26 +143,6 @@ def _native(request: DispatchRequest, to: Destination) -> Prepared:
         url = f"{url}?{request.query}"
     outgoing = Outgoing(url, _native_headers(request, to), body)
     return Prepared(outgoing, is_native=True, conversation=None, hides_usage=hides_usage)
-
-
-class _StreamOptions(msgspec.Struct):
-    include_usage: bool | None = None
-
-
-class _Asked(msgspec.Struct):
-    stream_options: _StreamOptions | None = None
-
-
-_ASKED = msgspec.json.Decoder(_Asked)
-
-
-def _asks_usage(body: bytes) -> bool:
-    """Most clients ask themselves; finding the place to ask costs more than seeing that they do."""
-    try:
-        options = _ASKED.decode(body).stream_options
-    except MALFORMED:
-        return False
-    return options is not None and options.include_usage is True
 
 
 def _edits(request: DispatchRequest, to: Destination) -> Sequence[Edit]:

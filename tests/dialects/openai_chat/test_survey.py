@@ -202,3 +202,16 @@ def test_a_role_may_be_written_with_escapes() -> None:
     assert OPENAI_CHAT.survey_request(body).last_role == "user"
     with pytest.raises(InvalidRequest, match="role"):
         OPENAI_CHAT.survey_request(body.replace(b"us", b"xs"))
+
+
+@pytest.mark.parametrize(
+    ("options", "asks"),
+    [
+        ({"include_usage": True}, True),
+        ({"include_usage": False}, False),
+        ({}, False),
+        (None, False),
+    ],
+)
+def test_a_stream_may_be_asked_to_end_with_its_usage(options: Json | None, asks: bool) -> None:
+    assert survey(user("hi"), stream=True, stream_options=options).asks_usage is asks

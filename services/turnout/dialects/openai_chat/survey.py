@@ -64,11 +64,16 @@ class _Format(msgspec.Struct):
     type: str | None = None
 
 
+class _StreamOptions(msgspec.Struct):
+    include_usage: bool | None = None
+
+
 class _Body(msgspec.Struct):
     messages: list[_Fields]
     model: str | None = None
     tools: msgspec.Raw = _ABSENT
     stream: bool | None = None
+    stream_options: _StreamOptions | None = None
     max_tokens: int | None = None
     max_completion_tokens: int | None = None
     stop: str | list[str] | None = None
@@ -180,6 +185,8 @@ def survey_request(body: bytes) -> Survey:
         user_field=fields.user or fields.safety_identifier or "",
         prompt_cache_key=fields.prompt_cache_key or "",
         breakpoints=_breakpoints(markers),
+        asks_usage=fields.stream_options is not None
+        and fields.stream_options.include_usage is True,
     )
 
 
