@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
-from turnout.observe.tallies import CounterTally, HistogramTally
+from turnout.observe.tallies import CounterTally, Family, HistogramTally
 
 BOUNDS = (0.005, 0.1, 1, 30)
+THINGS = Family("things_total", "Things.", ("one", "other"))
+WAITS = Family("waits", "Waits.", ("one", "other"))
 LABELS = st.tuples(st.sampled_from("ab"), st.sampled_from(["x", 'quo"te\n']))
 VALUES = st.one_of(st.sampled_from(BOUNDS), st.floats(0, 1e6))
 
@@ -22,7 +24,7 @@ def text(registry: CollectorRegistry) -> str:
 @given(adds=st.lists(st.tuples(LABELS, VALUES)))
 def test_a_counter_reads_the_same(adds: list[tuple[tuple[str, str], float]]) -> None:
     mine, theirs = CollectorRegistry(), CollectorRegistry()
-    tally = CounterTally("things_total", "Things.", ("one", "other"), registry=mine)
+    tally = CounterTally(THINGS, registry=mine)
     counter = Counter("things_total", "Things.", ("one", "other"), registry=theirs)
     for labels, amount in adds:
         tally.add(labels, amount)
@@ -33,7 +35,7 @@ def test_a_counter_reads_the_same(adds: list[tuple[tuple[str, str], float]]) -> 
 
 def test_a_counter_without_labels_is_zero_from_the_start() -> None:
     mine, theirs = CollectorRegistry(), CollectorRegistry()
-    tally = CounterTally("things_total", "Things.", (), registry=mine)
+    tally = CounterTally(Family("things_total", "Things."), registry=mine)
     counter = Counter("things_total", "Things.", registry=theirs)
     assert text(mine) == text(theirs)
 
@@ -45,7 +47,7 @@ def test_a_counter_without_labels_is_zero_from_the_start() -> None:
 @given(seen=st.lists(st.tuples(LABELS, VALUES)))
 def test_a_histogram_reads_the_same(seen: list[tuple[tuple[str, str], float]]) -> None:
     mine, theirs = CollectorRegistry(), CollectorRegistry()
-    tally = HistogramTally("waits", "Waits.", BOUNDS, ("one", "other"), registry=mine)
+    tally = HistogramTally(WAITS, BOUNDS, registry=mine)
     histogram = Histogram("waits", "Waits.", ("one", "other"), registry=theirs, buckets=BOUNDS)
     for labels, value in seen:
         tally.observe(labels, value)
@@ -58,10 +60,10 @@ def test_creation_is_told_by_the_clock_of_the_first_count() -> None:
     times = iter((7.0, 9.0))
     registry = CollectorRegistry()
     counter = CounterTally(
-        "things_total", "Things.", ("one",), registry=registry, clock=lambda: next(times)
+        Family("things_total", "Things.", ("one",)), registry=registry, clock=lambda: next(times)
     )
     waits = HistogramTally(
-        "waits", "Waits.", BOUNDS, ("one",), registry=registry, clock=lambda: next(times)
+        Family("waits", "Waits.", ("one",)), BOUNDS, registry=registry, clock=lambda: next(times)
     )
     for _ in range(2):
         counter.add(("a",))
@@ -72,13 +74,13 @@ def test_creation_is_told_by_the_clock_of_the_first_count() -> None:
 
 
 def test_a_counter_only_grows() -> None:
-    tally = CounterTally("things_total", "Things.", (), registry=CollectorRegistry())
+    tally = CounterTally(Family("things_total", "Things."), registry=CollectorRegistry())
     with pytest.raises(ValueError, match="only grow"):
         tally.add((), -1)
 
 
 def test_a_name_is_registered_once() -> None:
     registry = CollectorRegistry()
-    CounterTally("things_total", "Things.", (), registry=registry)
+    CounterTally(Family("things_total", "Things."), registry=registry)
     with pytest.raises(ValueError, match="Duplicated"):
-        HistogramTally("things", "Waits.", BOUNDS, (), registry=registry)
+        HistogramTally(Family("things", "Waits."), BOUNDS, registry=registry)

@@ -18,7 +18,7 @@ from turnout.facts import (
     RequestRouted,
     ThreadSwitched,
 )
-from turnout.observe.tallies import CounterTally, HistogramTally
+from turnout.observe.tallies import CounterTally, Family, HistogramTally
 from turnout.ports import FactSink
 
 MetricName: TypeAlias = Literal[
@@ -138,12 +138,12 @@ class Metrics:
         self._info.labels(*self._build, digest[:16]).set(1)
 
     def _counter(self, name: MetricName, help_text: str, *labels: str) -> CounterTally:
-        return CounterTally(name, help_text, labels, registry=self.registry)
+        return CounterTally(Family(name, help_text, labels), registry=self.registry)
 
     def _histogram(
         self, name: MetricName, help_text: str, buckets: tuple[float, ...], *labels: str
     ) -> HistogramTally:
-        return HistogramTally(name, help_text, buckets, labels, registry=self.registry)
+        return HistogramTally(Family(name, help_text, labels), buckets, registry=self.registry)
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as text, and its content type."""

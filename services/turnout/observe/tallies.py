@@ -9,6 +9,7 @@ counts: every new tuple is kept for ever.
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, TypeAlias
 
@@ -23,31 +24,36 @@ _INFINITY: Final = float("inf")
 _bound_name: Callable[[float], str] = attrgetter("floatToGoString")(utils)
 
 
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What a scrape says before the samples."""
+
+    name: str
+    help_text: str
+    label_names: tuple[str, ...] = ()
+
+
 class CounterTally:
     """A counter by labels; one without labels is there from the start."""
 
     def __init__(
         self,
-        name: str,
-        help_text: str,
-        label_names: Sequence[str],
+        family: Family,
         *,
         registry: CollectorRegistry,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._name = name
-        self._help_text = help_text
-        self._label_names = tuple(label_names)
+        self._family = family
         self._clock = clock
         self._sums: dict[Labels, float] = {}
         self._created: dict[Labels, float] = {}
-        if not label_names:
+        if not family.label_names:
             self.add((), 0.0)
         registry.register(self)
 
     def add(self, labels: Labels, amount: float = 1.0) -> None:
         if amount < 0:
-            raise ValueError(f"{self._name} cannot count {amount}: counters only grow")
+            raise ValueError(f"{self._family.name} cannot count {amount}: counters only grow")
         try:
             self._sums[labels] += amount
         except KeyError:
@@ -56,17 +62,18 @@ class CounterTally:
 
     def describe(self) -> Iterable[Metric]:
         """The family without samples: what the registry needs to know at registration."""
-        return [self._family()]
+        return [self._metric()]
 
     def collect(self) -> Iterable[Metric]:
-        family = self._family()
+        metric = self._metric()
         # A copy is one step to other threads; iterating while the loop adds would fail.
         for labels, value in self._sums.copy().items():
-            family.add_metric(labels, value, created=self._created[labels])
-        return [family]
+            metric.add_metric(labels, value, created=self._created[labels])
+        return [metric]
 
-    def _family(self) -> CounterMetricFamily:
-        return CounterMetricFamily(self._name, self._help_text, labels=self._label_names)
+    def _metric(self) -> CounterMetricFamily:
+        family = self._family
+        return CounterMetricFamily(family.name, family.help_text, labels=family.label_names)
 
 
 class _Observed:
@@ -85,17 +92,13 @@ class HistogramTally:
 
     def __init__(
         self,
-        name: str,
-        help_text: str,
+        family: Family,
         bounds: Sequence[float],
-        label_names: Sequence[str],
         *,
         registry: CollectorRegistry,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._name = name
-        self._help_text = help_text
-        self._label_names = tuple(label_names)
+        self._family = family
         self._bounds = tuple(bounds)
         self._bound_names = [_bound_name(bound) for bound in (*bounds, _INFINITY)]
         self._clock = clock
@@ -112,20 +115,21 @@ class HistogramTally:
 
     def describe(self) -> Iterable[Metric]:
         """The family without samples: what the registry needs to know at registration."""
-        return [self._family()]
+        return [self._metric()]
 
     def collect(self) -> Iterable[Metric]:
-        family = self._family()
+        metric = self._metric()
         for labels, observed in self._observed.copy().items():
             buckets: list[tuple[str, float]] = []
             count = 0
             for name, inside in zip(self._bound_names, tuple(observed.counts), strict=True):
                 count += inside
                 buckets.append((name, float(count)))
-            family.add_metric(labels, buckets, observed.total)
-            named = dict(zip(self._label_names, labels, strict=True))
-            family.add_sample(f"{self._name}_created", named, observed.created)
-        return [family]
+            metric.add_metric(labels, buckets, observed.total)
+            named = dict(zip(self._family.label_names, labels, strict=True))
+            metric.add_sample(f"{self._family.name}_created", named, observed.created)
+        return [metric]
 
-    def _family(self) -> HistogramMetricFamily:
-        return HistogramMetricFamily(self._name, self._help_text, labels=self._label_names)
+    def _metric(self) -> HistogramMetricFamily:
+        family = self._family
+        return HistogramMetricFamily(family.name, family.help_text, labels=family.label_names)
