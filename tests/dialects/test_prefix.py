@@ -13,6 +13,8 @@ from turnout.dialects.prefix import (
     canonical_message,
     chain,
     digest,
+    length,
+    message_digest,
     without_markers,
 )
 from turnout.errors import InvalidRequest
@@ -54,6 +56,34 @@ def test_one_text_block_equals_the_string(
     as_block = json.dumps({"role": "user", "content": [block]}, separators=separators).encode()
     as_text = json.dumps({"content": text, "role": "user"}, separators=separators).encode()
     assert canonical_message(as_block) == canonical_message(as_text)
+
+
+def decoded(message: dict[str, object]) -> dict[str, msgspec.Raw]:
+    return msgspec.json.decode(json.dumps(message), type=dict[str, msgspec.Raw])
+
+
+@pytest.mark.parametrize("characters", [10, 4_000, 4_200, 100_000])
+@pytest.mark.parametrize(
+    "more", [{}, {"tool_call_id": "c"}, {"name": "n"}, {"audio": {"id": 1}}, {"tool_calls": []}]
+)
+def test_a_message_has_one_digest_however_large_and_however_written(
+    characters: int, more: dict[str, object]
+) -> None:
+    """A large content is hashed where it lies, a small one in a copy, one in a block unfolded."""
+    text = 'a"b' * (characters // 3)
+    block = {"type": "text", "text": text}
+    marked = block | {"cache_control": {"type": "ephemeral"}}
+    written: list[dict[str, object]] = [
+        {"role": "tool", "content": text} | more,
+        more | {"content": text, "role": "tool"},
+        {"role": "tool", "content": [block]} | more,
+        {"role": "tool", "content": [marked]} | more,
+    ]
+    canonical = [canonical_fields(decoded(message)) for message in written]
+    assert len({message_digest(one) for one in canonical}) == 1
+    assert len({length(one) for one in canonical}) == 1
+    other = canonical_fields(decoded(written[0] | {"role": "user"}))
+    assert message_digest(other) != message_digest(canonical[0])
 
 
 @given(JSON)
