@@ -81,15 +81,14 @@ def test_the_default_lifetime_is_the_shortest_on_offer() -> None:
 def test_without_observations_the_measured_share_counts(
     kind: cache.LifetimeKind, lifetime: float, gap: float, share: float
 ) -> None:
-    assert cache.hit_shares(kind, lifetime, ())[cache.gap_bucket(gap)] == share
+    assert cache.hit_share(kind, lifetime, (), bucket=cache.gap_bucket(gap)) == share
 
 
 def test_observations_outweigh_the_table_in_time() -> None:
     counts = [HitCounts()] * cache.GAP_BUCKETS
     counts[3] = HitCounts(seen=cache.PRIOR_OBSERVATIONS, found=cache.PRIOR_OBSERVATIONS)
-    shares = cache.hit_shares("5m", 300, counts)
-    assert shares[3] == pytest.approx((0.17 + 1) / 2)
-    assert shares[2] == pytest.approx(0.957)
+    assert cache.hit_share("5m", 300, counts, bucket=3) == pytest.approx((0.17 + 1) / 2)
+    assert cache.hit_share("5m", 300, counts, bucket=2) == pytest.approx(0.957)
 
 
 @given(
@@ -98,16 +97,21 @@ def test_observations_outweigh_the_table_in_time() -> None:
     kind=st.sampled_from(["5m", "1h", "automatic"]),
 )
 def test_a_share_is_a_share(seen: float, share: float, kind: cache.LifetimeKind) -> None:
-    shares = cache.hit_shares(kind, 300, [HitCounts(seen, seen * share)] * cache.GAP_BUCKETS)
-    assert all(-1e-9 <= one <= 1 + 1e-9 for one in shares)
+    counts = [HitCounts(seen, seen * share)] * cache.GAP_BUCKETS
+    for bucket in range(cache.GAP_BUCKETS):
+        found = cache.hit_share(kind, 300, counts, bucket=bucket)
+        assert -1e-9 <= found <= 1 + 1e-9
 
 
 def test_a_paid_lifetime_ends_when_it_ends_and_a_learned_one_when_hits_do() -> None:
-    assert cache.believed_seconds("5m", 300, cache.hit_shares("5m", 300, ())) == 300
-    assert cache.believed_seconds("automatic", 300, cache.hit_shares("automatic", 300, ())) == 3_600
-    assert cache.believed_seconds("automatic", 300, [0.9, 0.9, 0.05, *[0.9] * 5]) == 120
-    assert cache.believed_seconds("automatic", 300, [0.0] * 8) == 0
-    assert cache.believed_seconds("automatic", 300, [0.9] * 8) == 86_400
+    never, always = HitCounts(1e9, 0.0), HitCounts(1e9, 1e9)
+    late = [always, always, never, *[always] * (cache.GAP_BUCKETS - 3)]
+    assert cache.believed_seconds("5m", 300, ()) == 300
+    assert cache.believed_seconds("5m", 300, [never] * cache.GAP_BUCKETS) == 300
+    assert cache.believed_seconds("automatic", 300, ()) == 3_600
+    assert cache.believed_seconds("automatic", 300, late) == 120
+    assert cache.believed_seconds("automatic", 300, [never] * cache.GAP_BUCKETS) == 0
+    assert cache.believed_seconds("automatic", 300, [always] * cache.GAP_BUCKETS) == 86_400
 
 
 def test_rungs_stand_close_at_the_end_and_are_in_real_tokens() -> None:

@@ -122,27 +122,30 @@ def prior_shares(kind: LifetimeKind, lifetime_seconds: float) -> tuple[float, ..
             return _ONE_HOUR_SHARES if lifetime_seconds >= ONE_HOUR else _AUTOMATIC_SHARES
 
 
-def hit_shares(
-    kind: LifetimeKind, lifetime_seconds: float, counts: Sequence[HitCounts]
-) -> tuple[float, ...]:
-    """Expected share by gap bucket: the table corrected by what was found."""
-    priors = prior_shares(kind, lifetime_seconds)
+def hit_share(
+    kind: LifetimeKind, lifetime_seconds: float, counts: Sequence[HitCounts], *, bucket: int
+) -> float:
+    """Expected share after a gap of this bucket: the table corrected by what was found.
+
+    `counts` has one entry a bucket, or none at all.
+    """
+    prior = prior_shares(kind, lifetime_seconds)[bucket]
     if not counts:
-        return priors
-    return tuple(
-        (PRIOR_OBSERVATIONS * prior + count.found) / (PRIOR_OBSERVATIONS + count.seen)
-        for prior, count in zip(priors, counts, strict=True)
-    )
+        return prior
+    count = counts[bucket]
+    return (PRIOR_OBSERVATIONS * prior + count.found) / (PRIOR_OBSERVATIONS + count.seen)
 
 
-def believed_seconds(kind: LifetimeKind, lifetime_seconds: float, shares: Sequence[float]) -> float:
+def believed_seconds(
+    kind: LifetimeKind, lifetime_seconds: float, counts: Sequence[HitCounts]
+) -> float:
     """How long after its last use a prefix counts as warm: the lifetime that was paid for, or for
     a provider that caches by itself, up to the first gap after which hardly anything is found.
     """
     if kind != "automatic":
         return lifetime_seconds
-    for bucket, share in enumerate(shares):
-        if share < GONE_SHARE:
+    for bucket in range(GAP_BUCKETS):
+        if hit_share(kind, lifetime_seconds, counts, bucket=bucket) < GONE_SHARE:
             return GAP_EDGES_SECONDS[bucket - 1] if bucket else 0.0
     return ONE_DAY
 

@@ -36,6 +36,9 @@ after ten the thread speaks for itself."""
 SURVIVALS_KEPT: Final = 256
 """Providers times the lifetimes they offer, for a few artifacts; tables never change."""
 
+QUALITIES_KEPT: Final = 4_096
+"""Models times task kinds times clusters as far as they come up."""
+
 NO_CACHE: Final = CacheTerms(kind="none")
 
 
@@ -170,6 +173,15 @@ def _survival(tables: Tables, provider: str, lifetime_seconds: float) -> float:
     )
 
 
+@lru_cache(maxsize=QUALITIES_KEPT)
+def _quality(
+    tables: Tables, model: str, task_kind: TaskKind, cluster: int, output_price: float | None
+) -> tuple[float, float]:
+    return tables.quality(
+        model=model, task_kind=task_kind, cluster=cluster, output_price=output_price
+    )
+
+
 def _candidate(
     option: Option,
     *,
@@ -202,11 +214,8 @@ def _candidate(
         lifetime=lifetime,
     )
     to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd
-    mean, sd = tables.quality(
-        model=model.id,
-        task_kind=view.task_kind,
-        cluster=inputs.text.cluster,
-        output_price=model.prices.output,
+    mean, sd = _quality(
+        tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output
     )
     lacks = option.lacks if to_go_usd is not None else (*option.lacks, "price")
     score = None

@@ -179,10 +179,10 @@ def _warm(
     if tokens <= 0:
         return None
     kind, lifetime = _lifetime(target, paid_for, terms)
-    shares = cache.hit_shares(kind, lifetime, hits(hit_table(target, kind)))
+    counts = hits(hit_table(target, kind))
     # The provider's clock starts when it reads the prompt; gaps were measured from the answer.
     expires_at = records.sent_ms_of(cached.version) / _MS + cache.believed_seconds(
-        kind, lifetime, shares
+        kind, lifetime, counts
     )
     if now >= expires_at:
         return None
@@ -193,7 +193,7 @@ def _warm(
         last_used_at=used_at,
         expires_at=expires_at,
         lifetime_seconds=lifetime,
-        hit_share=shares[cache.gap_bucket(now - used_at)],
+        hit_share=cache.hit_share(kind, lifetime, counts, bucket=cache.gap_bucket(now - used_at)),
     )
 
 
