@@ -155,7 +155,16 @@ class ThreadSwitched(msgspec.Struct, frozen=True, gc=False):
 
 
 OutcomeKind: TypeAlias = Literal[
-    "score", "label", "tests", "merge", "revert", "human_edits", "abandoned"
+    "score",
+    "label",
+    "tests",
+    "merge",
+    "revert",
+    "human_edits",
+    "survival",
+    "abandoned",
+    "interrupt",
+    "repeated_prompt",
 ]
 
 
@@ -166,6 +175,9 @@ class OutcomeReported(msgspec.Struct, frozen=True, gc=False):
         score: between 0 and 1, of kind `score`.
         label: a word of the reporter's, of kind `label`.
         lines_kept, lines_changed: agent lines still there, and changed by people.
+        lines_written: agent lines there were when the work landed.
+        after_seconds: from the event that the outcome follows (a commit was written, it landed) to
+            the outcome.
 
     """
 
@@ -186,6 +198,8 @@ class OutcomeReported(msgspec.Struct, frozen=True, gc=False):
     lines_changed: int | None
     source: str
     reported_by: str
+    lines_written: int | None = None
+    after_seconds: float | None = None
 
 
 Fact: TypeAlias = RequestRouted | AttemptEnded | RequestCompleted | ThreadSwitched | OutcomeReported

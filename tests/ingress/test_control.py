@@ -148,6 +148,9 @@ async def test_an_outcome_becomes_a_fact() -> None:
         {"commit": "abc", "kind": "revert"},
         {"session": "s", "kind": "human_edits", "lines_kept": 3, "lines_changed": 4},
         {"session": "s", "kind": "abandoned"},
+        {"session": "s", "kind": "interrupt"},
+        {"session": "s", "kind": "repeated_prompt"},
+        {"commit": "abc", "kind": "survival", "lines_kept": 3, "lines_written": 4},
         {"session": "s", "kind": "tests", "tests_failed": 2},
     ],
 )
@@ -156,6 +159,14 @@ async def test_every_kind_of_outcome(told: dict[str, object]) -> None:
     assert (await report(on, told)).status == 202
     assert on.facts.outcomes[0].kind == told["kind"]
     assert on.facts.outcomes[0].occurred_at == NOW
+
+
+async def test_what_git_measures_is_in_the_fact() -> None:
+    on = edge()
+    measured = {"lines_kept": 3, "lines_written": 4, "after_seconds": 86_400.0}
+    await report(on, {"commit": "abc", "kind": "survival", **measured})
+    (fact,) = on.facts.outcomes
+    assert {name: getattr(fact, name) for name in measured} == measured
 
 
 @pytest.mark.parametrize(
@@ -172,6 +183,8 @@ async def test_every_kind_of_outcome(told: dict[str, object]) -> None:
         ({"session": "s", "kind": "score", "score": 2}, "score"),
         ({"session": "s", "kind": "label"}, "label"),
         ({"session": "s", "kind": "tests"}, "tests_passed"),
+        ({"commit": "abc", "kind": "survival", "lines_kept": 3}, "lines_written"),
+        ({"commit": "abc", "kind": "merge", "after_seconds": -1}, "after_seconds"),
         ({"session": "s", "kind": "tests", "tests_passed": -1}, "tests_passed"),
         ({"session": "s", "kind": "tests", "tests_passed": 2**63}, "tests_passed"),
         ({"session": "s", "kind": "merge", "colour": "red"}, "colour"),

@@ -8,6 +8,7 @@ from msgspec import structs
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.survey import Survey
 from turnout.ingress.features import features_of, head_tokens, prefix_of
+from turnout.policy.request import StepKind
 
 
 def survey(system: str, texts: list[str]) -> Survey:
@@ -44,6 +45,21 @@ def test_the_newest_message_names_the_prompt() -> None:
     assert first.head_digest == second.head_digest
     assert first.last_message_digest != second.last_message_digest
     assert prefix_of(two).digests[0] == first.last_message_digest
+
+
+def test_a_text_typed_again_has_its_digest_in_its_own_thread_alone() -> None:
+    def digest(*texts: str, step_kind: StepKind = "user_input") -> str:
+        seen = survey("s", list(texts))
+        features = features_of(
+            seen, prefix_of(seen), dialect="anthropic_messages", step_kind=step_kind
+        )
+        return features.text_digest
+
+    again = digest("fix it", "done", "no, fix it")
+    assert again == digest("fix it", "done", "no, fix it", "done", "no, fix it")
+    assert again != digest("fix it", "done", "no, fix it!")
+    assert again != digest("fix that", "done", "no, fix it")
+    assert digest("fix it", "done", "no, fix it", step_kind="tool_continuation") == ""
 
 
 def test_a_one_hour_breakpoint_is_asked_for() -> None:

@@ -18,7 +18,7 @@ from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import InvalidRequest, NotAllowed
-from turnout.facts import OutcomeReported
+from turnout.facts import OutcomeKind, OutcomeReported
 from turnout.ingress.body import read_body
 from turnout.ingress.callers import Caller
 from turnout.ingress.intake import LARGEST_NUMBER, Arrival, Intake
@@ -33,6 +33,9 @@ MOST_OUTCOMES = 1000
 
 MOST_OUTCOME_BYTES = 4 * 1024 * 1024
 """A thousand outcomes with every field at its longest are smaller."""
+
+LONGEST_AFTER_SECONDS = 100 * 365 * 86_400.0
+"""A hundred years; whatever is longer is a wrong unit."""
 
 MOST_MODE_BYTES = 1024
 
@@ -69,13 +72,20 @@ class Outcome(BaseModel):
     repository: str = Field(default="", max_length=400)
     branch: str = Field(default="", max_length=400)
     commit: str = Field(default="", max_length=80)
-    kind: Literal["score", "label", "tests", "merge", "revert", "human_edits", "abandoned"]
+    kind: OutcomeKind
     score: float | None = Field(default=None, ge=0, le=1, description="Of kind score.")
     label: str = Field(default="", max_length=200, description="Of kind label.")
     tests_passed: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
     tests_failed: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
     lines_kept: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
     lines_changed: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
+    lines_written: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
+    after_seconds: float | None = Field(
+        default=None,
+        ge=0,
+        le=LONGEST_AFTER_SECONDS,
+        description="From the work, or its landing, to this outcome.",
+    )
     source: str = Field(default="", max_length=100, description="Who says so: ci, git, a person.")
     occurred_at: datetime | None = Field(default=None, description="When; now if left out.")
 
@@ -89,6 +99,8 @@ class Outcome(BaseModel):
             raise ValueError("kind label needs label")
         if self.kind == "tests" and self.tests_passed is None and self.tests_failed is None:
             raise ValueError("kind tests needs tests_passed or tests_failed")
+        if self.kind == "survival" and None in (self.lines_kept, self.lines_written):
+            raise ValueError("kind survival needs lines_kept and lines_written")
         return self
 
 
@@ -358,6 +370,8 @@ def _fact(item: Outcome, caller: Caller, *, now: float) -> OutcomeReported:
         lines_changed=item.lines_changed,
         source=item.source,
         reported_by=caller.principal,
+        lines_written=item.lines_written,
+        after_seconds=item.after_seconds,
     )
 
 

@@ -1,9 +1,14 @@
 """From a survey to what the scorer and the tracker are asked: features and prefix. Pure."""
 
+from hashlib import blake2b
+from typing import Final
+
 from turnout.capabilities import Dialect
 from turnout.dialects.prefix import chain
 from turnout.dialects.survey import Survey
 from turnout.policy.request import Features, Prefix, StepKind
+
+DIGEST_BYTES: Final = 16
 
 
 def features_of(
@@ -26,11 +31,22 @@ def features_of(
         head_digest=survey.head_digest,
         head_tokens=head_tokens(survey),
         last_message_digest=digests[-1] if digests else survey.head_digest,
-        text_digest="",
+        text_digest=_text_digest(survey, digests) if step_kind == "user_input" else "",
         asks_one_hour=survey.breakpoints[1] > 0,
         has_foreign_thinking=survey.has_foreign_thinking,
         asks_usage=survey.asks_usage,
     )
+
+
+def _text_digest(survey: Survey, digests: tuple[str, ...]) -> str:
+    """Whether a text was typed again, and nothing else: the thread's own beginning is mixed in, so
+    that equal texts of different threads have nothing in common and no text can be looked up.
+    """
+    if not survey.text or not digests:
+        return ""
+    told = blake2b(digests[0].encode(), digest_size=DIGEST_BYTES, person=b"typed")
+    told.update(survey.text.encode("utf-8", "surrogatepass"))
+    return told.hexdigest()
 
 
 def head_tokens(survey: Survey) -> int:

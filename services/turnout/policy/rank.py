@@ -214,9 +214,7 @@ def _candidate(
         lifetime=lifetime,
     )
     to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd
-    mean, sd = _quality(
-        tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output
-    )
+    mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output)
     lacks = option.lacks if to_go_usd is not None else (*option.lacks, "price")
     score = None
     if to_go_usd is not None and not lacks:

@@ -93,7 +93,8 @@ class Features(msgspec.Struct, frozen=True, gc=False):
         head_digest: of system prompt and tools; names the shared head of the prompt.
         head_tokens: estimated tokens of that head.
         last_message_digest: chained digest of the whole prompt; recognises a retry.
-        text_digest: of the text to embed, "" when there is none.
+        text_digest: of the text that was typed, mixed with the beginning of its thread; "" in other
+            steps than `user_input` and when nothing was typed.
         has_foreign_thinking: thinking in the history that Anthropic has not signed and would refuse.
         asks_usage: the client of an `openai_chat` stream wants the chunk with its usage.
 

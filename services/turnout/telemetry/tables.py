@@ -319,8 +319,9 @@ OUTCOMES = Table(
         _time("occurred_at"),
         *_plain(WORD, "tenant", "repository", "kind", "source"),
         *_plain(STRING, "reported_by"),
-        *_maybe(MAYBE_FLOAT, "score"),
-        *_maybe(MAYBE_INT64, "tests_passed", "tests_failed", "lines_kept", "lines_changed"),
+        *_maybe(MAYBE_FLOAT, "score", "after_seconds"),
+        *_maybe(MAYBE_INT64, "tests_passed", "tests_failed"),
+        *_maybe(MAYBE_INT64, "lines_kept", "lines_changed", "lines_written"),
     ),
     times=("occurred_at",),
 )

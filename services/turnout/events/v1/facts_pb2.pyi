@@ -384,6 +384,8 @@ class OutcomeReported(_message.Message):
     LINES_CHANGED_FIELD_NUMBER: _builtins.int
     SOURCE_FIELD_NUMBER: _builtins.int
     REPORTED_BY_FIELD_NUMBER: _builtins.int
+    LINES_WRITTEN_FIELD_NUMBER: _builtins.int
+    AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     occurred_at: _builtins.float
     tenant: _builtins.str
@@ -401,6 +403,8 @@ class OutcomeReported(_message.Message):
     lines_changed: _builtins.int
     source: _builtins.str
     reported_by: _builtins.str
+    lines_written: _builtins.int
+    after_seconds: _builtins.float
     def __init__(
         self,
         *,
@@ -421,15 +425,21 @@ class OutcomeReported(_message.Message):
         lines_changed: _builtins.int | None = ...,
         source: _builtins.str = ...,
         reported_by: _builtins.str = ...,
+        lines_written: _builtins.int | None = ...,
+        after_seconds: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_lines_changed", b"_lines_changed", "_lines_kept", b"_lines_kept", "_score", b"_score", "_tests_failed", b"_tests_failed", "_tests_passed", b"_tests_passed", "lines_changed", b"lines_changed", "lines_kept", b"lines_kept", "score", b"score", "tests_failed", b"tests_failed", "tests_passed", b"tests_passed"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after_seconds", b"_after_seconds", "_lines_changed", b"_lines_changed", "_lines_kept", b"_lines_kept", "_lines_written", b"_lines_written", "_score", b"_score", "_tests_failed", b"_tests_failed", "_tests_passed", b"_tests_passed", "after_seconds", b"after_seconds", "lines_changed", b"lines_changed", "lines_kept", b"lines_kept", "lines_written", b"lines_written", "score", b"score", "tests_failed", b"tests_failed", "tests_passed", b"tests_passed"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_lines_changed", b"_lines_changed", "_lines_kept", b"_lines_kept", "_score", b"_score", "_tests_failed", b"_tests_failed", "_tests_passed", b"_tests_passed", "branch", b"branch", "commit", b"commit", "event_id", b"event_id", "kind", b"kind", "label", b"label", "lines_changed", b"lines_changed", "lines_kept", b"lines_kept", "occurred_at", b"occurred_at", "reported_by", b"reported_by", "repository", b"repository", "request_id", b"request_id", "score", b"score", "session", b"session", "source", b"source", "tenant", b"tenant", "tests_failed", b"tests_failed", "tests_passed", b"tests_passed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after_seconds", b"_after_seconds", "_lines_changed", b"_lines_changed", "_lines_kept", b"_lines_kept", "_lines_written", b"_lines_written", "_score", b"_score", "_tests_failed", b"_tests_failed", "_tests_passed", b"_tests_passed", "after_seconds", b"after_seconds", "branch", b"branch", "commit", b"commit", "event_id", b"event_id", "kind", b"kind", "label", b"label", "lines_changed", b"lines_changed", "lines_kept", b"lines_kept", "lines_written", b"lines_written", "occurred_at", b"occurred_at", "reported_by", b"reported_by", "repository", b"repository", "request_id", b"request_id", "score", b"score", "session", b"session", "source", b"source", "tenant", b"tenant", "tests_failed", b"tests_failed", "tests_passed", b"tests_passed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__after_seconds: _TypeAlias = _typing.Literal["after_seconds"]  # noqa: Y015
+    _WhichOneofArgType__after_seconds: _TypeAlias = _typing.Literal["_after_seconds", b"_after_seconds"]  # noqa: Y015
     _WhichOneofReturnType__lines_changed: _TypeAlias = _typing.Literal["lines_changed"]  # noqa: Y015
     _WhichOneofArgType__lines_changed: _TypeAlias = _typing.Literal["_lines_changed", b"_lines_changed"]  # noqa: Y015
     _WhichOneofReturnType__lines_kept: _TypeAlias = _typing.Literal["lines_kept"]  # noqa: Y015
     _WhichOneofArgType__lines_kept: _TypeAlias = _typing.Literal["_lines_kept", b"_lines_kept"]  # noqa: Y015
+    _WhichOneofReturnType__lines_written: _TypeAlias = _typing.Literal["lines_written"]  # noqa: Y015
+    _WhichOneofArgType__lines_written: _TypeAlias = _typing.Literal["_lines_written", b"_lines_written"]  # noqa: Y015
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
     _WhichOneofReturnType__tests_failed: _TypeAlias = _typing.Literal["tests_failed"]  # noqa: Y015
@@ -437,9 +447,13 @@ class OutcomeReported(_message.Message):
     _WhichOneofReturnType__tests_passed: _TypeAlias = _typing.Literal["tests_passed"]  # noqa: Y015
     _WhichOneofArgType__tests_passed: _TypeAlias = _typing.Literal["_tests_passed", b"_tests_passed"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after_seconds) -> _WhichOneofReturnType__after_seconds | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lines_changed) -> _WhichOneofReturnType__lines_changed | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__lines_kept) -> _WhichOneofReturnType__lines_kept | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__lines_written) -> _WhichOneofReturnType__lines_written | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
     @_typing.overload
