@@ -29,7 +29,9 @@ from turnout.ingress.guard import guard_for
 from turnout.ingress.intake import Intake
 from turnout.ingress.modes import MODE_KEY, ModeBoard
 from turnout.ingress.proxy import Limits, Proxy
+from turnout.observe.calls import CallTimes, TimedScorer, TimedSessionCacheTracker
 from turnout.observe.metrics import MeteredFactSink, Metrics
+from turnout.observe.part_watch import watch_parts
 from turnout.observe.tracing import id_generator
 from turnout.policy.request import Prefix
 from turnout.ports import (
@@ -112,7 +114,10 @@ class Process:
         if told.address:
             from turnout.rpc.session_cache_tracker import RemoteSessionCacheTracker
 
-            return RemoteSessionCacheTracker(await self._channel(told))
+            return TimedSessionCacheTracker(
+                RemoteSessionCacheTracker(await self._channel(told)),
+                CallTimes(self.metrics.rpc_client, part="session-cache-tracker"),
+            )
         from turnout.session_cache_tracker.redis import open_redis_store
         from turnout.session_cache_tracker.service import LocalSessionCacheTracker
 
@@ -124,7 +129,10 @@ class Process:
         if told.address:
             from turnout.rpc.scorer import RemoteScorer
 
-            return RemoteScorer(await self._channel(told))
+            return TimedScorer(
+                RemoteScorer(await self._channel(told)),
+                CallTimes(self.metrics.rpc_client, part="scorer"),
+            )
         from turnout.scorer.artifact_file import load_artifact
         from turnout.scorer.embedder import load_embedder
         from turnout.scorer.service import LocalScorer
@@ -159,7 +167,7 @@ class Process:
             )
         from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
 
-        return await self.stack.enter_async_context(
+        local = await self.stack.enter_async_context(
             LocalUpstreamDispatcher(
                 catalog=self.catalog,
                 upstreams=parts.upstreams_of(self.settings, self.catalog),
@@ -170,6 +178,11 @@ class Process:
                 limits=parts.limits_of(self.settings),
             )
         )
+        in_flight = self.metrics.in_flight.labels("upstream-dispatcher")
+        in_flight.set_function(lambda: local.in_flight)
+        self.metrics.notes_lost.follow(("failed",), lambda: local.notes_failed)
+        self.metrics.notes_lost.follow(("dropped",), lambda: local.notes_dropped)
+        return local
 
     async def ingress(self) -> Edge:
         settings, catalog = self.settings, self.catalog
@@ -197,6 +210,7 @@ class Process:
             modes=modes,
             ids=id_generator(),
             clock=time.time,
+            timed=self.metrics.identified,
         )
         proxy = Proxy(
             intake=intake,
@@ -207,6 +221,10 @@ class Process:
             routing=parts.routing_of(settings, catalog),
             limits=limits,
         )
+        self.metrics.in_flight.labels("ingress").set_function(lambda: proxy.in_flight)
+        readiness = await self._readiness()
+        asking = self.tasks.create_task(watch_parts(readiness, self.metrics.part_up))
+        self.stack.push_async_callback(end_task, asking)
         return build_edge(
             proxy,
             Control(
@@ -218,7 +236,7 @@ class Process:
                 store=store,
                 limits=limits,
                 exposition=self.metrics.exposition,
-                parts=await self._readiness(),
+                parts=readiness,
             ),
         )
 

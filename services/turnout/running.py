@@ -13,6 +13,7 @@ from prometheus_client import start_http_server
 from turnout import __version__, parts
 from turnout.compose import Process, process
 from turnout.http_server import serve_http
+from turnout.observe.calls import CallTimes, TimedScorer, TimedSessionCacheTracker
 from turnout.observe.metrics import Metrics
 from turnout.rpc.address import is_loopback
 from turnout.settings import BadSetting, RpcService, Settings
@@ -116,7 +117,8 @@ async def _servicer(service: RpcService, running: Process) -> tuple[_Servicer, s
 
             return (
                 scorer.ScorerServer(
-                    await running.scorer(), deadline_seconds=settings.scorer.deadline_seconds
+                    TimedScorer(await running.scorer(), _served(running, service)),
+                    deadline_seconds=settings.scorer.deadline_seconds,
                 ),
                 scorer.SERVICE_NAME,
             )
@@ -125,7 +127,7 @@ async def _servicer(service: RpcService, running: Process) -> tuple[_Servicer, s
 
             return (
                 tracker.SessionCacheTrackerServer(
-                    await running.tracker(),
+                    TimedSessionCacheTracker(await running.tracker(), _served(running, service)),
                     deadline_seconds=settings.session_cache_tracker.deadline_seconds,
                 ),
                 tracker.SERVICE_NAME,
@@ -139,6 +141,13 @@ async def _servicer(service: RpcService, running: Process) -> tuple[_Servicer, s
             )
         case _:
             assert_never(service)
+
+
+def _served(running: Process, part: RpcService) -> CallTimes:
+    """Times the calls that a part serves, and shows how many are under way."""
+    times = CallTimes(running.metrics.rpc, part=part)
+    running.metrics.in_flight.labels(part).set_function(lambda: times.in_flight)
+    return times
 
 
 async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
@@ -155,5 +164,6 @@ async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
         TelemetrySettings(nats_url=settings.nats.url, warehouse=parts.warehouse_of(settings)),
         TelemetryMetrics(metrics.registry),
     )
+    metrics.part_up.labels("telemetry").set_function(lambda: not service.waiting_for())
     with _metrics_at(told.host, told.metrics_port, metrics, "telemetry"):
         await service.run(stop)

@@ -175,6 +175,7 @@ class Edge:
     modes: ModeBoard
     store: KeptStore
     parts: dict[str, str]
+    proxy: Proxy
 
 
 OPEN_DOOR = Door(keys={}, admin_keys=frozenset(), environment=ENVIRONMENT, simulated=True)
@@ -213,7 +214,7 @@ def edge(*, door: Door = OPEN_DOOR, guard: Guard = GUARD, limits: Limits = LIMIT
             parts=parts_now,
         ),
     )
-    return Edge(app, scorer, dispatcher, facts, modes, store, parts)
+    return Edge(app, scorer, dispatcher, facts, modes, store, parts, proxy)
 
 
 @dataclass(slots=True)

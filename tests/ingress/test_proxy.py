@@ -267,6 +267,21 @@ async def test_a_client_that_leaves_while_sending_gets_nothing() -> None:
     assert not on.dispatcher.asked
 
 
+async def test_a_request_is_in_flight_until_it_is_answered_or_given_up() -> None:
+    on, client, later = edge(), Client(), asyncio.Event()
+    on.dispatcher.script = (head(), later, Chunk(b"data: 1\n\n"))
+    client.send_part(BODY, more=False)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(client.ask(on))
+        await on.dispatcher.reached.wait()
+        assert on.proxy.in_flight == 1
+        later.set()
+    assert on.proxy.in_flight == 0
+    on.scorer.failure = InvalidRequest("cannot be served")
+    await ask(on)
+    assert on.proxy.in_flight == 0
+
+
 async def test_a_client_that_leaves_closes_the_dispatchers_answer_at_once() -> None:
     on, client, forever = edge(), Client(), asyncio.Event()
     on.dispatcher.script = (head(), Chunk(b"data: 1\n\n"), forever)

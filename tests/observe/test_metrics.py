@@ -109,3 +109,27 @@ def test_the_artifact_is_named_by_its_beginning() -> None:
 
     assert value(counted, "turnout_build_info", version="1", service="s", artifact="f" * 16) == 1
     assert value(counted, "turnout_build_info", version="1", service="s", artifact="") is None
+
+
+def test_numbers_that_others_keep_are_read_when_scraped() -> None:
+    counted, lost = metrics(), [0]
+    counted.notes_lost.follow(("failed",), lambda: lost[0])
+    counted.in_flight.labels("ingress").set_function(lambda: lost[0])
+    lost[0] = 3
+
+    assert value(counted, "turnout_notes_lost_total", reason="failed") == 3
+    assert value(counted, "turnout_requests_in_flight", part="ingress") == 3
+
+
+def test_reading_a_request_is_a_stage_of_its_decision() -> None:
+    counted = metrics()
+    counted.identified(0.002)
+
+    assert value(counted, "turnout_decision_duration_seconds_sum", stage="identify") == 0.002
+
+
+def test_what_should_not_happen_is_zero_before_it_does() -> None:
+    counted = metrics()
+
+    for part in ("scorer", "tracker", "text"):
+        assert value(counted, "turnout_degraded_requests_total", part=part) == 0

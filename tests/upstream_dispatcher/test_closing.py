@@ -154,7 +154,9 @@ async def test_closing_the_answer_hangs_up_on_the_provider(fault: Script) -> Non
     async with provider(fault) as openai, bench({"openai": openai.url}, limits=quick) as on:
         events = on.dispatcher.dispatch(request(FIRST))
         assert isinstance(await anext(events), Head)
+        assert on.dispatcher.in_flight == 1
         await events.aclose()
+        assert on.dispatcher.in_flight == 0
         await asyncio.wait_for(openai.hung_up.wait(), 5)
         assert openai.open_connections == 0
         (attempt,) = on.facts.attempts

@@ -1,7 +1,7 @@
 """What the bus counts. Built once per process with the registry of its composition."""
 
 from collections.abc import Callable
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
@@ -22,6 +22,9 @@ class BusMetrics:
             ["reason"],
             registry=registry,
         )
+        for reason in get_args(DropReason):
+            # There from the start: an increase from nothing is none to Prometheus.
+            self._dropped.labels(reason)
         self._published = Counter(
             "turnout_facts_published_total",
             "Facts that the bus has acknowledged.",
@@ -34,6 +37,9 @@ class BusMetrics:
         )
         self._spool_bytes = Gauge(
             "turnout_spool_bytes", "Bytes of the spool on disk.", registry=registry
+        )
+        self._spool_limit = Gauge(
+            "turnout_spool_limit_bytes", "Bytes that the spool may take.", registry=registry
         )
         self._unpublished = Gauge(
             "turnout_spool_oldest_seconds",
@@ -57,6 +63,9 @@ class BusMetrics:
 
     def spool_bytes(self, size: int) -> None:
         self._spool_bytes.set(size)
+
+    def spool_limit(self, size: int) -> None:
+        self._spool_limit.set(size)
 
     def waiting(self, seconds: float) -> None:
         self._unpublished.set(seconds)

@@ -197,6 +197,7 @@ def open_spool(
     clock: Callable[[], float] = time.monotonic,
 ) -> Spool:
     """Make a directory for this process and adopt those whose processes are gone."""
+    metrics.spool_limit(max_bytes)
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = wait_lock(parent / ".lock")
     try:

@@ -73,9 +73,18 @@ class Question:
         )
 
 
+def _untimed(seconds: float) -> None:
+    del seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """Admits and reads requests."""
+    """Admits and reads requests.
+
+    Attributes:
+        timed: is told how many seconds reading one took.
+
+    """
 
     guard: Guard
     door: Door
@@ -83,6 +92,7 @@ class Intake:
     ids: IdGenerator
     clock: Callable[[], float]
     prompts: KnownPrompts = field(default_factory=KnownPrompts)
+    timed: Callable[[float], None] = _untimed
 
     def arrive(self, *, path: str, query: str, raw_headers: list[tuple[bytes, bytes]]) -> Arrival:
         headers: dict[str, str] = {}
@@ -110,6 +120,7 @@ class Intake:
         self, arrival: Arrival, caller: Caller, body: bytes, dialect: WireDialect, *, path: str
     ) -> Question:
         """Raises `InvalidRequest` naming the field that is wrong."""
+        begun = time.perf_counter()
         survey = self.prompts.survey(body, dialect=dialect, principal=caller.principal)
         most = survey.needs.max_output_tokens
         if most is not None and most > LARGEST_NUMBER:
@@ -126,7 +137,7 @@ class Intake:
             path=path,
         )
         prefix = prefix_of(survey)
-        return Question(
+        question = Question(
             arrival=arrival,
             caller=caller,
             survey=survey,
@@ -140,6 +151,8 @@ class Intake:
             prefix=prefix,
             mode=self.modes.mode_of(caller.tenant, pays=bool(caller.credentials)),
         )
+        self.timed(time.perf_counter() - begun)
+        return question
 
 
 def new_request_id(now: float) -> str:

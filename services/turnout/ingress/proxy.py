@@ -69,7 +69,12 @@ class Limits:
 
 
 class Proxy:
-    """Answers requests of any dialect; one per ingress."""
+    """Answers requests of any dialect; one per ingress.
+
+    Attributes:
+        in_flight: requests that are being answered now.
+
+    """
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class Proxy:
         routing: RoutingSettings,
         limits: Limits,
     ) -> None:
+        self.in_flight = 0
         self._intake = intake
         self._scorer = scorer
         self._dispatcher = dispatcher
@@ -100,6 +106,7 @@ class Proxy:
         )
         relay = _Relay(send)
         question: Question | None = None
+        self.in_flight += 1
         try:
             caller = self._intake.admit(arrival, dialect.name)
             body = await read_body(
@@ -123,6 +130,8 @@ class Proxy:
             _LOG.exception("request failed", extra={"request_id": arrival.request_id})
             fault = Internal("Turnout failed on this request; its log has the request id.")
             await self._fail(fault, arrival, question, dialect, relay)
+        finally:
+            self.in_flight -= 1
 
     async def _decide(self, question: Question) -> Decision:
         try:

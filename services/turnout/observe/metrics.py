@@ -1,11 +1,13 @@
 """Prometheus metrics, counted from the facts as they are recorded.
 
 The services know nothing of metrics: `MeteredFactSink` stands in front of the spool and counts
-what passes. Names and labels are listed in the README (a test compares); no label is unbounded:
-models the catalog does not have are counted as "other".
+what passes; what no fact says is read from plain numbers at scrape time, or timed at a port
+(`calls`). Names are listed in the README (a test compares); no label is unbounded: models the
+catalog does not have are counted as "other". A part of Turnout is labelled `part` and not
+`service`, a label that Kubernetes' service discovery sets itself.
 """
 
-from typing import Literal, TypeAlias, assert_never
+from typing import Literal, TypeAlias, assert_never, get_args
 
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -18,7 +20,8 @@ from turnout.facts import (
     RequestRouted,
     ThreadSwitched,
 )
-from turnout.observe.tallies import CounterTally, Family, HistogramTally
+from turnout.observe.tallies import CounterReading, CounterTally, Family, HistogramTally
+from turnout.policy.decision import Degradation
 from turnout.ports import FactSink
 
 MetricName: TypeAlias = Literal[
@@ -46,14 +49,28 @@ MetricName: TypeAlias = Literal[
     "turnout_degraded_requests_total",
     # Outcomes reported, by kind.
     "turnout_outcomes_total",
+    # Requests that are being served now, by part.
+    "turnout_requests_in_flight",
+    # Notes that the tracker has not got, by why.
+    "turnout_notes_lost_total",
+    # 1 while a part can be used.
+    "turnout_part_up",
+    # Calls over gRPC as the serving part and as the calling part see them.
+    "turnout_rpc_duration_seconds",
+    "turnout_rpc_client_duration_seconds",
     # 1, with version, service and artifact as labels.
     "turnout_build_info",
 ]
+
+CALL_LABELS = ("part", "method", "outcome")
 
 TokenKind: TypeAlias = Literal["fresh_input", "cache_read", "cache_write", "output"]
 
 DECISION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25)
 """Seconds; they straddle the promise of 50 ms."""
+
+RPC_BUCKETS = (*DECISION_BUCKETS, 0.5, 1)
+"""Seconds; the longest deadline of a call that is no answer is 0.5."""
 
 ANSWER_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8, 15, 30, 60, 120, 300, 600)
 """Seconds; agents' steps take between a fraction of a second and minutes."""
@@ -125,12 +142,47 @@ class Metrics:
             "Requests answered without a part of Turnout.",
             "part",
         )
+        for part in get_args(Degradation):
+            # There from the start: an increase from nothing is none to Prometheus.
+            self.degraded.add((part,), 0.0)
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
+        self._add_what_no_fact_says()
         self._build = (version, service)
         self._info = Gauge(
             "turnout_build_info", "1.", ("version", "service", "artifact"), registry=self.registry
         )
         self.set_artifact("")
+
+    def _add_what_no_fact_says(self) -> None:
+        self.in_flight = self._gauge(
+            "turnout_requests_in_flight", "Requests that a part is serving now.", "part"
+        )
+        self.notes_lost = CounterReading(
+            Family(
+                "turnout_notes_lost_total",
+                "Notes to the tracker that failed, or were dropped because too many were on"
+                " their way.",
+                ("reason",),
+            ),
+            registry=self.registry,
+        )
+        self.part_up = self._gauge(
+            "turnout_part_up",
+            "1 when a part could be used when last asked, else 0; the ingress asks every 5 s.",
+            "part",
+        )
+        self.rpc = self._histogram(
+            "turnout_rpc_duration_seconds",
+            "Calls over gRPC, as the part that serves them sees them.",
+            RPC_BUCKETS,
+            *CALL_LABELS,
+        )
+        self.rpc_client = self._histogram(
+            "turnout_rpc_client_duration_seconds",
+            "Calls over gRPC, as the part that makes them sees them.",
+            RPC_BUCKETS,
+            *CALL_LABELS,
+        )
 
     def set_artifact(self, digest: str) -> None:
         """Name the artifact that decisions are made with; "" where none are made."""
@@ -144,6 +196,13 @@ class Metrics:
         self, name: MetricName, help_text: str, buckets: tuple[float, ...], *labels: str
     ) -> HistogramTally:
         return HistogramTally(Family(name, help_text, labels), buckets, registry=self.registry)
+
+    def _gauge(self, name: MetricName, help_text: str, *labels: str) -> Gauge:
+        return Gauge(name, help_text, labels, registry=self.registry)
+
+    def identified(self, seconds: float) -> None:
+        """A request has been read, and its session and thread are known."""
+        self.decision.observe(("identify",), seconds)
 
     def exposition(self) -> tuple[bytes, str]:
         """The metrics as text, and its content type."""

@@ -76,6 +76,33 @@ class CounterTally:
         return CounterMetricFamily(family.name, family.help_text, labels=family.label_names)
 
 
+class CounterReading:
+    """A counter of numbers that somebody else keeps as plain attributes, read when scraped."""
+
+    def __init__(self, family: Family, *, registry: CollectorRegistry) -> None:
+        self._family = family
+        self._reads: dict[Labels, Callable[[], float]] = {}
+        registry.register(self)
+
+    def follow(self, labels: Labels, read: Callable[[], float]) -> None:
+        """Take `read`'s number from now on; it only grows, and may be asked from any thread."""
+        self._reads[labels] = read
+
+    def describe(self) -> Iterable[Metric]:
+        """The family without samples: what the registry needs to know at registration."""
+        return [self._metric()]
+
+    def collect(self) -> Iterable[Metric]:
+        metric = self._metric()
+        for labels, read in self._reads.copy().items():
+            metric.add_metric(labels, read())
+        return [metric]
+
+    def _metric(self) -> CounterMetricFamily:
+        family = self._family
+        return CounterMetricFamily(family.name, family.help_text, labels=family.label_names)
+
+
 class _Observed:
     """Observations of one tuple of labels: how many fell into each bucket, and their sum."""
 

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from turnout.bus.subjects import BY_FACT
+
 # An insert takes 6 ms for a few rows and 60 ms for 10,000 of all tables.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
@@ -20,6 +22,9 @@ class TelemetryMetrics:
             ["subject"],
             registry=registry,
         )
+        for route in BY_FACT.values():
+            # There from the start: an increase from nothing is none to Prometheus.
+            self._undecodable.labels(route.subject)
         self._failures = Counter(
             "turnout_insert_failures_total",
             "Inserts into ClickHouse that failed and are made again.",

@@ -49,6 +49,7 @@ class LocalUpstreamDispatcher:
     """Dispatches from this process; use it as an async context.
 
     Attributes:
+        in_flight: answers under way.
         notes_failed, notes_dropped: notes that the tracker did not take, and that were not sent
             because too many were on their way.
 
@@ -65,6 +66,7 @@ class LocalUpstreamDispatcher:
         clock: Callable[[], float],
         limits: Limits | None = None,
     ) -> None:
+        self.in_flight = 0
         self.notes_failed = 0
         self.notes_dropped = 0
         self._tracker = tracker
@@ -109,6 +111,7 @@ class LocalUpstreamDispatcher:
         """See `ports.UpstreamDispatcher.dispatch`."""
         run = Run(request, self._parts)
         has_head = False
+        self.in_flight += 1
         try:
             if request.features.stream and not is_count(request):
                 async with aclosing(relay_stream(run, self._parts)) as events:
@@ -124,6 +127,7 @@ class LocalUpstreamDispatcher:
             for event in self._faulty(run, fault, has_head=has_head):
                 yield event
         finally:
+            self.in_flight -= 1
             run.abandoned()
 
     async def _whole(self, run: Run) -> tuple[DispatchEvent, ...]:
