@@ -47,6 +47,11 @@ test-agents: setup ## Run real agents against the product (installs them from th
 .PHONY: check
 check: setup lint types imports proto-check ## Lint, types, import contracts, proto drift
 
+.PHONY: prometheus-check
+prometheus-check: ## Check and try the alerts with promtool (Debian: apt-get install prometheus)
+	cd deploy/prometheus && promtool check rules --lint-fatal alerts.yaml recording.yaml \
+	  && promtool check config prometheus.yml && promtool test rules alerts_test.yaml
+
 .PHONY: lint
 lint:
 	$(BIN)/ruff check .
