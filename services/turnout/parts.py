@@ -22,6 +22,7 @@ from turnout.policy.targets import SERVABLE
 from turnout.rpc.address import Tls
 from turnout.scorer.embedder_files import DEFAULT_ROOT
 from turnout.settings import BadSetting, Settings
+from turnout.telemetry.retention import Retention
 from turnout.telemetry.warehouse import WarehouseSettings
 from turnout.upstream_dispatcher.limits import Limits
 from turnout.upstream_dispatcher.upstreams import Upstream, Upstreams
@@ -211,6 +212,17 @@ def warehouse_of(settings: Settings) -> WarehouseSettings:
         password=unquote(url.password or told.password.get_secret_value()),
         database=told.database,
         cluster=told.cluster,
+    )
+
+
+def retention_of(settings: Settings) -> Retention:
+    told = settings.clickhouse
+    return Retention(
+        requests=told.keep_requests_days,
+        decisions=told.keep_decisions_days,
+        outcomes=told.keep_outcomes_days,
+        rollups=told.keep_rollups_days,
+        undecodable=told.keep_undecodable_days,
     )
 
 

@@ -161,7 +161,11 @@ async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
     )
     told = settings.telemetry
     service = Telemetry(
-        TelemetrySettings(nats_url=settings.nats.url, warehouse=parts.warehouse_of(settings)),
+        TelemetrySettings(
+            nats_url=settings.nats.url,
+            warehouse=parts.warehouse_of(settings),
+            retention=parts.retention_of(settings),
+        ),
         TelemetryMetrics(metrics.registry),
     )
     metrics.part_up.labels("telemetry").set_function(lambda: not service.waiting_for())

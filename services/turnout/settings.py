@@ -28,6 +28,9 @@ RpcService: TypeAlias = Literal["scorer", "session-cache-tracker", "upstream-dis
 
 MEGABYTE = 1024 * 1024
 
+KEPT_DAYS = 36_500
+"""A hundred years; a Date of ClickHouse ends in 2149."""
+
 
 class BadSetting(Exception):
     """A setting is wrong; the message is one line for the person who starts Turnout."""
@@ -171,6 +174,11 @@ class Redis(_Section):
     port: int = Field(default=6379, ge=1, le=65535, description="Port of the embedded server.")
 
 
+def _kept(what: str) -> int:
+    meaning = f"Days that {what} are kept; 0 means for ever."
+    return Field(default=0, ge=0, le=KEPT_DAYS, description=meaning)
+
+
 class ClickHouse(_Section):
     url: str = Field(default="", description="An outside server; empty means embedded.")
     port: int = Field(default=8123, ge=1, le=65535, description="Port of the embedded server.")
@@ -183,6 +191,11 @@ class ClickHouse(_Section):
         default="",
         description="Cluster for ON CLUSTER and Replicated tables; empty for one server.",
     )
+    keep_requests_days: int = _kept("requests, attempts and switches")
+    keep_decisions_days: int = _kept("decisions, the largest table,")
+    keep_outcomes_days: int = _kept("outcomes")
+    keep_rollups_days: int = _kept("roll-ups")
+    keep_undecodable_days: int = _kept("facts that could not be read")
 
 
 class Routing(_Section):

@@ -20,6 +20,7 @@ _log = logging.getLogger(__name__)
 _NUMBERED = re.compile(r"(\d{4})_(\w+)\.sql")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _COMMENT = re.compile(r"^\s*--.*$", re.MULTILINE)
+_ONLY_CLUSTER = re.compile(r"^-- only on a cluster$", re.MULTILINE)
 
 _RECORDS = """
 CREATE TABLE IF NOT EXISTS ${database}.schema_migrations ${on_cluster}
@@ -29,7 +30,7 @@ CREATE TABLE IF NOT EXISTS ${database}.schema_migrations ${on_cluster}
     checksum String COMMENT 'SHA-256 of the file as it was applied',
     applied_at DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When it was applied, UTC'
 )
-ENGINE = ${replicated}ReplacingMergeTree
+ENGINE = ${records}
 ORDER BY version
 COMMENT 'Which migrations this database has seen'
 """
@@ -70,13 +71,28 @@ def render(template: str, *, database: str, cluster: str = "") -> list[str]:
             raise SchemaMismatch(f"{name!r} is no name for a database or cluster")
     words = {
         "${database}": database,
+        "${cluster}": cluster,
         "${on_cluster}": f"ON CLUSTER '{cluster}'" if cluster else "",
         "${replicated}": "Replicated" if cluster else "",
+        "${everywhere}": "distributed" if cluster else "raw",
     }
     for placeholder, word in words.items():
         template = template.replace(placeholder, word)
     statements = [part.strip().removesuffix(";") for part in template.split(";\n")]
-    return [part for part in statements if _COMMENT.sub("", part).strip()]
+    return [
+        part
+        for part in statements
+        if _COMMENT.sub("", part).strip() and (cluster or not _ONLY_CLUSTER.search(part))
+    ]
+
+
+def records_template(*, cluster: str) -> str:
+    """The table of applied migrations: on a cluster one that all its servers share."""
+    engine = "ReplacingMergeTree"
+    if cluster:
+        path = "/clickhouse/tables/turnout/${database}/schema_migrations"
+        engine = f"ReplicatedReplacingMergeTree('{path}', '{{shard}}-{{replica}}')"
+    return _RECORDS.replace("${records}", engine)
 
 
 async def migrate(warehouse: Warehouse, migrations: list[Migration]) -> list[Migration]:
@@ -87,7 +103,7 @@ async def migrate(warehouse: Warehouse, migrations: list[Migration]) -> list[Mig
     settings = warehouse.settings
     on_cluster = f" ON CLUSTER '{settings.cluster}'" if settings.cluster else ""
     await warehouse.command(f"CREATE DATABASE IF NOT EXISTS {settings.database}{on_cluster}")
-    for statement in _rendered(_RECORDS, settings):
+    for statement in _rendered(records_template(cluster=settings.cluster), settings):
         await warehouse.command(statement)
     applied = await _applied(warehouse)
     newest = len(migrations)

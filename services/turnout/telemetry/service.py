@@ -1,4 +1,4 @@
-"""Telemetry as a service: waits for its engines, migrates, consumes, stops cleanly.
+"""Telemetry as a service: waits for its engines, migrates, consumes, keeps the roll-up, stops.
 
 Rules: NATS and ClickHouse may be absent at the start and at any time later; until both are there
 `waiting_for` says what is missing. A schema that does not fit is an error that ends the service,
@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from turnout.bus.connection import open_bus
 from turnout.telemetry.consumer import BatchSettings, Consumer
 from turnout.telemetry.metrics import TelemetryMetrics
+from turnout.telemetry.retention import Retention, apply_retention
+from turnout.telemetry.rollups import refresh_regularly
 from turnout.telemetry.schema import load_migrations, migrate
 from turnout.telemetry.warehouse import (
     Warehouse,
@@ -34,6 +36,7 @@ class TelemetrySettings:
     nats_token: str | None = field(default=None, repr=False)
     warehouse: WarehouseSettings = field(default_factory=WarehouseSettings)
     batch: BatchSettings = field(default_factory=BatchSettings)
+    retention: Retention = field(default_factory=Retention)
 
 
 class Telemetry:
@@ -75,7 +78,9 @@ class Telemetry:
                 settings=self._settings.batch,
             )
             try:
-                await self._consumer.run(stop)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(refresh_regularly(warehouse, stop))
+                    await self._consumer.run(stop)
             finally:
                 self._warehouse = self._consumer = None
 
@@ -89,6 +94,10 @@ class Telemetry:
                     open_warehouse(self._settings.warehouse)
                 )
                 await migrate(warehouse, load_migrations())
+                for table, days in (
+                    await apply_retention(warehouse, self._settings.retention)
+                ).items():
+                    _log.info("retention changed", extra={"table": table, "days": days})
             except WarehouseFailed as error:
                 await opening.aclose()
                 if tries % _COMPLAIN_EVERY == 0:

@@ -208,6 +208,16 @@ def _figure(candidate: Message, field: str) -> object:
     return value if is_known else None
 
 
+def _idle() -> Column:
+    """How long the thread was silent; null in its first step."""
+
+    def read(message: Message) -> object:
+        inputs = _routed(message).inputs
+        return max(0.0, inputs.now - inputs.state.last_at) if inputs.state.steps else None
+
+    return Column("idle_seconds", MAYBE_FLOAT, read)
+
+
 def _inputs_json(fact: facts_pb2.RequestRouted) -> str:
     """`msgspec.json.decode(text, type=DecisionInputs)` gives back what the decision was made from."""
     return _as_json(from_pb(DecisionInputs, fact.inputs)).decode()
@@ -279,6 +289,10 @@ DECISIONS = Table(
         *_plain(INT64, "inputs.features.tool_count", "inputs.features.step_tool_results"),
         *_plain(INT64, "inputs.features.step_tool_errors"),
         *_plain(INT64, "inputs.state.steps", "inputs.state.tool_errors"),
+        *(
+            _idle(),
+            Column("previous_prompt_tokens", INT64, attrgetter("inputs.state.prompt_tokens")),
+        ),
         Column("incumbent", WORD, attrgetter("inputs.state.target")),
         *_plain(FLOAT, "inputs.state.kept_share"),
         *_plain(BOOL, "inputs.state.is_retry"),

@@ -99,6 +99,12 @@ class Warehouse:
         self._client = client
         self.settings = settings
 
+    def stored(self, table: str) -> str:
+        """The table that rows of `table` are written to: on a cluster, the one that spreads them."""
+        if self.settings.cluster and table.endswith("_raw"):
+            return f"{table.removesuffix('_raw')}_distributed"
+        return table
+
     async def command(self, statement: str) -> None:
         """Run a statement that answers nothing. It must name its database itself."""
         async with _failing(COMMAND_TIMEOUT_SECONDS):
@@ -119,15 +125,19 @@ class Warehouse:
         token: str,
     ) -> None:
         """Insert columns as one block; the same token again inserts nothing."""
+        told: dict[str, object] = {"insert_deduplication_token": token, "insert_deduplicate": 1}
+        if self.settings.cluster:
+            # Otherwise the rows would wait in a file of the server that took them.
+            told["distributed_foreground_insert"] = 1
         async with _failing(INSERT_TIMEOUT_SECONDS):
             await self._client.insert(
-                table,
+                self.stored(table),
                 list(columns.values()),
                 list(columns),
                 database=self.settings.database,
                 column_type_names=types,
                 column_oriented=True,
-                settings={"insert_deduplication_token": token, "insert_deduplicate": 1},
+                settings=told,
             )
 
     async def close(self) -> None:
