@@ -36,6 +36,10 @@ run: setup ## Set up and serve on embedded engines at http://127.0.0.1:8080
 run-split: setup ## The same as five processes over gRPC and NATS
 	@$(BIN)/turnout serve --split
 
+.PHONY: demo
+demo: setup ## Play 50 made-up agent sessions on a simulated provider and show what they cost
+	@$(BIN)/turnout demo
+
 .PHONY: test
 test: setup ## Set up and run every test that needs no other package registry
 	$(BIN)/python -m pytest tests --ignore=tests/agents

@@ -19,8 +19,13 @@ from turnout.observe import logs
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    options = _parser().parse_args(argv)
+    parser = _parser()
+    # What a command with a parser of its own is told is left over here; argparse.REMAINDER would
+    # refuse an option in the first place.
+    options, rest = parser.parse_known_args(argv)
     command: str = options.command
+    if rest and command not in _PARSE_THEMSELVES:
+        parser.error(f"unrecognized arguments: {' '.join(rest)}")
     try:
         match command:
             case "serve":
@@ -38,7 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "train":
                 from turnout.learn import train
 
-                return train.main(options.rest)
+                return train.main(rest)
+            case "demo":
+                from turnout.demo import command as demo
+
+                return demo.main(rest)
             case _:
                 raise AssertionError(command)
     except (settings.BadSetting, TurnoutError) as reason:
@@ -77,10 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     refresh.add_argument("--out", required=True, help="where the snapshot goes")
     sql = commands.add_parser("sql", help="run a named analytics query, or list them")
     sql.add_argument("name", nargs="?", default="")
-    train = commands.add_parser("train", help="train the artifact", add_help=False)
-    train.add_argument("rest", nargs=argparse.REMAINDER)
+    commands.add_parser(
+        "demo", help="play made-up agent sessions and show what they cost", add_help=False
+    )
+    commands.add_parser("train", help="train the artifact", add_help=False)
     return parser
 
+
+_PARSE_THEMSELVES = ("demo", "train")
 
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 

@@ -82,6 +82,12 @@ def test_about_as_many_tokens_as_asked_for() -> None:
     assert 200 <= count_text(said("tokens=200").text) < 240
 
 
+def test_as_many_tokens_also_beside_a_tool_call() -> None:
+    told = said("tool=Bash,steps=9,tokens=300", tools=(BASH,), steps_done=2)
+    assert told.calls
+    assert 300 <= count_text(told.text) < 340
+
+
 def test_thinking_comes_first_and_counts_as_output() -> None:
     answered = said("thinking", thinking=True)
     assert answered.thinking

@@ -20,6 +20,9 @@ Stop: TypeAlias = Literal["end", "tool", "length", "refusal", "sequence"]
 DEFAULT_STEPS = 3
 """Longest agent loop of its own accord: enough to see a cache grow, over in seconds."""
 
+LEAD_TOKENS = 12
+"""What is said before a loop's first tool call: a sentence."""
+
 READING_TOOLS = ("Glob", "Grep", "Read", "LS", "Bash", "list_directory", "read_file", "shell")
 """Tools that are called unasked, in this order: a real agent runs them on a real machine."""
 
@@ -137,7 +140,9 @@ def answer(ask: Ask, directives: Directives) -> Answer:
     if directives.thinking or (ask.thinking and ask.steps_done == 0):
         thinking = prose(ask.seed + b"thinking", tokens=40)
     if (call := _call(ask, directives, name=name)) is not None:
-        lead = prose(ask.seed, tokens=12) if ask.steps_done == 0 else ""
+        length = LEAD_TOKENS if directives.tokens is None else directives.tokens
+        spoken = ask.steps_done == 0 or directives.tokens is not None
+        lead = prose(ask.seed, tokens=length) if spoken else ""
         return Answer(id=name, thinking=thinking, text=lead, calls=(call,), stop="tool")
     if CLASSIFIER_STOP in ask.stop_sequences:
         return Answer(id=name, text="<block>no", stop="sequence", stop_sequence=CLASSIFIER_STOP)
