@@ -93,6 +93,10 @@ lock: $(VENV)/.ready ## Compile the pinned requirements again
 bench: setup ## Measure against a bare relay; prints ratios of one run
 	$(BIN)/python -m loadtest.bench --json bench.json
 
+.PHONY: bench-split
+bench-split: setup ## Measure five processes against a bare chain of the same hops, and long streams
+	$(BIN)/python -m loadtest.split
+
 .PHONY: bench-peers
 bench-peers: setup ## The same with LiteLLM, installed into its own environment
 	$(PYTHON) -m venv .venv-peers

@@ -119,14 +119,7 @@ def _route(report: Report, place: Place, *, seconds: float) -> None:
     try:
         with (
             gateways.upstream(place),
-            machine.running(
-                (sys.executable, "-m", "turnout", "serve", "--split"),
-                url=f"http://127.0.0.1:{port}",
-                ready_path="/ready",
-                log=place.directory / "split.log",
-                cpu=None,
-                env=gateways.turnout_env(place, directory="split", at=port),
-            ),
+            gateways.split(place, {}),
         ):
             runs = asyncio.run(routing.measure(f"127.0.0.1:{port + 4}", seconds=seconds))
             report.route_mixed, report.route_cached = runs

@@ -4,7 +4,7 @@ All serve the same two paths, so the load differs in nothing but the port.
 """
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from loadtest import machine
 from loadtest.answers import MODELS
 from loadtest.machine import Cpus, Started
 
-Name: TypeAlias = Literal["direct", "relay", "turnout", "litellm"]
+Name: TypeAlias = Literal["direct", "relay", "chain", "turnout", "litellm"]
 
 Engines: TypeAlias = Literal["beside", "with"]
 """Where turnout's engines and telemetry run: on the load's CPU, or on the gateway's."""
@@ -74,6 +74,23 @@ def relay(place: Place) -> Generator[Started]:
         yield started
 
 
+@contextmanager
+def chain(place: Place) -> Generator[Started]:
+    """The baseline of split mode: four processes, wherever the kernel runs them."""
+    port = place.port + 14
+    with machine.running(
+        (
+            *(sys.executable, "-m", "loadtest.chain", "--port", str(port)),
+            *("--upstream", place.upstream_url),
+        ),
+        url=f"http://127.0.0.1:{port}",
+        ready_path="/ready",
+        log=place.directory / "chain.log",
+        cpu=None,
+    ) as started:
+        yield started
+
+
 def turnout_env(place: Place, *, directory: str, at: int) -> dict[str, str]:
     """Settings of a turnout in front of the scripted upstream, on ports from `at` on."""
     return {
@@ -111,6 +128,21 @@ def turnout(place: Place) -> Generator[Started]:
         yield started
 
 
+@contextmanager
+def split(place: Place, env: Mapping[str, str]) -> Generator[Started]:
+    """Five processes and their engines, wherever the kernel runs them; `env` is added."""
+    port = place.port + 2
+    with machine.running(
+        (sys.executable, "-m", "turnout", "serve", "--split"),
+        url=f"http://127.0.0.1:{port}",
+        ready_path="/ready",
+        log=place.directory / "split.log",
+        cpu=None,
+        env={**turnout_env(place, directory="split", at=port), **env},
+    ) as started:
+        yield started
+
+
 LITELLM_CONFIG = """\
 model_list:
   - model_name: {openai}
@@ -122,7 +154,7 @@ litellm_settings: {{telemetry: false, num_retries: 0}}
 
 
 @contextmanager
-def litellm(place: Place) -> Generator[Started]:
+def litellm(place: Place, *, is_pinned: bool = True) -> Generator[Started]:
     """LiteLLM's proxy with one worker, without a database, logging errors only."""
     port = place.port + 12
     config = place.directory / "litellm.yaml"
@@ -143,7 +175,7 @@ def litellm(place: Place) -> Generator[Started]:
         url=f"http://127.0.0.1:{port}",
         ready_path="/health/liveliness",
         log=place.directory / "litellm.log",
-        cpu=place.cpus.gateway,
+        cpu=place.cpus.gateway if is_pinned else None,
         env={
             "LITELLM_LOG": "ERROR",
             "LITELLM_TELEMETRY": "False",
@@ -170,6 +202,8 @@ def all_running(place: Place, names: tuple[Name, ...]) -> Generator[dict[Name, S
                     found[name] = source
                 case "relay":
                     found[name] = stack.enter_context(relay(place))
+                case "chain":
+                    found[name] = stack.enter_context(chain(place))
                 case "turnout":
                     found[name] = stack.enter_context(turnout(place))
                 case "litellm":

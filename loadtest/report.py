@@ -69,6 +69,10 @@ class Report:
     cpus: Cpus
     engines: Engines
     names: tuple[Name, ...]
+    least: tuple[tuple[Name, float], ...] = (
+        ("relay", MIN_RELAY_SHARE),
+        ("litellm", MIN_LITELLM_TIMES),
+    )
     cells: Cells = field(default_factory=Cells)
     resident: list[Resident] = field(default_factory=list)
     route_mixed: RouteRun | None = None
@@ -79,8 +83,8 @@ class Report:
         """All that this run has figures for."""
         found: list[Target] = []
         for case in self.plan.cases:
-            for other, limit in (("relay", MIN_RELAY_SHARE), ("litellm", MIN_LITELLM_TIMES)):
-                share = self._ratio("turnout", "relay" if other == "relay" else "litellm", case)
+            for other, limit in self.least:
+                share = self._ratio("turnout", other, case)
                 if share is not None:
                     found.append(
                         Target(
@@ -143,17 +147,23 @@ class Report:
     def _ratios(self) -> list[str]:
         rows: list[str] = []
         for case in self.plan.cases:
-            ours, relay = self.cells.of("turnout", case), self.cells.of("relay", case)
-            if not ours or len(ours) != len(relay):
+            baseline = self.least[0][0]
+            ours, bare = self.cells.of("turnout", case), self.cells.of(baseline, case)
+            if not ours or len(ours) != len(bare):
                 continue
-            cpu = figures.ratio([c.cpu_ms for c in relay], [c.cpu_ms for c in ours])
             whole = figures.ratio(
-                [c.cpu_ms for c in relay], [c.cpu_ms + (c.children_cpu_ms or 0.0) for c in ours]
+                [c.cpu_ms + (c.children_cpu_ms or 0.0) for c in bare],
+                [c.cpu_ms + (c.children_cpu_ms or 0.0) for c in ours],
             )
-            share = self._ratio("turnout", "relay", case) or 0.0
+            share = self._ratio("turnout", baseline, case) or 0.0
+            by_cpu = ""
+            # A process that only keeps others up uses none that could be told.
+            if all(cell.cpu_ms for cell in ours):
+                cpu = figures.ratio([c.cpu_ms for c in bare], [c.cpu_ms for c in ours])
+                by_cpu = f" by CPU {cpu:.2f},"
             rows.append(
-                f"ratio   {case.title:34} turnout/relay: throughput {share:.2f},"
-                f" by CPU {cpu:.2f}, by CPU with children {whole:.2f}"
+                f"ratio   {case.title:34} turnout/{baseline}: throughput {share:.2f},{by_cpu}"
+                f" by CPU with children {whole:.2f}"
             )
         return rows
 

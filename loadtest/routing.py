@@ -38,6 +38,9 @@ KNOWN_TEXTS = 60
 TEXT_WORDS = 220
 """More than the 192 tokens that the embedder reads of a text."""
 
+CALLERS_AT_ONCE = 16
+"""Keeps the scorer full, as the bench's connections keep a gateway."""
+
 WARM_UP_SECONDS = 20.0
 """For the scorer to load its model."""
 
@@ -80,6 +83,40 @@ async def measure(address: str, *, seconds: float) -> tuple[RouteRun, RouteRun]:
         return await _run(scorer, mixed, "mixed"), await _run(scorer, cached, "cached")
 
 
+async def measure_half_full(address: str, *, seconds: float) -> tuple[float, RouteRun]:
+    """Route calls a second when as many as possible are made, and a run with known texts at half of
+    that rate. Raises `RouteFailed`.
+    """
+    async with open_channel(address, tls=None) as channel:
+        scorer = RemoteScorer(channel)
+        source = random.Random(21)
+        known = [_text(source) for _ in range(KNOWN_TEXTS)]
+        await _get_known(scorer, known)
+        full = await _calls_per_second(scorer, known, seconds=seconds)
+        count = int(seconds * full / 2)
+        texts = [(source.choice(known), False) for _ in range(count)]
+        return full, await _run(scorer, texts, "half", per_second=full / 2)
+
+
+async def _calls_per_second(scorer: Scorer, known: list[str], *, seconds: float) -> float:
+    requests = list(_requests([(text, False) for text in known], "full"))
+    answered = 0
+    begun = time.perf_counter()
+
+    async def ask_on(first: int) -> None:
+        nonlocal answered
+        number = first
+        while time.perf_counter() - begun < seconds:
+            await scorer.route(requests[number % len(requests)], deadline_seconds=DEADLINE_SECONDS)
+            number += 1
+            answered += 1
+
+    async with asyncio.TaskGroup() as group:
+        for first in range(CALLERS_AT_ONCE):
+            group.create_task(ask_on(first))
+    return answered / (time.perf_counter() - begun)
+
+
 async def _get_known(scorer: Scorer, texts: list[str]) -> None:
     """Ask until every text has been embedded once."""
     due = time.monotonic() + WARM_UP_SECONDS
@@ -98,7 +135,9 @@ async def _get_known(scorer: Scorer, texts: list[str]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def _run(scorer: Scorer, texts: list[tuple[str, bool]], label: str) -> RouteRun:
+async def _run(
+    scorer: Scorer, texts: list[tuple[str, bool]], label: str, *, per_second: float = PER_SECOND
+) -> RouteRun:
     latencies: list[float] = []
     without_text: Counter[str] = Counter()
     errors: list[str] = []
@@ -117,7 +156,7 @@ async def _run(scorer: Scorer, texts: list[tuple[str, bool]], label: str) -> Rou
     async with asyncio.TaskGroup() as group:
         begun = time.perf_counter()
         for number, request in enumerate(requests):
-            due = begun + number / PER_SECOND
+            due = begun + number / per_second
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             group.create_task(ask(request, due))
     if not latencies:

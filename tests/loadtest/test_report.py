@@ -40,6 +40,22 @@ def test_half_of_the_relay_is_enough(report: Report, ours: float, verdict: str) 
     assert [target.line.rpartition(": ")[2] for target in report.targets()] == [verdict]
 
 
+def test_another_baseline_has_its_own_bound(report: Report) -> None:
+    split = Report(
+        plan=report.plan,
+        cpus=report.cpus,
+        engines="beside",
+        names=("chain", "turnout"),
+        least=(("chain", 0.5), ("litellm", 2.0)),
+    )
+    split.cells.cells += [cell("chain", 100.0), cell("turnout", 60.0), cell("litellm", 31.0)]
+    assert [(target.limit, target.is_met) for target in split.targets()] == [
+        (0.5, True),
+        (2.0, False),
+    ]
+    assert any("turnout/chain" in line for line in split.lines())
+
+
 def test_a_target_without_figures_is_not_claimed(report: Report) -> None:
     report.cells.cells += [cell("relay", 100.0)]
     assert report.targets() == []
