@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 from turnout.demo import command as demo
 
                 return demo.main(rest)
+            case "outcomes":
+                return _outcomes(rest)
             case _:
                 raise AssertionError(command)
     except (settings.BadSetting, TurnoutError) as reason:
@@ -90,10 +92,13 @@ def _parser() -> argparse.ArgumentParser:
         "demo", help="play made-up agent sessions and show what they cost", add_help=False
     )
     commands.add_parser("train", help="train the artifact", add_help=False)
+    commands.add_parser(
+        "outcomes", help="report what git and CI say of the agents' work", add_help=False
+    )
     return parser
 
 
-_PARSE_THEMSELVES = ("demo", "train")
+_PARSE_THEMSELVES = frozenset({"demo", "outcomes", "train"})
 
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 
@@ -163,6 +168,14 @@ def _catalog(file: Path, out: Path) -> int:
     catalog = parts.catalog_of(settings.load())
     print(f"{out} written; the shipped catalog has {len(catalog.models)} models", file=sys.stderr)
     return 0
+
+
+def _outcomes(rest: Sequence[str]) -> int:
+    from turnout.outcomes import commands
+
+    told = settings.load()
+    url = f"http://127.0.0.1:{told.ingress.port}"
+    return commands.main(rest, url=url, database=told.clickhouse.database)
 
 
 def _sql(name: str) -> int:

@@ -20,8 +20,8 @@ from turnout.policy.request import Mode, Tags
 
 PREFIX = "TURNOUT_"
 
-NO_SETTINGS = frozenset({"TURNOUT_KEY"})
-"""Variables with the prefix that the small commands read: the key of `turnout mode`."""
+NO_SETTINGS = frozenset({"TURNOUT_KEY", "TURNOUT_URL", "TURNOUT_SESSION"})
+"""Variables with the prefix that the small commands and git hooks read instead."""
 
 RpcService: TypeAlias = Literal["scorer", "session-cache-tracker", "upstream-dispatcher"]
 """The services that are called over gRPC."""
