@@ -98,7 +98,8 @@ bench-split: setup ## Measure five processes against a bare chain of the same ho
 	$(BIN)/python -m loadtest.split
 
 .PHONY: bench-peers
-bench-peers: setup ## The same with LiteLLM, installed into its own environment
+bench-peers: setup ## The same with LiteLLM and Portkey, installed into their own environment
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]'
+	-npm install --prefix .venv-peers --no-audit --no-fund --no-save --loglevel=error @portkey-ai/gateway
 	$(BIN)/python -m loadtest.bench --json bench.json --peers .venv-peers

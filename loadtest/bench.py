@@ -45,9 +45,7 @@ def main() -> int:
         connections=told.connections,
     )
     peers = Path(told.peers)
-    names: tuple[Name, ...] = ("direct", "relay", "turnout")
-    if gateways.is_installed(peers):
-        names = (*names, "litellm")
+    names: tuple[Name, ...] = ("direct", "relay", "turnout", *gateways.installed_peers(peers))
     report = Report(plan=plan, cpus=cpus, engines=told.engines, names=names)
     with ExitStack() as stack:
         directory = Path(tempfile.mkdtemp(prefix="turnout-bench-"))
@@ -73,7 +71,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--engines", choices=get_args(Engines), default="beside")
     parser.add_argument("--route-seconds", type=float, default=20.0, help="0 leaves Route out")
     parser.add_argument("--port", type=int, default=19200, help="first of 20 free ports")
-    parser.add_argument("--peers", default=".venv-peers", help="where LiteLLM is, if it is")
+    parser.add_argument(
+        "--peers", default=".venv-peers", help="where LiteLLM and Portkey are, if they are"
+    )
     parser.add_argument("--json", default="", help="file for the results")
     return parser.parse_args()
 
@@ -88,7 +88,9 @@ def _throughput(report: Report, place: Place) -> None:
         with gateways.all_running(place, report.names) as started:
             ours = started["turnout"]
             machine.settle([ours.pid, *machine.children(ours.pid)])
-            for cell in throughput.measure(report.plan, started, report.cpus):
+            for cell in throughput.measure(
+                report.plan, started, report.cpus, on_unable=report.unable.append
+            ):
                 report.cells.cells.append(cell)
                 _progress(f"round {cell.round + 1}: {cell.case.title}, {cell.gateway}")
                 if cell.errors:

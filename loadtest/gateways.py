@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from loadtest import machine
-from loadtest.answers import MODELS
+from loadtest.answers import MODELS, Dialect
 from loadtest.machine import Cpus, Started
 
-Name: TypeAlias = Literal["direct", "relay", "chain", "turnout", "litellm"]
+Name: TypeAlias = Literal["direct", "relay", "chain", "turnout", "litellm", "portkey"]
 
 Engines: TypeAlias = Literal["beside", "with"]
 """Where turnout's engines and telemetry run: on the load's CPU, or on the gateway's."""
@@ -186,8 +186,39 @@ def litellm(place: Place, *, is_pinned: bool = True) -> Generator[Started]:
         yield started
 
 
-def is_installed(peers: Path) -> bool:
-    return (peers / "bin" / "litellm").exists()
+PORTKEY = Path("node_modules/@portkey-ai/gateway/build/start-server.js")
+
+
+@contextmanager
+def portkey(place: Place, *, is_pinned: bool = True) -> Generator[Started]:
+    """Portkey's gateway without its console; the upstream is named in headers of each request."""
+    port = place.port + 13
+    with machine.running(
+        ("node", str(place.peers / PORTKEY), f"--port={port}", "--headless"),
+        url=f"http://127.0.0.1:{port}",
+        ready_path="/",
+        log=place.directory / "portkey.log",
+        cpu=place.cpus.gateway if is_pinned else None,
+        env={"TRUSTED_CUSTOM_HOSTS": "127.0.0.1", "NODE_ENV": "production"},
+    ) as started:
+        yield started
+
+
+def extra_headers(name: Name, dialect: Dialect, *, upstream_url: str) -> tuple[str, ...]:
+    """What a gateway must be told with each request."""
+    if name != "portkey":
+        return ()
+    provider = "anthropic" if dialect == "anthropic_messages" else "openai"
+    return (f"x-portkey-provider: {provider}", f"x-portkey-custom-host: {upstream_url}/v1")
+
+
+def installed_peers(peers: Path) -> tuple[Name, ...]:
+    """Other gateways that are there to be compared with."""
+    found: tuple[tuple[Name, Path], ...] = (
+        ("litellm", peers / "bin" / "litellm"),
+        ("portkey", peers / PORTKEY),
+    )
+    return tuple(name for name, path in found if path.exists())
 
 
 @contextmanager
@@ -208,4 +239,6 @@ def all_running(place: Place, names: tuple[Name, ...]) -> Generator[dict[Name, S
                     found[name] = stack.enter_context(turnout(place))
                 case "litellm":
                     found[name] = stack.enter_context(litellm(place))
+                case "portkey":
+                    found[name] = stack.enter_context(portkey(place))
         yield found

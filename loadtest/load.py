@@ -55,6 +55,7 @@ class Ask:
     rate: float = 0.0
     key: str = "sk-bench"
     answer_seconds: float = ANSWER_SECONDS
+    header: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -177,6 +178,9 @@ class Load:
             headers += [("anthropic-version", "2023-06-01"), ("x-api-key", ask.key)]
         else:
             headers += [("authorization", f"Bearer {ask.key}")]
+        for line in ask.header:
+            name, _, value = line.partition(":")
+            headers.append((name.strip(), value.strip()))
         self._threads = [
             [
                 wire.request(
@@ -317,6 +321,7 @@ def main() -> int:
     parser.add_argument("--rate", type=float, default=0.0, help="requests/s; 0 means closed loop")
     parser.add_argument("--key", default="sk-bench")
     parser.add_argument("--answer-seconds", type=float, default=ANSWER_SECONDS)
+    parser.add_argument("--header", action="append", default=[], help="'name: value', repeatable")
     told = parser.parse_args()
     try:
         result = uvloop.run(measure(Ask(**vars(told))))

@@ -78,6 +78,7 @@ class Report:
     route_mixed: RouteRun | None = None
     route_cached: RouteRun | None = None
     failures: list[str] = field(default_factory=list)
+    unable: list[str] = field(default_factory=list)
 
     def targets(self) -> list[Target]:
         """All that this run has figures for."""
@@ -127,6 +128,7 @@ class Report:
             if run is not None:
                 told.append(_route_line(title, run))
         told += ["", *(f"TARGET  {target.line}" for target in self.targets())]
+        told += [f"UNABLE  {what}" for what in self.unable]
         told += [f"FAILED  {failure}" for failure in self.failures]
         return told
 

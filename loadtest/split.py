@@ -36,7 +36,7 @@ MAX_GROWTH_SHARE = 0.05
 STREAM_EVENTS = 20
 """Of the scripted upstream."""
 
-TRACED = {}
+TRACED: dict[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,7 @@ def main() -> int:
         connections=told.connections,
     )
     peers = Path(told.peers)
-    names: tuple[Name, ...] = ("direct", "chain", "turnout")
-    if gateways.is_installed(peers):
-        names = (*names, "litellm")
+    names: tuple[Name, ...] = ("direct", "chain", "turnout", *gateways.installed_peers(peers))
     report = Report(
         plan=plan,
         cpus=cpus,
@@ -105,7 +103,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--stream-seconds", type=float, default=30.0, help="of each stream")
     parser.add_argument("--waves", type=int, default=3)
     parser.add_argument("--port", type=int, default=19200, help="first of 20 free ports")
-    parser.add_argument("--peers", default=".venv-peers", help="where LiteLLM is, if it is")
+    parser.add_argument(
+        "--peers", default=".venv-peers", help="where LiteLLM and Portkey are, if they are"
+    )
     return parser.parse_args()
 
 
@@ -116,7 +116,11 @@ def _compare(report: Report, place: Place, *, route_seconds: float) -> list[str]
         started["turnout"] = stack.enter_context(gateways.split(place, TRACED))
         if "litellm" in report.names:
             started["litellm"] = stack.enter_context(gateways.litellm(place, is_pinned=False))
-        for cell in throughput.measure(report.plan, started, report.cpus):
+        if "portkey" in report.names:
+            started["portkey"] = stack.enter_context(gateways.portkey(place, is_pinned=False))
+        for cell in throughput.measure(
+            report.plan, started, report.cpus, on_unable=report.unable.append
+        ):
             report.cells.cells.append(cell)
             _progress(f"round {cell.round + 1}: {cell.case.title}, {cell.gateway}")
             if cell.errors:

@@ -8,7 +8,7 @@ compared later are medians of ratios within rounds.
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -16,7 +16,7 @@ import msgspec
 from loadtest import machine
 from loadtest.answers import Dialect
 from loadtest.bodies import Size
-from loadtest.gateways import Name
+from loadtest.gateways import Name, extra_headers
 from loadtest.load import Result
 from loadtest.machine import Cpus, Started
 
@@ -92,29 +92,78 @@ class Cells:
         return [cell for cell in self.cells if (cell.gateway, cell.case) == (gateway, case)]
 
 
-def measure(plan: Plan, gateways: Mapping[Name, Started], cpus: Cpus) -> Iterator[Cell]:
-    """Every case on every gateway, round by round."""
+PEERS: frozenset[Name] = frozenset({"litellm", "portkey"})
+"""Gateways of others: what one of them cannot do ends no run."""
+
+
+def measure(
+    plan: Plan,
+    gateways: Mapping[Name, Started],
+    cpus: Cpus,
+    *,
+    on_unable: Callable[[str], None],
+) -> Iterator[Cell]:
+    """Every case on every gateway, round by round. `on_unable` is told what a peer did not answer;
+    raises `RunFailed` for all others.
+    """
     order = deque(gateways)
     for number in range(plan.rounds):
         for case in plan.cases:
             for name in order:
-                yield _cell(plan, case, name, gateways[name], cpus, number=number)
+                headers = extra_headers(name, case.dialect, upstream_url=gateways["direct"].url)
+                runs = _Runs(case, gateways[name], cpus, headers)
+                try:
+                    yield _cell(plan, runs, name, number=number)
+                except RunFailed as reason:
+                    if name not in PEERS:
+                        raise
+                    on_unable(f"{name}: {reason}")
         order.rotate(1)
 
 
-def _cell(plan: Plan, case: Case, name: Name, gateway: Started, cpus: Cpus, *, number: int) -> Cell:
-    below = machine.children(gateway.pid)
-    connections = plan.connections
-    _load(case, gateway.url, cpus, connections=connections, seconds=WARM_UP_SECONDS)
-    alone = _load(case, gateway.url, cpus, connections=1, seconds=plan.alone_seconds)
-    machine.settle([gateway.pid, *below])
-    own, others = machine.cpu_seconds(gateway.pid), _sum(below)
-    result = _load(case, gateway.url, cpus, connections=connections, seconds=plan.seconds)
-    machine.settle([gateway.pid, *below])
-    own, others = machine.cpu_seconds(gateway.pid) - own, _sum(below) - others
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """What the runs of a cell have in common."""
+
+    case: Case
+    gateway: Started
+    cpus: Cpus
+    headers: tuple[str, ...]
+
+    def load(self, *, connections: int, seconds: float) -> Result:
+        """One run of the load in its own process. Raises `RunFailed`."""
+        case, url = self.case, self.gateway.url
+        argv = [
+            *("taskset", "--cpu-list", str(self.cpus.load), sys.executable, "-m", "loadtest.load"),
+            *(url, "--dialect", case.dialect, "--size", case.size),
+            *("--connections", str(connections), "--seconds", str(seconds)),
+            *(("--stream",) if case.stream else ()),
+            *(word for header in self.headers for word in ("--header", header)),
+        ]
+        try:
+            ended = subprocess.run(
+                argv, capture_output=True, check=False, timeout=seconds + LOAD_EXTRA_SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            raise RunFailed(f"{case.title} against {url}: the load did not end") from None
+        if ended.returncode:
+            raise RunFailed(f"{case.title} against {url}: {ended.stderr.decode()[-500:]}")
+        return msgspec.json.decode(ended.stdout, type=Result)
+
+
+def _cell(plan: Plan, runs: _Runs, name: Name, *, number: int) -> Cell:
+    pid = runs.gateway.pid
+    below = machine.children(pid)
+    runs.load(connections=plan.connections, seconds=WARM_UP_SECONDS)
+    alone = runs.load(connections=1, seconds=plan.alone_seconds)
+    machine.settle([pid, *below])
+    own, others = machine.cpu_seconds(pid), _sum(below)
+    result = runs.load(connections=plan.connections, seconds=plan.seconds)
+    machine.settle([pid, *below])
+    own, others = machine.cpu_seconds(pid) - own, _sum(below) - others
     return Cell(
         gateway=name,
-        case=case,
+        case=runs.case,
         round=number,
         per_second=result.per_second,
         p99_ms=result.total.p99,
@@ -127,22 +176,3 @@ def _cell(plan: Plan, case: Case, name: Name, gateway: Started, cpus: Cpus, *, n
 
 def _sum(pids: Sequence[int]) -> float:
     return sum(machine.cpu_seconds(pid) for pid in pids)
-
-
-def _load(case: Case, url: str, cpus: Cpus, *, connections: int, seconds: float) -> Result:
-    """One run of the load in its own process. Raises `RunFailed`."""
-    argv = [
-        *("taskset", "--cpu-list", str(cpus.load), sys.executable, "-m", "loadtest.load", url),
-        *("--dialect", case.dialect, "--size", case.size),
-        *("--connections", str(connections), "--seconds", str(seconds)),
-        *(("--stream",) if case.stream else ()),
-    ]
-    try:
-        ended = subprocess.run(
-            argv, capture_output=True, check=False, timeout=seconds + LOAD_EXTRA_SECONDS
-        )
-    except subprocess.TimeoutExpired:
-        raise RunFailed(f"{case.title} against {url}: the load did not end") from None
-    if ended.returncode:
-        raise RunFailed(f"{case.title} against {url}: {ended.stderr.decode()[-500:]}")
-    return msgspec.json.decode(ended.stdout, type=Result)
