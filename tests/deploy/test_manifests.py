@@ -1,0 +1,199 @@
+"""Overlays as they are shipped are valid; a manifest edited into nonsense is one clear line."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from k8s.validate.compose_file import check_deploy
+from k8s.validate.kubectl import BuildFailed, build, kubectl
+from k8s.validate.objects import things_of
+from k8s.validate.overlay import check_overlay, overlays
+from k8s.validate.schemas import check_schemas, versions
+
+ROOT = Path(__file__).parents[2]
+BASE = "k8s/base"
+POLICIES = "k8s/components/network-policy"
+
+
+@pytest.fixture(scope="module")
+def binary() -> Path:
+    return kubectl(ROOT / ".cache" / "kubectl")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what is checked, to be edited."""
+    for name in ("k8s", "deploy"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.py*"))
+    shutil.copy(ROOT / ".dockerignore", tmp_path)
+    for name in ("services", "requirements", "pyproject.toml", "README.md", "LICENSE"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    (tmp_path / "deploy/healthcheck.py").touch()
+    return tmp_path
+
+
+def edit(checkout: Path, file: str, old: str, new: str) -> None:
+    path = checkout / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text, f"{file} no longer says {old!r}; the case tests nothing"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+
+def wrong_in(checkout: Path, overlay: str, binary: Path) -> list[str]:
+    found = check_overlay(checkout / "k8s/overlays" / overlay, root=checkout, binary=binary)
+    return list(found.wrong)
+
+
+def test_the_three_newest_kubernetes_are_checked() -> None:
+    assert versions() == ("1.35", "1.36", "1.37")
+
+
+@pytest.mark.parametrize("overlay", overlays(ROOT), ids=lambda path: path.name)
+def test_an_overlay_as_shipped_is_valid(overlay: Path, binary: Path) -> None:
+    report = check_overlay(overlay, root=ROOT, binary=binary)
+    assert report.wrong == ()
+    assert report.objects > 20
+
+
+def test_deploy_as_shipped_is_valid() -> None:
+    assert list(check_deploy(ROOT)) == []
+
+
+PRODUCTION = (
+    # Arguments, variables, ports, probes.
+    (f"{BASE}/scorer.yaml", "            - scorer\n", "            - scoring\n", "invalid choice: 'scoring'"),
+    (f"{BASE}/scorer.yaml", "containerPort: 7701", "containerPort: 7710", "expected 7701 (TURNOUT_SCORER__PORT)"),
+    (f"{BASE}/scorer.yaml", "containerPort: 9464", "containerPort: 9465", "expected 9464 (TURNOUT_SCORER__METRICS_PORT)"),
+    (f"{BASE}/scorer.yaml", "- name: TURNOUT_NATS__URL", "- name: TURNOUT_NAT__URL", "did you mean TURNOUT_NATS__URL?"),
+    (f"{BASE}/scorer.yaml", "key: TURNOUT_NATS__URL", "key: nats-url", "the key of TURNOUT_NATS__URL is TURNOUT_NATS__URL"),
+    (f"{BASE}/scorer.yaml", "- name: TURNOUT_SCORER__ADDRESS", "- name: TURNOUT_LOG_LEVEL", "TURNOUT_LOG_LEVEL"),
+    (f"{BASE}/ingress.yaml", "path: /ready", "path: /readyz", "readinessProbe asks /readyz"),
+    (f"{BASE}/ingress.yaml", "name: turnout-provider-keys", "name: provider-keys", "expected turnout-provider-keys"),
+    (f"{BASE}/telemetry.yaml", "- name: TURNOUT_CLICKHOUSE__URL", "- name: TURNOUT_CLICKHOUSE__USER", "TURNOUT_CLICKHOUSE__USER"),
+    # Settings in the ConfigMap.
+    (f"{BASE}/settings.env", "TURNOUT_LOG_LEVEL=info", "TURNOUT_LOG_LEVEL=loud", "TURNOUT_LOG_LEVEL=loud"),
+    (f"{BASE}/settings.env", "TURNOUT_LOG_LEVEL=info", "TURNOUT_LOGLEVEL=info", "did you mean TURNOUT_LOG_LEVEL?"),
+    (f"{BASE}/settings.env", "TURNOUT_INGRESS__PORT=8080", "TURNOUT_INGRESS__PORT=eighty", "TURNOUT_INGRESS__PORT=eighty"),
+    (f"{BASE}/settings.env", "TURNOUT_SCORER__HOST=0.0.0.0", "TURNOUT_SCORER__HOST=127.0.0.1", "nobody outside the pod reaches it"),
+    (f"{BASE}/settings.env", "turnout-scorer:7701", "turnout-scorer:7711", "expected one of"),
+    (f"{BASE}/settings.env", "SPOOL_BYTES=1073741824", "SPOOL_BYTES=9073741824", "expected more than TURNOUT_TELEMETRY__SPOOL_BYTES"),
+    (f"{BASE}/settings.env", "DRAIN_SECONDS=300", "DRAIN_SECONDS=400", "expected more than 408"),
+    ("k8s/components/mutual-tls/kustomization.yaml", "tls/ca.crt", "tls/authority.crt", "/etc/turnout/tls/authority.crt is in no volume"),
+    ("k8s/components/mutual-tls/certificate.yaml", "secretName: turnout-grpc-tls", "secretName: turnout-tls", "expected ['turnout-grpc-tls']"),
+    # What a pod may do.
+    (f"{BASE}/pod.yaml", "enableServiceLinks: false", "enableServiceLinks: true", "enableServiceLinks is on"),
+    (f"{BASE}/pod.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "expected true"),
+    (f"{BASE}/pod.yaml", "type: RuntimeDefault", "type: Unconfined", "expected RuntimeDefault"),
+    (f"{BASE}/spool.yaml", "mountPath: /var/lib/turnout", "mountPath: /var/lib/spool", "TURNOUT_DATA_DIR=/var/lib/turnout is no volume"),
+    (f"{BASE}/scorer.yaml", "image: turnout\n", "image: turnip:1\n", "expected …/turnout:VERSION"),
+    # Selectors.
+    (f"{BASE}/scorer.yaml", "    app.kubernetes.io/name: scorer\n  ports:", "    app.kubernetes.io/name: scorers\n  ports:", "selects no pod"),
+    (f"{BASE}/scorer.yaml", "clusterIP: None", 'clusterIP: ""', "gRPC clients balance over the pods"),
+    (f"{BASE}/scorer.yaml", "targetPort: grpc", "targetPort: rpc", "targetPort rpc is no port of turnout-scorer"),
+    (f"{BASE}/scorer.yaml", "serviceName: turnout-scorer", "serviceName: turnout-score", "is no Service"),
+    (f"{BASE}/telemetry.yaml", "maxUnavailable: 1\n  selector:\n    matchLabels:\n      app.kubernetes.io/name: telemetry", "maxUnavailable: 1\n  selector:\n    matchLabels:\n      app.kubernetes.io/name: telemetries", "PodDisruptionBudget turnout-telemetry: selector selects no pod"),
+    ("k8s/components/autoscaling/scorer.yaml", "name: turnout-scorer\n  minReplicas", "name: turnout-scorers\n  minReplicas", "StatefulSet turnout-scorers does not exist"),
+    ("k8s/components/autoscaling/scorer.yaml", "turnout_route_p99_seconds", "turnout_route_p95_seconds", "expected one of ['turnout_route_p99_seconds']"),
+    ("k8s/engines/prometheus-adapter.values.yaml", "turnout_decision_duration_seconds_bucket{", "turnout_decisions_seconds_bucket{", "no metric is called turnout_decisions_seconds_bucket"),
+    ("k8s/components/monitoring/pod-monitors.yaml", "port: metrics", "port: grpc", "has no metrics"),
+    # The route.
+    (f"{BASE}/route.yaml", "request: 0s", "request: 30s", "expected 0s or at least 3600s"),
+    (f"{BASE}/route.yaml", "value: /v1", "value: /v2", "path /v2 is not served"),
+    (f"{BASE}/route.yaml", "port: 80", "port: 81", "turnout-ingress:81 is no Service and port"),
+    # The arrows.
+    (f"{POLICIES}/scorer.yaml", "          port: grpc\n    - from", "          port: http\n    - from", "port http is no port of turnout-scorer"),
+    (f"{POLICIES}/session-cache-tracker.yaml", "port: 6379", "port: 6380", "port 6380 is no port of valkey"),
+    (f"{POLICIES}/telemetry.yaml", "app.kubernetes.io/name: clickhouse", "app.kubernetes.io/name: valkey", "telemetry"),
+    (f"{POLICIES}/scorer.yaml", "app.kubernetes.io/name: session-cache-tracker", "app.kubernetes.io/name: upstream-dispatcher", "allows scorer -> upstream-dispatcher:7703, which nothing calls"),
+    (f"{POLICIES}/telemetry.yaml", "turnout-engines", "engines", "is in no chart of k8s/engines/charts.yaml"),
+    (f"{POLICIES}/kustomization.yaml", "  - telemetry.yaml\n", "", "no egress rule allows telemetry -> clickhouse:8123"),
+    # Schemas.
+    (f"{BASE}/scorer.yaml", "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: long", "terminationGracePeriodSeconds"),
+    (f"{BASE}/scorer.yaml", "livenessProbe:", "livelinessProbe:", "livelinessProbe"),
+    ("k8s/components/monitoring/pod-monitors.yaml", "kind: PodMonitor", "kind: PodsMonitor", "no schema for monitoring.coreos.com/v1 PodsMonitor"),
+    (f"{BASE}/route.yaml", "type: PathPrefix", "type: Prefix", "Prefix"),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    PRODUCTION,
+    ids=lambda value: None if not isinstance(value, str) else value[:40],
+)
+def test_nonsense_is_one_clear_line(
+    checkout: Path, binary: Path, file: str, old: str, new: str, said: str
+) -> None:
+    edit(checkout, file, old, new)
+    lines = wrong_in(checkout, "production", binary)
+    telling = [line for line in lines if said in line]
+    assert telling, lines
+    assert all("\n" not in line for line in lines)
+    assert telling[0].startswith(("k8s/", "deploy/")), telling[0]
+
+
+def test_what_cannot_be_built_is_one_line(checkout: Path, binary: Path) -> None:
+    edit(checkout, f"{BASE}/kustomization.yaml", "  - scorer.yaml", "  - score.yaml")
+    with pytest.raises(BuildFailed, match=r"score\.yaml") as failed:
+        build(checkout / "k8s/overlays/local", binary=binary)
+    assert "\n" not in str(failed.value)
+
+
+def test_a_grpc_probe_is_refused_where_the_port_speaks_tls(checkout: Path, binary: Path) -> None:
+    edit(
+        checkout,
+        "k8s/components/mutual-tls/kustomization.yaml",
+        "  - path: probes.yaml\n    target:\n      kind: StatefulSet\n"
+        "      name: turnout-(scorer|session-cache-tracker|upstream-dispatcher)\n",
+        "",
+    )
+    assert "speaks no TLS" in wrong_in(checkout, "production", binary)[0]
+
+
+def test_the_simulated_provider_is_reached_by_the_dispatcher_alone(
+    checkout: Path, binary: Path
+) -> None:
+    edit(
+        checkout,
+        "k8s/overlays/local/simulator-policy.yaml",
+        "app.kubernetes.io/name: upstream-dispatcher\n      ports",
+        "app.kubernetes.io/name: ingress\n      ports",
+    )
+    lines = wrong_in(checkout, "local", binary)
+    assert any("allows ingress -> simulator:9090, which nothing calls" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("deploy/compose.yaml", 'command: ["scorer"]', 'command: ["scoring"]', "invalid choice: 'scoring'"),
+        ("deploy/compose.yaml", "SCORER__ADDRESS: scorer:7701", "SCORER__ADDRESS: scorer:7702", "scorer:7701"),
+        ("deploy/compose.yaml", "TURNOUT_INGRESS__HOST: 0.0.0.0", "TURNOUT_INGRESS__HOSTS: 0.0.0.0", "is no setting"),
+        ("deploy/compose.yaml", "nats:2.12.3-alpine", "nats:latest", "nats:latest is not pinned"),
+        ("deploy/compose.yaml", "./prometheus:", "./prometeus:", "does not exist below deploy/"),
+        ("deploy/compose.yaml", "      - valkey:/data", "      - valkeys:/data", "valkeys is not declared"),
+        ("deploy/compose.yaml", "dockerfile: deploy/Dockerfile", "dockerfile: Dockerfile", "Dockerfile does not exist"),
+        ("deploy/prometheus/prometheus.yml", "scorer:9464", "scorer:9465", "target scorer:9465 is not there"),
+        ("deploy/Dockerfile", "USER 10001:10001", "USER turnout", "expected numbers"),
+        ("deploy/Dockerfile", "COPY requirements/run.txt", "COPY requirements/runs.txt", "there is no such file"),
+        ("deploy/Dockerfile", "EXPOSE 8080", "EXPOSE 8081", "EXPOSE 8081"),
+        ("deploy/Dockerfile", "SCORER__EMBEDDER_DIR", "SCORER__EMBEDDER", "is no setting"),
+        ("deploy/Dockerfile", 'CMD ["ingress"]', 'CMD ["serve"]', "invalid choice: 'serve'"),
+    ],
+    ids=lambda value: None if not isinstance(value, str) else value[:40],
+)  # fmt: skip
+def test_nonsense_in_deploy_is_one_clear_line(
+    checkout: Path, file: str, old: str, new: str, said: str
+) -> None:
+    edit(checkout, file, old, new)
+    lines = list(check_deploy(checkout))
+    assert any(said in line and line.startswith("deploy/") for line in lines), lines
+
+
+def test_the_alert_rules_are_a_prometheus_rule() -> None:
+    head = (ROOT / "k8s/components/monitoring/rules-head.txt").read_text(encoding="utf-8")
+    for name in ("alerts", "recording"):
+        rules = (ROOT / f"deploy/prometheus/{name}.yaml").read_text(encoding="utf-8")
+        indented = "".join(f"  {line}" for line in rules.splitlines(keepends=True))
+        things = things_of(head.replace("@", name) + indented, directory=ROOT, root=ROOT)
+        assert list(check_schemas(things)) == []
