@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 PROTO := .venv-proto
+LOADTEST := .venv-loadtest
 STUBS := services/turnout/rpc/v1 services/turnout/events/v1
 
 .PHONY: help
@@ -24,6 +25,11 @@ $(PROTO)/.ready: requirements/proto.txt
 	$(PROTO)/bin/python $(PIP) -r $<
 	@touch $@
 
+$(LOADTEST)/.ready: requirements/loadtest.txt
+	$(PYTHON) -m venv $(LOADTEST)
+	$(LOADTEST)/bin/python $(PIP) -r $<
+	@touch $@
+
 .PHONY: setup
 setup: $(VENV)/.ready ## Make the environment and build the embedder
 	@$(BIN)/python -m turnout.learn.embedder_build
@@ -41,7 +47,7 @@ demo: setup ## Play 50 made-up agent sessions on a simulated provider and show w
 	@$(BIN)/turnout demo
 
 .PHONY: test
-test: setup ## Set up and run every test that needs no other package registry
+test: setup $(LOADTEST)/.ready ## Set up and run every test that needs no other package registry
 	$(BIN)/python -m pytest tests --ignore=tests/agents
 
 .PHONY: test-agents
@@ -85,9 +91,13 @@ proto-check: proto
 
 .PHONY: lock
 lock: $(VENV)/.ready ## Compile the pinned requirements again
-	cd requirements && for name in run all proto; do ../$(BIN)/pip-compile --quiet --generate-hashes \
+	cd requirements && for name in run all proto loadtest; do ../$(BIN)/pip-compile --quiet --generate-hashes \
 	  --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --output-file $$name.txt $$name.in; done
+
+.PHONY: loadtest
+loadtest: setup $(LOADTEST)/.ready ## Locust users that behave like agents, against one process and split
+	$(BIN)/python -m loadtest.agents $(LOADTEST_ARGS)
 
 .PHONY: bench
 bench: setup ## Measure against a bare relay; prints ratios of one run

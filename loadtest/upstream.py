@@ -182,24 +182,23 @@ def _asks_stream(body: bytes) -> bool:
     return any(field in ends for field in STREAM_FIELDS)
 
 
-async def serve(upstream: Upstream, *, port: int) -> None:
+async def serve(upstream: Upstream, *, port: int, host: str = "127.0.0.1") -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(
-        lambda: Connection(upstream), "127.0.0.1", port, backlog=BACKLOG
-    )
+    server = await loop.create_server(lambda: Connection(upstream), host, port, backlog=BACKLOG)
     async with server:
         await server.serve_forever()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0 for a cluster's load test")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--first-ms", type=float, default=0.0, help="time to the first content")
     parser.add_argument("--gap-ms", type=float, default=0.0, help="time between two events")
     parser.add_argument("--events", type=int, default=20, help="content events of a stream")
     told = parser.parse_args()
     pace = Pace(first_seconds=told.first_ms / 1000, gap_seconds=told.gap_ms / 1000)
-    uvloop.run(serve(Upstream(pace=pace, event_count=told.events), port=told.port))
+    uvloop.run(serve(Upstream(pace=pace, event_count=told.events), port=told.port, host=told.host))
 
 
 if __name__ == "__main__":

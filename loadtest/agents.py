@@ -1,0 +1,232 @@
+"""`make loadtest`: agents against Turnout in one process and split, and straight at the upstream.
+
+The same Locust users play the same sessions on each target, one target after the other, in front of
+the scripted upstream. Prints tables, writes CSV and a plot. The exit status is 1 when a request
+failed, when a fact is missing in ClickHouse, or when something did not run.
+
+    python -m loadtest.agents --users 16 --seconds 30
+    python -m loadtest.agents --url https://turnout.example --clickhouse http://clickhouse.example:8123
+"""
+
+import argparse
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from loadtest import agent_report as report
+from loadtest import gateways, machine, samples
+from loadtest.agent_report import Plan, Result, Target
+from loadtest.gateways import Place
+from loadtest.machine import Cpus, NotStarted
+from loadtest.samples import Sample
+from loadtest.stages import NoFigures, Warehouse
+
+PORTS = 20
+"""Of the upstream and of one Turnout, split."""
+
+READY_SECONDS = 60.0
+"""Until every part serves; a part that starts late would be measured as missing."""
+
+GRACE_SECONDS = 30
+"""What Locust gives the requests that are under way when the time is over."""
+
+SPLIT = ("split",)
+OWN_TARGETS = ("direct", "embedded", *SPLIT)
+
+
+class NotRun(Exception):
+    """A target could not be measured; the message says why."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    plan = _plan(argv)
+    if not plan.locust.exists():
+        print(f"{plan.locust} is not there; `make loadtest` installs it", file=sys.stderr)
+        return 1
+    plan.out.mkdir(parents=True, exist_ok=True)
+    results: list[Result] = []
+    failures: list[str] = []
+    tag = f"load-{plan.seed}-{secrets.token_hex(3)}"
+    with tempfile.TemporaryDirectory(prefix="turnout-load-") as directory:
+        for name in plan.targets:
+            try:
+                results.append(_measured(plan, name, Path(directory), tag))
+            except (NotStarted, NotRun, NoFigures) as reason:
+                failures.append(f"{name}: {reason}")
+    summaries = report.summaries_of(results)
+    print("\n".join(report.lines(plan, results, summaries)))
+    failures += report.failures(results)
+    if summaries:
+        report.write(plan, results, summaries)
+    for failure in failures:
+        print(f"FAILED  {failure}")
+    return 1 if failures else 0
+
+
+def _plan(argv: Sequence[str] | None) -> Plan:
+    parser = argparse.ArgumentParser(
+        prog="loadtest.agents",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--users", type=int, default=16)
+    parser.add_argument("--seconds", type=int, default=30, help="of one target")
+    parser.add_argument("--seed", type=int, default=1, help="which sessions are played")
+    parser.add_argument("--longest", type=int, default=40, help="requests of a thread")
+    parser.add_argument("--compression", type=float, default=100.0, help="of think times")
+    parser.add_argument("--first-ms", type=float, default=20.0, help="of the scripted upstream")
+    parser.add_argument("--gap-ms", type=float, default=1.0, help="between its events")
+    parser.add_argument("--targets", default=",".join(OWN_TARGETS), help="in this order")
+    parser.add_argument("--url", default="", help="a Turnout that runs already, instead")
+    parser.add_argument("--direct-url", default="", help="the upstream behind it, to compare with")
+    parser.add_argument("--clickhouse", default="", help="its ClickHouse, for the stages")
+    parser.add_argument("--key", default="", help="a router key")
+    parser.add_argument("--locust", type=Path, default=Path(".venv-loadtest/bin/locust"))
+    parser.add_argument("--out", type=Path, default=Path("loadtest-results"))
+    told = parser.parse_args(argv)
+    targets = tuple(str(told.targets).split(","))
+    if unknown := set(targets) - set(OWN_TARGETS):
+        parser.error(
+            f"--targets: no {', '.join(sorted(unknown))}; there are {', '.join(OWN_TARGETS)}"
+        )
+    if told.url:
+        targets = ("direct", "running") if told.direct_url else ("running",)
+    return Plan(**{**vars(told), "targets": targets})
+
+
+def _measured(plan: Plan, name: str, directory: Path, tag: str) -> Result:
+    print(
+        f"loadtest: {name}, {plan.users} users for {plan.seconds:g} s", file=sys.stderr, flush=True
+    )
+    with _target(plan, name, directory) as target:
+        found = _play(plan, target, directory, tag)
+        result = Result(target, found)
+        if target.clickhouse:
+            warehouse = Warehouse(target.clickhouse, tag)
+            result.rows = warehouse.wait_for(sum(one.status != 0 for one in found))
+            result.stages = warehouse.stages()
+        return result
+
+
+@contextmanager
+def _target(plan: Plan, name: str, directory: Path) -> Generator[Target]:
+    if plan.url:
+        is_direct = name == "direct"
+        yield Target(
+            name=name,
+            url=plan.direct_url if is_direct else plan.url,
+            clickhouse="" if is_direct else plan.clickhouse,
+        )
+        return
+    port = _free_range(PORTS)
+    place = Place(
+        cpus=Cpus.of_this_machine(),
+        port=port,
+        directory=directory,
+        engines="with",
+        peers=Path(),
+    )
+    argv = (
+        *(sys.executable, "-m", "loadtest.upstream", "--port", str(port)),
+        *("--first-ms", str(plan.first_ms), "--gap-ms", str(plan.gap_ms)),
+    )
+    log = directory / "upstream.log"
+    url = place.upstream_url
+    with machine.running(argv, url=url, ready_path="/stats", log=log, cpu=None):
+        if name == "direct":
+            yield Target(name=name, url=url)
+            return
+        at = port + 2
+        with machine.running(
+            (sys.executable, "-m", "turnout", "serve", *(("--split",) if name in SPLIT else ())),
+            url=f"http://127.0.0.1:{at}",
+            ready_path="/ready",
+            log=directory / f"{name}.log",
+            cpu=None,
+            env=gateways.turnout_env(place, directory=name, at=at),
+        ) as started:
+            _wait_until_whole(started.url)
+            yield Target(name=name, url=started.url, clickhouse=f"http://127.0.0.1:{at + 3}")
+
+
+def _free_range(count: int) -> int:
+    """The first of `count` ports in a row that nobody listens on now."""
+    for _ in range(50):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            first = int(probe.getsockname()[1])
+        if first + count < 65_536 and all(_is_free(first + more) for more in range(count)):
+            return first
+    raise NotRun(f"there are no {count} free ports in a row")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def _wait_until_whole(url: str) -> None:
+    due = time.monotonic() + READY_SECONDS
+    state = "no answer"
+    while time.monotonic() < due:
+        try:
+            state = httpx.get(f"{url}/ready", timeout=5.0, trust_env=False).text
+        except httpx.TransportError as reason:
+            state = repr(reason)
+        if '"status":"ok"' in state:
+            return
+        time.sleep(machine.POLL_SECONDS)
+    raise NotRun(f"{url} is not whole after {READY_SECONDS:g} s: {state[:300]}")
+
+
+def _play(plan: Plan, target: Target, directory: Path, tag: str) -> list[Sample]:
+    """Locust as a process of its own; what its users have seen."""
+    path = directory / f"{target.name}.csv"
+    root = Path(__file__).resolve().parent.parent
+    argv = [
+        *(
+            str(plan.locust.absolute()),
+            "-f",
+            str(root / "loadtest" / "locustfile.py"),
+            "--headless",
+        ),
+        *("--only-summary", "--loglevel", "WARNING", "--host", target.url),
+        *("-u", str(plan.users), "-r", str(plan.users), "-t", f"{plan.seconds}s"),
+        *("--stop-timeout", str(GRACE_SECONDS), "--exit-code-on-error", "0"),
+        *("--seed", str(plan.seed), "--longest", str(plan.longest), "--tag", tag),
+        *("--compression", str(plan.compression), "--samples", str(path)),
+    ]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join((str(root / "services"), str(root)))}
+    if plan.key:
+        argv += ["--key", plan.key]
+    ended = subprocess.run(
+        argv,
+        env=env,
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=plan.seconds + 10 * GRACE_SECONDS,
+    )
+    if ended.returncode or not path.exists():
+        raise NotRun(f"locust ended with {ended.returncode}: {ended.stderr[-1_000:].strip()}")
+    if not (found := samples.read_samples(path)):
+        raise NotRun(f"{target.name}: no request was sent: {ended.stderr[-1_000:].strip()}")
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
