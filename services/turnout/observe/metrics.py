@@ -9,7 +9,7 @@ catalog does not have are counted as "other". A part of Turnout is labelled `par
 
 from typing import Literal, TypeAlias, assert_never, get_args
 
-from prometheus_client import CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from turnout.facts import (
@@ -82,6 +82,7 @@ class Metrics:
     def __init__(self, *, version: str, service: str, known_models: frozenset[str]) -> None:
         self._known_models = known_models
         self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
         self.requests = self._counter(
             "turnout_requests_total",
             "Requests by how they ended.",
