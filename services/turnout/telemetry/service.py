@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from turnout.bus.connection import open_bus
 from turnout.telemetry.consumer import BatchSettings, Consumer
+from turnout.telemetry.derive import derive_regularly
 from turnout.telemetry.metrics import TelemetryMetrics
 from turnout.telemetry.retention import Retention, apply_retention
 from turnout.telemetry.rollups import refresh_regularly
@@ -80,7 +81,12 @@ class Telemetry:
             try:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(refresh_regularly(warehouse, stop))
+                    deriving = tasks.create_task(
+                        derive_regularly(self._settings.warehouse, stop, self._metrics)
+                    )
                     await self._consumer.run(stop)
+                    # A long query is no reason to stop late; the next start derives it again.
+                    deriving.cancel()
             finally:
                 self._warehouse = self._consumer = None
 
