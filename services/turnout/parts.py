@@ -16,6 +16,7 @@ from turnout.catalog.models import Prices
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError
 from turnout.ingress.callers import Door
+from turnout.observe.exporting import BadTracing, Exporting, exporting
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Mode
 from turnout.policy.targets import SERVABLE
@@ -130,6 +131,15 @@ def upstreams_of(settings: Settings, catalog: Catalog) -> Upstreams:
         },
         simulated_url=simulator_url(settings) if is_simulated(settings, catalog) else "",
     )
+
+
+def exporting_of(settings: Settings) -> Exporting | None:
+    """Where spans go; None when tracing is off."""
+    told = settings.tracing
+    try:
+        return exporting(told.endpoint, told.sample_ratio, os.environ)
+    except BadTracing as wrong:
+        raise BadSetting(str(wrong)) from None
 
 
 def simulator_url(settings: Settings) -> str:

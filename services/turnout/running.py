@@ -5,13 +5,13 @@ import gc
 import logging
 import socket
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 from prometheus_client import start_http_server
 
 from turnout import __version__, parts
-from turnout.compose import Process, process
+from turnout.compose import Process, open_tracing, process
 from turnout.http_server import serve_http
 from turnout.observe.calls import CallTimes, TimedScorer, TimedSessionCacheTracker
 from turnout.observe.metrics import Metrics
@@ -77,7 +77,7 @@ async def run_rpc(service: RpcService, settings: Settings, stop: asyncio.Event) 
     async with process(settings, service=service) as running:
         servicer, name = await _servicer(service, running)
         settle_memory()
-        server = RpcServer(service_names=(name,))
+        server = RpcServer(service_names=(name,), interceptors=running.interceptors())
         servicer.add_to(server.server)
         with _metrics_at(told.host, told.metrics_port, running.metrics, service):
             port = await server.start(host=told.host, port=told.port, tls=tls)
@@ -160,14 +160,16 @@ async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
         version=__version__, service="telemetry", known_models=frozenset(catalog.models)
     )
     told = settings.telemetry
-    service = Telemetry(
-        TelemetrySettings(
-            nats_url=settings.nats.url,
-            warehouse=parts.warehouse_of(settings),
-            retention=parts.retention_of(settings),
-        ),
-        TelemetryMetrics(metrics.registry),
-    )
-    metrics.part_up.labels("telemetry").set_function(lambda: not service.waiting_for())
-    with _metrics_at(told.host, told.metrics_port, metrics, "telemetry"):
+    async with AsyncExitStack() as stack:
+        service = Telemetry(
+            TelemetrySettings(
+                nats_url=settings.nats.url,
+                warehouse=parts.warehouse_of(settings),
+                retention=parts.retention_of(settings),
+            ),
+            TelemetryMetrics(metrics.registry),
+            tracer=await open_tracing(settings, stack, service="telemetry"),
+        )
+        metrics.part_up.labels("telemetry").set_function(lambda: not service.waiting_for())
+        stack.enter_context(_metrics_at(told.host, told.metrics_port, metrics, "telemetry"))
         await service.run(stop)

@@ -85,6 +85,7 @@ def _checked(settings: Settings) -> Catalog:
     parts.check_addresses(settings)
     parts.make_data_dir(settings)
     parts.tls_of(settings)
+    parts.exporting_of(settings)
     return catalog
 
 

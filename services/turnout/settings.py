@@ -255,6 +255,21 @@ class CatalogSettings(_Section):
     )
 
 
+class Tracing(_Section):
+    endpoint: str = Field(
+        default="",
+        description="OTLP collector over HTTP, such as http://127.0.0.1:4318 (/v1/traces is appended);"
+        " empty means OTEL_EXPORTER_OTLP_ENDPOINT, and without that no tracing.",
+    )
+    sample_ratio: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of requests that are traced, 0 to 1, where the caller has not decided;"
+        " unset means OTEL_TRACES_SAMPLER, and without that all.",
+    )
+
+
 class RpcTls(_Section):
     certificate_file: Path | None = Field(default=None, description="Certificate chain, PEM.")
     key_file: Path | None = Field(default=None, description="Private key, PEM.")
@@ -292,6 +307,7 @@ class Settings(BaseSettings):
     simulator: Simulator = Simulator()
     catalog: CatalogSettings = CatalogSettings()
     tls: RpcTls = RpcTls()
+    tracing: Tracing = Tracing()
 
     def rpc(self, service: RpcService) -> Rpc:
         """Where a service listens and is found."""

@@ -93,10 +93,12 @@ class RpcServer:
     first step of a stop, so that balancers look elsewhere while streams finish.
     """
 
-    def __init__(self, *, service_names: Sequence[str]) -> None:
+    def __init__(
+        self, *, service_names: Sequence[str], interceptors: Sequence[aio.ServerInterceptor] = ()
+    ) -> None:
         self._names = service_names
         self._health = health.aio.HealthServicer()
-        self.server = aio.server(options=server_options())
+        self.server = aio.server(options=server_options(), interceptors=interceptors)
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
         reflection.enable_server_reflection(
             (*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), self.server

@@ -16,6 +16,7 @@ from turnout.errors import TurnoutError, Unavailable
 from turnout.ports import Chunk, DispatchEvent, DispatchRequest, Head, UpstreamDispatcher
 from turnout.protos import from_pb, to_pb
 from turnout.rpc.errors import abort_with, error_from
+from turnout.rpc.trace_context import trace_metadata
 from turnout.rpc.v1 import upstream_dispatcher_pb2 as messages
 from turnout.rpc.v1 import upstream_dispatcher_pb2_grpc as stubs
 
@@ -34,7 +35,9 @@ class RemoteUpstreamDispatcher:
 
     async def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
         call = self._stub.Dispatch(
-            to_pb(request, messages.DispatchRequest), timeout=self._deadline_seconds
+            to_pb(request, messages.DispatchRequest),
+            timeout=self._deadline_seconds,
+            metadata=trace_metadata(),
         )
         try:
             async for response in call:
