@@ -6,17 +6,15 @@ refused at start with one line that says what would be right. Provider keys keep
 """
 
 import difflib
-import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from turnout.policy.request import Mode, Tags
+from turnout.variable import Variable, is_provider, unreadable_list, variable_of
 
 PREFIX = "TURNOUT_"
 
@@ -327,7 +325,7 @@ def load() -> Settings:
     known = {*variables(), *NO_SETTINGS}
     # Names are read whatever their case, so they are checked whatever their case.
     for name in sorted(variable.upper() for variable in os.environ):
-        if name.startswith(PREFIX) and name not in known and not _is_provider(name):
+        if name.startswith(PREFIX) and name not in known and not is_provider(name):
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise BadSetting(f"{name} is no setting of Turnout.{hint}")
@@ -340,30 +338,8 @@ def load() -> Settings:
         raise BadSetting(f"{name}: {first['msg']}; {_expected(place)}") from None
     except SettingsError as reason:
         # It names the section, not the variable.
-        name = _unreadable_list() or str(reason)
+        name = unreadable_list(variables()) or str(reason)
         raise BadSetting(f"{name}: lists are written as JSON, such as '[\"one\"]'.") from None
-
-
-def _unreadable_list() -> str:
-    """The variable that should hold JSON and does not."""
-    for name, value in os.environ.items():
-        variable = variables().get(name.upper())
-        if variable is not None and variable.is_list:
-            try:
-                json.loads(value)
-            except ValueError:
-                return variable.name
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One environment variable, for the README and for refusing typos."""
-
-    name: str
-    default: str
-    meaning: str
-    is_list: bool = False
 
 
 def variables() -> dict[str, Variable]:
@@ -373,7 +349,7 @@ def variables() -> dict[str, Variable]:
         section: object = field.default
         if isinstance(section, _Section):
             found.extend(
-                _variable(f"{PREFIX}{name}__{inner}", inner_field)
+                variable_of(f"{PREFIX}{name}__{inner}", inner_field)
                 for inner, inner_field in type(section).model_fields.items()
             )
         elif name == "providers":
@@ -385,27 +361,8 @@ def variables() -> dict[str, Variable]:
                 )
             )
         else:
-            found.append(_variable(f"{PREFIX}{name}", field))
+            found.append(variable_of(f"{PREFIX}{name}", field))
     return {one.name: one for one in found}
-
-
-def _variable(name: str, field: FieldInfo) -> Variable:
-    default: object = field.default
-    match default:
-        case None | SecretStr():
-            shown = ""
-        case tuple():
-            shown = json.dumps(default) if default else ""
-        case bool():
-            shown = str(default).lower()
-        case _:
-            shown = str(default)
-    return Variable(name.upper(), shown, field.description or "", isinstance(default, tuple))
-
-
-def _is_provider(name: str) -> bool:
-    parts = name.split("__")
-    return len(parts) == 3 and parts[0] == "TURNOUT_PROVIDERS" and parts[2] == "BASE_URL"
 
 
 def _expected(place: list[str]) -> str:

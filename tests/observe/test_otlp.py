@@ -172,9 +172,8 @@ async def test_a_collector_that_refuses_costs_one_line(caplog: pytest.LogCapture
         async with open_tracer(to(url), service="turnout") as tracer:
             for _ in range(1_200):
                 tracer.start("one", part="ingress", kind="server", parent="").end()
-    (line,) = [one for one in caplog.records if one.levelno >= logging.WARNING]
+    (line,) = [one for one in caplog.records if one.__dict__.get("endpoint") == url]
     assert line.getMessage() == "spans cannot be exported and are dropped"
-    assert line.__dict__["endpoint"] == url
     assert "401" in line.__dict__["reason"]
 
 
@@ -212,6 +211,8 @@ def test_the_line_comes_again_after_a_while(caplog: pytest.LogCaptureFixture) ->
     said: list[float] = []
     for now[0] in (0.0, 1.0, 59.0, 60.0, 61.0, 121.0):
         exporter.export([])
-        said += [now[0]] * len(caplog.records)
+        # Threads of tests before this one may still complain of their own collectors.
+        ours = [one for one in caplog.records if one.__dict__.get("endpoint") == "http://a"]
+        said += [now[0]] * len(ours)
         caplog.clear()
     assert said == [0.0, 60.0, 121.0]
