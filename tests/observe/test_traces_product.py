@@ -3,7 +3,7 @@
 import json
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,6 +35,9 @@ BODY = {
 }
 COMPOSITIONS = {"embedded": (), "split": ("--split",)}
 
+TELLING = {"route", "dispatch"}
+"""The spans that record facts; each is linked to by the insert of those."""
+
 SERVICES = {
     "turnout.ingress",
     "turnout.scorer",
@@ -63,18 +66,27 @@ def ask(product: Product, **headers: str) -> httpx.Response:
     return answer
 
 
-def whole_trace(received: Received, request_id: str) -> list[ReceivedSpan]:
-    """The trace of a request, once its row and its note are there."""
+def whole_trace(received: Received, request_id: str, *, spans: int) -> list[ReceivedSpan]:
+    """The trace of a request, once so many spans of it and every link to it are there."""
     deadline = time.monotonic() + PATIENCE_SECONDS
-    spans: list[ReceivedSpan] = []
+    found: list[ReceivedSpan] = []
     while time.monotonic() < deadline:
-        for spans in received.traces().values():
-            names = {span.name for span in spans}
-            is_it = any(one.attributes.get("turnout.request_id") == request_id for one in spans)
-            if is_it and has_reached_telemetry(spans) and {"dispatch", "note", "route"} <= names:
-                return spans
+        for found in received.traces().values():
+            is_it = any(one.attributes.get("turnout.request_id") == request_id for one in found)
+            if is_it and len(found) == spans and has_reached_telemetry(found):
+                linked = {span_id for _, span_id in links_of(inserts(received).values())}
+                if {one.span_id for one in found if one.name in TELLING} <= linked:
+                    return found
         time.sleep(POLL_SECONDS)
-    raise AssertionError(f"no whole trace of {request_id}; the last one: {tree(spans)}")
+    raise AssertionError(f"no whole trace of {request_id}; the last one: {tree(found)}")
+
+
+def inserts(received: Received) -> dict[str, ReceivedSpan]:
+    return {span.span_id: span for span in received.spans.copy() if span.name == "insert facts"}
+
+
+def links_of(spans: Iterable[ReceivedSpan]) -> set[tuple[str, str]]:
+    return {link for span in spans for link in span.links}
 
 
 def named(spans: list[ReceivedSpan], name: str) -> ReceivedSpan:
@@ -88,12 +100,10 @@ def test_one_request_is_one_trace_through_all_services(tmp_path: Path, compositi
         product.script("status=529")
         answer = ask(product)
         request_id = answer.headers["turnout-request-id"]
-        spans = whole_trace(received, request_id)
+        spans = whole_trace(received, request_id, spans=8)
         print(tree(spans))
         everything = repr(received.spans)
-        inserts = {
-            span.span_id: span for span in received.spans.copy() if span.name == "insert facts"
-        }
+        inserted = inserts(received)
     assert {span.scope for span in spans} == SERVICES
     assert len({span.trace_id for span in spans}) == 1
 
@@ -114,11 +124,9 @@ def test_one_request_is_one_trace_through_all_services(tmp_path: Path, compositi
 
     assert process.parent_id == dispatch.span_id
     ((_, insert_id),) = process.links
-    assert (dispatch.trace_id, dispatch.span_id) in inserts[insert_id].links
-    assert inserts[insert_id].trace_id != dispatch.trace_id
-    assert (request.trace_id, route.span_id) in {
-        link for insert in inserts.values() for link in insert.links
-    }
+    assert (dispatch.trace_id, dispatch.span_id) in inserted[insert_id].links
+    assert inserted[insert_id].trace_id != dispatch.trace_id
+    assert (request.trace_id, route.span_id) in links_of(inserted.values())
 
     services = {span.service for span in spans}
     assert SECRET not in everything
@@ -135,7 +143,7 @@ def test_the_callers_trace_goes_on_and_its_choice_is_kept(tmp_path: Path) -> Non
     with traced(tmp_path, "embedded", TURNOUT_TRACING__SAMPLE_RATIO="0") as (product, received):
         left_out = ask(product).headers["turnout-request-id"]
         kept = ask(product, traceparent=CALLER).headers["turnout-request-id"]
-        spans = whole_trace(received, kept)
+        spans = whole_trace(received, kept, spans=7)
         assert left_out not in repr(received.spans)
     assert {span.trace_id for span in spans} == {TRACE}
     assert named(spans, f"POST {MESSAGES}").parent_id == CALLER.split("-")[2]
