@@ -9,20 +9,31 @@ from typing import Final
 import pytest
 
 MISSING: Final = (
-    "promtool is not installed, so alerts and PromQL are NOT checked:"
+    "Prometheus is not installed, so alerts and PromQL are NOT checked:"
     " install it with `apt-get install prometheus`"
 )
 
 
-def promtool(*arguments: str, cwd: Path) -> str:
-    """What promtool says. Fails the test when it complains, and in CI when it is missing."""
-    binary = shutil.which("promtool")
+def program(name: str) -> str:
+    """Where a program of Prometheus is. Without it the test fails in CI and is skipped elsewhere."""
+    binary = shutil.which(name)
     if binary is None:
         if os.environ.get("CI"):
             pytest.fail(MISSING)
         pytest.skip(MISSING)
+    return binary
+
+
+def promtool(*arguments: str, cwd: Path, told: str = "") -> str:
+    """What promtool says to a command and standard input. Fails the test when it complains."""
     done = subprocess.run(
-        [binary, *arguments], cwd=cwd, check=False, capture_output=True, text=True, timeout=120
+        [program("promtool"), *arguments],
+        cwd=cwd,
+        check=False,
+        capture_output=True,
+        text=True,
+        input=told,
+        timeout=120,
     )
     said = done.stdout + done.stderr
     assert done.returncode == 0, said

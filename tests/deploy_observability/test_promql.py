@@ -12,6 +12,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.deploy_observability.dashboards import asked
+from tests.deploy_observability.prometheus_server import prometheus
 from tests.deploy_observability.promql import names_in
 from tests.deploy_observability.promtool import promtool
 from tests.deploy_observability.test_alerts import rules_of
@@ -44,8 +45,10 @@ class Shown:
     """Label values by label, of every sample name that was scraped."""
 
     labels: dict[str, dict[str, set[str]]] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
 
     def add(self, text: str) -> None:
+        self.texts.append(text)
         for family in text_string_to_metric_families(text):
             for sample in family.samples:
                 known = self.labels.setdefault(sample.name, {})
@@ -109,7 +112,7 @@ async def _ask(
         await answer.read()
 
 
-async def _traffic(client: aiohttp.ClientSession, product: Product) -> None:
+async def traffic(client: aiohttp.ClientSession, product: Product) -> None:
     """Answers, cache reads, a switch of a thread, a failure, a rejection and an outcome."""
     for steps, model in enumerate(
         ("turnout/claude-opus-5-5", "turnout/claude-opus-5-5", "turnout/gpt-5.5", "turnout/auto")
@@ -122,11 +125,20 @@ async def _traffic(client: aiohttp.ClientSession, product: Product) -> None:
         assert answer.status == 202, await answer.text()
 
 
+@dataclass(slots=True)
+class Serving:
+    """Five processes that have had traffic, where they show their metrics, and what they showed."""
+
+    product: Product
+    addresses: list[str]
+    shown: Shown
+
+
 @pytest.fixture(scope="module")
-async def shown(
+async def serving(
     anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Shown]:
-    """What all five processes show after traffic, once nothing is missing that should come."""
+) -> AsyncIterator[Serving]:
+    """Comes back once nothing is missing from the metrics that should come."""
     ports = free_ports(len(SERVICES))
     product = Product(
         home=tmp_path_factory.mktemp("product"),
@@ -136,25 +148,23 @@ async def shown(
             for name, port in zip(SERVICES, ports, strict=True)
         },
     )
-    everything = Shown()
+    addresses = [f"127.0.0.1:{port}" for port in (product.port("ingress"), *ports)]
     wanted = {
         selector.name
         for text in QUERIES.values()
         for selector in names_in(text).selectors
         if selector.name.startswith("turnout_")
     }
+    everything = Shown()
     try:
         await product.start()
-        limit = aiohttp.ClientTimeout(total=30)
-        async with aiohttp.ClientSession(timeout=limit) as client:
-            await _traffic(client, product)
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as client:
+            await traffic(client, product)
             async with asyncio.timeout(SETTLED_SECONDS):
                 while not wanted <= set(everything.labels):
-                    everything = await _scraped(client, product, ports)
-                    if wanted <= set(everything.labels):
-                        break
                     await asyncio.sleep(0.5)
-        yield everything
+                    everything = await _scraped(client, addresses)
+        yield Serving(product, addresses, everything)
     except TimeoutError:
         missing = sorted(wanted - set(everything.labels))
         raise AssertionError(f"never shown: {missing}\n{product.tail()}") from None
@@ -162,10 +172,15 @@ async def shown(
         await product.kill()
 
 
-async def _scraped(client: aiohttp.ClientSession, product: Product, ports: list[int]) -> Shown:
+@pytest.fixture(scope="module")
+async def shown(serving: Serving) -> Shown:
+    return serving.shown
+
+
+async def _scraped(client: aiohttp.ClientSession, addresses: list[str]) -> Shown:
     found = Shown()
-    for port in (product.port("ingress"), *ports):
-        async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
+    for address in addresses:
+        async with client.get(f"http://{address}/metrics") as answer:
             found.add(await answer.text())
     return found
 
@@ -212,3 +227,32 @@ async def test_alerts_name_only_labels_that_their_result_has(shown: Shown) -> No
         is_grouped = "by (" in rule.expr
         has = names.groups if is_grouped else of_metrics | TARGET_LABELS
         assert used <= has, rule.alert
+
+
+async def test_the_metrics_follow_the_conventions_of_prometheus(shown: Shown) -> None:
+    for text in shown.texts:
+        assert promtool("check", "metrics", cwd=Path.cwd(), told=text) == ""
+
+
+async def test_prometheus_answers_every_query_and_evaluates_every_rule(
+    serving: Serving, tmp_path: Path
+) -> None:
+    shows_something = [place for place in QUERIES if ".json: " in place]
+    async with (
+        prometheus(serving.addresses, home=tmp_path) as running,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as client,
+    ):
+        await running.until_scraped(len(serving.addresses))
+        await traffic(client, serving.product)
+        empty = shows_something
+        try:
+            async with asyncio.timeout(SETTLED_SECONDS):
+                # A rate needs two scrapes with the series in them.
+                while empty:
+                    await asyncio.sleep(1)
+                    empty = [one for one in empty if not await running.answers(QUERIES[one])]
+        except TimeoutError:
+            raise AssertionError(f"these show nothing: {empty}") from None
+        states = await running.until_evaluated()
+    assert set(states.values()) == {"ok"}, states
+    assert len(states) == len(rules_of("alerts.yaml")) + len(rules_of("recording.yaml"))
