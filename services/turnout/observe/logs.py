@@ -1,8 +1,7 @@
 """Structured logs: one JSON object a line on standard error, without prompt text or credentials.
 
 Fields are given by `extra={...}` at the call; only names in `FIELDS` are written, so that a
-careless `extra` cannot leak. Request ids join logs to facts; a line that is written inside of a span
-has its `trace_id` and `span_id`.
+careless `extra` cannot leak. Request ids join logs to facts and traces.
 """
 
 import json
@@ -11,8 +10,6 @@ import sys
 import time
 
 from typing_extensions import override
-
-from turnout.observe.spans import current_traceparent
 
 FIELDS = (
     "request_id",
@@ -32,7 +29,6 @@ FIELDS = (
     "pid",
     "path",
     "reason",
-    "endpoint",
 )
 
 
@@ -53,9 +49,6 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        traceparent = current_traceparent()
-        if traceparent:
-            _, line["trace_id"], line["span_id"], _ = traceparent.split("-")
         for name in FIELDS:
             value: object = getattr(record, name, None)
             if value is not None:
