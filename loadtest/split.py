@@ -36,7 +36,15 @@ MAX_GROWTH_SHARE = 0.05
 STREAM_EVENTS = 20
 """Of the scripted upstream."""
 
-TRACED: dict[str, str] = {}
+SAMPLED = "0.1"
+
+
+def _traced(place: Place) -> dict[str, str]:
+    """A tenth of the requests, to the upstream, which takes spans as well."""
+    return {
+        "TURNOUT_TRACING__ENDPOINT": place.upstream_url,
+        "TURNOUT_TRACING__SAMPLE_RATIO": SAMPLED,
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +121,7 @@ def _compare(report: Report, place: Place, *, route_seconds: float) -> list[str]
     with ExitStack() as stack:
         started: dict[Name, Started] = {"direct": stack.enter_context(gateways.upstream(place))}
         started["chain"] = stack.enter_context(gateways.chain(place))
-        started["turnout"] = stack.enter_context(gateways.split(place, TRACED))
+        started["turnout"] = stack.enter_context(gateways.split(place, _traced(place)))
         if "litellm" in report.names:
             started["litellm"] = stack.enter_context(gateways.litellm(place, is_pinned=False))
         if "portkey" in report.names:
@@ -160,7 +168,7 @@ def _waves(report: Report, place: Place, told: argparse.Namespace) -> list[str]:
         log=place.directory / "slow-upstream.log",
         cpu=None,
     )
-    with upstream, gateways.split(place, TRACED) as turnout:
+    with upstream, gateways.split(place, _traced(place)) as turnout:
         waves: list[Wave] = []
         for number in range(told.waves):
             waves.append(_wave(turnout, streams=streams, stream_seconds=told.stream_seconds))

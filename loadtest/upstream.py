@@ -25,14 +25,21 @@ BACKLOG = 4096
 """More than any load opens at once."""
 
 
+TRACES_PATH = b"/v1/traces"
+"""Spans are taken and thrown away: exporting them has its price, keeping them is another's."""
+
+
 @dataclass(slots=True)
 class Stats:
-    """What was seen since the start; `aborted` are answers whose reader left before their end."""
+    """What was seen since the start; `aborted` are answers whose reader left before their end,
+    `exports` are batches of spans.
+    """
 
     requests: int = 0
     streams: int = 0
     aborted: int = 0
     connections: int = 0
+    exports: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +144,10 @@ class Connection(asyncio.Protocol):
         path = head.path
         if path == b"/stats":
             self._write(wire.response(json.dumps(asdict(self._stats)).encode()))
+            return
+        if path == TRACES_PATH:
+            self._stats.exports += 1
+            self._write(wire.response(b"", content_type="application/x-protobuf"))
             return
         answer = self._upstream.answer_for(path)
         if answer is None:
