@@ -8,7 +8,7 @@ from pathlib import Path
 from loadtest import plot, samples
 from loadtest.figures import Spread
 from loadtest.samples import Sample, Summary
-from loadtest.stages import Stage
+from loadtest.stages import Rows, Stage
 from turnout.demo.report import table
 
 
@@ -26,6 +26,9 @@ class Plan:
     targets: tuple[str, ...]
     url: str
     direct_url: str
+    scorers: int
+    terminate: tuple[str, ...]
+    kill: tuple[str, ...]
     clickhouse: str
     key: str
     locust: Path
@@ -34,11 +37,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where users are sent, and where the facts of it are; no `clickhouse` means none are read."""
+    """Where users are sent, and where the facts of it are; no `clickhouse` means none are read. `pid`
+    is 0 where no process is ours.
+    """
 
     name: str
     url: str
     clickhouse: str = ""
+    pid: int = 0
 
 
 @dataclass(slots=True)
@@ -48,7 +54,8 @@ class Result:
     target: Target
     samples: list[Sample]
     stages: list[Stage] = field(default_factory=list)
-    rows: int | None = None
+    faults: list[str] = field(default_factory=list)
+    rows: Rows | None = None
 
 
 def summaries_of(results: Sequence[Result]) -> list[Summary]:
@@ -76,9 +83,14 @@ def lines(plan: Plan, results: Sequence[Result], summaries: Sequence[Summary]) -
     for result in results:
         if result.stages:
             told += ["", f"where the time went: {result.target.name}", _stage_table(result.stages)]
+        if result.faults:
+            told += ["", f"signals: {result.target.name}", *result.faults]
         if result.rows is not None:
             sent = sum(one.status != 0 for one in result.samples)
-            told.append(f"{result.rows} of {sent} answered requests are rows in ClickHouse")
+            told.append(
+                f"{result.rows.requests} of {sent} answered requests are rows in ClickHouse; decided with a"
+                f" part missing or late: {result.rows.degraded}"
+            )
         told += samples.errors(result.samples)
     return told
 
@@ -123,8 +135,10 @@ def failures(results: Sequence[Result]) -> list[str]:
         if count := sum(sample.outcome == "error" for sample in one.samples):
             found.append(f"{name}: {count} requests failed")
         sent = sum(sample.status != 0 for sample in one.samples)
-        if one.rows is not None and one.rows < sent:
-            found.append(f"{name}: {sent - one.rows} of {sent} requests are not in ClickHouse")
+        if one.rows is not None and one.rows.requests < sent:
+            found.append(
+                f"{name}: {sent - one.rows.requests} of {sent} requests are not in ClickHouse"
+            )
     return found
 
 
@@ -166,7 +180,7 @@ def write(plan: Plan, results: Sequence[Result], summaries: Sequence[Summary]) -
             for stage in result.stages:
                 writer.writerow(
                     (
-                        *(result.target.name, stage.stage, stage.requests),
+                        *(result.target.name, stage.stage.strip(), stage.requests),
                         *(f"{ms:.3f}" for ms in (stage.p50_ms, stage.p95_ms, stage.p99_ms)),
                     )
                 )

@@ -5,6 +5,7 @@ the scripted upstream. Prints tables, writes CSV and a plot. The exit status is 
 failed, when a fact is missing in ClickHouse, or when something did not run.
 
     python -m loadtest.agents --users 16 --seconds 30
+    python -m loadtest.agents --targets direct,split --terminate all
     python -m loadtest.agents --url https://turnout.example --clickhouse http://clickhouse.example:8123
 """
 
@@ -23,7 +24,7 @@ from pathlib import Path
 import httpx
 
 from loadtest import agent_report as report
-from loadtest import gateways, machine, samples
+from loadtest import faults, gateways, machine, samples
 from loadtest.agent_report import Plan, Result, Target
 from loadtest.gateways import Place
 from loadtest.machine import Cpus, NotStarted
@@ -86,6 +87,10 @@ def _plan(argv: Sequence[str] | None) -> Plan:
     parser.add_argument("--first-ms", type=float, default=20.0, help="of the scripted upstream")
     parser.add_argument("--gap-ms", type=float, default=1.0, help="between its events")
     parser.add_argument("--targets", default=",".join(OWN_TARGETS), help="in this order")
+    parser.add_argument("--scorers", type=int, default=1, help="replicas in split mode")
+    services = f"{', '.join(faults.SERVICES)}, all"
+    parser.add_argument("--terminate", default="", help=f"SIGTERM to services, of {services}")
+    parser.add_argument("--kill", default="", help="SIGKILL to services, named alike")
     parser.add_argument("--url", default="", help="a Turnout that runs already, instead")
     parser.add_argument("--direct-url", default="", help="the upstream behind it, to compare with")
     parser.add_argument("--clickhouse", default="", help="its ClickHouse, for the stages")
@@ -98,9 +103,17 @@ def _plan(argv: Sequence[str] | None) -> Plan:
         parser.error(
             f"--targets: no {', '.join(sorted(unknown))}; there are {', '.join(OWN_TARGETS)}"
         )
+    harmed = {
+        name: tuple(filter(None, vars(told)[name].split(","))) for name in ("terminate", "kill")
+    }
+    for option, names in harmed.items():
+        if unknown := set(names) - {"all", *faults.SERVICES}:
+            parser.error(f"--{option}: no {', '.join(sorted(unknown))}; there are {services}")
+        if names and told.url:
+            parser.error(f"--{option}: a Turnout that runs elsewhere is not sent signals")
     if told.url:
         targets = ("direct", "running") if told.direct_url else ("running",)
-    return Plan(**{**vars(told), "targets": targets})
+    return Plan(**{**vars(told), **harmed, "targets": targets})
 
 
 def _measured(plan: Plan, name: str, directory: Path, tag: str) -> Result:
@@ -108,8 +121,10 @@ def _measured(plan: Plan, name: str, directory: Path, tag: str) -> Result:
         f"loadtest: {name}, {plan.users} users for {plan.seconds:g} s", file=sys.stderr, flush=True
     )
     with _target(plan, name, directory) as target:
-        found = _play(plan, target, directory, tag)
-        result = Result(target, found)
+        planned = faults.planned(target.pid, terminate=plan.terminate, kill=plan.kill)
+        with faults.during(target.pid, planned, seconds=plan.seconds) as sent:
+            found = _play(plan, target, directory, tag)
+        result = Result(target, found, faults=sent.lines)
         if target.clickhouse:
             warehouse = Warehouse(target.clickhouse, tag)
             result.rows = warehouse.wait_for(sum(one.status != 0 for one in found))
@@ -147,7 +162,7 @@ def _target(plan: Plan, name: str, directory: Path) -> Generator[Target]:
             return
         at = port + 2
         with machine.running(
-            (sys.executable, "-m", "turnout", "serve", *(("--split",) if name in SPLIT else ())),
+            (sys.executable, "-m", "turnout", "serve", *_composition(plan, name)),
             url=f"http://127.0.0.1:{at}",
             ready_path="/ready",
             log=directory / f"{name}.log",
@@ -155,7 +170,18 @@ def _target(plan: Plan, name: str, directory: Path) -> Generator[Target]:
             env=gateways.turnout_env(place, directory=name, at=at),
         ) as started:
             _wait_until_whole(started.url)
-            yield Target(name=name, url=started.url, clickhouse=f"http://127.0.0.1:{at + 3}")
+            yield Target(
+                name=name,
+                url=started.url,
+                clickhouse=f"http://127.0.0.1:{at + 3}",
+                pid=started.pid,
+            )
+
+
+def _composition(plan: Plan, name: str) -> tuple[str, ...]:
+    if name not in SPLIT:
+        return ()
+    return ("--split", *(("--scorers", str(plan.scorers)) if plan.scorers > 1 else ()))
 
 
 def _free_range(count: int) -> int:

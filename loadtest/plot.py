@@ -45,14 +45,14 @@ def _grid(low: float, high: float) -> list[str]:
         y = _y(share)
         parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="#dddddd"/>')
         parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{share:.0%}</text>')
-    tick = low
-    while tick <= high * 1.001:
+    decades = round(math.log10(high / low))
+    ticks = [low * 10**decade * step for decade in range(decades) for step in (1, 2, 5)]
+    for tick in (*ticks, high):
         x = _x(tick, low, high)
         parts.append(f'<path d="M{x:.1f} {TOP}V{HEIGHT - BOTTOM}" stroke="#dddddd"/>')
         parts.append(
             f'<text x="{x:.1f}" y="{HEIGHT - BOTTOM + 18}" text-anchor="middle">{tick:g}</text>'
         )
-        tick *= 10
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(
         f'<text x="{middle}" y="{HEIGHT - 12}" text-anchor="middle">milliseconds to first content'

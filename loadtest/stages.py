@@ -13,7 +13,10 @@ QUERY_SECONDS = 30.0
 ARRIVE_SECONDS = 60.0
 POLL_SECONDS = 0.25
 
-COUNT = "SELECT count() AS requests FROM requests WHERE ticket = {ticket:String}"
+COUNT = """
+SELECT count() AS requests, countIf(notEmpty(degraded)) AS degraded
+FROM requests WHERE ticket = {ticket:String}
+"""
 
 STAGES = """
 WITH
@@ -73,8 +76,11 @@ class Stage(msgspec.Struct, frozen=True):
     p99_ms: float
 
 
-class _Count(msgspec.Struct, frozen=True):
+class Rows(msgspec.Struct, frozen=True):
+    """Requests that have arrived; `degraded` were decided with a part of Turnout missing or late."""
+
     requests: int
+    degraded: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +91,11 @@ class Warehouse:
     ticket: str
     database: str = "turnout"
 
-    def wait_for(self, requests: int) -> int:
-        """Wait until that many rows are there, or long enough; how many there are."""
+    def wait_for(self, requests: int) -> Rows:
+        """Wait until that many rows are there, or long enough; what is there."""
         due = time.monotonic() + ARRIVE_SECONDS
         found = self._count()
-        while found < requests and time.monotonic() < due:
+        while found.requests < requests and time.monotonic() < due:
             time.sleep(POLL_SECONDS)
             found = self._count()
         return found
@@ -98,8 +104,8 @@ class Warehouse:
         lines = self._ask(STAGES).splitlines()
         return [msgspec.json.decode(line, type=Stage) for line in lines if line]
 
-    def _count(self) -> int:
-        return msgspec.json.decode(self._ask(COUNT), type=_Count).requests
+    def _count(self) -> Rows:
+        return msgspec.json.decode(self._ask(COUNT), type=Rows)
 
     def _ask(self, sql: str) -> bytes:
         params = {

@@ -59,6 +59,13 @@ def test_agents_of_both_dialects_are_served_by_both_compositions(tmp_path: Path)
 
 
 @needs_locust
+def test_what_telemetry_misses_arrives_later(tmp_path: Path) -> None:
+    ended = run("--targets", "embedded", "--kill", "telemetry", out=tmp_path)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "SIGKILL to telemetry (one of 1)" in ended.stdout
+
+
+@needs_locust
 def test_requests_that_fail_are_counted_and_said(tmp_path: Path) -> None:
     ended = run("--url", "http://127.0.0.1:9", out=tmp_path)
     assert ended.returncode == 1
@@ -72,7 +79,20 @@ def test_says_how_locust_is_installed(tmp_path: Path) -> None:
     assert "`make loadtest` installs it" in ended.stderr
 
 
-def test_a_target_that_does_not_exist_is_said(tmp_path: Path) -> None:
-    ended = run("--targets", "direct,cluster", out=tmp_path)
+@pytest.mark.parametrize(
+    ("told", "wanted"),
+    [
+        (
+            ("--targets", "direct,cluster"),
+            "--targets: no cluster; there are direct, embedded, split",
+        ),
+        (("--kill", "nats"), "--kill: no nats; there are scorer,"),
+        (("--kill", "all", "--url", "http://a"), "--kill: a Turnout that runs elsewhere"),
+    ],
+)
+def test_a_wrong_option_is_one_clear_line(
+    tmp_path: Path, told: tuple[str, ...], wanted: str
+) -> None:
+    ended = run(*told, out=tmp_path)
     assert ended.returncode == 2
-    assert "--targets: no cluster; there are direct, embedded, split" in ended.stderr
+    assert wanted in ended.stderr.splitlines()[-1]
