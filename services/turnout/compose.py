@@ -9,7 +9,7 @@ other settings.
 import asyncio
 import random
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,7 +32,9 @@ from turnout.ingress.proxy import Limits, Proxy
 from turnout.observe.calls import CallTimes, TimedScorer, TimedSessionCacheTracker
 from turnout.observe.metrics import MeteredFactSink, Metrics
 from turnout.observe.part_watch import watch_parts
-from turnout.observe.tracing import id_generator
+from turnout.observe.spans import Kind, Tracer
+from turnout.observe.traced import TracedScorer, TracedSessionCacheTracker
+from turnout.observe.tracing import RandomIds
 from turnout.policy.request import Prefix
 from turnout.ports import (
     FactSink,
@@ -42,10 +44,10 @@ from turnout.ports import (
     UpstreamDispatcher,
 )
 from turnout.rpc.address import is_loopback
-from turnout.settings import Rpc, Settings
+from turnout.settings import Rpc, RpcService, Settings
 
 if TYPE_CHECKING:
-    from grpc.aio import Channel
+    from grpc.aio import Channel, ServerInterceptor
 
 
 WARM_UP_SECONDS = 2.0
@@ -65,6 +67,7 @@ class Process:
 
     Attributes:
         tasks: background work of the parts; ends with the process.
+        tracer: None where tracing is off: then nothing here is wrapped in spans.
 
     """
 
@@ -75,6 +78,7 @@ class Process:
     tasks: asyncio.TaskGroup
     metrics: Metrics
     bus: Bus
+    tracer: Tracer | None
     _facts: FactSink | None = None
     _spool: Spool | None = None
     _tracker: SessionCacheTracker | None = None
@@ -122,7 +126,12 @@ class Process:
         from turnout.session_cache_tracker.service import LocalSessionCacheTracker
 
         store = await self.stack.enter_async_context(open_redis_store(self.settings.redis.url))
-        return LocalSessionCacheTracker(store, await self.facts())
+        tracker = LocalSessionCacheTracker(store, await self.facts())
+        if self.tracer is None:
+            return tracker
+        return TracedSessionCacheTracker(
+            tracker, self.tracer, kind=self._kind_of("session-cache-tracker")
+        )
 
     async def scorer(self) -> Scorer:
         told = self.settings.scorer
@@ -145,7 +154,7 @@ class Process:
         await embedder.embed("warm up", deadline_seconds=WARM_UP_SECONDS)
         artifact = load_artifact(told.artifact, embedder_digest=embedder.embedder_digest)
         self.metrics.set_artifact(artifact.digest)
-        return LocalScorer(
+        scorer = LocalScorer(
             catalog=self.catalog,
             tables=artifact,
             reader=ClusterReader(artifact.content.text),
@@ -156,6 +165,9 @@ class Process:
             clock=time.time,
             draw=random.Random().random,  # noqa: S311  exploration guards no secret
         )
+        if self.tracer is None:
+            return scorer
+        return TracedScorer(scorer, self.tracer, kind=self._kind_of("scorer"))
 
     async def dispatcher(self) -> UpstreamDispatcher:
         told = self.settings.upstream_dispatcher
@@ -163,9 +175,7 @@ class Process:
             from turnout.rpc.upstream_dispatcher import RemoteUpstreamDispatcher
 
             return RemoteUpstreamDispatcher(
-                await self._channel(told),
-                begin_seconds=told.begin_seconds,
-                deadline_seconds=told.request_seconds,
+                await self._channel(told), deadline_seconds=told.request_seconds
             )
         from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
 
@@ -178,6 +188,8 @@ class Process:
                 facts=await self.facts(),
                 clock=time.time,
                 limits=parts.limits_of(self.settings),
+                tracer=self.tracer,
+                span_kind=self._kind_of("upstream-dispatcher"),
             )
         )
         in_flight = self.metrics.in_flight.labels("upstream-dispatcher")
@@ -210,7 +222,7 @@ class Process:
             ),
             door=parts.door_of(settings, catalog),
             modes=modes,
-            ids=id_generator(),
+            ids=RandomIds(),
             clock=time.time,
             timed=self.metrics.identified,
         )
@@ -240,7 +252,20 @@ class Process:
                 exposition=self.metrics.exposition,
                 parts=readiness,
             ),
+            tracer=self.tracer,
         )
+
+    def interceptors(self) -> "Sequence[ServerInterceptor]":
+        """What stands in front of the gRPC server of this process."""
+        if self.tracer is None:
+            return ()
+        from turnout.rpc.trace_context import TraceContextInterceptor
+
+        return (TraceContextInterceptor(),)
+
+    def _kind_of(self, service: RpcService) -> Kind:
+        """Of a service's spans: it is called over gRPC in its own process and directly elsewhere."""
+        return "server" if self.service == service else "internal"
 
     async def _readiness(self) -> Callable[[], Awaitable[dict[str, str]]]:
         """What is there: the ingress itself, and what it would be served without."""
@@ -315,6 +340,7 @@ async def process(settings: Settings, *, service: str) -> AsyncGenerator[Process
     metrics = Metrics(version=__version__, service=service, known_models=frozenset(catalog.models))
     with _one_error():
         async with asyncio.TaskGroup() as tasks, AsyncExitStack() as stack:
+            tracer = await open_tracing(settings, stack, service=service)
             bus = await stack.enter_async_context(open_bus(settings.nats.url, name=service))
             yield Process(
                 settings=settings,
@@ -324,7 +350,20 @@ async def process(settings: Settings, *, service: str) -> AsyncGenerator[Process
                 tasks=tasks,
                 metrics=metrics,
                 bus=bus,
+                tracer=tracer,
             )
+
+
+async def open_tracing(settings: Settings, stack: AsyncExitStack, *, service: str) -> Tracer | None:
+    """The tracer of a process, None when tracing is off. What it has queued is exported at the end."""
+    told = parts.exporting_of(settings)
+    if told is None:
+        return None
+    from turnout.observe.otlp import open_tracer
+
+    is_alone = service == "ingress" and not settings.scorer.address
+    name = "turnout" if is_alone else f"turnout-{service}"
+    return await stack.enter_async_context(open_tracer(told, service=name))
 
 
 @contextmanager

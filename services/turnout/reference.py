@@ -12,9 +12,10 @@ from prometheus_client import CollectorRegistry
 from turnout import __version__
 from turnout.bus.metrics import BusMetrics
 from turnout.observe.metrics import Metrics
-from turnout.settings import Variable, variables
+from turnout.settings import variables
 from turnout.telemetry.metrics import TelemetryMetrics
 from turnout.telemetry.queries import load_queries
+from turnout.variable import Variable
 
 HEADINGS = {
     "settings": ("variable", "default", "means"),

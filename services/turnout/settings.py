@@ -6,28 +6,20 @@ refused at start with one line that says what would be right. Provider keys keep
 """
 
 import difflib
-import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias, assert_never
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from turnout.policy.request import Mode
-from turnout.router_key import RouterKey
+from turnout.policy.request import Mode, Tags
+from turnout.variable import Variable, is_provider, unreadable_list, variable_of
 
 PREFIX = "TURNOUT_"
 
-LISTENER_VARIABLE, HANDOVER_VARIABLE = "TURNOUT_LISTENER_FD", "TURNOUT_HANDOVER_FD"
-"""Numbers of the sockets that `turnout serve` gives to a service it starts."""
-
-NO_SETTINGS = frozenset(
-    {"TURNOUT_KEY", "TURNOUT_URL", "TURNOUT_SESSION", LISTENER_VARIABLE, HANDOVER_VARIABLE}
-)
-"""Variables with the prefix that are no settings: the small commands and git hooks read them."""
+NO_SETTINGS = frozenset({"TURNOUT_KEY", "TURNOUT_URL", "TURNOUT_SESSION"})
+"""Variables with the prefix that the small commands and git hooks read instead."""
 
 RpcService: TypeAlias = Literal["scorer", "session-cache-tracker", "upstream-dispatcher"]
 """The services that are called over gRPC."""
@@ -44,6 +36,28 @@ class BadSetting(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RouterKey(_Section):
+    """A key of ours, as its hash. `turnout keys new` prints both."""
+
+    name: str = Field(description="Who uses it; appears in facts.")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Hash of the key, hexadecimal.")
+    tenant: str = Field(
+        default="default",
+        pattern="^[A-Za-z0-9_-]{1,64}$",
+        description="Whose settings and mode apply.",
+    )
+    team: str = ""
+    repository: str = ""
+    branch: str = ""
+    ticket: str = ""
+
+    @property
+    def tags(self) -> Tags:
+        return Tags(
+            team=self.team, repository=self.repository, branch=self.branch, ticket=self.ticket
+        )
 
 
 class Ingress(_Section):
@@ -81,9 +95,7 @@ class Rpc(_Section):
     """Where a service listens in split mode and in Kubernetes, and where others find it."""
 
     address: str = Field(
-        default="",
-        description="host:port of the service, dns:///name:port, or ipv4:host:port,host:port for a"
-        " fixed list; empty means in this process.",
+        default="", description="host:port of the service; empty means in this process."
     )
     host: str = Field(default="127.0.0.1", description="Address its gRPC server listens on.")
     port: int = Field(default=0, ge=0, le=65535, description="Port of its gRPC server.")
@@ -94,12 +106,6 @@ class Rpc(_Section):
 
 class Scorer(Rpc):
     port: int = Field(default=7701, ge=1, le=65535, description="Port of its gRPC server.")
-    replicas: int = Field(
-        default=1,
-        ge=1,
-        le=64,
-        description="Scorers that `turnout serve --split` runs, 1 to 64; the others take any port.",
-    )
     deadline_seconds: float = Field(
         default=0.05, gt=0, description="How long a decision may take before it is made without."
     )
@@ -124,9 +130,6 @@ class Dispatcher(Rpc):
     """
 
     port: int = Field(default=7703, ge=1, le=65535, description="Port of its gRPC server.")
-    begin_seconds: float = Field(
-        default=20.0, gt=0, description="How long the ingress waits for one to take a request."
-    )
     request_seconds: float = Field(
         default=3600.0, gt=0, description="Longest time in seconds that one answer may take."
     )
@@ -250,6 +253,21 @@ class CatalogSettings(_Section):
     )
 
 
+class Tracing(_Section):
+    endpoint: str = Field(
+        default="",
+        description="OTLP collector over HTTP, such as http://127.0.0.1:4318 (/v1/traces is appended);"
+        " empty means OTEL_EXPORTER_OTLP_ENDPOINT, and without that no tracing.",
+    )
+    sample_ratio: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Share of requests that are traced, 0 to 1, where the caller has not decided;"
+        " unset means OTEL_TRACES_SAMPLER, and without that all.",
+    )
+
+
 class RpcTls(_Section):
     certificate_file: Path | None = Field(default=None, description="Certificate chain, PEM.")
     key_file: Path | None = Field(default=None, description="Private key, PEM.")
@@ -287,6 +305,7 @@ class Settings(BaseSettings):
     simulator: Simulator = Simulator()
     catalog: CatalogSettings = CatalogSettings()
     tls: RpcTls = RpcTls()
+    tracing: Tracing = Tracing()
 
     def rpc(self, service: RpcService) -> Rpc:
         """Where a service listens and is found."""
@@ -306,7 +325,7 @@ def load() -> Settings:
     known = {*variables(), *NO_SETTINGS}
     # Names are read whatever their case, so they are checked whatever their case.
     for name in sorted(variable.upper() for variable in os.environ):
-        if name.startswith(PREFIX) and name not in known and not _is_provider(name):
+        if name.startswith(PREFIX) and name not in known and not is_provider(name):
             close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise BadSetting(f"{name} is no setting of Turnout.{hint}")
@@ -319,30 +338,8 @@ def load() -> Settings:
         raise BadSetting(f"{name}: {first['msg']}; {_expected(place)}") from None
     except SettingsError as reason:
         # It names the section, not the variable.
-        name = _unreadable_list() or str(reason)
+        name = unreadable_list(variables()) or str(reason)
         raise BadSetting(f"{name}: lists are written as JSON, such as '[\"one\"]'.") from None
-
-
-def _unreadable_list() -> str:
-    """The variable that should hold JSON and does not."""
-    for name, value in os.environ.items():
-        variable = variables().get(name.upper())
-        if variable is not None and variable.is_list:
-            try:
-                json.loads(value)
-            except ValueError:
-                return variable.name
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """One environment variable, for the README and for refusing typos."""
-
-    name: str
-    default: str
-    meaning: str
-    is_list: bool = False
 
 
 def variables() -> dict[str, Variable]:
@@ -352,7 +349,7 @@ def variables() -> dict[str, Variable]:
         section: object = field.default
         if isinstance(section, _Section):
             found.extend(
-                _variable(f"{PREFIX}{name}__{inner}", inner_field)
+                variable_of(f"{PREFIX}{name}__{inner}", inner_field)
                 for inner, inner_field in type(section).model_fields.items()
             )
         elif name == "providers":
@@ -364,27 +361,8 @@ def variables() -> dict[str, Variable]:
                 )
             )
         else:
-            found.append(_variable(f"{PREFIX}{name}", field))
+            found.append(variable_of(f"{PREFIX}{name}", field))
     return {one.name: one for one in found}
-
-
-def _variable(name: str, field: FieldInfo) -> Variable:
-    default: object = field.default
-    match default:
-        case None | SecretStr():
-            shown = ""
-        case tuple():
-            shown = json.dumps(default) if default else ""
-        case bool():
-            shown = str(default).lower()
-        case _:
-            shown = str(default)
-    return Variable(name.upper(), shown, field.description or "", isinstance(default, tuple))
-
-
-def _is_provider(name: str) -> bool:
-    parts = name.split("__")
-    return len(parts) == 3 and parts[0] == "TURNOUT_PROVIDERS" and parts[2] == "BASE_URL"
 
 
 def _expected(place: list[str]) -> str:

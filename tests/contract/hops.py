@@ -1,6 +1,6 @@
 """The hop between two services: a real gRPC server on loopback and a channel to it."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Protocol
 
@@ -16,10 +16,14 @@ class Servicer(Protocol):
 
 @asynccontextmanager
 async def served(
-    servicer: Servicer, name: str, *, tls: Tls | None = None
+    servicer: Servicer,
+    name: str,
+    *,
+    tls: Tls | None = None,
+    interceptors: Sequence[aio.ServerInterceptor] = (),
 ) -> AsyncGenerator[tuple[RpcServer, str]]:
     """The server and its address."""
-    server = RpcServer(service_names=(name,))
+    server = RpcServer(service_names=(name,), interceptors=interceptors)
     servicer.add_to(server.server)
     port = await server.start(host="127.0.0.1", port=0, tls=tls)
     try:
@@ -29,7 +33,12 @@ async def served(
 
 
 @asynccontextmanager
-async def over_grpc(servicer: Servicer, name: str) -> AsyncGenerator[aio.Channel]:
+async def over_grpc(
+    servicer: Servicer, name: str, *, interceptors: Sequence[aio.ServerInterceptor] = ()
+) -> AsyncGenerator[aio.Channel]:
     """A channel to the servicer."""
-    async with served(servicer, name) as (_, address), open_channel(address, tls=None) as channel:
+    async with (
+        served(servicer, name, interceptors=interceptors) as (_, address),
+        open_channel(address, tls=None) as channel,
+    ):
         yield channel

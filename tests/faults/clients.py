@@ -21,16 +21,7 @@ ANSWER_SECONDS: Final = 60.0
 
 
 class NotWhole(Exception):
-    """An answer that is no 200, or that ends before its end.
-
-    Attributes:
-        status, request_id, body: the answer as it came.
-
-    """
-
-    status = 0
-    request_id = ""
-    body = b""
+    """An answer that is no 200, or that ends before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +125,9 @@ async def ask(client: aiohttp.ClientSession, url: str, question: Question) -> Se
         timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
     ) as answer:
         body = await answer.read()
-        try:
-            if answer.status != 200:
-                raise NotWhole(f"{answer.status}: {body[:300].decode(errors='replace')}")
-            input_total, output, text = _read(question, body)
-        except NotWhole as reason:
-            reason.status, reason.body = answer.status, body
-            reason.request_id = answer.headers.get("turnout-request-id", "")
-            raise
+        if answer.status != 200:
+            raise NotWhole(f"{answer.status}: {body[:300].decode(errors='replace')}")
+        input_total, output, text = _read(question, body)
         return Seen(
             request_id=answer.headers["turnout-request-id"],
             model=answer.headers["turnout-model"],

@@ -18,7 +18,8 @@ from turnout.ingress.guard import Guard, guard_for
 from turnout.ingress.intake import Intake
 from turnout.ingress.modes import ModeBoard
 from turnout.ingress.proxy import Limits, Proxy
-from turnout.observe.tracing import id_generator
+from turnout.observe.spans import Tracer
+from turnout.observe.tracing import RandomIds
 from turnout.policy.decision import Access, Decision, DecisionInputs, RoutingSettings
 from turnout.policy.request import TextSignal
 from turnout.policy.thread import ThreadState
@@ -183,10 +184,16 @@ GUARD = guard_for(is_loopback=True, hosts=(), origins=())
 LIMITS = Limits(max_body_bytes=4096, body_seconds=WAIT_SECONDS, route_seconds=0.05)
 
 
-def edge(*, door: Door = OPEN_DOOR, guard: Guard = GUARD, limits: Limits = LIMITS) -> Edge:
+def edge(
+    *,
+    door: Door = OPEN_DOOR,
+    guard: Guard = GUARD,
+    limits: Limits = LIMITS,
+    tracer: Tracer | None = None,
+) -> Edge:
     scorer, dispatcher, facts = FakeScorer(), ScriptedDispatcher(), KeptFacts()
     modes, store, parts = ModeBoard("full"), KeptStore(), {"ingress": "ok", "bus": "ok"}
-    intake = Intake(guard=guard, door=door, modes=modes, ids=id_generator(), clock=lambda: NOW)
+    intake = Intake(guard=guard, door=door, modes=modes, ids=RandomIds(), clock=lambda: NOW)
 
     async def parts_now() -> dict[str, str]:
         return parts
@@ -213,6 +220,7 @@ def edge(*, door: Door = OPEN_DOOR, guard: Guard = GUARD, limits: Limits = LIMIT
             exposition=lambda: (b"turnout_requests_total 1\n", "text/plain"),
             parts=parts_now,
         ),
+        tracer=tracer,
     )
     return Edge(app, scorer, dispatcher, facts, modes, store, parts, proxy)
 

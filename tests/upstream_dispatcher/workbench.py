@@ -10,6 +10,7 @@ from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.dialects.registry import DIALECTS
 from turnout.facts import AttemptEnded, Fact, RequestCompleted
+from turnout.observe.spans import Tracer
 from turnout.policy.decision import Decision
 from turnout.policy.request import Features, Identity, Prefix, Tags
 from turnout.policy.thread import ThreadState
@@ -113,6 +114,7 @@ async def bench(
     notes: KeptNotes | None = None,
     catalog: Catalog = CATALOG,
     simulated_url: str = "",
+    tracer: Tracer | None = None,
 ) -> AsyncGenerator[Bench, None]:
     """`urls` are providers' roots; every provider has a key of ours."""
     upstreams = Upstreams(
@@ -136,6 +138,7 @@ async def bench(
         facts=facts,
         clock=CountingClock(),
         limits=limits,
+        tracer=tracer,
     ) as dispatcher:
         yield Bench(dispatcher, facts, tracker)
     left = {task for task in asyncio.all_tasks() - before if "turnout" in repr(task.get_coro())}

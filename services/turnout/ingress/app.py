@@ -21,6 +21,8 @@ from turnout.ingress.body import ClientGone
 from turnout.ingress.control import Control, ControlEndpoints
 from turnout.ingress.proxy import Proxy
 from turnout.ingress.rejected import rejected
+from turnout.ingress.traced import TracedEndpoint
+from turnout.observe.spans import Tracer
 
 PROXY_PATHS: Mapping[str, Dialect] = {
     "/v1/messages": "anthropic_messages",
@@ -98,12 +100,14 @@ class Edge:
         await self.app(scope, receive, send)
 
 
-def build_edge(proxy: Proxy, control: Control) -> Edge:
+def build_edge(proxy: Proxy, control: Control, *, tracer: Tracer | None = None) -> Edge:
     """What the HTTP server serves. Lifetimes of its parts belong to whoever composes it."""
     hot: dict[str, ASGIApp] = {
         path: _ProxyEndpoint(proxy, DIALECTS[dialect], path)
         for path, dialect in PROXY_PATHS.items()
     }
+    if tracer is not None:
+        hot = {path: TracedEndpoint(one, tracer, path=path) for path, one in hot.items()}
     return Edge(app=build_app(hot, control), hot=hot)
 
 

@@ -20,7 +20,7 @@ from turnout.policy.decision import Access
 from turnout.policy.identity import principal_of
 from turnout.policy.request import Tags
 from turnout.ports import Credential
-from turnout.router_key import RouterKey
+from turnout.settings import RouterKey
 
 ROUTER_KEY_PREFIX = "tk_"
 

@@ -5,8 +5,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from opentelemetry.sdk.trace.id_generator import IdGenerator
-
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.survey import Survey
@@ -16,7 +14,8 @@ from turnout.ingress.features import features_of, prefix_of
 from turnout.ingress.guard import Guard
 from turnout.ingress.known_prompts import KnownPrompts
 from turnout.ingress.modes import ModeBoard
-from turnout.observe.tracing import traceparent_of
+from turnout.observe.spans import current_traceparent
+from turnout.observe.tracing import IdGenerator, traceparent_of
 from turnout.policy.identity import identify, principal_of
 from turnout.policy.request import Features, Identity, Mode, Prefix
 from turnout.policy.steps import step_kind
@@ -102,7 +101,8 @@ class Intake:
         now = self.clock()
         return Arrival(
             request_id=new_request_id(now),
-            traceparent=traceparent_of(headers.get("traceparent", ""), self.ids),
+            traceparent=current_traceparent()
+            or traceparent_of(headers.get("traceparent", ""), self.ids),
             path=path,
             query=query,
             headers=headers,

@@ -1,7 +1,8 @@
 """Structured logs: one JSON object a line on standard error, without prompt text or credentials.
 
 Fields are given by `extra={...}` at the call; only names in `FIELDS` are written, so that a
-careless `extra` cannot leak. Request ids join logs to facts and traces.
+careless `extra` cannot leak. Request ids join logs to facts; a line that is written inside of a span
+has its `trace_id` and `span_id`.
 """
 
 import json
@@ -10,6 +11,8 @@ import sys
 import time
 
 from typing_extensions import override
+
+from turnout.observe.spans import current_traceparent
 
 FIELDS = (
     "request_id",
@@ -29,6 +32,7 @@ FIELDS = (
     "pid",
     "path",
     "reason",
+    "endpoint",
 )
 
 
@@ -49,6 +53,9 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        traceparent = current_traceparent()
+        if traceparent:
+            _, line["trace_id"], line["span_id"], _ = traceparent.split("-")
         for name in FIELDS:
             value: object = getattr(record, name, None)
             if value is not None:

@@ -1,10 +1,12 @@
-"""W3C trace context from hop to hop, as the string that travels.
+"""W3C trace context at the edge: what comes in, as the string that travels.
 
-The string crosses HTTP (`traceparent`), gRPC (a field of the command) and NATS (a header), so a
-request is one trace wherever its parts run. Spans and their export stand on this.
+A request has a context also where no spans are made, because facts and log lines of one request are
+joined by it.
 """
 
-from opentelemetry.sdk.trace.id_generator import IdGenerator, RandomIdGenerator
+import random
+from typing import Protocol
+
 from opentelemetry.trace import (
     INVALID_SPAN_CONTEXT,
     SpanContext,
@@ -16,9 +18,32 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 _PROPAGATOR = TraceContextTextMapPropagator()
 
 
+class IdGenerator(Protocol):
+    """Makes ids that are unique for all practical purposes."""
+
+    def generate_trace_id(self) -> int: ...
+
+    def generate_span_id(self) -> int: ...
+
+
+class RandomIds:
+    """The SDK's generator without the SDK, which is imported only where spans are made."""
+
+    def generate_trace_id(self) -> int:
+        return _random_id(128)
+
+    def generate_span_id(self) -> int:
+        return _random_id(64)
+
+
+def _random_id(bits: int) -> int:
+    # Zero is no id (W3C Trace Context, 3.2.2.3); no id guards a secret.
+    return random.getrandbits(bits) or 1
+
+
 def traceparent_of(inbound: str, ids: IdGenerator) -> str:
     """The context of a request: a child of the caller's when that is valid, else a new trace."""
-    parent = _parse(inbound) if inbound else INVALID_SPAN_CONTEXT
+    parent = span_context(inbound)
     if parent.is_valid:
         trace_id, flags = parent.trace_id, parent.trace_flags
     else:
@@ -26,10 +51,9 @@ def traceparent_of(inbound: str, ids: IdGenerator) -> str:
     return f"00-{trace_id:032x}-{ids.generate_span_id():016x}-{flags:02x}"
 
 
-def id_generator() -> IdGenerator:
-    return RandomIdGenerator()
-
-
-def _parse(inbound: str) -> SpanContext:
-    context = _PROPAGATOR.extract({"traceparent": inbound})
+def span_context(traceparent: str) -> SpanContext:
+    """The context that a string names; an invalid one when it names none."""
+    if not traceparent:
+        return INVALID_SPAN_CONTEXT
+    context = _PROPAGATOR.extract({"traceparent": traceparent})
     return get_current_span(context).get_span_context()

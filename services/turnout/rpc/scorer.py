@@ -9,6 +9,7 @@ from turnout.errors import TurnoutError
 from turnout.ports import RouteAnswer, RouteRequest, Scorer
 from turnout.protos import from_pb, to_pb
 from turnout.rpc.errors import abort_with, error_from
+from turnout.rpc.trace_context import trace_metadata
 from turnout.rpc.v1 import scorer_pb2, scorer_pb2_grpc
 
 SERVICE_NAME = "turnout.rpc.v1.Scorer"
@@ -23,7 +24,9 @@ class RemoteScorer:
     async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
         message = to_pb(request, scorer_pb2.RouteRequest)
         try:
-            answer = await self._stub.Route(message, timeout=deadline_seconds)
+            answer = await self._stub.Route(
+                message, timeout=deadline_seconds, metadata=trace_metadata()
+            )
         except aio.AioRpcError as failure:
             raise error_from(failure, service="scorer") from None
         return from_pb(RouteAnswer, answer)

@@ -11,6 +11,7 @@ from turnout.ports import LookRequest, Note, SessionCacheTracker
 from turnout.protos import from_pb, to_pb
 from turnout.rpc.errors import abort_with, error_from
 from turnout.rpc.scorer import remaining_seconds
+from turnout.rpc.trace_context import trace_metadata
 from turnout.rpc.v1 import routing_pb2
 from turnout.rpc.v1 import session_cache_tracker_pb2 as messages
 from turnout.rpc.v1 import session_cache_tracker_pb2_grpc as stubs
@@ -27,7 +28,9 @@ class RemoteSessionCacheTracker:
     async def look(self, request: LookRequest, *, deadline_seconds: float) -> ThreadState:
         message = to_pb(request, messages.LookRequest)
         try:
-            answer = await self._stub.Look(message, timeout=deadline_seconds)
+            answer = await self._stub.Look(
+                message, timeout=deadline_seconds, metadata=trace_metadata()
+            )
         except aio.AioRpcError as failure:
             raise error_from(failure, service="session-cache-tracker") from None
         return from_pb(ThreadState, answer.state)
@@ -35,7 +38,7 @@ class RemoteSessionCacheTracker:
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
         message = to_pb(note, messages.NoteRequest)
         try:
-            await self._stub.Note(message, timeout=deadline_seconds)
+            await self._stub.Note(message, timeout=deadline_seconds, metadata=trace_metadata())
         except aio.AioRpcError as failure:
             raise error_from(failure, service="session-cache-tracker") from None
 

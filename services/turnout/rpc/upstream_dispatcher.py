@@ -2,9 +2,6 @@
 
 A stream message costs about 70 µs for both ends, so the serving side coalesces chunks that are
 ready together: up to `COALESCE_BYTES`, waiting at most `COALESCE_SECONDS` after the first of them.
-
-The serving side sends its headers before it dispatches anything. A call whose headers have not come is
-therefore one for which no provider was asked, and gRPC sends it again when its connection is lost.
 """
 
 import asyncio
@@ -19,6 +16,7 @@ from turnout.errors import TurnoutError, Unavailable
 from turnout.ports import Chunk, DispatchEvent, DispatchRequest, Head, UpstreamDispatcher
 from turnout.protos import from_pb, to_pb
 from turnout.rpc.errors import abort_with, error_from
+from turnout.rpc.trace_context import trace_metadata
 from turnout.rpc.v1 import upstream_dispatcher_pb2 as messages
 from turnout.rpc.v1 import upstream_dispatcher_pb2_grpc as stubs
 
@@ -31,26 +29,17 @@ COALESCE_SECONDS = 0.005
 class RemoteUpstreamDispatcher:
     """Dispatches over gRPC; closing the iterator cancels the call."""
 
-    def __init__(
-        self, channel: aio.Channel, *, begin_seconds: float, deadline_seconds: float
-    ) -> None:
+    def __init__(self, channel: aio.Channel, *, deadline_seconds: float) -> None:
         self._stub = stubs.UpstreamDispatcherStub(channel)
-        self._begin_seconds = begin_seconds
         self._deadline_seconds = deadline_seconds
 
     async def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
         call = self._stub.Dispatch(
-            to_pb(request, messages.DispatchRequest), timeout=self._deadline_seconds
+            to_pb(request, messages.DispatchRequest),
+            timeout=self._deadline_seconds,
+            metadata=trace_metadata(),
         )
         try:
-            try:
-                async with asyncio.timeout(self._begin_seconds):
-                    await call.initial_metadata()
-            except TimeoutError:
-                raise Unavailable(
-                    "No upstream-dispatcher took the request within"
-                    f" {self._begin_seconds:g} s; no provider was asked."
-                ) from None
             async for response in call:
                 match response.WhichOneof("event"):
                     case "head":
@@ -79,7 +68,6 @@ class UpstreamDispatcherServer(stubs.UpstreamDispatcherServicer):
             messages.DispatchRequest, AsyncIterator[messages.DispatchResponse]
         ],
     ) -> AsyncIterator[messages.DispatchResponse]:
-        await context.send_initial_metadata(())
         events = coalesced(self._dispatcher.dispatch(from_pb(DispatchRequest, request)))
         try:
             async with aclosing(events):

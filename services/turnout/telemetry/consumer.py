@@ -21,8 +21,10 @@ from nats.js.errors import FetchTimeoutError, NotFoundError
 
 from turnout.bus.connection import Bus, ensure_stream
 from turnout.bus.subjects import ALL_SUBJECTS, STREAM
+from turnout.observe.spans import Tracer
 from turnout.telemetry.batch import UNDECODABLE, Block, BusMessage, blocks_of
 from turnout.telemetry.metrics import TelemetryMetrics
+from turnout.telemetry.spans import tell_inserted
 from turnout.telemetry.warehouse import Warehouse, WarehouseFailed
 
 _log = logging.getLogger(__name__)
@@ -83,11 +85,13 @@ class Consumer:
         warehouse: Warehouse,
         metrics: TelemetryMetrics,
         settings: BatchSettings,
+        tracer: Tracer | None = None,
     ) -> None:
         self._bus = bus
         self._warehouse = warehouse
         self._metrics = metrics
         self._settings = settings
+        self._tracer = tracer
         self._complained_at: float | None = None
         self.is_consuming = False
         """Whether the newest fetch and the newest insert went well."""
@@ -136,7 +140,7 @@ class Consumer:
 
     async def _insert(self, messages: Sequence[Msg], stop: asyncio.Event) -> None:
         """Insert a batch, however long it takes, and acknowledge it; or leave it for redelivery."""
-        started = time.monotonic()
+        started, began = time.monotonic(), time.time()
         blocks = await _blocks(messages)
         async with asyncio.TaskGroup() as tasks:
             renewing = tasks.create_task(_renew_regularly(messages))
@@ -144,6 +148,10 @@ class Consumer:
             renewing.cancel()
         if not is_inserted:
             return
+        if self._tracer is not None:
+            tell_inserted(
+                self._tracer, blocks, messages=len(messages), began=began, ended=time.time()
+            )
         for message in messages:
             await _tell_server(message.ack())
         self.is_consuming = True

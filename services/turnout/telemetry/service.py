@@ -11,6 +11,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
 from turnout.bus.connection import open_bus
+from turnout.observe.spans import Tracer
 from turnout.telemetry.consumer import BatchSettings, Consumer
 from turnout.telemetry.derive import derive_regularly
 from turnout.telemetry.metrics import TelemetryMetrics
@@ -43,9 +44,16 @@ class TelemetrySettings:
 class Telemetry:
     """The service; one `run` per instance."""
 
-    def __init__(self, settings: TelemetrySettings, metrics: TelemetryMetrics) -> None:
+    def __init__(
+        self,
+        settings: TelemetrySettings,
+        metrics: TelemetryMetrics,
+        *,
+        tracer: Tracer | None = None,
+    ) -> None:
         self._settings = settings
         self._metrics = metrics
+        self._tracer = tracer
         self._warehouse: Warehouse | None = None
         self._consumer: Consumer | None = None
 
@@ -77,6 +85,7 @@ class Telemetry:
                 warehouse=warehouse,
                 metrics=self._metrics,
                 settings=self._settings.batch,
+                tracer=self._tracer,
             )
             try:
                 async with asyncio.TaskGroup() as tasks:

@@ -23,6 +23,7 @@ from turnout.facts import (
     RequestCompleted,
     RequestOutcome,
 )
+from turnout.observe.spans import Span
 from turnout.policy.hedge import NextKind
 from turnout.policy.identity import head_scope
 from turnout.ports import DispatchRequest, Note
@@ -40,6 +41,7 @@ class AttemptLog:
 
     Attributes:
         is_refused: no work was done for it (no connection, or an error status), so it cost nothing.
+        span: None where tracing is off.
 
     """
 
@@ -53,6 +55,7 @@ class AttemptLog:
     reading: TapReading = NOTHING_SEEN
     error: TurnoutError | None = None
     is_refused: bool = False
+    span: Span | None = None
 
 
 class Bill(msgspec.Struct, frozen=True, gc=False):

@@ -5,13 +5,14 @@ leaves exactly one, before its last byte goes out; nothing here waits.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.dialect import WireDialect
 from turnout.errors import TurnoutError, Unsupported
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
+from turnout.observe.spans import Kind, Span, Tracer, under
 from turnout.policy.hedge import Failure, GiveUp, NextStep, TryNext, next_step
 from turnout.policy.request import CredentialSource
 from turnout.ports import DispatchRequest, FactSink, Head, Note
@@ -24,7 +25,13 @@ from turnout.upstream_dispatcher.accounting import (
 )
 from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal, Spawn
 from turnout.upstream_dispatcher.limits import Limits
-from turnout.upstream_dispatcher.request import Prepared, is_count, prepare
+from turnout.upstream_dispatcher.request import Prepared, is_count, prepare, with_traceparent
+from turnout.upstream_dispatcher.spans import (
+    end_attempt,
+    end_dispatch,
+    start_attempt,
+    start_dispatch,
+)
 from turnout.upstream_dispatcher.transport import ConnectionStale, HttpTransport
 from turnout.upstream_dispatcher.upstreams import Destinations, split_target
 
@@ -36,6 +43,8 @@ class Parts:
     Attributes:
         clock: unix seconds.
         tell: starts a note on its way to the tracker; does not wait and does not raise.
+        tracer: None where tracing is off.
+        span_kind: of the dispatch: server where requests come over gRPC.
 
     """
 
@@ -48,6 +57,8 @@ class Parts:
     facts: FactSink
     spawn: Spawn
     tell: Callable[[Note], None]
+    tracer: Tracer | None = None
+    span_kind: Kind = "internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +74,11 @@ class Run:
     """The state of one request. `server` is the attempt that is under way or has answered."""
 
     def __init__(self, request: DispatchRequest, parts: Parts) -> None:
+        self.span: Span | None = None
+        if parts.tracer is not None:
+            self.span = start_dispatch(parts.tracer, request, kind=parts.span_kind)
+            # Facts are told by this span, and what learns of them links to it.
+            request = replace(request, traceparent=self.span.traceparent)
         self.request = request
         self.server: AttemptLog | None = None
         self.status = 0
@@ -96,6 +112,10 @@ class Run:
             return None
         log = AttemptLog(len(self._ended) + 1, step.kind, to, sent_at=parts.clock())
         self.server = log
+        if parts.tracer is not None:
+            log.span = start_attempt(parts.tracer, request, log)
+            if to.is_ours:
+                prepared = with_traceparent(prepared, log.span.traceparent)
         return prepared, log
 
     def failed(self, log: AttemptLog, failed: AttemptFailed) -> None:
@@ -208,6 +228,8 @@ class Run:
 
     def _end_attempt(self, log: AttemptLog, outcome: AttemptOutcome, *, now: float) -> None:
         fact = attempt_ended(log, self.request, outcome=outcome, now=now)
+        if log.span is not None:
+            end_attempt(log.span, fact, self.request, base_url=log.to.base_url)
         self._ended.append(fact)
         self._parts.facts.record(fact)
 
@@ -220,19 +242,25 @@ class Run:
             server=self.server,
             answer_bytes=self.answer_bytes,
         )
-        self._parts.facts.record(
-            request_completed(
-                self.request,
-                ending,
-                self._ended,
-                catalog=self._parts.catalog,
-                now=self._parts.clock(),
-            )
+        fact = request_completed(
+            self.request,
+            ending,
+            self._ended,
+            catalog=self._parts.catalog,
+            now=self._parts.clock(),
         )
+        if self.span is not None:
+            end_dispatch(self.span, fact)
+        self._parts.facts.record(fact)
 
     def _tell(self, log: AttemptLog, *, is_failed: bool, now: float) -> None:
         note = note_of(self.request, log, is_failed=is_failed, now=now)
-        if note is not None:
+        if note is None:
+            return
+        if self.span is None:
+            self._parts.tell(note)
+            return
+        with under(self.span.traceparent):
             self._parts.tell(note)
 
 

@@ -20,6 +20,7 @@ from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.dialect import WireDialect
 from turnout.errors import Internal, TurnoutError, Unavailable
+from turnout.observe.spans import Kind, Tracer, under
 from turnout.policy.hedge import GiveUp
 from turnout.ports import (
     Chunk,
@@ -65,6 +66,8 @@ class LocalUpstreamDispatcher:
         facts: FactSink,
         clock: Callable[[], float],
         limits: Limits | None = None,
+        tracer: Tracer | None = None,
+        span_kind: Kind = "internal",
     ) -> None:
         self.in_flight = 0
         self.notes_failed = 0
@@ -85,6 +88,8 @@ class LocalUpstreamDispatcher:
             facts=facts,
             spawn=self._spawn,
             tell=self._tell,
+            tracer=tracer,
+            span_kind=span_kind,
         )
 
     async def __aenter__(self) -> Self:
@@ -123,7 +128,8 @@ class LocalUpstreamDispatcher:
                     has_head = True
                     yield event
         except Exception as error:  # noqa: BLE001 - a fault of ours must still become an answer
-            fault = _fault(error, request)
+            with under(run.request.traceparent):
+                fault = _fault(error, request)
             for event in self._faulty(run, fault, has_head=has_head):
                 yield event
         finally:

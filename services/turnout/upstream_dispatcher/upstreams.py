@@ -67,6 +67,8 @@ class Destination:
     Attributes:
         model: None for a model that the catalog does not have.
         names: spellings of the model that the provider itself understands.
+        is_ours: its address was given by whoever runs this process, or it is the simulated provider;
+            a provider at its public address is told nothing of our traces.
         auth: the header that pays, as a pair.
 
     """
@@ -82,6 +84,7 @@ class Destination:
     base_url: str
     credential: CredentialSource
     auth: tuple[tuple[str, str], ...] = field(repr=False)
+    is_ours: bool = False
 
 
 def split_target(target: str) -> tuple[str, str, CredentialSource]:
@@ -144,6 +147,7 @@ def destination(
         base_url=base_url.rstrip("/"),
         credential=credential,
         auth=auth,
+        is_ours=credential == "simulated" or base_url != provider.base_url,
     )
 
 

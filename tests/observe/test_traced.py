@@ -1,0 +1,123 @@
+"""The ports with spans around them: what is continued, what is said, what is left alone."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.contract.hops import over_grpc
+from tests.ingress.edge import FakeScorer, ask, edge
+from tests.observe.recorded import CALLER, RecordedTracer
+from tests.session_cache_tracker.notes import DEADLINE_SECONDS, look, note, prompt
+from turnout.errors import Unavailable
+from turnout.observe.spans import current_traceparent, under
+from turnout.observe.traced import TracedScorer, TracedSessionCacheTracker
+from turnout.policy.thread import ThreadState
+from turnout.ports import LookRequest, Note, RouteRequest
+from turnout.rpc.session_cache_tracker import (
+    SERVICE_NAME,
+    RemoteSessionCacheTracker,
+    SessionCacheTrackerServer,
+)
+from turnout.rpc.trace_context import TraceContextInterceptor
+
+pytestmark = pytest.mark.anyio
+
+
+class FakeTracker:
+    """Keeps the context of each call; `is_down` makes it unreachable."""
+
+    def __init__(self, *, is_down: bool = False) -> None:
+        self.contexts: list[str] = []
+        self._is_down = is_down
+
+    async def look(self, request: LookRequest, *, deadline_seconds: float) -> ThreadState:
+        self.contexts.append(current_traceparent())
+        if self._is_down:
+            raise Unavailable("the tracker is away")
+        return ThreadState(steps=3)
+
+    async def note(self, note: Note, *, deadline_seconds: float) -> None:
+        self.contexts.append(current_traceparent())
+
+
+LOOK = look("k", prompt("a"))
+NOTE = note("k", prompt("a"), usage=None, request_id="r1")
+
+
+async def route_request() -> RouteRequest:
+    on = edge()
+    await ask(on)
+    return replace(on.scorer.asked[0], traceparent=CALLER)
+
+
+async def test_a_route_is_a_span_of_the_requests_trace() -> None:
+    tracer, scorer = RecordedTracer(), FakeScorer()
+    request = await route_request()
+    await TracedScorer(scorer, tracer, kind="server").route(
+        request, deadline_seconds=DEADLINE_SECONDS
+    )
+    (span,) = tracer.spans
+    assert (span.name, span.part, span.kind, span.parent) == ("route", "scorer", "server", CALLER)
+    assert span.attributes["turnout.decision.action"] == "stay"
+    assert span.attributes["turnout.decision.reason"] == "warm_incumbent"
+    assert span.attributes["turnout.request_id"] == request.request_id
+    assert span.attributes["rpc.system.name"] == "grpc"
+    assert scorer.asked[0].traceparent == span.traceparent, "facts are told by the span"
+    assert request.text
+    assert request.text not in repr(span)
+
+
+async def test_a_scorer_that_refuses_leaves_a_failed_span() -> None:
+    tracer, scorer = RecordedTracer(), FakeScorer()
+    scorer.failure = Unavailable("it is late")
+    with pytest.raises(Unavailable):
+        await TracedScorer(scorer, tracer, kind="internal").route(
+            await route_request(), deadline_seconds=DEADLINE_SECONDS
+        )
+    assert tracer.one("route").error == "unavailable"
+    assert "rpc.system.name" not in tracer.one("route").attributes
+
+
+async def test_look_and_note_continue_the_current_trace() -> None:
+    tracer, inner = RecordedTracer(), FakeTracker()
+    tracker = TracedSessionCacheTracker(inner, tracer, kind="internal")
+    with under(CALLER):
+        await tracker.look(LOOK, deadline_seconds=DEADLINE_SECONDS)
+        await tracker.note(NOTE, deadline_seconds=DEADLINE_SECONDS)
+    assert [(span.name, span.parent) for span in tracer.spans] == [
+        ("look", CALLER),
+        ("note", CALLER),
+    ]
+    assert inner.contexts == [span.traceparent for span in tracer.spans]
+    assert tracer.one("look").attributes == {"turnout.thread.steps": 3}
+    assert tracer.one("note").attributes == {"turnout.request_id": "r1"}
+
+
+async def test_what_belongs_to_no_trace_begins_none() -> None:
+    tracer, inner = RecordedTracer(), FakeTracker()
+    tracker = TracedSessionCacheTracker(inner, tracer, kind="internal")
+    await tracker.look(LOOK, deadline_seconds=DEADLINE_SECONDS)
+    await tracker.note(NOTE, deadline_seconds=DEADLINE_SECONDS)
+    assert inner.contexts == ["", ""]
+    assert not tracer.spans
+
+
+async def test_a_tracker_that_is_down_is_seen_in_its_span() -> None:
+    tracer = RecordedTracer()
+    tracker = TracedSessionCacheTracker(FakeTracker(is_down=True), tracer, kind="internal")
+    with under(CALLER), pytest.raises(Unavailable):
+        await tracker.look(LOOK, deadline_seconds=DEADLINE_SECONDS)
+    assert tracer.one("look").error == "unavailable"
+
+
+async def test_the_context_crosses_grpc_in_metadata() -> None:
+    inner = FakeTracker()
+    servicer = SessionCacheTrackerServer(inner, deadline_seconds=DEADLINE_SECONDS)
+    async with over_grpc(
+        servicer, SERVICE_NAME, interceptors=(TraceContextInterceptor(),)
+    ) as channel:
+        tracker = RemoteSessionCacheTracker(channel)
+        with under(CALLER):
+            await tracker.look(LOOK, deadline_seconds=DEADLINE_SECONDS)
+        await tracker.note(NOTE, deadline_seconds=DEADLINE_SECONDS)
+    assert inner.contexts == [CALLER, ""], "of the call that had one and of no other"
