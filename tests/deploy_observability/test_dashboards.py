@@ -100,4 +100,4 @@ def test_every_metric_is_on_a_dashboard() -> None:
         for selector in names_in(one.target.expr).selectors
     }
     documented = set(re.findall(r"`(turnout_\w+)`", tables()["metrics"]))
-    assert documented - shown == set()
+    assert documented - shown == set(), "give it a panel, in deploy/grafana/services.py for one"
