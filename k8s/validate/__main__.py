@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from k8s.validate.compose_file import check_deploy
+from k8s.validate.guide import GUIDE, check_guide
 from k8s.validate.kubectl import BuildFailed, kubectl
 from k8s.validate.overlay import Report, check_overlay, overlays
 from k8s.validate.schemas import versions
@@ -27,8 +28,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     for report in reports:
         _say(report)
-    deployed = list(check_deploy(root))
-    sys.stdout.write(f"deploy: {f'{len(deployed)} wrong' if deployed else 'valid'}\n")
+    deployed = [*check_deploy(root), *check_guide(root)]
+    sys.stdout.write(f"deploy, {GUIDE}: {f'{len(deployed)} wrong' if deployed else 'valid'}\n")
     wrong = sorted({*deployed, *(line for report in reports for line in report.wrong)})
     for line in wrong:
         sys.stderr.write(f"{line}\n")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from k8s.validate.compose_file import check_deploy
+from k8s.validate.guide import check_guide
 from k8s.validate.kubectl import BuildFailed, build, kubectl
 from k8s.validate.objects import things_of
 from k8s.validate.overlay import check_overlay, overlays
@@ -27,7 +28,7 @@ def checkout(tmp_path: Path) -> Path:
     for name in ("k8s", "deploy"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.py*"))
     shutil.copy(ROOT / ".dockerignore", tmp_path)
-    for name in ("services", "requirements", "pyproject.toml", "README.md", "LICENSE"):
+    for name in ("services", "requirements", "Makefile", "pyproject.toml", "README.md", "LICENSE"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "deploy/healthcheck.py").touch()
     return tmp_path
@@ -58,6 +59,7 @@ def test_an_overlay_as_shipped_is_valid(overlay: Path, binary: Path) -> None:
 
 def test_deploy_as_shipped_is_valid() -> None:
     assert list(check_deploy(ROOT)) == []
+    assert list(check_guide(ROOT)) == []
 
 
 PRODUCTION = (
@@ -197,3 +199,23 @@ def test_the_alert_rules_are_a_prometheus_rule() -> None:
         indented = "".join(f"  {line}" for line in rules.splitlines(keepends=True))
         things = things_of(head.replace("@", name) + indented, directory=ROOT, root=ROOT)
         assert list(check_schemas(things)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("k8s/README.md", "--version 2.12.3", "--version 2.12.4", "as in k8s/engines/charts.yaml"),
+        ("k8s/README.md", "--from-literal=TURNOUT_REDIS__URL=", "--from-literal=TURNOUT_VALKEY__URL=", "no command makes the secret key TURNOUT_REDIS__URL"),
+        ("k8s/README.md", "kubectl apply -k k8s/overlays/local", "kubectl apply -k k8s/overlays/locals", "there is no overlay k8s/overlays/locals"),
+        ("k8s/README.md", "--values k8s/engines/valkey.values.yaml", "--values k8s/engines/redis.values.yaml", "expected --values k8s/engines/valkey.values.yaml"),
+        ("k8s/engines/charts.yaml", "values: nats.values.yaml", "values: nat.values.yaml", "there is no file nat.values.yaml"),
+        ("k8s/README.md", "make image && kind", "make image\n\nmake image && kind", "expected 1 to 10"),
+    ],
+    ids=lambda value: None if not isinstance(value, str) else value[:40],
+)  # fmt: skip
+def test_a_wrong_command_is_one_clear_line(
+    checkout: Path, file: str, old: str, new: str, said: str
+) -> None:
+    edit(checkout, file, old, new)
+    lines = list(check_guide(checkout))
+    assert any(said in line and line.startswith("k8s/") for line in lines), lines
