@@ -75,6 +75,7 @@ def check_deploy(root: Path) -> Iterator[str]:
         if service_name not in running:
             yield f"{COMPOSE}: no service runs `turnout run {service_name}` with valid settings"
     yield from _check_targets(root, started)
+    yield from _check_grafana(root, compose)
     yield from check_dockerfile(root)
 
 
@@ -160,6 +161,19 @@ def _check_targets(root: Path, started: Mapping[str, Settings]) -> Iterator[str]
         yield f"{PROMETHEUS}: target {target} is not there; {COMPOSE} has {sorted(served)}"
     for target in sorted(served - scraped):
         yield f"{PROMETHEUS}: {target} of {COMPOSE} is not scraped"
+
+
+def _check_grafana(root: Path, compose: Compose) -> Iterator[str]:
+    """Its data sources are given every variable that they read, and are services here."""
+    told = compose.services["grafana"].environment
+    for file in sorted((root / "deploy/grafana/provisioning").rglob("*.yaml")):
+        for name in re.findall(r"\$\{(\w+)\}", file.read_text(encoding="utf-8")):
+            if name not in told:
+                yield f"{COMPOSE}: service grafana: {file.relative_to(root)} reads {name}; set it"
+    for name, value in told.items():
+        host = value.rpartition("//")[2].partition(":")[0]
+        if name.endswith(("_URL", "_HOST")) and host not in compose.services:
+            yield f"{COMPOSE}: service grafana: {name}={value}: expected one of {sorted(compose.services)}"
 
 
 def check_dockerfile(root: Path) -> Iterator[str]:

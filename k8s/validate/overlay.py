@@ -59,6 +59,7 @@ def check_things(things: Sequence[Thing], *, root: Path) -> Iterator[str]:
     yield from scaling.check_autoscalers(things, adapter, root)
     yield from scaling.check_adapter(adapter, root)
     yield from scaling.check_monitors(things)
+    yield from scaling.check_dashboards(things, root / "deploy/grafana/dashboards", root)
     if wrong:
         # The rest is judged by the settings of all services.
         return

@@ -167,3 +167,16 @@ def check_monitors(things: Sequence[Thing]) -> Iterator[str]:
             and not pod.spec(WorkloadSpec).template.spec.containers[0].command
         ):
             yield pod.wrong("no PodMonitor selects its pods")
+
+
+def check_dashboards(things: Sequence[Thing], directory: Path, root: Path) -> Iterator[str]:
+    """Every dashboard is in the ConfigMap of dashboards, where there is one."""
+    for thing in of_kind(things, "ConfigMap"):
+        if thing.metadata.name.startswith("turnout-dashboards"):
+            told = msgspec.convert(thing.document["data"], dict[str, str])
+            for file in sorted(directory.glob("*.json")):
+                if file.name not in told:
+                    yield (
+                        f"{directory.relative_to(root)}/kustomization.yaml: {file.name} is missing"
+                        " in files"
+                    )

@@ -99,6 +99,7 @@ PRODUCTION = (
     ("k8s/components/autoscaling/scorer.yaml", "turnout_route_p99_seconds", "turnout_route_p95_seconds", "expected one of ['turnout_route_p99_seconds']"),
     ("k8s/engines/prometheus-adapter.values.yaml", "turnout_decision_duration_seconds_bucket{", "turnout_decisions_seconds_bucket{", "no metric is called turnout_decisions_seconds_bucket"),
     ("k8s/components/monitoring/pod-monitors.yaml", "port: metrics", "port: grpc", "has no metrics"),
+    ("deploy/grafana/dashboards/kustomization.yaml", "      - overview.json\n", "", "overview.json is missing in files"),
     # The route.
     (f"{BASE}/route.yaml", "request: 0s", "request: 30s", "expected 0s or at least 3600s"),
     (f"{BASE}/route.yaml", "value: /v1", "value: /v2", "path /v2 is not served"),
@@ -175,6 +176,8 @@ def test_the_simulated_provider_is_reached_by_the_dispatcher_alone(
         ("deploy/compose.yaml", "./prometheus:", "./prometeus:", "does not exist below deploy/"),
         ("deploy/compose.yaml", "      - valkey:/data", "      - valkeys:/data", "valkeys is not declared"),
         ("deploy/compose.yaml", "dockerfile: deploy/Dockerfile", "dockerfile: Dockerfile", "Dockerfile does not exist"),
+        ("deploy/compose.yaml", "CLICKHOUSE_HOST: clickhouse", "CLICKHOUSE_HOST: clickhous", "CLICKHOUSE_HOST=clickhous"),
+        ("deploy/compose.yaml", "      PROMETHEUS_URL", "      PROMETHEUS", "reads PROMETHEUS_URL"),
         ("deploy/prometheus/prometheus.yml", "scorer:9464", "scorer:9465", "target scorer:9465 is not there"),
         ("deploy/Dockerfile", "USER 10001:10001", "USER turnout", "expected numbers"),
         ("deploy/Dockerfile", "COPY requirements/run.txt", "COPY requirements/runs.txt", "there is no such file"),
