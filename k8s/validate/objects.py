@@ -11,6 +11,9 @@ from typing import TypeVar
 import msgspec
 import yaml
 
+LOADER = yaml.CSafeLoader
+"""Reads as safe_load does, ten times as fast."""
+
 ORIGIN = "config.kubernetes.io/origin"
 
 T = TypeVar("T")
@@ -221,7 +224,7 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
 
 def things_of(text: str, *, directory: Path, root: Path) -> list[Thing]:
     """The objects of a build. Their files are told from `directory` and named from `root`."""
-    documents = [one for one in yaml.safe_load_all(text) if one]
+    documents = [one for one in yaml.load_all(text, Loader=LOADER) if one]
     return [_thing(document, directory, root) for document in documents]
 
 
@@ -234,8 +237,16 @@ def _thing(document: dict[str, object], directory: Path, root: Path) -> Thing:
         kind=str(document["kind"]),
         api_version=str(document["apiVersion"]),
         metadata=metadata,
-        document=document,
+        document=_as_applied(document),
     )
+
+
+def _as_applied(document: dict[str, object]) -> dict[str, object]:
+    """Without the origin, which is there only because the checks ask for it."""
+    metadata = msgspec.convert(document["metadata"], dict[str, object])
+    told = msgspec.convert(metadata.get("annotations", {}), dict[str, str])
+    annotations = {name: value for name, value in told.items() if name != ORIGIN}
+    return {**document, "metadata": {**metadata, "annotations": annotations}}
 
 
 def of_kind(things: Sequence[Thing], *kinds: str) -> list[Thing]:

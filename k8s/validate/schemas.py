@@ -41,29 +41,32 @@ def versions() -> tuple[str, ...]:
 
 def check_schemas(things: Sequence[Thing]) -> Iterator[str]:
     for thing in things:
-        for name, validator in _validators(thing):
-            error = best_match(validator.iter_errors(_plain(thing.document)))
-            if error is not None:
-                place = ".".join(str(part) for part in error.absolute_path) or "the object"
-                yield thing.wrong(f"{place}: {error.message} ({name})")
-                break
-        else:
-            if not _validators(thing):
-                yield thing.wrong(f"no schema for {thing.api_version} {thing.kind} is known")
+        # As JSON, so that YAML's dates are judged as the API server gets them.
+        found = _wrong(thing.api_version, thing.kind, json.dumps(thing.document, default=str))
+        if found:
+            yield thing.wrong(found)
 
 
-def _plain(document: dict[str, object]) -> object:
-    """As JSON, so that YAML's dates and octal numbers are judged as the API server gets them."""
-    return json.loads(json.dumps(document, default=str))
+@cache
+def _wrong(api_version: str, kind: str, document: str) -> str:
+    """The first thing that is wrong; kept, because overlays share most of their objects."""
+    validators = _validators(api_version, kind)
+    for name, validator in validators:
+        error = best_match(validator.iter_errors(json.loads(document)))
+        if error is not None:
+            place = ".".join(str(part) for part in error.absolute_path) or "the object"
+            return f"{place}: {error.message} ({name})"
+    return "" if validators else f"no schema for {api_version} {kind} is known"
 
 
-def _validators(thing: Thing) -> list[tuple[str, jsonschema.Draft202012Validator]]:
-    group, _, version = thing.api_version.rpartition("/")
-    custom = CUSTOM / f"{thing.kind.lower()}-{group}-{version}.json"
+@cache
+def _validators(api_version: str, kind: str) -> list[tuple[str, jsonschema.Draft202012Validator]]:
+    group, _, version = api_version.rpartition("/")
+    custom = CUSTOM / f"{kind.lower()}-{group}-{version}.json"
     if custom.is_file():
         return [(custom.name, jsonschema.Draft202012Validator(_read(custom)))]
     # rbac.authorization.k8s.io/v1 is rbac-v1 there.
-    stem = f"{thing.kind.lower()}-{group.partition('.')[0]}-{version}".replace("--", "-")
+    stem = f"{kind.lower()}-{group.partition('.')[0]}-{version}".replace("--", "-")
     return [
         (f"Kubernetes {version}", found)
         for version in versions()
