@@ -7,11 +7,16 @@ import pytest
 
 from turnout.compose import end_task, process
 from turnout.errors import Unavailable
-from turnout.settings import BadSetting, Nats, Settings
+from turnout.observe.traced import TracedSessionCacheTracker
+from turnout.session_cache_tracker.service import LocalSessionCacheTracker
+from turnout.settings import BadSetting, Nats, Redis, Settings, Tracing
 
 pytestmark = pytest.mark.anyio
 
 WAIT_SECONDS = 5.0
+
+NOWHERE_NATS = Nats(url="nats://127.0.0.1:1")
+NOWHERE_REDIS = Redis(url="redis://127.0.0.1:1")
 
 
 async def test_a_task_that_loses_a_cancellation_is_still_ended() -> None:
@@ -42,6 +47,26 @@ async def test_a_task_that_is_over_is_left_alone() -> None:
     await task
     await end_task(task)
     assert not task.cancelled()
+
+
+async def test_without_a_collector_nothing_is_wrapped_in_spans(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path, nats=NOWHERE_NATS, redis=NOWHERE_REDIS)
+    async with process(settings, service="session-cache-tracker") as running:
+        assert running.tracer is None
+        assert running.interceptors() == ()
+        assert isinstance(await running.tracker(), LocalSessionCacheTracker)
+
+
+async def test_with_a_collector_the_part_of_this_process_is(tmp_path: Path) -> None:
+    settings = Settings(
+        data_dir=tmp_path,
+        nats=NOWHERE_NATS,
+        redis=NOWHERE_REDIS,
+        tracing=Tracing(endpoint="http://127.0.0.1:1"),
+    )
+    async with process(settings, service="session-cache-tracker") as running:
+        assert len(running.interceptors()) == 1
+        assert isinstance(await running.tracker(), TracedSessionCacheTracker)
 
 
 @pytest.mark.parametrize("error", [BadSetting("one line"), Unavailable("one line")])

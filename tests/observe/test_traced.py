@@ -67,6 +67,16 @@ async def test_a_route_is_a_span_of_the_requests_trace() -> None:
     assert request.text not in repr(span)
 
 
+async def test_an_explanation_leaves_no_span() -> None:
+    tracer, scorer = RecordedTracer(), FakeScorer()
+    request = replace(await route_request(), explain_only=True)
+    await TracedScorer(scorer, tracer, kind="server").route(
+        request, deadline_seconds=DEADLINE_SECONDS
+    )
+    assert scorer.asked == [request]
+    assert not tracer.spans
+
+
 async def test_a_scorer_that_refuses_leaves_a_failed_span() -> None:
     tracer, scorer = RecordedTracer(), FakeScorer()
     scorer.failure = Unavailable("it is late")

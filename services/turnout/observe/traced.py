@@ -30,6 +30,9 @@ class TracedScorer:
         self._kind: Kind = kind
 
     async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
+        if request.explain_only:
+            # Asked for at a control endpoint, which is in no trace; it leaves no fact either.
+            return await self._scorer.route(request, deadline_seconds=deadline_seconds)
         with spanning(
             self._tracer, "route", part="scorer", kind=self._kind, parent=request.traceparent
         ) as span:
