@@ -9,6 +9,7 @@ from turnout import parts
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.keys import new_key
+from turnout.router_key import RouterKey
 from turnout.settings import (
     BadSetting,
     CatalogSettings,
@@ -17,7 +18,6 @@ from turnout.settings import (
     Nats,
     ProviderSettings,
     Redis,
-    RouterKey,
     Routing,
     RpcTls,
     Settings,

@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         match command:
             case "serve":
-                return _serve(split=bool(options.split))
+                return _serve(split=bool(options.split), scorers=options.scorers)
             case "run":
                 return _run(str(options.service))
             case "keys":
@@ -66,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="serve on embedded engines")
     serve.add_argument(
         "--split", action="store_true", help="five processes over gRPC and NATS on loopback"
+    )
+    serve.add_argument(
+        "--scorers",
+        metavar="N",
+        help="with --split: how many scorers, 1 to 64 (TURNOUT_SCORER__REPLICAS)",
     )
     run = commands.add_parser("run", help="run one service, as in Kubernetes")
     run.add_argument("service", choices=("ingress", "telemetry", *_RPC))
@@ -110,8 +115,13 @@ def _hush_grpc() -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
-def _serve(*, split: bool) -> int:
+def _serve(*, split: bool, scorers: str | None) -> int:
     _hush_grpc()
+    if scorers is not None:
+        if not split:
+            raise settings.BadSetting("--scorers needs --split: one process has one scorer.")
+        # Said once, where every setting is checked.
+        os.environ["TURNOUT_SCORER__REPLICAS"] = scorers
     told = settings.load()
     logs.configure(service="turnout", level=told.log_level)
     from turnout import serving

@@ -175,7 +175,9 @@ class Process:
             from turnout.rpc.upstream_dispatcher import RemoteUpstreamDispatcher
 
             return RemoteUpstreamDispatcher(
-                await self._channel(told), deadline_seconds=told.request_seconds
+                await self._channel(told),
+                begin_seconds=told.begin_seconds,
+                deadline_seconds=told.request_seconds,
             )
         from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
 

@@ -4,23 +4,83 @@ import asyncio
 import signal
 import socket
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import uvicorn
 from starlette.types import ASGIApp
 from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from turnout.engines.handover import Handover, inherited
 from turnout.rpc.address import is_loopback
-from turnout.settings import BadSetting, Settings
+from turnout.settings import LISTENER_VARIABLE, BadSetting, Settings
+
+BACKLOG = 4096
+"""Connections that may wait to be accepted; what a second brings while an ingress is started again."""
+
+IDLE_SECONDS = 3
+"""How long a replaced ingress keeps a connection that nothing is sent on. A client that sends now and
+then moves within this time, because its next answer says `connection: close`; closing at once would
+meet requests on their way."""
+
+POLL_SECONDS = 0.1
+"""How often a replaced ingress looks whether its connections are gone; uvicorn's own interval."""
 
 
 class _HttpServer(uvicorn.Server):
-    """uvicorn without its own signal handling: the composition stops its parts in order."""
+    """uvicorn without its own signal handling: the composition stops its parts in order.
+
+    Attributes:
+        leave_seconds: how long clients may take to leave by themselves, set when a successor
+            accepts at the same port; None when there is none and idle connections are closed.
+
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.leave_seconds: float | None = None
+        self._hurried = asyncio.Event()
 
     @override
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         yield
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.leave_seconds is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self.leave_seconds):
+                    await self._left_by_clients()
+        await super().shutdown(sockets)
+
+    def hurry(self) -> None:
+        """Wait for no client any longer."""
+        self._hurried.set()
+
+    async def _left_by_clients(self) -> None:
+        """Accept nothing, answer what comes on open connections as the last on each of them."""
+        for server in self.servers:
+            server.close()
+        self.server_state.default_headers = [(b"connection", b"close")]
+        connections = self.server_state.connections
+        idle: set[HttpToolsProtocol] = set()
+        for connection in connections:
+            if isinstance(connection, HttpToolsProtocol):
+                connection.timeout_keep_alive = IDLE_SECONDS
+                # Its type says that there always is one; before the first request there is none.
+                cycle: object = vars(connection).get("cycle")
+                if not isinstance(cycle, RequestResponseCycle) or cycle.response_complete:
+                    idle.add(connection)
+        loop = asyncio.get_running_loop()
+        idle_until = loop.time() + IDLE_SECONDS
+        while connections and not self._hurried.is_set():
+            await asyncio.sleep(POLL_SECONDS)
+            if loop.time() >= idle_until:
+                # Those that nothing has come on since; the others close by their own clock.
+                for connection in idle & connections:
+                    connection.shutdown()
+                idle.clear()
 
 
 def stop_on_signals() -> asyncio.Event:
@@ -33,13 +93,18 @@ def stop_on_signals() -> asyncio.Event:
 
 
 def listen(settings: Settings) -> socket.socket:
-    """Take the ingress's port before anything else is started. Raises `BadSetting`."""
+    """Take the ingress's port before anything else is started, or the socket that we were given.
+    Raises `BadSetting`.
+    """
     told = settings.ingress
     if not is_loopback(told.host) and not told.keys:
         raise BadSetting(
             f"TURNOUT_INGRESS__HOST is {told.host}, which others can reach: set at least one router"
             " key in TURNOUT_INGRESS__KEYS (`turnout keys new` makes one)."
         )
+    given = inherited(LISTENER_VARIABLE)
+    if given is not None:
+        return socket.socket(fileno=given)
     family = socket.AF_INET6 if ":" in told.host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -51,14 +116,22 @@ def listen(settings: Settings) -> socket.socket:
             f"Cannot listen on {told.host}:{told.port} ({reason.strerror}); set"
             " TURNOUT_INGRESS__PORT to a free port."
         ) from None
-    listener.listen(4096)
+    listener.listen(BACKLOG)
     return listener
 
 
 async def serve_http(
-    app: ASGIApp, listener: socket.socket, stop: asyncio.Event, *, drain_seconds: float
+    app: ASGIApp,
+    listener: socket.socket,
+    stop: asyncio.Event,
+    *,
+    handover: Handover,
+    drain_seconds: float,
+    replaced_seconds: float,
 ) -> None:
-    """Serve until `stop`, then let answers under way finish for `drain_seconds`."""
+    """Serve until `stop`, then let answers under way finish: for `drain_seconds`, or where a successor
+    serves for `replaced_seconds`.
+    """
     server = _HttpServer(
         uvicorn.Config(
             app,
@@ -71,11 +144,18 @@ async def serve_http(
             server_header=False,
             date_header=False,
             proxy_headers=False,
+            backlog=BACKLOG,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=max(1, int(drain_seconds)),
         )
     )
     async with asyncio.TaskGroup() as group:
-        group.create_task(server.serve(sockets=[listener]))
+        serving = group.create_task(server.serve(sockets=[listener]))
         await stop.wait()
+        if await handover.leaves():
+            server.leave_seconds = replaced_seconds
         server.should_exit = True
+        all_ends = group.create_task(handover.ends())
+        await asyncio.wait((serving, all_ends), return_when=asyncio.FIRST_COMPLETED)
+        server.hurry()
+        all_ends.cancel()

@@ -20,7 +20,7 @@ from turnout.observe.exporting import BadTracing, Exporting, exporting
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Mode
 from turnout.policy.targets import SERVABLE
-from turnout.rpc.address import Tls
+from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address
 from turnout.scorer.embedder_files import DEFAULT_ROOT
 from turnout.settings import BadSetting, Settings
 from turnout.telemetry.retention import Retention
@@ -256,6 +256,13 @@ def check_addresses(settings: Settings) -> None:
         _address("TURNOUT_REDIS__URL", settings.redis.url, schemes=("redis", "rediss"))
     if settings.simulator.url:
         _address("TURNOUT_SIMULATOR__URL", settings.simulator.url, schemes=("http", "https"))
+    for section, told in (
+        ("SCORER", settings.scorer),
+        ("SESSION_CACHE_TRACKER", settings.session_cache_tracker),
+        ("UPSTREAM_DISPATCHER", settings.upstream_dispatcher),
+    ):
+        if told.address and not is_address(told.address):
+            raise BadSetting(f"TURNOUT_{section}__ADDRESS: an address reads {ADDRESS_FORMS}.")
 
 
 def _address(setting: str, url: str, *, schemes: tuple[str, ...]) -> SplitResult:

@@ -1,28 +1,28 @@
 """The processes that `turnout serve` runs beside itself: engines, simulated provider, services.
 
 Each is described for the supervisor: its command, its environment (the parent's settings with the
-addresses of the engines in them), and how to tell that it serves.
+addresses of the engines in them), the sockets it inherits, and how to tell that it serves.
 """
 
 import asyncio
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from turnout import parts
 from turnout.catalog.catalog import Catalog
 from turnout.engines.child import Child, Endpoint, Probe
 from turnout.engines.embedded import Engines, Outside, Ports, embedded_engines
-from turnout.settings import RpcService, Settings
+from turnout.holding import RPC_SERVICES, Held
+from turnout.rpc.address import listed
+from turnout.settings import LISTENER_VARIABLE, RpcService, Settings
 
 PROBE_SECONDS = 1.0
 
-_REACHED_AT: Mapping[str, str] = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-"""An address that means every interface is no address to connect to."""
-
-RPC_SERVICES: tuple[RpcService, ...] = ("session-cache-tracker", "scorer", "upstream-dispatcher")
+SERVICE_GRACE_SECONDS = 30.0
+"""How long a service may take to end: its calls under way (25 s) and its facts (3 s)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,9 @@ class Plan:
     children: tuple[Child, ...]
 
 
-def plan(settings: Settings, catalog: Catalog, *, split: bool) -> Plan:
+def plan(settings: Settings, catalog: Catalog, *, held: Held | None) -> Plan:
     """Engines that have no outside address, the simulated provider if it is wanted, telemetry,
-    and with `split` the other services.
+    and with `held` the other services at the ports that are held for them.
     """
     engines = _engines(settings)
     shared = {
@@ -54,36 +54,80 @@ def plan(settings: Settings, catalog: Catalog, *, split: bool) -> Plan:
             env={**shared, "TURNOUT_CLICKHOUSE__URL": engines.clickhouse_writer_url},
             # It waits for its engines by itself; nothing waits for it.
             ready=_always,
-            endpoint=None,
-            after=(),
         )
     )
-    if split:
+    if held is not None:
         for service in RPC_SERVICES:
-            told = settings.rpc(service)
-            section = service.replace("-", "_").upper()
-            children.append(
-                _service(
-                    service,
-                    env=dict(shared),
-                    ready=_listens(told.port),
-                    endpoint=Endpoint(port=told.port, setting=f"TURNOUT_{section}__PORT"),
-                    after=names,
-                )
-            )
-            shared[f"TURNOUT_{section}__ADDRESS"] = f"127.0.0.1:{told.port}"
-            names = (*names, service)
-        children.append(
-            _service(
-                "ingress",
-                env={**shared, "TURNOUT_INGRESS__PORT": str(settings.ingress.port)},
-                ready=_listens(settings.ingress.port, settings.ingress.host),
-                endpoint=Endpoint(port=settings.ingress.port, setting="TURNOUT_INGRESS__PORT"),
-                after=names,
-                grace_seconds=settings.ingress.drain_seconds + 5.0,
-            )
-        )
+            ports = held.ports[service]
+            replicas = [
+                _replica(service, number, port, settings, env=shared, after=names)
+                for number, port in enumerate(ports)
+            ]
+            children += replicas
+            shared[f"TURNOUT_{_section(service)}__ADDRESS"] = listed(ports)
+            names = (*names, *(child.name for child in replicas))
+        children.append(_ingress(settings, held, env=shared, after=names))
     return Plan(settings=_resolved(settings, engines), children=tuple(children))
+
+
+def _replica(
+    service: RpcService,
+    number: int,
+    port: int,
+    settings: Settings,
+    *,
+    env: Mapping[str, str],
+    after: tuple[str, ...],
+) -> Child:
+    """The first has the service's own name and ports; the others are numbered from 2."""
+    told, section = settings.rpc(service), _section(service)
+    is_stream = service == "upstream-dispatcher"
+    return replace(
+        _service(
+            service,
+            env={
+                **env,
+                f"TURNOUT_{section}__PORT": str(port),
+                f"TURNOUT_{section}__METRICS_PORT": str(
+                    told.metrics_port + number if told.metrics_port else 0
+                ),
+            },
+            endpoint=Endpoint(port=port, setting=f"TURNOUT_{section}__PORT", is_held=True),
+            after=after,
+            leave_seconds=_longest_answer(settings) if is_stream else SERVICE_GRACE_SECONDS,
+        ),
+        name=service if number == 0 else f"{service}-{number + 1}",
+    )
+
+
+def _ingress(
+    settings: Settings, held: Held, *, env: Mapping[str, str], after: tuple[str, ...]
+) -> Child:
+    port: int = held.listener.getsockname()[1]
+    return replace(
+        _service(
+            "ingress",
+            env={
+                **env,
+                "TURNOUT_INGRESS__PORT": str(port),
+                LISTENER_VARIABLE: str(held.listener.fileno()),
+            },
+            endpoint=Endpoint(port=port, setting="TURNOUT_INGRESS__PORT", is_held=True),
+            after=after,
+            grace_seconds=settings.ingress.drain_seconds + 5.0,
+            leave_seconds=_longest_answer(settings),
+        ),
+        inherited=(held.listener.fileno(),),
+    )
+
+
+def _longest_answer(settings: Settings) -> float:
+    """One that has been replaced is in nobody's way: its streams may take as long as any may."""
+    return settings.upstream_dispatcher.request_seconds + SERVICE_GRACE_SECONDS
+
+
+def _section(service: RpcService) -> str:
+    return service.replace("-", "_").upper()
 
 
 def _engines(settings: Settings) -> Engines:
@@ -126,10 +170,11 @@ def _service(
     name: str,
     *,
     env: Mapping[str, str],
-    ready: Probe,
-    endpoint: Endpoint | None,
-    after: tuple[str, ...],
-    grace_seconds: float = 30.0,
+    ready: Probe | None = None,
+    endpoint: Endpoint | None = None,
+    after: tuple[str, ...] = (),
+    grace_seconds: float = SERVICE_GRACE_SECONDS,
+    leave_seconds: float = SERVICE_GRACE_SECONDS,
 ) -> Child:
     return Child(
         name=name,
@@ -138,7 +183,9 @@ def _service(
         endpoint=endpoint,
         env=_with_source(env),
         after=after,
+        is_replaceable=True,
         stop_grace_seconds=grace_seconds,
+        leave_seconds=leave_seconds,
     )
 
 
@@ -149,12 +196,10 @@ def _with_source(env: Mapping[str, str]) -> dict[str, str]:
     return {**env, "PYTHONPATH": os.pathsep.join(filter(None, (source, inherited)))}
 
 
-def _listens(port: int, host: str = "127.0.0.1") -> Probe:
-    reached = _REACHED_AT.get(host.strip("[]"), host.strip("[]"))
-
+def _listens(port: int) -> Probe:
     async def ready() -> bool:
         async with asyncio.timeout(PROBE_SECONDS):
-            _, writer = await asyncio.open_connection(reached, port)
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
         await writer.wait_closed()
         return True

@@ -12,6 +12,7 @@ from prometheus_client import start_http_server
 
 from turnout import __version__, parts
 from turnout.compose import Process, open_tracing, process
+from turnout.engines.handover import Handover
 from turnout.http_server import serve_http
 from turnout.observe.calls import CallTimes, TimedScorer, TimedSessionCacheTracker
 from turnout.observe.metrics import Metrics
@@ -20,6 +21,8 @@ from turnout.settings import BadSetting, RpcService, Settings
 
 if TYPE_CHECKING:
     from grpc.aio import Server
+
+    from turnout.rpc.channel import RpcServer
 
 RPC_DRAIN_SECONDS = 25.0
 """How long calls under way may finish; below the 30 s that orchestrators grant by default."""
@@ -47,6 +50,7 @@ async def run_ingress(
     listener: socket.socket,
     stop: asyncio.Event,
     *,
+    handover: Handover,
     on_serving: Callable[[], None] | None = None,
 ) -> None:
     """Serve until `stop`. `on_serving` is called once every part is there."""
@@ -56,15 +60,26 @@ async def run_ingress(
         _LOG.info("serving", extra={"port": listener.getsockname()[1]})
         if on_serving is not None:
             on_serving()
-        await serve_http(app, listener, stop, drain_seconds=settings.ingress.drain_seconds)
+        # What connects from now on waits for us in the listener's backlog, if need be.
+        handover.serves()
+        await serve_http(
+            app,
+            listener,
+            stop,
+            handover=handover,
+            drain_seconds=settings.ingress.drain_seconds,
+            replaced_seconds=settings.upstream_dispatcher.request_seconds,
+        )
 
 
 class _Servicer(Protocol):
     def add_to(self, server: "Server") -> None: ...
 
 
-async def run_rpc(service: RpcService, settings: Settings, stop: asyncio.Event) -> None:
-    """Serve one gRPC service until `stop`."""
+async def run_rpc(
+    service: RpcService, settings: Settings, stop: asyncio.Event, *, handover: Handover
+) -> None:
+    """Serve one gRPC service until `stop` and, where a successor comes, until that serves."""
     from turnout.rpc.channel import RpcServer
 
     told = settings.rpc(service)
@@ -77,13 +92,31 @@ async def run_rpc(service: RpcService, settings: Settings, stop: asyncio.Event) 
     async with process(settings, service=service) as running:
         servicer, name = await _servicer(service, running)
         settle_memory()
-        server = RpcServer(service_names=(name,), interceptors=running.interceptors())
+        server = RpcServer(
+            service_names=(name,),
+            interceptors=running.interceptors(),
+            beside_another=handover.is_supervised,
+        )
         servicer.add_to(server.server)
+        # The successor needs the metrics' port, so it is given back before one is asked for.
         with _metrics_at(told.host, told.metrics_port, running.metrics, service):
             port = await server.start(host=told.host, port=told.port, tls=tls)
             _LOG.info("serving", extra={"port": port})
+            handover.serves()
             await stop.wait()
-            await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
+        is_replaced = await handover.leaves()
+        async with asyncio.TaskGroup() as group:
+            if is_replaced and service == "upstream-dispatcher":
+                hurry = group.create_task(_stop_when_all_stops(server, handover))
+                await server.stop(grace_seconds=settings.upstream_dispatcher.request_seconds)
+                hurry.cancel()
+            else:
+                await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
+
+
+async def _stop_when_all_stops(server: "RpcServer", handover: Handover) -> None:
+    await handover.ends()
+    await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
 
 
 @contextmanager
@@ -150,8 +183,8 @@ def _served(running: Process, part: RpcService) -> CallTimes:
     return times
 
 
-async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
-    """Consume facts into ClickHouse until `stop`."""
+async def run_telemetry(settings: Settings, stop: asyncio.Event, *, handover: Handover) -> None:
+    """Consume facts into ClickHouse until `stop`. Facts wait on the bus, so nobody waits for it."""
     from turnout.telemetry.metrics import TelemetryMetrics
     from turnout.telemetry.service import Telemetry, TelemetrySettings
 
@@ -172,4 +205,5 @@ async def run_telemetry(settings: Settings, stop: asyncio.Event) -> None:
         )
         metrics.part_up.labels("telemetry").set_function(lambda: not service.waiting_for())
         stack.enter_context(_metrics_at(told.host, told.metrics_port, metrics, "telemetry"))
+        handover.serves()
         await service.run(stop)

@@ -11,7 +11,9 @@ import sys
 from turnout import __version__, http_server, parts, running
 from turnout.catalog.catalog import Catalog
 from turnout.engines.failure import EngineFailed
+from turnout.engines.handover import NOBODY, open_handover
 from turnout.engines.supervisor import supervising
+from turnout.holding import holding
 from turnout.processes import Plan, plan
 from turnout.scorer.embedder_files import load_embedder_files
 from turnout.settings import BadSetting, Settings
@@ -25,13 +27,14 @@ async def serve(settings: Settings) -> None:
     _check_embedder(settings)
     listener = http_server.listen(settings)
     with listener:
-        planned = plan(settings, catalog, split=False)
+        planned = plan(settings, catalog, held=None)
         stop = http_server.stop_on_signals()
         async with supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed):
             await running.run_ingress(
                 planned.settings,
                 listener,
                 stop,
+                handover=NOBODY,
                 on_serving=lambda: _banner(
                     planned, catalog, "one process", port=listener.getsockname()[1]
                 ),
@@ -39,18 +42,19 @@ async def serve(settings: Settings) -> None:
 
 
 async def serve_split(settings: Settings) -> None:
-    """Five processes over gRPC and NATS on loopback; this one only keeps them up."""
+    """Every service a process, over gRPC and NATS on loopback; this one only keeps them up, and
+    holds their ports while they come and go.
+    """
     catalog = _checked(settings)
     _check_embedder(settings)
-    with http_server.listen(settings) as listener:
-        port: int = listener.getsockname()[1]
-    # Port 0 means any: the one that was free a moment ago is the one that is told to the child.
-    ingress = settings.ingress.model_copy(update={"port": port})
-    planned = plan(settings.model_copy(update={"ingress": ingress}), catalog, split=True)
-    stop = http_server.stop_on_signals()
-    async with supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed):
-        _banner(planned, catalog, "five processes", port=port)
-        await stop.wait()
+    async with holding(settings) as held:
+        planned = plan(settings, catalog, held=held)
+        stop = http_server.stop_on_signals()
+        async with supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed):
+            count = settings.scorer.replicas
+            shape = f"{4 + count} processes" + (f", {count} of them scorers" if count > 1 else "")
+            _banner(planned, catalog, shape, port=held.listener.getsockname()[1])
+            await stop.wait()
 
 
 async def run_service(service: str, settings: Settings) -> None:
@@ -60,16 +64,17 @@ async def run_service(service: str, settings: Settings) -> None:
         if not url and (section == "NATS" or service == "session-cache-tracker"):
             raise BadSetting(f"TURNOUT_{section}__URL: `turnout run` needs the server's address.")
     stop = http_server.stop_on_signals()
-    match service:
-        case "ingress":
-            with http_server.listen(settings) as listener:
-                await running.run_ingress(settings, listener, stop)
-        case "telemetry":
-            await running.run_telemetry(settings, stop)
-        case "scorer" | "session-cache-tracker" | "upstream-dispatcher":
-            await running.run_rpc(service, settings, stop)
-        case _:
-            raise BadSetting(f"There is no service named {service}.")
+    async with open_handover() as handover:
+        match service:
+            case "ingress":
+                with http_server.listen(settings) as listener:
+                    await running.run_ingress(settings, listener, stop, handover=handover)
+            case "telemetry":
+                await running.run_telemetry(settings, stop, handover=handover)
+            case "scorer" | "session-cache-tracker" | "upstream-dispatcher":
+                await running.run_rpc(service, settings, stop, handover=handover)
+            case _:
+                raise BadSetting(f"There is no service named {service}.")
 
 
 def _say_failed(failure: EngineFailed) -> None:

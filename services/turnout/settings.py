@@ -13,13 +13,19 @@ from typing import Literal, TypeAlias, assert_never
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from turnout.policy.request import Mode, Tags
+from turnout.policy.request import Mode
+from turnout.router_key import RouterKey
 from turnout.variable import Variable, is_provider, unreadable_list, variable_of
 
 PREFIX = "TURNOUT_"
 
-NO_SETTINGS = frozenset({"TURNOUT_KEY", "TURNOUT_URL", "TURNOUT_SESSION"})
-"""Variables with the prefix that the small commands and git hooks read instead."""
+LISTENER_VARIABLE, HANDOVER_VARIABLE = "TURNOUT_LISTENER_FD", "TURNOUT_HANDOVER_FD"
+"""Numbers of the sockets that `turnout serve` gives to a service it starts."""
+
+NO_SETTINGS = frozenset(
+    {"TURNOUT_KEY", "TURNOUT_URL", "TURNOUT_SESSION", LISTENER_VARIABLE, HANDOVER_VARIABLE}
+)
+"""Variables with the prefix that are no settings: the small commands and git hooks read them."""
 
 RpcService: TypeAlias = Literal["scorer", "session-cache-tracker", "upstream-dispatcher"]
 """The services that are called over gRPC."""
@@ -36,28 +42,6 @@ class BadSetting(Exception):
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class RouterKey(_Section):
-    """A key of ours, as its hash. `turnout keys new` prints both."""
-
-    name: str = Field(description="Who uses it; appears in facts.")
-    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="Hash of the key, hexadecimal.")
-    tenant: str = Field(
-        default="default",
-        pattern="^[A-Za-z0-9_-]{1,64}$",
-        description="Whose settings and mode apply.",
-    )
-    team: str = ""
-    repository: str = ""
-    branch: str = ""
-    ticket: str = ""
-
-    @property
-    def tags(self) -> Tags:
-        return Tags(
-            team=self.team, repository=self.repository, branch=self.branch, ticket=self.ticket
-        )
 
 
 class Ingress(_Section):
@@ -95,7 +79,9 @@ class Rpc(_Section):
     """Where a service listens in split mode and in Kubernetes, and where others find it."""
 
     address: str = Field(
-        default="", description="host:port of the service; empty means in this process."
+        default="",
+        description="host:port of the service, dns:///name:port, or ipv4:host:port,host:port for a"
+        " fixed list; empty means in this process.",
     )
     host: str = Field(default="127.0.0.1", description="Address its gRPC server listens on.")
     port: int = Field(default=0, ge=0, le=65535, description="Port of its gRPC server.")
@@ -106,6 +92,12 @@ class Rpc(_Section):
 
 class Scorer(Rpc):
     port: int = Field(default=7701, ge=1, le=65535, description="Port of its gRPC server.")
+    replicas: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Scorers that `turnout serve --split` runs, 1 to 64; the others take any port.",
+    )
     deadline_seconds: float = Field(
         default=0.05, gt=0, description="How long a decision may take before it is made without."
     )
@@ -130,6 +122,9 @@ class Dispatcher(Rpc):
     """
 
     port: int = Field(default=7703, ge=1, le=65535, description="Port of its gRPC server.")
+    begin_seconds: float = Field(
+        default=20.0, gt=0, description="How long the ingress waits for one to take a request."
+    )
     request_seconds: float = Field(
         default=3600.0, gt=0, description="Longest time in seconds that one answer may take."
     )

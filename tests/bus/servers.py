@@ -96,7 +96,7 @@ class ClickHouseServer:
 
 async def _is_ready(child: Child) -> bool:
     try:
-        return await child.ready()
+        return child.ready is not None and await child.ready()
     except OSError:
         return False
 

@@ -36,6 +36,9 @@ pytestmark = pytest.mark.anyio
 WAIT_SECONDS = 10.0
 """A TLS handshake on a loaded machine; a test that hangs fails by it."""
 
+BEGIN_SECONDS = 3.0
+"""How long a caller waits for a server that will not come."""
+
 HEAD = Head(status=200, headers=(), target="t", model="m", provider="p", attempts=1)
 
 
@@ -58,7 +61,9 @@ def servicer(hold: asyncio.Event | None = None) -> UpstreamDispatcherServer:
 
 async def asked(address: str, *, tls: Tls | None = None) -> list[DispatchEvent]:
     async with asyncio.timeout(WAIT_SECONDS), open_channel(address, tls=tls) as channel:
-        remote = RemoteUpstreamDispatcher(channel, deadline_seconds=WAIT_SECONDS)
+        remote = RemoteUpstreamDispatcher(
+            channel, begin_seconds=BEGIN_SECONDS, deadline_seconds=WAIT_SECONDS
+        )
         return [event async for event in remote.dispatch(request("a", body=b"hi"))]
 
 
@@ -102,7 +107,9 @@ async def test_a_stop_is_told_first_and_streams_finish() -> None:
         )(health_pb2.HealthCheckRequest(service=SERVICE_NAME))
         told = aiter(watch)
         assert (await anext(told)).status == SERVING
-        remote = RemoteUpstreamDispatcher(channel, deadline_seconds=WAIT_SECONDS)
+        remote = RemoteUpstreamDispatcher(
+            channel, begin_seconds=BEGIN_SECONDS, deadline_seconds=WAIT_SECONDS
+        )
         events = remote.dispatch(request("a", body=b"hi"))
         assert await anext(events) == HEAD
         stopping = asyncio.ensure_future(server.stop(grace_seconds=WAIT_SECONDS))
@@ -210,7 +217,9 @@ async def test_a_client_without_a_certificate_is_refused(authority: Authority) -
         served(servicer(), SERVICE_NAME, tls=authority.tls) as (_, address),
         aio.secure_channel(address, credentials) as channel,
     ):
-        remote = RemoteUpstreamDispatcher(channel, deadline_seconds=WAIT_SECONDS)
+        remote = RemoteUpstreamDispatcher(
+            channel, begin_seconds=BEGIN_SECONDS, deadline_seconds=WAIT_SECONDS
+        )
         with pytest.raises(Unavailable):
             await anext(remote.dispatch(request("a")))
 
@@ -242,8 +251,6 @@ async def test_a_server_of_another_authority_is_refused(
             await asked(address, tls=authority.tls)
 
 
-async def test_nobody_there_is_unavailable_at_once() -> None:
-    began = asyncio.get_running_loop().time()
-    with pytest.raises(Unavailable):
+async def test_nobody_there_is_unavailable_once_nobody_has_come() -> None:
+    with pytest.raises(Unavailable, match=r"took the request within 3 s; no provider was asked"):
         await asked(f"127.0.0.1:{free_port()}")
-    assert asyncio.get_running_loop().time() - began < WAIT_SECONDS / 2

@@ -88,7 +88,9 @@ def behind_grpc(deadline_seconds: float = WAIT_SECONDS) -> Open:
     @asynccontextmanager
     async def opened(dispatcher: UpstreamDispatcher) -> AsyncGenerator[UpstreamDispatcher]:
         async with over_grpc(UpstreamDispatcherServer(dispatcher), SERVICE_NAME) as channel:
-            yield RemoteUpstreamDispatcher(channel, deadline_seconds=deadline_seconds)
+            yield RemoteUpstreamDispatcher(
+                channel, begin_seconds=WAIT_SECONDS, deadline_seconds=deadline_seconds
+            )
 
     return opened
 
@@ -253,9 +255,9 @@ async def test_a_dispatcher_that_goes_away_in_the_middle_is_unavailable() -> Non
         served(servicer, SERVICE_NAME) as (server, address),
         open_channel(address, tls=None) as channel,
     ):
-        events = RemoteUpstreamDispatcher(channel, deadline_seconds=WAIT_SECONDS).dispatch(
-            request("a")
-        )
+        events = RemoteUpstreamDispatcher(
+            channel, begin_seconds=WAIT_SECONDS, deadline_seconds=WAIT_SECONDS
+        ).dispatch(request("a"))
         assert await anext(events) == HEAD
         await server.stop(grace_seconds=0)
         with pytest.raises(Unavailable, match="upstream-dispatcher cannot be reached"):

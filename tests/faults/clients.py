@@ -21,7 +21,16 @@ ANSWER_SECONDS: Final = 60.0
 
 
 class NotWhole(Exception):
-    """An answer that is no 200, or that ends before its end."""
+    """An answer that is no 200, or that ends before its end.
+
+    Attributes:
+        status, request_id, body: the answer as it came.
+
+    """
+
+    status = 0
+    request_id = ""
+    body = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +134,14 @@ async def ask(client: aiohttp.ClientSession, url: str, question: Question) -> Se
         timeout=aiohttp.ClientTimeout(total=ANSWER_SECONDS),
     ) as answer:
         body = await answer.read()
-        if answer.status != 200:
-            raise NotWhole(f"{answer.status}: {body[:300].decode(errors='replace')}")
-        input_total, output, text = _read(question, body)
+        try:
+            if answer.status != 200:
+                raise NotWhole(f"{answer.status}: {body[:300].decode(errors='replace')}")
+            input_total, output, text = _read(question, body)
+        except NotWhole as reason:
+            reason.status, reason.body = answer.status, body
+            reason.request_id = answer.headers.get("turnout-request-id", "")
+            raise
         return Seen(
             request_id=answer.headers["turnout-request-id"],
             model=answer.headers["turnout-model"],

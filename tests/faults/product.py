@@ -101,6 +101,7 @@ class Product:
 
     home: Path
     split: bool = False
+    scorers: int = 1
     settings: dict[str, str] = field(default_factory=dict)
     _ports: dict[str, int] = field(default_factory=dict)
     _process: asyncio.subprocess.Process | None = None
@@ -146,7 +147,7 @@ class Product:
         with self.log.open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", "turnout", "serve"),
-                *(["--split"] if self.split else []),
+                *(["--split", "--scorers", str(self.scorers)] if self.split else []),
                 env=environment,
                 cwd=ROOT,
                 stdin=asyncio.subprocess.DEVNULL,
@@ -183,10 +184,22 @@ class Product:
 
     def child(self, part: Part) -> int | None:
         """The process that stands for a part now."""
-        for pid, command in self._descendants():
-            if _MARKS[part] in command and "launch.py" not in command:
-                return pid
-        return None
+        return next(iter(self.children(part)), None)
+
+    def children(self, part: Part) -> list[int]:
+        """Every process of a part: replicas, and those that are on their way in or out."""
+        return [
+            pid
+            for pid, command in self._descendants()
+            if _MARKS[part] in command and "launch.py" not in command
+        ]
+
+    async def until_replaced(self, part: Part, pid: int) -> None:
+        """Until a process has ended and as many stand for its part as should."""
+        wanted = self.scorers if part == "scorer" else 1
+        async with asyncio.timeout(START_SECONDS):
+            while pid in (found := self.children(part)) or len(found) != wanted:
+                await asyncio.sleep(POLL_SECONDS)
 
     async def running_child(self, part: Part) -> int:
         """The same, waiting for one that is being started."""

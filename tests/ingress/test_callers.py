@@ -11,7 +11,7 @@ from turnout.ingress.callers import Caller, Door, account_of
 from turnout.policy.decision import Access
 from turnout.policy.request import Tags
 from turnout.ports import Credential
-from turnout.settings import RouterKey
+from turnout.router_key import RouterKey
 
 KEY = "tk_of-the-team"
 ADMIN = "tk_of-the-admin"

@@ -21,7 +21,7 @@ from tests.ingress.edge import (
 )
 from turnout.errors import ContextTooLong, Unavailable
 from turnout.ingress.callers import Door
-from turnout.settings import RouterKey
+from turnout.router_key import RouterKey
 
 pytestmark = pytest.mark.anyio
 

@@ -34,6 +34,8 @@ class Endpoint:
     setting: str
     """What to change when the port is taken, as the user writes it."""
     host: str = "127.0.0.1"
+    is_held: bool = False
+    """Whether the parent holds the port for its child, so that nobody else can take it."""
 
     @property
     def address(self) -> str:
@@ -45,14 +47,21 @@ class Child:
     name: str
     argv: tuple[str, ...]
     """The program, as an absolute path, and its arguments."""
-    ready: Probe
+    ready: Probe | None
+    """How to tell that it serves; None for a program that says so itself (`handover`)."""
     endpoint: Endpoint | None = None
     env: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """Added to the environment of this process. Not shown in messages: it may hold a secret."""
+    inherited: tuple[int, ...] = ()
+    """Descriptors of the parent that the program keeps, under the same numbers."""
     directories: tuple[Path, ...] = ()
     """Created before the start, readable by the owner only."""
     after: tuple[str, ...] = ()
     """Children that must be ready before this one starts, and that stop after it."""
+    is_replaceable: bool = False
+    """Whether it says when it serves and leaves (`handover`), and can stand beside its successor."""
+    leave_seconds: float = STOP_GRACE_SECONDS
+    """How long one that has been replaced may take to end."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace_seconds: float = STOP_GRACE_SECONDS
     start_deadline_seconds: float = START_DEADLINE_SECONDS

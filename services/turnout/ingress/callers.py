@@ -20,7 +20,7 @@ from turnout.policy.decision import Access
 from turnout.policy.identity import principal_of
 from turnout.policy.request import Tags
 from turnout.ports import Credential
-from turnout.settings import RouterKey
+from turnout.router_key import RouterKey
 
 ROUTER_KEY_PREFIX = "tk_"
 

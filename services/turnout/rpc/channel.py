@@ -1,11 +1,14 @@
 """Channels and servers with the options that every service needs.
 
-gRPC's defaults are wrong for us in three places: messages are cut at 4 MiB on the receiving side,
-balancing is `pick_first`, and a channel resolves names again only when a connection closes. So the
-limit is set on both sides, balancing is `round_robin`, and servers close connections after
-`MAX_CONNECTION_AGE_SECONDS`, which is how clients find new replicas.
+gRPC's defaults are wrong for us in these places: messages are cut at 4 MiB on the receiving side,
+balancing is `pick_first`, a channel resolves names again only when a connection closes, and a call
+that meets a server on its way out fails. So the limit is set on both sides, balancing is
+`round_robin`, servers close connections after `MAX_CONNECTION_AGE_SECONDS`, which is how clients
+find new replicas, and calls are sent again as `_SERVICE_CONFIG` says. gRPC sends a call again only
+until the answer's first headers, which is why a dispatcher sends those before it asks a provider.
 """
 
+import json
 from collections.abc import Sequence
 
 import grpc
@@ -25,7 +28,51 @@ MAX_CONNECTION_AGE_SECONDS = 300
 MAX_CONNECTION_GRACE_SECONDS = 3600
 """Longer than the longest stream that we let finish."""
 
-_SERVICE_CONFIG = '{"loadBalancingConfig": [{"round_robin": {}}]}'
+_CONNECTION_LOST = "UNAVAILABLE"
+"""What a call ends with when its server is gone. A server of ours that means `Unavailable` itself
+says that it is not to be asked again (`rpc/errors.py`)."""
+
+
+def _retries(
+    service: str, *methods: str, attempts: int, first: str, longest: str
+) -> dict[str, object]:
+    return {
+        "name": [{"service": f"turnout.rpc.v1.{service}", "method": name} for name in methods],
+        "retryPolicy": {
+            "maxAttempts": attempts,
+            "initialBackoff": first,
+            "maxBackoff": longest,
+            "backoffMultiplier": 2,
+            "retryableStatusCodes": [_CONNECTION_LOST],
+        },
+    }
+
+
+_SERVICE_CONFIG = json.dumps(
+    {
+        "loadBalancingConfig": [{"round_robin": {}}],
+        "methodConfig": [
+            # Another replica answers, well inside the 50 ms of a decision. Deciding again leaves the
+            # same event id, and noting is applied once per request.
+            _retries("Scorer", "Route", attempts=3, first="0.002s", longest="0.01s"),
+            _retries(
+                "SessionCacheTracker",
+                *("Look", "Note"),
+                attempts=3,
+                first="0.002s",
+                longest="0.01s",
+            ),
+            # Nothing can be answered without one, so a call waits for a dispatcher that is started
+            # again, as long as the caller does (`begin_seconds`). Five is gRPC's own limit.
+            {
+                **_retries(
+                    "UpstreamDispatcher", "Dispatch", attempts=5, first="0.02s", longest="0.5s"
+                ),
+                "waitForReady": True,
+            },
+        ],
+    }
+)
 
 _COMMON: Sequence[tuple[str, int | str]] = (
     ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
@@ -34,8 +81,9 @@ _COMMON: Sequence[tuple[str, int | str]] = (
 
 
 def open_channel(address: str, *, tls: Tls | None) -> aio.Channel:
-    """A balanced channel to `host:port` or `dns:///name:port`."""
-    options = (
+    """A balanced channel to `host:port`, `dns:///name:port` or a list, `ipv4:host:port,host:port`."""
+    is_list = address.startswith(("ipv4:", "ipv6:"))
+    options: Sequence[tuple[str, int | str]] = (
         *_COMMON,
         ("grpc.service_config", _SERVICE_CONFIG),
         ("grpc.keepalive_time_ms", 30_000),
@@ -44,8 +92,12 @@ def open_channel(address: str, *, tls: Tls | None) -> aio.Channel:
         ("grpc.max_reconnect_backoff_ms", 2_000),
         # Two channels of one process to one address must not share a dead connection.
         ("grpc.use_local_subchannel_pool", 1),
+        # What is not kept cannot be sent again; the default of 256 kB is below a usual body.
+        ("grpc.per_rpc_retry_buffer_size", MAX_MESSAGE_BYTES),
+        # The name in certificates is that of one server, not of the list.
+        *([("grpc.default_authority", address[5:].partition(",")[0])] if is_list else []),
     )
-    target = address if "://" in address else f"dns:///{address}"
+    target = address if is_list or "://" in address else f"dns:///{address}"
     if tls is None:
         return aio.insecure_channel(target, options=options)
     return aio.secure_channel(
@@ -59,14 +111,15 @@ def open_channel(address: str, *, tls: Tls | None) -> aio.Channel:
     )
 
 
-def server_options() -> Sequence[tuple[str, int | str]]:
+def server_options(*, beside_another: bool = False) -> Sequence[tuple[str, int | str]]:
+    """`beside_another`: a predecessor may still listen on the port, or a parent hold it for us."""
     return (
         *_COMMON,
         ("grpc.max_connection_age_ms", MAX_CONNECTION_AGE_SECONDS * 1000),
         ("grpc.max_connection_age_grace_ms", MAX_CONNECTION_GRACE_SECONDS * 1000),
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
-        ("grpc.so_reuseport", 0),
+        ("grpc.so_reuseport", int(beside_another)),
     )
 
 
@@ -94,11 +147,17 @@ class RpcServer:
     """
 
     def __init__(
-        self, *, service_names: Sequence[str], interceptors: Sequence[aio.ServerInterceptor] = ()
+        self,
+        *,
+        service_names: Sequence[str],
+        interceptors: Sequence[aio.ServerInterceptor] = (),
+        beside_another: bool = False,
     ) -> None:
         self._names = service_names
         self._health = health.aio.HealthServicer()
-        self.server = aio.server(options=server_options(), interceptors=interceptors)
+        self.server = aio.server(
+            options=server_options(beside_another=beside_another), interceptors=interceptors
+        )
         health_pb2_grpc.add_HealthServicer_to_server(self._health, self.server)
         reflection.enable_server_reflection(
             (*service_names, health.SERVICE_NAME, reflection.SERVICE_NAME), self.server
@@ -127,6 +186,8 @@ class RpcServer:
         return bound
 
     async def stop(self, *, grace_seconds: float) -> None:
-        """Say that we are leaving, take no new calls, let those under way finish."""
+        """Say that we are leaving, take no new calls, let those under way finish. May be called again
+        with a shorter grace.
+        """
         await self._health.enter_graceful_shutdown()
         await self.server.stop(grace_seconds)

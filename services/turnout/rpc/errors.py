@@ -18,6 +18,9 @@ from turnout.errors import BY_KIND, Internal, RequestTooLarge, TurnoutError, Una
 
 ERROR_KEY = "turnout-error"
 
+_NOT_AGAIN = ("grpc-retry-pushback-ms", "-1")
+"""The server has spoken; only calls that it could not answer are sent again (`rpc/channel.py`)."""
+
 MAX_MESSAGE_CHARACTERS = 1000
 """gRPC drops an answer whose trailing metadata exceed 8 kB; escaped, a character takes up to 12
 bytes of that in the worst case and one in all usual ones."""
@@ -61,7 +64,7 @@ async def abort_with(context: Aborting, error: TurnoutError) -> None:
             "upstream_status": error.upstream_status,
         }
     )
-    await context.abort(_CODES[error.kind], error.message[:200], ((ERROR_KEY, packed),))
+    await context.abort(_CODES[error.kind], error.message[:200], ((ERROR_KEY, packed), _NOT_AGAIN))
 
 
 def error_from(failure: aio.AioRpcError, *, service: str) -> TurnoutError:

@@ -2,6 +2,9 @@
 
 A stream message costs about 70 µs for both ends, so the serving side coalesces chunks that are
 ready together: up to `COALESCE_BYTES`, waiting at most `COALESCE_SECONDS` after the first of them.
+
+The serving side sends its headers before it dispatches anything. A call whose headers have not come is
+therefore one for which no provider was asked, and gRPC sends it again when its connection is lost.
 """
 
 import asyncio
@@ -29,8 +32,11 @@ COALESCE_SECONDS = 0.005
 class RemoteUpstreamDispatcher:
     """Dispatches over gRPC; closing the iterator cancels the call."""
 
-    def __init__(self, channel: aio.Channel, *, deadline_seconds: float) -> None:
+    def __init__(
+        self, channel: aio.Channel, *, begin_seconds: float, deadline_seconds: float
+    ) -> None:
         self._stub = stubs.UpstreamDispatcherStub(channel)
+        self._begin_seconds = begin_seconds
         self._deadline_seconds = deadline_seconds
 
     async def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
@@ -40,6 +46,14 @@ class RemoteUpstreamDispatcher:
             metadata=trace_metadata(),
         )
         try:
+            try:
+                async with asyncio.timeout(self._begin_seconds):
+                    await call.initial_metadata()
+            except TimeoutError:
+                raise Unavailable(
+                    "No upstream-dispatcher took the request within"
+                    f" {self._begin_seconds:g} s; no provider was asked."
+                ) from None
             async for response in call:
                 match response.WhichOneof("event"):
                     case "head":
@@ -68,6 +82,7 @@ class UpstreamDispatcherServer(stubs.UpstreamDispatcherServicer):
             messages.DispatchRequest, AsyncIterator[messages.DispatchResponse]
         ],
     ) -> AsyncIterator[messages.DispatchResponse]:
+        await context.send_initial_metadata(())
         events = coalesced(self._dispatcher.dispatch(from_pb(DispatchRequest, request)))
         try:
             async with aclosing(events):

@@ -1,0 +1,154 @@
+"""Services are told to go, or killed, while requests flow and no client sends one twice."""
+
+import asyncio
+import os
+import signal
+import time
+
+import pytest
+
+from tests.faults.arrivals import each_once
+from tests.faults.clients import NotWhole, data_of
+from tests.faults.product import Part, Product
+from tests.faults.traffic import CLIENTS, ENOUGH_SECONDS, Failure, flowing
+
+pytestmark = pytest.mark.anyio
+
+SERVICES: tuple[Part, ...] = (
+    "session-cache-tracker",
+    "scorer",
+    "upstream-dispatcher",
+    "ingress",
+    "telemetry",
+)
+
+SCORERS = 3
+
+
+@pytest.fixture
+async def split(product: Product) -> Product:
+    product.split = True
+    product.scorers = SCORERS
+    await product.start()
+    return product
+
+
+async def test_a_rolling_restart_fails_no_request(split: Product) -> None:
+    """Every process of every service in turn, each replaced before the next one goes."""
+    async with flowing(split) as traffic:
+        for part in SERVICES:
+            for pid in split.children(part):
+                os.kill(pid, signal.SIGTERM)
+                await split.until_replaced(part, pid)
+                await traffic.more(CLIENTS)
+    assert traffic.told() == []
+    await each_once(split, traffic.seen)
+
+
+async def test_everything_is_told_to_go_at_once(split: Product) -> None:
+    gone = [(part, pid) for part in SERVICES for pid in split.children(part)]
+    async with flowing(split) as traffic:
+        for _, pid in gone:
+            os.kill(pid, signal.SIGTERM)
+        for part, pid in gone:
+            await split.until_replaced(part, pid)
+        await traffic.more(CLIENTS)
+    assert traffic.told() == []
+    await each_once(split, traffic.seen)
+
+
+@pytest.mark.parametrize("part", ["scorer", "session-cache-tracker", "telemetry"])
+async def test_what_can_be_done_without_is_killed(split: Product, part: Part) -> None:
+    """The other scorers decide, else the ingress alone; a tracker is missed; facts are spooled."""
+    async with flowing(split) as traffic:
+        for pid in split.children(part):
+            os.kill(pid, signal.SIGKILL)
+            await split.until_replaced(part, pid)
+            await traffic.more(CLIENTS)
+    assert traffic.told() == []
+    await each_once(split, traffic.seen)
+
+
+async def test_all_scorers_are_killed_at_once(split: Product) -> None:
+    async with flowing(split) as traffic:
+        killed = split.children("scorer")
+        for pid in killed:
+            os.kill(pid, signal.SIGKILL)
+        for pid in killed:
+            await split.until_replaced("scorer", pid)
+        async with asyncio.timeout(ENOUGH_SECONDS):
+            while "scorer" in traffic.seen[-1].degraded:
+                await traffic.more(1)
+    assert traffic.told() == []
+    assert any("scorer" in one.degraded for one in traffic.seen)
+    await each_once(split, traffic.seen)
+
+
+async def test_the_dispatcher_is_killed(split: Product) -> None:
+    """What it carried ends with an error in the client's dialect; what comes meanwhile waits."""
+    async with flowing(split) as traffic:
+        pid = await split.kill_child("upstream-dispatcher")
+        killed_at = time.monotonic()
+        await split.until_replaced("upstream-dispatcher", pid)
+        replaced_at = time.monotonic()
+        await traffic.more(CLIENTS)
+    assert 0 < len(traffic.failures) <= CLIENTS, traffic.told()
+    for failure in traffic.failures:
+        assert failure.begun < killed_at, traffic.told()
+        ends_in_its_dialect(failure)
+    assert any(status_of(failure) == 200 for failure in traffic.failures), "a stream had begun"
+    assert any(killed_at < begun < replaced_at for begun in traffic.begun), "some had to wait"
+    await each_once(split, traffic.seen)
+    failed = [request_id_of(failure) for failure in traffic.failures]
+    await once_as_failed(split, failed)
+
+
+async def test_the_ingress_is_killed(split: Product) -> None:
+    """What it carried is cut; who comes meanwhile waits to be accepted by the next one."""
+    async with flowing(split) as traffic:
+        pid = await split.kill_child("ingress")
+        killed_at = time.monotonic()
+        await split.until_replaced("ingress", pid)
+        replaced_at = time.monotonic()
+        await traffic.more(CLIENTS)
+    assert 0 < len(traffic.failures) <= CLIENTS, traffic.told()
+    for failure in traffic.failures:
+        assert failure.begun < killed_at, traffic.told()
+        assert not isinstance(failure.reason, NotWhole), "nobody was there to say anything"
+    assert any(killed_at < begun < replaced_at for begun in traffic.begun), "some had to wait"
+    await each_once(split, traffic.seen)
+
+
+def ends_in_its_dialect(failure: Failure) -> None:
+    """An error answer where nothing had begun, an error event where a stream had."""
+    reason = failure.reason
+    assert isinstance(reason, NotWhole), reason
+    said = reason.body if reason.status != 200 else data_of(reason.body)[-1]
+    if reason.status == 200:
+        assert failure.question.stream
+    else:
+        assert reason.status == 503, reason
+    match failure.question.wire:
+        case "anthropic_messages":
+            assert said.startswith(b'{"type":"error","error":{"type":'), said
+        case "openai_chat":
+            assert said.startswith(b'{"error":{"message":'), said
+
+
+def status_of(failure: Failure) -> int:
+    assert isinstance(failure.reason, NotWhole)
+    return failure.reason.status
+
+
+def request_id_of(failure: Failure) -> str:
+    assert isinstance(failure.reason, NotWhole)
+    assert failure.reason.request_id
+    return failure.reason.request_id
+
+
+async def once_as_failed(product: Product, ids: list[str]) -> None:
+    listed = ", ".join(f"'{one}'" for one in ids)
+    await product.until_rows(
+        f"SELECT count(), countIf(outcome = 'failed') FROM requests WHERE request_id IN ({listed})",
+        lambda rows: rows == [[len(ids), len(ids)]],
+    )
