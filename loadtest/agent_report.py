@@ -8,6 +8,7 @@ from pathlib import Path
 from loadtest import plot, samples
 from loadtest.figures import Spread
 from loadtest.samples import Sample, Summary
+from loadtest.spans import SpanTime
 from loadtest.stages import Rows, Stage
 from turnout.demo.report import table
 
@@ -26,6 +27,7 @@ class Plan:
     targets: tuple[str, ...]
     url: str
     direct_url: str
+    traced: float
     scorers: int
     terminate: tuple[str, ...]
     kill: tuple[str, ...]
@@ -54,6 +56,7 @@ class Result:
     target: Target
     samples: list[Sample]
     stages: list[Stage] = field(default_factory=list)
+    spans: list[SpanTime] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     rows: Rows | None = None
 
@@ -82,7 +85,11 @@ def lines(plan: Plan, results: Sequence[Result], summaries: Sequence[Summary]) -
     ]
     for result in results:
         if result.stages:
-            told += ["", f"where the time went: {result.target.name}", _stage_table(result.stages)]
+            title = f"where the time went, by facts: {result.target.name}"
+            told += ["", title, _stage_table(result.stages)]
+        if result.spans:
+            title = f"where the time went, by traces of {plan.traced:.0%}: {result.target.name}"
+            told += ["", title, _span_table(result.spans)]
         if result.faults:
             told += ["", f"signals: {result.target.name}", *result.faults]
         if result.rows is not None:
@@ -124,6 +131,19 @@ def _stage_table(stages: Sequence[Stage]) -> str:
     return table(("stage", "requests", "p50 ms", "p95 ms", "p99 ms"), rows)
 
 
+def _span_table(spans: Sequence[SpanTime]) -> str:
+    rows = [
+        (
+            *(one.service, one.name, str(one.spans)),
+            *(_ms(one.own.p50), _ms(one.own.p95), _ms(one.own.p99)),
+            *(_ms(one.whole.p50), _ms(one.whole.p95), _ms(one.whole.p99)),
+        )
+        for one in spans
+    ]
+    head = ("service", "span", "spans", "own p50", "p95", "p99", "whole p50", "p95", "p99")
+    return table(head, rows, texts=2)
+
+
 def _ms(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
 
@@ -140,6 +160,11 @@ def failures(results: Sequence[Result]) -> list[str]:
                 f"{name}: {sent - one.rows.requests} of {sent} requests are not in ClickHouse"
             )
     return found
+
+
+_SPAN_COLUMNS = tuple(
+    f"{kind}_{name}_ms" for kind in ("own", "whole") for name in ("p50", "p95", "p99", "longest")
+)
 
 
 def write(plan: Plan, results: Sequence[Result], summaries: Sequence[Summary]) -> None:
@@ -184,6 +209,15 @@ def write(plan: Plan, results: Sequence[Result], summaries: Sequence[Summary]) -
                         *(f"{ms:.3f}" for ms in (stage.p50_ms, stage.p95_ms, stage.p99_ms)),
                     )
                 )
+    with (plan.out / "spans.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("target", "service", "span", "spans", *_SPAN_COLUMNS))
+        for result in results:
+            for span in result.spans:
+                whole, own = _cells(span.whole), _cells(span.own)
+                writer.writerow(
+                    (result.target.name, span.service, span.name, span.spans, *own, *whole)
+                )
     series = {
         one.target.name: [
             sample.first_ms
@@ -194,7 +228,7 @@ def write(plan: Plan, results: Sequence[Result], summaries: Sequence[Summary]) -
     }
     title = f"First content, {plan.users} agents"
     (plan.out / "first_content.svg").write_text(plot.curves(title, series), encoding="utf-8")
-    print(f"\nwritten: {plan.out}/summary.csv, stages.csv, first_content.svg")
+    print(f"\nwritten: {plan.out}/summary.csv, stages.csv, spans.csv, first_content.svg")
 
 
 def _cells(spread: Spread | None) -> tuple[float | str, ...]:

@@ -24,12 +24,13 @@ from pathlib import Path
 import httpx
 
 from loadtest import agent_report as report
-from loadtest import faults, gateways, machine, samples
+from loadtest import faults, gateways, machine, samples, spans
 from loadtest.agent_report import Plan, Result, Target
 from loadtest.gateways import Place
 from loadtest.machine import Cpus, NotStarted
 from loadtest.samples import Sample
 from loadtest.stages import NoFigures, Warehouse
+from turnout.observe.trace_dump import receiving
 
 PORTS = 20
 """Of the upstream and of one Turnout, split."""
@@ -87,6 +88,7 @@ def _plan(argv: Sequence[str] | None) -> Plan:
     parser.add_argument("--first-ms", type=float, default=20.0, help="of the scripted upstream")
     parser.add_argument("--gap-ms", type=float, default=1.0, help="between its events")
     parser.add_argument("--targets", default=",".join(OWN_TARGETS), help="in this order")
+    parser.add_argument("--traced", type=float, default=0.1, help="share of requests, 0 to 1")
     parser.add_argument("--scorers", type=int, default=1, help="replicas in split mode")
     services = f"{', '.join(faults.SERVICES)}, all"
     parser.add_argument("--terminate", default="", help=f"SIGTERM to services, of {services}")
@@ -120,7 +122,15 @@ def _measured(plan: Plan, name: str, directory: Path, tag: str) -> Result:
     print(
         f"loadtest: {name}, {plan.users} users for {plan.seconds:g} s", file=sys.stderr, flush=True
     )
-    with _target(plan, name, directory) as target:
+    with receiving() as (received, collector):
+        result = _asked(plan, name, directory, tag, collector)
+    # The product has ended, so its last spans are here too.
+    result.spans = spans.by_name(received.spans)
+    return result
+
+
+def _asked(plan: Plan, name: str, directory: Path, tag: str, collector: str) -> Result:
+    with _target(plan, name, directory, collector) as target:
         planned = faults.planned(target.pid, terminate=plan.terminate, kill=plan.kill)
         with faults.during(target.pid, planned, seconds=plan.seconds) as sent:
             found = _play(plan, target, directory, tag)
@@ -133,7 +143,7 @@ def _measured(plan: Plan, name: str, directory: Path, tag: str) -> Result:
 
 
 @contextmanager
-def _target(plan: Plan, name: str, directory: Path) -> Generator[Target]:
+def _target(plan: Plan, name: str, directory: Path, collector: str) -> Generator[Target]:
     if plan.url:
         is_direct = name == "direct"
         yield Target(
@@ -167,7 +177,7 @@ def _target(plan: Plan, name: str, directory: Path) -> Generator[Target]:
             ready_path="/ready",
             log=directory / f"{name}.log",
             cpu=None,
-            env=gateways.turnout_env(place, directory=name, at=at),
+            env={**gateways.turnout_env(place, directory=name, at=at), **_traced(plan, collector)},
         ) as started:
             _wait_until_whole(started.url)
             yield Target(
@@ -176,6 +186,15 @@ def _target(plan: Plan, name: str, directory: Path) -> Generator[Target]:
                 clickhouse=f"http://127.0.0.1:{at + 3}",
                 pid=started.pid,
             )
+
+
+def _traced(plan: Plan, collector: str) -> dict[str, str]:
+    if not plan.traced:
+        return {}
+    return {
+        "TURNOUT_TRACING__ENDPOINT": collector,
+        "TURNOUT_TRACING__SAMPLE_RATIO": str(plan.traced),
+    }
 
 
 def _composition(plan: Plan, name: str) -> tuple[str, ...]:

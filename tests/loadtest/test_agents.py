@@ -42,7 +42,7 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 @needs_locust
 def test_agents_of_both_dialects_are_served_by_both_compositions(tmp_path: Path) -> None:
-    ended = run(out=tmp_path)
+    ended = run("--traced", "1", out=tmp_path)
     assert ended.returncode == 0, ended.stdout + ended.stderr
     found = {(row["target"], row["dialect"]): row for row in rows(tmp_path / "summary.csv")}
     for target in ("direct", "embedded", "split"):
@@ -54,6 +54,10 @@ def test_agents_of_both_dialects_are_served_by_both_compositions(tmp_path: Path)
             assert (int(row["compared"]) > 0) == (target != "direct")
     stages = {row["target"] for row in rows(tmp_path / "stages.csv")}
     assert stages == {"embedded", "split"}
+    traced = {(row["target"], row["service"]) for row in rows(tmp_path / "spans.csv")}
+    for service in ("ingress", "upstream-dispatcher", "telemetry"):
+        assert ("split", service) in traced
+        assert ("embedded", service) in traced
     assert "requests are rows in ClickHouse" in ended.stdout
     assert (tmp_path / "first_content.svg").read_text().startswith("<svg")
 
