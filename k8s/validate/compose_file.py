@@ -103,7 +103,7 @@ def _wrong(service: ComposeService, compose: Compose, root: Path) -> Iterator[st
         for variable, value in service.environment.items():
             if not known.is_variable(variable):
                 yield f"{variable} is no setting; the README lists them"
-            elif variable.endswith(("__ADDRESS", "__URL")):
+            elif variable.endswith(("__ADDRESS", "__URL", "__ENDPOINT")):
                 yield from _wrong_address(variable, value, compose)
 
 

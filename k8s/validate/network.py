@@ -18,6 +18,7 @@ NAME = "app.kubernetes.io/name"
 NAMESPACE = "kubernetes.io/metadata.name"
 DNS_PORTS = {("UDP", 53), ("TCP", 53)}
 HTTPS = 443
+OTLP = 4318
 
 
 class ServicePort(Json, frozen=True):
@@ -149,8 +150,10 @@ def check_services(things: Sequence[Thing]) -> Iterator[str]:
                 yield thing.wrong("clusterIP: expected None: gRPC clients balance over the pods")
 
 
-def check_addresses(services: Sequence[Service], things: Sequence[Thing]) -> Iterator[str]:
-    """Addresses in the settings are Services here, with that port."""
+def check_addresses(
+    services: Sequence[Service], things: Sequence[Thing], charts: Sequence[Chart]
+) -> Iterator[str]:
+    """Addresses in the settings are Services here or of a chart, with that port."""
     by_name = {thing.metadata.name: thing.spec(ServiceSpec) for thing in of_kind(things, "Service")}
     for service in services:
         told = service.settings
@@ -160,6 +163,14 @@ def check_addresses(services: Sequence[Service], things: Sequence[Thing]) -> Ite
         }
         if told.simulator.url:
             addresses["TURNOUT_SIMULATOR__URL"] = told.simulator.url
+        installed = sorted(
+            f"{one.service}.{one.namespace}:{one.port}" for one in charts if one.port
+        )
+        if told.tracing.endpoint.rpartition("//")[2] not in ("", *installed):
+            yield service.thing.wrong(
+                f"TURNOUT_TRACING__ENDPOINT={told.tracing.endpoint} is no chart's; expected one of"
+                f" {installed}"
+            )
         for variable, address in addresses.items():
             host, port = _host_and_port(address)
             spec = by_name.get(host)
@@ -255,6 +266,8 @@ def arrows_of_code(services: Sequence[Service], things: Sequence[Thing]) -> froz
         for callee in known.CALLS[one.name]:
             found.add(Arrow(one.name, callee, ports[callee]["grpc"][0]))
         found.add(Arrow(one.name, "nats", 4222))
+        if one.settings.tracing.endpoint:
+            found.add(Arrow(one.name, "opentelemetry-collector", OTLP))
         metrics = ports[one.name].get("metrics") or ports[one.name]["http"]
         found.add(Arrow("prometheus", one.name, metrics[0]))
     found |= {

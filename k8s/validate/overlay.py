@@ -63,6 +63,6 @@ def check_things(things: Sequence[Thing], *, root: Path) -> Iterator[str]:
     if wrong:
         # The rest is judged by the settings of all services.
         return
-    yield from network.check_addresses(services, things)
+    yield from network.check_addresses(services, things, charts)
     yield from network.check_route(services, things)
     yield from check_policies(services, things, charts)

@@ -104,7 +104,10 @@ PRODUCTION = (
     (f"{BASE}/route.yaml", "request: 0s", "request: 30s", "expected 0s or at least 3600s"),
     (f"{BASE}/route.yaml", "value: /v1", "value: /v2", "path /v2 is not served"),
     (f"{BASE}/route.yaml", "port: 80", "port: 81", "turnout-ingress:81 is no Service and port"),
+    ("k8s/components/tracing/kustomization.yaml", "opentelemetry-collector.monitoring", "collector.monitoring", "expected one of ['clickhouse-clickhouse.turnout-engines:8123'"),
+    ("k8s/components/tracing/kustomization.yaml", "RATIO=0.1", "RATIO=10", "TURNOUT_TRACING__SAMPLE_RATIO=10"),
     # The arrows.
+    ("k8s/components/tracing/policy.yaml", "port: 4318", "port: 4317", "port 4317 is no port of opentelemetry-collector"),
     (f"{POLICIES}/scorer.yaml", "          port: grpc\n    - from", "          port: http\n    - from", "port http is no port of turnout-scorer"),
     (f"{POLICIES}/session-cache-tracker.yaml", "port: 6379", "port: 6380", "port 6380 is no port of valkey"),
     (f"{POLICIES}/telemetry.yaml", "app.kubernetes.io/name: clickhouse", "app.kubernetes.io/name: valkey", "telemetry"),
