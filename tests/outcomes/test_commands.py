@@ -92,7 +92,7 @@ def test_a_router_that_is_not_there_is_one_clear_line() -> None:
             send([Report(id="1", kind="merge", commit="0")], url=url, key="")
         with pytest.raises(Unavailable, match="No ClickHouse answers"):
             read_sessions(url, database="turnout", since=0)
-    for url in ("nowhere", "ftp://x", ""):
+    for url in ("nowhere", "ftp://x", "", "http://[::1", "http://h:99999"):
         with pytest.raises(InvalidRequest, match="--url"):
             send([Report(id="1", kind="merge", commit="0")], url=url, key="")
         with pytest.raises(InvalidRequest, match="--clickhouse"):
@@ -105,6 +105,7 @@ def test_since_is_days_weeks_or_a_date() -> None:
     assert since_of("2 weeks ago", now=now) == now - 14 * 86_400
     assert since_of("2026-03-02T09:00:00+00:00", now=now) == 1_772_442_000
     assert since_of("2026-03-02", now=now) == 1_772_409_600
+    assert since_of("99999d", now=now) == since_of("0001-01-01", now=now) == 0
     for wrong in ("yesterday", "", "30", "-3d", "2026-13-01"):
         with pytest.raises(InvalidRequest, match="--since"):
             since_of(wrong, now=now)
@@ -168,6 +169,17 @@ def test_what_ci_says_arrives_as_a_fact(github: Path, ingress: Listening) -> Non
     assert (first.kind, first.tests_passed, first.tests_failed) == ("tests", 2, 2)
     assert (first.commit, first.branch, first.repository) == ("f" * 40, "fix/login", "acme/api")
     assert first.source == "ci"
+
+
+def test_ci_reads_the_session_from_the_commit_that_it_tested(
+    github: Path, workshop: Workshop, ingress: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sha = workshop.agent({"login.py": numbered("an agent", 6)}, session="s-7")
+    monkeypatch.setenv("GITHUB_SHA", sha)
+    run("ci", "--exit-code", "0", "--url", ingress.url)
+    monkeypatch.chdir(workshop.path)
+    run("ci", "--exit-code", "0", "--url", ingress.url)
+    assert [fact.session for fact in ingress.outcomes] == ["", "s-7"]
 
 
 @pytest.mark.usefixtures("github")

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.outcomes.conftest import Listening
 from tests.outcomes.workshop import (
     AGENT_TRAILER,
     DAY,
@@ -19,7 +20,7 @@ from tests.outcomes.workshop import (
 )
 from turnout.errors import InvalidRequest
 from turnout.outcomes.git_outcomes import GitOptions, git_outcomes
-from turnout.outcomes.report import Report
+from turnout.outcomes.report import Report, send
 from turnout.outcomes.sessions import Session
 
 
@@ -438,6 +439,28 @@ def test_names_of_files_may_be_anything(workshop: Workshop) -> None:
     workshop.agent({"ein räum.py": text, 'quo"te.py': text, "-x.py": numbered("it", 3)})
     edits = only(told(workshop), "human_edits")
     assert edits.lines_kept == 15
+
+
+def test_impossible_dates_and_long_names_are_brought_to_what_is_taken(
+    workshop: Workshop, ingress: Listening
+) -> None:
+    workshop.branch("b" * 200 + "/" + "c" * 210)
+    workshop.at = 0
+    workshop.agent({"old_one.py": numbered("an agent", 6)})
+    workshop.at = 9_000_000_000
+    workshop.agent({"new_one.py": numbered("an agent", 6)})
+    workshop.switch("main")
+    workshop.merge("b" * 200 + "/" + "c" * 210)
+
+    reports = told(workshop)
+    assert len(of_kind(reports, "merge")) == 2
+    send(reports, url=ingress.url, key="")
+    assert len(ingress.outcomes) == len(reports)
+
+
+def test_what_programs_write_is_not_counted_by_line(workshop: Workshop) -> None:
+    workshop.agent({"uv.lock": numbered("a program", 60), "login.py": numbered("an agent", 6)})
+    assert only(told(workshop), "human_edits").lines_written == 6
 
 
 def test_what_cannot_be_read_is_one_clear_line(workshop: Workshop, tmp_path: Path) -> None:

@@ -47,6 +47,11 @@ def test_an_agent_is_known_by_its_address_or_its_line(
     assert marks_of(message, [email]).is_agent is is_agent
 
 
+def test_a_long_message_is_read_in_one_pass() -> None:
+    marks = marks_of("\n" * 200_000 + " " * 200_000 + "\nTurnout-Session: s-1", [PERSON])
+    assert marks.sessions == ("s-1",)
+
+
 def test_what_a_message_reverts() -> None:
     sha = "0123456789abcdef0123456789abcdef01234567"
     assert reverts(f'Revert "Fix"\n\nThis reverts commit {sha}.') == (sha,)

@@ -46,7 +46,7 @@ class Workshop:
         """Nothing of the tester's own settings of git."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
         name, email = self.author
-        stamp = f"{self.at} +0000"
+        stamp = f"@{self.at} +0000"
         return kept | {
             "GIT_CONFIG_GLOBAL": str(self._empty),
             "GIT_CONFIG_NOSYSTEM": "1",

@@ -1,7 +1,8 @@
 """`turnout outcomes ci`: the test results of a build, by commit.
 
 Results are counted from JUnit XML files; without one the exit code of the tests is one test. Commit,
-branch, repository and job come from the environment that the CI sets, in the order of `_SYSTEMS`.
+branch, repository and job come from the environment that the CI sets, in the order of `_SYSTEMS`, the
+session from the commit's own message where a clone is at hand.
 A skipped test is neither passed nor failed.
 """
 
@@ -13,8 +14,10 @@ from xml.parsers import expat
 
 import msgspec
 
-from turnout.errors import InvalidRequest
+from turnout.errors import InvalidRequest, Unavailable
+from turnout.outcomes.marks import marks_of
 from turnout.outcomes.report import Report, stable_id
+from turnout.outcomes.repository import Repository
 
 SOURCE: Final = "ci"
 
@@ -146,6 +149,7 @@ def ci_outcome(
     if not commit:
         raise InvalidRequest("which commit was tested is not known here; say it with --commit SHA")
     results = _results(junit, exit_code)
+    session = session or _session_of(commit)
     runs = [environment.get(one, "") for one in system.run] if system is not None else []
     return Report(
         id=stable_id(SOURCE, "tests", repository, commit, name, *sorted(junit), *runs),
@@ -158,6 +162,15 @@ def ci_outcome(
         tests_failed=results.failed,
         source=SOURCE,
     )
+
+
+def _session_of(commit: str) -> str:
+    """The first session that the commit names, where the build has a clone of it."""
+    try:
+        message = Repository(Path()).message(commit)
+    except Unavailable:
+        return ""
+    return next(iter(marks_of(message, ()).sessions), "")
 
 
 def _source_commit(system: _System, environment: Mapping[str, str]) -> str:

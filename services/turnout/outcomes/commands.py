@@ -76,7 +76,10 @@ def _parser(url: str, database: str) -> argparse.ArgumentParser:
     git = actions.add_parser("git", help="merges, reverts, surviving lines and people's edits")
     git.add_argument("--repo", default=".", help="the repository (default: here)")
     git.add_argument(
-        "--since", default="30d", help="30d, 4 weeks ago or a date (default: %(default)s)"
+        "--since",
+        default="30d",
+        help="30d, 4 weeks ago or a date; a week's survival needs more than a week"
+        " (default: %(default)s)",
     )
     git.add_argument("--target", default="", help="branch that work lands on")
     git.add_argument(

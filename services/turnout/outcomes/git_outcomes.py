@@ -31,6 +31,12 @@ TARGETS: Final = (
     *("refs/heads/main", "refs/heads/master"),
 )
 
+LONGEST_SPAN_SECONDS: Final = 50 * 365 * 86_400
+"""A commit may bear any date; the endpoint takes a hundred years."""
+
+MOST_CHARACTERS: Final = 400
+"""Of a branch's or repository's name, as the endpoint takes them."""
+
 _DAYS: Final = re.compile(r"(\d{1,5})\s*(d|days?|w|weeks?)(?: ago)?")
 
 
@@ -59,7 +65,7 @@ def git_outcomes(options: GitOptions, *, now: float) -> list[Report]:
     repository.open()
     target = _target(repository, options.target)
     history = _read(repository, target, since=options.since)
-    name = options.repository or repository_name(repository.origin())
+    name = options.repository or repository_name(repository.origin())[:MOST_CHARACTERS]
     search = Search(
         repository=name,
         target=target,
@@ -85,14 +91,14 @@ def since_of(told: str, *, now: float) -> float:
     """The time that `--since` names. Raises `InvalidRequest` for anything else than it says."""
     if matched := _DAYS.fullmatch(told.strip().lower()):
         days = int(matched[1]) * (7 if matched[2].startswith("w") else 1)
-        return now - days * 86_400.0
+        return max(0.0, now - days * 86_400.0)
     try:
         found = datetime.fromisoformat(told.strip())
     except ValueError:
         raise InvalidRequest(
             f"--since {told!r} is no time; 30d, 4 weeks ago and 2026-11-01 are"
         ) from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    return max(0.0, (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
 
 
 def repository_name(address: str) -> str:
@@ -132,13 +138,17 @@ def _for_sessions(report: Report, sessions: Sequence[str]) -> Iterator[Report]:
         yield msgspec.structs.replace(report, id=id_, session=session)
 
 
+def _span(first: int, last: int) -> float:
+    return float(min(max(0, last - first), LONGEST_SPAN_SECONDS))
+
+
 def _of_work(work: Work, undone: Reverts, repository: str) -> Iterator[Report]:
     landing, written_at = work.landing, work.written_at
     told = Report(
         id=stable_id(SOURCE, "merge", repository, work.key),
         kind="merge",
         repository=repository,
-        branch=work.branch,
+        branch=work.branch[:MOST_CHARACTERS],
         commit=work.commit.sha,
         source=SOURCE,
         occurred_at=moment(written_at),
@@ -150,7 +160,7 @@ def _of_work(work: Work, undone: Reverts, repository: str) -> Iterator[Report]:
     merged = msgspec.structs.replace(
         told,
         occurred_at=moment(landing.at),
-        after_seconds=float(max(0, landing.at - written_at)),
+        after_seconds=_span(written_at, landing.at),
     )
     yield from _for_sessions(merged, work.sessions)
     if (last := undone.of(work)) is not None:
@@ -160,7 +170,7 @@ def _of_work(work: Work, undone: Reverts, repository: str) -> Iterator[Report]:
             kind="revert" if last.stands else "label",
             label="" if last.stands else "reapplied",
             occurred_at=moment(last.landing.at),
-            after_seconds=float(max(0, last.landing.at - landing.at)),
+            after_seconds=_span(landing.at, last.landing.at),
         )
         yield from _for_sessions(reverted, work.sessions)
 
@@ -173,7 +183,7 @@ def _of_lines(measure: Measure, repository: str) -> Iterator[Report]:
         kind="human_edits",
         session=landed.sessions[0] if landed.sessions else "",
         repository=repository,
-        branch=landed.branch,
+        branch=landed.branch[:MOST_CHARACTERS],
         commit=landed.shas[0],
         lines_written=measure.written,
         lines_kept=measure.kept,

@@ -23,6 +23,14 @@ MOST_FILES: Final = 300
 """Files of one change; what touches more is vendored or generated, and is not measured by line."""
 
 
+GENERATED: Final = (
+    *("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock"),
+    *("Cargo.lock", "poetry.lock", "uv.lock", "Pipfile.lock", "Gemfile.lock", "composer.lock"),
+    *("go.sum", ".min.js", ".min.css", ".map", ".snap", "_pb2.py", "_pb2.pyi", ".pb.go"),
+)
+"""Ends of names of files that programs write: their lines are nobody's work, and there are many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Landed:
     """What came to the target as one: a commit with its copies, or a squashed branch."""
@@ -127,7 +135,7 @@ class Measuring:
                     if one.status == "R"
                 }
                 paths = {moved.get(path, path) for path in paths}
-            found |= paths
+            found |= {path for path in paths if not path.endswith(GENERATED)}
         return found
 
     def _lines(self, unit: Landed, paths: set[str], *, seconds: float) -> int:

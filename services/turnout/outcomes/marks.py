@@ -36,10 +36,10 @@ MOST_SESSIONS: Final = 20
 """Sessions of one commit; a squash of many is cut."""
 
 _CO_AUTHOR: Final = re.compile(
-    r"^\s*co-authored-by:[^<\n]*<([^>\n]+)>", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*co-authored-by:[^<\n]*<([^>\n]+)>", re.IGNORECASE | re.MULTILINE
 )
 _GENERATED: Final = re.compile(
-    r"^\W*generated (?:with|by) \[?(?:claude code|codex|opencode|crush|amp|gemini cli)\b",
+    r"^[^\w\n]*generated (?:with|by) \[?(?:claude code|codex|opencode|crush|amp|gemini cli)\b",
     re.IGNORECASE | re.MULTILINE,
 )
 _SESSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:@+=-]{0,199}")
@@ -69,7 +69,9 @@ def marks_of(
 ) -> Marks:
     """The marks of a commit with this message, written and committed under these addresses."""
     names = "|".join(re.escape(name) for name in trailers)
-    told = re.findall(rf"^[\s*>-]*(?:{names}):\s*(\S+)\s*$", message, re.IGNORECASE | re.MULTILINE)
+    told = re.findall(
+        rf"^[ \t*>-]*(?:{names}):[ \t]*(\S+)[ \t\r]*$", message, re.IGNORECASE | re.MULTILINE
+    )
     # Some harnesses give an address whose last part is the id.
     ids = [str(value).rstrip("/").rsplit("/", 1)[-1] for value in told]
     sessions = tuple(dict.fromkeys(one for one in ids if _SESSION.fullmatch(one)))[:MOST_SESSIONS]

@@ -62,14 +62,23 @@ def show(reports: Iterable[Report]) -> None:
         sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
 
 
+def check_url(option: str, url: str) -> None:
+    """Raises `InvalidRequest` naming the option when it is no address of a server."""
+    try:
+        where = urlsplit(url)
+        is_good = where.scheme in ("http", "https") and bool(where.hostname) and where.port != 0
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise InvalidRequest(f"{option} {url!r} is no URL; http://127.0.0.1:8080 is one")
+
+
 def send(reports: Sequence[Report], *, url: str, key: str) -> int:
     """Send everything; answers how many calls it took.
 
     Raises `InvalidRequest` when the router refuses, `Unavailable` when it does not answer.
     """
-    where = urlsplit(url)
-    if where.scheme not in ("http", "https") or not where.hostname:
-        raise InvalidRequest(f"--url {url!r} is no URL; http://127.0.0.1:8080 is one")
+    check_url("--url", url)
     headers = {"content-type": "application/json"} | ({"x-turnout-key": key} if key else {})
     calls = 0
     with httpx.Client(base_url=url, headers=headers, timeout=SEND_SECONDS) as client:

@@ -21,6 +21,9 @@ GIT_SECONDS: Final = 300.0
 MOST_COMMITS: Final = 50_000
 """Commits in one run; a month of a large team is below it."""
 
+LATEST_SECONDS: Final = 4_102_444_800
+"""The year 2100; anybody can write any date into a commit."""
+
 _PREFIX: Final = (
     *("git", "--no-pager", "--no-optional-locks"),
     *("-c", "core.quotepath=off", "-c", "diff.renameLimit=2000", "-c", "diff.orderFile="),
@@ -96,6 +99,11 @@ class Repository:
             "rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}"
         )
         return found.stdout.decode().strip() if found.returncode == 0 else ""
+
+    def message(self, sha: str) -> str:
+        """A commit's message, "" when it is not here or there is no repository at all."""
+        found = self._run("log", "-1", "--format=%B", "--end-of-options", sha, "--")
+        return found.stdout.decode(errors="replace") if found.returncode == 0 else ""
 
     def symbolic(self, name: str) -> str:
         found = self._run("symbolic-ref", "--quiet", name)
@@ -251,14 +259,19 @@ def _commit(row: Sequence[str], order: int) -> Commit:
     return Commit(
         sha=sha,
         parents=tuple(parents.split()),
-        written_at=int(written),
-        committed_at=int(committed),
+        written_at=_time(written),
+        committed_at=_time(committed),
         author_email=email,
         author=author,
         committer_email=committer,
         message=message,
         order=order,
     )
+
+
+def _time(told: str) -> int:
+    """Broken and made-up dates of commits are brought to where dates are possible."""
+    return min(max(0, int(told or 0)), LATEST_SECONDS)
 
 
 def _pairs(told: str) -> Iterator[tuple[str, str]]:

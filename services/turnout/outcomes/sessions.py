@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
-from turnout.errors import InvalidRequest, Unavailable
+from turnout.errors import Unavailable
+from turnout.outcomes.report import check_url
 
 QUERY_SECONDS: Final = 60.0
 
@@ -58,9 +59,8 @@ def session_at(sessions: Sequence[Session], *, repository: str, branch: str, at:
 
 def read_sessions(url: str, *, database: str, since: float) -> tuple[Session, ...]:
     """The sessions since then. Raises `Unavailable` when ClickHouse does not answer."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidRequest(f"--clickhouse {url!r} is no URL; http://127.0.0.1:8123 is one")
+    check_url("--clickhouse", url)
+    host = urlsplit(url).hostname
     try:
         answer = httpx.post(
             url,
@@ -74,7 +74,7 @@ def read_sessions(url: str, *, database: str, since: float) -> tuple[Session, ..
         )
     except httpx.HTTPError as reason:
         raise Unavailable(
-            f"No ClickHouse answers at {parts.hostname}: {reason or type(reason).__name__}"
+            f"No ClickHouse answers at {host}: {reason or type(reason).__name__}"
         ) from None
     if answer.is_error:
         raise Unavailable(f"ClickHouse said {answer.status_code}: {answer.text[:300].strip()}")
@@ -82,4 +82,4 @@ def read_sessions(url: str, *, database: str, since: float) -> tuple[Session, ..
     try:
         return tuple(decoder.decode(line) for line in answer.content.splitlines() if line)
     except msgspec.MsgspecError as reason:
-        raise Unavailable(f"{parts.hostname} gave no sessions: {reason}") from None
+        raise Unavailable(f"{host} gave no sessions: {reason}") from None
