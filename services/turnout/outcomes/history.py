@@ -54,6 +54,17 @@ class History:
             state = commit
         return state
 
+    def before(self, place: int) -> str:
+        """The target's commit before one of its own line: what a blame need not look behind."""
+        return self.line[place - 1].sha if place > 0 else self.boundary
+
+    def place_at(self, at: float) -> int:
+        """Where on its own line the target was the first time that it was as late as that."""
+        return next(
+            (place for place, one in enumerate(self.line) if one.committed_at >= at),
+            len(self.line) - 1,
+        )
+
     def resolve(self, short: str) -> str:
         """The whole id of one that may be shortened, "" when it is not among those read."""
         if short in self.commits:

@@ -98,7 +98,7 @@ class Measuring:
 
     repository: Repository
     history: History
-    _blames: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    _blames: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=dict)
     _changes: dict[str, list[Change]] = field(default_factory=dict)
 
     def measure(self, found: Sequence[Work], patches: Patches, *, now: float) -> list[Measure]:
@@ -141,10 +141,11 @@ class Measuring:
     def _lines(self, unit: Landed, paths: set[str], *, seconds: float) -> int:
         """How many lines of it the target had so long after the landing."""
         state = self.history.at(unit.landing, seconds)
+        boundary = self.history.before(unit.landing.place)
         place = self.history.landed[state.sha].place
         total = 0
         for path in sorted(self._follow(paths, unit.landing.place, place)):
-            counts = self._blame(state.sha, path)
+            counts = self._blame(state.sha, path, boundary)
             total += sum(counts.get(sha, 0) for sha in unit.shas)
         return total
 
@@ -182,11 +183,13 @@ class Measuring:
             if len(touched) > MOST_FILES or not names & {one.old for one in touched}:
                 continue
             parent = self.history.commits[sha].parents[0]
+            # What landed more than a week before is not counted.
+            boundary = self.history.before(self.history.place_at(landed_at - WEEK_SECONDS))
             for removed in self.repository.removed(sha):
                 if removed.path not in names:
                     continue
                 counts = self.repository.blame(
-                    parent, removed.path, boundary=self.history.boundary, ranges=removed.ranges
+                    parent, removed.path, boundary=boundary, ranges=removed.ranges
                 )
                 for owner, lines in counts.items():
                     own = by_sha.get(owner)
@@ -213,10 +216,10 @@ class Measuring:
             key=self.history.when,
         )
 
-    def _blame(self, rev: str, path: str) -> dict[str, int]:
-        key = (rev, path)
+    def _blame(self, rev: str, path: str, boundary: str) -> dict[str, int]:
+        key = (rev, path, boundary)
         if key not in self._blames:
-            self._blames[key] = self.repository.blame(rev, path, boundary=self.history.boundary)
+            self._blames[key] = self.repository.blame(rev, path, boundary=boundary)
         return self._blames[key]
 
     def _changes_of(self, sha: str) -> list[Change]:
