@@ -20,6 +20,7 @@ from turnout.settings import (
     Redis,
     Routing,
     RpcTls,
+    Scorer,
     Settings,
     Simulator,
 )
@@ -240,3 +241,9 @@ def test_a_tls_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
         parts.tls_of(
             Settings(tls=RpcTls(key_file=gone, certificate_file=gone, authority_file=gone))
         )
+
+
+@pytest.mark.parametrize("address", ["scorer", "http://scorer:7701", "127.0.0.1:1,127.0.0.1:2"])
+def test_a_service_address_that_is_none_is_one_line(address: str) -> None:
+    with pytest.raises(BadSetting, match=r"^TURNOUT_SCORER__ADDRESS: an address reads host:port,"):
+        parts.check_addresses(Settings(scorer=Scorer(address=address)))

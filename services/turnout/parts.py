@@ -46,6 +46,7 @@ def catalog_of(settings: Settings) -> Catalog:
         raise BadSetting(f"TURNOUT_CATALOG__FILE: {file}: {reason}") from None
 
 
+LAST_PORT = 65_535
 _CLICKHOUSE_PORT = {"http": 8123, "https": 8443}
 
 
@@ -263,6 +264,12 @@ def check_addresses(settings: Settings) -> None:
     ):
         if told.address and not is_address(told.address):
             raise BadSetting(f"TURNOUT_{section}__ADDRESS: an address reads {ADDRESS_FORMS}.")
+    first, count = settings.scorer.metrics_port, settings.scorer.replicas
+    if first + count - 1 > LAST_PORT:
+        raise BadSetting(
+            f"TURNOUT_SCORER__METRICS_PORT: {count} scorers need the ports from {first} on, and the"
+            f" last port is {LAST_PORT}; set it to {LAST_PORT + 1 - count} or lower."
+        )
 
 
 def _address(setting: str, url: str, *, schemes: tuple[str, ...]) -> SplitResult:
