@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from k8s.validate.__main__ import main
 from k8s.validate.compose_file import check_deploy
 from k8s.validate.guide import check_guide
 from k8s.validate.kubectl import BuildFailed, build, kubectl
@@ -143,6 +144,21 @@ def test_what_cannot_be_built_is_one_line(checkout: Path, binary: Path) -> None:
     with pytest.raises(BuildFailed, match=r"score\.yaml") as failed:
         build(checkout / "k8s/overlays/local", binary=binary)
     assert "\n" not in str(failed.value)
+
+
+def test_an_overlay_that_is_not_there_is_one_line(checkout: Path, binary: Path) -> None:
+    with pytest.raises(BuildFailed, match=r"overlays/staging: there is no kustomization\.yaml"):
+        build(checkout / "k8s/overlays/staging", binary=binary)
+
+
+def test_the_command_says_what_is_wrong_and_fails(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    edit(checkout, f"{BASE}/scorer.yaml", "containerPort: 7701", "containerPort: 7710")
+    assert main(["--root", str(checkout)]) == 1
+    said = capsys.readouterr()
+    assert "k8s/overlays/local: " in said.out
+    assert said.err.splitlines()[0].startswith("k8s/base/scorer.yaml: StatefulSet turnout-scorer: ")
 
 
 def test_a_grpc_probe_is_refused_where_the_port_speaks_tls(checkout: Path, binary: Path) -> None:
