@@ -23,7 +23,7 @@ from k8s.validate.objects import (
     workloads,
 )
 from turnout.bus.publisher import DRAIN_SECONDS
-from turnout.running import RPC_DRAIN_SECONDS
+from turnout.running import drain_seconds
 from turnout.settings import BadSetting, Settings, variables
 
 IMAGE = "turnout"
@@ -256,7 +256,7 @@ def _check_times(service: Service) -> Iterator[str]:
     if service.name == "ingress":
         drain = service.settings.ingress.drain_seconds
     else:
-        drain = RPC_DRAIN_SECONDS
+        drain = drain_seconds(known.rpc_service(service.name), service.settings)
     needed = before + drain + DRAIN_SECONDS
     granted = service.spec.template.spec.termination_grace_period_seconds
     if granted <= needed:

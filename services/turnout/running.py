@@ -111,7 +111,14 @@ async def run_rpc(
                 await server.stop(grace_seconds=settings.upstream_dispatcher.request_seconds)
                 hurry.cancel()
             else:
-                await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
+                await server.stop(grace_seconds=drain_seconds(service, settings))
+
+
+def drain_seconds(service: RpcService, settings: Settings) -> float:
+    """How long calls under way may finish after SIGTERM: only answers last longer than a moment."""
+    if service == "upstream-dispatcher":
+        return settings.upstream_dispatcher.drain_seconds
+    return RPC_DRAIN_SECONDS
 
 
 async def _stop_when_all_stops(server: "RpcServer", handover: Handover) -> None:

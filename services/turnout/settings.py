@@ -128,6 +128,11 @@ class Dispatcher(Rpc):
     request_seconds: float = Field(
         default=3600.0, gt=0, description="Longest time in seconds that one answer may take."
     )
+    drain_seconds: float = Field(
+        default=25.0,
+        ge=0,
+        description="How long answers may finish after SIGTERM where no successor is waited for.",
+    )
     connect_seconds: float = Field(
         default=10.0, gt=0, description="Longest time to connect to a provider."
     )

@@ -81,7 +81,8 @@ PRODUCTION = (
     (f"{BASE}/settings.env", "TURNOUT_SCORER__HOST=0.0.0.0", "TURNOUT_SCORER__HOST=127.0.0.1", "nobody outside the pod reaches it"),
     (f"{BASE}/settings.env", "turnout-scorer:7701", "turnout-scorer:7711", "expected one of"),
     (f"{BASE}/settings.env", "SPOOL_BYTES=1073741824", "SPOOL_BYTES=9073741824", "expected more than TURNOUT_TELEMETRY__SPOOL_BYTES"),
-    (f"{BASE}/settings.env", "DRAIN_SECONDS=300", "DRAIN_SECONDS=400", "expected more than 408"),
+    (f"{BASE}/settings.env", "INGRESS__DRAIN_SECONDS=300", "INGRESS__DRAIN_SECONDS=400", "expected more than 408"),
+    (f"{BASE}/settings.env", "DISPATCHER__DRAIN_SECONDS=300", "DISPATCHER__DRAIN_SECONDS=500", "StatefulSet turnout-upstream-dispatcher: terminationGracePeriodSeconds is 320; expected more than 508"),
     ("k8s/components/mutual-tls/kustomization.yaml", "tls/ca.crt", "tls/authority.crt", "/etc/turnout/tls/authority.crt is in no volume"),
     ("k8s/components/mutual-tls/certificate.yaml", "secretName: turnout-grpc-tls", "secretName: turnout-tls", "expected ['turnout-grpc-tls']"),
     # What a pod may do.
