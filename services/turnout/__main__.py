@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             case "catalog":
                 return _catalog(Path(options.file), Path(options.out))
             case "sql":
-                return _sql(str(options.name))
+                return _sql(options)
             case "train":
                 from turnout.learn import train
 
@@ -50,6 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 return demo.main(rest)
             case "outcomes":
                 return _outcomes(rest)
+            case "schema" | "facts":
+                from turnout import warehousing
+
+                return warehousing.main(command, rest)
             case _:
                 raise AssertionError(command)
     except (settings.BadSetting, TurnoutError) as reason:
@@ -93,6 +97,10 @@ def _parser() -> argparse.ArgumentParser:
     refresh.add_argument("--out", required=True, help="where the snapshot goes")
     sql = commands.add_parser("sql", help="run a named analytics query, or list them")
     sql.add_argument("name", nargs="?", default="")
+    sql.add_argument("values", nargs="*", metavar="NAME=VALUE", help="values of its parameters")
+    sql.add_argument("--print", action="store_true", help="print its text for another client")
+    commands.add_parser("schema", help="print the statements or the document", add_help=False)
+    commands.add_parser("facts", help="make synthetic facts, time queries", add_help=False)
     commands.add_parser(
         "demo", help="play made-up agent sessions and show what they cost", add_help=False
     )
@@ -103,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_PARSE_THEMSELVES = frozenset({"demo", "outcomes", "train"})
+_PARSE_THEMSELVES = frozenset({"demo", "facts", "outcomes", "schema", "train"})
 
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 
@@ -188,12 +196,15 @@ def _outcomes(rest: Sequence[str]) -> int:
     return commands.main(rest, url=url, database=told.clickhouse.database)
 
 
-def _sql(name: str) -> int:
-    from turnout import remote
+def _sql(options: argparse.Namespace) -> int:
+    from turnout import warehousing
 
     told = settings.load()
-    url = told.clickhouse.url or f"http://127.0.0.1:{told.clickhouse.port}"
-    asyncio.run(remote.run_query(url, name, database=told.clickhouse.database))
+    name, values = str(options.name), warehousing.values_of(options.values)
+    if options.print and name:
+        warehousing.print_query(name, values)
+    else:
+        asyncio.run(warehousing.run_query(told, name, values))
     return 0
 
 

@@ -1,11 +1,8 @@
-"""The small commands that talk to a running Turnout or to its ClickHouse over HTTP."""
-
-import sys
+"""The small commands that talk to a running Turnout over HTTP."""
 
 import httpx
 
 from turnout.errors import Unavailable
-from turnout.telemetry.queries import load_queries, load_query
 
 SECONDS = 30.0
 
@@ -26,28 +23,6 @@ async def show_or_change_mode(url: str, *, key: str, tenant: str, mode: str | No
         _must_be_ok(answer)
         for name, value in sorted(answer.json().items()):
             print(f"{name}\t{value}")
-
-
-async def run_query(url: str, name: str, *, database: str) -> None:
-    """Print a named query's answer as a table, or the names with their questions."""
-    queries = load_queries()
-    if not name:
-        for query in queries.values():
-            print(f"{query.name:32} {query.question}")
-        return
-    async with httpx.AsyncClient(timeout=SECONDS) as client:
-        try:
-            answer = await client.post(
-                url,
-                params={"database": database, "default_format": "PrettyCompactMonoBlock"},
-                content=load_query(name).sql,
-            )
-        except httpx.TransportError as reason:
-            raise Unavailable(
-                f"No ClickHouse answers at {url}: {reason or 'no connection'}."
-            ) from None
-    _must_be_ok(answer)
-    sys.stdout.write(answer.text)
 
 
 def _must_be_ok(answer: httpx.Response) -> None:

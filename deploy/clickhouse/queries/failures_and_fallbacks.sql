@@ -1,15 +1,21 @@
 -- How often does each provider fail, with what, and how often did somebody else step in?
+WITH
+    toDate('2020-01-01') AS since, -- parameter: first day, UTC
+    toDate('2149-06-06') AS until, -- parameter: last day, UTC
+    '' AS only_tenant -- parameter: a tenant, or empty for all
 SELECT
-    provider,
-    model,
+    a.provider AS provider,
+    a.model AS model,
     count() AS attempts,
-    countIf(outcome = 'failed') AS failed,
+    countIf(a.outcome = 'failed') AS failed,
     failed / attempts AS failed_share,
-    countIf(kind = 'fallback') AS fallbacks,
-    countIf(kind = 'retry') AS retries,
-    countIf(kind = 'hedge') AS hedges,
-    sumIf(cost_usd, outcome != 'answered') AS cost_of_unused_usd,
-    topKIf(3)(error, error != '') AS commonest_errors
-FROM attempts
+    countIf(a.kind = 'fallback') AS fallbacks,
+    countIf(a.kind = 'retry') AS retries,
+    countIf(a.kind = 'hedge') AS hedges,
+    sumIf(a.cost_usd, a.outcome != 'answered') AS cost_of_unused_usd,
+    sumIf(a.cost_usd, a.kind = 'fallback' AND a.outcome = 'answered') AS cost_of_fallbacks_usd,
+    topKIf(3)(a.error, a.error != '') AS commonest_errors
+FROM attempts AS a
+WHERE a.day BETWEEN since AND until AND (only_tenant = '' OR a.tenant = only_tenant)
 GROUP BY provider, model
 ORDER BY failed DESC, attempts DESC, provider, model

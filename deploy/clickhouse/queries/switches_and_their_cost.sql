@@ -1,4 +1,8 @@
 -- Between which targets did threads switch, what was left warm behind, and what did the first request cost?
+WITH
+    toDate('2020-01-01') AS since, -- parameter: first day, UTC
+    toDate('2149-06-06') AS until, -- parameter: last day, UTC
+    '' AS only_tenant -- parameter: a tenant, or empty for all
 SELECT
     s.from_target AS from_target,
     s.to_target AS to_target,
@@ -8,6 +12,12 @@ SELECT
     sum(r.cost_usd) AS first_request_cost_usd,
     sum(r.cache_write) AS first_request_cache_write
 FROM thread_switches AS s
-LEFT JOIN (SELECT request_id, cost_usd, cache_write FROM requests) AS r ON r.request_id = s.request_id
+GLOBAL LEFT JOIN
+(
+    SELECT request_id, cost_usd, cache_write
+    FROM requests
+    WHERE request_id GLOBAL IN (SELECT request_id FROM thread_switches)
+) AS r ON r.request_id = s.request_id
+WHERE s.day BETWEEN since AND until AND (only_tenant = '' OR s.tenant = only_tenant)
 GROUP BY from_target, to_target, reason
 ORDER BY switches DESC, from_target, to_target

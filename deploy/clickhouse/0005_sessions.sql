@@ -1,0 +1,97 @@
+-- Sessions as a whole, and what came of them. Placeholders as in 0004.
+
+CREATE OR REPLACE VIEW ${database}.sessions ${on_cluster} AS
+SELECT
+    tenant,
+    session,
+    any(m.harness) AS harness,
+    any(m.team) AS team,
+    any(m.repository) AS repository,
+    any(m.branch) AS branch,
+    any(m.arm) AS arm,
+    -- The model that served most of it; of several the last by name.
+    argMax(m.served_model, (m.requests, m.served_model)) AS model,
+    min(m.first_at) AS started_at,
+    max(m.last_at) AS ended_at,
+    sum(m.requests) AS requests,
+    sum(m.answered_requests) AS answered_requests,
+    sum(m.unpriced_requests) AS unpriced_requests,
+    sum(m.switches) AS switches,
+    sum(m.hedges) AS hedges,
+    sum(m.escalations) AS escalations,
+    sum(m.cost_usd) AS cost_usd,
+    sum(m.baseline_cost_usd) AS baseline_cost_usd,
+    sum(m.saving_usd) AS saving_usd
+FROM
+(
+    SELECT
+        s.tenant AS tenant,
+        s.session AS session,
+        if(s.outcome = 'answered', s.served_model, '') AS served_model,
+        any(s.harness) AS harness,
+        any(s.team) AS team,
+        any(s.repository) AS repository,
+        any(s.branch) AS branch,
+        any(s.arm) AS arm,
+        min(s.first_at) AS first_at,
+        max(s.last_at) AS last_at,
+        sum(s.requests) AS requests,
+        sumIf(s.requests, s.outcome = 'answered') AS answered_requests,
+        sum(s.unpriced_requests) AS unpriced_requests,
+        sum(s.switches) AS switches,
+        sum(s.hedges) AS hedges,
+        sum(s.escalations) AS escalations,
+        sum(s.cost_usd) AS cost_usd,
+        sum(s.baseline_cost_usd) AS baseline_cost_usd,
+        sum(s.saving_usd) AS saving_usd
+    FROM ${database}.session_hours AS s
+    GROUP BY tenant, session, served_model
+) AS m
+GROUP BY tenant, session;
+
+-- An outcome names its session, or a request of it, or the branch (and repository) that requests are
+-- tagged with; one that names a branch counts for every session on it.
+CREATE OR REPLACE VIEW ${database}.outcomes_by_session ${on_cluster} AS
+SELECT o.* EXCEPT (session), o.session AS session
+FROM ${database}.outcomes AS o
+WHERE o.session != ''
+UNION ALL
+SELECT o.* EXCEPT (session), r.session AS session
+FROM ${database}.outcomes AS o
+GLOBAL INNER JOIN
+(
+    SELECT DISTINCT tenant, request_id, session
+    FROM ${database}.requests_${everywhere}
+    WHERE request_id GLOBAL IN
+    (
+        SELECT request_id FROM ${database}.outcomes WHERE session = '' AND request_id != ''
+    )
+) AS r ON r.tenant = o.tenant AND r.request_id = o.request_id
+WHERE o.session = '' AND o.request_id != ''
+UNION ALL
+SELECT o.* EXCEPT (session), b.session AS session
+FROM ${database}.outcomes AS o
+GLOBAL INNER JOIN
+(
+    SELECT DISTINCT tenant, branch, repository, session
+    FROM ${database}.session_hours
+    WHERE branch != ''
+) AS b ON b.tenant = o.tenant AND b.branch = o.branch
+WHERE o.session = '' AND o.request_id = '' AND o.repository IN ('', b.repository);
+
+-- Lines that survived are those of the latest look at them.
+CREATE OR REPLACE VIEW ${database}.session_results ${on_cluster} AS
+SELECT
+    o.tenant AS tenant,
+    o.session AS session,
+    maxOrNullIf(o.score, o.kind = 'score') AS score,
+    sumIf(o.tests_passed, o.kind = 'tests') AS tests_passed,
+    sumIf(o.tests_failed, o.kind = 'tests') AS tests_failed,
+    countIf(o.kind = 'merge') > 0 AS is_merged,
+    countIf(o.kind = 'revert') > 0 AS is_reverted,
+    sumIf(o.lines_kept, o.kind = 'human_edits') AS lines_kept,
+    sumIf(o.lines_changed, o.kind = 'human_edits') AS lines_changed,
+    argMaxIf(o.lines_kept, coalesce(o.after_seconds, 0), o.kind = 'survival') AS lines_survived,
+    argMaxIf(o.lines_written, coalesce(o.after_seconds, 0), o.kind = 'survival') AS lines_written
+FROM ${database}.outcomes_by_session AS o
+GROUP BY tenant, session;

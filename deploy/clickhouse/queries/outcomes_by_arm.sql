@@ -1,0 +1,26 @@
+-- What came of treated and control sessions, and what did they cost (measured)?
+WITH
+    toDate('2020-01-01') AS since, -- parameter: first day, UTC
+    toDate('2149-06-06') AS until, -- parameter: last day, UTC
+    '' AS only_tenant -- parameter: a tenant, or empty for all
+SELECT
+    s.arm AS arm,
+    count() AS sessions,
+    sum(s.cost_usd) AS cost_usd,
+    countIf(results.is_merged) AS merged,
+    countIf(results.is_reverted) AS reverted,
+    merged / sessions AS merged_share,
+    reverted / nullIf(merged, 0) AS reverted_share,
+    cost_usd / nullIf(merged, 0) AS cost_usd_per_merge,
+    avg(results.score) AS mean_score,
+    sum(results.tests_passed) AS tests_passed,
+    sum(results.tests_failed) AS tests_failed,
+    sum(results.lines_kept) AS lines_kept,
+    sum(results.lines_changed) AS lines_changed,
+    sum(results.lines_survived) / nullIf(sum(results.lines_written), 0) AS survived_share
+FROM sessions AS s
+GLOBAL INNER JOIN session_results AS results
+    ON results.tenant = s.tenant AND results.session = s.session
+WHERE toDate(s.started_at) BETWEEN since AND until AND (only_tenant = '' OR s.tenant = only_tenant)
+GROUP BY arm
+ORDER BY cost_usd DESC NULLS LAST, arm
