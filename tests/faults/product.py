@@ -194,6 +194,14 @@ class Product:
             if _MARKS[part] in command and "launch.py" not in command
         ]
 
+    async def kill_and_see(self, part: Part) -> int:
+        """SIGKILL to a part; comes back when the kernel has ended it and closed its sockets."""
+        pid = await self.kill_child(part)
+        async with asyncio.timeout(STOP_SECONDS):
+            while _is_alive(pid):
+                await asyncio.sleep(0.001)
+        return pid
+
     async def until_replaced(self, part: Part, pid: int) -> None:
         """Until a process has ended and as many stand for its part as should."""
         wanted = self.scorers if part == "scorer" else 1

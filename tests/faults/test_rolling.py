@@ -69,7 +69,7 @@ async def test_what_can_be_done_without_is_killed(split: Product, part: Part) ->
     await each_once(split, traffic.seen)
 
 
-async def test_all_scorers_are_killed_at_once(split: Product) -> None:
+async def test_all_scorers_are_gone_at_once(split: Product) -> None:
     async with flowing(split) as traffic:
         killed = split.children("scorer")
         for pid in killed:
@@ -87,35 +87,35 @@ async def test_all_scorers_are_killed_at_once(split: Product) -> None:
 async def test_the_dispatcher_is_killed(split: Product) -> None:
     """What it carried ends with an error in the client's dialect; what comes meanwhile waits."""
     async with flowing(split) as traffic:
-        pid = await split.kill_child("upstream-dispatcher")
-        killed_at = time.monotonic()
+        pid = await split.kill_and_see("upstream-dispatcher")
+        gone_at = time.monotonic()
         await split.until_replaced("upstream-dispatcher", pid)
         replaced_at = time.monotonic()
         await traffic.more(CLIENTS)
-    assert 0 < len(traffic.failures) <= CLIENTS, traffic.told()
+    assert traffic.failures
     for failure in traffic.failures:
-        assert failure.begun < killed_at, traffic.told()
+        assert failure.begun < gone_at, traffic.told()
         ends_in_its_dialect(failure)
     assert any(status_of(failure) == 200 for failure in traffic.failures), "a stream had begun"
-    assert any(killed_at < begun < replaced_at for begun in traffic.begun), "some had to wait"
+    assert any(gone_at < begun < replaced_at for begun in traffic.begun), "some had to wait"
     await each_once(split, traffic.seen)
     failed = [request_id_of(failure) for failure in traffic.failures]
-    await once_as_failed(split, failed)
+    await once_each(split, failed)
 
 
 async def test_the_ingress_is_killed(split: Product) -> None:
     """What it carried is cut; who comes meanwhile waits to be accepted by the next one."""
     async with flowing(split) as traffic:
-        pid = await split.kill_child("ingress")
-        killed_at = time.monotonic()
+        pid = await split.kill_and_see("ingress")
+        gone_at = time.monotonic()
         await split.until_replaced("ingress", pid)
         replaced_at = time.monotonic()
         await traffic.more(CLIENTS)
-    assert 0 < len(traffic.failures) <= CLIENTS, traffic.told()
+    assert traffic.failures
     for failure in traffic.failures:
-        assert failure.begun < killed_at, traffic.told()
+        assert failure.begun < gone_at, traffic.told()
         assert not isinstance(failure.reason, NotWhole), "nobody was there to say anything"
-    assert any(killed_at < begun < replaced_at for begun in traffic.begun), "some had to wait"
+    assert any(gone_at < begun < replaced_at for begun in traffic.begun), "some had to wait"
     await each_once(split, traffic.seen)
 
 
@@ -146,9 +146,20 @@ def request_id_of(failure: Failure) -> str:
     return failure.reason.request_id
 
 
-async def once_as_failed(product: Product, ids: list[str]) -> None:
+async def once_each(product: Product, ids: list[str]) -> None:
+    """One row each. It says failed, unless the dispatcher had recorded the whole answer and was killed
+    before its last bytes left: then either record of the two may be the one that is kept.
+    """
     listed = ", ".join(f"'{one}'" for one in ids)
+    of_these = f"FROM requests WHERE request_id IN ({listed})"
     await product.until_rows(
-        f"SELECT count(), countIf(outcome = 'failed') FROM requests WHERE request_id IN ({listed})",
+        f"SELECT count(), uniqExact(request_id) {of_these}",
         lambda rows: rows == [[len(ids), len(ids)]],
     )
+    await product.until_consumed()
+    assert await product.rows(f"SELECT count(), uniqExact(request_id) {of_these}") == [
+        [len(ids), len(ids)]
+    ]
+    outcomes = await product.rows(f"SELECT DISTINCT outcome {of_these}")
+    assert ["failed"] in outcomes
+    assert all(outcome in (["failed"], ["answered"]) for outcome in outcomes), outcomes
