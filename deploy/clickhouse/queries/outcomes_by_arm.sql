@@ -18,7 +18,17 @@ SELECT
     sum(results.lines_kept) AS lines_kept,
     sum(results.lines_changed) AS lines_changed,
     sum(results.lines_survived) / nullIf(sum(results.lines_written), 0) AS survived_share
-FROM sessions AS s
+FROM
+(
+    SELECT
+        h.tenant AS tenant,
+        h.session AS session,
+        any(h.arm) AS arm,
+        min(h.first_at) AS started_at,
+        sum(h.cost_usd) AS cost_usd
+    FROM session_hours AS h
+    GROUP BY tenant, session
+) AS s
 GLOBAL INNER JOIN session_results AS results
     ON results.tenant = s.tenant AND results.session = s.session
 WHERE toDate(s.started_at) BETWEEN since AND until AND (only_tenant = '' OR s.tenant = only_tenant)
