@@ -28,9 +28,10 @@ MAX_CONNECTION_AGE_SECONDS = 300
 MAX_CONNECTION_GRACE_SECONDS = 3600
 """Longer than the longest stream that we let finish."""
 
-_CONNECTION_LOST = "UNAVAILABLE"
-"""What a call ends with when its server is gone. A server of ours that means `Unavailable` itself
-says that it is not to be asked again (`rpc/errors.py`)."""
+_NOT_ANSWERED = ("UNAVAILABLE", "CANCELLED")
+"""What a call ends with when its server is gone, and when it reaches one that is closing. A server of
+ours that means `Unavailable` itself says that it is not to be asked again (`rpc/errors.py`); a caller
+that cancels its own call is not served again either."""
 
 
 def _retries(
@@ -43,7 +44,7 @@ def _retries(
             "initialBackoff": first,
             "maxBackoff": longest,
             "backoffMultiplier": 2,
-            "retryableStatusCodes": [_CONNECTION_LOST],
+            "retryableStatusCodes": list(_NOT_ANSWERED),
         },
     }
 
