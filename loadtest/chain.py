@@ -149,13 +149,15 @@ def build(port: int) -> FastAPI:
         ):
             app.state.ask = route.unary_unary(f"/{SERVICE}/Ask")
             app.state.forward = dispatch.unary_stream(f"/{SERVICE}/Forward")
+            app.state.ask_dispatch = dispatch.unary_unary(f"/{SERVICE}/Ask")
             yield
 
     app = FastAPI(lifespan=lifespan)
 
     @app.get("/ready")
     async def ready() -> Response:
-        await app.state.ask(QUESTION, timeout=SECONDS, wait_for_ready=True)
+        for ask in (app.state.ask, app.state.ask_dispatch):
+            await ask(QUESTION, timeout=SECONDS, wait_for_ready=True)
         return Response()
 
     @app.post("/{path:path}")
