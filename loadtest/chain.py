@@ -73,7 +73,8 @@ def _route(look: aio.Channel) -> _Ask:
 
     async def route(_: bytes, context: "aio.ServicerContext[bytes, bytes]") -> bytes:
         del context
-        await ask(QUESTION, timeout=SECONDS)
+        # The processes start side by side; one that is not there yet is waited for.
+        await ask(QUESTION, timeout=SECONDS, wait_for_ready=True)
         return ANSWER
 
     return route

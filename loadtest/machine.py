@@ -97,11 +97,14 @@ def _wait_for_answer(process: "subprocess.Popen[bytes]", url: str, log: Path) ->
         if process.poll() is not None:
             raise NotStarted(f"{url} ended with status {process.returncode}:\n{_tail(log)}")
         try:
-            httpx.get(url, timeout=2.0, trust_env=False)
+            answer = httpx.get(url, timeout=2.0, trust_env=False)
         except httpx.TransportError:
-            time.sleep(POLL_SECONDS)
+            pass
         else:
-            return
+            # A service that waits for its parts says so with a 5xx.
+            if answer.status_code < 500:
+                return
+        time.sleep(POLL_SECONDS)
     raise NotStarted(f"{url} did not answer within {START_SECONDS:g} s:\n{_tail(log)}")
 
 

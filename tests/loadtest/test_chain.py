@@ -1,0 +1,93 @@
+"""The chain of bare hops answers what the upstream says."""
+
+import socket
+import subprocess
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+from loadtest import load, machine
+from loadtest.load import Ask
+from loadtest.machine import Started
+
+WAIT_SECONDS = 60.0
+
+
+def free_ports(count: int) -> int:
+    """The first of so many neighbours that are free now."""
+    for first in range(21_000, 30_000, count):
+        try:
+            for port in range(first, first + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise AssertionError("no free ports")
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory: pytest.TempPathFactory) -> Generator[Started]:
+    logs: Path = tmp_path_factory.mktemp("chain")
+    first = free_ports(5)
+    upstream, edge = f"http://127.0.0.1:{first}", f"http://127.0.0.1:{first + 1}"
+    with (
+        machine.running(
+            (sys.executable, "-m", "loadtest.upstream", "--port", str(first)),
+            url=upstream,
+            ready_path="/stats",
+            log=logs / "upstream.log",
+            cpu=None,
+        ),
+        machine.running(
+            (
+                *(sys.executable, "-m", "loadtest.chain", "--port", str(first + 1)),
+                *("--upstream", upstream),
+            ),
+            url=edge,
+            ready_path="/ready",
+            log=logs / "chain.log",
+            cpu=None,
+        ) as started,
+    ):
+        yield started
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("stream", [False, True])
+async def test_bodies_pass_through_every_process(chain: Started, stream: bool) -> None:
+    asked = Ask(
+        url=chain.url,
+        dialect="anthropic_messages",
+        size="60 kB",
+        stream=stream,
+        connections=2,
+        seconds=0.3,
+    )
+    result = await load.measure(asked)
+    assert (result.errors, result.last_error) == (0, "")
+    assert len(machine.children(chain.pid)) == 3
+
+
+def test_its_processes_end_with_it(tmp_path: Path) -> None:
+    first = free_ports(4)
+    process = subprocess.Popen(
+        (
+            *(sys.executable, "-m", "loadtest.chain", "--port", str(first)),
+            *("--upstream", "http://127.0.0.1:9"),
+        )
+    )
+    with socket.socket() as probe:
+        probe.settimeout(WAIT_SECONDS)
+        while probe.connect_ex(("127.0.0.1", first)):
+            assert process.poll() is None
+    behind = machine.children(process.pid)
+    process.kill()
+    process.wait(WAIT_SECONDS)
+    for pid in behind:
+        # Their files under /proc go when the last of them has ended.
+        subprocess.run(
+            ("tail", f"--pid={pid}", "-f", "/dev/null"), check=True, timeout=WAIT_SECONDS
+        )
