@@ -101,6 +101,24 @@ async def test_the_callers_choice_wins_over_the_ratio() -> None:
         assert [span.name for span in received.spans] == [f"of {CALLER}"]
 
 
+async def test_a_part_further_in_follows_what_the_edge_has_chosen(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the sampler says: it was asked at the edge."""
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
+    with receiving() as (received, url):
+        async with open_tracer(to(url), service="turnout") as tracer:
+            edge = tracer.start("edge", part="ingress", kind="server", parent=UNSAMPLED)
+            assert edge.is_recording
+            for parent in (edge.traceparent, UNSAMPLED, ""):
+                span = tracer.start(f"of {parent}", part="scorer", kind="server", parent=parent)
+                assert span.is_recording is (parent == edge.traceparent)
+                assert span.is_recording or span.traceparent == parent
+                span.end()
+            edge.end()
+    assert {span.name for span in received.spans} == {"edge", f"of {edge.traceparent}"}
+
+
 async def test_a_share_of_the_traces_is_kept_whole() -> None:
     """Children are kept with their parents, so that a trace is whole or not there."""
     with receiving() as (received, url):

@@ -44,7 +44,15 @@ from typing_extensions import override
 
 from turnout import __version__
 from turnout.observe.exporting import Exporting
-from turnout.observe.spans import Attributes, Kind, Part, Span
+from turnout.observe.spans import (
+    BEGINNING,
+    Attributes,
+    Kind,
+    LeftOut,
+    Part,
+    Span,
+    is_sampled,
+)
 from turnout.observe.tracing import span_context
 
 QUEUE_SPANS: Final = 16_384
@@ -125,6 +133,8 @@ class OtlpTracer:
         links: Sequence[str] = (),
         at: float | None = None,
     ) -> Span:
+        if part not in BEGINNING and not is_sampled(parent):
+            return LeftOut(parent)
         # An empty context instead of the default, which would be whatever the SDK holds current.
         context = Context()
         above = span_context(parent)
