@@ -12,7 +12,6 @@ failed, when a fact is missing in ClickHouse, or when something did not run.
 import argparse
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
@@ -152,7 +151,7 @@ def _target(plan: Plan, name: str, directory: Path, collector: str) -> Generator
             clickhouse="" if is_direct else plan.clickhouse,
         )
         return
-    port = _free_range(PORTS)
+    port = machine.free_range(PORTS)
     place = Place(
         cpus=Cpus.of_this_machine(),
         port=port,
@@ -201,26 +200,6 @@ def _composition(plan: Plan, name: str) -> tuple[str, ...]:
     if name not in SPLIT:
         return ()
     return ("--split", *(("--scorers", str(plan.scorers)) if plan.scorers > 1 else ()))
-
-
-def _free_range(count: int) -> int:
-    """The first of `count` ports in a row that nobody listens on now."""
-    for _ in range(50):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            first = int(probe.getsockname()[1])
-        if first + count < 65_536 and all(_is_free(first + more) for more in range(count)):
-            return first
-    raise NotRun(f"there are no {count} free ports in a row")
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _wait_until_whole(url: str) -> None:

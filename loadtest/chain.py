@@ -1,9 +1,10 @@
 """The baseline of split mode: the same hops as five services make, with nothing done at any of them.
 
-An edge of FastAPI asks a second process over gRPC, which asks a third; then the edge sends the body
-to a fourth over gRPC, which forwards it with httpx over aiohttp and streams the answer back. Bodies
-are bytes all the way, questions and answers are as large as turnout's are. What split mode costs
-more than this is the price of what the services do.
+An edge of FastAPI asks a second process over gRPC (Route), which asks a third (Look); then the edge
+sends the body to a fourth over gRPC (Dispatch), which forwards it with httpx over aiohttp, streams the
+answer back and tells the third afterwards (Note). Bodies are bytes all the way, questions and answers
+are as large as turnout's are. What split mode costs more than this is the price of what the services
+do, their facts and engines included.
 Run: python -m loadtest.chain --port 9003 --upstream http://127.0.0.1:9001; ports 9004 to 9006 are
 taken as well.
 """
@@ -32,7 +33,7 @@ from turnout.rpc.channel import open_channel, server_options
 Role: TypeAlias = Literal["edge", "look", "route", "dispatch"]
 
 QUESTION = bytes(1_000)
-"""A Look and a Route of a small request, as encoded by turnout, to a few hundred bytes."""
+"""A Look, a Note and a Route of a small request, as encoded by turnout, to a few hundred bytes."""
 
 ANSWER = bytes(3_000)
 """A decision with its inputs and nine candidates."""
@@ -101,6 +102,11 @@ async def _serve(role: Role, *, port: int, upstream: str) -> None:
         open_channel(f"127.0.0.1:{port + _offset('look')}", tls=None) as look,
         _client(upstream) as client,
     ):
+        tell: aio.UnaryUnaryMultiCallable[bytes, bytes] = look.unary_unary(f"/{SERVICE}/Ask")
+        telling: set[asyncio.Task[None]] = set()
+
+        async def note() -> None:
+            await tell(QUESTION, timeout=SECONDS)
 
         async def dispatch(
             message: bytes, context: "aio.ServicerContext[bytes, bytes]"
@@ -116,6 +122,10 @@ async def _serve(role: Role, *, port: int, upstream: str) -> None:
                 yield msgspec.msgpack.encode(Begun(answer.status_code, headers))
                 async for chunk in answer.aiter_raw():
                     yield chunk
+            # Nobody waits for it, in turnout neither.
+            task = asyncio.create_task(note())
+            telling.add(task)
+            task.add_done_callback(telling.discard)
 
         ask = _route(look) if role == "route" else _look
         server.add_generic_rpc_handlers(
@@ -133,6 +143,7 @@ async def _serve(role: Role, *, port: int, upstream: str) -> None:
         await server.start()
         await stop.wait()
         await server.stop(1.0)
+        await asyncio.gather(*telling, return_exceptions=True)
 
 
 def _offset(role: Role) -> int:

@@ -5,7 +5,9 @@ with all its threads.
 """
 
 import os
+import random
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -15,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from turnout.engines.free_ports import HIGHEST, LOWEST
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -31,6 +35,8 @@ QUIET_CPUS = 0.1
 """A tree of processes that uses less of a CPU has finished what a run left behind."""
 
 QUIET_WAIT_SECONDS = 8.0
+
+FREE_RANGE_TRIES = 50
 
 
 class NotStarted(Exception):
@@ -122,6 +128,24 @@ def _stop(process: "subprocess.Popen[bytes]") -> None:
 
 def _tail(log: Path) -> str:
     return log.read_text(errors="replace")[-2000:]
+
+
+def free_range(count: int) -> int:
+    """The first of `count` ports in a row that nobody listens on now. Raises `NotStarted`."""
+    for _ in range(FREE_RANGE_TRIES):
+        first = random.SystemRandom().randrange(LOWEST, HIGHEST - count)
+        if all(_is_free(first + more) for more in range(count)):
+            return first
+    raise NotStarted(f"there are no {count} free ports in a row")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def children(pid: int) -> list[int]:

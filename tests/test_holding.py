@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.product import free_ports
 from turnout.engines.failure import EngineFailed
+from turnout.engines.free_ports import free_ports
 from turnout.holding import holding
 from turnout.parts import catalog_of
 from turnout.processes import plan

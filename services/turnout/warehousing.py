@@ -9,7 +9,6 @@ import argparse
 import asyncio
 import os
 import secrets
-import socket
 import statistics
 import sys
 import tempfile
@@ -24,6 +23,7 @@ import httpx
 
 from turnout import parts
 from turnout.engines.clickhouse.process import clickhouse_child
+from turnout.engines.free_ports import free_port
 from turnout.errors import InvalidRequest, Unavailable
 from turnout.settings import Settings, load
 from turnout.telemetry.queries import AnalyticsQuery, load_queries, load_query
@@ -209,7 +209,7 @@ async def _warehouse(settings: Settings, database: str) -> AsyncGenerator[Wareho
 @asynccontextmanager
 async def _embedded(directory: Path, *, database: str) -> AsyncGenerator[WarehouseSettings]:
     token = secrets.token_urlsafe(32)
-    port = _free_port()
+    port = free_port()
     child = clickhouse_child(data_dir=directory, token=token, port=port)
     for needed in child.directories:
         needed.mkdir(parents=True, exist_ok=True)
@@ -249,9 +249,3 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
     except TimeoutError:
         process.kill()
         await process.wait()
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from tests.bus.servers import NatsServer, free_port
+from tests.bus.servers import NatsServer
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.spool import Spool, open_spool
+from turnout.engines.free_ports import free_port
 
 
 @pytest.fixture

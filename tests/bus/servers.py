@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import socket
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -99,9 +98,3 @@ async def _is_ready(child: Child) -> bool:
         return child.ready is not None and await child.ready()
     except OSError:
         return False
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])

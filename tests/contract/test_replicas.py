@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 import pytest
 
 from tests.contract.hops import over_grpc, served
-from tests.faults.product import free_ports
 from tests.upstream_dispatcher.workbench import request
+from turnout.engines.free_ports import free_ports
 from turnout.errors import Unavailable
 from turnout.ports import Chunk, DispatchEvent, DispatchRequest, Head
 from turnout.rpc.address import is_address, listed

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from tests.contract.hops import over_grpc
-from tests.engines.fixtures import free_port
 from turnout import errors
 from turnout.capabilities import Needs
 from turnout.catalog.catalog import parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.engines.free_ports import free_port
 from turnout.errors import TurnoutError, Unavailable
 from turnout.facts import Fact, RequestRouted
 from turnout.policy.decision import Access, RoutingSettings

@@ -14,8 +14,8 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from tests.contract.hops import served
-from tests.engines.fixtures import free_port
 from tests.upstream_dispatcher.workbench import request
+from turnout.engines.free_ports import free_port
 from turnout.errors import Unavailable
 from turnout.ports import Chunk, DispatchEvent, DispatchRequest, Head
 from turnout.rpc.address import Tls, is_loopback

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.test_servers import servicer
-from tests.engines.fixtures import free_port
+from turnout.engines.free_ports import free_port
 from turnout.rpc.channel import RpcServer
 from turnout.rpc.upstream_dispatcher import SERVICE_NAME
 

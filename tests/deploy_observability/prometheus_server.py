@@ -11,7 +11,7 @@ import aiohttp
 import msgspec
 
 from tests.deploy_observability.promtool import program
-from tests.faults.product import free_ports
+from turnout.engines.free_ports import free_ports
 
 RULES: Final = Path(__file__).parent.parent.parent / "deploy" / "prometheus"
 

@@ -16,8 +16,9 @@ from tests.deploy_observability.prometheus_server import prometheus
 from tests.deploy_observability.promql import names_in
 from tests.deploy_observability.promtool import promtool
 from tests.deploy_observability.test_alerts import rules_of
-from tests.faults.product import Product, free_ports
+from tests.faults.product import Product
 from turnout.bus.metrics import DropReason
+from turnout.engines.free_ports import free_ports
 from turnout.facts import AttemptOutcome, OutcomeKind, RequestOutcome
 from turnout.observe.calls import CallOutcome
 from turnout.observe.metrics import TokenKind

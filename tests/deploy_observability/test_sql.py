@@ -15,11 +15,12 @@ import pytest
 from msgspec.structs import replace
 
 from tests.bus import samples
-from tests.bus.servers import ClickHouseServer, free_port
+from tests.bus.servers import ClickHouseServer
 from tests.deploy_observability.dashboards import Asked, ChoiceQuery, asked, dashboards
 from tests.deploy_observability.plugin_macros import ALL, Range, filled
 from tests.telemetry.telling import tell
 from turnout.dialects.usage import Usage
+from turnout.engines.free_ports import free_port
 from turnout.facts import Fact
 from turnout.telemetry.schema import load_migrations, migrate
 from turnout.telemetry.warehouse import WarehouseSettings, open_warehouse

@@ -14,9 +14,9 @@ import clickhouse_connect
 import httpx
 from clickhouse_connect.driver.client import Client
 
-from tests.engines.fixtures import free_port
 from turnout.catalog.catalog import parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.engines.free_ports import free_port
 
 START_SECONDS = 60.0
 """Five processes and three engines on two busy cores; ten times what it usually takes."""

@@ -7,7 +7,6 @@ tables), since others use the same engines.
 
 import asyncio
 import contextlib
-import socket
 import threading
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
@@ -17,20 +16,13 @@ import pytest
 
 from turnout.engines.child import Child
 from turnout.engines.clickhouse.process import WRITER, clickhouse_child
+from turnout.engines.free_ports import free_port
 from turnout.engines.nats import nats_child
 from turnout.engines.supervisor import supervising
 from turnout.engines.valkey import valkey_child
 
 # Starting takes at most a few seconds; a hung engine must not hang the session.
 WAIT_SECONDS = 60.0
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

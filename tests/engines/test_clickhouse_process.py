@@ -15,10 +15,11 @@ import pytest
 from clickhouse_connect.driver.asyncclient import AsyncClient
 from clickhouse_connect.driver.exceptions import Error as ClickHouseError
 
-from tests.engines.fixtures import ClickHouseFront, free_port
+from tests.engines.fixtures import ClickHouseFront
 from turnout.engines.clickhouse.process import TOKEN_VARIABLE, clickhouse_child
 from turnout.engines.embedded import Outside, Ports, embedded_engines
 from turnout.engines.failure import EngineFailed
+from turnout.engines.free_ports import free_port
 from turnout.engines.supervisor import Supervisor, supervising
 
 TOKEN = "token-for-tests"

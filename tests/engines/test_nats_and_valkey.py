@@ -8,7 +8,7 @@ import redis.asyncio as redis
 from nats.errors import Error as NatsError
 from redis.exceptions import RedisError
 
-from tests.engines.fixtures import free_port
+from turnout.engines.free_ports import free_port
 from turnout.engines.nats import MAX_PAYLOAD_BYTES, nats_child
 from turnout.engines.supervisor import Supervisor, supervising
 from turnout.engines.valkey import valkey_child

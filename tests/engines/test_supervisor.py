@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.engines.fixtures import free_port
 from turnout.engines.child import Child, Endpoint
 from turnout.engines.failure import EngineFailed
+from turnout.engines.free_ports import free_port
 from turnout.engines.journal import KEPT_BYTES, MAX_LOG_BYTES, bound_log, log_path
 from turnout.engines.supervisor import supervising
 

@@ -7,9 +7,7 @@ process is told from its command line and its parent, never by a name alone.
 
 import asyncio
 import os
-import random
 import signal
-import socket
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +18,8 @@ import aiohttp
 import msgspec
 import nats
 import nats.errors
+
+from turnout.engines.free_ports import free_ports
 
 Part: TypeAlias = Literal[
     "nats",
@@ -62,26 +62,6 @@ POLL_SECONDS: Final = 0.05
 
 STREAM: Final = "TURNOUT_FACTS"
 DURABLE: Final = "telemetry-clickhouse"
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on and that no outgoing connection is given."""
-    found: list[int] = []
-    held: list[socket.socket] = []
-    try:
-        while len(found) < count:
-            port = random.SystemRandom().randrange(10_000, 30_000)
-            probe = socket.socket()
-            held.append(probe)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            found.append(port)
-    finally:
-        for probe in held:
-            probe.close()
-    return found
 
 
 class Ready(msgspec.Struct, frozen=True):

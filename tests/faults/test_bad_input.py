@@ -16,7 +16,8 @@ import msgspec
 import pytest
 
 from tests.faults.clients import PATHS, Wire, data_of
-from tests.faults.product import Product, Rows, free_ports
+from tests.faults.product import Product, Rows
+from turnout.engines.free_ports import free_ports
 
 pytestmark = pytest.mark.anyio
 

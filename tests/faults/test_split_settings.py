@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.product import ROOT, free_ports
+from tests.faults.product import ROOT
+from turnout.engines.free_ports import free_ports
 
 SECONDS = 60
 

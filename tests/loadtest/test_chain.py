@@ -15,23 +15,10 @@ from loadtest.machine import Started
 WAIT_SECONDS = 60.0
 
 
-def free_ports(count: int) -> int:
-    """The first of so many neighbours that are free now."""
-    for first in range(21_000, 30_000, count):
-        try:
-            for port in range(first, first + count):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
-    raise AssertionError("no free ports")
-
-
 @pytest.fixture(scope="module")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Generator[Started]:
     logs: Path = tmp_path_factory.mktemp("chain")
-    first = free_ports(5)
+    first = machine.free_range(5)
     upstream, edge = f"http://127.0.0.1:{first}", f"http://127.0.0.1:{first + 1}"
     with (
         machine.running(
@@ -72,7 +59,7 @@ async def test_bodies_pass_through_every_process(chain: Started, stream: bool) -
 
 
 def test_its_processes_end_with_it(tmp_path: Path) -> None:
-    first = free_ports(4)
+    first = machine.free_range(4)
     process = subprocess.Popen(
         (
             *(sys.executable, "-m", "loadtest.chain", "--port", str(first)),

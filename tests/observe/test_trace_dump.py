@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.engines.fixtures import free_port
 from tests.observe.recorded import CALLER, TRACE
+from turnout.engines.free_ports import free_port
 from turnout.observe.exporting import Exporting
 from turnout.observe.otlp import open_tracer
 from turnout.observe.trace_dump import receiving

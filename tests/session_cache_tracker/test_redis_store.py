@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from tests.engines.fixtures import free_port, running
+from tests.engines.fixtures import running
 from tests.session_cache_tracker.notes import (
     DEADLINE_SECONDS,
     OPUS,
@@ -20,6 +20,7 @@ from tests.session_cache_tracker.notes import (
     unique,
     written,
 )
+from turnout.engines.free_ports import free_port
 from turnout.engines.valkey import valkey_child
 from turnout.errors import Unavailable
 from turnout.policy.cache import HitCounts

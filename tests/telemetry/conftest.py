@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bus.servers import ClickHouseServer, NatsServer, free_port
+from tests.bus.servers import ClickHouseServer, NatsServer
+from turnout.engines.free_ports import free_port
 from turnout.telemetry.warehouse import WarehouseSettings
 
 

@@ -8,7 +8,6 @@ millions of tokens are not sent to anyone who bills them.
 import asyncio
 import contextlib
 import os
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
@@ -20,6 +19,7 @@ import msgspec
 
 from turnout.catalog import parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.engines.free_ports import free_ports
 from turnout.errors import InvalidRequest, Unavailable
 
 START_SECONDS = 90.0
@@ -67,7 +67,7 @@ async def own_product(*, split: bool) -> AsyncGenerator[Product]:
     `Unavailable` with the end of its log when it does not come up.
     """
     with tempfile.TemporaryDirectory(prefix="turnout-demo-") as directory:
-        ports = dict(zip(PORTS, _free_ports(len(PORTS)), strict=True))
+        ports = dict(zip(PORTS, free_ports(len(PORTS)), strict=True))
         log = Path(directory) / "turnout.log"
         with log.open("wb") as out:
             process = await asyncio.create_subprocess_exec(
@@ -138,15 +138,6 @@ def _environment(data_dir: Path, ports: dict[str, int]) -> dict[str, str]:
     }
     told = {f"TURNOUT_{name}": str(port) for name, port in ports.items()}
     return {**kept, **told, **OWN_SETTINGS, "TURNOUT_DATA_DIR": str(data_dir)}
-
-
-def _free_ports(count: int) -> list[int]:
-    """All held open at once, so that they differ."""
-    with contextlib.ExitStack() as stack:
-        sockets = [
-            stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)
-        ]
-        return [int(one.getsockname()[1]) for one in sockets]
 
 
 async def _wait_until_ready(
