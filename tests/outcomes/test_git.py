@@ -1,5 +1,7 @@
 """What real repositories say of the agents' commits: landing, reverts, lines and people's edits."""
 
+import os
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -413,6 +415,37 @@ def test_the_end_of_a_week_is_the_end_of_its_edits(workshop: Workshop) -> None:
 
 
 # -- what is sent, and what is refused ---------------------------------------------------------
+
+
+def test_git_is_started_once_for_all_commits_and_once_for_each_state_of_a_file(
+    workshop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "calls"
+    path = os.environ["PATH"]
+    (tmp_path / "bin").mkdir()
+    counting = tmp_path / "bin" / "git"
+    counting.write_text(f'#!/bin/sh\necho "$@" >> {log}\nexec {shutil.which("git")} "$@"\n')
+    counting.chmod(0o755)
+
+    def calls(name: str) -> int:
+        log.unlink(missing_ok=True)
+        monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{path}")
+        told(workshop, now=workshop.at + 10 * DAY)
+        monkeypatch.setenv("PATH", path)
+        return sum(name in line.split() for line in log.read_text().splitlines())
+
+    workshop.agent({"login.py": numbered("an agent", 6)})
+    workshop.commit({"login.py": numbered("a person", 2)}, "By hand")
+    differences = calls("diff-tree")
+    assert calls("blame") == 2
+    for at in range(5):
+        workshop.branch(f"fix/{at}")
+        workshop.agent({f"{at}.py": numbered(f"an agent {at}", 4)}, session=f"s-{at}")
+        workshop.switch("main")
+        workshop.merge(f"fix/{at}")
+        workshop.commit({"other.py": numbered(f"a person {at}", 3)}, "By hand")
+    assert calls("diff-tree") == differences
+    assert calls("blame") == 2 + 5
 
 
 def test_the_same_repository_gives_the_same_reports(workshop: Workshop) -> None:

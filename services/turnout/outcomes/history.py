@@ -55,7 +55,7 @@ class History:
         return state
 
     def before(self, place: int) -> str:
-        """The target's commit before one of its own line: what a blame need not look behind."""
+        """The target's commit before one of its own line."""
         return self.line[place - 1].sha if place > 0 else self.boundary
 
     def place_at(self, at: float) -> int:

@@ -6,13 +6,16 @@ wrote and replaced before is no loss. A person's edit is a line of an agent that
 agent removed or replaced within a week of the landing; reverts are told as reverts and not here.
 """
 
-from collections.abc import Iterable, Sequence
+import os
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from turnout.outcomes.history import History, Landing
 from turnout.outcomes.marks import reverts
-from turnout.outcomes.repository import Change, Repository
+from turnout.outcomes.repository import Change, Owned, Removed, Repository
 from turnout.outcomes.work import Patches, Work
 
 DAY_SECONDS: Final = 86_400
@@ -22,13 +25,16 @@ WINDOWS: Final = (("day", DAY_SECONDS), ("week", WEEK_SECONDS))
 MOST_FILES: Final = 300
 """Files of one change; what touches more is vendored or generated, and is not measured by line."""
 
-
 GENERATED: Final = (
     *("package-lock.json", "npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock"),
     *("Cargo.lock", "poetry.lock", "uv.lock", "Pipfile.lock", "Gemfile.lock", "composer.lock"),
     *("go.sum", ".min.js", ".min.css", ".map", ".snap", "_pb2.py", "_pb2.pyi", ".pb.go"),
 )
 """Ends of names of files that programs write: their lines are nobody's work, and there are many."""
+
+
+File: TypeAlias = tuple[str, str]
+"""A commit and a path in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,66 +100,80 @@ def landed_units(found: Iterable[Work], patches: Patches) -> list[Landed]:
 
 @dataclass(slots=True)
 class Measuring:
-    """Blames and differences of one run, each asked for once."""
+    """Differences and blames of one run, each asked for once.
+
+    A file is as it was when the target last changed it, so states between two changes of it share
+    a blame, which looks back as far as the oldest landing that it is asked for. What has to be
+    blamed is collected first, because blames are nearly all of the time and can run side by side.
+    """
 
     repository: Repository
     history: History
-    _blames: dict[tuple[str, str, str], dict[str, int]] = field(default_factory=dict)
     _changes: dict[str, list[Change]] = field(default_factory=dict)
+    _touched: dict[str, list[int]] = field(default_factory=dict)
+    _wanted: dict[File, int] = field(default_factory=dict)
+    _owners: dict[File, tuple[Owned, ...]] = field(default_factory=dict)
 
     def measure(self, found: Sequence[Work], patches: Patches, *, now: float) -> list[Measure]:
         """What became of everything that has landed and is small enough to follow."""
-        trails = [(unit, self._paths(unit)) for unit in landed_units(found, patches)]
+        units = landed_units(found, patches)
+        people = self._by_people(found, patches)
+        self._read_changes([unit.shas[0] for unit in units], people)
+        trails = zip(units, self._paths(units), strict=True)
         followed = [(unit, paths) for unit, paths in trails if 0 < len(paths) <= MOST_FILES]
-        written = {unit.key: self._lines(unit, paths, seconds=0) for unit, paths in followed}
-        changed = self._changed_by_people(followed, found, patches)
+        states = {
+            unit.key: {at: self._files(unit, paths, seconds=at) for at in _moments(unit, now)}
+            for unit, paths in followed
+        }
+        edits = self._edits(people, followed)
+        self._blame()
+        changed = self._changed(edits, [unit for unit, _ in followed])
         measures: list[Measure] = []
-        for unit, paths in followed:
-            if not written[unit.key]:
-                continue
-            age = max(0.0, now - unit.landing.at)
-            most = written[unit.key]
-            survival = tuple(
-                Kept(window, seconds, min(most, self._lines(unit, paths, seconds=seconds)))
-                for window, seconds in WINDOWS
-                if age >= seconds
-            )
-            until = min(age, float(WEEK_SECONDS))
-            kept = min(most, self._lines(unit, paths, seconds=until))
-            measures.append(Measure(unit, most, survival, kept, changed.get(unit.key, 0), until))
+        for unit, _ in followed:
+            counts = {at: self._count(unit, files) for at, files in states[unit.key].items()}
+            most, until = counts[0.0], max(counts)
+            if most:
+                survival = tuple(
+                    Kept(window, seconds, min(most, counts[seconds]))
+                    for window, seconds in WINDOWS
+                    if seconds in counts
+                )
+                kept = min(most, counts[until])
+                lost = changed.get(unit.key, 0)
+                measures.append(Measure(unit, most, survival, kept, lost, until))
         return measures
 
-    def _paths(self, unit: Landed) -> set[str]:
-        """Files that had lines of it when it landed."""
-        found: set[str] = set()
-        for sha in unit.shas[:1]:
-            paths = {one.new for one in self._changes_of(sha) if one.status != "D"}
-            if sha != unit.landing.sha:
-                moved = {
-                    one.old: one.new
-                    for one in self.repository.changes(sha, unit.landing.sha)
-                    if one.status == "R"
-                }
-                paths = {moved.get(path, path) for path in paths}
-            found |= {path for path in paths if not path.endswith(GENERATED)}
-        return found
+    def _read_changes(self, landed: Sequence[str], people: Sequence[str]) -> None:
+        """What each of them, and each commit of the target's own line, changed in its first parent."""
+        commits = self.history.commits
+        shas = list(dict.fromkeys([*(one.sha for one in self.history.line), *landed, *people]))
+        pairs = [(next(iter(commits[sha].parents), ""), sha) for sha in shas]
+        self._changes = dict(zip(shas, self.repository.changes(pairs), strict=True))
+        for place, commit in enumerate(self.history.line):
+            for path in {path for one in self._changes[commit.sha] for path in (one.old, one.new)}:
+                self._touched.setdefault(path, []).append(place)
 
-    def _lines(self, unit: Landed, paths: set[str], *, seconds: float) -> int:
-        """How many lines of it the target had so long after the landing."""
+    def _paths(self, units: Sequence[Landed]) -> Iterator[set[str]]:
+        """Files that had lines of each when it landed."""
+        pairs = [(unit.shas[0], unit.landing.sha) for unit in units]
+        for unit, since in zip(units, self.repository.changes(pairs), strict=True):
+            moved = {one.old: one.new for one in since if one.status == "R"}
+            changed = self._changes[unit.shas[0]]
+            paths = {moved.get(one.new, one.new) for one in changed if one.status != "D"}
+            yield {path for path in paths if not path.endswith(GENERATED)}
+
+    def _files(self, unit: Landed, paths: set[str], *, seconds: float) -> list[File]:
+        """Where its lines may have been so long after the landing."""
         state = self.history.at(unit.landing, seconds)
-        boundary = self.history.before(unit.landing.place)
         place = self.history.landed[state.sha].place
-        total = 0
-        for path in sorted(self._follow(paths, unit.landing.place, place)):
-            counts = self._blame(state.sha, path, boundary)
-            total += sum(counts.get(sha, 0) for sha in unit.shas)
-        return total
+        current = self._follow(paths, unit.landing.place, place)
+        return self._want(state.sha, current, since=unit.landing.place)
 
     def _follow(self, paths: set[str], first: int, last: int) -> set[str]:
         """The files by their names later on, with new files that may have taken lines of them."""
         current = set(paths)
         for commit in self.history.line[first + 1 : last + 1]:
-            changes = self._changes_of(commit.sha)
+            changes = self._changes[commit.sha]
             moved = {one.old: one.new for one in changes if one.status == "R"}
             touched = any(one.status in ("M", "D") and one.old in current for one in changes)
             current = {moved.get(path, path) for path in current}
@@ -162,39 +182,45 @@ class Measuring:
                 current.update(added[: max(0, MOST_FILES - len(current))])
         return current
 
-    def _changed_by_people(
-        self,
-        followed: Sequence[tuple[Landed, set[str]]],
-        found: Sequence[Work],
-        patches: Patches,
-    ) -> dict[str, int]:
-        """Lines of each unit that people removed or replaced within its week."""
-        by_sha = {sha: unit for unit, _ in followed for sha in unit.shas}
+    def _edits(
+        self, people: Sequence[str], followed: Sequence[tuple[Landed, set[str]]]
+    ) -> list[tuple[int, Removed, list[File]]]:
+        """When people removed which lines, and the file that those were in."""
         names: set[str] = set()
         for unit, paths in followed:
             last = self.history.at(unit.landing, WEEK_SECONDS)
             for place in (unit.landing.place, self.history.landed[last.sha].place):
                 names |= self._follow(paths, unit.landing.place, place)
-            names |= {one.new for sha in unit.shas[:1] for one in self._changes_of(sha)}
-        totals: dict[str, int] = {}
-        for sha in self._by_people(found, patches):
+            names |= {one.new for one in self._changes[unit.shas[0]]}
+        touching = [
+            sha
+            for sha in people
+            if len(self._changes[sha]) <= MOST_FILES
+            and names & {one.old for one in self._changes[sha]}
+        ]
+        edits: list[tuple[int, Removed, list[File]]] = []
+        for sha, files in self.repository.removed(touching).items():
             landed_at = self.history.landed[sha].at
-            touched = self._changes_of(sha)
-            if len(touched) > MOST_FILES or not names & {one.old for one in touched}:
-                continue
             parent = self.history.commits[sha].parents[0]
             # What landed more than a week before is not counted.
-            boundary = self.history.before(self.history.place_at(landed_at - WEEK_SECONDS))
-            for removed in self.repository.removed(sha):
-                if removed.path not in names:
-                    continue
-                counts = self.repository.blame(
-                    parent, removed.path, boundary=boundary, ranges=removed.ranges
-                )
-                for owner, lines in counts.items():
-                    own = by_sha.get(owner)
-                    if own is not None and landed_at <= own.landing.at + WEEK_SECONDS:
-                        totals[own.key] = totals.get(own.key, 0) + lines
+            since = self.history.place_at(landed_at - WEEK_SECONDS)
+            for removed in files:
+                if removed.path in names:
+                    found = self._want(parent, [removed.path], since=since)
+                    edits.append((landed_at, removed, found))
+        return edits
+
+    def _changed(
+        self, edits: Iterable[tuple[int, Removed, list[File]]], units: Sequence[Landed]
+    ) -> dict[str, int]:
+        """Lines of each unit that people removed or replaced within its week."""
+        by_sha = {sha: unit for unit in units for sha in unit.shas}
+        totals: dict[str, int] = {}
+        for landed_at, removed, files in edits:
+            for owned in (one for file in files for one in self._owners[file]):
+                own = by_sha.get(owned.sha)
+                if own is not None and landed_at <= own.landing.at + WEEK_SECONDS:
+                    totals[own.key] = totals.get(own.key, 0) + _within(owned, removed.ranges)
         return totals
 
     def _by_people(self, found: Sequence[Work], patches: Patches) -> list[str]:
@@ -216,13 +242,51 @@ class Measuring:
             key=self.history.when,
         )
 
-    def _blame(self, rev: str, path: str, boundary: str) -> dict[str, int]:
-        key = (rev, path, boundary)
-        if key not in self._blames:
-            self._blames[key] = self.repository.blame(rev, path, boundary=boundary)
-        return self._blames[key]
+    def _want(self, rev: str, paths: Iterable[str], *, since: int) -> list[File]:
+        """The files that a blame will be of, for lines that landed at or after a place."""
+        landing = self.history.landed.get(rev)
+        if landing is None:
+            return []
+        files: list[File] = []
+        for path in paths:
+            if landing.sha == rev:
+                touched = self._touched.get(path, [])
+                before = bisect_right(touched, landing.place)
+                if not before:
+                    continue
+                files.append((self.history.line[touched[before - 1]].sha, path))
+            else:
+                files.append((rev, path))
+            self._wanted[files[-1]] = min(since, self._wanted.get(files[-1], since))
+        return files
 
-    def _changes_of(self, sha: str) -> list[Change]:
-        if sha not in self._changes:
-            self._changes[sha] = self.repository.changes_of(self.history.commits[sha])
-        return self._changes[sha]
+    def _blame(self) -> None:
+        def owners(wanted: tuple[File, int]) -> tuple[Owned, ...]:
+            (rev, path), since = wanted
+            return self.repository.blame(rev, path, boundary=self.history.before(since))
+
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            self._owners = dict(
+                zip(self._wanted, pool.map(owners, self._wanted.items()), strict=True)
+            )
+
+    def _count(self, unit: Landed, files: Iterable[File]) -> int:
+        """Lines of the unit in them."""
+        owners = (owned for file in files for owned in self._owners[file])
+        return sum(owned.count for owned in owners if owned.sha in unit.shas)
+
+
+def _moments(unit: Landed, now: float) -> list[float]:
+    """Seconds after the landing that lines are counted at: then, after the windows that are over,
+    and at last as late as within a week is possible.
+    """
+    age = max(0.0, now - unit.landing.at)
+    windows = [float(seconds) for _, seconds in WINDOWS if age >= seconds]
+    return [0.0, *windows, min(age, float(WEEK_SECONDS))]
+
+
+def _within(owned: Owned, ranges: Iterable[tuple[int, int]]) -> int:
+    """How many of the lines are in one of the ranges."""
+    end = owned.first + owned.count
+    overlaps = (min(end, first + count) - max(owned.first, first) for first, count in ranges)
+    return sum(overlap for overlap in overlaps if overlap > 0)

@@ -1,8 +1,9 @@
 """A git repository, read with the git command line.
 
 Rules: nothing is written, nothing fetched and no text of a file leaves this module: callers get ids,
-paths, ranges of lines and counts. Every command has a deadline; one that fails is one clear error.
-Settings of the user that change what git prints (external diffs, quoting, a pager) are switched off.
+paths and ranges of lines. What is asked of many commits is asked of one git for all of them, because
+starting it costs more than an answer; only blame has no such way. Every command has a deadline; one
+that fails is one clear error. Settings of the user that change what git prints (external diffs, quoting, a pager) are switched off.
 """
 
 import os
@@ -36,8 +37,9 @@ _PLAIN_DIFF: Final = (
 )
 _FIELDS: Final = ("%H", "%P", "%at", "%ct", "%ae", "%an", "%ce", "%B")
 _HUNK: Final = re.compile(rb"@@ -(\d+)(?:,(\d+))? \+")
-_BLAMED: Final = re.compile(rb"^([0-9a-f]{40,64}) \d+ \d+ (\d+)$", re.MULTILINE)
-_SHA_START: Final = re.compile(r"[0-9a-f]{40,64}")
+_BLAMED: Final = re.compile(rb"^([0-9a-f]{40,64}) \d+ (\d+) (\d+)$", re.MULTILINE)
+_SHA: Final = re.compile(r"[0-9a-f]{40,64}")
+_SHA_LINE: Final = re.compile(rb"[0-9a-f]{40,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,15 @@ class Change:
     status: str
     old: str
     new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """Lines of a file that a commit wrote."""
+
+    sha: str
+    first: int
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,64 +166,48 @@ class Repository:
             )
         return {row[0]: _commit(row, order) for order, row in enumerate(rows)}
 
-    def patch_ids(self, shas: Sequence[str], *, inverse: bool = False) -> dict[str, str]:
-        """What each commit changes, as a digest that a rebase leaves as it is."""
-        if not shas:
-            return {}
+    def patch_ids(
+        self, shas: Sequence[str], *, inverse: bool = False, against: str = ""
+    ) -> dict[str, str]:
+        """What each commit changes, or differs in from another, as a digest that a rebase leaves as
+        it is.
+        """
         flags = ["diff-tree", "--stdin", "-p", "--root", *_PLAIN_DIFF, *(["-R"] if inverse else [])]
-        return dict(_pairs(self._patch_ids(flags, given=shas)))
-
-    def patch_id_between(self, old: str, new: str) -> str:
-        """The same of the difference between two commits; "" when there is none."""
-        told = self._patch_ids(["diff-tree", "-p", *_PLAIN_DIFF, old, new])
-        return told.split(" ", 1)[0] if told else ""
+        patches = self._output(flags, given=[f"{sha} {against}".rstrip() for sha in shas])
+        return dict(_pairs(self._output(["patch-id", "--stable"], raw=patches).decode()))
 
     def merge_base(self, one: str, other: str) -> str:
         found = self._run("merge-base", one, other)
         return found.stdout.decode().strip() if found.returncode == 0 else ""
 
-    def changes(self, old: str, new: str) -> list[Change]:
-        """Paths that differ between two commits, renames recognised."""
-        return _changes(self._output(["diff-tree", "-r", "-z", "-M", "--name-status", old, new]))
-
-    def changes_of(self, commit: Commit) -> list[Change]:
-        """Paths that a commit changes against its first parent."""
-        if commit.parents:
-            return self.changes(commit.parents[0], commit.sha)
-        names = ("--root", "--no-commit-id", "--name-status")
-        return _changes(self._output(["diff-tree", "-r", "-z", *names, commit.sha]))
-
-    def removed(self, sha: str) -> list[Removed]:
-        """Which lines of its parent a commit removed or replaced; white space alone is no change."""
+    def changes(self, pairs: Sequence[tuple[str, str]]) -> list[list[Change]]:
+        """Paths that differ between each two commits, the old one first, renames recognised; "" is
+        what was there before a first commit.
+        """
+        names = ("-r", "-z", "-M", "--root", "--always", "--name-status")
         told = self._output(
-            ["diff-tree", "-p", "-U0", "-M", "-w", "--no-commit-id", *_PLAIN_DIFF, sha]
+            ["diff-tree", "--stdin", *names], given=[f"{new} {old}".rstrip() for old, new in pairs]
         )
-        return list(_removed(told))
+        return _changes(told)
 
-    def blame(
-        self,
-        rev: str,
-        path: str,
-        *,
-        boundary: str,
-        ranges: Sequence[tuple[int, int]] = (),
-    ) -> dict[str, int]:
-        """How many lines of a file each commit wrote, moves and white space looked through.
+    def removed(self, shas: Sequence[str]) -> dict[str, list[Removed]]:
+        """Which lines of its parent each commit removed or replaced; white space alone is no change."""
+        flags = ("--stdin", "-p", "-U0", "-M", "-w", *_PLAIN_DIFF)
+        found: dict[str, list[Removed]] = {}
+        for sha, removed in _removed(self._output(["diff-tree", *flags], given=shas)):
+            found.setdefault(sha, []).append(removed)
+        return found
+
+    def blame(self, rev: str, path: str, *, boundary: str) -> tuple[Owned, ...]:
+        """Who wrote the lines of a file, moves and white space looked through.
 
         Lines older than the boundary count for the boundary. A path that is no text file there, or
         does not exist, has none.
         """
-        limits = [word for first, count in ranges for word in ("-L", f"{first},+{count}")]
         span = f"{boundary}..{rev}" if boundary else rev
-        found = self._run("blame", "--incremental", "-w", "-M", "-C", *limits, span, "--", path)
-        counts: dict[str, int] = {}
-        for sha, lines in _BLAMED.findall(found.stdout) if found.returncode == 0 else ():
-            counts[sha.decode()] = counts.get(sha.decode(), 0) + int(lines)
-        return counts
-
-    def _patch_ids(self, arguments: list[str], given: Sequence[str] = ()) -> str:
-        patches = self._output(arguments, given=given)
-        return self._output(["patch-id", "--stable"], raw=patches).decode().strip()
+        found = self._run("blame", "--incremental", "-w", "-M", "-C", span, "--", path)
+        told = _BLAMED.findall(found.stdout) if found.returncode == 0 else ()
+        return tuple(Owned(sha.decode(), int(first), int(count)) for sha, first, count in told)
 
     def _text(self, *arguments: str) -> str:
         return self._output(list(arguments)).decode(errors="replace")
@@ -277,34 +272,38 @@ def _time(told: str) -> int:
 def _pairs(told: str) -> Iterator[tuple[str, str]]:
     for line in told.splitlines():
         patch, _, sha = line.partition(" ")
-        if _SHA_START.fullmatch(sha):
+        if _SHA.fullmatch(sha):
             yield sha, patch
 
 
-def _changes(told: bytes) -> list[Change]:
-    """`--name-status -z`: status, path, and for a rename or copy another path."""
-    words = [os.fsdecode(word) for word in told.split(b"\0")]
-    found: list[Change] = []
-    at = 0
-    while at < len(words) - 1:
-        status = words[at][:1]
-        if status in ("R", "C"):
-            found.append(Change(status, words[at + 1], words[at + 2]))
-            at += 3
-        else:
-            found.append(Change(status, words[at + 1], words[at + 1]))
-            at += 2
+def _changes(told: bytes) -> list[list[Change]]:
+    """`--name-status -z`: a commit, and of each of its changes the status, the path, and for a rename
+    or copy another path.
+    """
+    words = iter([os.fsdecode(word) for word in told.split(b"\0")[:-1]])
+    found: list[list[Change]] = []
+    for word in words:
+        if _SHA.fullmatch(word):
+            found.append([])
+            continue
+        old = next(words)
+        new = next(words) if word[:1] in ("R", "C") else old
+        found[-1].append(Change(word[:1], old, new))
     return found
 
 
-def _removed(told: bytes) -> Iterator[Removed]:
-    path, is_header = "", True
+def _removed(told: bytes) -> Iterator[tuple[str, Removed]]:
+    """Of a patch without context: the commit it is of, and a path with its ranges."""
+    sha, path, is_header = "", "", True
     found: list[tuple[int, int]] = []
-    for line in told.split(b"\n"):
-        if line.startswith(b"diff --git "):
+    for line in (*told.split(b"\n"), b"diff --git "):
+        # No line of a file begins like these: it has a sign before it.
+        is_commit = _SHA_LINE.fullmatch(line) is not None
+        if is_commit or line.startswith(b"diff --git "):
             if path and found:
-                yield Removed(path, tuple(found))
+                yield sha, Removed(path, tuple(found))
             path, found, is_header = "", [], True
+            sha = line.decode() if is_commit else sha
         elif is_header and line.startswith(b"--- a/"):
             # A path with a tab at its end is one that has a space.
             path = os.fsdecode(line[len(b"--- a/") :].rstrip(b"\t"))
@@ -314,5 +313,3 @@ def _removed(told: bytes) -> Iterator[Removed]:
                 count = 1 if matched[2] is None else int(matched[2])
                 if count:
                     found.append((int(matched[1]), count))
-    if path and found:
-        yield Removed(path, tuple(found))

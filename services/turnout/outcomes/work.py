@@ -203,8 +203,10 @@ def _squashed(
         if not any(sha in open_work and open_work[sha].key not in squashed for sha in own):
             continue
         fork = repository.merge_base(history.tip, tip)
-        for at, sha in enumerate(own[:MOST_SQUASH_TRIES] if fork else ()):
-            copies = patches.copies(repository.patch_id_between(fork, sha))
+        tried = own[:MOST_SQUASH_TRIES] if fork else []
+        wholes = repository.patch_ids(tried, against=fork)
+        for at, sha in enumerate(tried):
+            copies = patches.copies(wholes.get(sha, ""))
             if not copies:
                 continue
             landing = history.landed[copies[0]]
