@@ -1,4 +1,4 @@
-"""deploy/: the compose file and the Dockerfile against the code and against the files they name."""
+"""deploy/: the compose file, and what it mounts, against the code and against the files they name."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -8,17 +8,25 @@ import msgspec
 import yaml
 
 from k8s.validate import known
+from k8s.validate.dockerfile import DATA_DIR, PINNED, check_dockerfile
 from turnout.settings import BadSetting, Settings
 
 COMPOSE = "deploy/compose.yaml"
-DOCKERFILE = "deploy/Dockerfile"
+COLLECTOR = "deploy/otel/collector.yaml"
+DASHBOARDS = "deploy/grafana/provisioning/dashboards/turnout.yaml"
 PROMETHEUS = "deploy/prometheus/prometheus.yml"
-IMAGE = "turnout:"
-PINNED = re.compile(
-    r"[\w./-]+:v?\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?|[\w./-]+@sha256:[0-9a-f]{64}"
-)
-OTHER_PORTS = {"nats": 4222, "valkey": 6379, "clickhouse": 8123, "otel-collector": 4318}
-"""What the engines of other makers listen on."""
+OTHER_PORTS = {
+    "nats": 4222,
+    "valkey": 6379,
+    "clickhouse": 8123,
+    "otel-collector": 4318,
+    "prometheus": 9090,
+    "grafana": 3000,
+}
+"""What the programs of other makers listen on."""
+
+GIVEN = re.compile(r"\$\{(\w+)(:[-?][^}]*)?\}")
+"""A value out of the environment of whoever starts it."""
 
 
 class Build(msgspec.Struct, frozen=True):
@@ -32,6 +40,10 @@ class ComposeService(msgspec.Struct, frozen=True):
     entrypoint: tuple[str, ...] = ()
     environment: dict[str, str] = {}
     volumes: tuple[str, ...] = ()
+    ports: tuple[str, ...] = ()
+    read_only: bool = False
+    cap_drop: tuple[str, ...] = ()
+    security_opt: tuple[str, ...] = ()
     depends_on: dict[str, object] | list[str] = {}
     build: Build | None = None
 
@@ -41,8 +53,39 @@ class Compose(msgspec.Struct, frozen=True):
     volumes: dict[str, object]
 
 
+class Pipeline(msgspec.Struct, frozen=True):
+    receivers: tuple[str, ...]
+    exporters: tuple[str, ...]
+    processors: tuple[str, ...] = ()
+
+
+class CollectorService(msgspec.Struct, frozen=True):
+    pipelines: dict[str, Pipeline]
+    extensions: tuple[str, ...] = ()
+
+
+class Collector(msgspec.Struct, frozen=True):
+    receivers: dict[str, object]
+    exporters: dict[str, object]
+    service: CollectorService
+    processors: dict[str, object] = {}
+    extensions: dict[str, object] = {}
+
+
 class Targets(msgspec.Struct, frozen=True):
     targets: tuple[str, ...]
+
+
+class ProviderOptions(msgspec.Struct, frozen=True):
+    path: str
+
+
+class Provider(msgspec.Struct, frozen=True):
+    options: ProviderOptions
+
+
+class Providers(msgspec.Struct, frozen=True):
+    providers: tuple[Provider, ...]
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -74,8 +117,16 @@ def check_deploy(root: Path) -> Iterator[str]:
     for service_name in known.SERVICES:
         if service_name not in running:
             yield f"{COMPOSE}: no service runs `turnout run {service_name}` with valid settings"
+    for name, service in compose.services.items():
+        ports = known.ports_of(name, started[name]) if name in started else {}
+        served = {number for number, _ in ports.values()} or {OTHER_PORTS.get(name, 0)}
+        for told_port in service.ports:
+            if int(told_port.rpartition(":")[2]) not in served:
+                yield f"{COMPOSE}: service {name}: ports {told_port}; expected one of {sorted(served)}"
     yield from _check_targets(root, started)
     yield from _check_grafana(root, compose)
+    yield from _check_clickhouse(compose, started)
+    yield from _check_collector(root)
     yield from check_dockerfile(root)
 
 
@@ -93,10 +144,22 @@ def _wrong(service: ComposeService, compose: Compose, root: Path) -> Iterator[st
                 yield f"volume {source} does not exist below deploy/"
         elif source not in compose.volumes:
             yield f"volume {source} is not declared; expected one of {sorted(compose.volumes)}"
+    yield from _wrong_files(service, root)
+    for variable, value in service.environment.items():
+        for given, _ in GIVEN.findall(value):
+            if not known.is_variable(given) or (known.is_variable(variable) and given != variable):
+                yield f"{variable} is {value}: {given} is not the setting that it takes"
     for other in service.depends_on:
         if other not in compose.services:
             yield f"depends_on {other}: expected one of {sorted(compose.services)}"
+    if service.image.startswith("turnout:"):
+        yield from _loose(service)
+    if service.entrypoint:
+        served = [] if service.image != known.IMAGE else [_port_option(service)]
+        yield from known.simulator_errors(service.entrypoint, service.command, served)
     if _is_ours(service):
+        if not any(mount.endswith(f":{DATA_DIR}") for mount in service.volumes):
+            yield f"no volume is mounted at {DATA_DIR}; facts wait there"
         refused = known.service_error(_argument(service))
         if refused:
             yield f"command {list(service.command)} starts nothing: {refused}"
@@ -105,6 +168,33 @@ def _wrong(service: ComposeService, compose: Compose, root: Path) -> Iterator[st
                 yield f"{variable} is no setting; the README lists them"
             elif variable.endswith(("__ADDRESS", "__URL", "__ENDPOINT")):
                 yield from _wrong_address(variable, value, compose)
+
+
+def _loose(service: ComposeService) -> Iterator[str]:
+    """What the image's containers may do; the image itself runs as a number that is not root."""
+    if service.image != known.IMAGE:
+        yield f"image is {service.image}; expected {known.IMAGE}"
+    if not service.read_only:
+        yield "read_only: expected true"
+    if service.cap_drop != ("ALL",):
+        yield "cap_drop: expected [ALL]"
+    if service.security_opt != ("no-new-privileges:true",):
+        yield "security_opt: expected [no-new-privileges:true]"
+
+
+def _wrong_files(service: ComposeService, root: Path) -> Iterator[str]:
+    """Files that a command names are in a directory that is mounted."""
+    for word in service.command:
+        matched = re.search(r"=(/.*\.ya?ml)$", word)
+        if matched is None:
+            continue
+        mounted = [
+            root / "deploy" / source / matched[1].removeprefix(target).lstrip("/")
+            for source, target, *_ in (mount.split(":") for mount in service.volumes)
+            if source.startswith(".") and f"{matched[1]}/".startswith(f"{target}/")
+        ]
+        if not any(file.is_file() for file in mounted):
+            yield f"command {word}: no volume has that file"
 
 
 def _wrong_address(variable: str, value: str, compose: Compose) -> Iterator[str]:
@@ -126,7 +216,7 @@ def _port_option(service: ComposeService) -> int:
 
 def _is_ours(service: ComposeService) -> bool:
     """Whether it runs one of the five services."""
-    return service.image.startswith(IMAGE) and not service.entrypoint
+    return service.image.startswith("turnout:") and not service.entrypoint
 
 
 def _argument(service: ComposeService) -> str:
@@ -171,50 +261,43 @@ def _check_grafana(root: Path, compose: Compose) -> Iterator[str]:
             if name not in told:
                 yield f"{COMPOSE}: service grafana: {file.relative_to(root)} reads {name}; set it"
     for name, value in told.items():
-        host = value.rpartition("//")[2].partition(":")[0]
-        if name.endswith(("_URL", "_HOST")) and host not in compose.services:
-            yield f"{COMPOSE}: service grafana: {name}={value}: expected one of {sorted(compose.services)}"
+        if not name.endswith(("_URL", "_HOST")):
+            continue
+        port = told.get(name.removesuffix("_HOST") + "_PORT", "")
+        address = value.rpartition("//")[2] if name.endswith("_URL") else f"{value}:{port}"
+        expected = [f"{other}:{number}" for other, number in OTHER_PORTS.items()]
+        if address not in expected or address.partition(":")[0] not in compose.services:
+            yield f"{COMPOSE}: service grafana: {name}={value}: {address} is none of {expected}"
+    options = yaml.safe_load((root / DASHBOARDS).read_text(encoding="utf-8"))
+    path = msgspec.convert(options, Providers).providers[0].options.path
+    if f"./grafana/dashboards:{path}:ro" not in compose.services["grafana"].volumes:
+        yield f"{COMPOSE}: service grafana: expected ./grafana/dashboards at {path}, as {DASHBOARDS} says"
 
 
-def check_dockerfile(root: Path) -> Iterator[str]:
-    """Sources exist and are sent to the builder, variables are settings, ports are the defaults."""
-    text = (root / DOCKERFILE).read_text(encoding="utf-8").replace("\\\n", " ")
-    sent = [
-        line[1:]
-        for line in (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
-        if line.startswith("!")
-    ]
-    stages: set[str] = set()
-    for line in text.splitlines():
-        word, _, rest = line.partition(" ")
-        match word:
-            case "FROM":
-                image, _, stage = rest.partition(" AS ")
-                if image not in stages and not PINNED.fullmatch(image):
-                    yield f"{DOCKERFILE}: FROM {image} is not pinned; expected name@sha256:..."
-                stages.add(stage)
-            case "COPY" if "--from=" not in rest:
-                for source in rest.split()[:-1]:
-                    if not (root / source).exists():
-                        yield f"{DOCKERFILE}: COPY {source}: there is no such file"
-                    elif not any(source == one or source.startswith(f"{one}/") for one in sent):
-                        yield f"{DOCKERFILE}: COPY {source}: .dockerignore keeps it out"
-            case "ENV":
-                for name in re.findall(r"(TURNOUT_\w+)=", rest):
-                    if not known.is_variable(name):
-                        yield f"{DOCKERFILE}: ENV {name} is no setting; the README lists them"
-            case "EXPOSE":
-                defaults = Settings()
-                expected = [defaults.ingress.port] + [
-                    defaults.rpc(known.rpc_service(name)).port for name in known.RPC_SERVICES
-                ]
-                if sorted(map(int, rest.split())) != sorted(expected):
-                    yield f"{DOCKERFILE}: EXPOSE {rest}; expected {sorted(expected)}"
-            case "USER" if not re.fullmatch(r"[1-9]\d*:[1-9]\d*", rest):
-                yield f"{DOCKERFILE}: USER {rest}; expected numbers, so that it can be seen not to be root"
-            case "CMD":
-                (service,) = re.findall(r'"([^"]+)"', rest) or ("",)
-                if refused := known.service_error(service):
-                    yield f"{DOCKERFILE}: CMD {rest}: {refused}"
-            case _:
-                pass
+def _check_clickhouse(compose: Compose, started: Mapping[str, Settings]) -> Iterator[str]:
+    """Its user is the one that telemetry and Grafana sign in as."""
+    if "telemetry" not in started:
+        return
+    expected = started["telemetry"].clickhouse.user
+    for name in ("clickhouse", "grafana"):
+        told = compose.services[name].environment.get("CLICKHOUSE_USER", "")
+        if told != expected:
+            yield f"{COMPOSE}: service {name}: CLICKHOUSE_USER={told}; expected {expected}"
+
+
+def _check_collector(root: Path) -> Iterator[str]:
+    """Its pipelines are made of parts that it has, and OTLP comes in where the services send it."""
+    text = (root / COLLECTOR).read_text(encoding="utf-8")
+    told = msgspec.convert(yaml.safe_load(text), Collector)
+    for name, pipeline in told.service.pipelines.items():
+        for kind, used, has in (
+            ("receivers", pipeline.receivers, told.receivers),
+            ("processors", pipeline.processors, told.processors),
+            ("exporters", pipeline.exporters, told.exporters),
+            ("extensions", told.service.extensions, told.extensions),
+        ):
+            for one in sorted({*used} - has.keys()):
+                yield f"{COLLECTOR}: {name}: {one} is none of its {kind}; expected {sorted(has)}"
+    port = OTHER_PORTS["otel-collector"]
+    if f"endpoint: 0.0.0.0:{port}\n" not in text:
+        yield f"{COLLECTOR}: otlp: nothing listens on port {port}, where spans are sent"

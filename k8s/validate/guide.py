@@ -2,14 +2,16 @@
 
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from k8s.validate import known
+from k8s.validate.dockerfile import DOCKERFILE
 from k8s.validate.network import Chart, charts_of
 
 GUIDE = "k8s/README.md"
 CHARTS = "k8s/engines/charts.yaml"
+INGRESS = "k8s/base/ingress.yaml"
 MOST_COMMANDS = 10
 
 
@@ -22,18 +24,54 @@ def check_guide(root: Path) -> Iterator[str]:
     first = next((block for block in blocks_of(text) if block[0].startswith("make image")), [])
     if not 0 < len(first) <= MOST_COMMANDS:
         yield f"{GUIDE}: {len(first)} commands to a routed request; expected 1 to {MOST_COMMANDS}"
-    made = set(re.findall(r"--from-literal=(\w+)=", "\n".join(first)))
-    for name in sorted(known.SECRET_SAMPLES.keys() - made):
-        yield f"{GUIDE}: no command makes the secret key {name}"
-    for name in sorted(made - known.SECRET_SAMPLES.keys()):
-        yield f"{GUIDE}: {name} is no secret; expected one of {sorted(known.SECRET_SAMPLES)}"
+    yield from _wrong_secrets(first, charts)
+    yield from _wrong_calls("\n".join(first), (root / INGRESS).read_text(encoding="utf-8"))
     for overlay in re.findall(r"kubectl apply -k (\S+)", text):
         if not (root / overlay / "kustomization.yaml").is_file():
             yield f"{GUIDE}: there is no overlay {overlay}"
     makefile = (root / "Makefile").read_text(encoding="utf-8")
+    build = f"docker build --file {DOCKERFILE} --tag {known.IMAGE} ."
+    if f"\t{build}\n" not in makefile:
+        yield f"Makefile: image: expected {build}"
     for target in re.findall(r"\bmake (?:-s )?([a-z][a-z0-9-]+)", "\n".join(commands)):
         if f"\n{target}:" not in makefile:
             yield f"{GUIDE}: there is no target {target}"
+
+
+def _wrong_secrets(commands: list[str], charts: Sequence[Chart]) -> Iterator[str]:
+    """Every Secret with every key, and addresses of what the charts install."""
+    expected = {(name, key) for name, keys in known.SECRETS.items() for key in keys}
+    made: set[tuple[str, str]] = set()
+    installed = {f"{one.service}.{one.namespace}:{one.port}" for one in charts if one.port}
+    for line in commands:
+        named = re.search(r"create secret generic (\S+)", line)
+        for key, value in re.findall(r"--from-literal=(\w+)=(\S+)", line):
+            made.add((named[1] if named else "", key))
+            address = value.rpartition("//")[2].partition("/")[0]
+            if key.endswith("__URL") and address not in installed:
+                yield f"{GUIDE}: {key}={value}: expected one of {sorted(installed)}"
+    for name, key in sorted(expected - made):
+        yield f"{GUIDE}: no command makes the secret key {key} of {name}"
+    for name, key in sorted(made - expected):
+        yield f"{GUIDE}: {key} of {name} is read by nothing; expected {sorted(expected)}"
+
+
+def _wrong_calls(commands: str, ingress: str) -> Iterator[str]:
+    """The image, the command line, the Service and the path that are called are there."""
+    for image in re.findall(r"\bturnout:\S+", commands):
+        if image != known.IMAGE:
+            yield f"{GUIDE}: image {image}; expected {known.IMAGE}"
+    for name in re.findall(r"docker run .*? turnout:\S+ (\w+ \w+ \w+)", commands):
+        if refused := known.command_error(name.split()):
+            yield f"{GUIDE}: turnout {name}: {refused}"
+    for name, port in re.findall(r"port-forward service/(\S+) \d+:(\d+)", commands):
+        if f"kind: Service\nmetadata:\n  name: {name}\n" not in ingress:
+            yield f"{GUIDE}: service/{name} is not in {INGRESS}"
+        elif f"      port: {port}\n" not in ingress:
+            yield f"{GUIDE}: service/{name} has no port {port}"
+    for path in re.findall(r"http://127\.0\.0\.1:\d+(/\S+)", commands):
+        if path not in known.ingress_paths():
+            yield f"{GUIDE}: {path} is not served; expected one of {list(known.ingress_paths())}"
 
 
 def blocks_of(text: str) -> list[list[str]]:

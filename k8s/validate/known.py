@@ -1,16 +1,17 @@
 """What the code knows: services, settings, ports, paths and metrics, asked of the code itself."""
 
 import contextlib
+import importlib.util
 import io
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 
 from prometheus_client import CollectorRegistry
 
-from turnout import parts
+from turnout import __version__, parts
 from turnout.__main__ import _parser as argument_parser
 from turnout.bus.metrics import BusMetrics
 from turnout.ingress.app import PROXY_PATHS
@@ -28,6 +29,23 @@ ALIVE_PATHS = ("/", "/api/hello")
 
 METRICS_PATH = "/metrics"
 
+PROBED_PATHS = ("/health", "/ready", METRICS_PATH)
+"""What the ingress answers to a kubelet, which has no router key."""
+
+IMAGE = f"turnout:{__version__}"
+"""What `make image` makes, and what everything that runs is an image of."""
+
+SECRETS: Mapping[str, tuple[str, ...]] = {
+    "turnout-engines": (
+        "TURNOUT_NATS__URL",
+        "TURNOUT_REDIS__URL",
+        "TURNOUT_CLICKHOUSE__URL",
+        "TURNOUT_CLICKHOUSE__PASSWORD",
+    ),
+    "turnout-router-keys": ("TURNOUT_INGRESS__KEYS",),
+}
+"""The Secrets that k8s/README.md makes, with their keys."""
+
 SECRET_SAMPLES: Mapping[str, str] = {
     "TURNOUT_NATS__URL": "nats://nats.turnout-engines:4222",
     "TURNOUT_REDIS__URL": "redis://valkey.turnout-engines:6379/0",
@@ -40,13 +58,36 @@ SECRET_SAMPLES: Mapping[str, str] = {
 
 def service_error(service: str) -> str:
     """What the command line says to `turnout run SERVICE`; empty when it would run."""
+    return command_error(["run", service])
+
+
+def command_error(arguments: Sequence[str]) -> str:
+    """What the command line says to arguments of `turnout`; empty when it takes them."""
     said = io.StringIO()
     with contextlib.redirect_stderr(said):
         try:
-            argument_parser().parse_args(["run", service])
+            argument_parser().parse_args(arguments)
         except SystemExit:
             return said.getvalue().strip().splitlines()[-1].partition("error: ")[2]
     return ""
+
+
+SIMULATOR = ("python", "-m", "turnout.simulator")
+
+
+def simulator_errors(
+    command: Sequence[str], arguments: Sequence[str], ports: Sequence[int]
+) -> Iterator[str]:
+    """What is wrong with a container that runs another command than the image's own."""
+    if tuple(command) != SIMULATOR:
+        yield f"command {list(command)} starts nothing of ours; expected {list(SIMULATOR)}"
+        return
+    if importlib.util.find_spec(SIMULATOR[-1]) is None:
+        yield f"there is no module {SIMULATOR[-1]}"
+    for port in ports:
+        expected = ["--host=0.0.0.0", f"--port={port}"]
+        if list(arguments) != expected:
+            yield f"arguments are {list(arguments)}; expected {expected}"
 
 
 @cache

@@ -57,6 +57,8 @@ def build(kustomization: Path, *, binary: Path) -> Built:
             text=True,
             timeout=BUILD_SECONDS,
             check=False,
+            # Half of a build's time is collecting garbage that ends with it.
+            env={**os.environ, "GOGC": "off"},
         )
     if done.returncode:
         said = " ".join(done.stderr.split()).replace(str(around), str(kustomization))

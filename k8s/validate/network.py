@@ -19,6 +19,8 @@ NAMESPACE = "kubernetes.io/metadata.name"
 DNS_PORTS = {("UDP", 53), ("TCP", 53)}
 HTTPS = 443
 OTLP = 4318
+ENVOY_GATEWAY = "gateway.envoyproxy.io/gatewayclass-controller"
+"""What the gateway of k8s/engines/charts.yaml answers to."""
 
 
 class ServicePort(Json, frozen=True):
@@ -67,6 +69,14 @@ class ParentRef(Json, frozen=True):
 class RouteSpec(Json, frozen=True):
     parent_refs: tuple[ParentRef, ...] = ()
     rules: tuple[RouteRule, ...] = ()
+
+
+class GatewaySpec(Json, frozen=True):
+    gateway_class_name: str
+
+
+class GatewayClassSpec(Json, frozen=True):
+    controller_name: str
 
 
 class IpBlock(Json, frozen=True):
@@ -148,6 +158,13 @@ def check_services(things: Sequence[Thing]) -> Iterator[str]:
                     )
             if target == "grpc" and spec.cluster_ip != "None":
                 yield thing.wrong("clusterIP: expected None: gRPC clients balance over the pods")
+            if spec.cluster_ip == "None":
+                reached = {container_ports(pod).get(str(target), target) for pod in pods}
+                for number in sorted(map(str, reached - {port.port})):
+                    yield thing.wrong(
+                        f"port {port.port} leads to {number}; expected {number}: names of a headless"
+                        " Service lead to the pods themselves"
+                    )
 
 
 def check_addresses(
@@ -196,6 +213,15 @@ def check_route(services: Sequence[Service], things: Sequence[Thing]) -> Iterato
     """The route leads to the ingress, serves what it serves, and lets an answer take its time."""
     by_name = {thing.metadata.name: thing.spec(ServiceSpec) for thing in of_kind(things, "Service")}
     gateways = {thing.metadata.name for thing in of_kind(things, "Gateway")}
+    classes = {thing.metadata.name for thing in of_kind(things, "GatewayClass")}
+    for thing in of_kind(things, "Gateway"):
+        named = thing.spec(GatewaySpec).gateway_class_name
+        if named not in classes:
+            yield thing.wrong(f"gatewayClassName {named} is no GatewayClass; expected {classes}")
+    for thing in of_kind(things, "GatewayClass"):
+        controller = thing.spec(GatewayClassSpec).controller_name
+        if controller != ENVOY_GATEWAY:
+            yield thing.wrong(f"controllerName is {controller}; expected {ENVOY_GATEWAY}")
     longest = max((one.settings.upstream_dispatcher.request_seconds for one in services), default=0)
     for thing in of_kind(things, "HTTPRoute"):
         spec = thing.spec(RouteSpec)

@@ -104,6 +104,7 @@ class SeccompProfile(Json, frozen=True):
 class SecurityContext(Json, frozen=True):
     run_as_non_root: bool = False
     run_as_user: int = 0
+    fs_group: int = 0
     read_only_root_filesystem: bool = False
     allow_privilege_escalation: bool = True
     capabilities: Capabilities = Capabilities()
@@ -197,12 +198,18 @@ class Claim(Json, frozen=True):
     spec: ClaimSpec
 
 
+class ClaimRetention(Json, frozen=True):
+    when_deleted: str = "Retain"
+    when_scaled: str = "Retain"
+
+
 class WorkloadSpec(Json, frozen=True):
     template: PodTemplate
     selector: Selector
     replicas: int = 1
     service_name: str = ""
     volume_claim_templates: tuple[Claim, ...] = ()
+    persistent_volume_claim_retention_policy: ClaimRetention = ClaimRetention()
 
 
 class Thing(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from k8s.validate import network, pods, scaling
+from k8s.validate import network, places, pods, scaling
 from k8s.validate.kubectl import build
 from k8s.validate.objects import Thing, things_of, workloads
 from k8s.validate.policies import check_policies
@@ -34,7 +34,10 @@ def check_overlay(kustomization: Path, *, root: Path, binary: Path) -> Report:
     wrong = list(check_schemas(things))
     if not wrong:
         try:
-            wrong = list(check_things(things, root=root))
+            wrong = [
+                *places.check_patches(kustomization, things, root),
+                *check_things(things, root=root),
+            ]
         except msgspec.ValidationError as reason:
             wrong = [f"{kustomization.relative_to(root)}: {reason}"]
     return Report(
@@ -46,6 +49,7 @@ def check_things(things: Sequence[Thing], *, root: Path) -> Iterator[str]:
     """What the schemas cannot know."""
     charts = network.charts_of(root / "k8s/engines/charts.yaml")
     adapter = root / "k8s/engines/prometheus-adapter.values.yaml"
+    yield from places.check_namespaces(things)
     yield from pods.check_config_maps(things)
     services, wrong = pods.services_of(things)
     yield from wrong
@@ -57,7 +61,7 @@ def check_things(things: Sequence[Thing], *, root: Path) -> Iterator[str]:
     yield from scaling.check_selectors(things)
     yield from network.check_services(things)
     yield from scaling.check_autoscalers(things, adapter, root)
-    yield from scaling.check_adapter(adapter, root)
+    yield from scaling.check_adapter(adapter, root, charts)
     yield from scaling.check_monitors(things)
     yield from scaling.check_dashboards(things, root / "deploy/grafana/dashboards", root)
     if wrong:

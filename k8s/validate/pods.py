@@ -4,7 +4,6 @@ Each check answers lines; a line names the file, the object, what is wrong and w
 """
 
 import difflib
-import importlib.util
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +25,6 @@ from turnout.bus.publisher import DRAIN_SECONDS
 from turnout.running import drain_seconds
 from turnout.settings import BadSetting, Settings, variables
 
-IMAGE = "turnout"
-CONTAINER = "turnout"
 PROVIDER_KEYS = "turnout-provider-keys"
 
 FILE_SECRETS: Mapping[str, tuple[str, ...]] = {"turnout-grpc-tls": ("tls.crt", "tls.key", "ca.crt")}
@@ -131,6 +128,9 @@ def _unknown_variables(thing: Thing, container: Container) -> Iterator[str]:
             )
         elif reference is not None and one.name not in known.SECRET_SAMPLES:
             yield thing.wrong(f"{one.name} is no secret; put it into the ConfigMap")
+        elif reference is not None and one.name not in known.SECRETS.get(reference.name, ()):
+            holder = next(name for name, keys in known.SECRETS.items() if one.name in keys)
+            yield thing.wrong(f"Secret {reference.name} has no {one.name}; expected {holder}")
 
 
 def check_references(things: Sequence[Thing]) -> Iterator[str]:
@@ -201,7 +201,7 @@ def _wrong_probe(service: Service, probe: Probe, expected: Mapping[str, tuple[in
     port_name = next((name for name, port in names.items() if asked.port in (name, port)), "")
     if port_name not in ("http", "metrics"):
         return f"asks port {asked.port}; expected one of {sorted(names.keys() - {'grpc'})}"
-    paths = known.ingress_paths() if port_name == "http" else (known.METRICS_PATH,)
+    paths = known.PROBED_PATHS if port_name == "http" else (known.METRICS_PATH,)
     return "" if asked.path in paths else f"asks {asked.path}; expected one of {list(paths)}"
 
 
@@ -217,8 +217,17 @@ def _check_files(service: Service) -> Iterator[str]:
     elif service.name != "telemetry":
         claim = claims.get(mount.name)
         needed = service.settings.telemetry.spool_bytes
+        kept = service.spec.persistent_volume_claim_retention_policy
         if claim is None:
             yield thing.wrong(f"{directory} is volume {mount.name}; expected a volumeClaimTemplate")
+        elif (kept.when_deleted, kept.when_scaled) != ("Retain", "Retain"):
+            yield thing.wrong(
+                "persistentVolumeClaimRetentionPolicy: expected Retain: facts wait there"
+            )
+        elif not pod.security_context.fs_group:
+            yield thing.wrong(
+                f"securityContext.fsGroup is missing; else nobody may write {directory}"
+            )
         elif size_of(claim.spec.resources.requests.get("storage", 0)) <= needed:
             yield thing.wrong(
                 f"claim {mount.name} holds {claim.spec.resources.requests.get('storage', 0)};"
@@ -271,14 +280,12 @@ def check_pod(thing: Thing) -> Iterator[str]:
     pod = thing.spec(WorkloadSpec).template.spec
     yield from (thing.wrong(reason) for reason in _loose(pod))
     for container in pod.containers:
-        repository, _, tag = container.image.rpartition(":")
-        if repository.rpartition("/")[2] != IMAGE or tag in ("", "latest"):
-            yield thing.wrong(f"image is {container.image}; expected …/{IMAGE}:VERSION")
-        if container.command[:2] == ("python", "-m"):
-            if importlib.util.find_spec(container.command[2]) is None:
-                yield thing.wrong(f"there is no module {container.command[2]}")
-        elif container.command:
-            yield thing.wrong(f"command is {list(container.command)}; expected python -m MODULE")
+        if container.image.rpartition("/")[2] != known.IMAGE:
+            yield thing.wrong(f"image is {container.image}; expected …/{known.IMAGE}")
+        if container.command:
+            served = [one.container_port for one in container.ports]
+            for reason in known.simulator_errors(container.command, container.args, served):
+                yield thing.wrong(reason)
         if "memory" not in container.resources.limits or "cpu" not in container.resources.requests:
             yield thing.wrong("resources: expected requests.cpu and limits.memory")
 

@@ -4,7 +4,7 @@ A call inside the namespace counts when both sides allow it: the caller's egress
 ingress. Engines, the gateway and Prometheus are outside; there one side is ours.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from k8s.validate.network import (
     DNS_PORTS,
@@ -21,10 +21,25 @@ from k8s.validate.network import (
     labels_of,
     selected,
 )
-from k8s.validate.objects import Thing, of_kind, workloads
+from k8s.validate.objects import Selector, Thing, of_kind, workloads
 from k8s.validate.pods import Service
 
 GATEWAY_RELEASE = "eg"
+
+CLUSTER_DNS = Peer(
+    namespace_selector=Selector(match_labels={NAMESPACE: "kube-system"}),
+    pod_selector=Selector(match_labels={"k8s-app": "kube-dns"}),
+)
+"""Kubernetes' own labels of what answers for names, whichever program does."""
+
+PRIVATE: Mapping[str, frozenset[str]] = {
+    "0.0.0.0/0": frozenset(
+        {"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16"}
+    ),
+    "::/0": frozenset({"fc00::/7", "fe80::/10"}),
+}
+"""Addresses of the cluster, of its neighbours and of the cloud's metadata server (RFC 1918, 6598,
+3927, 4193, 4291): no provider is there."""
 
 
 def check_policies(
@@ -35,15 +50,18 @@ def check_policies(
         return
     egress: dict[Arrow, Thing] = {}
     ingress: dict[Arrow, Thing] = {}
+    named: set[str] = set()
     for policy in policies:
         spec = policy.spec(PolicySpec)
         pods = selected(spec.pod_selector, things)
         if not pods:
             yield policy.wrong(f"podSelector selects no pod; expected one of {_names(things)}")
         for pod in pods:
-            yield from _read(policy, spec, pod, things, charts, egress, ingress)
+            yield from _read(policy, spec, pod, things, charts, egress, ingress, named)
     yield from _isolation(policies, things)
     inside = set(_names(things))
+    for name in sorted(inside - named):
+        yield f"{policies[0].file}: NetworkPolicy: {name} may not ask for names; allow kube-dns"
     wanted = arrows_of_code(services, things)
     for arrow in sorted(wanted):
         for side, name, found in (
@@ -66,8 +84,12 @@ def _read(
     charts: Sequence[Chart],
     egress: dict[Arrow, Thing],
     ingress: dict[Arrow, Thing],
+    named: set[str],
 ) -> Iterator[str]:
     own = labels_of(pod)[NAME]
+    for rule in (*spec.ingress, *spec.egress):
+        if not rule.ports or not (rule.from_ or rule.to):
+            yield policy.wrong("a rule without peers or ports allows them all; name both")
     for rule in spec.ingress:
         for port in rule.ports:
             number = _number(port, container_ports(pod))
@@ -84,6 +106,9 @@ def _read(
                 ingress.update(dict.fromkeys((Arrow(one, own, number) for one in names), policy))
     for rule in spec.egress:
         if {(port.protocol, port.port) for port in rule.ports} == DNS_PORTS:
+            if rule.to != (CLUSTER_DNS,):
+                yield policy.wrong("names: expected k8s-app: kube-dns of kube-system alone")
+            named.add(own)
             continue
         for port in rule.ports:
             for peer in rule.to:
@@ -104,14 +129,9 @@ def _read(
 def _who(peer: Peer, things: Sequence[Thing], charts: Sequence[Chart]) -> tuple[list[str], str]:
     """The names at the other end, or why there are none."""
     if peer.ip_block is not None:
-        is_private_left_out = peer.ip_block.cidr not in ("0.0.0.0/0", "::/0") or bool(
-            peer.ip_block.except_
-        )
-        return (
-            (["providers"], "")
-            if is_private_left_out
-            else (["providers"], f"{peer.ip_block.cidr} without except reaches the cluster too")
-        )
+        missing = sorted(PRIVATE.get(peer.ip_block.cidr, set()) - {*peer.ip_block.except_})
+        reason = f"{peer.ip_block.cidr}: expected {missing} in except: they are not public"
+        return ["providers"], reason if missing else ""
     if peer.namespace_selector is None:
         assert peer.pod_selector is not None
         names = [labels_of(pod)[NAME] for pod in selected(peer.pod_selector, things)]

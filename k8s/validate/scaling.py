@@ -8,8 +8,10 @@ import msgspec
 import yaml
 
 from k8s.validate import known
-from k8s.validate.network import container_ports, labels_of, selected
+from k8s.validate.network import Chart, container_ports, labels_of, selected
 from k8s.validate.objects import Json, Selector, Thing, WorkloadSpec, of_kind, workloads
+
+JOB = "turnout"
 
 
 class Target(Json, frozen=True):
@@ -27,6 +29,7 @@ class MetricSource(Json, frozen=True):
 
 class Metric(Json, frozen=True):
     type: str
+    resource: MetricName | None = None
     pods: MetricSource | None = None
     external: MetricSource | None = None
 
@@ -34,6 +37,12 @@ class Metric(Json, frozen=True):
 class AutoscalerSpec(Json, frozen=True):
     scale_target_ref: Target
     metrics: tuple[Metric, ...] = ()
+
+
+class Named(Json, frozen=True):
+    """A Service's selector, which is plain labels."""
+
+    selector: dict[str, str] = {}
 
 
 class Selecting(Json, frozen=True):
@@ -46,6 +55,7 @@ class Endpoint(Json, frozen=True):
 
 
 class MonitorSpec(Json, frozen=True):
+    job_label: str = ""
     selector: Selector = Selector()
     pod_metrics_endpoints: tuple[Endpoint, ...] = ()
 
@@ -65,7 +75,13 @@ class AdapterRules(Json, frozen=True):
     external: tuple[AdapterRule, ...] = ()
 
 
+class AdapterPrometheus(Json, frozen=True):
+    url: str
+    port: int
+
+
 class AdapterValues(Json, frozen=True):
+    prometheus: AdapterPrometheus
     rules: AdapterRules
 
 
@@ -82,18 +98,42 @@ def check_selectors(things: Sequence[Thing]) -> Iterator[str]:
                 yield thing.wrong(
                     f"topologySpreadConstraints select other pods than its own, which are {labels}"
                 )
-        services = {one.metadata.name for one in of_kind(things, "Service")}
-        if thing.kind == "StatefulSet" and spec.service_name not in services:
-            yield thing.wrong(f"serviceName {spec.service_name} is no Service; expected {services}")
-    for thing in of_kind(things, "PodDisruptionBudget"):
-        if not selected(thing.spec(Selecting).selector, things):
+        if thing.kind == "StatefulSet":
+            yield from _wrong_service_name(thing, spec, things)
+    budgets = of_kind(things, "PodDisruptionBudget")
+    kept: list[str] = []
+    for thing in budgets:
+        pods = selected(thing.spec(Selecting).selector, things)
+        kept += [pod.metadata.name for pod in pods]
+        if not pods:
             yield thing.wrong(f"selector selects no pod; expected one of {names}")
+    for thing in workloads(things):
+        is_ours = not thing.spec(WorkloadSpec).template.spec.containers[0].command
+        if is_ours and kept.count(thing.metadata.name) != 1:
+            found = kept.count(thing.metadata.name)
+            yield thing.wrong(f"{found} PodDisruptionBudgets select its pods; expected 1")
+
+
+def _wrong_service_name(thing: Thing, spec: WorkloadSpec, things: Sequence[Thing]) -> Iterator[str]:
+    """The Service that gives the pods their names selects them."""
+    labels = spec.template.metadata.labels
+    services = {
+        one.metadata.name: one.spec(Named).selector.items() <= labels.items()
+        for one in of_kind(things, "Service")
+    }
+    if spec.service_name not in services:
+        yield thing.wrong(
+            f"serviceName {spec.service_name} is no Service; expected {set(services)}"
+        )
+    elif not services[spec.service_name]:
+        yield thing.wrong(f"serviceName {spec.service_name} is the Service of other pods")
 
 
 def check_autoscalers(things: Sequence[Thing], adapter: Path, root: Path) -> Iterator[str]:
     """Targets exist, and every metric is one that the adapter makes of a series of ours."""
     made = _made_by(adapter)
     targets = {(thing.kind, thing.metadata.name): thing for thing in workloads(things)}
+    scaled: set[tuple[str, str]] = set()
     for thing in of_kind(things, "HorizontalPodAutoscaler"):
         spec = thing.spec(AutoscalerSpec)
         target = spec.scale_target_ref
@@ -103,37 +143,56 @@ def check_autoscalers(things: Sequence[Thing], adapter: Path, root: Path) -> Ite
                 f"{target.kind} {target.name} does not exist; expected one of"
                 f" {sorted(name for _, name in targets)}"
             )
+        elif (target.kind, target.name) in scaled:
+            yield thing.wrong(f"{target.name} has another autoscaler; expected one")
         elif "replicas" in _spec_of(pod):
             yield pod.wrong("replicas is set; an autoscaler owns it: leave it out")
+        scaled.add((target.kind, target.name))
         for metric in spec.metrics:
+            resource = metric.resource.name if metric.resource else "cpu"
+            if resource not in ("cpu", "memory"):
+                yield thing.wrong(
+                    f"resource {resource} is measured nowhere; expected cpu or memory"
+                )
             source = metric.pods or metric.external
             if source is not None and source.metric.name not in made[metric.type]:
                 yield thing.wrong(
                     f"metric {source.metric.name} ({metric.type}) is made by no rule of"
                     f" {adapter.relative_to(root)}; expected one of {sorted(made[metric.type])}"
                 )
+    for name, pod in targets.items():
+        if name not in scaled and "replicas" not in _spec_of(pod):
+            yield pod.wrong("replicas is not set and no autoscaler owns it: one pod would run")
 
 
 def _spec_of(thing: Thing) -> dict[str, object]:
     return msgspec.convert(thing.document["spec"], dict[str, object])
 
 
-def _rules(adapter: Path) -> AdapterRules:
-    told = yaml.safe_load(adapter.read_text(encoding="utf-8"))
-    return msgspec.convert(told, AdapterValues).rules
+def adapter_values(adapter: Path) -> AdapterValues:
+    return msgspec.convert(yaml.safe_load(adapter.read_text(encoding="utf-8")), AdapterValues)
 
 
 def _made_by(adapter: Path) -> Mapping[str, set[str]]:
-    rules = _rules(adapter)
+    rules = adapter_values(adapter).rules
     return {
         "Pods": {rule.name.as_ for rule in rules.custom},
         "External": {rule.name.as_ for rule in rules.external},
     }
 
 
-def check_adapter(adapter: Path, root: Path) -> Iterator[str]:
-    """Series that the adapter asks for are series that the code has."""
-    rules = _rules(adapter)
+def check_adapter(adapter: Path, root: Path, charts: Sequence[Chart]) -> Iterator[str]:
+    """It asks a Prometheus that is installed, for series that the code has."""
+    told = adapter_values(adapter)
+    rules = told.rules
+    asked = f"{told.prometheus.url}:{told.prometheus.port}"
+    installed = [
+        f"http://{one.service}.{one.namespace}.svc:{one.port}"
+        for one in charts
+        if one.release == "prometheus"
+    ]
+    if asked not in installed:
+        yield f"{adapter.relative_to(root)}: prometheus is {asked}; expected one of {installed}"
     for rule in (*rules.custom, *rules.external):
         for series in re.findall(r"turnout_[a-z_]+", rule.series_query):
             if series not in known.metric_series():
@@ -151,6 +210,13 @@ def check_monitors(things: Sequence[Thing]) -> Iterator[str]:
         if not pods:
             yield thing.wrong("selector selects no pod")
         seen |= {pod.metadata.name for pod in pods}
+        for pod in pods:
+            job = labels_of(pod).get(spec.job_label, "")
+            if job != JOB:
+                yield thing.wrong(
+                    f"jobLabel {spec.job_label} makes job {job!r} of {pod.metadata.name};"
+                    f" expected {JOB}, which alerts and dashboards ask for"
+                )
         for endpoint in spec.pod_metrics_endpoints:
             if endpoint.path != known.METRICS_PATH:
                 yield thing.wrong(f"path is {endpoint.path}; expected {known.METRICS_PATH}")

@@ -8,6 +8,7 @@ import pytest
 from k8s.validate.__main__ import main
 from k8s.validate.compose_file import check_deploy
 from k8s.validate.guide import check_guide
+from k8s.validate.known import IMAGE
 from k8s.validate.kubectl import BuildFailed, build, kubectl
 from k8s.validate.objects import things_of
 from k8s.validate.overlay import check_overlay, overlays
@@ -28,8 +29,9 @@ def checkout(tmp_path: Path) -> Path:
     """A copy of what is checked, to be edited."""
     for name in ("k8s", "deploy"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("*.py*"))
-    shutil.copy(ROOT / ".dockerignore", tmp_path)
-    for name in ("services", "requirements", "Makefile", "pyproject.toml", "README.md", "LICENSE"):
+    for name in (".dockerignore", "Makefile"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("services", "requirements", "pyproject.toml", "README.md", "LICENSE"):
         (tmp_path / name).symlink_to(ROOT / name)
     (tmp_path / "deploy/healthcheck.py").touch()
     return tmp_path
@@ -70,8 +72,10 @@ PRODUCTION = (
     (f"{BASE}/scorer.yaml", "containerPort: 9464", "containerPort: 9465", "expected 9464 (TURNOUT_SCORER__METRICS_PORT)"),
     (f"{BASE}/scorer.yaml", "- name: TURNOUT_NATS__URL", "- name: TURNOUT_NAT__URL", "did you mean TURNOUT_NATS__URL?"),
     (f"{BASE}/scorer.yaml", "key: TURNOUT_NATS__URL", "key: nats-url", "the key of TURNOUT_NATS__URL is TURNOUT_NATS__URL"),
+    (f"{BASE}/scorer.yaml", "                  name: turnout-engines", "                  name: turnout-engine", "Secret turnout-engine has no TURNOUT_NATS__URL; expected turnout-engines"),
     (f"{BASE}/scorer.yaml", "- name: TURNOUT_SCORER__ADDRESS", "- name: TURNOUT_LOG_LEVEL", "TURNOUT_LOG_LEVEL"),
     (f"{BASE}/ingress.yaml", "path: /ready", "path: /readyz", "readinessProbe asks /readyz"),
+    (f"{BASE}/ingress.yaml", "path: /ready", "path: /v1/messages", "readinessProbe asks /v1/messages"),
     (f"{BASE}/ingress.yaml", "name: turnout-provider-keys", "name: provider-keys", "expected turnout-provider-keys"),
     (f"{BASE}/telemetry.yaml", "- name: TURNOUT_CLICKHOUSE__URL", "- name: TURNOUT_CLICKHOUSE__USER", "TURNOUT_CLICKHOUSE__USER"),
     # Settings in the ConfigMap.
@@ -90,16 +94,31 @@ PRODUCTION = (
     (f"{BASE}/pod.yaml", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", "expected true"),
     (f"{BASE}/pod.yaml", "type: RuntimeDefault", "type: Unconfined", "expected RuntimeDefault"),
     (f"{BASE}/spool.yaml", "mountPath: /var/lib/turnout", "mountPath: /var/lib/spool", "TURNOUT_DATA_DIR=/var/lib/turnout is no volume"),
-    (f"{BASE}/scorer.yaml", "image: turnout\n", "image: turnip:1\n", "expected …/turnout:VERSION"),
+    (f"{BASE}/spool.yaml", "whenScaled: Retain", "whenScaled: Delete", "expected Retain"),
+    (f"{BASE}/pod.yaml", "        fsGroup: 10001\n", "", "fsGroup is missing"),
+    (f"{BASE}/scorer.yaml", "image: turnout\n", "image: turnip:1\n", f"expected …/{IMAGE}"),
+    ("k8s/overlays/production/kustomization.yaml", "newTag: 0.1.0", "newTag: 0.0.9", f"expected …/{IMAGE}"),
+    (f"{BASE}/scorer.yaml", "namespace: turnout", "namespace: turnouts", "namespace is 'turnouts'; expected ['turnout']"),
+    (f"{BASE}/namespace.yaml", "name: turnout", "name: turnouts", "expected ['turnouts']"),
+    ("k8s/overlays/production/kustomization.yaml", "kind: StatefulSet|Deployment", "kind: StatefulSets|Deployment", "target StatefulSets .*, which is nothing here"),
+    ("k8s/components/mutual-tls/kustomization.yaml", "|telemetry)", "|telemetri)", "target StatefulSet|Deployment turnout-telemetri, which is nothing here"),
     # Selectors.
     (f"{BASE}/scorer.yaml", "    app.kubernetes.io/name: scorer\n  ports:", "    app.kubernetes.io/name: scorers\n  ports:", "selects no pod"),
+    (f"{BASE}/scorer.yaml", "    app.kubernetes.io/name: scorer\n  ports:", "    app.kubernetes.io/name: upstream-dispatcher\n  ports:", "port 7701 leads to 7703"),
     (f"{BASE}/scorer.yaml", "clusterIP: None", 'clusterIP: ""', "gRPC clients balance over the pods"),
     (f"{BASE}/scorer.yaml", "targetPort: grpc", "targetPort: rpc", "targetPort rpc is no port of turnout-scorer"),
     (f"{BASE}/scorer.yaml", "serviceName: turnout-scorer", "serviceName: turnout-score", "is no Service"),
+    (f"{BASE}/scorer.yaml", "serviceName: turnout-scorer", "serviceName: turnout-ingress", "is the Service of other pods"),
+    (f"{BASE}/scorer.yaml", "maxUnavailable: 1\n  selector:\n    matchLabels:\n      app.kubernetes.io/name: scorer", "maxUnavailable: 1\n  selector:\n    matchLabels:\n      app.kubernetes.io/name: ingress", "StatefulSet turnout-scorer: 0 PodDisruptionBudgets"),
     (f"{BASE}/telemetry.yaml", "maxUnavailable: 1\n  selector:\n    matchLabels:\n      app.kubernetes.io/name: telemetry", "maxUnavailable: 1\n  selector:\n    matchLabels:\n      app.kubernetes.io/name: telemetries", "PodDisruptionBudget turnout-telemetry: selector selects no pod"),
     ("k8s/components/autoscaling/scorer.yaml", "name: turnout-scorer\n  minReplicas", "name: turnout-scorers\n  minReplicas", "StatefulSet turnout-scorers does not exist"),
     ("k8s/components/autoscaling/scorer.yaml", "turnout_route_p99_seconds", "turnout_route_p95_seconds", "expected one of ['turnout_route_p99_seconds']"),
-    ("k8s/engines/prometheus-adapter.values.yaml", "turnout_decision_duration_seconds_bucket{", "turnout_decisions_seconds_bucket{", "no metric is called turnout_decisions_seconds_bucket"),
+    ("k8s/components/autoscaling/scorer.yaml", "name: turnout-scorer\n  minReplicas", "name: turnout-ingress\n  minReplicas", "turnout-ingress has another autoscaler"),
+    ("k8s/components/autoscaling/scorer.yaml", "name: cpu", "name: cpus", "resource cpus is measured nowhere"),
+    ("k8s/components/autoscaling/kustomization.yaml", "  - scorer.yaml\n", "", "turnout-scorer: replicas is not set and no autoscaler owns it"),
+    ("k8s/engines/prometheus-adapter.values.yaml", "prometheus-kube-prometheus-prometheus", "prometheus-server", "expected one of ['http://prometheus-kube-prometheus-prometheus.monitoring.svc:9090']"),
+    ("k8s/components/monitoring/pod-monitors.yaml", "jobLabel: app.kubernetes.io/part-of", "jobLabel: app.kubernetes.io/name", "makes job 'scorer'"),
+    ("k8s/engines/prometheus-adapter.values.yaml", "turnout_rpc_client_duration_seconds_bucket{", "turnout_rpc_client_seconds_bucket{", "no metric is called turnout_rpc_client_seconds_bucket"),
     ("k8s/components/monitoring/pod-monitors.yaml", "port: metrics", "port: grpc", "has no metrics"),
     ("deploy/grafana/dashboards/kustomization.yaml", "      - overview.json\n", "", "overview.json is missing in files"),
     # The route.
@@ -115,6 +134,11 @@ PRODUCTION = (
     (f"{POLICIES}/telemetry.yaml", "app.kubernetes.io/name: clickhouse", "app.kubernetes.io/name: valkey", "telemetry"),
     (f"{POLICIES}/scorer.yaml", "app.kubernetes.io/name: session-cache-tracker", "app.kubernetes.io/name: upstream-dispatcher", "allows scorer -> upstream-dispatcher:7703, which nothing calls"),
     (f"{POLICIES}/telemetry.yaml", "turnout-engines", "engines", "is in no chart of k8s/engines/charts.yaml"),
+    (f"{POLICIES}/telemetry.yaml", "  egress:\n", "  egress:\n    - ports:\n        - port: 443\n", "a rule without peers or ports allows them all"),
+    (f"{POLICIES}/telemetry.yaml", "  egress:\n", "  egress:\n    - to:\n        - podSelector: {}\n", "a rule without peers or ports allows them all"),
+    (f"{POLICIES}/default.yaml", "k8s-app: kube-dns", "k8s-app: coredns", "expected k8s-app: kube-dns of kube-system alone"),
+    (f"{POLICIES}/kustomization.yaml", "  - default.yaml\n", "", "scorer may not ask for names"),
+    (f"{POLICIES}/upstream-dispatcher.yaml", "              - 10.0.0.0/8\n", "", "expected ['10.0.0.0/8'] in except"),
     (f"{POLICIES}/kustomization.yaml", "  - telemetry.yaml\n", "", "no egress rule allows telemetry -> clickhouse:8123"),
     # Schemas.
     (f"{BASE}/scorer.yaml", "terminationGracePeriodSeconds: 45", "terminationGracePeriodSeconds: long", "terminationGracePeriodSeconds"),
@@ -159,7 +183,7 @@ def test_the_command_says_what_is_wrong_and_fails(
     assert main(["--root", str(checkout)]) == 1
     said = capsys.readouterr()
     assert "k8s/overlays/local: " in said.out
-    assert said.err.splitlines()[0].startswith("k8s/base/scorer.yaml: StatefulSet turnout-scorer: ")
+    assert "k8s/base/scorer.yaml: StatefulSet turnout-scorer: port grpc is 7710" in said.err
 
 
 def test_a_grpc_probe_is_refused_where_the_port_speaks_tls(checkout: Path, binary: Path) -> None:
@@ -171,6 +195,23 @@ def test_a_grpc_probe_is_refused_where_the_port_speaks_tls(checkout: Path, binar
         "",
     )
     assert "speaks no TLS" in wrong_in(checkout, "production", binary)[0]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("k8s/overlays/local/gateway.yaml", "gatewayClassName: turnout", "gatewayClassName: turnouts", "turnouts is no GatewayClass"),
+        ("k8s/overlays/local/gateway.yaml", "/gatewayclass-controller", "/controller", "expected gateway.envoyproxy.io/gatewayclass-controller"),
+        ("k8s/components/simulator/simulator.yaml", "turnout.simulator", "turnout.simulated", "starts nothing of ours"),
+        ("k8s/components/simulator/simulator.yaml", "--port=9090", "--port=9091", "expected ['--host=0.0.0.0', '--port=9090']"),
+    ],
+    ids=lambda value: None if not isinstance(value, str) else value[:40],
+)  # fmt: skip
+def test_nonsense_on_one_machine_is_one_clear_line(
+    checkout: Path, binary: Path, file: str, old: str, new: str, said: str
+) -> None:
+    edit(checkout, file, old, new)
+    assert any(said in line for line in wrong_in(checkout, "local", binary))
 
 
 def test_the_simulated_provider_is_reached_by_the_dispatcher_alone(
@@ -198,11 +239,37 @@ def test_the_simulated_provider_is_reached_by_the_dispatcher_alone(
         ("deploy/compose.yaml", "dockerfile: deploy/Dockerfile", "dockerfile: Dockerfile", "Dockerfile does not exist"),
         ("deploy/compose.yaml", "CLICKHOUSE_HOST: clickhouse", "CLICKHOUSE_HOST: clickhous", "CLICKHOUSE_HOST=clickhous"),
         ("deploy/compose.yaml", "      PROMETHEUS_URL", "      PROMETHEUS", "reads PROMETHEUS_URL"),
+        ("deploy/compose.yaml", 'CLICKHOUSE_PORT: "8123"', 'CLICKHOUSE_PORT: "8124"', "clickhouse:8124 is none of"),
+        ("deploy/compose.yaml", "http://prometheus:9090", "http://prometheus:9091", "prometheus:9091 is none of"),
+        ("deploy/compose.yaml", "CLICKHOUSE_USER: telemetry", "CLICKHOUSE_USER: default", "service clickhouse: CLICKHOUSE_USER=default; expected telemetry"),
+        ("deploy/compose.yaml", "CLICKHOUSE_PASSWORD: ${TURNOUT_CLICKHOUSE__", "CLICKHOUSE_PASSWORD: ${CLICKHOUSE__", "CLICKHOUSE__PASSWORD is not the setting"),
+        ("deploy/compose.yaml", "ANTHROPIC_API_KEY: ${ANTHROPIC", "ANTHROPIC_API_KEY: ${OPENAI", "OPENAI_API_KEY is not the setting"),
+        ("deploy/compose.yaml", "127.0.0.1:8080:8080", "127.0.0.1:8080:8081", "ports 127.0.0.1:8080:8081; expected one of [8080]"),
+        ("deploy/compose.yaml", "127.0.0.1:3000:3000", "127.0.0.1:3000:3001", "expected one of [3000]"),
+        ("deploy/compose.yaml", "read_only: true", "read_only: false", "read_only: expected true"),
+        ("deploy/compose.yaml", "    - ALL", "    - NET_RAW", "cap_drop: expected [ALL]"),
+        ("deploy/compose.yaml", "no-new-privileges:true", "no-new-privileges:false", "security_opt: expected"),
+        ("deploy/compose.yaml", "image: turnout:0.1.0", "image: turnout:0.0.9", f"expected {IMAGE}"),
+        ("deploy/compose.yaml", "- scorer:/var/lib/turnout", "- scorer:/var/lib/data", "no volume is mounted at /var/lib/turnout"),
+        ("deploy/compose.yaml", "turnout.simulator", "turnout.simulated", "starts nothing of ours"),
+        ("deploy/compose.yaml", "/etc/turnout/prometheus.yml", "/etc/turnout/prometheus.yaml", "no volume has that file"),
+        ("deploy/compose.yaml", "/var/lib/grafana/dashboards/turnout", "/var/lib/grafana/dashboards", "as deploy/grafana/provisioning/dashboards/turnout.yaml says"),
+        ("deploy/otel/collector.yaml", "exporters: [debug]", "exporters: [backend]", "backend is none of its exporters"),
+        ("deploy/otel/collector.yaml", "0.0.0.0:4318", "0.0.0.0:4319", "nothing listens on port 4318"),
         ("deploy/prometheus/prometheus.yml", "scorer:9464", "scorer:9465", "target scorer:9465 is not there"),
         ("deploy/Dockerfile", "USER 10001:10001", "USER turnout", "expected numbers"),
         ("deploy/Dockerfile", "COPY requirements/run.txt", "COPY requirements/runs.txt", "there is no such file"),
         ("deploy/Dockerfile", "EXPOSE 8080", "EXPOSE 8081", "EXPOSE 8081"),
         ("deploy/Dockerfile", "SCORER__EMBEDDER_DIR", "SCORER__EMBEDDER", "is no setting"),
+        ("deploy/Dockerfile", "SCORER__EMBEDDER_DIR=/opt/turnout/embedder", "SCORER__EMBEDDER_DIR=/opt/turnout/model", "expected one of"),
+        ("deploy/Dockerfile", "TURNOUT_DATA_DIR=/var/lib/turnout", "TURNOUT_DATA_DIR=/data", "expected /var/lib/turnout"),
+        ("deploy/Dockerfile", "COPY --from=made /opt", "COPY --from=maid /opt", "COPY --from=maid: expected one of"),
+        ("deploy/Dockerfile", "COPY --from=made /opt/turnout/embedder", "COPY --from=made /opt/turnout/model", "nothing puts it there"),
+        ("deploy/Dockerfile", "turnout.learn.embedder_build", "turnout.learn.embedders", "there is no module turnout.learn.embedders"),
+        ("deploy/Dockerfile", "--require-hashes -r /build/requirements/run.txt", "-r /build/requirements/run.txt", "without --require-hashes"),
+        ("deploy/Dockerfile", "-r /build/requirements/all.txt", "-r /build/requirements/test.txt", "requirements/test.txt was not copied"),
+        ("deploy/Dockerfile", 'ENTRYPOINT ["turnout", "run"]', 'ENTRYPOINT ["turnout", "serve"]', "expected turnout run"),
+        ("deploy/Dockerfile", '"/opt/turnout/healthcheck.py"]', '"/opt/turnout/check.py"]', "HEALTHCHECK asks /opt/turnout/check.py"),
         ("deploy/Dockerfile", 'CMD ["ingress"]', 'CMD ["serve"]', "invalid choice: 'serve'"),
     ],
     ids=lambda value: None if not isinstance(value, str) else value[:40],
@@ -228,10 +295,17 @@ def test_the_alert_rules_are_a_prometheus_rule() -> None:
     ("file", "old", "new", "said"),
     [
         ("k8s/README.md", "--version 2.12.3", "--version 2.12.4", "as in k8s/engines/charts.yaml"),
-        ("k8s/README.md", "--from-literal=TURNOUT_REDIS__URL=", "--from-literal=TURNOUT_VALKEY__URL=", "no command makes the secret key TURNOUT_REDIS__URL"),
+        ("k8s/README.md", "--from-literal=TURNOUT_REDIS__URL=", "--from-literal=TURNOUT_VALKEY__URL=", "no command makes the secret key TURNOUT_REDIS__URL of turnout-engines"),
         ("k8s/README.md", "kubectl apply -k k8s/overlays/local", "kubectl apply -k k8s/overlays/locals", "there is no overlay k8s/overlays/locals"),
         ("k8s/README.md", "--values k8s/engines/valkey.values.yaml", "--values k8s/engines/redis.values.yaml", "expected --values k8s/engines/valkey.values.yaml"),
         ("k8s/engines/charts.yaml", "values: nats.values.yaml", "values: nat.values.yaml", "there is no file nat.values.yaml"),
+        ("k8s/README.md", "generic turnout-router-keys", "generic router-keys", "TURNOUT_INGRESS__KEYS of router-keys is read by nothing"),
+        ("k8s/README.md", "nats://nats.turnout-engines:4222", "nats://nats.turnout-engines:4223", "expected one of"),
+        ("k8s/README.md", "docker-image turnout:0.1.0", "docker-image turnout:0.0.9", f"expected {IMAGE}"),
+        ("k8s/README.md", "keys new me", "key new me", "invalid choice: 'key'"),
+        ("k8s/README.md", "service/turnout-ingress 8080:80", "service/turnout-ingress 8080:8080", "has no port 8080"),
+        ("k8s/README.md", "service/turnout-ingress 8080:80", "service/turnout 8080:80", "is not in k8s/base/ingress.yaml"),
+        ("k8s/README.md", "8080/v1/messages", "8080/v1/message", "/v1/message is not served"),
         ("k8s/README.md", "make image && kind", "make image\n\nmake image && kind", "expected 1 to 10"),
     ],
     ids=lambda value: None if not isinstance(value, str) else value[:40],
@@ -242,3 +316,9 @@ def test_a_wrong_command_is_one_clear_line(
     edit(checkout, file, old, new)
     lines = list(check_guide(checkout))
     assert any(said in line and line.startswith("k8s/") for line in lines), lines
+
+
+def test_make_image_makes_what_everything_runs(checkout: Path) -> None:
+    edit(checkout, "Makefile", "--tag turnout:0.1.0", "--tag turnout:0.0.9")
+    lines = list(check_guide(checkout))
+    assert any(line.startswith("Makefile: image: expected docker build") for line in lines), lines
