@@ -7,13 +7,12 @@ Turnout is neither needed nor touched.
 
 import argparse
 import asyncio
-import os
 import secrets
 import statistics
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -24,6 +23,7 @@ import httpx
 from turnout import parts
 from turnout.engines.clickhouse.process import clickhouse_child
 from turnout.engines.free_ports import free_port
+from turnout.engines.supervisor import supervising
 from turnout.errors import InvalidRequest, Unavailable
 from turnout.settings import Settings, load
 from turnout.telemetry.queries import AnalyticsQuery, load_queries, load_query
@@ -34,10 +34,6 @@ from turnout.telemetry.warehouse import WarehouseSettings, open_warehouse
 
 QUERY_SECONDS = 40.0
 """Longer than an embedded engine lets a reader's query run."""
-
-START_SECONDS = 60.0
-STOP_SECONDS = 30.0
-POLL_SECONDS = 0.1
 
 TIMES_MEASURED = 3
 """The median of three: the first reads from disk, one may meet something else."""
@@ -211,41 +207,5 @@ async def _embedded(directory: Path, *, database: str) -> AsyncGenerator[Warehou
     token = secrets.token_urlsafe(32)
     port = free_port()
     child = clickhouse_child(data_dir=directory, token=token, port=port)
-    for needed in child.directories:
-        needed.mkdir(parents=True, exist_ok=True)
-    ready = child.ready
-    assert ready is not None
-    process = await asyncio.create_subprocess_exec(
-        *child.argv,
-        env={**os.environ, **child.env},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(START_SECONDS):
-            while not await _is_ready(ready()):
-                if process.returncode is not None:
-                    raise Unavailable(f"The embedded ClickHouse in {directory} did not start.")
-                await asyncio.sleep(POLL_SECONDS)
+    async with supervising((child,), data_dir=directory):
         yield WarehouseSettings(url=f"http://127.0.0.1:{port}", password=token, database=database)
-    finally:
-        await _stop(process)
-
-
-async def _is_ready(answer: Awaitable[bool]) -> bool:
-    try:
-        return await answer
-    except OSError:
-        return False
-
-
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
