@@ -65,10 +65,12 @@ class LeftOut:
 
     __slots__ = ("traceparent",)
 
-    is_recording: Final = False
-
     def __init__(self, traceparent: str) -> None:
         self.traceparent = traceparent
+
+    @property
+    def is_recording(self) -> bool:
+        return False
 
     def tell(self, attributes: Attributes) -> None:
         pass
