@@ -5,12 +5,16 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
 import pytest
+from grpc import StatusCode, aio, method_handlers_generic_handler, unary_unary_rpc_method_handler
+from typing_extensions import override
 
 from tests.contract.hops import over_grpc, served
 from tests.upstream_dispatcher.workbench import request
 from turnout.engines.free_ports import free_ports
 from turnout.errors import Unavailable
 from turnout.ports import Chunk, DispatchEvent, DispatchRequest, Head
+from turnout.protos import to_pb
+from turnout.rpc import scorer, session_cache_tracker
 from turnout.rpc.address import is_address, listed
 from turnout.rpc.channel import RpcServer, open_channel
 from turnout.rpc.upstream_dispatcher import (
@@ -18,6 +22,8 @@ from turnout.rpc.upstream_dispatcher import (
     RemoteUpstreamDispatcher,
     UpstreamDispatcherServer,
 )
+from turnout.rpc.v1 import upstream_dispatcher_pb2 as messages
+from turnout.rpc.v1.upstream_dispatcher_pb2_grpc import UpstreamDispatcherStub
 
 pytestmark = pytest.mark.anyio
 
@@ -90,6 +96,63 @@ async def test_a_server_that_refuses_is_asked_once() -> None:
         with pytest.raises(Unavailable, match="Not now"):
             await anext(dispatcher.dispatch(request("a")))
     assert refusing.asked == 1
+
+
+ONE_CALL_EACH = {
+    "Route": scorer.SERVICE_NAME,
+    "Look": session_cache_tracker.SERVICE_NAME,
+    "Note": session_cache_tracker.SERVICE_NAME,
+    "Dispatch": SERVICE_NAME,
+}
+
+BODY = bytes(1_000_000)
+"""More than gRPC keeps for another try unless told so."""
+
+
+@pytest.mark.parametrize("code", [StatusCode.UNAVAILABLE, StatusCode.CANCELLED])
+@pytest.mark.parametrize("method", ONE_CALL_EACH)
+async def test_a_call_that_no_server_has_begun_is_sent_again(method: str, code: StatusCode) -> None:
+    asked = 0
+
+    async def fail_twice(body: bytes, context: "aio.ServicerContext[bytes, bytes]") -> bytes:
+        nonlocal asked
+        asked += 1
+        if asked < 3:
+            await context.abort(code)
+        return body[:1]
+
+    server = RpcServer(service_names=())
+    handler = unary_unary_rpc_method_handler(fail_twice)
+    name = ONE_CALL_EACH[method]
+    server.server.add_generic_rpc_handlers(
+        (method_handlers_generic_handler(name, {method: handler}),)
+    )
+    port = await server.start(host="127.0.0.1", port=0, tls=None)
+    async with open_channel(f"127.0.0.1:{port}", tls=None) as channel:
+        call: aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(f"/{name}/{method}")
+        assert await call(BODY, timeout=WAIT_SECONDS) == BODY[:1]
+    assert asked == 3
+    await server.stop(grace_seconds=0)
+
+
+async def test_a_dispatcher_says_that_it_has_begun_before_it_has_an_answer() -> None:
+    """After that a lost connection is no reason to send the call to another."""
+    hold = asyncio.Event()
+
+    class Holding(Counting):
+        @override
+        async def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
+            await hold.wait()
+            async for event in super().dispatch(request):
+                yield event
+
+    async with over_grpc(UpstreamDispatcherServer(Holding()), SERVICE_NAME) as channel:
+        call = UpstreamDispatcherStub(channel).Dispatch(
+            to_pb(request("a", body=b"hi"), messages.DispatchRequest), timeout=WAIT_SECONDS
+        )
+        await call.initial_metadata()
+        hold.set()
+        assert [response.WhichOneof("event") async for response in call] == ["head", "chunk"]
 
 
 @pytest.mark.parametrize(

@@ -1,18 +1,31 @@
 """The ports with spans around them: what is continued, what is said, what is left alone."""
 
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
+from typing_extensions import override
 
 from tests.contract.hops import over_grpc
 from tests.ingress.edge import FakeScorer, ask, edge
 from tests.observe.recorded import CALLER, RecordedTracer
 from tests.session_cache_tracker.notes import DEADLINE_SECONDS, look, note, prompt
+from tests.upstream_dispatcher.workbench import request as dispatch_request
 from turnout.errors import Unavailable
 from turnout.observe.spans import current_traceparent, under
 from turnout.observe.traced import TracedScorer, TracedSessionCacheTracker
 from turnout.policy.thread import ThreadState
-from turnout.ports import LookRequest, Note, RouteRequest
+from turnout.ports import (
+    DispatchEvent,
+    DispatchRequest,
+    Head,
+    LookRequest,
+    Note,
+    RouteAnswer,
+    RouteRequest,
+)
+from turnout.rpc import scorer as scorer_hop
+from turnout.rpc import upstream_dispatcher as dispatcher_hop
 from turnout.rpc.session_cache_tracker import (
     SERVICE_NAME,
     RemoteSessionCacheTracker,
@@ -39,6 +52,33 @@ class FakeTracker:
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
         self.contexts.append(current_traceparent())
 
+
+class ListeningScorer(FakeScorer):
+    """Keeps the context of each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.contexts: list[str] = []
+
+    @override
+    async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
+        self.contexts.append(current_traceparent())
+        return await super().route(request, deadline_seconds=deadline_seconds)
+
+
+class ListeningDispatcher:
+    """Keeps the context of each call."""
+
+    def __init__(self) -> None:
+        self.contexts: list[str] = []
+
+    async def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
+        self.contexts.append(current_traceparent())
+        yield Head(status=200, headers=(), target="t", model="m", provider="p", attempts=1)
+
+
+ANSWER_SECONDS = 20.0
+"""A first call over a new channel on a loaded machine."""
 
 LOOK = look("k", prompt("a"))
 NOTE = note("k", prompt("a"), usage=None, request_id="r1")
@@ -131,3 +171,28 @@ async def test_the_context_crosses_grpc_in_metadata() -> None:
             await tracker.look(LOOK, deadline_seconds=DEADLINE_SECONDS)
         await tracker.note(NOTE, deadline_seconds=DEADLINE_SECONDS)
     assert inner.contexts == [CALLER, ""], "of the call that had one and of no other"
+
+
+async def test_it_is_in_the_metadata_also_where_the_message_has_it() -> None:
+    """For a proxy between two services, which reads no messages, and for log lines."""
+    scorer, dispatcher = ListeningScorer(), ListeningDispatcher()
+    route = replace(await route_request(), traceparent="")
+    async with (
+        over_grpc(
+            scorer_hop.ScorerServer(scorer, deadline_seconds=ANSWER_SECONDS),
+            scorer_hop.SERVICE_NAME,
+            interceptors=(TraceContextInterceptor(),),
+        ) as to_scorer,
+        over_grpc(
+            dispatcher_hop.UpstreamDispatcherServer(dispatcher),
+            dispatcher_hop.SERVICE_NAME,
+            interceptors=(TraceContextInterceptor(),),
+        ) as to_dispatcher,
+    ):
+        remote = dispatcher_hop.RemoteUpstreamDispatcher(
+            to_dispatcher, begin_seconds=ANSWER_SECONDS, deadline_seconds=ANSWER_SECONDS
+        )
+        with under(CALLER):
+            await scorer_hop.RemoteScorer(to_scorer).route(route, deadline_seconds=ANSWER_SECONDS)
+            assert [event async for event in remote.dispatch(dispatch_request("a"))]
+    assert (scorer.contexts, dispatcher.contexts) == ([CALLER], [CALLER])
