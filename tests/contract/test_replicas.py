@@ -5,10 +5,17 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack
 
 import pytest
-from grpc import StatusCode, aio, method_handlers_generic_handler, unary_unary_rpc_method_handler
+from grpc import (
+    RpcMethodHandler,
+    StatusCode,
+    aio,
+    method_handlers_generic_handler,
+    unary_unary_rpc_method_handler,
+)
 from typing_extensions import override
 
 from tests.contract.hops import over_grpc, served
+from tests.ingress.edge import FakeScorer, ask, edge
 from tests.upstream_dispatcher.workbench import request
 from turnout.engines.free_ports import free_ports
 from turnout.errors import Unavailable
@@ -98,6 +105,21 @@ async def test_a_server_that_refuses_is_asked_once() -> None:
     assert refusing.asked == 1
 
 
+async def test_a_scorer_that_refuses_is_asked_once() -> None:
+    """It says so before any headers, where gRPC would send the call again by itself."""
+    on = edge()
+    await ask(on)
+    refusing = FakeScorer()
+    refusing.failure = Unavailable("Not now.")
+    servicer = scorer.ScorerServer(refusing, deadline_seconds=WAIT_SECONDS)
+    async with over_grpc(servicer, scorer.SERVICE_NAME) as channel:
+        with pytest.raises(Unavailable, match="Not now"):
+            await scorer.RemoteScorer(channel).route(
+                on.scorer.asked[0], deadline_seconds=WAIT_SECONDS
+            )
+    assert len(refusing.asked) == 1
+
+
 ONE_CALL_EACH = {
     "Route": scorer.SERVICE_NAME,
     "Look": session_cache_tracker.SERVICE_NAME,
@@ -122,7 +144,7 @@ async def test_a_call_that_no_server_has_begun_is_sent_again(method: str, code: 
         return body[:1]
 
     server = RpcServer(service_names=())
-    handler = unary_unary_rpc_method_handler(fail_twice)
+    handler: RpcMethodHandler[bytes, bytes] = unary_unary_rpc_method_handler(fail_twice)
     name = ONE_CALL_EACH[method]
     server.server.add_generic_rpc_handlers(
         (method_handlers_generic_handler(name, {method: handler}),)

@@ -134,6 +134,18 @@ async def test_an_upstream_of_ours_is_told_the_attempts_context() -> None:
     assert seen.headers["traceparent"] == tracer.spans[1].traceparent
 
 
+async def test_a_provider_at_its_public_address_is_told_nothing() -> None:
+    tracer = RecordedTracer()
+    async with provider(whole_stream) as openai:
+        public = replace(CATALOG.providers["openai"], base_url=f"{openai.url}/v1")
+        catalog = replace(CATALOG, providers={**CATALOG.providers, "openai": public})
+        async with bench({"openai": openai.url}, catalog=catalog, tracer=tracer) as on:
+            await answer_of(on, traced(FIRST))
+        (seen,) = openai.seen
+    assert "traceparent" not in seen.headers
+    assert len(tracer.spans) == 2
+
+
 async def test_without_tracing_an_upstream_is_told_nothing() -> None:
     async with provider(whole_stream) as openai, bench({"openai": openai.url}) as on:
         asked = replace(traced(FIRST), headers=(("traceparent", CALLER),))
