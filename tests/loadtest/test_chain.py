@@ -3,6 +3,7 @@
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -66,10 +67,12 @@ def test_its_processes_end_with_it(tmp_path: Path) -> None:
             *("--upstream", "http://127.0.0.1:9"),
         )
     )
+    due = time.monotonic() + WAIT_SECONDS
     with socket.socket() as probe:
-        probe.settimeout(WAIT_SECONDS)
         while probe.connect_ex(("127.0.0.1", first)):
             assert process.poll() is None
+            assert time.monotonic() < due
+            time.sleep(machine.POLL_SECONDS)
     behind = machine.children(process.pid)
     process.kill()
     process.wait(WAIT_SECONDS)
