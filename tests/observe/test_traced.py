@@ -24,6 +24,7 @@ from turnout.ports import (
     RouteAnswer,
     RouteRequest,
 )
+from turnout.protos import to_pb
 from turnout.rpc import scorer as scorer_hop
 from turnout.rpc import upstream_dispatcher as dispatcher_hop
 from turnout.rpc.session_cache_tracker import (
@@ -31,7 +32,9 @@ from turnout.rpc.session_cache_tracker import (
     RemoteSessionCacheTracker,
     SessionCacheTrackerServer,
 )
-from turnout.rpc.trace_context import TraceContextInterceptor
+from turnout.rpc.trace_context import KEY, TraceContextInterceptor
+from turnout.rpc.v1.session_cache_tracker_pb2 import LookRequest as LookMessage
+from turnout.rpc.v1.session_cache_tracker_pb2_grpc import SessionCacheTrackerStub
 
 pytestmark = pytest.mark.anyio
 
@@ -171,6 +174,19 @@ async def test_the_context_crosses_grpc_in_metadata() -> None:
             await tracker.look(LOOK, deadline_seconds=DEADLINE_SECONDS)
         await tracker.note(NOTE, deadline_seconds=DEADLINE_SECONDS)
     assert inner.contexts == [CALLER, ""], "of the call that had one and of no other"
+
+
+@pytest.mark.parametrize("told", ["nonsense", "", "00-0-0-01"])
+async def test_what_is_no_context_is_not_taken_for_one(told: str) -> None:
+    inner = FakeTracker()
+    servicer = SessionCacheTrackerServer(inner, deadline_seconds=DEADLINE_SECONDS)
+    async with over_grpc(
+        servicer, SERVICE_NAME, interceptors=(TraceContextInterceptor(),)
+    ) as channel:
+        await SessionCacheTrackerStub(channel).Look(
+            to_pb(LOOK, LookMessage), timeout=ANSWER_SECONDS, metadata=((KEY, told),)
+        )
+    assert inner.contexts == [""]
 
 
 async def test_it_is_in_the_metadata_also_where_the_message_has_it() -> None:

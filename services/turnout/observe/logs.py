@@ -55,7 +55,7 @@ class JsonFormatter(logging.Formatter):
         }
         traceparent = current_traceparent()
         if traceparent:
-            _, line["trace_id"], line["span_id"], _ = traceparent.split("-")
+            _, line["trace_id"], line["span_id"], *_ = traceparent.split("-")
         for name in FIELDS:
             value: object = getattr(record, name, None)
             if value is not None:

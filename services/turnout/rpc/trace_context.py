@@ -12,6 +12,7 @@ from grpc import aio
 from typing_extensions import override
 
 from turnout.observe.spans import current_traceparent, enter
+from turnout.observe.tracing import span_context
 
 KEY = "traceparent"
 
@@ -41,6 +42,7 @@ class TraceContextInterceptor(aio.ServerInterceptor):
         handler_call_details: grpc.HandlerCallDetails,
     ) -> "grpc.RpcMethodHandler[Request, Response] | None":
         for name, value in handler_call_details.invocation_metadata or ():
-            if name == KEY and isinstance(value, str):
+            # What a stranger writes there must not get as far as log lines and spans.
+            if name == KEY and isinstance(value, str) and span_context(value).is_valid:
                 enter(value)
         return await continuation(handler_call_details)
