@@ -1,7 +1,7 @@
 """What a run of agents prints and writes: tables, CSV and a plot. Pure but for writing."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -162,62 +162,59 @@ def failures(results: Sequence[Result]) -> list[str]:
     return found
 
 
-_SPAN_COLUMNS = tuple(
-    f"{kind}_{name}_ms" for kind in ("own", "whole") for name in ("p50", "p95", "p99", "longest")
+_SPREAD = ("p50_ms", "p95_ms", "p99_ms", "longest_ms")
+_SUMMARY_COLUMNS = (
+    *("target", "dialect", "requests", "errors", "disconnects", "per_second", "body_kb"),
+    *(f"first_{name}" for name in _SPREAD),
+    *(f"total_{name}" for name in _SPREAD),
+    *("added_first_p50_ms", "added_first_p95_ms", "added_total_p50_ms", "compared"),
+)
+_STAGE_COLUMNS = ("target", "stage", "requests", "p50_ms", "p95_ms", "p99_ms")
+_SPAN_COLUMNS = (
+    *("target", "service", "span", "spans"),
+    *(f"own_{name}" for name in _SPREAD),
+    *(f"whole_{name}" for name in _SPREAD),
 )
 
 
 def write(plan: Plan, results: Sequence[Result], summaries: Sequence[Summary]) -> None:
-    """summary.csv, stages.csv, samples.csv and first_content.svg."""
-    with (plan.out / "summary.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        spread = ("p50_ms", "p95_ms", "p99_ms", "longest_ms")
-        writer.writerow(
+    """summary.csv, stages.csv, spans.csv and first_content.svg."""
+    _write_table(
+        plan.out / "summary.csv",
+        _SUMMARY_COLUMNS,
+        (
             (
-                *(
-                    "target",
-                    "dialect",
-                    "requests",
-                    "errors",
-                    "disconnects",
-                    "per_second",
-                    "body_kb",
-                ),
-                *(f"first_{name}" for name in spread),
-                *(f"total_{name}" for name in spread),
-                *("added_first_p50_ms", "added_first_p95_ms", "added_total_p50_ms", "compared"),
+                *(one.target, one.dialect, one.requests, one.errors, one.disconnects),
+                *(one.per_second, one.body_kb, *_cells(one.first), *_cells(one.total)),
+                *(one.added_first_p50, one.added_first_p95, one.added_total_p50, one.compared),
             )
-        )
-        for one in summaries:
-            writer.writerow(
-                (
-                    *(one.target, one.dialect, one.requests, one.errors, one.disconnects),
-                    *(one.per_second, one.body_kb),
-                    *(_cells(one.first)),
-                    *(_cells(one.total)),
-                    *(one.added_first_p50, one.added_first_p95, one.added_total_p50, one.compared),
-                )
+            for one in summaries
+        ),
+    )
+    _write_table(
+        plan.out / "stages.csv",
+        _STAGE_COLUMNS,
+        (
+            (
+                *(result.target.name, stage.stage.strip(), stage.requests),
+                *(f"{ms:.3f}" for ms in (stage.p50_ms, stage.p95_ms, stage.p99_ms)),
             )
-    with (plan.out / "stages.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("target", "stage", "requests", "p50_ms", "p95_ms", "p99_ms"))
-        for result in results:
-            for stage in result.stages:
-                writer.writerow(
-                    (
-                        *(result.target.name, stage.stage.strip(), stage.requests),
-                        *(f"{ms:.3f}" for ms in (stage.p50_ms, stage.p95_ms, stage.p99_ms)),
-                    )
-                )
-    with (plan.out / "spans.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("target", "service", "span", "spans", *_SPAN_COLUMNS))
-        for result in results:
-            for span in result.spans:
-                whole, own = _cells(span.whole), _cells(span.own)
-                writer.writerow(
-                    (result.target.name, span.service, span.name, span.spans, *own, *whole)
-                )
+            for result in results
+            for stage in result.stages
+        ),
+    )
+    _write_table(
+        plan.out / "spans.csv",
+        _SPAN_COLUMNS,
+        (
+            (
+                *(result.target.name, span.service, span.name, span.spans),
+                *(*_cells(span.own), *_cells(span.whole)),
+            )
+            for result in results
+            for span in result.spans
+        ),
+    )
     series = {
         one.target.name: [
             sample.first_ms
@@ -229,6 +226,11 @@ def write(plan: Plan, results: Sequence[Result], summaries: Sequence[Summary]) -
     title = f"First content, {plan.users} agents"
     (plan.out / "first_content.svg").write_text(plot.curves(title, series), encoding="utf-8")
     print(f"\nwritten: {plan.out}/summary.csv, stages.csv, spans.csv, first_content.svg")
+
+
+def _write_table(path: Path, head: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows((head, *rows))
 
 
 def _cells(spread: Spread | None) -> tuple[float | str, ...]:
