@@ -40,8 +40,7 @@ READY_SECONDS = 60.0
 GRACE_SECONDS = 30
 """What Locust gives the requests that are under way when the time is over."""
 
-SPLIT = ("split",)
-OWN_TARGETS = ("direct", "embedded", *SPLIT)
+OWN_TARGETS = ("direct", "embedded", "split")
 
 
 class NotRun(Exception):
@@ -197,7 +196,7 @@ def _traced(plan: Plan, collector: str) -> dict[str, str]:
 
 
 def _composition(plan: Plan, name: str) -> tuple[str, ...]:
-    if name not in SPLIT:
+    if name != "split":
         return ()
     return ("--split", *(("--scorers", str(plan.scorers)) if plan.scorers > 1 else ()))
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from loadtest import machine
 
-SERVICES = (*("scorer", "session-cache-tracker", "upstream-dispatcher", "telemetry", "ingress"),)
+SERVICES = ("scorer", "session-cache-tracker", "upstream-dispatcher", "telemetry", "ingress")
 
 JOIN_SECONDS = 10.0
 

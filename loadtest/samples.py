@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
-from loadtest.figures import Spread, middle
+from loadtest.figures import Spread, middle, percentile
 
 Outcome: TypeAlias = Literal["answered", "disconnected", "error"]
 
@@ -128,10 +128,7 @@ def _summary(
 
 
 def _at(values: Sequence[float], share: float) -> float | None:
-    if not values:
-        return None
-    ordered = sorted(values)
-    return round(ordered[min(len(ordered) - 1, int(share * len(ordered)))], 3)
+    return round(percentile(values, share), 3) if values else None
 
 
 def errors(samples: Sequence[Sample], *, most: int = 5) -> list[str]:
