@@ -45,7 +45,7 @@ def test_counts_and_latencies_are_of_their_own_kind() -> None:
 def test_what_is_added_is_over_the_same_request() -> None:
     """One that only one of both targets answered is not compared."""
     direct = [sample(0, first=20.0), sample(1, first=50.0, outcome="error"), sample(2, first=30.0)]
-    ours = [sample(0, first=25.0, total=107.0), sample(1), sample(2, first=45.0), sample(3)]
+    ours = [sample(0, first=25.0, total=107.0), sample(1), sample(2, first=45.0, total=109.0)]
     (told,) = samples.summarise("split", ours, direct)
     assert told.compared == 2
     assert (told.added_first_p50, told.added_first_p95) == (5.0, 15.0)
