@@ -9,8 +9,8 @@ SELECT
     any(m.repository) AS repository,
     any(m.branch) AS branch,
     any(m.arm) AS arm,
-    -- The model that served most of it; of several the last by name.
-    argMax(m.served_model, (m.requests, m.served_model)) AS model,
+    -- The model that served most of it; of several always the same one.
+    argMax(m.served_model, bitShiftLeft(m.requests, 16) + cityHash64(m.served_model) % 65536) AS model,
     min(m.first_at) AS started_at,
     max(m.last_at) AS ended_at,
     sum(m.requests) AS requests,
@@ -58,25 +58,25 @@ WHERE o.session != ''
 UNION ALL
 SELECT o.* EXCEPT (session), r.session AS session
 FROM ${database}.outcomes AS o
-GLOBAL INNER JOIN
+${global} INNER JOIN
 (
-    SELECT DISTINCT tenant, request_id, session
+    SELECT DISTINCT tenant, request_hash, session
     FROM ${database}.requests_${everywhere}
-    WHERE request_id GLOBAL IN
+    WHERE request_hash ${global} IN
     (
-        SELECT request_id FROM ${database}.outcomes WHERE session = '' AND request_id != ''
+        SELECT cityHash64(request_id) FROM ${database}.outcomes WHERE session = '' AND request_id != ''
     )
-) AS r ON r.tenant = o.tenant AND r.request_id = o.request_id
+) AS r ON r.tenant = o.tenant AND r.request_hash = cityHash64(o.request_id)
 WHERE o.session = '' AND o.request_id != ''
 UNION ALL
 SELECT o.* EXCEPT (session), b.session AS session
-FROM ${database}.outcomes AS o
-GLOBAL INNER JOIN
+FROM
 (
     SELECT DISTINCT tenant, branch, repository, session
     FROM ${database}.session_hours
     WHERE branch != ''
-) AS b ON b.tenant = o.tenant AND b.branch = o.branch
+) AS b
+${global} INNER JOIN ${database}.outcomes AS o ON o.tenant = b.tenant AND o.branch = b.branch
 WHERE o.session = '' AND o.request_id = '' AND o.repository IN ('', b.repository);
 
 -- Lines that survived are those of the latest look at them.
@@ -87,8 +87,8 @@ SELECT
     maxOrNullIf(o.score, o.kind = 'score') AS score,
     sumIf(o.tests_passed, o.kind = 'tests') AS tests_passed,
     sumIf(o.tests_failed, o.kind = 'tests') AS tests_failed,
-    countIf(o.kind = 'merge') > 0 AS is_merged,
-    countIf(o.kind = 'revert') > 0 AS is_reverted,
+    max(o.kind = 'merge') AS is_merged,
+    max(o.kind = 'revert') AS is_reverted,
     sumIf(o.lines_kept, o.kind = 'human_edits') AS lines_kept,
     sumIf(o.lines_changed, o.kind = 'human_edits') AS lines_changed,
     argMaxIf(o.lines_kept, coalesce(o.after_seconds, 0), o.kind = 'survival') AS lines_survived,

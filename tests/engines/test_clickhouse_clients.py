@@ -157,6 +157,15 @@ def test_errors_keep_their_codes(reader: Client, query: str, code: int) -> None:
     assert error.value.code == code
 
 
+def test_more_groups_than_memory_holds_take_the_disk(reader: Client) -> None:
+    """They would need more than the 256 MiB that a reader has."""
+    asked = reader.query(
+        "SELECT count(), max(total) FROM"
+        " (SELECT toString(number) AS word, sum(number) AS total FROM numbers(5000000) GROUP BY word)"
+    )
+    assert asked.result_rows == [(5_000_000, 4_999_999)]
+
+
 def test_an_error_after_the_first_megabytes_reaches_the_client(reader: Client) -> None:
     query = "SELECT number, throwIf(number = 6000000) FROM numbers(8000000)"
     with pytest.raises(Exception, match="throwIf"):

@@ -4,27 +4,56 @@ WITH
     toDate('2149-06-06') AS until, -- parameter: last day, UTC
     '' AS only_tenant -- parameter: a tenant, or empty for all
 SELECT
-    a.provider AS provider,
-    a.model AS model,
-    countIf(a.kind = 'first') AS calls,
-    countIf(a.kind = 'hedge') AS hedges,
-    countIf(a.kind = 'hedge' AND a.outcome = 'answered') AS hedges_won,
+    t.provider AS provider,
+    t.model AS model,
+    sum(t.first_calls) AS calls,
+    sum(t.raced) AS hedges,
+    sum(t.won) AS hedges_won,
     hedges / nullIf(calls, 0) AS hedge_share,
-    avg(a.hedge_delay_seconds) AS mean_delay_seconds,
-    any(s.hedge_cost_usd) AS losers_cost_usd,
-    any(s.hedge_cost_usd) / nullIf(any(s.cost_usd), 0) AS share_of_cost
-FROM attempts AS a
-GLOBAL LEFT JOIN
+    max(t.delay_seconds) AS mean_delay_seconds,
+    max(t.losers_usd) AS losers_cost_usd,
+    losers_cost_usd / nullIf(max(t.usd), 0) AS share_of_cost
+FROM
 (
+    -- Hedges are few: counting them beside the first calls would read more columns of every call.
     SELECT
-        h.served_provider AS served_provider,
-        h.served_model AS served_model,
-        sum(h.hedge_cost_usd) AS hedge_cost_usd,
-        sum(h.cost_usd) AS cost_usd
+        a.provider AS provider,
+        a.model AS model,
+        count() AS first_calls,
+        0 AS raced,
+        0 AS won,
+        NULL AS delay_seconds,
+        NULL AS losers_usd,
+        NULL AS usd
+    FROM attempts AS a
+    WHERE a.kind = 'first' AND a.day BETWEEN since AND until AND (only_tenant = '' OR a.tenant = only_tenant)
+    GROUP BY provider, model
+    UNION ALL
+    SELECT
+        a.provider AS provider,
+        a.model AS model,
+        0 AS first_calls,
+        count() AS raced,
+        countIf(a.outcome = 'answered') AS won,
+        avg(a.hedge_delay_seconds) AS delay_seconds,
+        NULL AS losers_usd,
+        NULL AS usd
+    FROM attempts AS a
+    WHERE a.kind = 'hedge' AND a.day BETWEEN since AND until AND (only_tenant = '' OR a.tenant = only_tenant)
+    GROUP BY provider, model
+    UNION ALL
+    SELECT
+        h.served_provider AS provider,
+        h.served_model AS model,
+        0 AS first_calls,
+        0 AS raced,
+        0 AS won,
+        NULL AS delay_seconds,
+        sum(h.hedge_cost_usd) AS losers_usd,
+        sum(h.cost_usd) AS usd
     FROM session_hours AS h
-    WHERE h.day BETWEEN since AND until AND (only_tenant = '' OR h.tenant = only_tenant)
-    GROUP BY served_provider, served_model
-) AS s ON s.served_provider = a.provider AND s.served_model = a.model
-WHERE a.day BETWEEN since AND until AND (only_tenant = '' OR a.tenant = only_tenant)
+    WHERE h.served_model != '' AND h.day BETWEEN since AND until AND (only_tenant = '' OR h.tenant = only_tenant)
+    GROUP BY provider, model
+) AS t
 GROUP BY provider, model
 ORDER BY hedges DESC, provider, model

@@ -14,10 +14,10 @@ SELECT
 FROM thread_switches AS s
 GLOBAL LEFT JOIN
 (
-    SELECT request_id, cost_usd, cache_write
+    SELECT request_hash, cost_usd, cache_write
     FROM requests
-    WHERE request_id GLOBAL IN (SELECT request_id FROM thread_switches)
-) AS r ON r.request_id = s.request_id
+    WHERE request_hash GLOBAL IN (SELECT cityHash64(request_id) FROM thread_switches)
+) AS r ON r.request_hash = cityHash64(s.request_id)
 WHERE s.day BETWEEN since AND until AND (only_tenant = '' OR s.tenant = only_tenant)
 GROUP BY from_target, to_target, reason
 ORDER BY switches DESC, from_target, to_target

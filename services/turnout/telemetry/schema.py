@@ -75,6 +75,7 @@ def render(template: str, *, database: str, cluster: str = "") -> list[str]:
         "${on_cluster}": f"ON CLUSTER '{cluster}'" if cluster else "",
         "${replicated}": "Replicated" if cluster else "",
         "${everywhere}": "distributed" if cluster else "raw",
+        "${global}": "GLOBAL" if cluster else "",
     }
     for placeholder, word in words.items():
         template = template.replace(placeholder, word)
