@@ -10,6 +10,8 @@ from turnout.settings import variables
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+RUNBOOK = (ROOT / "deploy/prometheus/RUNBOOK.md").read_text(encoding="utf-8")
 
 
 def test_the_tables_of_the_readme_follow_from_the_code() -> None:
@@ -23,18 +25,21 @@ def test_every_setting_says_what_it_means() -> None:
 def test_every_path_that_is_named_exists() -> None:
     text = README + ARCHITECTURE + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     for path in re.findall(
-        r"`((?:tests|services|deploy|proto|loadtest|requirements)/[\w./-]*)`", text
+        r"`((?:tests|services|deploy|k8s|proto|loadtest|requirements)/[\w./-]*)`", text
     ):
         assert (ROOT / path).exists(), path
 
 
 def test_every_make_target_that_is_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in set(re.findall(r"(?:^|`)make ([a-z][a-z-]+)", README, re.MULTILINE)):
+    text = f"{README}\n{ARCHITECTURE}\n{CHANGELOG}\n{RUNBOOK}"
+    for target in set(re.findall(r"(?:^|`)make ([a-z][a-z0-9-]+)", text, re.MULTILINE)):
         assert f"\n{target}:" in makefile, target
 
 
 def test_make_alone_lists_the_targets() -> None:
     listed = subprocess.run(["make"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
-    assert "make run" in listed
-    assert "make test" in listed
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    explained = re.findall(r"^([\w-]+):.*##", makefile, re.MULTILINE)
+    assert re.findall(r"^  make ([\w-]+)", listed, re.MULTILINE) == explained
+    assert {"run", "test", "k8s-validate"} <= {*explained}
