@@ -11,11 +11,12 @@ import aiohttp
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from k8s.validate.scaling import AdapterRule, adapter_values
 from tests.deploy_observability.dashboards import asked
 from tests.deploy_observability.prometheus_server import prometheus
 from tests.deploy_observability.promql import names_in
 from tests.deploy_observability.promtool import promtool
-from tests.deploy_observability.test_alerts import rules_of
+from tests.deploy_observability.test_alerts import ROOT, rules_of
 from tests.faults.product import Product
 from turnout.bus.metrics import DropReason
 from turnout.engines.free_ports import free_ports
@@ -24,6 +25,8 @@ from turnout.observe.calls import CallOutcome
 from turnout.observe.metrics import TokenKind
 
 pytestmark = pytest.mark.anyio
+
+ADAPTER: Final = "prometheus-adapter.values.yaml"
 
 TARGET_LABELS: Final = frozenset({"instance", "job"})
 """What Prometheus itself puts on every series."""
@@ -66,6 +69,16 @@ def queries() -> Iterator[tuple[str, str]]:
     for file in ("alerts.yaml", "recording.yaml"):
         for rule in rules_of(file):
             yield f"{file}: {rule.alert or rule.record}", rule.expr
+    adapter = adapter_values(ROOT / "k8s/engines" / ADAPTER).rules
+    for asking in (*adapter.custom, *adapter.external):
+        yield f"{ADAPTER}: {asking.name.as_}", as_the_adapter_asks(asking)
+
+
+def as_the_adapter_asks(rule: AdapterRule) -> str:
+    """Its query with what it fills in; namespaces and pods are the cluster's own labels."""
+    series = rule.series_query.partition("{")[0]
+    text = rule.metrics_query.replace("<<.Series>>", series)
+    return text.replace("<<.LabelMatchers>>", 'job="turnout"').replace("<<.GroupBy>>", "instance")
 
 
 QUERIES: Final = dict(queries())
@@ -238,7 +251,9 @@ async def test_the_metrics_follow_the_conventions_of_prometheus(shown: Shown) ->
 async def test_prometheus_answers_every_query_and_evaluates_every_rule(
     serving: Serving, tmp_path: Path
 ) -> None:
-    shows_something = [place for place in QUERIES if ".json: " in place]
+    shows_something = [
+        place for place in QUERIES if ".json: " in place or place.startswith(ADAPTER)
+    ]
     async with (
         prometheus(serving.addresses, home=tmp_path) as running,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as client,
