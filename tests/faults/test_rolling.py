@@ -5,8 +5,10 @@ import os
 import signal
 import time
 
+import aiohttp
 import pytest
 
+from loadtest.machine import free_range
 from tests.faults.arrivals import each_once
 from tests.faults.clients import NotWhole, data_of
 from tests.faults.product import Part, Product
@@ -24,6 +26,9 @@ SERVICES: tuple[Part, ...] = (
 
 SCORERS = 3
 
+METERED = ("SESSION_CACHE_TRACKER", "UPSTREAM_DISPATCHER", "TELEMETRY")
+"""Those that say their metrics at a port of their own, beside the scorers: a successor needs it."""
+
 NOTICED_SECONDS = 0.25
 """A connection that died a moment ago may still be used by whoever has not been told."""
 
@@ -32,6 +37,10 @@ NOTICED_SECONDS = 0.25
 async def split(product: Product) -> Product:
     product.split = True
     product.scorers = SCORERS
+    first = free_range(SCORERS + len(METERED))
+    product.settings["TURNOUT_SCORER__METRICS_PORT"] = str(first)
+    for place, name in enumerate(METERED, first + SCORERS):
+        product.settings[f"TURNOUT_{name}__METRICS_PORT"] = str(place)
     await product.start()
     return product
 
@@ -46,6 +55,11 @@ async def test_a_rolling_restart_fails_no_request(split: Product) -> None:
                 await traffic.more(CLIENTS)
     assert traffic.told() == []
     await each_once(split, traffic.seen)
+    ports = [int(port) for name, port in split.settings.items() if name.endswith("METRICS_PORT")]
+    async with aiohttp.ClientSession() as session:
+        for port in (*ports, *(ports[0] + more for more in range(1, SCORERS))):
+            async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                assert "turnout_build_info" in await answer.text()
 
 
 async def test_everything_is_told_to_go_at_once(split: Product) -> None:
