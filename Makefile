@@ -107,6 +107,10 @@ bench: setup ## Measure against a bare relay; prints ratios of one run
 bench-split: setup ## Measure five processes against a bare chain of the same hops, and long streams
 	$(BIN)/python -m loadtest.split
 
+.PHONY: bench-facts
+bench-facts: setup ## Measure how fast telemetry takes facts from the bus into ClickHouse
+	$(BIN)/python -m loadtest.facts --json facts.json
+
 .PHONY: bench-peers
 bench-peers: setup ## The same with LiteLLM and Portkey, installed into their own environment
 	$(PYTHON) -m venv .venv-peers

@@ -208,3 +208,50 @@ def test_embedded_engines_start_together_and_are_reached_by_their_urls(tmp_path:
             await reader.close()
 
     asyncio.run(scenario())
+
+
+FULL = """
+import sys
+from pathlib import Path
+from turnout.engines.clickhouse.engine import open_engine
+from turnout.engines.clickhouse.outcome import Query, QueryFailed
+
+def query(text, **more):
+    return Query(text=text, access="writer", query_id="q", database="turnout",
+                 default_format="TSV", **more)
+
+def answer(text, **more):
+    found = engine.run(query(text, **more))
+    found.close()
+    return found.head
+
+engine = open_engine(Path(sys.argv[1]), memory_bytes=150 * 1024 * 1024)
+answer("CREATE TABLE t (a UInt64, s String) ENGINE = MergeTree ORDER BY a")
+told = refused = 0
+for batch in range(60):
+    rows = f"SELECT number + {batch} AS a, randomPrintableASCII(3000) AS s FROM numbers(2000)"
+    try:
+        data = answer(f"SELECT * FROM ({rows}) FORMAT TSV")
+        answer("INSERT INTO t (a, s)", data=data, data_format="TSV")
+    except QueryFailed as failure:
+        assert failure.code == 241, failure
+        refused += 1
+        continue
+    told += 2000
+    assert int(answer("SELECT count() FROM t")) == told, batch
+engine.close()
+print(told, refused)
+"""
+"""Inserts until memory is short, and counts after every one that is said to be done."""
+
+
+def test_an_insert_that_memory_has_undone_is_refused(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", FULL, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert int(ended.stdout.split()[0]) > 0
