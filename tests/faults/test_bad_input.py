@@ -215,7 +215,13 @@ async def test_a_bad_request_is_refused(server: Product, wire: Wire, bad: Bad) -
     message = message_of(wire, answer.body)
     for piece in bad.says:
         assert piece in message
-    await leaves_fact(server, wire, answer, kind=bad.kind, outcome=("rejected",))
+
+
+async def test_every_refusal_leaves_its_fact(server: Product) -> None:
+    """Asked together, because rows come to be seen about once a second."""
+    told = [(wire, bad, await send(server, wire, bad)) for wire in BOTH for bad in REFUSED]
+    for wire, bad, answer in told:
+        await leaves_fact(server, wire, answer, kind=bad.kind, outcome=("rejected",))
 
 
 def scripted(directives: str, *, stream: bool) -> Bad:
@@ -246,7 +252,16 @@ async def test_a_provider_that_fails_before_its_answer(
         assert piece in message
     if bad.kind in ("rate_limited", "overloaded"):
         assert 0 < int(answer.retry_after) <= 60
-    await leaves_fact(server, wire, answer, kind=bad.kind, outcome=("failed",))
+
+
+async def test_every_failure_of_a_provider_leaves_its_fact(server: Product) -> None:
+    told = [
+        (wire, bad, await send(server, wire, scripted(bad.name, stream=False)))
+        for wire in BOTH
+        for bad in FAILING
+    ]
+    for wire, bad, answer in told:
+        await leaves_fact(server, wire, answer, kind=bad.kind, outcome=("failed",))
 
 
 @pytest.mark.parametrize("wire", BOTH)
@@ -284,19 +299,22 @@ async def test_keys(product: Product) -> None:
     digest = hashlib.sha256(ROUTER_KEY.encode()).hexdigest()
     product.settings["TURNOUT_INGRESS__KEYS"] = json.dumps([{"name": "test", "sha256": digest}])
     await product.start()
+    refused: list[tuple[Wire, Answer]] = []
     for wire in BOTH:
         missing = await send(product, wire, Bad("", 401, "", []))
         assert missing.status == 401
         assert "router key" in message_of(wire, missing.body)
-        await leaves_fact(product, wire, missing, kind="not_authenticated", outcome=("rejected",))
+        refused.append((wire, missing))
         for header in ({"x-api-key": "tk_wrong"}, {"authorization": "Bearer tk_wrong"}):
             wrong = await send(product, wire, Bad("", 401, "", [], headers=header))
             assert wrong.status == 401
             assert "turnout keys new" in message_of(wire, wrong.body)
             assert b"tk_wrong" not in wrong.body
-            await leaves_fact(product, wire, wrong, kind="not_authenticated", outcome=("rejected",))
+            refused.append((wire, wrong))
         right = await send(product, wire, Bad("", 200, "", [], headers={"x-api-key": ROUTER_KEY}))
         assert right.status == 200
+    for wire, answer in refused:
+        await leaves_fact(product, wire, answer, kind="not_authenticated", outcome=("rejected",))
 
 
 async def test_a_provider_that_is_down(product: Product) -> None:
@@ -311,6 +329,7 @@ async def test_a_provider_that_is_down(product: Product) -> None:
         "ANTHROPIC_API_KEY": "sk-ant-of-this-test-alone",
     }
     await product.start()
+    failed: list[tuple[Wire, Answer]] = []
     for wire in BOTH:
         for model in ("claude-haiku-5-5", "gpt-5.4-mini"):
             for stream in (False, True):
@@ -320,9 +339,9 @@ async def test_a_provider_that_is_down(product: Product) -> None:
                 message = message_of(wire, answer.body)
                 assert "cannot be reached" in message
                 assert "of-this-test-alone" not in answer.body.decode()
-                await leaves_fact(
-                    product, wire, answer, kind="upstream_failed", outcome=("failed",)
-                )
+                failed.append((wire, answer))
+    for wire, answer in failed:
+        await leaves_fact(product, wire, answer, kind="upstream_failed", outcome=("failed",))
 
 
 @dataclass(frozen=True, slots=True)
