@@ -19,6 +19,7 @@ import types
 import typing
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import (
     TYPE_CHECKING,
     Literal,
@@ -42,7 +43,8 @@ Value: TypeAlias = "msgspec.Struct | DataclassInstance"
 T = TypeVar("T", bound=Value)
 M = TypeVar("M", bound=Message)
 
-_Plain = Callable[[object], object]
+_Read: TypeAlias = Callable[..., object]
+"""Takes what a message has for a field: a scalar, a message, or many of them."""
 
 _AS_THEY_ARE = (bytes,)
 """A message takes bytes; msgspec would write them in base 64."""
@@ -154,24 +156,38 @@ def _pair(value: object) -> Sequence[object]:
 
 
 @cache
-def _reader(cls: type) -> _Plain:
-    steps = [(name, *_read_field(annotation)) for name, annotation in annotations(cls).items()]
+def _reader(cls: type) -> _Read:
+    fields = annotations(cls)
+    values_of = _attributes(tuple(fields))
+    # Most fields are scalars that are there: one call reads them all, and only the others are touched.
+    steps = [
+        (place, name, is_optional, convert)
+        for place, (name, annotation) in enumerate(fields.items())
+        for is_optional, convert in (_read_field(annotation),)
+        if is_optional or convert is not None
+    ]
 
-    def read(message: object) -> object:
-        assert isinstance(message, Message)
-        fields: dict[str, object] = {}
-        for name, is_optional, convert in steps:
+    def read(message: Message) -> object:
+        values = list(values_of(message))
+        for place, name, is_optional, convert in steps:
             if is_optional and not message.HasField(name):
-                fields[name] = None
-                continue
-            item: object = getattr(message, name)
-            fields[name] = item if convert is None else convert(item)
-        return cls(**fields)
+                values[place] = None
+            elif convert is not None:
+                values[place] = convert(values[place])
+        return cls(*values)
 
     return read
 
 
-def _read_field(annotation: object) -> tuple[bool, _Plain | None]:
+def _attributes(names: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
+    """All of them at once."""
+    get = attrgetter(*names)
+    if len(names) == 1:
+        return lambda message: (get(message),)
+    return get
+
+
+def _read_field(annotation: object) -> tuple[bool, _Read | None]:
     inner = optional_of(annotation)
     is_optional = inner is not None
     annotation = inner or annotation
@@ -180,28 +196,24 @@ def _read_field(annotation: object) -> tuple[bool, _Plain | None]:
     element = _element_of(annotation)
     if element is not None:
         if get_origin(element) is tuple:
-            return is_optional, _read_headers
+            return is_optional, _each(_read_header)
         _, convert = _read_field(element)
-        if convert is None:
-            return is_optional, _read_scalars
-
-        def read_all(value: object) -> object:
-            assert isinstance(value, Iterable)
-            return tuple(convert(item) for item in value)
-
-        return is_optional, read_all
+        return is_optional, _each(convert)
     assert isinstance(annotation, type)
     return is_optional, _reader(annotation)
 
 
-def _read_scalars(value: object) -> object:
-    assert isinstance(value, Iterable)
-    return tuple(value)
+def _each(convert: _Read | None) -> _Read:
+    """Reads a repeated field."""
+
+    def read(items: Iterable[object]) -> object:
+        return tuple(items) if convert is None else tuple(map(convert, items))
+
+    return read
 
 
-def _read_headers(value: object) -> object:
-    assert isinstance(value, Iterable)
-    return tuple((_text(item, "name"), _text(item, "value")) for item in value)
+def _read_header(item: object) -> object:
+    return _text(item, "name"), _text(item, "value")
 
 
 def _text(message: object, field: str) -> str:

@@ -116,16 +116,17 @@ async def coalesced(
     flush_at = 0.0
     try:
         while True:
-            if upcoming is None:
-                upcoming = asyncio.ensure_future(anext(events))
             if pending:
+                if upcoming is None:
+                    upcoming = asyncio.ensure_future(anext(events))
                 await asyncio.wait({upcoming}, timeout=max(0.0, flush_at - loop.time()))
                 if not upcoming.done():
                     yield Chunk(b"".join(pending))
                     pending, size = [], 0
                     continue
             try:
-                event = await upcoming
+                # Only what may have to be left alone in the middle needs a task of its own.
+                event = await (anext(events) if upcoming is None else upcoming)
             except StopAsyncIteration:
                 if pending:
                     yield Chunk(b"".join(pending))
