@@ -1,9 +1,10 @@
 """The consumer: facts from JetStream into ClickHouse, acknowledged after the insert.
 
-Rules: a message is acknowledged only when every row of it is in ClickHouse. While ClickHouse is away
-the batch is held and inserted again with the same token, and the server is told now and then that it
-is being worked on; nothing else is fetched, so that what waits is bounded. A redelivery is harmless:
-the token drops it, or the sorting key does.
+Rules: a message is acknowledged only when every row of it is in ClickHouse. Batches are inserted one
+after the other, in the order in which they were fetched; while one is inserted the next one is
+fetched and decoded, and no third, so that what waits is bounded. While ClickHouse is away a batch is
+held and inserted again with the same token, and the server is told now and then that both are being
+worked on. A redelivery is harmless: the token drops it, or the sorting key does.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import logging
 import time
 from collections.abc import Awaitable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import nats.errors
 from nats.aio.msg import Msg
@@ -31,11 +32,13 @@ _log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
+FetchFailed: TypeAlias = nats.errors.Error | TimeoutError | OSError
+
 DURABLE = "telemetry-clickhouse"
 # What a batch waits that was on its way to a telemetry that was killed. A batch that is held because
 # ClickHouse is slow or away is renewed at a third of it.
 ACK_WAIT_SECONDS = 6.0
-# Two replicas with a full batch each and one on its way.
+# Two replicas with two full batches each and one on its way.
 MAX_ACK_PENDING_MESSAGES = 1_000
 # A fetch that a dying server has taken along is noticed this late; idle it costs one call a second.
 FETCH_WAIT_SECONDS = 1.0
@@ -52,12 +55,12 @@ class BatchSettings:
     """How much is inserted at a time.
 
     Attributes:
-        messages: bus messages per batch; a message holds up to 100 facts, so up to 5,000 rows.
+        messages: bus messages per batch; a message holds up to 100 facts, so up to 10,000 rows.
         interval_seconds: a batch that was not full is followed by the next one this much later, so
             that ClickHouse gets few parts: one insert a second and table; each costs it 10 ms.
     """
 
-    messages: int = 50
+    messages: int = 100
     interval_seconds: float = 1.0
 
 
@@ -113,20 +116,37 @@ class Consumer:
             return
         await ensure_stream(jetstream)
         subscription = await subscribe(jetstream)
-        generation = self._bus.generation
         self.is_consuming = True
         try:
+            failure = await self._keep_up(subscription, stop)
+        finally:
+            await _leave(subscription)
+        if failure is not None:
+            raise failure
+
+    async def _keep_up(self, subscription: Subscription, stop: asyncio.Event) -> FetchFailed | None:
+        """Fetch and insert over one connection; answers why nothing more could be fetched."""
+        generation = self._bus.generation
+        inserting: asyncio.Task[None] | None = None
+        async with asyncio.TaskGroup() as tasks:
             while not stop.is_set() and self._bus.generation == generation:
                 started = time.monotonic()
-                messages = await _unless_stopped(stop, self._fetch(subscription))
+                try:
+                    messages = await _unless_stopped(stop, self._fetch(subscription))
+                except (nats.errors.Error, TimeoutError, OSError) as error:
+                    # Not out of the group: what is being inserted is finished.
+                    return error
                 if not messages:
                     continue
-                await self._insert(messages, stop)
+                renewing = tasks.create_task(_renew_regularly(messages))
+                blocks = await _blocks(messages)
+                if inserting is not None:
+                    await inserting
+                inserting = tasks.create_task(self._insert(messages, blocks, stop, renewing))
                 if len(messages) < self._settings.messages:
                     rest = self._settings.interval_seconds - (time.monotonic() - started)
                     await _pause(stop, rest)
-        finally:
-            await _leave(subscription)
+        return None
 
     async def _fetch(self, subscription: Subscription) -> list[Msg]:
         try:
@@ -138,14 +158,17 @@ class Consumer:
         self._metrics.pending(messages[-1].metadata.num_pending if messages else 0)
         return messages
 
-    async def _insert(self, messages: Sequence[Msg], stop: asyncio.Event) -> None:
+    async def _insert(
+        self,
+        messages: Sequence[Msg],
+        blocks: Sequence[Block],
+        stop: asyncio.Event,
+        renewing: asyncio.Task[None],
+    ) -> None:
         """Insert a batch, however long it takes, and acknowledge it; or leave it for redelivery."""
         started, began = time.monotonic(), time.time()
-        blocks = await _blocks(messages)
-        async with asyncio.TaskGroup() as tasks:
-            renewing = tasks.create_task(_renew_regularly(messages))
-            is_inserted = await self._insert_until(blocks, stop)
-            renewing.cancel()
+        is_inserted = await self._insert_until(blocks, stop)
+        renewing.cancel()
         if not is_inserted:
             return
         if self._tracer is not None:
