@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+from collections import Counter
 from collections.abc import Generator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from tests.e2e import product as running
 from tests.e2e.product import Product
+from turnout.demo.command import problems_of
+from turnout.demo.player import Played
 
 DEMO_SECONDS = 240.0
 """Starting three engines and sixty requests; twenty times what it takes on an idle machine."""
@@ -64,6 +67,14 @@ def test_says_when_nobody_answers() -> None:
     assert ended.returncode == 1
     assert ended.stderr.startswith("turnout: No Turnout answers at http://127.0.0.1:9")
     assert len(ended.stderr.splitlines()) == 1
+
+
+def test_a_request_that_failed_or_is_no_row_is_a_problem() -> None:
+    assert problems_of(Played(requests=3, finished=2, interrupted=1), 3) == ()
+    assert problems_of(Played(requests=3, failures=Counter({"503": 2})), 2) == (
+        "2 requests failed with 503",
+        "3 requests were sent and 2 are in ClickHouse",
+    )
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,10 @@ async def _played(
         _print(rendered(report))
         _print("")
     _print("\n".join(label(told, sessions, shapes, played)))
-    return _verdict(played, arrived)
+    problems = problems_of(played, arrived)
+    for problem in problems:
+        _say(f"turnout: {problem}")
+    return 1 if problems else 0
 
 
 def label(
@@ -186,13 +189,12 @@ def label(
     )
 
 
-def _verdict(played: Played, arrived: int) -> int:
+def problems_of(played: Played, arrived: int) -> tuple[str, ...]:
+    """What a run that went well has none of; `arrived` is how many requests are in ClickHouse."""
     problems = [f"{count} requests failed with {name}" for name, count in played.failures.items()]
     if arrived != played.requests:
         problems.append(f"{played.requests} requests were sent and {arrived} are in ClickHouse")
-    for problem in problems:
-        _say(f"turnout: {problem}")
-    return 1 if problems else 0
+    return tuple(problems)
 
 
 def _say(text: str) -> None:
