@@ -10,13 +10,16 @@ from prometheus_client import CollectorRegistry
 
 from tests.bus import samples
 from tests.bus.servers import NatsServer
-from turnout.bus.subjects import BY_FACT
+from tests.telemetry import telling
+from turnout.bus.connection import open_bus
+from turnout.bus.publisher import MAX_MESSAGE_FACTS
+from turnout.bus.subjects import BY_FACT, STREAM
 from turnout.events.v1 import facts_pb2
 from turnout.facts import Fact, RequestCompleted, RequestRouted
 from turnout.policy.request import StepKind
 from turnout.protos import to_pb
 from turnout.telemetry.batch import BusMessage, blocks_of
-from turnout.telemetry.derive import derive
+from turnout.telemetry.derive import derive, publish
 from turnout.telemetry.metrics import TelemetryMetrics
 from turnout.telemetry.schema import load_migrations, migrate
 from turnout.telemetry.service import Telemetry, TelemetrySettings
@@ -144,6 +147,14 @@ async def tell(warehouse: Warehouse, *facts: Fact) -> None:
         await warehouse.insert(block.table, block.columns, block.types, token=block.token)
 
 
+async def derive_and_tell(warehouse: Warehouse, *, now: float) -> int:
+    """As telemetry does, without a bus between; answers how many outcomes were new."""
+    found = await derive(warehouse, now=now)
+    if found:
+        await telling.tell(warehouse, found, sequence=int(now))
+    return len(found)
+
+
 async def derived(warehouse: Warehouse) -> Sequence[tuple[object, ...]]:
     return await warehouse.rows(
         "SELECT kind, label, session, request_id FROM outcomes WHERE source = 'telemetry'"
@@ -171,18 +182,18 @@ async def test_signals_are_derived_once_however_often_they_are_looked_for(
     )
     soon, a_day_later = NOON + HOUR, NOON + 25 * HOUR
 
-    assert await derive(warehouse, now=soon) == 2
+    assert await derive_and_tell(warehouse, now=soon) == 2
     assert await derived(warehouse) == [
         ("interrupt", "", "session-1", "r-2"),
         ("repeated_prompt", "", "session-1", "r-6"),
     ]
-    assert await derive(warehouse, now=soon) == 0
-    assert await derive(warehouse, now=a_day_later) == 1
+    assert await derive_and_tell(warehouse, now=soon) == 0
+    assert await derive_and_tell(warehouse, now=a_day_later) == 1
     assert (await derived(warehouse))[-1] == ("abandoned", "", "session-2", "r-4")
     await tell(warehouse, step("r-11", a_day_later, session="session-2"))
-    assert await derive(warehouse, now=a_day_later + HOUR) == 1
+    assert await derive_and_tell(warehouse, now=a_day_later + HOUR) == 1
     assert (await derived(warehouse))[-1] == ("label", "resumed", "session-2", "r-4")
-    assert await derive(warehouse, now=a_day_later + HOUR) == 0
+    assert await derive_and_tell(warehouse, now=a_day_later + HOUR) == 0
 
 
 async def test_scripts_and_side_requests_leave_no_signals(warehouse: Warehouse) -> None:
@@ -191,7 +202,7 @@ async def test_scripts_and_side_requests_leave_no_signals(warehouse: Warehouse) 
     side = replace(plain, event_id="r-2", request_id="r-2")
     side = replace(side, identity=replace(side.identity, request_class="auxiliary"))
     await tell(warehouse, script, side)
-    assert await derive(warehouse, now=NOON + 30 * HOUR) == 0
+    assert await derive(warehouse, now=NOON + 30 * HOUR) == []
 
 
 async def test_telemetry_derives_when_it_starts(
@@ -215,5 +226,15 @@ async def test_telemetry_derives_when_it_starts(
     assert await derived(warehouse) == [("interrupt", "", "session-1", "r-1")]
 
 
+async def test_outcomes_published_again_are_one_message(nats_server: NatsServer) -> None:
+    await nats_server.start()
+    found = [samples.outcome(f"outcome-{number}") for number in range(MAX_MESSAGE_FACTS + 1)]
+    async with open_bus(nats_server.url, name="test") as bus:
+        jetstream = await bus.jetstream()
+        for _ in range(2):
+            await publish(jetstream, found)
+            assert (await jetstream.stream_info(STREAM)).state.messages == 2
+
+
 async def test_an_empty_database_has_no_signals(warehouse: Warehouse) -> None:
-    assert await derive(warehouse, now=NOON) == 0
+    assert await derive(warehouse, now=NOON) == []

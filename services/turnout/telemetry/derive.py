@@ -1,8 +1,9 @@
-"""Derives the agents' own signals from the facts, again and again, and puts them beside the outcomes.
+"""Derives the agents' own signals from the facts, again and again, and publishes them as outcomes.
 
-Rules: what was derived before is left alone, so that a run that has nothing new inserts nothing, and
-two replicas that derive at once do no harm. A run that fails is logged and made up for by the next;
-consuming facts never waits for it.
+Rules: they go over the bus like every outcome, and the consumer inserts them. What was derived before
+and is in ClickHouse is left alone, so that a run that has nothing new publishes nothing; ids follow
+from the step, so that two replicas that derive at once do no harm. There is no spool: a run that
+fails is logged and made up for by the next; consuming facts never waits for it.
 """
 
 import asyncio
@@ -13,11 +14,15 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
+import nats.errors
+from nats.js import JetStreamContext
 
+from turnout.bus.connection import Bus, ensure_stream
+from turnout.bus.publisher import ACK_TIMEOUT_SECONDS, MAX_MESSAGE_FACTS
+from turnout.bus.subjects import BY_FACT, SCHEMA_HEADER, SCHEMA_VERSION, STREAM
 from turnout.events.v1 import facts_pb2
 from turnout.facts import OutcomeReported
 from turnout.protos import to_pb
-from turnout.telemetry.metrics import TelemetryMetrics
 from turnout.telemetry.signals import (
     ABANDONED_SECONDS,
     SOURCE,
@@ -26,7 +31,6 @@ from turnout.telemetry.signals import (
     signals_of,
 )
 from turnout.telemetry.sql_files import sql_directory
-from turnout.telemetry.tables import OUTCOMES
 from turnout.telemetry.warehouse import (
     Warehouse,
     WarehouseFailed,
@@ -42,27 +46,33 @@ INTERVAL_SECONDS: Final = 600.0
 LOOKBACK_SECONDS: Final = 3 * 86_400.0
 """A session counts as abandoned after a day; two more for a telemetry that was away."""
 
+PUBLISH_SECONDS: Final = 60.0
+"""Of a whole run: a thousand messages at most, at a millisecond each; longer means NATS is away."""
+
 MOST_SIGNALS: Final = 50_000
 """Per query and run; the oldest first, so that the rest comes with the next runs."""
 
 
 async def derive_regularly(
     settings: WarehouseSettings,
+    bus: Bus,
     stop: asyncio.Event,
-    metrics: TelemetryMetrics,
     *,
     clock: Callable[[], float] = time.time,
 ) -> None:
-    """Derive until `stop`, over a connection of its own."""
+    """Derive until `stop`, over a connection to ClickHouse of its own."""
     while not stop.is_set():
         try:
             async with open_warehouse(settings) as warehouse:
-                rows = await derive(warehouse, now=clock())
-        except WarehouseFailed as error:
-            _log.warning("signals could not be derived", extra={"error": str(error)})
-        else:
-            if rows:
-                metrics.inserted(OUTCOMES.name, rows)
+                found = await derive(warehouse, now=clock())
+            if found:
+                async with asyncio.timeout(PUBLISH_SECONDS):
+                    await publish(await bus.jetstream(), found)
+        except (WarehouseFailed, nats.errors.Error, TimeoutError, OSError) as error:
+            _log.warning(
+                "signals could not be derived",
+                extra={"error": f"{type(error).__name__}: {error}"},
+            )
         try:
             async with asyncio.timeout(INTERVAL_SECONDS):
                 await stop.wait()
@@ -70,8 +80,8 @@ async def derive_regularly(
             continue
 
 
-async def derive(warehouse: Warehouse, *, now: float) -> int:
-    """Insert what is new; answers how many outcomes that was."""
+async def derive(warehouse: Warehouse, *, now: float) -> list[OutcomeReported]:
+    """The outcomes that ClickHouse does not have yet."""
     since = int(now - LOOKBACK_SECONDS)
     left = await warehouse.rows(_query("left_steps", since))
     repeated = await warehouse.rows(_query("repeated_prompts", since))
@@ -87,19 +97,31 @@ async def derive(warehouse: Warehouse, *, now: float) -> int:
             f" AND occurred_at >= fromUnixTimestamp({since})"
         )
     }
-    new = [fact for fact in found if (fact.event_id, fact.kind) not in known]
-    if new:
-        await _insert(warehouse, new)
-    return len(new)
+    return [fact for fact in found if (fact.event_id, fact.kind) not in known]
 
 
-async def _insert(warehouse: Warehouse, facts: Sequence[OutcomeReported]) -> None:
+async def publish(jetstream: JetStreamContext, facts: Sequence[OutcomeReported]) -> None:
+    """Publish outcomes, each message until it is acknowledged or fails."""
+    await ensure_stream(jetstream)
+    for first in range(0, len(facts), MAX_MESSAGE_FACTS):
+        await _publish(jetstream, facts[first : first + MAX_MESSAGE_FACTS])
+
+
+async def _publish(jetstream: JetStreamContext, facts: Sequence[OutcomeReported]) -> None:
+    route = BY_FACT[OutcomeReported]
+    batch = facts_pb2.FactBatch(
+        facts=[to_pb(fact, route.message).SerializeToString() for fact in facts]
+    )
     names = ",".join(f"{fact.event_id}:{fact.kind}" for fact in facts)
-    await warehouse.insert(
-        OUTCOMES.name,
-        OUTCOMES.build([to_pb(fact, facts_pb2.OutcomeReported) for fact in facts]),
-        OUTCOMES.types,
-        token=f"signals-{hashlib.sha256(names.encode()).hexdigest()}",
+    await jetstream.publish(
+        route.subject,
+        batch.SerializeToString(),
+        timeout=ACK_TIMEOUT_SECONDS,
+        stream=STREAM,
+        headers={
+            "Nats-Msg-Id": f"signals-{hashlib.sha256(names.encode()).hexdigest()}",
+            SCHEMA_HEADER: SCHEMA_VERSION,
+        },
     )
 
 

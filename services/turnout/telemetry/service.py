@@ -91,7 +91,7 @@ class Telemetry:
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(refresh_regularly(warehouse, stop))
                     deriving = tasks.create_task(
-                        derive_regularly(self._settings.warehouse, stop, self._metrics)
+                        derive_regularly(self._settings.warehouse, bus, stop)
                     )
                     await self._consumer.run(stop)
                     # A long query is no reason to stop late; the next start derives it again.
