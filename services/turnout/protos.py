@@ -170,7 +170,11 @@ def _reader(cls: type) -> _Read:
     def read(message: Message) -> object:
         values = list(values_of(message))
         for place, name, is_optional, convert in steps:
-            if is_optional and not message.HasField(name):
+            if is_optional and convert is None:
+                # A value that is not zero is there: asking for it costs more than reading it.
+                if not values[place] and not message.HasField(name):
+                    values[place] = None
+            elif is_optional and not message.HasField(name):
                 values[place] = None
             elif convert is not None:
                 values[place] = convert(values[place])

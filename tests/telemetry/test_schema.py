@@ -79,7 +79,7 @@ async def test_columns_are_those_of_the_tables(warehouse_settings: WarehouseSett
             # Filled by ClickHouse, or by a part of Turnout that is still to come.
             for name in ("day", "inserted_at", "request_hash", "standing", *STILL_TO_COME):
                 wanted.pop(name, None)
-            found = {column.name: column.type for column in table.columns}
+            found = dict(table.columns)
             assert found == wanted, table.name
             assert len(found) == len(table.columns)
 

@@ -66,26 +66,49 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Several:
+    """Columns that follow from one reading; `read` gives a value of each."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    read: Callable[[Message], Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True)
 class Table:
     """A raw table.
 
     Attributes:
-        times, money: fields that `check` looks at.
+        times, money, small: fields that `check` looks at.
+        several: columns beside `single`, read together because reading is dear.
     """
 
     name: str
-    columns: tuple[Column, ...]
+    single: tuple[Column, ...]
     times: tuple[str, ...]
     money: tuple[str, ...] = ()
     small: tuple[str, ...] = ()
+    several: Several | None = None
+
+    @property
+    def columns(self) -> list[tuple[str, str]]:
+        """Name and type of each."""
+        found = [(column.name, column.type) for column in self.single]
+        if self.several is not None:
+            found += zip(self.several.names, self.several.types, strict=True)
+        return found
 
     @property
     def types(self) -> list[str]:
-        return [column.type for column in self.columns]
+        return [type_ for _, type_ in self.columns]
 
     def build(self, messages: Sequence[Message]) -> dict[str, list[object]]:
         """The columns of as many rows as there are messages."""
-        return {column.name: list(map(column.read, messages)) for column in self.columns}
+        found = {column.name: list(map(column.read, messages)) for column in self.single}
+        if self.several is not None:
+            cells = zip(*map(self.several.read, messages), strict=True)
+            found.update(zip(self.several.names, map(list, cells), strict=True))
+        return found
 
     def check(self, message: Message) -> None:
         """Raises `Undecodable` for a fact that would make its whole block fail."""
@@ -185,27 +208,22 @@ def _tags(prefix: str = "") -> list[Column]:
     ]
 
 
-def _chosen(field: str) -> Column:
-    """A figure of the candidate that is the first target; null when it is none."""
+_FIGURES = ("warm_tokens", "cost_now_usd", "cost_to_go_usd", "quality", "score")
+_figures_of = attrgetter(*_FIGURES)
 
-    def read(message: Message) -> object:
-        assert isinstance(message, facts_pb2.RequestRouted)
-        decision = message.decision
-        if not decision.targets:
-            return None
-        first = decision.targets[0]
-        for candidate in decision.candidates:
+
+def _candidates(message: Message) -> Sequence[object]:
+    """All candidates as JSON, and the figures of the one that is the first target; null when it is
+    none of them. Each candidate costs 2 us to read.
+    """
+    decision = _routed(message).decision
+    candidates = [from_pb(Candidate, one) for one in decision.candidates]
+    text = _as_json(candidates).decode()
+    for first in decision.targets[:1]:
+        for candidate in candidates:
             if candidate.target == first:
-                return _figure(candidate, field)
-        return None
-
-    return Column(field, MAYBE_FLOAT, read)
-
-
-def _figure(candidate: Message, field: str) -> object:
-    is_known = field in ("warm_tokens", "quality") or candidate.HasField(field)
-    value: object = getattr(candidate, field)
-    return value if is_known else None
+                return (text, *_figures_of(candidate))
+    return (text, *(None for _ in _FIGURES))
 
 
 def _idle() -> Column:
@@ -221,10 +239,6 @@ def _idle() -> Column:
 def _inputs_json(fact: facts_pb2.RequestRouted) -> str:
     """`msgspec.json.decode(text, type=DecisionInputs)` gives back what the decision was made from."""
     return _as_json(from_pb(DecisionInputs, fact.inputs)).decode()
-
-
-def _candidates_json(fact: facts_pb2.RequestRouted) -> str:
-    return _as_json([from_pb(Candidate, one) for one in fact.decision.candidates]).decode()
 
 
 def _routed(message: Message) -> facts_pb2.RequestRouted:
@@ -305,13 +319,13 @@ DECISIONS = Table(
         *_plain(WORD, "decision.catalog_digest", "decision.artifact_digest"),
         *_plain(FLOAT, "decision.horizon_steps", "decision.propensity", "inputs.draw"),
         *(_words("decision.targets"), _words("decision.degraded")),
-        *(_chosen("warm_tokens"), _chosen("cost_now_usd"), _chosen("cost_to_go_usd")),
-        *(_chosen("quality"), _chosen("score")),
         *_plain(FLOAT, "look_seconds", "embed_seconds", "decide_seconds"),
         Column("inputs_json", STRING, lambda message: _inputs_json(_routed(message))),
-        Column("candidates_json", STRING, lambda message: _candidates_json(_routed(message))),
     ),
     times=("occurred_at",),
+    several=Several(
+        ("candidates_json", *_FIGURES), (STRING, *(MAYBE_FLOAT for _ in _FIGURES)), _candidates
+    ),
 )
 
 THREAD_SWITCHES = Table(
