@@ -9,6 +9,8 @@ from pathlib import Path
 import nats
 import pytest
 from msgspec.structs import replace
+from nats.aio.client import Client
+from nats.aio.msg import Msg
 from prometheus_client import CollectorRegistry
 
 from tests.bus import samples
@@ -19,7 +21,13 @@ from turnout.bus.publisher import Publisher
 from turnout.bus.spool import SpoolFactSink, open_spool
 from turnout.bus.subjects import STREAM
 from turnout.telemetry.batch import blocks_of
-from turnout.telemetry.consumer import BatchSettings, bus_message, subscribe
+from turnout.telemetry.consumer import (
+    BATCH_BYTES,
+    BatchSettings,
+    batches_of,
+    bus_message,
+    subscribe,
+)
 from turnout.telemetry.metrics import TelemetryMetrics
 from turnout.telemetry.schema import load_migrations, migrate
 from turnout.telemetry.service import Telemetry, TelemetrySettings
@@ -316,3 +324,10 @@ async def test_stopping_while_nothing_is_there_is_quick(
     async with asyncio.timeout(5):
         async with consuming(nats_server.url, settings):
             await asyncio.sleep(0)
+
+
+def test_what_is_too_large_for_one_insert_is_inserted_in_turn() -> None:
+    third = Msg(Client(), subject="turnout.request.routed", data=b"x" * (BATCH_BYTES // 3))
+    larger = Msg(Client(), subject="turnout.request.routed", data=b"x" * (BATCH_BYTES + 1))
+    assert batches_of([third] * 4) == [[third] * 3, [third]]
+    assert batches_of([third, larger, third]) == [[third], [larger], [third]]

@@ -42,6 +42,9 @@ ACK_WAIT_SECONDS = 6.0
 MAX_ACK_PENDING_MESSAGES = 1_000
 # A fetch that a dying server has taken along is noticed this late; idle it costs one call a second.
 FETCH_WAIT_SECONDS = 1.0
+# Rows of decisions are twice as large as their messages, some more; the embedded ClickHouse takes 64 MiB
+# at once.
+BATCH_BYTES = 12 * 1024 * 1024
 # What is decoded on the loop: some 60 facts, which take 3 ms.
 INLINE_BYTES = 64 * 1024
 FIRST_BACKOFF_SECONDS = 0.1
@@ -138,11 +141,15 @@ class Consumer:
                     return error
                 if not messages:
                     continue
-                renewing = tasks.create_task(_renew_regularly(messages))
-                blocks = await _blocks(messages)
-                if inserting is not None:
-                    await inserting
-                inserting = tasks.create_task(self._insert(messages, blocks, stop, renewing))
+                renewed = [
+                    (batch, tasks.create_task(_renew_regularly(batch)))
+                    for batch in batches_of(messages)
+                ]
+                for batch, renewing in renewed:
+                    blocks = await _blocks(batch)
+                    if inserting is not None:
+                        await inserting
+                    inserting = tasks.create_task(self._insert(batch, blocks, stop, renewing))
                 if len(messages) < self._settings.messages:
                     rest = self._settings.interval_seconds - (time.monotonic() - started)
                     await _pause(stop, rest)
@@ -232,6 +239,19 @@ async def _blocks(messages: Sequence[Msg]) -> list[Block]:
     if sum(len(message.payload) for message in found) < INLINE_BYTES:
         return blocks_of(found)
     return await asyncio.to_thread(blocks_of, found)
+
+
+def batches_of(messages: Sequence[Msg]) -> list[list[Msg]]:
+    """What was fetched at once, in as many batches as its size asks for."""
+    batches: list[list[Msg]] = [[]]
+    size = 0
+    for message in messages:
+        if batches[-1] and size + len(message.data) > BATCH_BYTES:
+            batches.append([])
+            size = 0
+        batches[-1].append(message)
+        size += len(message.data)
+    return batches
 
 
 def bus_message(message: Msg) -> BusMessage:
