@@ -1,9 +1,13 @@
 -- Sessions as a whole, and what came of them. Placeholders as in 0004.
+--
+-- They are grouped and joined by a number, session_hash: half a million groups with text for a key do
+-- not fit into the memory of an embedded engine's reader.
 
 CREATE OR REPLACE VIEW ${database}.sessions ${on_cluster} AS
 SELECT
-    tenant,
-    session,
+    m.session_hash AS session_hash,
+    any(m.tenant) AS tenant,
+    any(m.session) AS session,
     any(m.harness) AS harness,
     any(m.team) AS team,
     any(m.repository) AS repository,
@@ -25,8 +29,9 @@ SELECT
 FROM
 (
     SELECT
-        s.tenant AS tenant,
-        s.session AS session,
+        cityHash64(s.tenant, s.session) AS session_hash,
+        any(s.tenant) AS tenant,
+        any(s.session) AS session,
         if(s.outcome = 'answered', s.served_model, '') AS served_model,
         any(s.harness) AS harness,
         any(s.team) AS team,
@@ -45,9 +50,9 @@ FROM
         sum(s.baseline_cost_usd) AS baseline_cost_usd,
         sum(s.saving_usd) AS saving_usd
     FROM ${database}.session_hours AS s
-    GROUP BY tenant, session, served_model
+    GROUP BY session_hash, served_model
 ) AS m
-GROUP BY tenant, session;
+GROUP BY session_hash;
 
 -- An outcome names its session, or a request of it, or the branch (and repository) that requests are
 -- tagged with; one that names a branch counts for every session on it.
@@ -82,8 +87,9 @@ WHERE o.session = '' AND o.request_id = '' AND o.repository IN ('', b.repository
 -- Lines that survived are those of the latest look at them.
 CREATE OR REPLACE VIEW ${database}.session_results ${on_cluster} AS
 SELECT
-    o.tenant AS tenant,
-    o.session AS session,
+    cityHash64(o.tenant, o.session) AS session_hash,
+    any(o.tenant) AS tenant,
+    any(o.session) AS session,
     maxOrNullIf(o.score, o.kind = 'score') AS score,
     sumIf(o.tests_passed, o.kind = 'tests') AS tests_passed,
     sumIf(o.tests_failed, o.kind = 'tests') AS tests_failed,
@@ -94,4 +100,4 @@ SELECT
     argMaxIf(o.lines_kept, coalesce(o.after_seconds, 0), o.kind = 'survival') AS lines_survived,
     argMaxIf(o.lines_written, coalesce(o.after_seconds, 0), o.kind = 'survival') AS lines_written
 FROM ${database}.outcomes_by_session AS o
-GROUP BY tenant, session;
+GROUP BY session_hash;

@@ -158,7 +158,7 @@ def test_errors_keep_their_codes(reader: Client, query: str, code: int) -> None:
 
 
 def test_more_groups_than_memory_holds_take_the_disk(reader: Client) -> None:
-    """They would need more than the 256 MiB that a reader has."""
+    """They would need more than the 320 MiB that a reader has."""
     asked = reader.query(
         "SELECT count(), max(total) FROM"
         " (SELECT toString(number) AS word, sum(number) AS total FROM numbers(5000000) GROUP BY word)"

@@ -20,7 +20,7 @@ SELECT
     sum(results.lines_survived) / nullIf(sum(results.lines_written), 0) AS survived_share
 FROM sessions AS s
 GLOBAL INNER JOIN session_results AS results
-    ON results.tenant = s.tenant AND results.session = s.session
+    ON results.session_hash = s.session_hash
 WHERE toDate(s.started_at) BETWEEN since AND until AND (only_tenant = '' OR s.tenant = only_tenant)
 GROUP BY model
 ORDER BY cost_usd DESC NULLS LAST, model

@@ -21,16 +21,16 @@ SELECT
 FROM
 (
     SELECT
-        h.tenant AS tenant,
-        h.session AS session,
+        cityHash64(h.tenant, h.session) AS session_hash,
         any(h.arm) AS arm,
         min(h.first_at) AS started_at,
         sum(h.cost_usd) AS cost_usd
     FROM session_hours AS h
-    GROUP BY tenant, session
+    WHERE only_tenant = '' OR h.tenant = only_tenant
+    GROUP BY session_hash
 ) AS s
 GLOBAL INNER JOIN session_results AS results
-    ON results.tenant = s.tenant AND results.session = s.session
-WHERE toDate(s.started_at) BETWEEN since AND until AND (only_tenant = '' OR s.tenant = only_tenant)
+    ON results.session_hash = s.session_hash
+WHERE toDate(s.started_at) BETWEEN since AND until
 GROUP BY arm
 ORDER BY cost_usd DESC NULLS LAST, arm

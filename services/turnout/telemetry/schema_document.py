@@ -29,6 +29,7 @@ _COMPUTED: Mapping[str, str] = {
     "answered_requests": "Requests that were answered",
     "started_at": "When the first of the requests arrived, UTC",
     "ended_at": "When the last of the answers ended, UTC",
+    "session_hash": "cityHash64 of tenant and session, to group and join by",
     "model": "Model that served most of it",
     "requests": "Requests, however they ended",
     "is_merged": "Whether it was merged",

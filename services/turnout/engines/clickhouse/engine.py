@@ -46,11 +46,12 @@ _MIB: Final = 1024 * 1024
 # chDB 26.9: 320 MiB at rest (95 of it not the library's own pages), 355 MiB after 50 inserts of 1,000
 # rows and a result of a million, 1,030 MiB at most under five queries that want all they can get.
 SERVER_MEMORY_BYTES: Final = 512 * _MIB
-READER_MEMORY_BYTES: Final = 256 * _MIB
+READER_MEMORY_BYTES: Final = 320 * _MIB
 WRITER_MEMORY_BYTES: Final = 320 * _MIB
 # From here on a GROUP BY goes on on disk: a query over more sessions than fit takes longer instead of
-# failing. A third of what a reader has: its tables double, and with two threads there are two of them.
-SPILL_BYTES: Final = 80 * _MIB
+# failing. Half of what a reader has, because its tables double; the queries of the product over ten
+# million requests stay just below.
+SPILL_BYTES: Final = 160 * _MIB
 # The defaults are 5 GiB each; our data has some thousand marks.
 CACHE_BYTES: Final = 16 * _MIB
 READER_SECONDS: Final = 30
