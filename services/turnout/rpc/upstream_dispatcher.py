@@ -1,14 +1,15 @@
 """The upstream dispatcher's port over gRPC: both sides.
 
 A stream message costs about 70 µs for both ends, so the serving side coalesces chunks that are
-ready together: up to `COALESCE_BYTES`, waiting at most `COALESCE_SECONDS` after the first of them.
+ready together: up to `COALESCE_BYTES`, waiting at most `COALESCE_SECONDS` after the first of them. An
+answer that is no stream goes as one message.
 
 The serving side sends its headers before it dispatches anything. A call whose headers have not come is
 therefore one for which no provider was asked, and gRPC sends it again when its connection is lost.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from typing import assert_never
 
@@ -60,6 +61,9 @@ class RemoteUpstreamDispatcher:
                         yield from_pb(Head, response.head)
                     case "chunk":
                         yield Chunk(response.chunk.data)
+                    case "answer":
+                        yield from_pb(Head, response.answer.head)
+                        yield Chunk(response.answer.data)
                     case None:
                         raise Unavailable("The upstream-dispatcher sent an event without content.")
         except aio.AioRpcError as failure:
@@ -83,23 +87,43 @@ class UpstreamDispatcherServer(stubs.UpstreamDispatcherServicer):
         ],
     ) -> AsyncIterator[messages.DispatchResponse]:
         await context.send_initial_metadata(())
-        events = coalesced(self._dispatcher.dispatch(from_pb(DispatchRequest, request)))
+        told = from_pb(DispatchRequest, request)
+        events = self._dispatcher.dispatch(told)
         try:
-            async with aclosing(events):
-                async for event in events:
-                    match event:
-                        case Head():
-                            yield messages.DispatchResponse(head=to_pb(event, messages.Head))
-                        case Chunk(data):
-                            yield messages.DispatchResponse(chunk=messages.Chunk(data=data))
-                        case _:
-                            assert_never(event)
+            if told.features.stream:
+                async with aclosing(coalesced(events)) as chunks:
+                    async for event in chunks:
+                        yield _message(event)
+            else:
+                async with aclosing(events):
+                    for response in _messages([event async for event in events]):
+                        yield response
         except TurnoutError as error:
             await abort_with(context, error)
             raise
 
     def add_to(self, server: aio.Server) -> None:
         stubs.add_UpstreamDispatcherServicer_to_server(self, server)
+
+
+def _message(event: DispatchEvent) -> messages.DispatchResponse:
+    match event:
+        case Head():
+            return messages.DispatchResponse(head=to_pb(event, messages.Head))
+        case Chunk(data):
+            return messages.DispatchResponse(chunk=messages.Chunk(data=data))
+        case _:
+            assert_never(event)
+
+
+def _messages(events: Sequence[DispatchEvent]) -> list[messages.DispatchResponse]:
+    """One for an answer of one piece, as every answer is that is no stream."""
+    match events:
+        case [Head() as head, Chunk(data)]:
+            answer = messages.Answer(head=to_pb(head, messages.Head), data=data)
+            return [messages.DispatchResponse(answer=answer)]
+        case _:
+            return [_message(event) for event in events]
 
 
 async def coalesced(
