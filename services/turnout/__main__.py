@@ -1,7 +1,8 @@
 """The command line: `turnout serve`, `turnout run SERVICE`, and the small commands beside them.
 
 What goes wrong at start is one line on standard error and exit status 1: a setting, a port, an
-engine.
+engine. A service whose database is not its own to use ends with 78 (EX_CONFIG), so that whoever
+keeps it up can tell that starting it again does not help.
 """
 
 import argparse
@@ -14,8 +15,10 @@ from pathlib import Path
 import uvloop
 
 from turnout import __version__, parts, settings
+from turnout.engines.failure import UNFIT_STATUS
 from turnout.errors import TurnoutError
 from turnout.observe import logs
+from turnout.telemetry.schema import SchemaMismatch
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -144,7 +147,11 @@ def _run(service: str) -> int:
     logs.configure(service=service, level=told.log_level)
     from turnout import serving
 
-    uvloop.run(serving.run_service(service, told))
+    try:
+        uvloop.run(serving.run_service(service, told))
+    except SchemaMismatch as reason:
+        print(f"turnout: {reason}", file=sys.stderr)
+        return UNFIT_STATUS
     return 0
 
 

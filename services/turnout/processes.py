@@ -15,6 +15,7 @@ from turnout import parts
 from turnout.catalog.catalog import Catalog
 from turnout.engines.child import Child, Endpoint, Probe
 from turnout.engines.embedded import Engines, Outside, Ports, embedded_engines
+from turnout.engines.failure import UNFIT_STATUS
 from turnout.holding import RPC_SERVICES, Held
 from turnout.rpc.address import listed
 from turnout.settings import LISTENER_VARIABLE, RpcService, Settings
@@ -184,6 +185,7 @@ def _service(
         env=_with_source(env),
         after=after,
         is_replaceable=True,
+        unfit_status=UNFIT_STATUS,
         stop_grace_seconds=grace_seconds,
         leave_seconds=leave_seconds,
     )

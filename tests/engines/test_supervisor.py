@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from turnout.engines.child import Child, Endpoint
-from turnout.engines.failure import EngineFailed
+from turnout.engines.failure import EngineFailed, EngineUnfit
 from turnout.engines.free_ports import free_port
 from turnout.engines.journal import KEPT_BYTES, MAX_LOG_BYTES, bound_log, log_path
 from turnout.engines.supervisor import supervising
@@ -22,13 +22,14 @@ from turnout.engines.supervisor import supervising
 SERVER = textwrap.dedent("""
     import os, signal, socket, sys
     name, port, diary = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-    listener = socket.create_server(("127.0.0.1", port))
     note = lambda what: open(diary, "a").write(what + " " + name + "\\n")
     def stop(*_):
         note("stop")
         sys.exit(0)
     signal.signal(signal.SIGTERM, stop)
     note("start")
+    # Last: whoever gets an answer may stop us at once.
+    listener = socket.create_server(("127.0.0.1", port))
     while True:
         listener.accept()[0].close()
 """)
@@ -158,6 +159,26 @@ def test_a_child_that_ends_at_once_is_quoted(tmp_path: Path) -> None:
     assert str(log_path(tmp_path, "engine")) in message
     assert "TURNOUT_ENGINE__PORT" in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("is_ready", [True, False], ids=["serving", "starting"])
+def test_an_unfit_child_is_not_started_again(tmp_path: Path, is_ready: bool) -> None:
+    async def ready() -> bool:
+        return is_ready
+
+    child = replace(
+        scripted("engine", "import sys; print('started'); print('not my data'); sys.exit(78)"),
+        ready=ready,
+        unfit_status=78,
+    )
+
+    async def scenario() -> None:
+        async with supervising([child], data_dir=tmp_path):
+            await asyncio.Event().wait()
+
+    with pytest.raises(EngineUnfit, match=r"cannot run \(it said: not my data\); see .*\.log$"):
+        asyncio.run(scenario())
+    assert log_path(tmp_path, "engine").read_text().count("started") == 1
 
 
 def test_a_child_that_does_not_answer_is_stopped(tmp_path: Path) -> None:

@@ -62,6 +62,8 @@ class Child:
     """Whether it says when it serves and leaves (`handover`), and can stand beside its successor."""
     leave_seconds: float = STOP_GRACE_SECONDS
     """How long one that has been replaced may take to end."""
+    unfit_status: int | None = None
+    """Exit status with which it says that starting it again does not help."""
     stop_signal: signal.Signals = signal.SIGTERM
     stop_grace_seconds: float = STOP_GRACE_SECONDS
     start_deadline_seconds: float = START_DEADLINE_SECONDS

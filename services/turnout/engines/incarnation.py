@@ -17,7 +17,7 @@ from typing import Literal
 
 from turnout.engines import launch
 from turnout.engines.child import Child
-from turnout.engines.failure import EngineFailed
+from turnout.engines.failure import EngineFailed, EngineUnfit
 from turnout.engines.handover import Line, open_line
 from turnout.engines.journal import bound_log, last_line, open_log
 from turnout.settings import HANDOVER_VARIABLE
@@ -111,6 +111,7 @@ class Incarnation:
         deadline = time.monotonic() + child.start_deadline_seconds
         while time.monotonic() < deadline:
             if self.process.returncode is not None:
+                check_fit(self)
                 raise EngineFailed(
                     f"{described(child)} ended with code {self.process.returncode} while starting"
                     f"{said(self.log)}; see {self.log}{_advice(child)}"
@@ -167,6 +168,13 @@ async def incarnate(child: Child, log: Path) -> Incarnation:
             start_new_session=True,
         )
     return Incarnation(child=child, log=log, process=process, line=line)
+
+
+def check_fit(ended: Incarnation) -> None:
+    """Raises `EngineUnfit` when it ended because starting it again does not help."""
+    child, status = ended.child, ended.process.returncode
+    if status is not None and status == child.unfit_status:
+        raise EngineUnfit(f"{described(child)} cannot run{said(ended.log)}; see {ended.log}")
 
 
 def described(child: Child) -> str:

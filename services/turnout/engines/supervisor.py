@@ -5,6 +5,7 @@ Rules:
 * A child that dies unasked is started again at once, then with growing delays; after too many deaths
   in a minute `on_failed` is told once and the child is tried again a minute later. When `on_failed`
   raises, supervision ends with its error.
+* A child that ends with its `unfit_status` is not started again: supervision ends with `EngineUnfit`.
 * A child that says it leaves is replaced at once: its successor starts beside it, and when that serves
   the old one is told, so that it ends when what it has under way has ended. That is no death.
 * A failure of the first start is an `EngineFailed` for the caller; nothing is left running.
@@ -24,8 +25,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from turnout.engines.child import Child
-from turnout.engines.failure import EngineFailed
-from turnout.engines.incarnation import Incarnation, described, incarnate, said
+from turnout.engines.failure import EngineFailed, EngineUnfit
+from turnout.engines.incarnation import Incarnation, check_fit, described, incarnate, said
 from turnout.engines.journal import bound_log, log_path
 
 # First restart after 50 ms, so that a killed engine is back within about a second; then doubled.
@@ -127,12 +128,15 @@ class Supervisor:
             else:
                 if now is not None:
                     now.close()
+                    check_fit(now)
                     _log.warning("engine died name=%s code=%s", seat.child.name, code)
                 seat.deaths.append(time.monotonic())
                 await self._wait_before_restart(seat)
             seat.restarts += 1
             try:
                 await _start(seat)
+            except EngineUnfit:
+                raise
             except EngineFailed as failure:
                 _log.warning("%s", failure.message)
                 await _drop(seat)
