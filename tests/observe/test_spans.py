@@ -11,7 +11,14 @@ import pytest
 from tests.observe.recorded import CALLER, UNSAMPLED, RecordedTracer
 from turnout.errors import Unavailable
 from turnout.observe.logs import JsonFormatter
-from turnout.observe.spans import current_traceparent, enter, is_sampled, spanning, under
+from turnout.observe.spans import (
+    current_traceparent,
+    enter,
+    is_sampled,
+    is_traceparent,
+    spanning,
+    under,
+)
 from turnout.observe.tracing import RandomIds, traceparent_of
 
 pytestmark = pytest.mark.anyio
@@ -30,6 +37,24 @@ pytestmark = pytest.mark.anyio
 )
 def test_the_lowest_flag_says_whether_a_trace_is_kept(traceparent: str, kept: bool) -> None:
     assert is_sampled(traceparent) is kept
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        (CALLER, True),
+        (UNSAMPLED, True),
+        ("", False),
+        (f"{CALLER}\n", False),
+        (CALLER.upper(), False),
+        (f"00-{'0' * 32}-{'1' * 16}-01", False),
+        (f"00-{'1' * 32}-{'0' * 16}-01", False),
+        (f"00-{'1' * 31}-{'1' * 16}-01", False),
+        (f"00-{'1' * 32}-{'1' * 16}", False),
+    ],
+)
+def test_what_a_context_looks_like(text: str, is_one: bool) -> None:
+    assert is_traceparent(text) is is_one
 
 
 def test_a_span_is_current_inside_of_its_block_and_nothing_is_outside() -> None:

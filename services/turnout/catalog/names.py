@@ -75,8 +75,10 @@ def vendor_of(name: str) -> str | None:
 
 def plainer(name: str) -> Iterator[str]:
     """The name as it is (lower case), then ever plainer forms of it, without repeats."""
-    seen: set[str] = set()
-    bare = CONTEXT_SUFFIX.sub("", name.lower())
+    exact = name.lower()
+    yield exact
+    seen = {exact}
+    bare = CONTEXT_SUFFIX.sub("", exact)
     undated = DATE_SUFFIX.sub("", bare)
     forms = (bare, undated, undated.removesuffix("-latest"))
     # OpenRouter writes claude-opus-4.5 where Anthropic writes claude-opus-4-5.

@@ -9,6 +9,7 @@ make no span: one that nobody exports would still cost each part a fifth of its 
 """
 
 import asyncio
+import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -32,6 +33,9 @@ BEGINNING: Final[frozenset[Part]] = frozenset({"ingress", "telemetry"})
 
 SAMPLED_FLAG: Final = 1
 """The lowest bit of the last field of a traceparent (W3C Trace Context, 3.2.2.5.1)."""
+
+_TRACEPARENT: Final = re.compile("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""Ids of zeros are none (W3C Trace Context, 3.2.2.3 and 3.2.2.4)."""
 
 _CURRENT: Final[ContextVar[str]] = ContextVar("turnout_traceparent", default="")
 
@@ -135,6 +139,11 @@ def spanning(tracer: Tracer, name: str, *, part: Part, kind: Kind, parent: str) 
         raise
     finally:
         span.end()
+
+
+def is_traceparent(text: str) -> bool:
+    """Whether this is a context as our own parts and a mesh between them write it (version 00)."""
+    return _TRACEPARENT.fullmatch(text) is not None
 
 
 def is_sampled(traceparent: str) -> bool:

@@ -11,8 +11,7 @@ import grpc
 from grpc import aio
 from typing_extensions import override
 
-from turnout.observe.spans import current_traceparent, enter
-from turnout.observe.tracing import span_context
+from turnout.observe.spans import current_traceparent, enter, is_traceparent
 
 KEY = "traceparent"
 
@@ -43,6 +42,6 @@ class TraceContextInterceptor(aio.ServerInterceptor):
     ) -> "grpc.RpcMethodHandler[Request, Response] | None":
         for name, value in handler_call_details.invocation_metadata or ():
             # What a stranger writes there must not get as far as log lines and spans.
-            if name == KEY and isinstance(value, str) and span_context(value).is_valid:
+            if name == KEY and isinstance(value, str) and is_traceparent(value):
                 enter(value)
         return await continuation(handler_call_details)
