@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from k8s.validate import known
 from k8s.validate.dockerfile import DATA_DIR, PINNED, check_dockerfile
+from k8s.validate.files import shaped, text_of, until_unreadable
 from turnout.settings import BadSetting, Settings
 
 COMPOSE = "deploy/compose.yaml"
@@ -98,12 +98,13 @@ class Prometheus(msgspec.Struct, frozen=True):
 
 
 def check_deploy(root: Path) -> Iterator[str]:
-    try:
-        told = yaml.safe_load((root / COMPOSE).read_text(encoding="utf-8"))
-        compose = msgspec.convert(told, Compose, strict=False)
-    except (yaml.YAMLError, msgspec.ValidationError) as reason:
-        yield f"{COMPOSE}: {' '.join(str(reason).split())}"
-        return
+    yield from until_unreadable(_check_compose(root))
+    yield from until_unreadable(_check_collector(root))
+    yield from until_unreadable(check_dockerfile(root))
+
+
+def _check_compose(root: Path) -> Iterator[str]:
+    compose = shaped(root, COMPOSE, Compose, strict=False)
     started: dict[str, Settings] = {}
     for name, service in compose.services.items():
         for line in _wrong(service, compose, root):
@@ -118,16 +119,28 @@ def check_deploy(root: Path) -> Iterator[str]:
         if service_name not in running:
             yield f"{COMPOSE}: no service runs `turnout run {service_name}` with valid settings"
     for name, service in compose.services.items():
-        ports = known.ports_of(name, started[name]) if name in started else {}
-        served = {number for number, _ in ports.values()} or {OTHER_PORTS.get(name, 0)}
-        for told_port in service.ports:
-            if int(told_port.rpartition(":")[2]) not in served:
-                yield f"{COMPOSE}: service {name}: ports {told_port}; expected one of {sorted(served)}"
-    yield from _check_targets(root, started)
-    yield from _check_grafana(root, compose)
-    yield from _check_clickhouse(compose, started)
-    yield from _check_collector(root)
-    yield from check_dockerfile(root)
+        yield from (
+            f"{COMPOSE}: service {name}: {line}" for line in _wrong_ports(name, service, started)
+        )
+    missing = [name for name in ("clickhouse", "grafana") if name not in compose.services]
+    for name in missing:
+        yield f"{COMPOSE}: there is no service {name}"
+    if not missing:
+        yield from until_unreadable(_check_grafana(root, compose))
+        yield from _check_clickhouse(compose, started)
+    yield from until_unreadable(_check_targets(root, compose, started))
+
+
+def _wrong_ports(
+    name: str, service: ComposeService, started: Mapping[str, Settings]
+) -> Iterator[str]:
+    if name in started:
+        served = {port for port, _ in known.ports_of(_argument(service), started[name]).values()}
+    else:
+        served = {OTHER_PORTS.get(name, 0)}
+    for told in service.ports:
+        if told.rpartition(":")[2] not in map(str, served):
+            yield f"ports {told}; expected one of {sorted(served)}"
 
 
 def _wrong(service: ComposeService, compose: Compose, root: Path) -> Iterator[str]:
@@ -138,8 +151,10 @@ def _wrong(service: ComposeService, compose: Compose, root: Path) -> Iterator[st
         if not file.is_file():
             yield f"build.dockerfile {service.build.dockerfile} does not exist"
     for mount in service.volumes:
-        source = mount.split(":")[0]
-        if source.startswith("."):
+        source, separator, _ = mount.partition(":")
+        if not separator:
+            yield f"volume {mount} is mounted nowhere; expected SOURCE:TARGET"
+        elif source.startswith("."):
             if not (root / "deploy" / source).exists():
                 yield f"volume {source} does not exist below deploy/"
         elif source not in compose.volumes:
@@ -190,7 +205,9 @@ def _wrong_files(service: ComposeService, root: Path) -> Iterator[str]:
             continue
         mounted = [
             root / "deploy" / source / matched[1].removeprefix(target).lstrip("/")
-            for source, target, *_ in (mount.split(":") for mount in service.volumes)
+            for source, target, *_ in (
+                mount.split(":") for mount in service.volumes if ":" in mount
+            )
             if source.startswith(".") and f"{matched[1]}/".startswith(f"{target}/")
         ]
         if not any(file.is_file() for file in mounted):
@@ -210,8 +227,8 @@ def _wrong_address(variable: str, value: str, compose: Compose) -> Iterator[str]
 
 
 def _port_option(service: ComposeService) -> int:
-    told = [one.removeprefix("--port=") for one in service.command if one.startswith("--port=")]
-    return int(told[0]) if told else 0
+    told = [found for one in service.command if (found := re.fullmatch(r"--port=(\d+)", one))]
+    return int(told[0][1]) if told else 0
 
 
 def _is_ours(service: ComposeService) -> bool:
@@ -234,17 +251,16 @@ def _environment(service: ComposeService) -> dict[str, str]:
     return {name: value for name, value in values.items() if value}
 
 
-def _check_targets(root: Path, started: Mapping[str, Settings]) -> Iterator[str]:
-    told = yaml.safe_load((root / PROMETHEUS).read_text(encoding="utf-8"))
+def _check_targets(root: Path, compose: Compose, started: Mapping[str, Settings]) -> Iterator[str]:
     scraped = {
         target
-        for job in msgspec.convert(told, Prometheus).scrape_configs
+        for job in shaped(root, PROMETHEUS, Prometheus).scrape_configs
         for group in job.static_configs
         for target in group.targets
     }
     served: set[str] = set()
     for name, settings in started.items():
-        ports = known.ports_of(name, settings)
+        ports = known.ports_of(_argument(compose.services[name]), settings)
         port, _ = ports.get("metrics") or ports["http"]
         served.add(f"{name}:{port}")
     for target in sorted(scraped - served):
@@ -257,9 +273,10 @@ def _check_grafana(root: Path, compose: Compose) -> Iterator[str]:
     """Its data sources are given every variable that they read, and are services here."""
     told = compose.services["grafana"].environment
     for file in sorted((root / "deploy/grafana/provisioning").rglob("*.yaml")):
-        for name in re.findall(r"\$\{(\w+)\}", file.read_text(encoding="utf-8")):
+        source = str(file.relative_to(root))
+        for name in re.findall(r"\$\{(\w+)\}", text_of(root, source)):
             if name not in told:
-                yield f"{COMPOSE}: service grafana: {file.relative_to(root)} reads {name}; set it"
+                yield f"{COMPOSE}: service grafana: {source} reads {name}; set it"
     for name, value in told.items():
         if not name.endswith(("_URL", "_HOST")):
             continue
@@ -268,9 +285,10 @@ def _check_grafana(root: Path, compose: Compose) -> Iterator[str]:
         expected = [f"{other}:{number}" for other, number in OTHER_PORTS.items()]
         if address not in expected or address.partition(":")[0] not in compose.services:
             yield f"{COMPOSE}: service grafana: {name}={value}: {address} is none of {expected}"
-    options = yaml.safe_load((root / DASHBOARDS).read_text(encoding="utf-8"))
-    path = msgspec.convert(options, Providers).providers[0].options.path
-    if f"./grafana/dashboards:{path}:ro" not in compose.services["grafana"].volumes:
+    for provider in shaped(root, DASHBOARDS, Providers).providers:
+        path = provider.options.path
+        if f"./grafana/dashboards:{path}:ro" in compose.services["grafana"].volumes:
+            continue
         yield f"{COMPOSE}: service grafana: expected ./grafana/dashboards at {path}, as {DASHBOARDS} says"
 
 
@@ -287,8 +305,8 @@ def _check_clickhouse(compose: Compose, started: Mapping[str, Settings]) -> Iter
 
 def _check_collector(root: Path) -> Iterator[str]:
     """Its pipelines are made of parts that it has, and OTLP comes in where the services send it."""
-    text = (root / COLLECTOR).read_text(encoding="utf-8")
-    told = msgspec.convert(yaml.safe_load(text), Collector)
+    text = text_of(root, COLLECTOR)
+    told = shaped(root, COLLECTOR, Collector)
     for name, pipeline in told.service.pipelines.items():
         for kind, used, has in (
             ("receivers", pipeline.receivers, told.receivers),

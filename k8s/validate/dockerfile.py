@@ -1,5 +1,6 @@
 """deploy/Dockerfile against the code, against the files that it copies, and against itself."""
 
+import difflib
 import importlib.util
 import re
 import tomllib
@@ -7,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from k8s.validate import known
+from k8s.validate.files import text_of
 from turnout.settings import Settings
 
 DOCKERFILE = "deploy/Dockerfile"
@@ -17,12 +19,42 @@ PINNED = re.compile(
     r"[\w./-]+:v?\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?|[\w./-]+@sha256:[0-9a-f]{64}"
 )
 
+SAID_ONCE = ("ENV", "RUN", "USER", "VOLUME", "EXPOSE", "HEALTHCHECK", "ENTRYPOINT", "CMD")
+"""What the last stage says of the image."""
+
+INSTRUCTIONS = frozenset({"FROM", "ARG", "COPY", "LABEL", "STOPSIGNAL", "WORKDIR", *SAID_ONCE})
+"""Those that are used here."""
+
 
 def check_dockerfile(root: Path) -> Iterator[str]:
-    text = (root / DOCKERFILE).read_text(encoding="utf-8").replace("\\\n", " ")
+    """Raises `Unreadable`."""
+    text = text_of(root, DOCKERFILE).replace("\\\n", " ")
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
-    for reason in (*_wrong_stages(lines), *_wrong_sources(lines, root), *_wrong_image(lines, root)):
+    # The checks below take every line for an instruction of a stage.
+    reasons = list(_wrong_instructions(lines)) or [
+        *_wrong_stages(lines),
+        *_wrong_sources(lines, root),
+        *_wrong_image(lines, root),
+    ]
+    for reason in reasons:
         yield f"{DOCKERFILE}: {reason}"
+
+
+def _wrong_instructions(lines: list[str]) -> Iterator[str]:
+    words = dict.fromkeys(line.split()[0] for line in lines if line.strip())
+    unknown = [word for word in words if word not in INSTRUCTIONS]
+    for word in unknown:
+        close = difflib.get_close_matches(word.upper(), INSTRUCTIONS, n=1)
+        expected = f"did you mean {close[0]}?" if close else f"expected {sorted(INSTRUCTIONS)}"
+        yield f"{word} is no instruction that is used here; {expected}"
+    if not words or (not unknown and not lines[0].startswith("FROM ")):
+        yield f"it begins with {lines[0] if words else 'nothing'}; expected FROM"
+    if unknown or not words:
+        return
+    last = max((at for at, line in enumerate(lines) if line.startswith("FROM ")), default=0)
+    for word in SAID_ONCE:
+        if not any(line.startswith(f"{word} ") for line in lines[last:]):
+            yield f"the last stage has no {word}"
 
 
 def _wrong_stages(lines: list[str]) -> Iterator[str]:
@@ -49,7 +81,7 @@ def _wrong_stages(lines: list[str]) -> Iterator[str]:
 
 def _wrong_command(command: str, above: str) -> Iterator[str]:
     for module in re.findall(r"python -m ([\w.]+)", command):
-        if importlib.util.find_spec(module) is None:
+        if not _is_module(module):
             yield f"RUN: there is no module {module}"
     for one in command.split("&&"):
         for name in re.findall(r"-r /build/requirements/(\S+)", one):
@@ -59,12 +91,17 @@ def _wrong_command(command: str, above: str) -> Iterator[str]:
                 yield f"RUN: requirements/{name} is installed without --require-hashes"
 
 
+def _is_module(name: str) -> bool:
+    try:
+        return importlib.util.find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False
+
+
 def _wrong_sources(lines: list[str], root: Path) -> Iterator[str]:
     """What is copied exists and is sent to the builder."""
     sent = [
-        line[1:]
-        for line in (root / ".dockerignore").read_text(encoding="utf-8").splitlines()
-        if line.startswith("!")
+        line[1:] for line in text_of(root, ".dockerignore").splitlines() if line.startswith("!")
     ]
     for line in lines:
         if not line.startswith("COPY ") or "--from=" in line:
@@ -99,18 +136,16 @@ def _wrong_image(lines: list[str], root: Path) -> Iterator[str]:
     expected = [defaults.ingress.port] + [
         defaults.rpc(known.rpc_service(name)).port for name in known.RPC_SERVICES
     ]
-    if sorted(map(int, said["EXPOSE"].split())) != sorted(expected):
+    if sorted(said["EXPOSE"].split()) != sorted(map(str, expected)):
         yield f"EXPOSE {said['EXPOSE']}; expected {sorted(expected)}"
     if said["USER"] != "10001:10001":
         yield f"USER {said['USER']}; expected numbers, 10001:10001, so that it can be seen not to be root"
-    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    program, *rest = _words(said["ENTRYPOINT"])
-    if program not in project["scripts"] or rest != ["run"]:
+    project = tomllib.loads(text_of(root, "pyproject.toml"))["project"]
+    if _words(said["ENTRYPOINT"]) not in [[program, "run"] for program in project["scripts"]]:
         yield f"ENTRYPOINT {said['ENTRYPOINT']}; expected turnout run"
-    (service,) = _words(said["CMD"]) or [""]
-    if refused := known.service_error(service):
+    if refused := known.command_error(["run", *_words(said["CMD"])]):
         yield f"CMD {said['CMD']}: {refused}"
-    (check,) = re.findall(r'"(/[^"]+)"', said["HEALTHCHECK"]) or [""]
+    check = " ".join(re.findall(r'"(/[^"]+)"', said["HEALTHCHECK"]))
     if check not in copied:
         yield f"HEALTHCHECK asks {check}; expected one of {sorted(copied)}"
 

@@ -7,29 +7,35 @@ from pathlib import Path
 
 from k8s.validate import known
 from k8s.validate.dockerfile import DOCKERFILE
-from k8s.validate.network import Chart, charts_of
+from k8s.validate.files import text_of, until_unreadable
+from k8s.validate.network import CHARTS, Chart, charts_of
 
 GUIDE = "k8s/README.md"
-CHARTS = "k8s/engines/charts.yaml"
 INGRESS = "k8s/base/ingress.yaml"
 MOST_COMMANDS = 10
 
 
 def check_guide(root: Path) -> Iterator[str]:
-    text = (root / GUIDE).read_text(encoding="utf-8")
+    yield from until_unreadable(_check_commands(root))
+
+
+def _check_commands(root: Path) -> Iterator[str]:
+    text = text_of(root, GUIDE)
     commands = [line for block in blocks_of(text) for line in block]
-    charts = charts_of(root / CHARTS)
+    charts = charts_of(root)
     for chart in charts:
         yield from _wrong_chart(chart, commands, root)
-    first = next((block for block in blocks_of(text) if block[0].startswith("make image")), [])
+    first = next(
+        (block for block in blocks_of(text) if block and block[0].startswith("make image")), []
+    )
     if not 0 < len(first) <= MOST_COMMANDS:
         yield f"{GUIDE}: {len(first)} commands to a routed request; expected 1 to {MOST_COMMANDS}"
     yield from _wrong_secrets(first, charts)
-    yield from _wrong_calls("\n".join(first), (root / INGRESS).read_text(encoding="utf-8"))
+    yield from _wrong_calls("\n".join(first), text_of(root, INGRESS))
     for overlay in re.findall(r"kubectl apply -k (\S+)", text):
         if not (root / overlay / "kustomization.yaml").is_file():
             yield f"{GUIDE}: there is no overlay {overlay}"
-    makefile = (root / "Makefile").read_text(encoding="utf-8")
+    makefile = text_of(root, "Makefile")
     build = f"docker build --file {DOCKERFILE} --tag {known.IMAGE} ."
     if f"\t{build}\n" not in makefile:
         yield f"Makefile: image: expected {build}"

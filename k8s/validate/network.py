@@ -6,10 +6,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
-import yaml
 from typing_extensions import override
 
 from k8s.validate import known
+from k8s.validate.files import shaped
 from k8s.validate.objects import Json, Selector, Thing, WorkloadSpec, of_kind, workloads
 from k8s.validate.pods import Service
 from turnout.settings import RpcService
@@ -122,12 +122,21 @@ class Chart(Json, frozen=True, rename=None, forbid_unknown_fields=True):
     labels: dict[str, str] = {}
 
 
-def charts_of(file: Path) -> list[Chart]:
-    return msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), list[Chart])
+CHARTS = "k8s/engines/charts.yaml"
+
+
+def charts_of(root: Path) -> list[Chart]:
+    """Raises `Unreadable`."""
+    return shaped(root, CHARTS, list[Chart])
 
 
 def labels_of(thing: Thing) -> dict[str, str]:
     return thing.spec(WorkloadSpec).template.metadata.labels
+
+
+def name_of(thing: Thing) -> str:
+    """What selectors call its pods."""
+    return labels_of(thing).get(NAME, thing.metadata.name)
 
 
 def selected(selector: Selector, things: Sequence[Thing]) -> list[Thing]:
@@ -304,10 +313,10 @@ def arrows_of_code(services: Sequence[Service], things: Sequence[Thing]) -> froz
     }
     for thing in workloads(things):
         if thing.spec(WorkloadSpec).template.spec.containers[0].command:
-            name, told = labels_of(thing)[NAME], container_ports(thing)
+            name, told = name_of(thing), container_ports(thing)
             found |= {Arrow("upstream-dispatcher", name, port) for port in told.values()}
     return frozenset(found)
 
 
 def _names(things: Sequence[Thing]) -> list[str]:
-    return sorted(labels_of(thing)[NAME] for thing in workloads(things))
+    return sorted(name_of(thing) for thing in workloads(things))

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from k8s.validate import network, places, pods, scaling
+from k8s.validate.files import Unreadable
 from k8s.validate.kubectl import build
 from k8s.validate.objects import Thing, things_of, workloads
 from k8s.validate.policies import check_policies
@@ -38,6 +39,8 @@ def check_overlay(kustomization: Path, *, root: Path, binary: Path) -> Report:
                 *places.check_patches(kustomization, things, root),
                 *check_things(things, root=root),
             ]
+        except Unreadable as reason:
+            wrong = [str(reason)]
         except msgspec.ValidationError as reason:
             wrong = [f"{kustomization.relative_to(root)}: {reason}"]
     return Report(
@@ -47,8 +50,7 @@ def check_overlay(kustomization: Path, *, root: Path, binary: Path) -> Report:
 
 def check_things(things: Sequence[Thing], *, root: Path) -> Iterator[str]:
     """What the schemas cannot know."""
-    charts = network.charts_of(root / "k8s/engines/charts.yaml")
-    adapter = root / "k8s/engines/prometheus-adapter.values.yaml"
+    charts = network.charts_of(root)
     yield from places.check_namespaces(things)
     yield from pods.check_config_maps(things)
     services, wrong = pods.services_of(things)
@@ -60,8 +62,8 @@ def check_things(things: Sequence[Thing], *, root: Path) -> Iterator[str]:
         yield from pods.check_service(service)
     yield from scaling.check_selectors(things)
     yield from network.check_services(things)
-    yield from scaling.check_autoscalers(things, adapter, root)
-    yield from scaling.check_adapter(adapter, root, charts)
+    yield from scaling.check_autoscalers(things, root)
+    yield from scaling.check_adapter(root, charts)
     yield from scaling.check_monitors(things)
     yield from scaling.check_dashboards(things, root / "deploy/grafana/dashboards", root)
     if wrong:

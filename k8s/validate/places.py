@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
-import yaml
 
+from k8s.validate.files import shaped
 from k8s.validate.objects import Thing, of_kind
 
 CLUSTER_WIDE = ("Namespace", "GatewayClass")
@@ -38,8 +38,8 @@ def check_namespaces(things: Sequence[Thing]) -> Iterator[str]:
 
 def check_patches(directory: Path, things: Sequence[Thing], root: Path) -> Iterator[str]:
     """kustomize passes over a patch whose target is nothing; each word of a target names something."""
-    file = directory / "kustomization.yaml"
-    told = msgspec.convert(yaml.safe_load(file.read_text(encoding="utf-8")), Kustomization)
+    file = str((directory / "kustomization.yaml").relative_to(root))
+    told = shaped(root, file, Kustomization)
     for other in (*told.resources, *told.components):
         if (directory / other).is_dir():
             yield from check_patches((directory / other).resolve(), things, root)
@@ -55,7 +55,7 @@ def check_patches(directory: Path, things: Sequence[Thing], root: Path) -> Itera
                 re.fullmatch(kind, one.kind) and re.fullmatch(name, one.metadata.name)
                 for one in things
             ):
-                yield f"{file.relative_to(root)}: a patch has target {kind} {name}, which is nothing here"
+                yield f"{file}: a patch has target {kind} {name}, which is nothing here"
 
 
 def alternatives(pattern: str) -> list[str]:

@@ -71,7 +71,7 @@ def services_of(things: Sequence[Thing]) -> tuple[list[Service], list[str]]:
     running = {service.name for service in found}
     if not wrong:
         wrong += [
-            f"{things[0].file}: no workload runs `turnout run {name}`"
+            f"{things[0].file if things else 'k8s/overlays'}: no workload runs `turnout run {name}`"
             for name in known.SERVICES
             if name not in running
         ]

@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from k8s.validate.network import (
     DNS_PORTS,
     HTTPS,
-    NAME,
     NAMESPACE,
     Arrow,
     Chart,
@@ -19,6 +18,7 @@ from k8s.validate.network import (
     arrows_of_code,
     container_ports,
     labels_of,
+    name_of,
     selected,
 )
 from k8s.validate.objects import Selector, Thing, of_kind, workloads
@@ -86,7 +86,7 @@ def _read(
     ingress: dict[Arrow, Thing],
     named: set[str],
 ) -> Iterator[str]:
-    own = labels_of(pod)[NAME]
+    own = name_of(pod)
     for rule in (*spec.ingress, *spec.egress):
         if not rule.ports or not (rule.from_ or rule.to):
             yield policy.wrong("a rule without peers or ports allows them all; name both")
@@ -134,7 +134,7 @@ def _who(peer: Peer, things: Sequence[Thing], charts: Sequence[Chart]) -> tuple[
         return ["providers"], reason if missing else ""
     if peer.namespace_selector is None:
         assert peer.pod_selector is not None
-        names = [labels_of(pod)[NAME] for pod in selected(peer.pod_selector, things)]
+        names = [name_of(pod) for pod in selected(peer.pod_selector, things)]
         told = peer.pod_selector.match_labels
         return names, "" if names else f"{told} selects no pod; expected one of {_names(things)}"
     namespace = peer.namespace_selector.match_labels.get(NAMESPACE, "")
@@ -161,7 +161,7 @@ def _ports_of(name: str, things: Sequence[Thing], charts: Sequence[Chart]) -> di
     if name == "providers":
         return {"https": HTTPS}
     for pod in workloads(things):
-        if labels_of(pod)[NAME] == name:
+        if name_of(pod) == name:
             return container_ports(pod)
     return {chart.release: chart.port for chart in charts if chart.release == name}
 
@@ -180,4 +180,4 @@ def _isolation(policies: Sequence[Thing], things: Sequence[Thing]) -> Iterator[s
 
 
 def _names(things: Sequence[Thing]) -> list[str]:
-    return sorted(labels_of(thing)[NAME] for thing in workloads(things))
+    return sorted(name_of(thing) for thing in workloads(things))

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
-import yaml
 
 from k8s.validate import known
+from k8s.validate.files import shaped
 from k8s.validate.network import Chart, container_ports, labels_of, selected
 from k8s.validate.objects import Json, Selector, Thing, WorkloadSpec, of_kind, workloads
 
+ADAPTER = "k8s/engines/prometheus-adapter.values.yaml"
 JOB = "turnout"
 
 
@@ -129,9 +130,9 @@ def _wrong_service_name(thing: Thing, spec: WorkloadSpec, things: Sequence[Thing
         yield thing.wrong(f"serviceName {spec.service_name} is the Service of other pods")
 
 
-def check_autoscalers(things: Sequence[Thing], adapter: Path, root: Path) -> Iterator[str]:
+def check_autoscalers(things: Sequence[Thing], root: Path) -> Iterator[str]:
     """Targets exist, and every metric is one that the adapter makes of a series of ours."""
-    made = _made_by(adapter)
+    made = _made_by(root)
     targets = {(thing.kind, thing.metadata.name): thing for thing in workloads(things)}
     scaled: set[tuple[str, str]] = set()
     for thing in of_kind(things, "HorizontalPodAutoscaler"):
@@ -155,10 +156,10 @@ def check_autoscalers(things: Sequence[Thing], adapter: Path, root: Path) -> Ite
                     f"resource {resource} is measured nowhere; expected cpu or memory"
                 )
             source = metric.pods or metric.external
-            if source is not None and source.metric.name not in made[metric.type]:
+            if source is not None and source.metric.name not in made.get(metric.type, ()):
                 yield thing.wrong(
                     f"metric {source.metric.name} ({metric.type}) is made by no rule of"
-                    f" {adapter.relative_to(root)}; expected one of {sorted(made[metric.type])}"
+                    f" {ADAPTER}; expected one of {sorted(made.get(metric.type, ()))}"
                 )
     for name, pod in targets.items():
         if name not in scaled and "replicas" not in _spec_of(pod):
@@ -169,21 +170,21 @@ def _spec_of(thing: Thing) -> dict[str, object]:
     return msgspec.convert(thing.document["spec"], dict[str, object])
 
 
-def adapter_values(adapter: Path) -> AdapterValues:
-    return msgspec.convert(yaml.safe_load(adapter.read_text(encoding="utf-8")), AdapterValues)
+def adapter_values(root: Path) -> AdapterValues:
+    return shaped(root, ADAPTER, AdapterValues)
 
 
-def _made_by(adapter: Path) -> Mapping[str, set[str]]:
-    rules = adapter_values(adapter).rules
+def _made_by(root: Path) -> Mapping[str, set[str]]:
+    rules = adapter_values(root).rules
     return {
         "Pods": {rule.name.as_ for rule in rules.custom},
         "External": {rule.name.as_ for rule in rules.external},
     }
 
 
-def check_adapter(adapter: Path, root: Path, charts: Sequence[Chart]) -> Iterator[str]:
+def check_adapter(root: Path, charts: Sequence[Chart]) -> Iterator[str]:
     """It asks a Prometheus that is installed, for series that the code has."""
-    told = adapter_values(adapter)
+    told = adapter_values(root)
     rules = told.rules
     asked = f"{told.prometheus.url}:{told.prometheus.port}"
     installed = [
@@ -192,12 +193,12 @@ def check_adapter(adapter: Path, root: Path, charts: Sequence[Chart]) -> Iterato
         if one.release == "prometheus"
     ]
     if asked not in installed:
-        yield f"{adapter.relative_to(root)}: prometheus is {asked}; expected one of {installed}"
+        yield f"{ADAPTER}: prometheus is {asked}; expected one of {installed}"
     for rule in (*rules.custom, *rules.external):
         for series in re.findall(r"turnout_[a-z_]+", rule.series_query):
             if series not in known.metric_series():
                 close = sorted(one for one in known.metric_series() if one[:16] == series[:16])
-                yield f"{adapter.relative_to(root)}: no metric is called {series}; expected {close}"
+                yield f"{ADAPTER}: no metric is called {series}; expected {close}"
 
 
 def check_monitors(things: Sequence[Thing]) -> Iterator[str]:
@@ -239,7 +240,7 @@ def check_dashboards(things: Sequence[Thing], directory: Path, root: Path) -> It
     """Every dashboard is in the ConfigMap of dashboards, where there is one."""
     for thing in of_kind(things, "ConfigMap"):
         if thing.metadata.name.startswith("turnout-dashboards"):
-            told = msgspec.convert(thing.document["data"], dict[str, str])
+            told = msgspec.convert(thing.document.get("data", {}), dict[str, str])
             for file in sorted(directory.glob("*.json")):
                 if file.name not in told:
                     yield (

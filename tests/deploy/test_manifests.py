@@ -17,6 +17,8 @@ from k8s.validate.schemas import check_schemas, versions
 ROOT = Path(__file__).parents[2]
 BASE = "k8s/base"
 POLICIES = "k8s/components/network-policy"
+SHORT = 160
+"""Characters that a screen shows on one line or two."""
 
 
 @pytest.fixture(scope="module")
@@ -280,6 +282,58 @@ def test_nonsense_in_deploy_is_one_clear_line(
     edit(checkout, file, old, new)
     lines = list(check_deploy(checkout))
     assert any(said in line and line.startswith("deploy/") for line in lines), lines
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("deploy/Dockerfile", "FORM python:3.11-slim\n", "FORM is no instruction that is used here; did you mean FROM?"),
+        ("deploy/Dockerfile", "", "it begins with nothing; expected FROM"),
+        ("deploy/Dockerfile", "USER 1:1\n", "it begins with USER 1:1; expected FROM"),
+        ("deploy/Dockerfile", "FROM python:3.11-slim\n", "the last stage has no USER"),
+        ("deploy/Dockerfile", None, "there is no such file"),
+        ("deploy/compose.yaml", "services: [\n", "deploy/compose.yaml:2: no YAML: "),
+        ("deploy/compose.yaml", "- services\n", "Expected `object`, got `array`"),
+        ("deploy/compose.yaml", "", "it is empty"),
+        ("deploy/compose.yaml", None, "there is no such file"),
+        ("deploy/compose.yaml", "services: {}\nvolumes: {}\n", "there is no service grafana"),
+        ("deploy/prometheus/prometheus.yml", None, "there is no such file"),
+        ("deploy/prometheus/prometheus.yml", "a: b: c\n", "deploy/prometheus/prometheus.yml:1: no YAML: "),
+        ("deploy/otel/collector.yaml", "service: {}\n", "missing required field"),
+        ("deploy/grafana/provisioning/dashboards/turnout.yaml", "hello\n", "Expected `object`, got `str`"),
+        ("k8s/engines/charts.yaml", "{}\n", "Expected `array`, got `object`"),
+        ("k8s/README.md", None, "there is no such file"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_what_it_should_be_is_one_short_line(
+    checkout: Path, file: str, text: str | None, said: str
+) -> None:
+    path = checkout / file
+    path.unlink()
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+    lines = [line for line in (*check_deploy(checkout), *check_guide(checkout)) if said in line]
+    assert len(lines) == 1, lines
+    assert lines[0].startswith(file)
+    assert len(lines[0]) < SHORT
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("turnout.learn.embedder_build", "turnout.lern.embedder_build", "there is no module turnout.lern.embedder_build"),
+        ("EXPOSE 8080", "EXPOSE 8080/tcp", "EXPOSE 8080/tcp"),
+        ('CMD ["ingress"]', 'CMD ["ingress", "now"]', "unrecognized arguments: now"),
+        ('ENTRYPOINT ["turnout", "run"]', "ENTRYPOINT turnout run", "expected turnout run"),
+    ],
+)  # fmt: skip
+def test_a_dockerfile_of_another_form_is_one_line(
+    checkout: Path, old: str, new: str, said: str
+) -> None:
+    edit(checkout, "deploy/Dockerfile", old, new)
+    lines = list(check_deploy(checkout))
+    assert len(lines) == 1, lines
+    assert said in lines[0]
 
 
 def test_the_alert_rules_are_a_prometheus_rule() -> None:
