@@ -55,6 +55,9 @@ def test_a_setting_of_every_shape_is_read(monkeypatch: pytest.MonkeyPatch) -> No
         ("TURNOUT_INGRESS__KEYS", "tk_x", "JSON"),
         ("TURNOUT_INGRESS__ALLOWED_HOSTS", "a,b", "JSON"),
         ("TURNOUT_INGRESS__MAX_BODY_BYTES", "0", "greater than 0"),
+        ("TURNOUT_CLICKHOUSE__DATABASE", "x; DROP", "letters, digits and underscores"),
+        ("TURNOUT_CLICKHOUSE__DATABASE", "", "letters, digits and underscores"),
+        ("TURNOUT_CLICKHOUSE__CLUSTER", "a'b", "named as a database is"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it_and_what_is_right(

@@ -14,6 +14,7 @@ from turnout.engines.failure import EngineFailed
 from turnout.engines.handover import NOBODY, open_handover
 from turnout.engines.supervisor import supervising
 from turnout.holding import holding
+from turnout.outside import outside_servers, shown, telling_unreachable
 from turnout.processes import Plan, plan
 from turnout.scorer.embedder_files import load_embedder_files
 from turnout.settings import BadSetting, Settings
@@ -29,7 +30,10 @@ async def serve(settings: Settings) -> None:
     with listener:
         planned = plan(settings, catalog, held=None)
         stop = http_server.stop_on_signals()
-        async with supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed):
+        async with (
+            telling_unreachable(outside_servers(settings)),
+            supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed),
+        ):
             await running.run_ingress(
                 planned.settings,
                 listener,
@@ -50,7 +54,10 @@ async def serve_split(settings: Settings) -> None:
     async with holding(settings) as held:
         planned = plan(settings, catalog, held=held)
         stop = http_server.stop_on_signals()
-        async with supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed):
+        async with (
+            telling_unreachable(outside_servers(settings)),
+            supervising(planned.children, data_dir=settings.data_dir, on_failed=_say_failed),
+        ):
             count = settings.scorer.replicas
             shape = f"{4 + count} processes" + (f", {count} of them scorers" if count > 1 else "")
             _banner(planned, catalog, shape, port=held.listener.getsockname()[1])
@@ -128,6 +135,6 @@ def _first_curl(host: str, port: int) -> str:
 
 
 def _clickhouse(settings: Settings) -> str:
-    return settings.clickhouse.url or (
-        f"http://127.0.0.1:{settings.clickhouse.port} (ClickHouse over HTTP, read-only)"
-    )
+    if settings.clickhouse.url:
+        return shown(settings.clickhouse.url)
+    return f"http://127.0.0.1:{settings.clickhouse.port} (ClickHouse over HTTP, read-only)"

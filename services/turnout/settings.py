@@ -184,10 +184,16 @@ class ClickHouse(_Section):
     password: SecretStr = Field(
         default=SecretStr(""), description="Its password; made at each start when embedded."
     )
-    database: str = Field(default="turnout", description="Database of the tables.")
+    database: str = Field(
+        default="turnout",
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Database of the tables: letters, digits and underscores.",
+    )
     cluster: str = Field(
         default="",
-        description="Cluster for ON CLUSTER and Replicated tables; empty for one server.",
+        pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+        description="Cluster for ON CLUSTER and Replicated tables, named as a database is; empty for one"
+        " server.",
     )
     keep_requests_days: int = _kept("requests, attempts and switches")
     keep_decisions_days: int = _kept("decisions, the largest table,")

@@ -1,4 +1,6 @@
-"""What a person is told who asks for a split mode that cannot be: one line, and exit status 1."""
+"""What a person is told whose settings cannot be, those of split mode above all: one line, and exit
+status 1.
+"""
 
 import os
 import socket
@@ -83,3 +85,10 @@ def test_a_descriptor_that_is_none(tmp_path: Path, name: str) -> None:
     told = {name: "9999", "NATS__URL": "nats://127.0.0.1:1"}
     line = said(tmp_path, "run", "ingress", **told)
     assert line.startswith(f"turnout: TURNOUT_{name} is 9999: ")
+
+
+@pytest.mark.parametrize("arguments", [("serve",), ("serve", "--split"), ("run", "telemetry")])
+def test_a_database_that_is_no_name(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    line = said(tmp_path, *arguments, CLICKHOUSE__DATABASE="x; DROP")
+    assert line.startswith("turnout: TURNOUT_CLICKHOUSE__DATABASE: ")
+    assert line.endswith("Database of the tables: letters, digits and underscores.\n")

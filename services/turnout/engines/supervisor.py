@@ -185,7 +185,7 @@ async def supervising(
     Without `on_failed` a child that cannot be kept up ends the block with its `EngineFailed`.
     """
     supervisor = Supervisor(children, data_dir=data_dir, on_failed=on_failed or _raise)
-    with _sole_use(data_dir), _one_error():
+    with _sole_use(data_dir), one_error():
         try:
             await supervisor.start()
             async with asyncio.TaskGroup() as group:
@@ -203,7 +203,7 @@ def _raise(failure: EngineFailed) -> None:
 
 
 @contextlib.contextmanager
-def _one_error() -> Generator[None]:
+def one_error() -> Generator[None]:
     """Let an error out as itself: a task group wraps its own error and even the block's."""
     try:
         yield
