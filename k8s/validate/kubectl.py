@@ -46,10 +46,11 @@ class Built:
     directory: Path
 
 
-def build(kustomization: Path, *, binary: Path) -> Built:
+def build(kustomization: Path, *, root: Path, binary: Path) -> Built:
     """Build an overlay. Raises `BuildFailed` with kubectl's own reason."""
+    name = os.path.relpath(kustomization, root)
     if not (kustomization / "kustomization.yaml").is_file():
-        raise BuildFailed(f"{kustomization}: there is no kustomization.yaml.")
+        raise BuildFailed(f"{name}: there is no kustomization.yaml.")
     with _with_origins(kustomization) as around:
         done = subprocess.run(
             [str(binary), "kustomize", str(around)],
@@ -61,9 +62,15 @@ def build(kustomization: Path, *, binary: Path) -> Built:
             env={**os.environ, "GOGC": "off"},
         )
     if done.returncode:
-        said = " ".join(done.stderr.split()).replace(str(around), str(kustomization))
-        raise BuildFailed(f"{kustomization}: it cannot be built: {said}")
+        said = " ".join(done.stderr.split()).replace(str(around), name)
+        raise BuildFailed(f"{name}: it cannot be built: {_cause(said, root)}")
     return Built(text=done.stdout, directory=around)
+
+
+def _cause(said: str, root: Path) -> str:
+    """kubectl tells every directory that it came through; the last of them has the mistake."""
+    cause = said.rpartition(" must resolve to a file': ")[2].removeprefix("error: ")
+    return cause.removeprefix("recursed accumulation of path ").replace(f"{root.resolve()}/", "")
 
 
 @contextmanager

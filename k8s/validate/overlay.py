@@ -30,7 +30,7 @@ def overlays(root: Path) -> list[Path]:
 
 def check_overlay(kustomization: Path, *, root: Path, binary: Path) -> Report:
     """Raises `BuildFailed` when it cannot even be built."""
-    built = build(kustomization, binary=binary)
+    built = build(kustomization, root=root, binary=binary)
     things = things_of(built.text, directory=built.directory, root=root)
     wrong = list(check_schemas(things))
     if not wrong:

@@ -1,4 +1,6 @@
-"""Where things are: one namespace that exists, and patches that reach what they are written for."""
+"""Where things are: files that are named exist, one namespace that exists, and patches that reach
+what they are written for.
+"""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from k8s.validate.files import shaped
+from k8s.validate.files import documents_of, shaped, text_of, until_unreadable
 from k8s.validate.objects import Thing, of_kind
 
 CLUSTER_WIDE = ("Namespace", "GatewayClass")
@@ -20,12 +22,65 @@ class Target(msgspec.Struct, frozen=True):
 
 class Patch(msgspec.Struct, frozen=True):
     target: Target | None = None
+    path: str = ""
 
 
-class Kustomization(msgspec.Struct, frozen=True):
+class Generator(msgspec.Struct, frozen=True):
+    envs: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+
+
+class Kustomization(msgspec.Struct, frozen=True, rename="camel"):
+    kind: str = "Kustomization"
     resources: tuple[str, ...] = ()
     components: tuple[str, ...] = ()
     patches: tuple[Patch, ...] = ()
+    config_map_generator: tuple[Generator, ...] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """What it names beside itself."""
+        patches = [patch.path for patch in self.patches if patch.path]
+        generated = [
+            name.rpartition("=")[2]
+            for one in self.config_map_generator
+            for name in (*one.envs, *one.files)
+        ]
+        return [*self.resources, *self.components, *patches, *generated]
+
+
+KUSTOMIZATION = "kustomization.yaml"
+CHECKED = ("k8s", "deploy")
+SUFFIXES = (".yaml", ".yml")
+MANIFESTS = ("k8s/base", "k8s/components", "k8s/overlays")
+
+
+def check_files(root: Path) -> Iterator[str]:
+    """What kubectl would say too, with the cause behind every directory that it came through."""
+    for directory in CHECKED:
+        for path in sorted((root / directory).rglob("*")):
+            if path.suffix in SUFFIXES:
+                file = str(path.relative_to(root))
+                yield from until_unreadable(_wrong_file(root, file))
+
+
+def _wrong_file(root: Path, file: str) -> Iterator[str]:
+    documents = documents_of(root, file)
+    directory = (root / file).parent
+    if not file.endswith(f"/{KUSTOMIZATION}"):
+        if file.startswith(MANIFESTS) and not any(documents):
+            yield f"{file}: it is empty"
+        return
+    told = shaped(root, file, Kustomization)
+    lines = text_of(root, file).splitlines()
+    for name in told.files:
+        if not (directory / name).exists():
+            at = next((at for at, line in enumerate(lines, 1) if line.endswith(name)), 1)
+            yield f"{file}:{at}: there is no {name}"
+        elif (directory / name).is_dir() and not (directory / name / KUSTOMIZATION).is_file():
+            yield f"{file}: {name} has no {KUSTOMIZATION}"
+    if told.kind == "Kustomization" and not told.resources and not told.config_map_generator:
+        yield f"{file}: it has no resources; expected the manifests that it builds"
 
 
 def check_namespaces(things: Sequence[Thing]) -> Iterator[str]:
@@ -38,7 +93,7 @@ def check_namespaces(things: Sequence[Thing]) -> Iterator[str]:
 
 def check_patches(directory: Path, things: Sequence[Thing], root: Path) -> Iterator[str]:
     """kustomize passes over a patch whose target is nothing; each word of a target names something."""
-    file = str((directory / "kustomization.yaml").relative_to(root))
+    file = str((directory / KUSTOMIZATION).relative_to(root))
     told = shaped(root, file, Kustomization)
     for other in (*told.resources, *told.components):
         if (directory / other).is_dir():

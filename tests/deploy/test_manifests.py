@@ -169,13 +169,46 @@ def test_nonsense_is_one_clear_line(
 def test_what_cannot_be_built_is_one_line(checkout: Path, binary: Path) -> None:
     edit(checkout, f"{BASE}/kustomization.yaml", "  - scorer.yaml", "  - score.yaml")
     with pytest.raises(BuildFailed, match=r"score\.yaml") as failed:
-        build(checkout / "k8s/overlays/local", binary=binary)
+        build(checkout / "k8s/overlays/local", root=checkout, binary=binary)
     assert "\n" not in str(failed.value)
 
 
 def test_an_overlay_that_is_not_there_is_one_line(checkout: Path, binary: Path) -> None:
-    with pytest.raises(BuildFailed, match=r"overlays/staging: there is no kustomization\.yaml"):
-        build(checkout / "k8s/overlays/staging", binary=binary)
+    with pytest.raises(
+        BuildFailed, match=r"^k8s/overlays/staging: there is no kustomization\.yaml"
+    ):
+        build(checkout / "k8s/overlays/staging", root=checkout, binary=binary)
+
+
+def test_what_only_kubectl_refuses_is_told_without_the_way_there(
+    checkout: Path, binary: Path
+) -> None:
+    edit(checkout, f"{BASE}/kustomization.yaml", "namespace: turnout", "namespaces: turnout")
+    with pytest.raises(BuildFailed, match="namespaces") as failed:
+        build(checkout / "k8s/overlays/local", root=checkout, binary=binary)
+    assert str(failed.value).startswith("k8s/overlays/local: it cannot be built: ")
+    assert "accumulation err" not in str(failed.value)
+    assert str(checkout) not in str(failed.value)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (f"{BASE}/scorer.yaml", "metadata:", "metadata: :", f"{BASE}/scorer.yaml:9: no YAML: mapping values are not allowed here"),
+        (f"{BASE}/kustomization.yaml", "  - scorer.yaml", "  - score.yaml", f"{BASE}/kustomization.yaml:12: there is no score.yaml"),
+        (f"{BASE}/kustomization.yaml", "- settings.env", "- setting.env", f"{BASE}/kustomization.yaml:21: there is no setting.env"),
+        (f"{BASE}/kustomization.yaml", "path: spool.yaml", "path: spools.yaml", f"{BASE}/kustomization.yaml:32: there is no spools.yaml"),
+        ("k8s/overlays/local/kustomization.yaml", "components/simulator", "components", "k8s/overlays/local/kustomization.yaml: ../../components has no kustomization.yaml"),
+        ("k8s/overlays/local/kustomization.yaml", "resources:", "resource:", "k8s/overlays/local/kustomization.yaml: it has no resources; expected the manifests that it builds"),
+        ("k8s/overlays/local/kustomization.yaml", "components:\n", "components: simulator\nx:\n", "k8s/overlays/local/kustomization.yaml: Expected `array`, got `str` - at `$.components`"),
+    ],
+)  # fmt: skip
+def test_what_kubectl_could_not_read_is_one_short_line(
+    checkout: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str, said: str
+) -> None:
+    edit(checkout, file, old, new)
+    assert main(["--root", str(checkout)]) == 1
+    assert capsys.readouterr().err.splitlines() == [said]
 
 
 def test_the_command_says_what_is_wrong_and_fails(
