@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import io
 import os
+import re
 import subprocess
 import tarfile
 import tempfile
@@ -70,6 +71,13 @@ def build(kustomization: Path, *, root: Path, binary: Path) -> Built:
 def _cause(said: str, root: Path) -> str:
     """kubectl tells every directory that it came through; the last of them has the mistake."""
     cause = said.rpartition(" must resolve to a file': ")[2].removeprefix("error: ")
+    # A manifest is tried as a file and then as a directory; the file is what was meant.
+    cause = re.sub(
+        r"(accumulating resources: )+accumulation err='accumulating resources from '(.*?)': (.*)':"
+        r" must build at directory.*",
+        r"\2: \3",
+        cause,
+    )
     return cause.removeprefix("recursed accumulation of path ").replace(f"{root.resolve()}/", "")
 
 

@@ -191,13 +191,22 @@ def test_what_only_kubectl_refuses_is_told_without_the_way_there(
     assert str(checkout) not in str(failed.value)
 
 
+def test_a_manifest_that_is_no_object_is_told_by_its_cause(checkout: Path, binary: Path) -> None:
+    edit(checkout, f"{BASE}/scorer.yaml", "kind: StatefulSet", "kinds: StatefulSet")
+    with pytest.raises(
+        BuildFailed, match=r"scorer\.yaml: missing kind in object .*\}\}$"
+    ) as failed:
+        build(checkout / "k8s/overlays/local", root=checkout, binary=binary)
+    assert "accumulation err" not in str(failed.value)
+
+
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
-        (f"{BASE}/scorer.yaml", "metadata:", "metadata: :", f"{BASE}/scorer.yaml:9: no YAML: mapping values are not allowed here"),
+        (f"{BASE}/scorer.yaml", "metadata:", "metadata: :", f"{BASE}/scorer.yaml:4: no YAML: mapping values are not allowed here"),
         (f"{BASE}/kustomization.yaml", "  - scorer.yaml", "  - score.yaml", f"{BASE}/kustomization.yaml:12: there is no score.yaml"),
         (f"{BASE}/kustomization.yaml", "- settings.env", "- setting.env", f"{BASE}/kustomization.yaml:21: there is no setting.env"),
-        (f"{BASE}/kustomization.yaml", "path: spool.yaml", "path: spools.yaml", f"{BASE}/kustomization.yaml:32: there is no spools.yaml"),
+        (f"{BASE}/kustomization.yaml", "path: spool.yaml", "path: spools.yaml", f"{BASE}/kustomization.yaml:31: there is no spools.yaml"),
         ("k8s/overlays/local/kustomization.yaml", "components/simulator", "components", "k8s/overlays/local/kustomization.yaml: ../../components has no kustomization.yaml"),
         ("k8s/overlays/local/kustomization.yaml", "resources:", "resource:", "k8s/overlays/local/kustomization.yaml: it has no resources; expected the manifests that it builds"),
         ("k8s/overlays/local/kustomization.yaml", "components:\n", "components: simulator\nx:\n", "k8s/overlays/local/kustomization.yaml: Expected `array`, got `str` - at `$.components`"),
