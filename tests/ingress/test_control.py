@@ -128,14 +128,14 @@ async def test_an_outcome_becomes_a_fact() -> None:
             "tests_passed": 3,
             "tests_failed": 0,
             "source": "ci",
-            "occurred_at": "2026-11-01T12:00:00Z",
+            "occurred_at": "2026-09-01T12:00:00Z",
         },
     )
     assert answer.status == 202
     (fact,) = on.facts.outcomes
     assert answer.json == {"outcome_ids": [fact.event_id]}
     assert (fact.request_id, fact.kind, fact.tests_passed) == ("req_1", "tests", 3)
-    assert fact.occurred_at == datetime(2026, 11, 1, 12, tzinfo=UTC).timestamp()
+    assert fact.occurred_at == datetime(2026, 9, 1, 12, tzinfo=UTC).timestamp()
     assert fact.score is None
 
 
@@ -190,6 +190,36 @@ async def test_what_git_measures_is_in_the_fact() -> None:
         ({"session": "s", "kind": "merge", "colour": "red"}, "colour"),
         ({"session": "s" * 201, "kind": "merge"}, "session"),
         ({"session": "s", "kind": "merge", "occurred_at": "yesterday"}, "occurred_at"),
+        (
+            {"branch": "b", "kind": "merge", "occurred_at": "9999-01-01T00:00:00Z"},
+            "no more than a day ahead",
+        ),
+        (
+            {"branch": "b", "kind": "merge", "occurred_at": "2300-01-01T00:00:00Z"},
+            "no more than a day ahead",
+        ),
+        (
+            {"branch": "b", "kind": "merge", "occurred_at": "2150-01-01T00:00:00Z"},
+            "no more than a day ahead",
+        ),
+        (
+            {"branch": "b", "kind": "merge", "occurred_at": NOW + 86_401},
+            "not after 2026-09-22T14:13:20+00:00",
+        ),
+        (
+            {"branch": "b", "kind": "merge", "occurred_at": "1969-12-31T23:59:59Z"},
+            "from 1970-01-01",
+        ),
+        (
+            {"branch": "b", "kind": "merge", "occurred_at": "1900-01-01T00:00:00Z"},
+            "from 1970-01-01",
+        ),
+        ([{"branch": "b", "kind": "merge", "occurred_at": -1}], "0.occurred_at"),
+        (
+            {"commit": "abc", "kind": "survival", "lines_kept": 5, "lines_written": 4},
+            "lines_kept is at most lines_written",
+        ),
+        ({"branch": "a\0b", "kind": "merge"}, "NUL"),
         ([{"session": "s", "kind": "merge"}, {"session": "s", "kind": "x"}], "1.kind"),
         ([{"session": "s", "kind": "merge"}] * 1001, "1000"),
     ],
@@ -202,6 +232,13 @@ async def test_a_wrong_outcome_says_where_and_leaves_nothing(told: object, says:
     assert kind == "invalid_request"
     assert says in message
     assert not on.facts.all
+
+
+@pytest.mark.parametrize("moment", [0, NOW + 86_400])
+async def test_the_first_and_last_moment_of_an_outcome(moment: float) -> None:
+    on = edge()
+    assert (await report(on, {"branch": "b", "kind": "merge", "occurred_at": moment})).status == 202
+    assert on.facts.outcomes[0].occurred_at == moment
 
 
 async def test_the_same_report_is_the_same_fact() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from tests.ingress.edge import NOW
 from tests.outcomes.conftest import Listening
 from tests.outcomes.workshop import (
     AGENT_TRAILER,
@@ -485,10 +486,11 @@ def test_impossible_dates_and_long_names_are_brought_to_what_is_taken(
     workshop.switch("main")
     workshop.merge("b" * 200 + "/" + "c" * 210)
 
-    reports = told(workshop)
+    reports = told(workshop, now=int(NOW))
     assert len(of_kind(reports, "merge")) == 2
     send(reports, url=ingress.url, key="")
     assert len(ingress.outcomes) == len(reports)
+    assert {one.occurred_at for one in ingress.outcomes if one.kind == "merge"} == {NOW}
 
 
 def test_what_programs_write_is_not_counted_by_line(workshop: Workshop) -> None:

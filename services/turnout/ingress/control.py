@@ -4,7 +4,6 @@ Ordinary FastAPI with OpenAPI. They answer JSON; errors have the shape
 `{"error": {"type": kind, "message": text}}`.
 """
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,17 +11,17 @@ from typing import Annotated, Literal, Protocol, TypeVar
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import InvalidRequest, NotAllowed
-from turnout.facts import OutcomeKind, OutcomeReported
 from turnout.ingress.body import read_body
 from turnout.ingress.callers import Caller
-from turnout.ingress.intake import LARGEST_NUMBER, Arrival, Intake
+from turnout.ingress.intake import Arrival, Intake
 from turnout.ingress.modes import MODE_KEY, ModeBoard, as_mode
+from turnout.ingress.outcomes import MOST_AHEAD_SECONDS, Outcome, fact_of, is_possible_time
 from turnout.ingress.proxy import Limits
 from turnout.policy.explain import explain
 from turnout.policy.targets import AUTO, SERVABLE
@@ -33,9 +32,6 @@ MOST_OUTCOMES = 1000
 
 MOST_OUTCOME_BYTES = 4 * 1024 * 1024
 """A thousand outcomes with every field at its longest are smaller."""
-
-LONGEST_AFTER_SECONDS = 100 * 365 * 86_400.0
-"""A hundred years; whatever is longer is a wrong unit."""
 
 MOST_MODE_BYTES = 1024
 
@@ -57,51 +53,6 @@ class ControlStore(Protocol):
     async def put(self, key: str, value: str, *, deadline_seconds: float) -> None:
         """Raises `Unavailable` when the bus cannot be reached."""
         ...
-
-
-class Outcome(BaseModel):
-    """What came of a piece of work; joined to requests by whichever subject fields are set."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    id: str = Field(
-        default="", max_length=200, description="Yours; the same id told again counts once."
-    )
-    request_id: str = Field(default="", max_length=200)
-    session: str = Field(default="", max_length=200)
-    repository: str = Field(default="", max_length=400)
-    branch: str = Field(default="", max_length=400)
-    commit: str = Field(default="", max_length=80)
-    kind: OutcomeKind
-    score: float | None = Field(default=None, ge=0, le=1, description="Of kind score.")
-    label: str = Field(default="", max_length=200, description="Of kind label.")
-    tests_passed: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
-    tests_failed: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
-    lines_kept: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
-    lines_changed: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
-    lines_written: int | None = Field(default=None, ge=0, le=LARGEST_NUMBER)
-    after_seconds: float | None = Field(
-        default=None,
-        ge=0,
-        le=LONGEST_AFTER_SECONDS,
-        description="From the work, or its landing, to this outcome.",
-    )
-    source: str = Field(default="", max_length=100, description="Who says so: ci, git, a person.")
-    occurred_at: datetime | None = Field(default=None, description="When; now if left out.")
-
-    @model_validator(mode="after")
-    def _is_about_something(self) -> "Outcome":
-        if not (self.request_id or self.session or self.branch or self.commit):
-            raise ValueError("set at least one of request_id, session, branch and commit")
-        if self.kind == "score" and self.score is None:
-            raise ValueError("kind score needs score, between 0 and 1")
-        if self.kind == "label" and not self.label:
-            raise ValueError("kind label needs label")
-        if self.kind == "tests" and self.tests_passed is None and self.tests_failed is None:
-            raise ValueError("kind tests needs tests_passed or tests_failed")
-        if self.kind == "survival" and None in (self.lines_kept, self.lines_written):
-            raise ValueError("kind survival needs lines_kept and lines_written")
-        return self
 
 
 class OutcomesAccepted(BaseModel):
@@ -225,10 +176,11 @@ class ControlEndpoints:
     async def outcomes(self, request: Request) -> OutcomesAccepted:
         """One outcome or a list of them. Telling the same one twice counts once."""
         caller = self._admit(request)
-        items = _outcomes_in(await self._body(request, max_bytes=MOST_OUTCOME_BYTES))
+        now = self._control.intake.clock()
+        items = _outcomes_in(await self._body(request, max_bytes=MOST_OUTCOME_BYTES), now=now)
         if len(items) > MOST_OUTCOMES:
             raise InvalidRequest(f"At most {MOST_OUTCOMES} outcomes in one call; split them.")
-        facts = [_fact(item, caller, now=self._control.intake.clock()) for item in items]
+        facts = [fact_of(item, caller, now=now) for item in items]
         for fact in facts:
             self._control.facts.record(fact)
         return OutcomesAccepted(outcome_ids=[fact.event_id for fact in facts])
@@ -292,14 +244,25 @@ def _body_schema(schema: dict[str, object]) -> dict[str, object]:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
 
 
-def _outcomes_in(body: bytes) -> list[Outcome]:
+def _outcomes_in(body: bytes, *, now: float) -> list[Outcome]:
     try:
         if body.lstrip()[:1] != b"[":
-            return [_checked(Outcome, msgspec.json.decode(body, type=dict[str, object]))]
+            return [_outcome(msgspec.json.decode(body, type=dict[str, object]), now=now)]
         told = msgspec.json.decode(body, type=list[object])
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as reason:
         raise InvalidRequest(f"The body is no outcome and no list of them: {reason}.") from None
-    return [_checked(Outcome, item, place=f"{at}.") for at, item in enumerate(told)]
+    return [_outcome(item, now=now, place=f"{at}.") for at, item in enumerate(told)]
+
+
+def _outcome(told: object, *, now: float, place: str = "") -> Outcome:
+    item = _checked(Outcome, told, place=place)
+    if not is_possible_time(item, now=now):
+        latest = datetime.fromtimestamp(now + MOST_AHEAD_SECONDS, UTC).isoformat(timespec="seconds")
+        raise InvalidRequest(
+            f"{place}occurred_at: must be from 1970-01-01T00:00:00Z on and no more than a day ahead:"
+            f" not after {latest}."
+        )
+    return item
 
 
 def _checked(cls: type[T], told: object, *, place: str = "") -> T:
@@ -348,39 +311,3 @@ def _json(value: object) -> Response:
 def _owner(catalog: Catalog, name: str) -> str:
     model = catalog.models.get(name)
     return "turnout" if model is None else model.provider
-
-
-def _fact(item: Outcome, caller: Caller, *, now: float) -> OutcomeReported:
-    occurred_at = now if item.occurred_at is None else _unix(item.occurred_at)
-    return OutcomeReported(
-        event_id=_outcome_id(item, caller),
-        occurred_at=occurred_at,
-        tenant=caller.tenant,
-        request_id=item.request_id,
-        session=item.session,
-        repository=item.repository or caller.tags.repository,
-        branch=item.branch,
-        commit=item.commit,
-        kind=item.kind,
-        score=item.score,
-        label=item.label,
-        tests_passed=item.tests_passed,
-        tests_failed=item.tests_failed,
-        lines_kept=item.lines_kept,
-        lines_changed=item.lines_changed,
-        source=item.source,
-        reported_by=caller.principal,
-        lines_written=item.lines_written,
-        after_seconds=item.after_seconds,
-    )
-
-
-def _outcome_id(item: Outcome, caller: Caller) -> str:
-    """The same for the same report: the reporter's own id, or else the content."""
-    told = item.id or item.model_dump_json(exclude={"id"})
-    digest = hashlib.blake2b(f"{caller.tenant}\n{told}".encode(), digest_size=16).hexdigest()
-    return f"out_{digest}"
-
-
-def _unix(moment: datetime) -> float:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -84,7 +84,7 @@ def git_outcomes(options: GitOptions, *, now: float) -> list[Report]:
             reports += _of_work(work, undone, name)
     for measure in Measuring(repository, history).measure(found, patches, now=now):
         reports += _of_lines(measure, name)
-    return reports
+    return [_not_ahead(one, now=now) for one in reports]
 
 
 def since_of(told: str, *, now: float) -> float:
@@ -136,6 +136,12 @@ def _for_sessions(report: Report, sessions: Sequence[str]) -> Iterator[Report]:
     for at, session in enumerate(sessions or ("",)):
         id_ = report.id if at == 0 else stable_id(SOURCE, "also", report.id, session)
         yield msgspec.structs.replace(report, id=id_, session=session)
+
+
+def _not_ahead(report: Report, *, now: float) -> Report:
+    """A commit may bear a date of the years to come; the router takes no such time."""
+    # Times in UTC are in the order of their texts.
+    return msgspec.structs.replace(report, occurred_at=min(report.occurred_at, moment(now)))
 
 
 def _span(first: int, last: int) -> float:
