@@ -90,6 +90,20 @@ def test_claude_code_names_session_agent_and_turn() -> None:
     assert agent.thread_key != main.thread_key
 
 
+def test_a_name_too_long_for_an_outcome_is_known_by_its_digest() -> None:
+    def named(session: str) -> Identity:
+        longs = {"x-claude-code-agent-id": "a" * 20_000, "x-claude-code-prompt-id": "t" * 20_000}
+        return who({**CLAUDE, **longs, "x-claude-code-session-id": session})
+
+    told = named("s" * 20_000)
+    assert {len(told.session), len(told.thread), len(told.user_turn)} == {32}
+    assert told.is_explicit
+    assert told.harness == "claude_code"
+    assert named("s" * 20_000) == told
+    assert named("s" * 20_001).session != told.session
+    assert named("s" * 200).session == "s" * 200
+
+
 def test_the_session_in_the_body_is_the_one_in_the_header() -> None:
     body = survey(user_field=json.dumps({"device_id": "d", "account_uuid": "", "session_id": "S"}))
     assert who({}, body).thread_key == who(CLAUDE).thread_key

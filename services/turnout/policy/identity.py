@@ -7,6 +7,8 @@ Rules:
   harness, system prompt, tool names and the first text the user typed. `prompt_cache_key` names at
   most a session: Codex, Copilot and Qwen Code send one key for the main loop and its subagents.
 * Auxiliary requests have a thread of their own, so that they never touch the main thread.
+* A name longer than an outcome may give is known by its digest: facts stay small, requests that share
+  it stay together, and what is stored can be named in an outcome. No request fails for a long name.
 * No token is kept: a principal is a digest.
 """
 
@@ -32,6 +34,9 @@ from turnout.policy.steps import (
 
 KEY_BYTES: Final = 16
 """128 bits: keys of different tenants never meet by chance."""
+
+LONGEST_NAME: Final = 200
+"""Characters, as many as a session of `POST /v1/outcomes`; what harnesses send is a UUID or two."""
 
 MAIN_THREAD: Final = "main"
 AUXILIARY_THREAD: Final = "auxiliary:"
@@ -93,7 +98,7 @@ def identify(
     named = _named(headers, survey, harness, claude_session, turn)
     request_class = _request_class(headers, survey, harness, turn, path, named)
     is_explicit = bool(named.session and named.thread)
-    session, thread = named.session, named.thread
+    session, thread = _bounded(named.session), _bounded(named.thread)
     if not is_explicit:
         thread = _key(
             principal,
@@ -117,8 +122,12 @@ def identify(
         is_subagent=named.is_subagent or request_class == "subagent",
         is_explicit=is_explicit,
         request_class=request_class,
-        user_turn=named.user_turn,
+        user_turn=_bounded(named.user_turn),
     )
+
+
+def _bounded(name: str) -> str:
+    return name if len(name) <= LONGEST_NAME else _key(name)
 
 
 def _key(*parts: str) -> str:
