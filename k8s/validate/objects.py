@@ -6,7 +6,7 @@ Unknown fields are ignored here: the schemas judge those. Every object knows the
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import msgspec
 import yaml
@@ -15,6 +15,9 @@ LOADER = yaml.CSafeLoader
 """Reads as safe_load does, ten times as fast."""
 
 ORIGIN = "config.kubernetes.io/origin"
+
+Quantity: TypeAlias = str | int | float
+"""An amount as a manifest has it."""
 
 T = TypeVar("T")
 
@@ -118,8 +121,8 @@ class VolumeMount(Json, frozen=True):
 
 
 class Resources(Json, frozen=True):
-    requests: dict[str, str | int] = {}
-    limits: dict[str, str | int] = {}
+    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = {}
 
 
 class Sleep(Json, frozen=True):
@@ -152,7 +155,7 @@ class Container(Json, frozen=True):
 
 
 class EmptyDir(Json, frozen=True):
-    pass
+    size_limit: Quantity = 0
 
 
 class SecretVolume(Json, frozen=True):

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from k8s.validate import network, places, pods, scaling
+from k8s.validate.admission import check_admission
 from k8s.validate.files import Unreadable
 from k8s.validate.kubectl import build
 from k8s.validate.objects import Thing, things_of, workloads
@@ -35,7 +36,7 @@ def check_overlay(kustomization: Path, *, root: Path, binary: Path) -> Report:
     wrong = list(check_schemas(things))
     if not wrong:
         try:
-            wrong = [
+            wrong = list(check_admission(things)) or [
                 *places.check_patches(kustomization, things, root),
                 *check_things(things, root=root),
             ]

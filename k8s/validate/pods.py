@@ -4,7 +4,6 @@ Each check answers lines; a line names the file, the object, what is wrong and w
 """
 
 import difflib
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -12,6 +11,7 @@ from pathlib import PurePosixPath
 import msgspec
 
 from k8s.validate import known
+from k8s.validate.admission import quantity
 from k8s.validate.objects import (
     Container,
     PodSpec,
@@ -29,8 +29,6 @@ PROVIDER_KEYS = "turnout-provider-keys"
 
 FILE_SECRETS: Mapping[str, tuple[str, ...]] = {"turnout-grpc-tls": ("tls.crt", "tls.key", "ca.crt")}
 """Secrets that are mounted, and the files in them."""
-
-SIZES = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40}
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +226,7 @@ def _check_files(service: Service) -> Iterator[str]:
             yield thing.wrong(
                 f"securityContext.fsGroup is missing; else nobody may write {directory}"
             )
-        elif size_of(claim.spec.resources.requests.get("storage", 0)) <= needed:
+        elif (quantity(claim.spec.resources.requests.get("storage", 0)) or 0) <= needed:
             yield thing.wrong(
                 f"claim {mount.name} holds {claim.spec.resources.requests.get('storage', 0)};"
                 f" expected more than TURNOUT_TELEMETRY__SPOOL_BYTES={needed}"
@@ -308,9 +306,3 @@ def _loose(pod: PodSpec) -> Iterator[str]:
             yield "securityContext.allowPrivilegeEscalation: expected false"
         if own.capabilities.drop != ("ALL",) or own.capabilities.add:
             yield "securityContext.capabilities: expected drop [ALL] and nothing added"
-
-
-def size_of(quantity: str | int) -> float:
-    """Bytes of a Kubernetes quantity."""
-    matched = re.fullmatch(r"(\d+(?:\.\d+)?)(Ki|Mi|Gi|Ti)?", str(quantity))
-    return float(matched[1]) * SIZES.get(matched[2] or "", 1) if matched else 0.0

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from k8s.validate.__main__ import main
+from k8s.validate.admission import quantity
 from k8s.validate.compose_file import check_deploy
 from k8s.validate.guide import check_guide
 from k8s.validate.known import IMAGE
@@ -147,6 +148,17 @@ PRODUCTION = (
     (f"{BASE}/scorer.yaml", "livenessProbe:", "livelinessProbe:", "livelinessProbe"),
     ("k8s/components/monitoring/pod-monitors.yaml", "kind: PodMonitor", "kind: PodsMonitor", "no schema for monitoring.coreos.com/v1 PodsMonitor"),
     (f"{BASE}/route.yaml", "type: PathPrefix", "type: Prefix", "Prefix"),
+    # What the schemas let pass.
+    (f"{BASE}/scorer.yaml", "memory: 1Gi", "memory: 5XB", "StatefulSet turnout-scorer: container turnout: resources.limits.memory is 5XB; expected a quantity"),
+    (f"{BASE}/scorer.yaml", "cpu: 1", "cpu: lots", "resources.requests.cpu is lots; expected a quantity"),
+    (f"{BASE}/scorer.yaml", "cpu: 1", "cpu: 0.5.5", "resources.requests.cpu is 0.5.5; expected a quantity"),
+    (f"{BASE}/telemetry.yaml", "memory: 1Gi", "memory: -5Gi", "resources.limits.memory is -5Gi; expected 0 or more"),
+    (f"{BASE}/telemetry.yaml", "memory: 256Mi", "memory: 2Gi", "resources.requests.memory is 2Gi; expected at most its limit, 1Gi"),
+    (f"{BASE}/spool.yaml", "storage: 2Gi", "storage: 2GB", "claim data: resources.requests.storage is 2GB; expected a quantity"),
+    (f"{BASE}/telemetry.yaml", "replicas: 2", "replicas: -2", "replicas is -2; expected 0 or more"),
+    ("k8s/components/autoscaling/scorer.yaml", "maxReplicas: 20", "maxReplicas: 1", "maxReplicas is 1; expected minReplicas, which is 2, or more"),
+    ("k8s/components/autoscaling/scorer.yaml", "minReplicas: 2", "minReplicas: 0", "minReplicas is 0; expected 1 or more"),
+    ("k8s/components/autoscaling/scorer.yaml", "value: 30m", "value: 30ms", "target.value is 30ms; expected a quantity"),
 )  # fmt: skip
 
 
@@ -164,6 +176,21 @@ def test_nonsense_is_one_clear_line(
     assert telling, lines
     assert all("\n" not in line for line in lines)
     assert telling[0].startswith(("k8s/", "deploy/")), telling[0]
+
+
+@pytest.mark.parametrize(
+    ("told", "value"),
+    [
+        ("512Mi", 512 * 2**20), ("1.5Gi", 1.5 * 2**30), ("500m", 0.5), ("2", 2), (2, 2), (0.5, 0.5), (".5", 0.5),
+        ("5.", 5), ("1k", 1000), ("1E", 10**18), ("1e3", 1000), ("12E-1", 1.2), ("100n", 1e-7), ("-5Gi", -5 * 2**30),
+        ("5XB", None), ("lots", None), ("", None), ("Gi", None), ("1K", None), ("1 Gi", None), ("1gi", None), ("1e", None),
+    ],
+)  # fmt: skip
+def test_quantities_are_read_as_kubernetes_reads_them(
+    told: str | float, value: float | None
+) -> None:
+    found = quantity(told)
+    assert (None if found is None else float(found)) == value
 
 
 def test_what_cannot_be_built_is_one_line(checkout: Path, binary: Path) -> None:
@@ -244,6 +271,7 @@ def test_a_grpc_probe_is_refused_where_the_port_speaks_tls(checkout: Path, binar
 @pytest.mark.parametrize(
     ("file", "old", "new", "said"),
     [
+        (f"{BASE}/ingress.yaml", "replicas: 2", "replicas: -2", "StatefulSet turnout-ingress: replicas is -2; expected 0 or more"),
         ("k8s/overlays/local/gateway.yaml", "gatewayClassName: turnout", "gatewayClassName: turnouts", "turnouts is no GatewayClass"),
         ("k8s/overlays/local/gateway.yaml", "/gatewayclass-controller", "/controller", "expected gateway.envoyproxy.io/gatewayclass-controller"),
         ("k8s/components/simulator/simulator.yaml", "turnout.simulator", "turnout.simulated", "starts nothing of ours"),
