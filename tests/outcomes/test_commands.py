@@ -43,7 +43,7 @@ def test_what_git_says_arrives_as_facts(
     survived = facts["survival", 86_400.0]
     assert (survived.lines_kept, survived.lines_written) == (6, 6)
     assert ("survival", 7 * 86_400.0) in facts
-    assert "4 outcomes sent in 1 calls" in capsys.readouterr().err
+    assert "4 outcomes sent in 1 call\n" in capsys.readouterr().err
 
 
 def test_telling_it_twice_tells_the_same_facts(workshop: Workshop, ingress: Listening) -> None:
@@ -172,13 +172,18 @@ def test_what_ci_says_arrives_as_a_fact(github: Path, ingress: Listening) -> Non
 
 
 def test_ci_reads_the_session_from_the_commit_that_it_tested(
-    github: Path, workshop: Workshop, ingress: Listening, monkeypatch: pytest.MonkeyPatch
+    github: Path,
+    workshop: Workshop,
+    ingress: Listening,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     sha = workshop.agent({"login.py": numbered("an agent", 6)}, session="s-7")
     monkeypatch.setenv("GITHUB_SHA", sha)
     run("ci", "--exit-code", "0", "--url", ingress.url)
     monkeypatch.chdir(workshop.path)
     run("ci", "--exit-code", "0", "--url", ingress.url)
+    assert "1 outcome sent in 1 call\n" in capsys.readouterr().err
     assert [fact.session for fact in ingress.outcomes] == ["", "s-7"]
 
 
@@ -193,5 +198,8 @@ def test_a_ci_without_a_result_or_a_commit_is_one_clear_line(
 
     assert "--exit-code" in said()
     assert "missing.xml" in said("missing.xml")
+    assert "missing.xml" in said("missing.xml", "--exit-code", "0")
+    for wrong in ("HEAD", "zzz", "abc", "f" * 65):
+        assert f"'{wrong}' is no commit, which has 7 to 64" in said("--commit", wrong)
     monkeypatch.delenv("GITHUB_ACTIONS")
     assert "--commit" in said("--exit-code", "0")

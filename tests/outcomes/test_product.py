@@ -75,7 +75,7 @@ def test_a_commit_without_a_mark_finds_its_session_and_its_outcomes_are_rows(
             seconds=60,
         )
         assert done.returncode == 0, done.stderr
-        assert "2 outcomes sent in 1 calls" in done.stderr
+        assert "2 outcomes sent in 1 call\n" in done.stderr
 
     rows = until_rows(
         product,
@@ -104,8 +104,12 @@ def test_a_mistake_is_one_line_and_a_status(product: Product, tmp_path: Path) ->
     for arguments, says in (
         (("git", "--repo", str(tmp_path / "nowhere")), "is no directory"),
         (("git", "--since", "soon"), "--since 'soon'"),
-        (("ci", "--commit", "abc"), "--exit-code"),
-        (("ci", "--commit", "abc", "--exit-code", "0", "--url", "http://127.0.0.1:1"), "answers"),
+        (("ci", "--commit", "abcdef0"), "--exit-code"),
+        (("ci", "--commit", "HEAD", "--exit-code", "0"), "'HEAD' is no commit"),
+        (
+            ("ci", "--commit", "abcdef0", "--exit-code", "0", "--url", "http://127.0.0.1:1"),
+            "answers",
+        ),
     ):
         done = run("outcomes", *arguments, settings=product.settings)
         assert done.returncode == 1

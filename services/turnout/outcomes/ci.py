@@ -6,6 +6,7 @@ session from the commit's own message where a clone is at hand.
 A skipped test is neither passed nor failed.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ MOST_FILE_BYTES: Final = 256 * 1024 * 1024
 """A report with the output of every test in it; larger ones are no reports."""
 
 _READ_BYTES: Final = 64 * 1024
+
+_COMMIT: Final = re.compile(r"[0-9a-fA-F]{7,64}")
+"""As git abbreviates at the least, and as it is in a repository of SHA-256."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +152,10 @@ def ci_outcome(
         name = name or told(system.job)
     if not commit:
         raise InvalidRequest("which commit was tested is not known here; say it with --commit SHA")
+    if not _COMMIT.fullmatch(commit):
+        raise InvalidRequest(
+            f"{commit!r} is no commit, which has 7 to 64 hex digits; say --commit $(git rev-parse HEAD)"
+        )
     results = _results(junit, exit_code)
     session = session or _session_of(commit)
     runs = [environment.get(one, "") for one in system.run] if system is not None else []
@@ -186,15 +194,16 @@ def _source_commit(system: _System, environment: Mapping[str, str]) -> str:
 
 def _results(junit: Sequence[str], exit_code: int | None) -> Results:
     """From the files; a run that failed although no test did, or before it wrote any, counts as one
-    test that failed.
+    test that failed. A run that passed has written the files it is told to have.
     """
     paths = sorted({path for pattern in junit for path in _matching(pattern)})
-    if not paths and exit_code is None:
+    if not paths and not exit_code:
         if junit:
             raise InvalidRequest(f"there is no file {junit[0]}; did the tests write JUnit XML?")
-        raise InvalidRequest(
-            "no result: name a JUnit XML file, or pass --exit-code with that of the tests"
-        )
+        if exit_code is None:
+            raise InvalidRequest(
+                "no result: name a JUnit XML file, or pass --exit-code with that of the tests"
+            )
     found = [junit_results(path) for path in paths]
     passed, failed = sum(one.passed for one in found), sum(one.failed for one in found)
     if exit_code and not failed:

@@ -43,11 +43,15 @@ def main(argv: Sequence[str], *, url: str, database: str) -> int:
 def _deliver(reports: Sequence[Report], options: argparse.Namespace) -> int:
     if options.dry_run:
         show(reports)
-        sys.stderr.write(f"{len(reports)} outcomes, none sent (--dry-run)\n")
+        sys.stderr.write(f"{_counted(len(reports), 'outcome')}, none sent (--dry-run)\n")
         return 0
     calls = send(reports, url=str(options.url), key=str(options.key))
-    sys.stderr.write(f"{len(reports)} outcomes sent in {calls} calls\n")
+    sys.stderr.write(f"{_counted(len(reports), 'outcome')} sent in {_counted(calls, 'call')}\n")
     return 0
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _git_options(options: argparse.Namespace, *, now: float) -> GitOptions:
@@ -101,7 +105,11 @@ def _parser(url: str, database: str) -> argparse.ArgumentParser:
     git.add_argument("--database", default=database, help="of the facts (default: %(default)s)")
     ci = actions.add_parser("ci", help="test results of this build")
     ci.add_argument("junit", nargs="*", help="JUnit XML files or patterns")
-    ci.add_argument("--exit-code", type=int, help="of the tests, where there is no JUnit XML")
+    ci.add_argument(
+        "--exit-code",
+        type=int,
+        help="of the tests: alone, or beside files to tell a run that failed although no test did",
+    )
     ci.add_argument("--commit", default="", help="from the CI's environment if left out")
     ci.add_argument("--branch", default="", help="from the CI's environment if left out")
     ci.add_argument("--session", default="", help="session that the commit is of")
