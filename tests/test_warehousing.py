@@ -27,6 +27,30 @@ def turnout(*told: str, data_dir: Path) -> "subprocess.CompletedProcess[str]":
     )
 
 
+def unread(*told: str, data_dir: Path) -> tuple[int, str]:
+    """Exit status and standard error of a command whose output nobody reads."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "wb") as output:
+        ended = subprocess.run(
+            [sys.executable, "-m", "turnout", *told],
+            env={**os.environ, "TURNOUT_DATA_DIR": str(data_dir)},
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=COMMAND_SECONDS,
+            check=False,
+        )
+    return ended.returncode, ended.stderr
+
+
+@pytest.mark.parametrize("told", [("schema", "render"), ("sql",)])
+def test_a_command_whose_output_nobody_reads_ends_quietly(
+    tmp_path: Path, told: tuple[str, ...]
+) -> None:
+    assert unread(*told, data_dir=tmp_path) == (141, "")
+
+
 @pytest.mark.parametrize("cluster", ["", "main"])
 def test_the_engine_can_parse_every_statement_for_one_server_and_for_a_cluster(
     tmp_path: Path, cluster: str
@@ -62,6 +86,7 @@ def test_synthetic_facts_answer_every_query(tmp_path: Path) -> None:
     again = turnout("facts", "generate", "--rows", "960", data_dir=tmp_path)
     timed = turnout("facts", "time", data_dir=tmp_path)
 
+    assert unread("facts", "time", data_dir=tmp_path) == (141, "")
     assert again.returncode == 1
     assert "holds facts already" in again.stderr
     assert timed.returncode == 0, timed.stderr

@@ -8,6 +8,8 @@ keeps it up can tell that starting it again does not help.
 import argparse
 import asyncio
 import os
+import select
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +24,27 @@ from turnout.telemetry.schema import SchemaMismatch
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    try:
+        try:
+            return _done(argv)
+        finally:
+            sys.stdout.flush()
+    except (BrokenPipeError, ExceptionGroup):
+        if not _is_unread():
+            raise
+        # Python writes what is left of its output at its end, and would say that it could not.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def _is_unread() -> bool:
+    """Whether standard output is a pipe that nobody reads any more."""
+    output = select.poll()
+    output.register(sys.stdout.fileno(), 0)
+    return any(told & (select.POLLERR | select.POLLHUP) for _descriptor, told in output.poll(0))
+
+
+def _done(argv: Sequence[str] | None) -> int:
     parser = _parser()
     # What a command with a parser of its own is told is left over here; argparse.REMAINDER would
     # refuse an option in the first place.
