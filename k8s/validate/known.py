@@ -11,7 +11,7 @@ from functools import cache
 
 from prometheus_client import CollectorRegistry
 
-from turnout import __version__, parts
+from turnout import __version__, metrics_port, parts
 from turnout.__main__ import _parser as argument_parser
 from turnout.bus.metrics import BusMetrics
 from turnout.ingress.app import PROXY_PATHS
@@ -28,6 +28,9 @@ ALIVE_PATHS = ("/", "/api/hello")
 """What the application answers without a control endpoint: agents probe these."""
 
 METRICS_PATH = "/metrics"
+
+METRICS_PORT_PATHS = metrics_port.PATHS
+"""What a service that has a port for its metrics answers there."""
 
 PROBED_PATHS = ("/health", "/ready", METRICS_PATH)
 """What the ingress answers to a kubelet, which has no router key."""

@@ -199,7 +199,7 @@ def _wrong_probe(service: Service, probe: Probe, expected: Mapping[str, tuple[in
     port_name = next((name for name, port in names.items() if asked.port in (name, port)), "")
     if port_name not in ("http", "metrics"):
         return f"asks port {asked.port}; expected one of {sorted(names.keys() - {'grpc'})}"
-    paths = known.PROBED_PATHS if port_name == "http" else (known.METRICS_PATH,)
+    paths = known.PROBED_PATHS if port_name == "http" else known.METRICS_PORT_PATHS
     return "" if asked.path in paths else f"asks {asked.path}; expected one of {list(paths)}"
 
 

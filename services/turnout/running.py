@@ -4,16 +4,15 @@ import asyncio
 import gc
 import logging
 import socket
-from collections.abc import Callable, Generator
-from contextlib import AsyncExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Protocol, assert_never
-
-from prometheus_client import start_http_server
 
 from turnout import __version__, parts
 from turnout.compose import Process, open_tracing, process
 from turnout.engines.handover import Handover
 from turnout.http_server import serve_http
+from turnout.metrics_port import metrics_at
 from turnout.observe.calls import CallTimes, TimedScorer, TimedSessionCacheTracker
 from turnout.observe.metrics import Metrics
 from turnout.rpc.address import is_loopback
@@ -99,7 +98,13 @@ async def run_rpc(
         )
         servicer.add_to(server.server)
         # The successor needs the metrics' port, so it is given back before one is asked for.
-        with _metrics_at(told.host, told.metrics_port, running.metrics, service):
+        with metrics_at(
+            told.host,
+            told.metrics_port,
+            registry=running.metrics.registry,
+            missing=lambda: () if server.is_serving else ("grpc",),
+            service=service,
+        ):
             port = await server.start(host=told.host, port=told.port, tls=tls)
             _LOG.info("serving", extra={"port": port})
             handover.serves()
@@ -124,28 +129,6 @@ def drain_seconds(service: RpcService, settings: Settings) -> float:
 async def _stop_when_all_stops(server: "RpcServer", handover: Handover) -> None:
     await handover.ends()
     await server.stop(grace_seconds=RPC_DRAIN_SECONDS)
-
-
-@contextmanager
-def _metrics_at(host: str, port: int, metrics: Metrics, service: str) -> Generator[None]:
-    """Serve /metrics there; port 0 means nowhere. Raises `BadSetting` when the port is taken."""
-    if not port:
-        yield
-        return
-    try:
-        server, thread = start_http_server(port, host, registry=metrics.registry)
-    except OSError as reason:
-        name = service.replace("-", "_").upper()
-        raise BadSetting(
-            f"Cannot serve metrics at {host}:{port} ({reason.strerror}); set"
-            f" TURNOUT_{name}__METRICS_PORT to a free port."
-        ) from None
-    try:
-        yield
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 async def _servicer(service: RpcService, running: Process) -> tuple[_Servicer, str]:
@@ -211,6 +194,14 @@ async def run_telemetry(settings: Settings, stop: asyncio.Event, *, handover: Ha
             tracer=await open_tracing(settings, stack, service="telemetry"),
         )
         metrics.part_up.labels("telemetry").set_function(lambda: not service.waiting_for())
-        stack.enter_context(_metrics_at(told.host, told.metrics_port, metrics, "telemetry"))
+        stack.enter_context(
+            metrics_at(
+                told.host,
+                told.metrics_port,
+                registry=metrics.registry,
+                missing=service.waiting_for,
+                service="telemetry",
+            )
+        )
         handover.serves()
         await service.run(stop)

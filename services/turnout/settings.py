@@ -153,7 +153,7 @@ class Dispatcher(Rpc):
 
 
 class Telemetry(_Section):
-    host: str = Field(default="127.0.0.1", description="Address of its /metrics.")
+    host: str = Field(default="127.0.0.1", description="Address of its /metrics and /ready.")
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Port of /metrics and /ready; 0 means none."
     )

@@ -95,7 +95,9 @@ async def test_a_grpc_service_is_well_until_it_leaves(tmp_path: Path) -> None:
     env = environment(tmp_path, {"TURNOUT_UPSTREAM_DISPATCHER__PORT": str(port)})
     told = await asyncio.to_thread(checked, "upstream-dispatcher", env)
     assert told == (0, "upstream-dispatcher: ok")
+    assert server.is_serving
     await server.stop(grace_seconds=0)
+    assert not server.is_serving
     status, said = await asyncio.to_thread(checked, "upstream-dispatcher", env)
     assert status == 1
     assert said.startswith("upstream-dispatcher: ")

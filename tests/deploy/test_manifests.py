@@ -81,6 +81,7 @@ PRODUCTION = (
     (f"{BASE}/ingress.yaml", "path: /ready", "path: /v1/messages", "readinessProbe asks /v1/messages"),
     (f"{BASE}/ingress.yaml", "name: turnout-provider-keys", "name: provider-keys", "expected turnout-provider-keys"),
     (f"{BASE}/telemetry.yaml", "- name: TURNOUT_CLICKHOUSE__URL", "- name: TURNOUT_CLICKHOUSE__USER", "TURNOUT_CLICKHOUSE__USER"),
+    (f"{BASE}/telemetry.yaml", "path: /ready", "path: /health", "readinessProbe asks /health; expected one of ['/metrics', '/ready']"),
     # Settings in the ConfigMap.
     (f"{BASE}/settings.env", "TURNOUT_LOG_LEVEL=info", "TURNOUT_LOG_LEVEL=loud", "TURNOUT_LOG_LEVEL=loud"),
     (f"{BASE}/settings.env", "TURNOUT_LOG_LEVEL=info", "TURNOUT_LOGLEVEL=info", "did you mean TURNOUT_LOG_LEVEL?"),

@@ -145,6 +145,10 @@ class RpcServer:
 
     Health is served under "" and under each service's full name, and turns to NOT_SERVING as the
     first step of a stop, so that balancers look elsewhere while streams finish.
+
+    Attributes:
+        is_serving: the same for a probe that speaks HTTP.
+
     """
 
     def __init__(
@@ -154,6 +158,7 @@ class RpcServer:
         interceptors: Sequence[aio.ServerInterceptor] = (),
         beside_another: bool = False,
     ) -> None:
+        self.is_serving = False
         self._names = service_names
         self._health = health.aio.HealthServicer()
         self.server = aio.server(
@@ -184,11 +189,13 @@ class RpcServer:
         await self.server.start()
         for name in ("", *self._names):
             await self._health.set(name, health_pb2.HealthCheckResponse.SERVING)
+        self.is_serving = True
         return bound
 
     async def stop(self, *, grace_seconds: float) -> None:
         """Say that we are leaving, take no new calls, let those under way finish. May be called again
         with a shorter grace.
         """
+        self.is_serving = False
         await self._health.enter_graceful_shutdown()
         await self.server.stop(grace_seconds)
