@@ -69,7 +69,7 @@ def queries() -> Iterator[tuple[str, str]]:
     for file in ("alerts.yaml", "recording.yaml"):
         for rule in rules_of(file):
             yield f"{file}: {rule.alert or rule.record}", rule.expr
-    adapter = adapter_values(ROOT / "k8s/engines" / ADAPTER).rules
+    adapter = adapter_values(ROOT).rules
     for asking in (*adapter.custom, *adapter.external):
         yield f"{ADAPTER}: {asking.name.as_}", as_the_adapter_asks(asking)
 
