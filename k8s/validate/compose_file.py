@@ -1,7 +1,7 @@
 """deploy/: the compose file, and what it mounts, against the code and against the files they name."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -105,42 +105,54 @@ def check_deploy(root: Path) -> Iterator[str]:
 
 def _check_compose(root: Path) -> Iterator[str]:
     compose = shaped(root, COMPOSE, Compose, strict=False)
-    started: dict[str, Settings] = {}
+    found: dict[str, list[str]] = {}
     for name, service in compose.services.items():
         for line in _wrong(service, compose, root):
-            yield f"{COMPOSE}: service {name}: {line}"
-        if _is_ours(service) and not known.service_error(_argument(service)):
-            try:
-                started[name] = known.settings_of(_argument(service), _environment(service))
-            except BadSetting as refused:
-                yield f"{COMPOSE}: service {name}: {refused}"
-    running = {_argument(compose.services[name]) for name in started}
-    for service_name in known.SERVICES:
-        if service_name not in running:
-            yield f"{COMPOSE}: no service runs `turnout run {service_name}` with valid settings"
-    for name, service in compose.services.items():
-        yield from (
-            f"{COMPOSE}: service {name}: {line}" for line in _wrong_ports(name, service, started)
-        )
+            found.setdefault(line, []).append(name)
+    yield from _by_service(found)
     missing = [name for name in ("clickhouse", "grafana") if name not in compose.services]
     for name in missing:
         yield f"{COMPOSE}: there is no service {name}"
     if not missing:
         yield from until_unreadable(_check_grafana(root, compose))
+    ours = {name: service for name, service in compose.services.items() if _is_ours(service)}
+    if any(known.service_error(_argument(one)) or [*_misnamed(one)] for one in ours.values()):
+        # What else is wrong with what they would run as would only follow from that.
+        return
+    started: dict[str, Settings] = {}
+    refused: dict[str, list[str]] = {}
+    for name, service in ours.items():
+        try:
+            started[name] = known.settings_of(_argument(service), _environment(service))
+        except BadSetting as reason:
+            refused.setdefault(str(reason), []).append(name)
+    yield from _by_service(refused)
+    for name in sorted({*known.SERVICES} - {_argument(service) for service in ours.values()}):
+        yield f"{COMPOSE}: no service runs `turnout run {name}`"
+    for name, service in compose.services.items():
+        served = _served(name, service, started)
+        for told in service.ports:
+            if served and told.rpartition(":")[2] not in map(str, served):
+                yield f"{COMPOSE}: service {name}: ports {told}; expected one of {served}"
+    if not missing:
         yield from _check_clickhouse(compose, started)
-    yield from until_unreadable(_check_targets(root, compose, started))
+    if not refused:
+        yield from until_unreadable(_check_targets(root, compose, started))
 
 
-def _wrong_ports(
-    name: str, service: ComposeService, started: Mapping[str, Settings]
-) -> Iterator[str]:
+def _by_service(found: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """What is wrong with several services in one line; they share most of what they are told."""
+    for line, names in found.items():
+        yield f"{COMPOSE}: service{'s' * (len(names) > 1)} {', '.join(names)}: {line}"
+
+
+def _served(name: str, service: ComposeService, started: Mapping[str, Settings]) -> list[int]:
+    """The ports that it listens on; none where that is not known."""
     if name in started:
-        served = {port for port, _ in known.ports_of(_argument(service), started[name]).values()}
-    else:
-        served = {OTHER_PORTS.get(name, 0)}
-    for told in service.ports:
-        if told.rpartition(":")[2] not in map(str, served):
-            yield f"ports {told}; expected one of {sorted(served)}"
+        ports = known.ports_of(_argument(service), started[name]).values()
+        return sorted(port for port, _ in ports)
+    port = _port_option(service) if service.entrypoint else OTHER_PORTS.get(name, 0)
+    return [port] if port else []
 
 
 def _wrong(service: ComposeService, compose: Compose, root: Path) -> Iterator[str]:
@@ -178,11 +190,16 @@ def _wrong(service: ComposeService, compose: Compose, root: Path) -> Iterator[st
         refused = known.service_error(_argument(service))
         if refused:
             yield f"command {list(service.command)} starts nothing: {refused}"
+        yield from _misnamed(service)
         for variable, value in service.environment.items():
-            if not known.is_variable(variable):
-                yield f"{variable} is no setting; the README lists them"
-            elif variable.endswith(("__ADDRESS", "__URL", "__ENDPOINT")):
+            if variable.endswith(("__ADDRESS", "__URL", "__ENDPOINT")):
                 yield from _wrong_address(variable, value, compose)
+
+
+def _misnamed(service: ComposeService) -> Iterator[str]:
+    for variable in service.environment:
+        if not known.is_variable(variable):
+            yield f"{variable} is no setting{known.meant(variable)}"
 
 
 def _loose(service: ComposeService) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """What the code knows: services, settings, ports, paths and metrics, asked of the code itself."""
 
 import contextlib
+import difflib
 import importlib.util
 import io
 import os
@@ -107,6 +108,12 @@ def is_variable(name: str) -> bool:
         or re.fullmatch(r"TURNOUT_PROVIDERS__[A-Z0-9_]+__BASE_URL", name) is not None
         or name in OPEN_TELEMETRY
     )
+
+
+def meant(name: str) -> str:
+    """The end of the line about a variable that is none."""
+    close = difflib.get_close_matches(name, variables(), n=1, cutoff=0.5)
+    return f"; did you mean {close[0]}?" if close else "; the README lists them"
 
 
 OPEN_TELEMETRY = frozenset({"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_TRACES_SAMPLER_ARG"})

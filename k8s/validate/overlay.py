@@ -53,8 +53,9 @@ def check_things(things: Sequence[Thing], *, root: Path) -> Iterator[str]:
     """What the schemas cannot know."""
     charts = network.charts_of(root)
     yield from places.check_namespaces(things)
-    yield from pods.check_config_maps(things)
-    services, wrong = pods.services_of(things)
+    misnamed = list(pods.check_config_maps(things))
+    # What the services would start with only follows from names that are no settings.
+    services, wrong = ([], misnamed) if misnamed else pods.services_of(things)
     yield from wrong
     yield from pods.check_references(things)
     for thing in workloads(things):

@@ -23,7 +23,7 @@ from k8s.validate.objects import (
 )
 from turnout.bus.publisher import DRAIN_SECONDS
 from turnout.running import drain_seconds
-from turnout.settings import BadSetting, Settings, variables
+from turnout.settings import BadSetting, Settings
 
 PROVIDER_KEYS = "turnout-provider-keys"
 
@@ -56,7 +56,10 @@ def services_of(things: Sequence[Thing]) -> tuple[list[Service], list[str]]:
         if refused:
             wrong.append(thing.wrong(f"args {list(container.args)} start nothing: {refused}"))
             continue
-        unknown = list(_unknown_variables(thing, container))
+        unknown = [
+            *_missing_config_maps(things, thing, container),
+            *_unknown_variables(thing, container),
+        ]
         wrong += unknown
         if unknown:
             continue
@@ -96,11 +99,12 @@ def data_of(config_map: Thing) -> dict[str, str]:
 
 def _setting_line(things: Sequence[Thing], thing: Thing, reason: str) -> str:
     """The line of a wrong setting names the ConfigMap when the value is from there."""
+    container = thing.spec(WorkloadSpec).template.spec.containers[0]
+    read = {source.config_map_ref.name for source in container.env_from if source.config_map_ref}
+    own = {one.name for one in container.env}
     for config_map in of_kind(things, "ConfigMap"):
         for name, value in data_of(config_map).items():
-            if reason.startswith(name) and name not in {
-                one.name for one in thing.spec(WorkloadSpec).template.spec.containers[0].env
-            }:
+            if config_map.metadata.name in read and name not in own and reason.startswith(name):
                 return config_map.wrong(f"{name}={value}: {reason}")
     return thing.wrong(reason)
 
@@ -111,13 +115,26 @@ def check_config_maps(things: Sequence[Thing]) -> Iterator[str]:
         if thing.metadata.name.startswith("turnout-settings"):
             for name in data_of(thing):
                 if not known.is_variable(name):
-                    yield thing.wrong(f"{name} is no setting{_close(name)}")
+                    yield thing.wrong(f"{name} is no setting{known.meant(name)}")
+
+
+def _missing_config_maps(
+    things: Sequence[Thing], thing: Thing, container: Container
+) -> Iterator[str]:
+    maps = {one.metadata.name: one.written_name for one in of_kind(things, "ConfigMap")}
+    for source in container.env_from:
+        told = source.config_map_ref
+        if told is not None and told.name not in maps:
+            names = sorted(maps.values())
+            expected = difflib.get_close_matches(told.name, names, n=1) or names
+            yield thing.wrong(f"there is no ConfigMap {told.name}; expected {', '.join(expected)}")
 
 
 def _unknown_variables(thing: Thing, container: Container) -> Iterator[str]:
     for one in container.env:
         if not known.is_variable(one.name):
-            yield thing.wrong(f"{one.name} is no setting{_close(one.name)}")
+            yield thing.wrong(f"{one.name} is no setting{known.meant(one.name)}")
+            continue
         reference = one.value_from.secret_key_ref if one.value_from else None
         if reference is not None and reference.key != one.name:
             yield thing.wrong(
@@ -132,15 +149,10 @@ def _unknown_variables(thing: Thing, container: Container) -> Iterator[str]:
 
 
 def check_references(things: Sequence[Thing]) -> Iterator[str]:
-    """What a pod takes its environment and files from exists or is a Secret that is documented."""
-    maps = {thing.metadata.name for thing in of_kind(things, "ConfigMap")}
+    """Secrets that a pod takes its environment and files from are documented."""
     for thing in workloads(things):
         pod = thing.spec(WorkloadSpec).template.spec
         for source in pod.containers[0].env_from:
-            if source.config_map_ref is not None and source.config_map_ref.name not in maps:
-                yield thing.wrong(
-                    f"there is no ConfigMap {source.config_map_ref.name}; {sorted(maps)}"
-                )
             if source.secret_ref is not None and source.secret_ref.name != PROVIDER_KEYS:
                 yield thing.wrong(
                     f"Secret {source.secret_ref.name} is not known; expected {PROVIDER_KEYS}"
@@ -151,11 +163,6 @@ def check_references(things: Sequence[Thing]) -> Iterator[str]:
                     f"Secret {volume.secret.secret_name} is not known; expected"
                     f" {sorted(FILE_SECRETS)}"
                 )
-
-
-def _close(name: str) -> str:
-    close = difflib.get_close_matches(name, variables(), n=1, cutoff=0.5)
-    return f"; did you mean {close[0]}?" if close else "; the README lists them"
 
 
 def check_service(service: Service) -> Iterator[str]:

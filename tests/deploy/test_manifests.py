@@ -248,6 +248,51 @@ def test_what_kubectl_could_not_read_is_one_short_line(
     assert capsys.readouterr().err.splitlines() == [said]
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        (f"{BASE}/scorer.yaml", "- name: TURNOUT_NATS__URL", "- name: TURNOUT_NATS__ULR", f"{BASE}/scorer.yaml: StatefulSet turnout-scorer: TURNOUT_NATS__ULR is no setting; did you mean TURNOUT_NATS__URL?"),
+        (f"{BASE}/scorer.yaml", "name: turnout-settings", "name: turnout-setings", f"{BASE}/scorer.yaml: StatefulSet turnout-scorer: there is no ConfigMap turnout-setings; expected turnout-settings"),
+        (f"{BASE}/settings.env", "TURNOUT_SCORER__HOST=", "TURNOUT_SCORER__HOSTS=", f"{BASE}/kustomization.yaml: ConfigMap turnout-settings: TURNOUT_SCORER__HOSTS is no setting; did you mean TURNOUT_SCORER__HOST?"),
+        ("deploy/compose.yaml", "  TURNOUT_NATS__URL", "  TURNOUT_NATS_URL", "deploy/compose.yaml: services ingress, scorer, session-cache-tracker, upstream-dispatcher, telemetry: TURNOUT_NATS_URL is no setting; did you mean TURNOUT_NATS__URL?"),
+        ("deploy/compose.yaml", "TURNOUT_INGRESS__HOST: 0.0.0.0", "TURNOUT_INGRESS__HOST: 127.0.0.1", "deploy/compose.yaml: service ingress: TURNOUT_INGRESS__HOST is 127.0.0.1: nobody outside the pod reaches it; use 0.0.0.0."),
+    ],
+    ids=lambda value: None if not isinstance(value, str) else value[:40],
+)  # fmt: skip
+def test_a_mistake_is_told_without_what_only_follows_from_it(
+    checkout: Path, capsys: pytest.CaptureFixture[str], file: str, old: str, new: str, said: str
+) -> None:
+    edit(checkout, file, old, new)
+    assert main(["--root", str(checkout)]) == 1
+    assert capsys.readouterr().err.splitlines() == [said]
+
+
+def test_a_setting_that_a_pod_does_not_read_is_not_told_as_its_value(
+    checkout: Path, binary: Path
+) -> None:
+    edit(
+        checkout,
+        f"{BASE}/scorer.yaml",
+        "          envFrom:\n            - configMapRef:\n                name: turnout-settings\n",
+        "",
+    )
+    lines = wrong_in(checkout, "local", binary)
+    assert any("StatefulSet turnout-scorer: TURNOUT_" in line for line in lines), lines
+    assert not any("=0.0.0.0" in line for line in lines), lines
+
+
+def test_services_of_compose_go_by_what_they_run(checkout: Path) -> None:
+    edit(checkout, "deploy/compose.yaml", "\n  scorer:\n    <<", "\n  scorers:\n    <<")
+    lines = list(check_deploy(checkout))
+    assert any("target scorer:9464 is not there" in line for line in lines), lines
+    assert not any("no service runs" in line for line in lines), lines
+
+
+def test_a_service_that_compose_does_not_run_is_one_line(checkout: Path) -> None:
+    edit(checkout, "deploy/compose.yaml", 'command: ["scorer"]', 'command: ["telemetry"]')
+    assert any("no service runs `turnout run scorer`" in line for line in check_deploy(checkout))
+
+
 def test_the_command_says_what_is_wrong_and_fails(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
