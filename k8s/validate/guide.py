@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from k8s.validate import known
@@ -13,6 +13,21 @@ from k8s.validate.network import CHARTS, Chart, charts_of
 GUIDE = "k8s/README.md"
 INGRESS = "k8s/base/ingress.yaml"
 MOST_COMMANDS = 10
+
+PROGRAMS: Mapping[str, tuple[str, ...]] = {
+    "curl": (),
+    "docker": ("run",),
+    "helm": ("install",),
+    "kind": ("load",),
+    "kubectl": ("apply", "create", "port-forward", "wait"),
+    "make": (),
+    "openssl": ("rand",),
+    "tail": (),
+}
+"""What the commands run, and what each of the programs is asked to do; other words are misspelt."""
+
+STARTED = re.compile(r"(?:^|&& |\| |\$\(|\{ )([a-z]\S*)(?: --namespace \S+)? (\S+)")
+"""A program and its first word."""
 
 
 def check_guide(root: Path) -> Iterator[str]:
@@ -25,6 +40,7 @@ def _check_commands(root: Path) -> Iterator[str]:
     charts = charts_of(root)
     for chart in charts:
         yield from _wrong_chart(chart, commands, root)
+    yield from _wrong_programs(commands)
     first = next(
         (block for block in blocks_of(text) if block and block[0].startswith("make image")), []
     )
@@ -42,6 +58,14 @@ def _check_commands(root: Path) -> Iterator[str]:
     for target in re.findall(r"\bmake (?:-s )?([a-z][a-z0-9-]+)", "\n".join(commands)):
         if f"\n{target}:" not in makefile:
             yield f"{GUIDE}: there is no target {target}"
+
+
+def _wrong_programs(commands: list[str]) -> Iterator[str]:
+    for program, word in (found for line in commands for found in STARTED.findall(line)):
+        if program not in PROGRAMS:
+            yield f"{GUIDE}: {program} is none of the programs used here: {', '.join(PROGRAMS)}"
+        elif PROGRAMS[program] and word not in PROGRAMS[program]:
+            yield f"{GUIDE}: {program} {word}: expected {program} {' or '.join(PROGRAMS[program])}"
 
 
 def _wrong_secrets(commands: list[str], charts: Sequence[Chart]) -> Iterator[str]:
