@@ -1,6 +1,7 @@
 """The small commands around the facts' tables, run as a person runs them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -88,7 +89,17 @@ def test_synthetic_facts_answer_every_query(tmp_path: Path) -> None:
 
     assert unread("facts", "time", data_dir=tmp_path) == (141, "")
     assert again.returncode == 1
-    assert "holds facts already" in again.stderr
+    (line,) = again.stderr.splitlines()
+    assert "holds facts already" in line
+    facts = tmp_path / "synthetic"
+    assert f"remove the directory {facts}, or name another one with --database" in line
+    shutil.rmtree(facts)
+    removed = turnout("facts", "time", data_dir=tmp_path)
+    assert removed.returncode == 1
+    assert removed.stderr == (
+        "turnout: there is no database turnout_synthetic of facts;"
+        " make it with `turnout facts generate`\n"
+    )
     assert timed.returncode == 0, timed.stderr
     assert timed.stdout.startswith("960 requests")
     assert len(timed.stdout.splitlines()) > 20
@@ -99,6 +110,7 @@ def test_synthetic_facts_answer_every_query(tmp_path: Path) -> None:
     [
         (("sql", "cheapest"), "there is no query 'cheapest'"),
         (("sql", "dearest_sessions", "top"), "'top' is no value of a parameter"),
+        (("sql", "dearest_sessions", "top=1", "top=2"), "top is told twice, as '1' and '2'"),
         (("sql", "dearest_sessions", "top=x"), "top is a whole number such as 20"),
         (("schema", "render", "--cluster", "a'b"), "is no name for a database or cluster"),
     ],
@@ -109,6 +121,15 @@ def test_what_is_wrong_is_one_line(tmp_path: Path, told: tuple[str, ...], why: s
     assert said.returncode == 1
     assert why in said.stderr
     assert len(said.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("number", ["abc", "0", "-1", "1.5", "\N{SUPERSCRIPT TWO}"])
+def test_a_number_of_rows_is_above_nothing(tmp_path: Path, number: str) -> None:
+    said = turnout("facts", "generate", "--rows", number, data_dir=tmp_path)
+
+    assert said.returncode == 2
+    assert "--rows: " in said.stderr
+    assert "is no whole number above 0, such as 100" in said.stderr
 
 
 def test_a_query_can_be_printed_for_another_client(tmp_path: Path) -> None:

@@ -81,9 +81,8 @@ def main(command: str, argv: Sequence[str]) -> int:
 
 
 def _positive(told: str) -> int:
-    number = int(told)
-    if number <= 0:
-        raise ValueError(told)
+    if not told.isascii() or not told.isdecimal() or not (number := int(told)):
+        raise argparse.ArgumentTypeError(f"{told!r} is no whole number above 0, such as 100")
     return number
 
 
@@ -94,6 +93,10 @@ def values_of(told: Sequence[str]) -> dict[str, str]:
         name, equals, value = one.partition("=")
         if not equals:
             raise InvalidRequest(f"{one!r} is no value of a parameter; since=2026-11-22 is one")
+        if name in values:
+            raise InvalidRequest(
+                f"{name} is told twice, as {values[name]!r} and {value!r}; tell one"
+            )
         values[name] = value
     return values
 
@@ -107,9 +110,10 @@ async def run_query(settings: Settings, name: str, values: Mapping[str, str]) ->
     told = settings.clickhouse
     url = told.url or f"http://127.0.0.1:{told.port}"
     async with httpx.AsyncClient(timeout=QUERY_SECONDS) as client:
-        sys.stdout.write(
-            await _answer(client, url, load_query(name).with_values(values), told.database)
-        )
+        answer = await _answer(client, url, load_query(name).with_values(values), told.database)
+        sys.stdout.write(answer)
+        if not answer.strip():
+            print("no rows", file=sys.stderr)
 
 
 def print_query(name: str, values: Mapping[str, str]) -> None:
@@ -148,8 +152,13 @@ async def generate_facts(
 
     started = time.monotonic()
     plan = Plan(rows=rows, until=datetime.now(UTC).date(), seed=seed, days=days)
+    removal = (
+        f"run DROP DATABASE {database} SYNC at {settings.clickhouse.url}"
+        if settings.clickhouse.url
+        else f"remove the directory {_synthetic(settings)}"
+    )
     async with _warehouse(settings, database) as found, open_warehouse(found) as warehouse:
-        async for done in generate(warehouse, plan):
+        async for done in generate(warehouse, plan, removal=removal):
             await told(f"{done:,} of {rows:,} requests")
         await settle(warehouse, told)
         await told("done")
@@ -161,7 +170,12 @@ async def time_queries(settings: Settings, *, database: str) -> None:
         told = settings.clickhouse
         user = (found.user, found.password) if told.url else None
         async with httpx.AsyncClient(timeout=QUERY_SECONDS, auth=user) as client:
+            tables = "SELECT database FROM system.tables WHERE name = 'requests_raw' FORMAT TSV"
             count = "SELECT count() FROM requests_raw FORMAT TSV"
+            if database not in (await _answer(client, found.url, tables, "system")).split():
+                raise InvalidRequest(
+                    f"there is no database {database} of facts; make it with `turnout facts generate`"
+                )
             rows = int((await _answer(client, found.url, count, database)).strip())
             print(f"{rows:,} requests; median of {TIMES_MEASURED}, ms")
             for query in load_queries().values():
@@ -198,8 +212,12 @@ async def _warehouse(settings: Settings, database: str) -> AsyncGenerator[Wareho
         yield replace(parts.warehouse_of(settings), database=database)
         return
     parts.make_data_dir(settings)
-    async with _embedded(settings.data_dir / "synthetic", database=database) as found:
+    async with _embedded(_synthetic(settings), database=database) as found:
         yield found
+
+
+def _synthetic(settings: Settings) -> Path:
+    return settings.data_dir / "synthetic"
 
 
 @asynccontextmanager

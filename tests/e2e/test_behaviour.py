@@ -181,6 +181,8 @@ def test_the_commands_beside_it(product: Product) -> None:
     queried = run("sql", "dearest_sessions", settings=product.settings)
     assert queried.returncode == 0, queried.stderr
     assert "─" in queried.stdout
+    nobody = run("sql", "dearest_sessions", "only_tenant=nobody", settings=product.settings)
+    assert (nobody.returncode, nobody.stdout, nobody.stderr) == (0, "", "no rows\n")
 
 
 # -- leaving clients ---------------------------------------------------------------------------

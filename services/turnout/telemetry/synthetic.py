@@ -37,8 +37,11 @@ class Plan:
     days: int = 60
 
 
-async def generate(warehouse: Warehouse, plan: Plan) -> AsyncGenerator[int]:
-    """Fill an empty database; gives how many requests are there, again and again.
+async def generate(
+    warehouse: Warehouse, plan: Plan, *, removal: str = "drop it"
+) -> AsyncGenerator[int]:
+    """Fill an empty database; gives how many requests are there, again and again. `removal` is how
+    whoever asks gets rid of the facts of before.
 
     Raises `InvalidRequest` when there are facts in it already.
     """
@@ -46,7 +49,8 @@ async def generate(warehouse: Warehouse, plan: Plan) -> AsyncGenerator[int]:
     await migrate(warehouse, load_migrations())
     if await warehouse.rows("SELECT 1 FROM requests_raw LIMIT 1"):
         raise InvalidRequest(
-            f"the database {settings.database} holds facts already; drop it, or name another one"
+            f"the database {settings.database} holds facts already; {removal}, or name another one"
+            " with --database"
         )
     for first in range(0, plan.rows, SLICE_ROWS):
         rows = min(SLICE_ROWS, plan.rows - first)
