@@ -10,13 +10,14 @@ failed, when a fact is missing in ClickHouse, or when something did not run.
 """
 
 import argparse
+import math
 import os
 import secrets
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -78,16 +79,18 @@ def _plan(argv: Sequence[str] | None) -> Plan:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--users", type=int, default=16)
-    parser.add_argument("--seconds", type=int, default=30, help="of one target")
+    parser.add_argument("--users", type=_whole, default=16)
+    parser.add_argument("--seconds", type=_whole, default=30, help="of one target")
     parser.add_argument("--seed", type=int, default=1, help="which sessions are played")
-    parser.add_argument("--longest", type=int, default=40, help="requests of a thread")
-    parser.add_argument("--compression", type=float, default=100.0, help="of think times")
-    parser.add_argument("--first-ms", type=float, default=20.0, help="of the scripted upstream")
-    parser.add_argument("--gap-ms", type=float, default=1.0, help="between its events")
+    parser.add_argument("--longest", type=_whole, default=40, help="requests of a thread")
+    parser.add_argument("--compression", type=_times, default=100.0, help="of think times")
+    parser.add_argument(
+        "--first-ms", type=_milliseconds, default=20.0, help="of the scripted upstream"
+    )
+    parser.add_argument("--gap-ms", type=_milliseconds, default=1.0, help="between its events")
     parser.add_argument("--targets", default=",".join(OWN_TARGETS), help="in this order")
-    parser.add_argument("--traced", type=float, default=0.1, help="share of requests, 0 to 1")
-    parser.add_argument("--scorers", type=int, default=1, help="replicas in split mode")
+    parser.add_argument("--traced", type=_share, default=0.1, help="share of requests, 0 to 1")
+    parser.add_argument("--scorers", type=_whole, default=1, help="replicas in split mode")
     services = f"{', '.join(faults.SERVICES)}, all"
     parser.add_argument("--terminate", default="", help=f"SIGTERM to services, of {services}")
     parser.add_argument("--kill", default="", help="SIGKILL to services, named alike")
@@ -114,6 +117,34 @@ def _plan(argv: Sequence[str] | None) -> Plan:
     if told.url:
         targets = ("direct", "running") if told.direct_url else ("running",)
     return Plan(**{**vars(told), **harmed, "targets": targets})
+
+
+def _whole(told: str) -> int:
+    if not told.isascii() or not told.isdecimal() or not (number := int(told)):
+        raise argparse.ArgumentTypeError(f"{told!r} is no whole number above 0, such as 16")
+    return number
+
+
+def _milliseconds(told: str) -> float:
+    return _number(told, lambda number: 0 <= number < math.inf, "number from 0 on, such as 20")
+
+
+def _share(told: str) -> float:
+    return _number(told, lambda number: 0 <= number <= 1, "number from 0 to 1, such as 0.1")
+
+
+def _times(told: str) -> float:
+    return _number(told, lambda number: 0 < number < math.inf, "number above 0, such as 100")
+
+
+def _number(told: str, is_right: Callable[[float], bool], what: str) -> float:
+    try:
+        number = float(told)
+    except ValueError:
+        number = math.nan
+    if not is_right(number):
+        raise argparse.ArgumentTypeError(f"{told!r} is no {what}")
+    return number
 
 
 def _measured(plan: Plan, name: str, directory: Path, tag: str) -> Result:
