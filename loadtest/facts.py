@@ -20,9 +20,9 @@ import sys
 import tempfile
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -30,22 +30,15 @@ from nats.js import JetStreamContext
 
 from loadtest import machine
 from loadtest.fact_mix import Mix, facts_of, filled, records_of, rows_of, window_of
+from loadtest.fact_processes import CpuTime, Processes, cpu_of, engines, telemetry
 from loadtest.machine import NotStarted
 from loadtest.report import Target
 from turnout.bus.connection import ensure_stream, open_bus
 from turnout.bus.publisher import LINGER_SECONDS, Message, messages_of
 from turnout.bus.records import Record
 from turnout.bus.subjects import SCHEMA_HEADER, SCHEMA_VERSION, STREAM
-from turnout.engines.child import Child
-from turnout.engines.clickhouse.process import WRITER, clickhouse_child
-from turnout.engines.nats import nats_child
 from turnout.telemetry.tables import TABLES
-from turnout.telemetry.warehouse import (
-    Warehouse,
-    WarehouseFailed,
-    WarehouseSettings,
-    open_warehouse,
-)
+from turnout.telemetry.warehouse import Warehouse, WarehouseFailed, open_warehouse
 
 MIN_FACTS_A_SECOND = 20_000.0
 MAX_LAG_SECONDS = 2.0
@@ -64,42 +57,10 @@ ACK_SECONDS = 10.0
 BACKLOG_AT = 1_773_144_000.0
 STEADY_AT = BACKLOG_AT + 86_400.0
 SEED = 20_000
-TOKEN = "a-token-for-the-bench"
 
 
 class FactsMissing(Exception):
     """Not every fact became a row, or one became two; the message says how many did."""
-
-
-@dataclass(frozen=True, slots=True)
-class Processes:
-    """Process ids of all that takes part but us, and where they listen."""
-
-    nats: int
-    clickhouse: int
-    nats_url: str
-    warehouse: WarehouseSettings
-
-
-@dataclass(frozen=True, slots=True)
-class CpuTime:
-    """CPU seconds of each process."""
-
-    telemetry: float
-    clickhouse: float
-    nats: float
-
-    def since(self, before: "CpuTime") -> "CpuTime":
-        return CpuTime(
-            telemetry=self.telemetry - before.telemetry,
-            clickhouse=self.clickhouse - before.clickhouse,
-            nats=self.nats - before.nats,
-        )
-
-    def line(self, facts: int) -> str:
-        """Microseconds per fact."""
-        each = (f"{name} {used / facts * 1e6:.1f} us" for name, used in asdict(self).items())
-        return f"CPU per fact: {', '.join(each)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,75 +170,6 @@ def _measure(directory: Path, told: argparse.Namespace) -> tuple[Backlog, Steady
     return backlog, steady
 
 
-@contextmanager
-def engines(directory: Path) -> Generator[Processes]:
-    """NATS and ClickHouse as the product starts them; NATS tells its health over HTTP besides."""
-    first = machine.free_range(3)
-    nats = nats_child(data_dir=directory, port=first)
-    clickhouse = clickhouse_child(data_dir=directory, token=TOKEN, port=first + 2)
-    health = ("--http_port", str(first + 1))
-    with (
-        _child(nats, health, directory, port=first + 1, ready_path="/healthz") as nats_pid,
-        _child(clickhouse, (), directory, port=first + 2, ready_path="/ping") as clickhouse_pid,
-    ):
-        yield Processes(
-            nats=nats_pid,
-            clickhouse=clickhouse_pid,
-            nats_url=f"nats://127.0.0.1:{first}",
-            warehouse=WarehouseSettings(
-                url=f"http://127.0.0.1:{first + 2}", user=WRITER, password=TOKEN
-            ),
-        )
-
-
-@contextmanager
-def _child(
-    child: Child, more: Sequence[str], directory: Path, *, port: int, ready_path: str
-) -> Generator[int]:
-    for made in child.directories:
-        made.mkdir(parents=True, exist_ok=True)
-    with machine.running(
-        (*child.argv, *more),
-        url=f"http://127.0.0.1:{port}",
-        ready_path=ready_path,
-        log=directory / f"{child.name}.log",
-        cpu=None,
-        env=child.env,
-    ) as started:
-        yield started.pid
-
-
-@contextmanager
-def telemetry(processes: Processes, directory: Path) -> Generator[int]:
-    """The service's own process, from when its port answers; its schema comes after that."""
-    port = machine.free_range(1)
-    warehouse = processes.warehouse
-    with machine.running(
-        (sys.executable, "-m", "turnout", "run", "telemetry"),
-        url=f"http://127.0.0.1:{port}",
-        ready_path="/metrics",
-        log=directory / "telemetry.log",
-        cpu=None,
-        env={
-            "TURNOUT_DATA_DIR": str(directory / "telemetry"),
-            "TURNOUT_NATS__URL": processes.nats_url,
-            "TURNOUT_CLICKHOUSE__URL": warehouse.url,
-            "TURNOUT_CLICKHOUSE__USER": warehouse.user,
-            "TURNOUT_CLICKHOUSE__PASSWORD": warehouse.password,
-            "TURNOUT_TELEMETRY__METRICS_PORT": str(port),
-        },
-    ) as started:
-        yield started.pid
-
-
-def _cpu(processes: Processes, telemetry_pid: int) -> CpuTime:
-    return CpuTime(
-        telemetry=machine.cpu_seconds(telemetry_pid),
-        clickhouse=machine.cpu_seconds(processes.clickhouse),
-        nats=machine.cpu_seconds(processes.nats),
-    )
-
-
 async def _fill(nats_url: str, messages: Sequence[Message]) -> None:
     async with open_bus(nats_url, name="bench") as bus:
         jetstream = await bus.jetstream()
@@ -317,14 +209,14 @@ async def _watch_backlog(
     total = sum(expected.values())
     async with open_warehouse(processes.warehouse) as warehouse:
         empty_at, seen, seen_at = time.monotonic(), 0, time.monotonic()
-        first = (empty_at, 0, _cpu(processes, telemetry_pid))
+        first = (empty_at, 0, cpu_of(processes, telemetry_pid))
         while seen < total:
             await asyncio.sleep(BACKLOG_POLL_SECONDS)
             found = sum((await _rows(warehouse)).values())
             now = time.monotonic()
             # The rows that are seen first have been worked on before; where they are all, so be it.
             if found < total and not first[1]:
-                first = (now, found, _cpu(processes, telemetry_pid))
+                first = (now, found, cpu_of(processes, telemetry_pid))
             if found > seen:
                 seen, seen_at = found, now
             elif seen and now - seen_at > WAIT_SECONDS:
@@ -333,7 +225,7 @@ async def _watch_backlog(
                 )
         begun, before, cpu = first
         ended = time.monotonic()
-        used = _cpu(processes, telemetry_pid).since(cpu)
+        used = cpu_of(processes, telemetry_pid).since(cpu)
         await _hold_once(warehouse, expected)
     return Backlog(facts=total - before, seconds=ended - begun, cpu=used)
 
@@ -384,7 +276,7 @@ async def _keep_steady(
         ahead={table.name: deque() for table in TABLES},
         published={table.name: there.get(table.name, 0) for table in TABLES},
     )
-    before = _cpu(processes, telemetry_pid)
+    before = cpu_of(processes, telemetry_pid)
     begun = time.monotonic()
     async with (
         open_bus(processes.nats_url, name="bench") as bus,
@@ -403,7 +295,7 @@ async def _keep_steady(
         took = time.monotonic() - begun
         told.is_over = True
         longest = await watching
-        used = _cpu(processes, telemetry_pid).since(before)
+        used = cpu_of(processes, telemetry_pid).since(before)
         expected = {table: count for table, count in told.published.items() if count}
         await _hold_once(warehouse, expected)
     return Steady(
