@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
 import nats
@@ -17,7 +17,7 @@ import nats.errors
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
-from nats.js.errors import NotFoundError
+from nats.js.errors import NotFoundError, ServerError
 
 from turnout.bus.subjects import ALL_SUBJECTS, STREAM
 
@@ -38,6 +38,11 @@ COMPLAINT_INTERVAL_SECONDS = 10.0
 STREAM_MAX_BYTES = 1024 * 1024 * 1024
 # A publisher that comes back after a crash repeats its last window; ten minutes cover a restart.
 DUPLICATE_WINDOW_SECONDS = 600.0
+# A stream is made within milliseconds, on a busy disk within a second. Whoever is refused because
+# somebody else is making the same one looks again, for as long as that may take and no longer: the
+# refusal may as well mean that there really is no room.
+MAKING_TRIES = 20
+MAKING_SECONDS = 0.1
 
 
 class _Streams(Protocol):
@@ -148,22 +153,29 @@ async def ensure_stream(
     A full stream refuses new facts (`discard=new`): they stay in the spools, where they are bounded
     and counted, instead of pushing out facts that ClickHouse has not seen.
     """
-    try:
-        await jetstream.stream_info(STREAM)
-    except NotFoundError:
-        await _add_stream(
-            jetstream,
-            StreamConfig(
-                name=STREAM,
-                subjects=[ALL_SUBJECTS],
-                retention=RetentionPolicy.WORK_QUEUE,
-                storage=StorageType.FILE,
-                discard=DiscardPolicy.NEW,
-                max_bytes=max_bytes,
-                num_replicas=replicas,
-                duplicate_window=DUPLICATE_WINDOW_SECONDS,
-            ),
-        )
+    config = StreamConfig(
+        name=STREAM,
+        subjects=[ALL_SUBJECTS],
+        retention=RetentionPolicy.WORK_QUEUE,
+        storage=StorageType.FILE,
+        discard=DiscardPolicy.NEW,
+        max_bytes=max_bytes,
+        num_replicas=replicas,
+        duplicate_window=DUPLICATE_WINDOW_SECONDS,
+    )
+    for tries_left in reversed(range(MAKING_TRIES)):
+        with suppress(NotFoundError):
+            await jetstream.stream_info(STREAM)
+            return
+        try:
+            await _add_stream(jetstream, config)
+        except ServerError:
+            # While two make it at once the server counts its size twice, and may refuse the second.
+            if not tries_left:
+                raise
+            await asyncio.sleep(MAKING_SECONDS)
+        else:
+            return
 
 
 def _jetstream_of(client: _Connected) -> JetStreamContext:
