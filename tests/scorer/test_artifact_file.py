@@ -111,3 +111,14 @@ def test_tables_of_another_shape_are_refused(field: str, value: str) -> None:
     )
     with pytest.raises(ArtifactInvalid):
         ClusterReader(broken)
+
+
+def test_a_file_that_is_no_artifact_is_named_with_its_variable(tmp_path: Path) -> None:
+    file = tmp_path / "passwd"
+    file.write_text("root:x:0:0::/root:/bin/sh\n")
+    with pytest.raises(ArtifactInvalid) as refused:
+        load_artifact(file, embedder_digest=EMBEDDER_DIGEST)
+    assert refused.value.message.startswith(f"{file} is no artifact: ")
+    assert (
+        "set TURNOUT_SCORER__ARTIFACT to a file that `turnout train` made" in refused.value.message
+    )

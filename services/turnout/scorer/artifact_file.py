@@ -8,8 +8,9 @@ from importlib import resources
 from pathlib import Path
 
 from turnout.errors import Unavailable
-from turnout.policy.artifact import Artifact, parse_artifact
+from turnout.policy.artifact import Artifact, ArtifactInvalid, parse_artifact
 
+VARIABLE = "TURNOUT_SCORER__ARTIFACT"
 TRAIN_COMMAND = "turnout train --data DIR --out FILE"
 
 
@@ -26,8 +27,16 @@ def load_artifact(path: Path | None, *, embedder_digest: str) -> Artifact:
     try:
         data = _shipped() if path is None else path.read_bytes()
     except OSError as error:
-        raise Unavailable(f"The artifact {path} cannot be read: {error.strerror}.") from error
-    artifact = parse_artifact(data)
+        raise Unavailable(
+            f"The artifact {path} cannot be read: {error.strerror}; set {VARIABLE} to one that can."
+        ) from error
+    try:
+        artifact = parse_artifact(data)
+    except ArtifactInvalid as reason:
+        raise ArtifactInvalid(
+            f"{path or 'The artifact that is shipped'} is no artifact: {reason.message.rstrip('.')};"
+            f" set {VARIABLE} to a file that `turnout train` made."
+        ) from reason
     if artifact.content.embedder_digest != embedder_digest:
         raise ArtifactRefused(
             f"The artifact {path or 'that is shipped'} was trained with the embedder "
