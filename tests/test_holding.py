@@ -8,10 +8,13 @@ import pytest
 from turnout.engines.failure import EngineFailed
 from turnout.engines.free_ports import free_ports
 from turnout.holding import holding
+from turnout.http_server import listen
+from turnout.keys import new_key
 from turnout.parts import catalog_of
 from turnout.processes import plan
+from turnout.router_key import RouterKey
 from turnout.rpc.channel import RpcServer
-from turnout.settings import Dispatcher, Ingress, Scorer, Settings, Tracker
+from turnout.settings import BadSetting, Dispatcher, Ingress, Scorer, Settings, Tracker
 
 pytestmark = pytest.mark.anyio
 
@@ -62,8 +65,20 @@ async def test_two_of_them_do_not_share_a_port() -> None:
                 raise AssertionError
     assert failure.value.message == (
         f"session-cache-tracker cannot start: 127.0.0.1:{told.session_cache_tracker.port} is taken"
-        " by another program; stop that program or set TURNOUT_SESSION_CACHE_TRACKER__PORT"
+        " by another program or service; stop that one or set TURNOUT_SESSION_CACHE_TRACKER__PORT"
     )
+
+
+def test_an_ingress_that_cannot_listen_says_which_variable_is_wrong() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BadSetting, match="set TURNOUT_INGRESS__PORT to a free port"):
+            listen(Settings(ingress=Ingress(port=port)))
+    # TEST-NET-1 of RFC 5737: no machine's own.
+    key = RouterKey.model_validate_json(new_key("test", tenant="default", tags={}).entry)
+    elsewhere = Ingress(host="192.0.2.1", port=0, keys=(key,))
+    with pytest.raises(BadSetting, match="set TURNOUT_INGRESS__HOST to an address of this machine"):
+        listen(Settings(ingress=elsewhere))
 
 
 async def test_clients_are_told_every_scorer(tmp_path: Path) -> None:

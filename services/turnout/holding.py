@@ -57,7 +57,7 @@ async def _held(host: str, port: int, service: RpcService) -> socket.socket:
         except OSError as error:
             if error.errno != errno.EADDRINUSE or is_last:
                 section = service.replace("-", "_").upper()
-                taken = "is taken by another program; stop that program or"
+                taken = "is taken by another program or service; stop that one or"
                 why = taken if error.errno == errno.EADDRINUSE else f"({error.strerror});"
                 raise EngineFailed(
                     f"{service} cannot start: {host}:{port} {why} set TURNOUT_{section}__PORT"

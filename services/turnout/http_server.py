@@ -1,6 +1,7 @@
 """The HTTP server of the ingress: its port, its life, its end. Knows nothing of what it serves."""
 
 import asyncio
+import errno
 import signal
 import socket
 from collections.abc import Generator
@@ -112,9 +113,13 @@ def listen(settings: Settings) -> socket.socket:
         listener.bind((told.host.strip("[]"), told.port))
     except OSError as reason:
         listener.close()
+        right = (
+            "TURNOUT_INGRESS__PORT to a free port"
+            if reason.errno in (errno.EADDRINUSE, errno.EACCES)
+            else "TURNOUT_INGRESS__HOST to an address of this machine, such as 127.0.0.1"
+        )
         raise BadSetting(
-            f"Cannot listen on {told.host}:{told.port} ({reason.strerror}); set"
-            " TURNOUT_INGRESS__PORT to a free port."
+            f"Cannot listen on {told.host}:{told.port} ({reason.strerror}); set {right}."
         ) from None
     listener.listen(BACKLOG)
     return listener

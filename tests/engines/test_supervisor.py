@@ -140,8 +140,8 @@ def test_a_taken_port_names_engine_port_and_setting(tmp_path: Path) -> None:
         with pytest.raises(EngineFailed) as failure:
             asyncio.run(run_once(replace(child, port_patience_seconds=0.1), tmp_path))
     assert failure.value.message == (
-        f"engine cannot start: 127.0.0.1:{port} is taken by another program;"
-        " stop that program or set TURNOUT_ENGINE__PORT"
+        f"engine cannot start: 127.0.0.1:{port} is taken by another program or"
+        " service; stop that one or set TURNOUT_ENGINE__PORT"
     )
 
 

@@ -199,8 +199,8 @@ async def _free_port(child: Child) -> None:
     while not _is_free(endpoint.host, endpoint.port):
         if time.monotonic() > deadline:
             raise EngineFailed(
-                f"{child.name} cannot start: {endpoint.address} is taken by another program;"
-                f" stop that program or set {endpoint.setting}"
+                f"{child.name} cannot start: {endpoint.address} is taken by another program or"
+                f" service; stop that one or set {endpoint.setting}"
             )
         await asyncio.sleep(PORT_INTERVAL_SECONDS)
 
