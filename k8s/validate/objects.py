@@ -12,6 +12,8 @@ from typing import TypeAlias, TypeVar
 import msgspec
 import yaml
 
+from k8s.validate.files import Unreadable
+
 LOADER = yaml.CSafeLoader
 """Reads as safe_load does, ten times as fast."""
 
@@ -243,22 +245,41 @@ class Thing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def things_of(text: str, *, directory: Path, root: Path) -> list[Thing]:
-    """The objects of a build. Their files are told from `directory` and named from `root`."""
+    """The objects of a build. Their files are told from `directory` and named from `root`.
+
+    Raises `Unreadable` for one whose metadata is of another form.
+    """
     documents = [one for one in yaml.load_all(text, Loader=LOADER) if one]
     return [_thing(document, directory, root) for document in documents]
 
 
 def _thing(document: dict[str, object], directory: Path, root: Path) -> Thing:
-    metadata = msgspec.convert(document["metadata"], Metadata, strict=False)
-    origin = yaml.safe_load(metadata.annotations.get(ORIGIN, "")) or {}
-    told = str(origin.get("path") or origin.get("configuredIn") or "")
+    file = _file_of(document, directory, root)
+    kind = str(document.get("kind"))
+    if not document.get("apiVersion"):
+        raise Unreadable(f"{file}: {kind}: apiVersion is missing")
+    try:
+        metadata = msgspec.convert(document.get("metadata"), Metadata, strict=False)
+    except msgspec.ValidationError as reason:
+        raise Unreadable(f"{file}: {kind}: metadata: {reason}") from None
     return Thing(
-        file=os.path.relpath(os.path.normpath(directory / told), root),
-        kind=str(document["kind"]),
+        file=file,
+        kind=kind,
         api_version=str(document["apiVersion"]),
         metadata=metadata,
         document=_as_applied(document),
     )
+
+
+class Annotated(Json, frozen=True):
+    annotations: dict[str, object] = {}
+
+
+def _file_of(document: dict[str, object], directory: Path, root: Path) -> str:
+    metadata = msgspec.convert(document.get("metadata"), Annotated)
+    origin = yaml.safe_load(str(metadata.annotations.get(ORIGIN, ""))) or {}
+    told = str(origin.get("path") or origin.get("configuredIn") or "")
+    return os.path.relpath(os.path.normpath(directory / told), root)
 
 
 def _as_applied(document: dict[str, object]) -> dict[str, object]:

@@ -32,7 +32,11 @@ def overlays(root: Path) -> list[Path]:
 def check_overlay(kustomization: Path, *, root: Path, binary: Path) -> Report:
     """Raises `BuildFailed` when it cannot even be built."""
     built = build(kustomization, root=root, binary=binary)
-    things = things_of(built.text, directory=built.directory, root=root)
+    name = str(kustomization.relative_to(root))
+    try:
+        things = things_of(built.text, directory=built.directory, root=root)
+    except Unreadable as reason:
+        return Report(name=name, objects=0, wrong=(str(reason),))
     wrong = list(check_schemas(things))
     if not wrong:
         try:
@@ -43,16 +47,17 @@ def check_overlay(kustomization: Path, *, root: Path, binary: Path) -> Report:
         except Unreadable as reason:
             wrong = [str(reason)]
         except msgspec.ValidationError as reason:
-            wrong = [f"{kustomization.relative_to(root)}: {reason}"]
-    return Report(
-        name=str(kustomization.relative_to(root)), objects=len(things), wrong=tuple(wrong)
-    )
+            wrong = [f"{name}: {reason}"]
+    return Report(name=name, objects=len(things), wrong=tuple(wrong))
 
 
 def check_things(things: Sequence[Thing], *, root: Path) -> Iterator[str]:
     """What the schemas cannot know."""
+    if misplaced := list(places.check_namespaces(things)):
+        # Nothing here finds what is in another namespace.
+        yield from misplaced
+        return
     charts = network.charts_of(root)
-    yield from places.check_namespaces(things)
     misnamed = list(pods.check_config_maps(things))
     # What the services would start with only follows from names that are no settings.
     services, wrong = ([], misnamed) if misnamed else pods.services_of(things)

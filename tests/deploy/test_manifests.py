@@ -149,6 +149,8 @@ PRODUCTION = (
     (f"{BASE}/scorer.yaml", "livenessProbe:", "livelinessProbe:", "livelinessProbe"),
     ("k8s/components/monitoring/pod-monitors.yaml", "kind: PodMonitor", "kind: PodsMonitor", "no schema for monitoring.coreos.com/v1 PodsMonitor"),
     (f"{BASE}/route.yaml", "type: PathPrefix", "type: Prefix", "Prefix"),
+    (f"{BASE}/telemetry.yaml", "apiVersion: policy/v1\n", "", "PodDisruptionBudget: apiVersion is missing"),
+    (f"{POLICIES}/telemetry.yaml", "  labels:\n    app.kubernetes.io/name: telemetry\n", "  labels:\n", "metadata: Expected `object`, got `null` - at `$.labels`"),
     # What the schemas let pass.
     (f"{BASE}/scorer.yaml", "memory: 1Gi", "memory: 5XB", "StatefulSet turnout-scorer: container turnout: resources.limits.memory is 5XB; expected a quantity"),
     (f"{BASE}/scorer.yaml", "cpu: 1", "cpu: lots", "resources.requests.cpu is lots; expected a quantity"),
@@ -253,6 +255,7 @@ def test_what_kubectl_could_not_read_is_one_short_line(
     [
         (f"{BASE}/scorer.yaml", "- name: TURNOUT_NATS__URL", "- name: TURNOUT_NATS__ULR", f"{BASE}/scorer.yaml: StatefulSet turnout-scorer: TURNOUT_NATS__ULR is no setting; did you mean TURNOUT_NATS__URL?"),
         (f"{BASE}/scorer.yaml", "name: turnout-settings", "name: turnout-setings", f"{BASE}/scorer.yaml: StatefulSet turnout-scorer: there is no ConfigMap turnout-setings; expected turnout-settings"),
+        (f"{BASE}/telemetry.yaml", "  namespace: turnout\n", "  namespace: turnouts\n", f"{BASE}/telemetry.yaml: Deployment turnout-telemetry: namespace is 'turnouts'; expected ['turnout']"),
         (f"{BASE}/settings.env", "TURNOUT_SCORER__HOST=", "TURNOUT_SCORER__HOSTS=", f"{BASE}/kustomization.yaml: ConfigMap turnout-settings: TURNOUT_SCORER__HOSTS is no setting; did you mean TURNOUT_SCORER__HOST?"),
         ("deploy/compose.yaml", "  TURNOUT_NATS__URL", "  TURNOUT_NATS_URL", "deploy/compose.yaml: services ingress, scorer, session-cache-tracker, upstream-dispatcher, telemetry: TURNOUT_NATS_URL is no setting; did you mean TURNOUT_NATS__URL?"),
         ("deploy/compose.yaml", "TURNOUT_INGRESS__HOST: 0.0.0.0", "TURNOUT_INGRESS__HOST: 127.0.0.1", "deploy/compose.yaml: service ingress: TURNOUT_INGRESS__HOST is 127.0.0.1: nobody outside the pod reaches it; use 0.0.0.0."),
