@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from turnout.facts import OutcomeKind, OutcomeReported
 from turnout.ingress.callers import Caller
 from turnout.ingress.intake import LARGEST_NUMBER
+from turnout.policy.identity import LONGEST_NAME
 
 LONGEST_AFTER_SECONDS = 100 * 365 * 86_400.0
 """A hundred years; whatever is longer is a wrong unit."""
@@ -29,7 +30,7 @@ class Outcome(BaseModel):
         default="", max_length=200, description="Yours; the same id told again counts once."
     )
     request_id: str = Field(default="", max_length=200)
-    session: str = Field(default="", max_length=200)
+    session: str = Field(default="", max_length=LONGEST_NAME)
     repository: str = Field(default="", max_length=400)
     branch: str = Field(default="", max_length=400)
     commit: str = Field(default="", max_length=80)

@@ -36,7 +36,7 @@ KEY_BYTES: Final = 16
 """128 bits: keys of different tenants never meet by chance."""
 
 LONGEST_NAME: Final = 200
-"""Characters, as many as a session of `POST /v1/outcomes`; what harnesses send is a UUID or two."""
+"""Characters; `POST /v1/outcomes` takes as many. What harnesses send is a UUID or two."""
 
 MAIN_THREAD: Final = "main"
 AUXILIARY_THREAD: Final = "auxiliary:"
