@@ -32,9 +32,9 @@ class Counted:
         self.name: Dialect = name
         self.surveyed = 0
 
-    def survey_request(self, body: bytes) -> Survey:
+    def survey_request(self, body: bytes, *, path: str = "") -> Survey:
         self.surveyed += len(body)
-        return self._dialect.survey_request(body)
+        return self._dialect.survey_request(body, path=path)
 
 
 def said(text: str) -> Message:

@@ -96,11 +96,15 @@ class WireDialect(Protocol):
     @property
     def name(self) -> Dialect: ...
 
-    def survey_request(self, body: bytes) -> Survey:
-        """Read the facts of a request. Raises `InvalidRequest` naming the offending field."""
+    def survey_request(self, body: bytes, *, path: str = "") -> Survey:
+        """Read the facts of a request. Raises `InvalidRequest` naming the offending field.
+
+        `path` is where the client called: Gemini's API says there which model, and whether it is
+        a stream.
+        """
         ...
 
-    def decode_request(self, body: bytes) -> Conversation:
+    def decode_request(self, body: bytes, *, path: str = "") -> Conversation:
         """Wire to neutral. Raises `InvalidRequest` or `Unsupported` naming the feature."""
         ...
 

@@ -121,7 +121,7 @@ class Intake:
     ) -> Question:
         """Raises `InvalidRequest` naming the field that is wrong."""
         begun = time.perf_counter()
-        survey = self.prompts.survey(body, dialect=dialect, principal=caller.principal)
+        survey = self.prompts.survey(body, dialect=dialect, principal=caller.principal, path=path)
         most = survey.needs.max_output_tokens
         if most is not None and most > LARGEST_NUMBER:
             raise InvalidRequest(f"max_tokens: must be at most {LARGEST_NUMBER}")

@@ -42,6 +42,9 @@ MAX_KEPT_BYTES: Final = 32_000_000
 STEPS_NOT_KEPT: Final = 2
 """Markers stand on the last messages, and a retry may drop the last step."""
 
+_WITH_MESSAGES: Final[frozenset[Dialect]] = frozenset({"anthropic_messages", "openai_chat"})
+"""Dialects whose threads are a list of that name; others are surveyed whole."""
+
 _MESSAGES: Final = b'"messages"'
 _SPELLINGS: Final = (b'{"role":', b'{"role": ')
 _ASSISTANT: Final = b'"assistant"'
@@ -103,7 +106,7 @@ class SurveyDialect(Protocol):
     @property
     def name(self) -> Dialect: ...
 
-    def survey_request(self, body: bytes) -> Survey: ...
+    def survey_request(self, body: bytes, *, path: str = "") -> Survey: ...
 
 
 class KnownPrompts:
@@ -115,10 +118,12 @@ class KnownPrompts:
         self.size_bytes = 0
         """What is kept takes, estimated."""
 
-    def survey(self, body: bytes, *, dialect: SurveyDialect, principal: str) -> Survey:
+    def survey(
+        self, body: bytes, *, dialect: SurveyDialect, principal: str, path: str = ""
+    ) -> Survey:
         """Raises `InvalidRequest` naming the field that is wrong."""
-        if len(body) < MIN_KEPT_BYTES:
-            return dialect.survey_request(body)
+        if len(body) < MIN_KEPT_BYTES or dialect.name not in _WITH_MESSAGES:
+            return dialect.survey_request(body, path=path)
         owner = _Owner(principal, dialect.name)
         try:
             old = self._find(owner, body)

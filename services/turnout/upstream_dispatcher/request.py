@@ -14,6 +14,7 @@ from turnout.capabilities import Dialect
 from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import WireDialect
+from turnout.dialects.endpoints import BASE_PATH, OWN_HEADERS, endpoint
 from turnout.dialects.passthrough import (
     DropField,
     Edit,
@@ -22,6 +23,7 @@ from turnout.dialects.passthrough import (
     splice,
 )
 from turnout.errors import Unsupported
+from turnout.policy.steps import is_token_count
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.transport import Outgoing
 from turnout.upstream_dispatcher.upstreams import Destination
@@ -47,19 +49,6 @@ ACCOUNT_HEADERS = frozenset({"chatgpt-account-id", "openai-organization", "opena
 SIMULATION_HEADER = "x-simulate"
 """Scripts the simulated provider's next answer; real providers never see it."""
 
-ENDPOINTS: Mapping[Dialect, str] = MappingProxyType(
-    {"anthropic_messages": "/v1/messages", "openai_chat": "/chat/completions"}
-)
-"""What follows the base URL, by dialect of the target."""
-
-VERSION_PATH: Mapping[Dialect, str] = MappingProxyType({"openai_chat": "/v1"})
-"""The part of the client's path that is already in the base URL."""
-
-OWN_HEADERS: Mapping[Dialect, tuple[tuple[str, str], ...]] = MappingProxyType(
-    {"anthropic_messages": (("anthropic-version", "2023-06-01"),)}
-)
-"""What a dialect needs when the client's own headers are not for it."""
-
 THINKING_FIELDS: Mapping[Dialect, tuple[str, ...]] = MappingProxyType(
     {"anthropic_messages": ("thinking",), "openai_chat": ("reasoning_effort",)}
 )
@@ -67,8 +56,6 @@ THINKING_FIELDS: Mapping[Dialect, tuple[str, ...]] = MappingProxyType(
 
 WITHOUT_STREAM_OPTIONS = frozenset({"mistral_ai"})
 """Providers that report usage unasked and refuse the field that asks for it."""
-
-COUNT_TOKENS_SUFFIX = "/count_tokens"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +76,7 @@ class Prepared:
 
 
 def is_count(request: DispatchRequest) -> bool:
-    return request.path.endswith(COUNT_TOKENS_SUFFIX)
+    return is_token_count(request.path)
 
 
 def prepare(
@@ -101,9 +88,9 @@ def prepare(
     """Raises `Unsupported` or another `InvalidRequest` when the target cannot be asked this."""
     if to.dialect == request.dialect:
         return _native(request, to)
-    if to.dialect not in dialects or to.dialect not in ENDPOINTS:
+    if to.dialect not in dialects:
         raise Unsupported(f"{to.target} speaks {to.dialect}, which cannot be spoken yet.")
-    conversation = dialects[request.dialect].decode_request(request.body)
+    conversation = dialects[request.dialect].decode_request(request.body, path=request.path)
     body = dialects[to.dialect].encode_request(
         conversation, model=to.upstream_name, has=to.capabilities
     )
@@ -116,7 +103,8 @@ def prepare(
         *(header for header in request.headers if _is_script(header[0], to)),
         *to.auth,
     )
-    outgoing = Outgoing(to.base_url + ENDPOINTS[to.dialect], headers, body)
+    called = endpoint(to.dialect, model=to.upstream_name, stream=request.features.stream)
+    outgoing = Outgoing(to.base_url + called, headers, body)
     return Prepared(outgoing, is_native=False, conversation=conversation, hides_usage=False)
 
 
@@ -145,7 +133,7 @@ def _native(request: DispatchRequest, to: Destination) -> Prepared:
         asked = splice(body, (SetStreamIncludeUsage(),))
         hides_usage = asked is not body
         body = asked
-    url = to.base_url + request.path.removeprefix(VERSION_PATH.get(to.dialect, ""))
+    url = to.base_url + request.path.removeprefix(BASE_PATH[to.dialect])
     if request.query:
         url = f"{url}?{request.query}"
     outgoing = Outgoing(url, _native_headers(request, to), body)

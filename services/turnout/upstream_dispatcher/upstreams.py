@@ -7,19 +7,15 @@ is told nobody's secret; a secret is in no repr. A target id is "provider/model@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from types import MappingProxyType
 
 from turnout.capabilities import Capabilities, Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import Auth, Model, Provider
 from turnout.catalog.names import CONTEXT_SUFFIX, split_prefix
+from turnout.dialects.endpoints import BASE_PATH
 from turnout.errors import Internal, Unavailable
 from turnout.policy.request import CredentialSource
 from turnout.ports import Credential
-
-SDK_VERSION_PATH: Mapping[Dialect, str] = MappingProxyType({"openai_chat": "/v1"})
-"""What a dialect's SDK expects its base URL to end in, for providers of ours that serve the root."""
-
 
 CLIENT_SUFFIX = "@client"
 
@@ -165,9 +161,7 @@ def _access(
         case "simulated":
             if not upstreams.simulated_url:
                 raise Unavailable("No simulated provider runs; set a provider's key.")
-            return upstreams.simulated_url.rstrip("/") + SDK_VERSION_PATH.get(
-                dialect, ""
-            ), SIMULATED_AUTH
+            return upstreams.simulated_url.rstrip("/") + BASE_PATH[dialect], SIMULATED_AUTH
         case "client":
             for own in credentials:
                 if own.provider == provider.name:

@@ -27,10 +27,12 @@ class AnthropicMessages:
     def name(self) -> Dialect:
         return "anthropic_messages"
 
-    def survey_request(self, body: bytes) -> Survey:
+    def survey_request(self, body: bytes, *, path: str = "") -> Survey:
+        del path
         return survey_request(body)
 
-    def decode_request(self, body: bytes) -> Conversation:
+    def decode_request(self, body: bytes, *, path: str = "") -> Conversation:
+        del path
         return decode_request(body)
 
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
