@@ -4,11 +4,19 @@ import pytest
 from hypothesis import given
 
 from tests.dialects.anthropic_messages.answers import answers
-from turnout.dialects.conversation import Opaque, Refusal, Text, ToolCall
+from turnout.dialects.conversation import (
+    Annotation,
+    Opaque,
+    Refusal,
+    Text,
+    TokenLogprob,
+    ToolCall,
+)
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.stream import (
     AnnotationAdded,
     Answer,
+    LogprobsAdded,
     PartEnded,
     StreamEvent,
     StreamFailed,
@@ -49,12 +57,26 @@ def test_a_call_without_fragments_has_an_empty_object() -> None:
 
 
 def test_annotations_stay_on_their_text() -> None:
+    cited = Annotation("anthropic_messages", '{"a":1}')
     events: list[StreamEvent] = [
         TextStarted(0),
-        AnnotationAdded(0, "anthropic_messages", '{"a":1}'),
+        AnnotationAdded(0, cited),
         TextDelta(0, "x"),
     ]
-    assert accumulate(events).parts == (Text("x", extras=(("citations", '[{"a":1}]'),)),)
+    assert accumulate(events).parts == (Text("x", annotations=(cited,)),)
+
+
+def test_log_probabilities_are_joined() -> None:
+    first, second = TokenLogprob("a", -0.1), TokenLogprob("b", -2.0, top=(("c", -0.2),))
+    events: list[StreamEvent] = [
+        TextStarted(0),
+        LogprobsAdded(0, (first,)),
+        TextDelta(0, "ab"),
+        LogprobsAdded(0, (second,)),
+    ]
+    text = Text("ab", logprobs=(first, second))
+    assert accumulate(events).parts == (text,)
+    assert accumulate(events_of(Answer("r", "m", (text,)))).parts == (text,)
 
 
 def test_a_delta_to_no_part_is_an_error_of_the_upstream() -> None:

@@ -17,8 +17,8 @@ from tests.upstream_dispatcher.workbench import (
     bench,
     request,
 )
-from turnout.dialects.anthropic_messages.seal import seal
 from turnout.dialects.conversation import Provenance
+from turnout.dialects.seal import seal
 from turnout.dialects.usage import Usage
 from turnout.ports import DispatchRequest, Head
 

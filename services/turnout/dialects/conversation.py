@@ -79,14 +79,56 @@ class Provenance:
 
 
 @dataclass(frozen=True, slots=True)
-class Text:
-    """Attributes:
-    signature: what the maker wants back beside this text (Gemini `thoughtSignature`).
+class Citation:
+    """A source on the web, as far as every dialect with citations can say it.
+
+    Attributes:
+        start, end: characters of the text that rest on it; None where the dialect does not say.
+        cited_text: what the source says; "" where the dialect does not say.
     """
 
+    url: str
+    title: str = ""
+    cited_text: str = ""
+    start: int | None = None
+    end: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """Where a text comes from, in the words of the dialect that said it.
+
+    Attributes:
+        json: the whole annotation; another dialect has no use for it.
+        citation: None when it is of a kind that only its own dialect knows (a place in a file).
+    """
+
+    dialect: Dialect
+    json: JsonText
+    citation: Citation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token of a text and its log probability, with the likeliest tokens at its place.
+
+    Attributes:
+        data: the token's bytes; None where the dialect does not give them.
+        top: (token, log probability), likeliest first.
+    """
+
+    token: str
+    logprob: float
+    data: tuple[int, ...] | None = None
+    top: tuple[tuple[str, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
     text: str
     cache: CacheLifetime | None = None
-    signature: str = ""
+    annotations: tuple[Annotation, ...] = ()
+    logprobs: tuple[TokenLogprob, ...] = ()
     extras: Fields = ()
 
 
@@ -121,14 +163,12 @@ class ToolCall:
     Attributes:
         arguments: of a function: JSON text of an object as the model wrote it, "{}" when it wrote
             nothing; of a custom tool: plain text.
-        signature: what the maker wants back beside this call (Gemini `thoughtSignature`).
     """
 
     call_id: str
     name: str
     arguments: str
     kind: ToolKind = "function"
-    signature: str = ""
     cache: CacheLifetime | None = None
     extras: Fields = ()
 
@@ -144,6 +184,10 @@ class ToolReference:
 @dataclass(frozen=True, slots=True)
 class Thinking:
     """Reasoning that the model wrote before answering.
+
+    Gemini puts its signature on the part that the reasoning led to, mostly a call. Here that is a
+    part of its own in front of it: no text, `provenance` Gemini, `signature` set. So whatever keeps
+    reasoning keeps it, also in dialects whose calls have no place for a signature.
 
     Attributes:
         text: as shown; "" when only the sealed form was given.
@@ -263,7 +307,11 @@ class ToolChoice:
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Each None when the client did not say."""
+    """Each None when the client did not say.
+
+    Attributes:
+        top_logprobs: log probabilities are wanted, with that many alternatives a token; 0 for none.
+    """
 
     temperature: float | None = None
     top_p: float | None = None
@@ -271,6 +319,7 @@ class Sampling:
     presence_penalty: float | None = None
     frequency_penalty: float | None = None
     seed: int | None = None
+    top_logprobs: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +363,7 @@ class Conversation:
             it, Anthropic always sends it).
         user: `metadata.user_id` (Anthropic), `user` or `safety_identifier` (OpenAI).
         metadata: the other fields of the client's metadata object.
+        verbosity: OpenAI's word for how much is to be said (low, medium, high); "" when not said.
     """
 
     dialect: Dialect
@@ -332,6 +382,7 @@ class Conversation:
     user: str = ""
     metadata: Fields = ()
     service_tier: str = ""
+    verbosity: str = ""
     prompt_cache_key: str = ""
     extras: Fields = ()
 

@@ -112,6 +112,12 @@ class WireDialect(Protocol):
         """Neutral to wire for `model`. Leaves out what the target cannot take."""
         ...
 
+    def without_foreign_reasoning(self, body: bytes) -> bytes:
+        """A request without the reasoning that another maker's model wrote (`seal.py`): this
+        dialect's own vendor refuses it. The very object that came in where there is none.
+        """
+        ...
+
     def tap(self, *, stream: bool) -> StreamTap:
         """A watcher for one answer; with `stream=False` it is fed a whole JSON body."""
         ...

@@ -24,15 +24,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias, assert_never
 
-from turnout.capabilities import Dialect
 from turnout.dialects.conversation import (
-    Fields,
-    JsonText,
+    Annotation,
     Opaque,
     Provenance,
     Refusal,
     Text,
     Thinking,
+    TokenLogprob,
     ToolCall,
     ToolKind,
 )
@@ -79,11 +78,18 @@ class TextDelta:
 
 @dataclass(frozen=True, slots=True)
 class AnnotationAdded:
-    """A citation on an open text part; only its own dialect understands it."""
+    """A source of an open text part."""
 
     index: int
-    dialect: Dialect
-    annotation: JsonText
+    annotation: Annotation
+
+
+@dataclass(frozen=True, slots=True)
+class LogprobsAdded:
+    """Log probabilities of tokens of an open text part, in order, each told once."""
+
+    index: int
+    logprobs: tuple[TokenLogprob, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ class ThinkingDelta:
 
 @dataclass(frozen=True, slots=True)
 class SignatureDelta:
-    """A piece of the maker's seal on any open part: thinking, and with Gemini text and calls."""
+    """A piece of the maker's seal on an open thinking part."""
 
     index: int
     signature: str
@@ -178,6 +184,7 @@ StreamEvent: TypeAlias = (
     | TextStarted
     | TextDelta
     | AnnotationAdded
+    | LogprobsAdded
     | RefusalStarted
     | RefusalDelta
     | ThinkingStarted
@@ -226,17 +233,17 @@ class _OpenPart:
     opening: _Opening
     pieces: list[str] = field(default_factory=list)
     signature: list[str] = field(default_factory=list)
-    annotations: list[JsonText] = field(default_factory=list)
+    annotations: list[Annotation] = field(default_factory=list)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
 
     def part(self) -> AnswerPart:
         text = "".join(self.pieces)
         signature = "".join(self.signature)
         match self.opening:
             case TextStarted():
-                extras: Fields = ()
-                if self.annotations:
-                    extras = (("citations", "[" + ",".join(self.annotations) + "]"),)
-                return Text(text, signature=signature, extras=extras)
+                return Text(
+                    text, annotations=tuple(self.annotations), logprobs=tuple(self.logprobs)
+                )
             case RefusalStarted():
                 return Refusal(text)
             case ThinkingStarted(provenance=maker, redacted=redacted, is_summary=is_summary):
@@ -249,7 +256,7 @@ class _OpenPart:
                 )
             case ToolCallStarted(call_id=call_id, name=name, kind=kind):
                 arguments = text if text.strip() or kind == "custom" else "{}"
-                return ToolCall(call_id, name, arguments, kind=kind, signature=signature)
+                return ToolCall(call_id, name, arguments, kind=kind)
             case OpaqueStarted(part=part):
                 return part
 
@@ -284,6 +291,8 @@ def accumulate(events: Iterable[StreamEvent]) -> Answer:
                 _open(parts, event.index).signature.append(event.signature)
             case AnnotationAdded():
                 _open(parts, event.index).annotations.append(event.annotation)
+            case LogprobsAdded():
+                _open(parts, event.index).logprobs.extend(event.logprobs)
             case PartEnded():
                 _open(parts, event.index)
             case UsageReported():
@@ -337,6 +346,10 @@ def _part_events(index: int, part: AnswerPart) -> Iterator[StreamEvent]:
             yield TextStarted(index)
             if part.text:
                 yield TextDelta(index, part.text)
+            for annotation in part.annotations:
+                yield AnnotationAdded(index, annotation)
+            if part.logprobs:
+                yield LogprobsAdded(index, part.logprobs)
         case Refusal():
             yield RefusalStarted(index)
             if part.text:
@@ -347,6 +360,8 @@ def _part_events(index: int, part: AnswerPart) -> Iterator[StreamEvent]:
             )
             if part.text:
                 yield ThinkingDelta(index, part.text)
+            if part.signature:
+                yield SignatureDelta(index, part.signature)
         case ToolCall():
             yield ToolCallStarted(index, part.call_id, part.name, kind=part.kind)
             if part.arguments:
@@ -355,5 +370,3 @@ def _part_events(index: int, part: AnswerPart) -> Iterator[StreamEvent]:
             yield OpaqueStarted(index, part)
         case _:
             assert_never(part)
-    if isinstance(part, Text | Thinking | ToolCall) and part.signature:
-        yield SignatureDelta(index, part.signature)

@@ -23,6 +23,7 @@ from turnout.dialects.sse import MAX_EVENT_BYTES
 from turnout.dialects.stream import (
     AnnotationAdded,
     Finished,
+    LogprobsAdded,
     OpaqueStarted,
     PartEnded,
     RefusalDelta,
@@ -187,7 +188,7 @@ class EventReader:
                 self._add_content(event.fragment)
             case ToolCallStarted():
                 self._add_content(event.name)
-            case SignatureDelta() | OpaqueStarted() | AnnotationAdded():
+            case SignatureDelta() | OpaqueStarted() | AnnotationAdded() | LogprobsAdded():
                 self.has_content = True
             case ThinkingStarted(redacted=redacted):
                 self.has_content = self.has_content or bool(redacted)

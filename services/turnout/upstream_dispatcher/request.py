@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from turnout.capabilities import Dialect
-from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import BASE_PATH, OWN_HEADERS, endpoint
@@ -87,7 +86,7 @@ def prepare(
 ) -> Prepared:
     """Raises `Unsupported` or another `InvalidRequest` when the target cannot be asked this."""
     if to.dialect == request.dialect:
-        return _native(request, to)
+        return _native(request, to, dialects[request.dialect])
     if to.dialect not in dialects:
         raise Unsupported(f"{to.target} speaks {to.dialect}, which cannot be spoken yet.")
     conversation = dialects[request.dialect].decode_request(request.body, path=request.path)
@@ -115,11 +114,11 @@ def with_traceparent(prepared: Prepared, traceparent: str) -> Prepared:
     return replace(prepared, outgoing=replace(outgoing, headers=headers))
 
 
-def _native(request: DispatchRequest, to: Destination) -> Prepared:
+def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> Prepared:
     body = request.body
-    if request.features.has_foreign_thinking and request.dialect == "anthropic_messages":
+    if request.features.has_foreign_thinking:
         # From when the thread was served elsewhere; it draws a 400 here.
-        body = without_foreign_thinking(body)
+        body = dialect.without_foreign_reasoning(body)
     edits = _edits(request, to)
     if edits:
         body = splice(body, edits)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
-from turnout.dialects.anthropic_messages.seal import seal
 from turnout.dialects.conversation import Provenance
+from turnout.dialects.seal import seal
 from turnout.errors import InvalidRequest
 
 SEALED = seal(Provenance("openai_chat", "deepseek-r9"))

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from turnout.capabilities import Capabilities
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.anthropic_messages.request_encode import DEFAULT_MAX_OUTPUT_TOKENS
-from turnout.dialects.anthropic_messages.seal import seal
 from turnout.dialects.conversation import (
     Base64Source,
     Conversation,
@@ -32,6 +31,7 @@ from turnout.dialects.conversation import (
     ToolReference,
     ToolResult,
 )
+from turnout.dialects.seal import seal
 from turnout.errors import InvalidRequest, Unsupported
 
 FULL = Capabilities(

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
-from turnout.dialects.anthropic_messages.seal import seal
 from turnout.dialects.conversation import Provenance
 from turnout.dialects.prefix import canonical_message, message_digest
+from turnout.dialects.seal import seal
 from turnout.dialects.survey import Survey, ToolOutcome
 from turnout.errors import InvalidRequest
 

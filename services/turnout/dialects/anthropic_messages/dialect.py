@@ -5,6 +5,7 @@ from typing import Final
 
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.anthropic_messages import errors, response
+from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
 from turnout.dialects.anthropic_messages.request_decode import decode_request
 from turnout.dialects.anthropic_messages.request_encode import encode_request
 from turnout.dialects.anthropic_messages.stream_decode import MessageStreamDecoder, decode_response
@@ -37,6 +38,9 @@ class AnthropicMessages:
 
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
+
+    def without_foreign_reasoning(self, body: bytes) -> bytes:
+        return without_foreign_thinking(body)
 
     def tap(self, *, stream: bool) -> StreamTap:
         return MessageStreamTap() if stream else MessageBodyTap()

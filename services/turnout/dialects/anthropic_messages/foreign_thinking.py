@@ -12,8 +12,8 @@ from typing import Final
 
 import msgspec
 
-from turnout.dialects.anthropic_messages.seal import SEAL_PREFIX, is_foreign_signature
 from turnout.dialects.reading import MALFORMED, complaint
+from turnout.dialects.seal import SEAL_PREFIX, is_foreign_signature
 from turnout.errors import InvalidRequest
 
 # A quote inside a string is escaped, so this is a member of a block.

@@ -8,7 +8,6 @@ from typing import Final
 
 import msgspec
 
-from turnout.dialects.anthropic_messages.seal import unseal
 from turnout.dialects.conversation import (
     Base64Source,
     CacheLifetime,
@@ -28,6 +27,7 @@ from turnout.dialects.conversation import (
     UrlSource,
 )
 from turnout.dialects.reading import ObjectReader, decode_list, decode_string, utf8
+from turnout.dialects.seal import unseal
 from turnout.errors import InvalidRequest
 
 _MAKER: Final = Provenance("anthropic_messages")

@@ -12,7 +12,6 @@ import msgspec
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.anthropic_messages.response import input_object, opaque_block
-from turnout.dialects.anthropic_messages.seal import is_claudes
 from turnout.dialects.conversation import (
     Base64Source,
     CacheLifetime,
@@ -32,6 +31,7 @@ from turnout.dialects.conversation import (
     UrlSource,
 )
 from turnout.dialects.reading import raw_fields
+from turnout.dialects.seal import is_claudes
 from turnout.errors import Unsupported
 
 Json = dict[str, object]

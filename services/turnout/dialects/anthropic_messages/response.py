@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from turnout.dialects.anthropic_messages.seal import seal
+from turnout.dialects.anthropic_messages.citations import encode_citations
 from turnout.dialects.anthropic_messages.stop import encode_stop
 from turnout.dialects.anthropic_messages.usage import encode_usage
 from turnout.dialects.conversation import (
@@ -22,6 +22,7 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.prefix import digest
 from turnout.dialects.reading import MALFORMED, raw_fields
+from turnout.dialects.seal import seal
 from turnout.dialects.stream import Answer, AnswerPart, StreamEvent, accumulate
 from turnout.dialects.usage import Usage
 from turnout.errors import UpstreamFailed
@@ -88,8 +89,9 @@ def encode_response(events: Sequence[StreamEvent], *, response_id: str, model: s
 
 def _block(part: AnswerPart, response_id: str, number: int) -> _Json | None:
     match part:
-        case Text(text=text, extras=extras):
-            return {"type": "text", "text": text} | raw_fields(extras) if text else None
+        case Text(text=text, annotations=annotations):
+            cited = raw_fields(encode_citations(annotations))
+            return {"type": "text", "text": text} | cited if text else None
         case Refusal(text=text):
             return {"type": "text", "text": text} if text else None
         case Thinking():

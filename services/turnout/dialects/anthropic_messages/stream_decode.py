@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.anthropic_messages.citations import decode_citation
 from turnout.dialects.anthropic_messages.errors import decode_stream_error
 from turnout.dialects.anthropic_messages.events import (
     WireBlock,
@@ -22,10 +23,10 @@ from turnout.dialects.anthropic_messages.events import (
     decode_event,
     decode_message,
 )
-from turnout.dialects.anthropic_messages.seal import unseal
 from turnout.dialects.anthropic_messages.stop import decode_stop
 from turnout.dialects.anthropic_messages.usage import UsageTally
 from turnout.dialects.conversation import Opaque, Provenance
+from turnout.dialects.seal import unseal
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (
     AnnotationAdded,
@@ -242,8 +243,7 @@ class MessageStreamDecoder:
             self._annotate(opened.index, bytes(delta.citation))
 
     def _annotate(self, index: int, citation: bytes) -> None:
-        text = citation.decode("utf-8", "replace")
-        self._out.append(AnnotationAdded(index, "anthropic_messages", text))
+        self._out.append(AnnotationAdded(index, decode_citation(citation)))
 
     def _block_stop(self, wire_index: int) -> None:
         opened = self._open.pop(wire_index, None)

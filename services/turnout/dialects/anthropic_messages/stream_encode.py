@@ -14,13 +14,15 @@ import msgspec
 
 from turnout.dialects.anthropic_messages.errors import encode_stream_error
 from turnout.dialects.anthropic_messages.response import BYTES_PER_TOKEN, made_call_id, opaque_block
-from turnout.dialects.anthropic_messages.seal import seal
 from turnout.dialects.anthropic_messages.stop import encode_stop
 from turnout.dialects.anthropic_messages.usage import encode_usage
+from turnout.dialects.conversation import Annotation
+from turnout.dialects.seal import seal
 from turnout.dialects.sse import encode_event
 from turnout.dialects.stream import (
     AnnotationAdded,
     Finished,
+    LogprobsAdded,
     OpaqueStarted,
     PartEnded,
     RefusalDelta,
@@ -107,6 +109,9 @@ class MessageStreamEncoder:
                 return self._begin()
             case UsageReported(usage=usage):
                 self._usage = usage
+                return b""
+            case LogprobsAdded():
+                # This wire has none.
                 return b""
             case Finished():
                 return self._finish(event)
@@ -206,11 +211,11 @@ class MessageStreamEncoder:
                 # Only reasoning carries a signature here, and it goes out whole, at its end.
                 part.signature += signature
                 return b""
-            case AnnotationAdded(dialect="anthropic_messages", annotation=annotation):
-                citation = annotation.encode()
-                delta = b'{"type":"citations_delta","citation":%b}' % citation
+            case AnnotationAdded(annotation=Annotation("anthropic_messages", json)):
+                delta = b'{"type":"citations_delta","citation":%b}' % json.encode()
                 return self._open(part) + self._delta(delta)
             case AnnotationAdded():
+                # Another maker's source has no place here.
                 return b""
             case _:
                 assert_never(event)

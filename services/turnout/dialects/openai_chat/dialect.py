@@ -36,6 +36,10 @@ class OpenAiChat:
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
 
+    def without_foreign_reasoning(self, body: bytes) -> bytes:
+        # Reasoning of this wire carries no signature that a server could refuse.
+        return body
+
     def tap(self, *, stream: bool) -> StreamTap:
         return ChatStreamTap() if stream else ChatBodyTap()
 

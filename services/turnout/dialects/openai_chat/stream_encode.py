@@ -18,6 +18,7 @@ from turnout.dialects.sse import encode_event
 from turnout.dialects.stream import (
     AnnotationAdded,
     Finished,
+    LogprobsAdded,
     OpaqueStarted,
     PartEnded,
     RefusalDelta,
@@ -110,6 +111,7 @@ class ChatStreamEncoder:
                 TextStarted()
                 | ThinkingStarted()
                 | AnnotationAdded()
+                | LogprobsAdded()
                 | SignatureDelta()
                 | OpaqueStarted()
             ):

@@ -1,11 +1,13 @@
 """Our own signature on reasoning that another maker wrote.
 
-A client of this dialect gets reasoning as a thinking block and sends it back. Without a signature it
-would come back as `signature: ""`, look like Claude's, and be refused by Claude's API on the next
-turn. So every foreign block carries a seal that says who made it and keeps the maker's own seal.
+A client gets reasoning in its own dialect's form and sends it back. Without a seal that says whose it
+is, it would look like that of the dialect's own vendor, who refuses it on the next turn. So every
+foreign piece carries a seal that says who made it and keeps the maker's own signature: it stands where
+the dialect has a signature (Anthropic `signature`, Responses `encrypted_content`, Gemini
+`thoughtSignature`).
 
 Rules: a seal is readable by any replica (no state, no secret: it protects nothing, it only names);
-a block under a seal, or without any signature, never goes to an Anthropic upstream.
+what is under a seal never goes to a vendor whose dialect it came through in, only back to its maker.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -18,7 +20,7 @@ from turnout.dialects.conversation import Provenance, Thinking
 from turnout.dialects.reading import MALFORMED
 
 SEAL_PREFIX: Final = "turnout1."
-"""Anthropic's signatures are plain base64, which has no dot."""
+"""All vendors' signatures are plain base64, which has no dot."""
 
 
 def is_foreign_signature(signature: str) -> bool:
