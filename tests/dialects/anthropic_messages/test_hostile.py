@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.dialects.anthropic_messages.golden import CASES, stream_of
 from tests.dialects.anthropic_messages.test_request import FULL, NATIVE
+from tests.dialects.golden import Golden
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
 from turnout.errors import InvalidRequest, UpstreamFailed
+
+GOLDEN = Golden("anthropic_messages")
 
 BODY = json.dumps(NATIVE, ensure_ascii=False).encode()
 DEEP = b"[" * 100_000
@@ -43,7 +45,7 @@ def test_spoilt_requests_are_served_or_refused(body: bytes) -> None:
         json.loads(ANTHROPIC_MESSAGES.encode_request(conversation, model="m", has=FULL))
 
 
-@given(spoilt(st.sampled_from(CASES).map(stream_of)))
+@given(spoilt(st.sampled_from(GOLDEN.cases).map(GOLDEN.stream_of)))
 def test_spoilt_streams_are_read_or_failed(stream: bytes) -> None:
     tap = ANTHROPIC_MESSAGES.tap(stream=True)
     tap.feed(stream)

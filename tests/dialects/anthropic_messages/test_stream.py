@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dialects.anthropic_messages.answers import answers, streams
-from tests.dialects.anthropic_messages.golden import CASES, decode, expected_of, shown, stream_of
 from tests.dialects.anthropic_messages.grammar import check, events_in
+from tests.dialects.golden import Golden, shown
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.conversation import Opaque, Provenance
 from turnout.dialects.stream import (
@@ -36,6 +36,8 @@ from turnout.dialects.stream import (
 from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, UpstreamFailed
 
+GOLDEN = Golden("anthropic_messages")
+
 STARTED = StreamStarted("resp_1", "upstream")
 
 
@@ -58,29 +60,29 @@ def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
 CUTS = st.lists(st.integers(0, 10_000), max_size=12)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", GOLDEN.cases)
 def test_golden_stream(case: str) -> None:
-    assert shown(decode([stream_of(case)])) == expected_of(case)
+    assert shown(GOLDEN.decode([GOLDEN.stream_of(case)])) == GOLDEN.expected_of(case)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", GOLDEN.cases)
 def test_golden_events_encode_to_a_stream_that_strict_clients_take(case: str) -> None:
-    events = decode([stream_of(case)])
+    events = GOLDEN.decode([GOLDEN.stream_of(case)])
     if isinstance(events[-1], StreamFailed):
         assert events_in(encode(events))[-1]["type"] == "error"
     else:
         check(encode(events))
 
 
-@given(case=st.sampled_from(CASES), cuts=CUTS)
+@given(case=st.sampled_from(GOLDEN.cases), cuts=CUTS)
 def test_any_split_gives_the_same_events(case: str, cuts: list[int]) -> None:
-    stream = stream_of(case)
-    assert shown(decode(cut(stream, cuts))) == shown(decode([stream]))
+    stream = GOLDEN.stream_of(case)
+    assert shown(GOLDEN.decode(cut(stream, cuts))) == shown(GOLDEN.decode([stream]))
 
 
-@given(case=st.sampled_from(CASES), cuts=CUTS)
+@given(case=st.sampled_from(GOLDEN.cases), cuts=CUTS)
 def test_any_split_gives_the_same_readings_at_the_same_place(case: str, cuts: list[int]) -> None:
-    stream = stream_of(case)
+    stream = GOLDEN.stream_of(case)
     pieces = cut(stream, cuts)
     split, whole = (ANTHROPIC_MESSAGES.tap(stream=True) for _ in range(2))
     for piece in pieces[:-1]:
@@ -101,7 +103,7 @@ def test_encoded_streams_follow_the_grammar_and_decode_to_the_same_answer(
     stream = encode(events)
     message = check(stream)
     assert (message["id"], message["model"]) == ("msg_1", "alias")
-    back = accumulate(decode([stream]))
+    back = accumulate(GOLDEN.decode([stream]))
     # The client's own name and id stand in the place of the upstream's.
     wanted = replace(answer, response_id="msg_1", model="alias")
     assert _with_alias(back) == _with_alias(wanted)
@@ -190,13 +192,13 @@ def test_bug_06_a_call_without_arguments_has_an_empty_object() -> None:
     content = check(encode([*events, Finished("tool_use")]))["content"]
     assert isinstance(content, list)
     assert content[0]["input"] == "{}"
-    (call,) = accumulate(decode([stream_of("argumentless_tool")])).parts
+    (call,) = accumulate(GOLDEN.decode([GOLDEN.stream_of("argumentless_tool")])).parts
     assert getattr(call, "arguments", None) == "{}"
 
 
 @pytest.mark.parametrize("case", ["input_in_block_start", "input_in_start_and_deltas"])
 def test_bug_06_input_in_the_start_of_a_block_is_used_once(case: str) -> None:
-    (call,) = accumulate(decode([stream_of(case)])).parts
+    (call,) = accumulate(GOLDEN.decode([GOLDEN.stream_of(case)])).parts
     assert json.loads(getattr(call, "arguments", "")) == {"path": "a.py"}
 
 
@@ -207,7 +209,7 @@ def test_bug_08_end_becomes_tool_use_where_a_tool_was_called_and_a_cut_stays_a_c
 
 
 def test_bug_09_tool_use_without_a_tool_ends_the_turn() -> None:
-    assert accumulate(decode([stream_of("tool_use_without_tool")])).stop == "end"
+    assert accumulate(GOLDEN.decode([GOLDEN.stream_of("tool_use_without_tool")])).stop == "end"
     assert check(encode([STARTED, Finished("tool_use")]))["stop_reason"] == "end_turn"
 
 
@@ -244,13 +246,15 @@ def test_bug_15_the_first_usage_has_an_input() -> None:
 
 
 def test_bug_17_reports_without_figures_do_not_erase_earlier_ones() -> None:
-    usage = accumulate(decode([stream_of("cached_usage")])).usage
+    usage = accumulate(GOLDEN.decode([GOLDEN.stream_of("cached_usage")])).usage
     assert usage == Usage(3, 15_000, 500, 200, 0, output=57)
-    assert accumulate(decode([stream_of("zero_usage_in_delta")])).usage == Usage(120, 80, output=9)
+    assert accumulate(GOLDEN.decode([GOLDEN.stream_of("zero_usage_in_delta")])).usage == Usage(
+        120, 80, output=9
+    )
 
 
 def test_bug_25_signatures_reach_the_client() -> None:
-    stream = encode(decode([stream_of("thinking_signed")]))
+    stream = encode(GOLDEN.decode([GOLDEN.stream_of("thinking_signed")]))
     assert b'"signature_delta","signature":"EqQBCgIYAh=="' in stream
     assert b'"redacted_thinking","data":"EmwKAhgB"' in stream
 
@@ -301,7 +305,7 @@ def test_parts_of_other_dialects_and_empty_texts_leave_no_block() -> None:
 def test_a_tap_sees_content_from_the_first_delta_on() -> None:
     tap = ANTHROPIC_MESSAGES.tap(stream=True)
     seen: list[bool] = []
-    for block in stream_of("text").split(b"\n\n")[:4]:
+    for block in GOLDEN.stream_of("text").split(b"\n\n")[:4]:
         tap.feed(block + b"\n\n")
         seen.append(tap.reading.has_content)
     assert seen == [False, False, False, True]

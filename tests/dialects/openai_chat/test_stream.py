@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.golden import Golden, shown
 from tests.dialects.openai_chat.answers import answers, streams
-from tests.dialects.openai_chat.golden import CASES, decode, expected_of, shown, stream_of
 from tests.dialects.openai_chat.grammar import check
 from turnout.dialects.conversation import Opaque, Provenance, Thinking, ToolCall
 from turnout.dialects.openai_chat import OPENAI_CHAT
@@ -33,6 +33,8 @@ from turnout.dialects.stream import (
 from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, RateLimited, UpstreamFailed
 
+GOLDEN = Golden("openai_chat")
+
 
 def encode(
     events: list[StreamEvent] | tuple[StreamEvent, ...], *, include_usage: bool = True
@@ -55,20 +57,20 @@ def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
 CUTS = st.lists(st.integers(0, 10_000), max_size=12)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", GOLDEN.cases)
 def test_golden_stream(case: str) -> None:
-    assert shown(decode([stream_of(case)])) == expected_of(case)
+    assert shown(GOLDEN.decode([GOLDEN.stream_of(case)])) == GOLDEN.expected_of(case)
 
 
-@given(st.sampled_from(CASES), CUTS)
+@given(st.sampled_from(GOLDEN.cases), CUTS)
 def test_any_split_gives_the_same_events(case: str, cuts: list[int]) -> None:
-    stream = stream_of(case)
-    assert shown(decode(cut(stream, cuts))) == shown(decode([stream]))
+    stream = GOLDEN.stream_of(case)
+    assert shown(GOLDEN.decode(cut(stream, cuts))) == shown(GOLDEN.decode([stream]))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", GOLDEN.cases)
 def test_events_obey_the_contract(case: str) -> None:
-    obey(decode([stream_of(case)]))
+    obey(GOLDEN.decode([GOLDEN.stream_of(case)]))
 
 
 def obey(events: list[StreamEvent]) -> None:
@@ -102,7 +104,7 @@ def obey(events: list[StreamEvent]) -> None:
 @given(streams())
 def test_decode_after_encode_is_the_answer(drawn: tuple[Answer, list[StreamEvent]]) -> None:
     answer, events = drawn
-    decoded = decode([encode(events)])
+    decoded = GOLDEN.decode([encode(events)])
     obey(decoded)
     found = accumulate(decoded)
     made_by = Provenance("openai_chat", "alias")
@@ -136,11 +138,11 @@ def test_whole_answers_survive(answer: Answer) -> None:
 @given(streams())
 def test_usage_is_conserved(drawn: tuple[Answer, list[StreamEvent]]) -> None:
     answer, events = drawn
-    assert accumulate(decode([encode(events)])).usage == answer.usage
+    assert accumulate(GOLDEN.decode([encode(events)])).usage == answer.usage
 
 
 def test_bugs_2_parallel_calls_keep_apart() -> None:
-    found = accumulate(decode([stream_of("openai_parallel_tools")]))
+    found = accumulate(GOLDEN.decode([GOLDEN.stream_of("openai_parallel_tools")]))
     calls = [(p.call_id, p.arguments) for p in found.parts if isinstance(p, ToolCall)]
     assert calls == [
         ("call_A", '{"path":"a.py"}'),
@@ -150,7 +152,7 @@ def test_bugs_2_parallel_calls_keep_apart() -> None:
 
 
 def test_bugs_6_call_without_arguments_gets_an_empty_object() -> None:
-    events = decode([stream_of("argumentless_tool")])
+    events = GOLDEN.decode([GOLDEN.stream_of("argumentless_tool")])
     (call,) = accumulate(events).parts
     assert isinstance(call, ToolCall)
     assert call.arguments == "{}"
@@ -164,7 +166,7 @@ def test_bugs_7_no_fragment_of_arguments_is_lost_before_the_name() -> None:
         b'\n\ndata: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":'
         b'{"name":"f","arguments":"\\":1}"}}]}}]}\n\ndata: [DONE]\n\n'
     )
-    (call,) = accumulate(decode([late])).parts
+    (call,) = accumulate(GOLDEN.decode([late])).parts
     assert call == ToolCall("c", "f", '{"a":1}')
 
 
@@ -172,7 +174,7 @@ def test_bugs_7_no_fragment_of_arguments_is_lost_before_the_name() -> None:
     ("case", "stop"), [("stop_although_tools", "tool_use"), ("cut_by_length", "max_output")]
 )
 def test_bugs_8_stop_after_tools_is_tool_use_and_length_stays(case: str, stop: str) -> None:
-    assert accumulate(decode([stream_of(case)])).stop == stop
+    assert accumulate(GOLDEN.decode([GOLDEN.stream_of(case)])).stop == stop
 
 
 def test_bugs_8_end_after_tools_is_tool_calls_for_clients() -> None:
@@ -186,13 +188,13 @@ def test_bugs_8_end_after_tools_is_tool_calls_for_clients() -> None:
 
 
 def test_bugs_9_tool_use_without_a_call_is_no_tool_use() -> None:
-    assert accumulate(decode([stream_of("tool_calls_without_tools")])).stop == "end"
+    assert accumulate(GOLDEN.decode([GOLDEN.stream_of("tool_calls_without_tools")])).stop == "end"
     events: list[StreamEvent] = [StreamStarted("r", "m"), Finished("tool_use")]
     assert check(encode(events), include_usage=True)["finish"] == "stop"
 
 
 def test_bugs_10_comments_crlf_and_data_without_space() -> None:
-    (text,) = accumulate(decode([stream_of("openrouter_comments")])).parts
+    (text,) = accumulate(GOLDEN.decode([GOLDEN.stream_of("openrouter_comments")])).parts
     assert getattr(text, "text", "") == "Hi"
 
 
@@ -202,7 +204,7 @@ def test_bugs_11_arguments_pass_as_they_come() -> None:
         response_id="r", model="m", created_at=1, input_estimate=1, include_usage=False
     )
     seen = []
-    for piece in stream_of("openai_parallel_tools").split(b"\n\n"):
+    for piece in GOLDEN.stream_of("openai_parallel_tools").split(b"\n\n"):
         for event in decoder.feed(piece + b"\n\n"):
             out = encoder.encode(event)
             if isinstance(event, ToolArgumentsDelta):
@@ -215,14 +217,14 @@ def test_bugs_11_arguments_pass_as_they_come() -> None:
 
 @pytest.mark.parametrize("case", ["error_first", "error_midway"])
 def test_bugs_12_error_inside_a_stream_is_no_success(case: str) -> None:
-    answer = accumulate(decode([stream_of(case)]))
+    answer = accumulate(GOLDEN.decode([GOLDEN.stream_of(case)]))
     assert answer.error is not None
     assert answer.stop is None
 
 
 def test_bugs_12_event_named_error_without_an_error_object() -> None:
     stream = b'event: error\ndata: {"message":"slow down","code":429}\n\n'
-    (failed,) = decode([stream])
+    (failed,) = GOLDEN.decode([stream])
     assert isinstance(failed, StreamFailed)
     assert isinstance(failed.error, RateLimited)
 
@@ -232,32 +234,35 @@ def test_bugs_12_failing_finish_reason() -> None:
         b'data: {"id":"x","choices":[{"delta":{"content":"a"},'
         b'"finish_reason":"insufficient_system_resource"}]}\n\n'
     )
-    assert isinstance(accumulate(decode([stream])).error, Overloaded)
+    assert isinstance(accumulate(GOLDEN.decode([stream])).error, Overloaded)
 
 
 def test_bugs_13_stream_without_an_end_has_failed() -> None:
-    answer = accumulate(decode([stream_of("cut_off")]))
+    answer = accumulate(GOLDEN.decode([GOLDEN.stream_of("cut_off")]))
     assert isinstance(answer.error, UpstreamFailed)
-    assert accumulate(decode([stream_of("no_done")])).stop == "end"
-    assert isinstance(accumulate(decode([b""])).error, UpstreamFailed)
-    assert isinstance(accumulate(decode([b"data: [DONE]\n\n"])).error, UpstreamFailed)
+    assert accumulate(GOLDEN.decode([GOLDEN.stream_of("no_done")])).stop == "end"
+    assert isinstance(accumulate(GOLDEN.decode([b""])).error, UpstreamFailed)
+    assert isinstance(accumulate(GOLDEN.decode([b"data: [DONE]\n\n"])).error, UpstreamFailed)
 
 
 def test_bugs_13_failed_stream_ends_in_an_error_chunk_and_no_done() -> None:
     stream = encode([StreamStarted("r", "m"), StreamFailed(Overloaded("busy"))])
     assert stream.endswith(b"}}\n\n")
     assert b"[DONE]" not in stream
-    answer = accumulate(decode([stream]))
+    answer = accumulate(GOLDEN.decode([stream]))
     assert isinstance(answer.error, Overloaded)
 
 
 def test_bugs_41_stream_carries_the_name_the_client_asked_for() -> None:
-    stream = encode(decode([stream_of("openai_text")]))
+    stream = encode(GOLDEN.decode([GOLDEN.stream_of("openai_text")]))
     assert stream.count(b'"model":"alias"') == stream.count(b'"model"')
 
 
 def test_client_that_did_not_ask_for_usage_gets_none() -> None:
-    check(encode(decode([stream_of("openai_text")]), include_usage=False), include_usage=False)
+    check(
+        encode(GOLDEN.decode([GOLDEN.stream_of("openai_text")]), include_usage=False),
+        include_usage=False,
+    )
 
 
 def test_usage_that_nobody_reported_is_estimated() -> None:
@@ -329,7 +334,7 @@ def test_old_function_call_is_a_tool_call() -> None:
         b'data: {"choices":[{"delta":{"function_call":{"arguments":"}"}}}]}\n\n'
         b'data: {"choices":[{"delta":{},"finish_reason":"function_call"}]}\n\n'
     )
-    answer = accumulate(decode([stream]))
+    answer = accumulate(GOLDEN.decode([stream]))
     (call,) = answer.parts
     assert isinstance(call, ToolCall)
     assert (call.name, call.arguments, answer.stop) == ("f", "{}", "tool_use")

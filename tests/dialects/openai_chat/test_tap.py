@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.dialects.openai_chat.golden import CASES, decode, stream_of
+from tests.dialects.golden import Golden
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.openai_chat import OPENAI_CHAT
 from turnout.dialects.stream import Finished, StreamFailed, accumulate, events_of
 from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded
+
+GOLDEN = Golden("openai_chat")
 
 
 def read(pieces: list[bytes], *, stream: bool = True) -> TapReading:
@@ -36,9 +38,9 @@ def comparable(reading: TapReading) -> tuple[object, ...]:
     )
 
 
-@given(st.sampled_from(CASES), st.lists(st.integers(0, 10_000), max_size=10))
+@given(st.sampled_from(GOLDEN.cases), st.lists(st.integers(0, 10_000), max_size=10))
 def test_any_split_gives_the_same_reading(case: str, cuts: list[int]) -> None:
-    stream = stream_of(case)
+    stream = GOLDEN.stream_of(case)
     at = [0, *sorted(c % (len(stream) + 1) for c in cuts), len(stream)]
     tap = OPENAI_CHAT.tap(stream=True)
     for a, b in pairwise(at):
@@ -46,10 +48,10 @@ def test_any_split_gives_the_same_reading(case: str, cuts: list[int]) -> None:
         assert comparable(tap.reading) == comparable(read([stream[:b]]))
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", GOLDEN.cases)
 def test_tap_and_decoder_agree(case: str) -> None:
-    reading = read([stream_of(case)])
-    events = decode([stream_of(case)])
+    reading = read([GOLDEN.stream_of(case)])
+    events = GOLDEN.decode([GOLDEN.stream_of(case)])
     answer = accumulate(events)
     assert reading.usage == answer.usage
     assert (reading.error is None) == (answer.error is None or case == "cut_off")
@@ -62,7 +64,7 @@ def test_tap_and_decoder_agree(case: str) -> None:
 
 
 def test_role_chunks_pings_and_empty_deltas_are_no_content() -> None:
-    stream = stream_of("deepseek_reasoning")
+    stream = GOLDEN.stream_of("deepseek_reasoning")
     first = stream.index(b"Think")
     before = stream[: stream.rindex(b"\n\n", 0, first) + 2]
     assert not read([before]).has_content
@@ -71,12 +73,14 @@ def test_role_chunks_pings_and_empty_deltas_are_no_content() -> None:
 
 
 def test_bytes_of_the_answer_are_counted() -> None:
-    assert read([stream_of("openai_text")]).output_bytes == len("Grüße, world\n".encode())
-    assert read([stream_of("stop_although_tools")]).output_bytes == 2
+    assert read([GOLDEN.stream_of("openai_text")]).output_bytes == len("Grüße, world\n".encode())
+    assert read([GOLDEN.stream_of("stop_although_tools")]).output_bytes == 2
 
 
 def test_usage_before_the_end_is_partial() -> None:
-    stream = stream_of("openrouter_comments").replace(b'"delta":', b'"usage":{"x":1},"delta":', 1)
+    stream = GOLDEN.stream_of("openrouter_comments").replace(
+        b'"delta":', b'"usage":{"x":1},"delta":', 1
+    )
     early = b'data: {"choices":[{"delta":{"content":"a"}}],"usage":{"prompt_tokens":5}}\n\n'
     reading = read([early])
     assert (reading.usage, reading.source) == (Usage(fresh_input=5), "partial")
@@ -84,7 +88,7 @@ def test_usage_before_the_end_is_partial() -> None:
 
 
 def test_error_of_a_stream_is_seen() -> None:
-    reading = read([stream_of("error_first")])
+    reading = read([GOLDEN.stream_of("error_first")])
     assert isinstance(reading.error, Overloaded)
     assert not reading.has_content
 
@@ -96,7 +100,7 @@ def test_what_cannot_be_read_counts_as_content() -> None:
 
 @pytest.mark.parametrize("size", [1, 50, 100_000])
 def test_whole_body_is_read_when_it_is_whole(size: int) -> None:
-    answer = accumulate(decode([stream_of("openai_parallel_tools")]))
+    answer = accumulate(GOLDEN.decode([GOLDEN.stream_of("openai_parallel_tools")]))
     body = OPENAI_CHAT.encode_response(events_of(answer), response_id="r", model="m", created_at=1)
     pieces = [body[at : at + size] for at in range(0, len(body), size)]
     tap = OPENAI_CHAT.tap(stream=False)
