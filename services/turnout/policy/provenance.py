@@ -11,8 +11,10 @@ Reasoning comes with a seal of its maker's: a signature or an encrypted form. Ru
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
+from turnout.dialects.conversation import Conversation, Message, Part, Thinking
 from turnout.policy.thread import Maker
 
 READS_ITS_SIBLINGS: Final = frozenset({"anthropic"})
@@ -46,3 +48,24 @@ def unreadable(makers: Sequence[Maker], *, reader: str, message_count: int) -> t
         if run and not can_read(maker.target, reader):
             found.append(run)
     return tuple(found)
+
+
+def shown_to(reader: str, conversation: Conversation) -> Conversation:
+    """The conversation less the reasoning that names a maker whom `reader` cannot read; the very
+    object where there is none.
+    """
+    messages = tuple(_shown(reader, message) for message in conversation.messages)
+    if all(new is old for new, old in zip(messages, conversation.messages, strict=True)):
+        return conversation
+    return replace(conversation, messages=tuple(m for m in messages if m.parts))
+
+
+def _shown(reader: str, message: Message) -> Message:
+    parts = tuple(part for part in message.parts if _is_readable(part, reader))
+    return message if len(parts) == len(message.parts) else replace(message, parts=parts)
+
+
+def _is_readable(part: Part, reader: str) -> bool:
+    if not isinstance(part, Thinking) or not part.provenance.target:
+        return True
+    return can_read(part.provenance.target, reader)

@@ -39,6 +39,7 @@ from turnout.dialects.stream import (
     ToolArgumentsDelta,
     ToolCallStarted,
     UsageReported,
+    made_by,
 )
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
@@ -236,11 +237,12 @@ def reading_of(events: Iterable[StreamEvent]) -> TapReading:
 class TranslatedCourse:
     """Between dialects: decoded to neutral events and encoded for the client."""
 
-    __slots__ = ("_decoder", "_encoder", "_reader")
+    __slots__ = ("_decoder", "_encoder", "_reader", "_target")
 
-    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder, *, target: str) -> None:
         self._decoder = decoder
         self._encoder = encoder
+        self._target = target
         self._reader = EventReader()
 
     def feed(self, data: bytes) -> bytes:
@@ -254,7 +256,7 @@ class TranslatedCourse:
 
     def pass_on(self, events: Iterable[StreamEvent]) -> bytes:
         parts: list[bytes] = []
-        for event in events:
+        for event in made_by(events, self._target):
             self._reader.see(event)
             # Before content a failure is not the client's to know: another target may answer.
             if not isinstance(event, StreamFailed) or self._reader.has_content:
@@ -269,6 +271,7 @@ class TranslatedCourse:
 def translated_course(
     dialects: Mapping[Dialect, WireDialect],
     *,
+    target: str,
     from_dialect: Dialect,
     to_dialect: Dialect,
     response_id: str,
@@ -287,4 +290,5 @@ def translated_course(
             input_estimate=input_estimate,
             include_usage=include_usage,
         ),
+        target=target,
     )

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import TapReading, WireDialect
-from turnout.dialects.stream import StreamEvent
+from turnout.dialects.stream import StreamEvent, made_by
 from turnout.errors import TurnoutError, UpstreamFailed, UpstreamTimeout
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.accounting import AttemptLog
@@ -102,7 +102,7 @@ def _told(
         log.reading = _counted(body) if is_count(request) else _tapped(own, body)
         _refuse_broken(log.reading)
         return Whole(passed_headers(incoming.headers.multi_items()), body)
-    events = own.decode_response(body)
+    events = tuple(made_by(own.decode_response(body), log.to.target))
     log.reading = reading_of(events)
     _refuse_broken(log.reading)
     return Whole(JSON_HEADERS, _encoded(request, events, dialects=dialects, now=now))

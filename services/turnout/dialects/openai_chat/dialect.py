@@ -36,7 +36,8 @@ class OpenAiChat:
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
 
-    def without_foreign_reasoning(self, body: bytes) -> bytes:
+    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
+        del others
         # Reasoning of this wire carries no signature that a server could refuse.
         return body
 
