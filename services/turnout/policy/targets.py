@@ -24,7 +24,9 @@ PREFIX = "turnout/"
 Freedom: TypeAlias = Literal["free", "ceiling", "pinned", "unpriced"]
 """How far the client's model name binds us; unpriced: a vendor's model that we do not know."""
 
-SERVABLE: frozenset[Dialect] = frozenset({"anthropic_messages", "openai_chat"})
+SERVABLE: frozenset[Dialect] = frozenset(
+    {"anthropic_messages", "openai_chat", "openai_responses", "gemini_generate"}
+)
 """Dialects that the dispatcher can speak to a provider."""
 
 

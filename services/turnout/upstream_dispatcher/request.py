@@ -13,7 +13,13 @@ from types import MappingProxyType
 from turnout.capabilities import Dialect
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import WireDialect
-from turnout.dialects.endpoints import BASE_PATH, OWN_HEADERS, endpoint
+from turnout.dialects.endpoints import (
+    BASE_PATH,
+    OWN_HEADERS,
+    endpoint,
+    gemini_call,
+    gemini_path,
+)
 from turnout.dialects.passthrough import (
     DropField,
     Edit,
@@ -39,6 +45,7 @@ FORWARDED_HEADERS = frozenset(
         "user-agent",
         "x-app",
         "x-client-request-id",
+        "x-goog-api-client",
     }
 )
 FORWARDED_PREFIXES = ("x-stainless-", "x-claude-")
@@ -138,18 +145,29 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         asked = splice(body, (SetStreamIncludeUsage(),))
         hides_usage = asked is not body
         body = asked
-    url = to.base_url + request.path.removeprefix(BASE_PATH[to.dialect])
+    url = to.base_url + _native_path(request, to)
     if request.query:
         url = f"{url}?{request.query}"
     outgoing = Outgoing(url, _native_headers(request, to), body)
     return Prepared(outgoing, is_native=True, conversation=None, hides_usage=hides_usage)
 
 
+def _native_path(request: DispatchRequest, to: Destination) -> str:
+    """Where the client called, less what the base URL has; Gemini's path names the model."""
+    call = gemini_call(request.path) if request.dialect == "gemini_generate" else None
+    if call is None:
+        return request.path.removeprefix(BASE_PATH[to.dialect])
+    name = call.model if call.model in to.names else to.upstream_name
+    return gemini_path(name, call.method, version=call.version)
+
+
 def _edits(request: DispatchRequest, to: Destination) -> Sequence[Edit]:
     written = request.features.requested_model
     if written in to.names:
         return ()
-    edits: list[Edit] = [SetModel(to.upstream_name)]
+    edits: list[Edit] = []
+    if request.dialect != "gemini_generate":
+        edits.append(SetModel(to.upstream_name))
     # Only on a switch: a client that asks a model for what it cannot do is told so by the provider,
     # and negotiates by that answer.
     switched = request.decision.requested_model != to.model_id
