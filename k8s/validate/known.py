@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry
 from turnout import __version__, metrics_port, parts
 from turnout.__main__ import _parser as argument_parser
 from turnout.bus.metrics import BusMetrics
-from turnout.ingress.paths import GEMINI_ROUTE, PROXY_PATHS
 from turnout.ingress.control import ControlEndpoints
+from turnout.ingress.paths import GEMINI_ROUTE, PROXY_PATHS
 from turnout.observe.metrics import Metrics
 from turnout.rpc.address import is_loopback
 from turnout.settings import BadSetting, RpcService, Settings, load, variables
