@@ -15,7 +15,7 @@ def test_words_and_values_are_read() -> None:
         retry_after=3.0,
         cut="after-content",
         garbage=True,
-        tool="Bash",
+        tools=("Bash",),
         steps=2,
     )
 
@@ -25,8 +25,8 @@ def test_nothing_is_no_directive() -> None:
 
 
 def test_every_word_can_be_said() -> None:
-    values = {"cut": "before-end", "tool": "X", "status": "500"}
-    flags = {"half", "garbage", "error-in-stream", "text", "thinking", "empty", "refusal"}
+    values = {"cut": "before-end", "tool": "X", "tools": "X+Y", "args": "e30", "status": "500"}
+    flags = {"half", "garbage", "error-in-stream", "text", "thinking", "empty", "refusal", "blocked"}
     for word in WORDS:
         said = word if word in flags else f"{word}={values.get(word, '1')}"
         assert parse_directives(said) != Directives(), word
