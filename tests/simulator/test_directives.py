@@ -26,7 +26,16 @@ def test_nothing_is_no_directive() -> None:
 
 def test_every_word_can_be_said() -> None:
     values = {"cut": "before-end", "tool": "X", "tools": "X+Y", "args": "e30", "status": "500"}
-    flags = {"half", "garbage", "error-in-stream", "text", "thinking", "empty", "refusal", "blocked"}
+    flags = {
+        "half",
+        "garbage",
+        "error-in-stream",
+        "text",
+        "thinking",
+        "empty",
+        "refusal",
+        "blocked",
+    }
     for word in WORDS:
         said = word if word in flags else f"{word}={values.get(word, '1')}"
         assert parse_directives(said) != Directives(), word

@@ -154,7 +154,7 @@ def answer(ask: Ask, directives: Directives) -> Answer:
         return Answer(id=name)
     thinking = ""
     if directives.thinking or (ask.thinking and ask.steps_done == 0):
-        thinking = prose(ask.seed + b"thinking", tokens=40)
+        thinking = prose(hashlib.blake2b(b"thinking", key=ask.seed[:64]).digest(), tokens=40)
     calls = _calls(ask, directives, name=name)
     if any(call.kind != "hosted" for call in calls):
         length = LEAD_TOKENS if directives.tokens is None else directives.tokens

@@ -99,18 +99,19 @@ class GeminiWire:
     ) -> Sequence[Frame]:
         del created_at
         head = _head(call, answer)
-        thoughts = candidates = 0
+        output = answer.output_tokens - answer.thinking_tokens
+        # Thoughts that are not shown have been thought before anything is said.
+        thoughts = answer.thinking_tokens if call.omit_thinking else 0
+        candidates = 0
         chunks: list[JsonObject] = []
         for part, tokens in _pieces(call, answer):
-            thoughts += tokens if part.get("thought") else 0
-            candidates += 0 if part.get("thought") else tokens
+            if part.get("thought"):
+                thoughts = min(thoughts + tokens, answer.thinking_tokens)
+            else:
+                candidates = min(candidates + tokens, output)
             usage = _usage(charge, thoughts=thoughts, candidates=candidates)
             chunks.append(head | {"candidates": [_candidate([part])]} | usage)
-        usage = _usage(
-            charge,
-            thoughts=answer.thinking_tokens,
-            candidates=answer.output_tokens - answer.thinking_tokens,
-        )
+        usage = _usage(charge, thoughts=answer.thinking_tokens, candidates=output)
         chunks.append(head | _outcome(answer, _last_parts(call, answer)) | usage)
         return self._framed(chunks)
 

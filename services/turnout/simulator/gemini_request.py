@@ -200,7 +200,7 @@ def _check_config(config: JsonObject, model: Model) -> None:
         raise invalid(
             "generation_config.temperature", "temperature must be in the range [0.0, 2.0]."
         )
-    if config.get("candidate_count") not in {None, 1}:
+    if config.get("candidate_count") not in (None, 1):
         raise Refused("Multiple candidates is not enabled for this model")
 
 

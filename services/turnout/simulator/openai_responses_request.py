@@ -218,7 +218,7 @@ def _check_kind(body: JsonObject, reasoning: JsonObject, model: Model) -> None:
     thinks = model.capabilities.thinking
     refused = ("temperature", "top_p") if thinks else ()
     for name in refused:
-        if body.get(name) not in {None, 1}:
+        if body.get(name, 1) not in (None, 1):
             raise Refused(
                 f"Unsupported parameter: '{name}' is not supported with this model.", param=name
             )

@@ -57,7 +57,7 @@ def offers(tools: list[JsonObject], items: list[JsonObject]) -> tuple[ToolOffer,
     """What can be called: tools of the request, and those that items have brought in."""
     found = [offer for tool in tools for offer in _offers(tool, loaded=False)]
     for item in items:
-        if item.get("type") in {"tool_search_output", "additional_tools"}:
+        if item["type"] in {"tool_search_output", "additional_tools"}:
             for tool in array_of(item.get("tools")):
                 found.extend(_offers(object_of(tool), loaded=True))
     return tuple(found)
@@ -66,7 +66,7 @@ def offers(tools: list[JsonObject], items: list[JsonObject]) -> tuple[ToolOffer,
 def read_choice(body: JsonObject, offered: tuple[ToolOffer, ...]) -> Choice:
     """`tool_choice` in each of its forms. Raises `Refused`."""
     choice = body.get("tool_choice")
-    if choice in {None, "auto"}:
+    if choice in (None, "auto"):
         return Choice(offered)
     if choice == "none":
         return Choice(offered, allowed=False)
@@ -104,7 +104,7 @@ def check_format(body: JsonObject) -> None:
     if form is None:
         return
     told = object_of(form)
-    kind = told.get("type")
+    kind = text_of(told.get("type"))
     if kind not in {"text", "json_object", "json_schema"}:
         raise Refused(
             f"Invalid value: '{kind}'. Supported values are: 'json_object', 'json_schema', and"
@@ -216,7 +216,7 @@ def _check_grammar(form: JsonObject, where: str) -> None:
             code="invalid_value",
             param=f"{where}.type",
         )
-    if form.get("syntax") not in {"lark", "regex"}:
+    if text_of(form.get("syntax")) not in {"lark", "regex"}:
         raise Refused(
             f"Invalid value: '{form.get('syntax')}'. Supported values are: 'lark' and 'regex'.",
             code="invalid_value",
