@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 from collections.abc import Iterator
 
 import httpx
@@ -17,7 +18,10 @@ from openai.types.responses import (
 )
 from openai.types.responses.response_includable import ResponseIncludable
 
+from tests.simulator.provider import log
+
 MODEL = "gpt-5.5"
+DEADLINE_SECONDS = 5.0
 LONG = "You are an agent for a code base. " * 300
 BASH: FunctionToolParam = {
     "type": "function",
@@ -490,6 +494,17 @@ def test_a_compaction_is_one_item_that_the_same_model_takes_back(client: openai.
     assert client.responses.create(model=MODEL, input=after).output_text
     with pytest.raises(openai.BadRequestError, match="could not be verified"):
         client.responses.create(model="gpt-5.6", input=after)
+
+
+def test_a_client_that_hangs_up_is_counted(client: openai.OpenAI, base: str) -> None:
+    with client.responses.create(
+        model=MODEL, input="hello", stream=True, extra_headers=simulate("pause=60")
+    ) as stream:
+        assert next(iter(stream)).type == "response.created"
+    until = time.monotonic() + DEADLINE_SECONDS
+    while (seen := log(base))["in_flight"] and time.monotonic() < until:
+        pass
+    assert (seen["aborted"], seen["in_flight"]) == (1, 0)
 
 
 @pytest.mark.parametrize("model", ["gpt-5.5", "gpt-5.3-codex", "grok-4.5"])

@@ -113,19 +113,24 @@ def _check_function(function: JsonObject, where: str) -> None:
     if own is not None:
         top = f"{where}.parameters"
         problems = list(_problems(own, top))
-        if text_of(object_of(own).get("type")).upper() != "OBJECT":
+        if _kind(own) != "OBJECT":
             problems.append((top, "schema of a function must be of type OBJECT"))
         _refuse_all(problems)
-    if json_schema is not None and object_of(json_schema).get("type") != "object":
+    if json_schema is not None and _kind(json_schema) != "OBJECT":
         raise invalid(
             f"{where}.parameters_json_schema", "schema of a function must be of type object"
         )
 
 
+def _kind(schema: object) -> str:
+    """The type that a schema names, in either spelling."""
+    return text_of(object_of(schema).get("type")).upper()
+
+
 def _problems(schema: object, where: str) -> Iterator[tuple[str, str]]:
     """Place and words of everything that is wrong with the values of a schema."""
     told = object_of(schema)
-    kind = text_of(told.get("type")).upper()
+    kind = _kind(told)
     if kind and kind not in TYPES:
         yield f"{where}.type", f'invalid value "{told["type"]}"'
     if not kind and "anyOf" not in told:

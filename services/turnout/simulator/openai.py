@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from turnout.catalog import Catalog
-from turnout.simulator.answers import Answer, Stop
+from turnout.simulator.answers import Answer, Stop, ToolCall
 from turnout.simulator.cache import Charge, PromptCache
 from turnout.simulator.exchange import Call, Frame, Headers, Refused, split_text
 from turnout.simulator.json_types import JsonObject
@@ -68,14 +68,7 @@ class OpenAIWire:
         if answer.thinking and _shows_reasoning(call):
             message["reasoning_content"] = answer.thinking
         if answer.calls:
-            message["tool_calls"] = [
-                {
-                    "id": f"call_{tool.id}",
-                    "type": "function",
-                    "function": {"name": tool.name, "arguments": tool.arguments},
-                }
-                for tool in answer.calls
-            ]
+            message["tool_calls"] = [_call(tool, tool.arguments) for tool in answer.calls]
         choice = {
             "index": 0,
             "message": message,
@@ -175,24 +168,27 @@ def _deltas(call: Call, answer: Answer) -> list[JsonObject]:
     field = "refusal" if answer.stop == "refusal" else "content"
     deltas.extend({field: piece} for piece in split_text(answer.text, TEXT_PIECE))
     for index, tool in enumerate(answer.calls):
-        opened: JsonObject = {"name": tool.name, "arguments": ""}
-        deltas.append(
-            {
-                "tool_calls": [
-                    {
-                        "index": index,
-                        "id": f"call_{tool.id}",
-                        "type": "function",
-                        "function": opened,
-                    }
-                ]
-            }
-        )
+        kind, field = _spelling(tool)
+        deltas.append({"tool_calls": [{"index": index, **_call(tool, "")}]})
         deltas.extend(
-            {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+            {"tool_calls": [{"index": index, kind: {field: piece}}]}
             for piece in split_text(tool.arguments, TEXT_PIECE)
         )
     return deltas
+
+
+def _call(tool: ToolCall, arguments: str) -> JsonObject:
+    kind, field = _spelling(tool)
+    return {
+        "id": f"call_{tool.id}",
+        "type": kind,
+        kind: {"name": tool.name, field: arguments},
+    }
+
+
+def _spelling(tool: ToolCall) -> tuple[str, str]:
+    """What the type of a call is, and what its arguments are called."""
+    return ("custom", "input") if tool.kind == "freeform" else ("function", "arguments")
 
 
 def _shows_reasoning(call: Call) -> bool:

@@ -258,18 +258,14 @@ def _ask(
 ) -> Ask:
     text, steps = _last_request(messages)
     choice = body.get("tool_choice")
-    named = text_of(object_of(object_of(choice).get("function")).get("name"))
+    forced = object_of(choice)
+    named = text_of(object_of(forced.get("function") or forced.get("custom")).get("name"))
     form = object_of(body.get("response_format"))
-    functions = [
-        object_of(tool.get("function")) for tool in tools if tool.get("type") == "function"
-    ]
     stop = body.get("stop")
     return Ask(
         seed=seed_of(model.id, [prompt]),
         user_text=text,
-        tools=tuple(
-            ToolOffer(text_of(tool.get("name")), tool.get("parameters")) for tool in functions
-        ),
+        tools=tuple(_offer(tool) for tool in tools),
         forced_tool=named or ("" if choice == "required" else None),
         tools_allowed=choice != "none",
         parallel=body.get("parallel_tool_calls") is not False,
@@ -283,6 +279,20 @@ def _ask(
         stop_sequences=tuple(text for text in (array_of(stop) or [stop]) if isinstance(text, str)),
         max_tokens=output_limit,
     )
+
+
+def _offer(tool: JsonObject) -> ToolOffer:
+    if tool.get("type") == "custom":
+        told = object_of(tool.get("custom"))
+        grammar = object_of(object_of(told.get("format")).get("grammar"))
+        return ToolOffer(
+            text_of(told.get("name")),
+            None,
+            kind="freeform",
+            grammar=text_of(grammar.get("definition")),
+        )
+    function = object_of(tool.get("function"))
+    return ToolOffer(text_of(function.get("name")), function.get("parameters"))
 
 
 def _thinks(body: JsonObject, model: Model) -> bool:

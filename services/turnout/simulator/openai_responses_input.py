@@ -5,6 +5,7 @@ Items of tools that OpenAI runs itself are taken as they are. Encrypted content 
 this provider made it, for that model; anything else is refused as OpenAI refuses it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from turnout.simulator.json_types import (
 from turnout.simulator.seals import SealKind, decoded, opens
 
 MAX_ID = 64
+ID = re.compile(r"[a-zA-Z0-9_-]+")
 ROLES = ("assistant", "system", "developer", "user")
 SEALED_HEAD = b"\x80\x00\x00\x00\x00"
 """What a Fernet token begins with: OpenAI's encrypted contents all read gAAAA..."""
@@ -36,7 +38,7 @@ class Shape:
 
 
 SHAPES: Mapping[str, Shape] = {
-    "message": Shape(("role", "content"), ("id", "status", "phase")),
+    "message": Shape(("role", "content"), ("id", "status", "phase"), "msg"),
     "function_call": Shape(
         ("call_id", "name", "arguments"), ("id", "status", "namespace", "caller", "async"), "fc"
     ),
@@ -190,6 +192,7 @@ def _item(value: object, where: str) -> JsonObject:
         item = {"type": "message", **item}
     kind = text_of(item.get("type"))
     if kind in RUN_BY_PROVIDER:
+        _check_ids(item, Shape((), prefix="ws" if kind == "web_search_call" else ""), where)
         return item
     shape = SHAPES.get(kind)
     if shape is None:
@@ -216,31 +219,41 @@ def _item(value: object, where: str) -> JsonObject:
 
 
 def _check_ids(item: JsonObject, shape: Shape, where: str) -> None:
-    for name in ("id", "call_id"):
-        value = item.get(name)
-        if not isinstance(value, str):
-            continue
-        if not value:
+    known, call = item.get("id"), item.get("call_id")
+    if isinstance(known, str):
+        if not ID.fullmatch(known):
             raise Refused(
-                f"Invalid '{where}.{name}': empty string. Expected a string with minimum length 1,"
+                f"Invalid '{where}.id': '{known}'. Expected an ID that contains letters, numbers,"
+                " underscores, or dashes, but this value contained additional characters.",
+                code="invalid_value",
+                param=f"{where}.id",
+            )
+        if not known.startswith(shape.prefix):
+            raise Refused(
+                f"Invalid '{where}.id': '{known}'. Expected an ID that begins with"
+                f" '{shape.prefix}'.",
+                code="invalid_value",
+                param=f"{where}.id",
+            )
+        _check_length(known, f"{where}.id")
+    if isinstance(call, str):
+        if not call:
+            raise Refused(
+                f"Invalid '{where}.call_id': empty string. Expected a string with minimum length 1,"
                 " but got an empty string instead.",
                 code="empty_string",
-                param=f"{where}.{name}",
+                param=f"{where}.call_id",
             )
-        if len(value) > MAX_ID:
-            raise Refused(
-                f"Invalid '{where}.{name}': string too long. Expected a string with maximum length"
-                f" {MAX_ID}, but got a string with length {len(value)} instead.",
-                code="string_above_max_length",
-                param=f"{where}.{name}",
-            )
-    prefix = "msg" if item.get("role") == "assistant" else shape.prefix
-    known = text_of(item.get("id"))
-    if known and not known.startswith(prefix):
+        _check_length(call, f"{where}.call_id")
+
+
+def _check_length(value: str, where: str) -> None:
+    if len(value) > MAX_ID:
         raise Refused(
-            f"Invalid '{where}.id': '{known}'. Expected an ID that begins with '{prefix}'.",
-            code="invalid_value",
-            param=f"{where}.id",
+            f"Invalid '{where}': string too long. Expected a string with maximum length {MAX_ID},"
+            f" but got a string with length {len(value)} instead.",
+            code="string_above_max_length",
+            param=where,
         )
 
 
