@@ -13,7 +13,6 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from turnout.dialects.conversation import Provenance, ToolKind
-from turnout.dialects.openai_chat.errors import decode_stream_error
 from turnout.dialects.openai_chat.stop import decode_stop
 from turnout.dialects.openai_chat.usage import decode_usage
 from turnout.dialects.openai_chat.wire import (
@@ -27,6 +26,7 @@ from turnout.dialects.openai_chat.wire import (
     content_text,
     reasoning_text,
 )
+from turnout.dialects.openai_errors import decode_stream_error
 from turnout.dialects.prefix import digest
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseDecoder, SseEvent
