@@ -430,18 +430,6 @@ async def test_probes_of_agents(path: str, method: str) -> None:
     assert (answer.status, answer.body) == (200, b"")
 
 
-async def test_a_websocket_is_refused_in_the_way_that_makes_codex_use_http() -> None:
-    answer = await get(edge(), "/v1/responses", ("upgrade", "WebSocket"), ("connection", "Upgrade"))
-    assert answer.status == 426
-
-
-@pytest.mark.parametrize("method", ["GET", "POST"])
-async def test_responses_are_not_served_yet(method: str) -> None:
-    answer = await get(edge(), "/v1/responses", method=method)
-    assert answer.status == 404
-    assert "/v1/chat/completions" in error_of(answer)[1]
-
-
 @pytest.mark.parametrize(
     ("headers", "is_anthropic"), [((), False), ((("anthropic-version", "2023-06-01"),), True)]
 )
