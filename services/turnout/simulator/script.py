@@ -61,9 +61,9 @@ class Script:
         for place, (wanted, directives) in enumerate(self.queue):
             if wanted in {"", model}:
                 del self.queue[place]
-                if directives.tools and directives.steps is None:
-                    directives = replace(directives, steps=MAX_STEPS)
-                return directives.over(found)
+                one_answer = directives.tools and directives.steps is None
+                told = replace(directives, steps=MAX_STEPS) if one_answer else directives
+                return told.over(found)
         return found
 
     def reset(self, default: Directives) -> None:
