@@ -75,7 +75,8 @@ def _system(messages: Sequence[Message], encoder: PartEncoder, *, own: bool) -> 
             extras = message.extras
         else:
             text = joined_text(message.parts)
-            parts += [{"text": text}] if text.strip() else []
+            if text.strip():
+                parts.append({"text": text})
     return {"parts": parts} | raw_fields(extras) if parts else None
 
 

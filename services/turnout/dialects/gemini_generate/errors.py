@@ -93,7 +93,8 @@ class _Envelope(msgspec.Struct):
     message: object = None
 
 
-_ENVELOPE: Final = msgspec.json.Decoder(_Envelope | list[_Envelope])
+_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
+_ENVELOPES: Final = msgspec.json.Decoder(list[_Envelope])
 _DETAILS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _DETAIL: Final = msgspec.json.Decoder(_Detail)
 
@@ -178,12 +179,12 @@ class _Told(msgspec.Struct):
 
 def _read(body: bytes) -> _Told:
     try:
-        envelope = _ENVELOPE.decode(body)
+        # A stream that was asked for without `alt=sse` is a list, its errors too.
+        is_list = body.lstrip().startswith(b"[")
+        envelope = (_ENVELOPES.decode(body) or [_Envelope()])[0] if is_list else None
+        envelope = envelope or _ENVELOPE.decode(body)
     except MALFORMED:
         return _Told()
-    if isinstance(envelope, list):
-        # A stream that was asked for without `alt=sse` is a list, its errors too.
-        envelope = envelope[0] if envelope else _Envelope()
     match envelope.error:
         case _WireError() as wire:
             return _read_error(wire)

@@ -13,7 +13,7 @@ https://ai.google.dev/api/caching#Schema
 """
 
 from collections.abc import Collection
-from typing import Final
+from typing import Final, TypeGuard
 
 import msgspec
 
@@ -100,43 +100,52 @@ def _object(schema: JsonText) -> _Json | None:
     return _fields(value)
 
 
+def _is_object(value: object) -> TypeGuard[_Json]:
+    """Keys are strings: all values here come of JSON."""
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)
+
+
 def _fields(value: object) -> _Json | None:
-    if not isinstance(value, dict):
-        return None
-    return {str(name): inner for name, inner in value.items()}
+    return value if _is_object(value) else None
 
 
 def _items(value: object) -> list[object]:
-    return list(value) if isinstance(value, list) else []
+    """Empty for what is no list."""
+    return value if _is_list(value) else []
 
 
 def _standard(schema: _Json, depth: int) -> _Json:
     """Types in small letters, `nullable` as a type, numbers as numbers."""
     if depth > MAX_DEPTH:
         return schema
-    found: _Json = {}
-    for name, value in schema.items():
-        match value:
-            case str() if name == "type" and value != value.lower():
-                found[name] = value.lower()
-            case str() if name in _COUNTS and value.isdecimal():
-                # 64-bit integers are strings in protobuf's JSON.
-                found[name] = int(value)
-            case dict() if name in _SCHEMAS:
-                members = _fields(value) or {}
-                found[name] = {key: _standard_value(one, depth) for key, one in members.items()}
-            case dict() if name in _ONE:
-                found[name] = _standard_value(value, depth)
-            case list() if name in _LISTS:
-                found[name] = [_standard_value(one, depth) for one in _items(value)]
-            case _:
-                found[name] = value
+    found = {name: _standard_member(name, value, depth) for name, value in schema.items()}
     if found.get("type") == "type_unspecified":
         del found["type"]
     if found.get("format") == "enum":
         del found["format"]
     nullable = found.pop("nullable", None)
     return _with_null(found) if nullable is True else found
+
+
+def _standard_member(name: str, value: object, depth: int) -> object:
+    if isinstance(value, str):
+        if name == "type":
+            return value.lower()
+        # 64-bit integers are strings in protobuf's JSON.
+        return int(value) if name in _COUNTS and value.isdecimal() else value
+    if name in _SCHEMAS:
+        members = _fields(value)
+        if members is not None:
+            return {key: _standard_value(one, depth) for key, one in members.items()}
+    if name in _ONE:
+        return _standard_value(value, depth)
+    if name in _LISTS:
+        return [_standard_value(one, depth) for one in _items(value)]
+    return value
 
 
 def _standard_value(value: object, depth: int) -> object:
@@ -148,12 +157,12 @@ def _with_null(schema: _Json) -> _Json:
     kind = schema.get("type")
     if isinstance(kind, str):
         widened = schema | {"type": [kind, "null"]}
-        if isinstance(schema.get("enum"), list):
+        if _is_list(schema.get("enum")):
             widened["enum"] = [*_items(schema["enum"]), None]
         return widened
-    if isinstance(kind, list):
+    if _is_list(kind):
         return schema if "null" in kind else schema | {"type": [*_items(kind), "null"]}
-    if isinstance(schema.get("anyOf"), list):
+    if _is_list(schema.get("anyOf")):
         return schema | {"anyOf": [*_items(schema["anyOf"]), {"type": "null"}]}
     return schema
 
@@ -199,7 +208,7 @@ class _Narrower:
                     key: self._inner(one, _at(path, key), depth, seen)
                     for key, one in members.items()
                 }
-        if name in _LISTS and isinstance(value, list):
+        if name in _LISTS and _is_list(value):
             return [
                 self._inner(one, _at(path, str(number)), depth, seen)
                 for number, one in enumerate(_items(value))
@@ -256,8 +265,8 @@ class _Narrower:
             for name, value in fields.items():
                 if name not in merged:
                     merged[name] = value
-                elif name == "properties" and isinstance(value, dict):
-                    merged[name] = value | (_fields(merged[name]) or {})
+                elif name == "properties":
+                    merged[name] = (_fields(value) or {}) | (_fields(merged[name]) or {})
                 elif name == "required":
                     held = _items(merged[name])
                     merged[name] = held + [one for one in _items(value) if one not in held]
@@ -285,7 +294,7 @@ class _Narrower:
 
     def _enum(self, found: _Json) -> _Json:
         """The wire's enums are of strings and numbers; null beside them is an alternative."""
-        if not isinstance(found.get("enum"), list) or "enum" not in self._keywords:
+        if not _is_list(found.get("enum")) or "enum" not in self._keywords:
             return found
         values = _items(found["enum"])
         plain = [one for one in values if isinstance(one, str) or _is_number(one)]
@@ -314,7 +323,7 @@ class _Narrower:
     def _openapi(self, found: _Json) -> _Json:
         """A list of types as `nullable` or `anyOf`; types in capitals, enums of strings alone."""
         kinds = found.get("type")
-        if isinstance(kinds, list):
+        if _is_list(kinds):
             names = [one for one in _items(kinds) if one != "null"]
             if len(names) != len(_items(kinds)):
                 found["nullable"] = True
@@ -325,7 +334,7 @@ class _Narrower:
                 found["anyOf"] = [{"type": name} for name in names]
         if isinstance(found.get("type"), str):
             found["type"] = str(found["type"]).upper()
-        if isinstance(found.get("enum"), list):
+        if _is_list(found.get("enum")):
             values = _items(found["enum"])
             if None in values:
                 found["nullable"] = True
@@ -344,12 +353,12 @@ class _Narrower:
 
     def _consistent(self, found: _Json) -> _Json:
         """Google refuses a required property that is not among the properties."""
-        required, members = found.get("required"), found.get("properties")
-        if isinstance(required, list) and isinstance(members, dict):
-            kept = [name for name in _items(required) if name in members]
+        required, members = _items(found.get("required")), _fields(found.get("properties"))
+        if required and members is not None:
+            kept = [name for name in required if name in members]
             if not kept:
                 del found["required"]
-            elif len(kept) != len(_items(required)):
+            elif len(kept) != len(required):
                 found["required"] = kept
         return found
 

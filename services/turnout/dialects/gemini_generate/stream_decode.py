@@ -46,6 +46,7 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
 )
+from turnout.dialects.usage import UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
 _EMPTY_ARGS: Final = frozenset({b"", b"null", b"{}"})
@@ -131,7 +132,7 @@ class GeminiStreamDecoder:
             self._on_usage(chunk.usage_metadata)
 
     def _on_usage(self, wire: WireUsage) -> None:
-        source = "reported" if self._finish else "partial"
+        source: UsageSource = "reported" if self._finish else "partial"
         self._out.append(UsageReported(decode_usage(wire), source))
         if self._finish:
             self._end()

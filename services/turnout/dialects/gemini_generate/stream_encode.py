@@ -46,7 +46,6 @@ _JSON: Final = msgspec.json.Encoder()
 _Opening: TypeAlias = (
     TextStarted | RefusalStarted | ThinkingStarted | ToolCallStarted | OpaqueStarted
 )
-_Delta: TypeAlias = TextDelta | RefusalDelta | ThinkingDelta
 
 
 class _Part:

@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.gemini_generate.contents_decode import ERROR
+from turnout.dialects.gemini_generate.fields import WireFields, snake
 from turnout.dialects.prefix import Canonical
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
@@ -37,39 +38,8 @@ _SORTED: Final = msgspec.json.Encoder(order="sorted")
 _Fields = Mapping[str, msgspec.Raw]
 
 
-class _Blob(msgspec.Struct):
-    mimeType: str | None = None
-    mime_type: str | None = None
-    data: msgspec.Raw = _ABSENT
-
-
-class _Result(msgspec.Struct):
-    id: str | None = None
-    name: str | None = None
-    response: msgspec.Raw = _ABSENT
-    parts: list["_Part"] | None = None
-
-
-class _Call(msgspec.Struct):
-    id: str | None = None
-    name: str | None = None
-
-
-class _Part(msgspec.Struct):
-    text: msgspec.Raw = _ABSENT
-    thought: bool | None = None
-    inlineData: _Blob | None = None
-    inline_data: _Blob | None = None
-    fileData: _Blob | None = None
-    file_data: _Blob | None = None
-    functionResponse: _Result | None = None
-    function_response: _Result | None = None
-    functionCall: _Call | None = None
-    function_call: _Call | None = None
-
-
-_PARTS: Final = msgspec.json.Decoder(list[_Part])
-_RESPONSE: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 
 class SurveyedContents:
@@ -97,15 +67,17 @@ class SurveyedContents:
             self.canonical.append(_canonical(fields, role))
             parts = bytes(fields.get("parts", _ABSENT))
             if any(name in parts for name in _MEDIA):
-                self._count(self._parts(number))
+                self._count(self._parts(number), f"contents.{number}.parts")
 
     def typed(self, number: int) -> str:
         """What the user typed of one content."""
         where = f"contents.{number}.parts"
         texts = [
-            decode_string(bytes(part.text), where)
+            decode_string(bytes(text), where)
             for part in self._parts(number)
-            if _is_string(part.text) and not part.thought
+            if (text := part.get("text")) is not None
+            and memoryview(text)[0] == _STRING_BEGINS
+            and "thought" not in part
         ]
         return joined_texts([text for text in texts if not CONTEXT_BLOCK.match(text)])
 
@@ -113,17 +85,21 @@ class SurveyedContents:
         """Tool results that follow content `since`."""
         found: list[ToolOutcome] = []
         for number in range(since + 1, len(self._contents)):
+            where = f"contents.{number}.parts.functionResponse"
             for part in self._parts(number):
-                result = part.functionResponse or part.function_response
-                if result is not None:
-                    found.append(
-                        ToolOutcome(
-                            tool=result.name or "",
-                            call_id=result.id or "",
-                            is_error=_is_error(result.response),
-                            result_bytes=len(memoryview(result.response)),
-                        )
+                raw = _either(part, "functionResponse")
+                if raw is None:
+                    continue
+                result = WireFields(raw, where)
+                response = result.raw("response") or b""
+                found.append(
+                    ToolOutcome(
+                        tool=result.string("name") or "",
+                        call_id=result.string("id") or "",
+                        is_error=_is_error(response),
+                        result_bytes=len(response),
                     )
+                )
         return tuple(found)
 
     def _role(self, fields: _Fields, number: int) -> str:
@@ -138,29 +114,31 @@ class SurveyedContents:
             raise InvalidRequest(f"{where}: must be one of user, model, function")
         return role
 
-    def _parts(self, number: int) -> list[_Part]:
+    def _parts(self, number: int) -> list[dict[str, msgspec.Raw]]:
         raw = self._contents[number].get("parts", _ABSENT)
         if raw is _ABSENT or bytes(raw) == b"null":
             return []
         try:
-            return _PARTS.decode(raw)
+            return _LIST.decode(raw)
         except MALFORMED as error:
             raise complaint(f"contents.{number}.parts", error) from None
 
-    def _count(self, parts: Sequence[_Part]) -> None:
+    def _count(self, parts: Sequence[_Fields], where: str) -> None:
         for part in parts:
-            result = part.functionResponse or part.function_response
-            if result is not None:
-                self._count(result.parts or ())
-            for blob in (part.inlineData, part.inline_data, part.fileData, part.file_data):
+            raw = _either(part, "functionResponse")
+            if raw is not None:
+                inner = WireFields(raw, where).raw("parts")
+                if inner is not None:
+                    self._count(_nested(inner, where), where)
+            for name in ("inlineData", "fileData"):
+                blob = _either(part, name)
                 if blob is not None:
-                    self._add(blob)
+                    self._add(WireFields(blob, f"{where}.{name}"))
 
-    def _add(self, blob: _Blob) -> None:
-        size = len(memoryview(blob.data))
+    def _add(self, blob: WireFields) -> None:
+        size = len(blob.raw("data") or b"")
         self.base64_bytes += size
-        media_type = blob.mimeType or blob.mime_type or ""
-        if media_type.startswith("image/"):
+        if (blob.string("mimeType") or "").startswith("image/"):
             self.images += 1
             self.attached_tokens += IMAGE_TOKENS
         else:
@@ -168,14 +146,23 @@ class SurveyedContents:
             self.attached_tokens += size // DOCUMENT_BYTES_PER_TOKEN
 
 
-def _is_string(raw: msgspec.Raw) -> bool:
-    return raw is not _ABSENT and memoryview(raw)[0] == _STRING_BEGINS
+def _either(part: _Fields, name: str) -> msgspec.Raw | None:
+    raw = part.get(name)
+    raw = part.get(snake(name)) if raw is None else raw
+    return None if raw is None or bytes(raw) == b"null" else raw
 
 
-def _is_error(response: msgspec.Raw) -> bool:
+def _nested(raw: bytes, where: str) -> list[dict[str, msgspec.Raw]]:
+    try:
+        return _LIST.decode(raw)
+    except MALFORMED as error:
+        raise complaint(where, error) from None
+
+
+def _is_error(response: bytes) -> bool:
     """Whether `error` is all that a tool answered, as Google's clients say that it failed."""
     try:
-        return _RESPONSE.decode(response).keys() == {ERROR}
+        return _OBJECT.decode(response).keys() == {ERROR}
     except MALFORMED:
         return False
 
