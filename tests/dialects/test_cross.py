@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -27,9 +28,11 @@ from turnout.errors import Overloaded
 
 CHAT = DIALECTS["openai_chat"]
 ANTHROPIC = DIALECTS["anthropic_messages"]
+GEMINI = DIALECTS["gemini_generate"]
 ABLE = Capabilities(images=True, documents=True, structured_output=True)
-PAIRS = [(CHAT, ANTHROPIC), (ANTHROPIC, CHAT)]
-IDS = ["openai_chat-anthropic_messages", "anthropic_messages-openai_chat"]
+SPOKEN = [CHAT, ANTHROPIC, GEMINI]
+PAIRS = list(permutations(SPOKEN, 2))
+IDS = [f"{first.name}-{second.name}" for first, second in PAIRS]
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=8)
 
@@ -68,7 +71,7 @@ def test_streams_survive_both_wires(
         assert accumulate(twice).stop == answer.stop
 
 
-@pytest.mark.parametrize("dialect", [CHAT, ANTHROPIC], ids=["chat", "anthropic"])
+@pytest.mark.parametrize("dialect", SPOKEN, ids=[dialect.name for dialect in SPOKEN])
 @given(drawn=streams())
 def test_whole_answers_say_what_their_streams_say(
     dialect: WireDialect, drawn: tuple[Answer, list[StreamEvent]]
@@ -129,25 +132,30 @@ def told(conversation: Conversation) -> list[tuple[str, ...]]:
     return out
 
 
-@given(anthropic_requests())
-def test_requests_survive_both_wires(request: dict[str, Any]) -> None:
+@pytest.mark.parametrize("other", [CHAT, GEMINI], ids=["chat", "gemini"])
+@given(request=anthropic_requests())
+def test_requests_survive_both_wires(other: WireDialect, request: dict[str, Any]) -> None:
     first = ANTHROPIC.decode_request(json.dumps(request).encode())
-    chat = CHAT.decode_request(CHAT.encode_request(first, model="m", has=ABLE))
-    again = ANTHROPIC.decode_request(ANTHROPIC.encode_request(chat, model="m", has=ABLE))
-    assert told(chat) == told(first)
+    second = other.decode_request(other.encode_request(first, model="m", has=ABLE))
+    again = ANTHROPIC.decode_request(ANTHROPIC.encode_request(second, model="m", has=ABLE))
+    assert told(second) == told(first)
     assert told(again) == told(first)
     assert again.max_output_tokens == first.max_output_tokens
 
 
-@given(anthropic_requests())
-def test_one_more_turn_leaves_the_translated_prefix_alone(request: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("other", "field"), [(CHAT, "messages"), (GEMINI, "contents")], ids=["chat", "gemini"]
+)
+@given(request=anthropic_requests())
+def test_one_more_turn_leaves_the_translated_prefix_alone(
+    other: WireDialect, field: str, request: dict[str, Any]
+) -> None:
     longer = request | {"messages": [*request["messages"], {"role": "assistant", "content": "ok"}]}
 
     def sent(body: dict[str, Any]) -> list[object]:
         conversation = ANTHROPIC.decode_request(json.dumps(body).encode())
-        found: list[object] = json.loads(CHAT.encode_request(conversation, model="m", has=ABLE))[
-            "messages"
-        ]
+        encoded = other.encode_request(conversation, model="m", has=ABLE)
+        found: list[object] = json.loads(encoded)[field]
         return found
 
     before = sent(request)
@@ -202,3 +210,61 @@ def test_bugs_29_reasoning_comes_back_after_a_trip_through_an_anthropic_client()
     thinker = replace(ABLE, thinking=True)
     claude = ANTHROPIC.encode_request(conversation, model="claude-opus-5-5", has=thinker)
     assert b"why" not in claude
+
+
+def gemini_history(body: bytes) -> bytes:
+    """What a client of Gemini's sends after an answer with one call, its thought parts dropped."""
+    content = json.loads(body)["candidates"][0]["content"]
+    content["parts"] = [part for part in content["parts"] if "thought" not in part]
+    result = {"functionResponse": {"id": "call_1", "name": "ls", "response": {"output": "a"}}}
+    contents = [
+        {"role": "user", "parts": [{"text": "list"}]},
+        content,
+        {"role": "user", "parts": [result]},
+    ]
+    return json.dumps({"contents": contents}).encode()
+
+
+def test_bugs_29_reasoning_comes_back_after_a_trip_through_a_gemini_client() -> None:
+    """DeepSeek thinks, gemini-cli drops the thought and keeps its signature, DeepSeek gets it."""
+    stream = (
+        b'data: {"id":"x","model":"deepseek-v4-pro","choices":[{"delta":{"reasoning_content":"why"}}]}'
+        b'\n\ndata: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","function":'
+        b'{"name":"ls","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}\n\ndata: [DONE]\n\n'
+    )
+    events = CHAT.stream_decoder().feed(stream)
+    body = GEMINI.encode_response(events, response_id="r", model="gemini-x", created_at=5)
+    conversation = GEMINI.decode_request(gemini_history(body))
+    sent = json.loads(CHAT.encode_request(conversation, model="deepseek-v4-pro", has=ABLE))
+    assert sent["messages"][1]["reasoning_content"] == "why"
+    thinker = replace(ABLE, thinking=True)
+    gemini = GEMINI.encode_request(conversation, model="gemini-3.8-flash", has=thinker)
+    assert b"why" not in gemini
+
+
+def test_bugs_28_a_signature_of_geminis_survives_an_anthropic_client() -> None:
+    """Gemini calls a tool, Claude Code keeps the sealed thinking, Gemini gets its signature."""
+    stream = (
+        b'data: {"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"functionCall":'
+        b'{"name":"ls","args":{},"id":"call_1"},"thoughtSignature":"EqsBCqgB"}]},'
+        b'"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1},'
+        b'"modelVersion":"gemini-3.8-flash"}\n\n'
+    )
+    events = GEMINI.stream_decoder().feed(stream)
+    body = ANTHROPIC.encode_response(events, response_id="m", model="claude", created_at=5)
+    result = [{"type": "tool_result", "tool_use_id": "call_1", "content": "a"}]
+    history = {
+        "model": "claude",
+        "max_tokens": 10,
+        "messages": [
+            {"role": "user", "content": "list"},
+            {"role": "assistant", "content": json.loads(body)["content"]},
+            {"role": "user", "content": result},
+        ],
+    }
+    conversation = ANTHROPIC.decode_request(json.dumps(history).encode())
+    thinker = replace(ABLE, thinking=True)
+    sent = json.loads(GEMINI.encode_request(conversation, model="gemini-3.8-flash", has=thinker))
+    thought, call = sent["contents"][1]["parts"]
+    assert thought == {"text": "hm", "thought": True}
+    assert call["thoughtSignature"] == "EqsBCqgB"
