@@ -31,7 +31,8 @@ CHAT = DIALECTS["openai_chat"]
 ANTHROPIC = DIALECTS["anthropic_messages"]
 ABLE = Capabilities(images=True, documents=True, structured_output=True)
 RESPONSES = DIALECTS["openai_responses"]
-ALL = [CHAT, ANTHROPIC, RESPONSES]
+GEMINI = DIALECTS["gemini_generate"]
+ALL = [CHAT, ANTHROPIC, RESPONSES, GEMINI]
 PAIRS = list(permutations(ALL, 2))
 IDS = [f"{first.name}-{second.name}" for first, second in PAIRS]
 
@@ -133,7 +134,7 @@ def told(conversation: Conversation) -> list[tuple[str, ...]]:
     return out
 
 
-@pytest.mark.parametrize("over", [CHAT, RESPONSES], ids=["chat", "responses"])
+@pytest.mark.parametrize("over", [CHAT, RESPONSES, GEMINI], ids=["chat", "responses", "gemini"])
 @given(request=anthropic_requests())
 def test_requests_survive_both_wires(over: WireDialect, request: dict[str, Any]) -> None:
     first = ANTHROPIC.decode_request(json.dumps(request).encode())
@@ -145,7 +146,9 @@ def test_requests_survive_both_wires(over: WireDialect, request: dict[str, Any])
 
 
 @pytest.mark.parametrize(
-    ("over", "field"), [(CHAT, "messages"), (RESPONSES, "input")], ids=["chat", "responses"]
+    ("over", "field"),
+    [(CHAT, "messages"), (RESPONSES, "input"), (GEMINI, "contents")],
+    ids=["chat", "responses", "gemini"],
 )
 @given(request=anthropic_requests())
 def test_one_more_turn_leaves_the_translated_prefix_alone(
@@ -273,3 +276,61 @@ def test_bugs_30_sealed_reasoning_of_gpt_survives_a_client_of_anthropics() -> No
         "function_call",
         "function_call_output",
     ]
+
+
+def gemini_history(body: bytes) -> bytes:
+    """What a client of Gemini's sends after an answer with one call, its thought parts dropped."""
+    content = json.loads(body)["candidates"][0]["content"]
+    content["parts"] = [part for part in content["parts"] if "thought" not in part]
+    result = {"functionResponse": {"id": "call_1", "name": "ls", "response": {"output": "a"}}}
+    contents = [
+        {"role": "user", "parts": [{"text": "list"}]},
+        content,
+        {"role": "user", "parts": [result]},
+    ]
+    return json.dumps({"contents": contents}).encode()
+
+
+def test_bugs_29_reasoning_comes_back_after_a_trip_through_a_gemini_client() -> None:
+    """DeepSeek thinks, gemini-cli drops the thought and keeps its signature, DeepSeek gets it."""
+    stream = (
+        b'data: {"id":"x","model":"deepseek-v4-pro","choices":[{"delta":{"reasoning_content":"why"}}]}'
+        b'\n\ndata: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","function":'
+        b'{"name":"ls","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}\n\ndata: [DONE]\n\n'
+    )
+    events = CHAT.stream_decoder().feed(stream)
+    body = GEMINI.encode_response(events, response_id="r", model="gemini-x", created_at=5)
+    conversation = GEMINI.decode_request(gemini_history(body))
+    sent = json.loads(CHAT.encode_request(conversation, model="deepseek-v4-pro", has=ABLE))
+    assert sent["messages"][1]["reasoning_content"] == "why"
+    thinker = replace(ABLE, thinking=True)
+    gemini = GEMINI.encode_request(conversation, model="gemini-3.8-flash", has=thinker)
+    assert b"why" not in gemini
+
+
+def test_bugs_28_a_signature_of_geminis_survives_an_anthropic_client() -> None:
+    """Gemini calls a tool, Claude Code keeps the sealed thinking, Gemini gets its signature."""
+    stream = (
+        b'data: {"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"functionCall":'
+        b'{"name":"ls","args":{},"id":"call_1"},"thoughtSignature":"EqsBCqgB"}]},'
+        b'"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1},'
+        b'"modelVersion":"gemini-3.8-flash"}\n\n'
+    )
+    events = GEMINI.stream_decoder().feed(stream)
+    body = ANTHROPIC.encode_response(events, response_id="m", model="claude", created_at=5)
+    result = [{"type": "tool_result", "tool_use_id": "call_1", "content": "a"}]
+    history = {
+        "model": "claude",
+        "max_tokens": 10,
+        "messages": [
+            {"role": "user", "content": "list"},
+            {"role": "assistant", "content": json.loads(body)["content"]},
+            {"role": "user", "content": result},
+        ],
+    }
+    conversation = ANTHROPIC.decode_request(json.dumps(history).encode())
+    thinker = replace(ABLE, thinking=True)
+    sent = json.loads(GEMINI.encode_request(conversation, model="gemini-3.8-flash", has=thinker))
+    thought, call = sent["contents"][1]["parts"]
+    assert thought == {"text": "hm", "thought": True}
+    assert call["thoughtSignature"] == "EqsBCqgB"

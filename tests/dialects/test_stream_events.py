@@ -95,4 +95,5 @@ def test_dialects_are_found_by_their_own_names() -> None:
         "anthropic_messages": "anthropic_messages",
         "openai_chat": "openai_chat",
         "openai_responses": "openai_responses",
+        "gemini_generate": "gemini_generate",
     }
