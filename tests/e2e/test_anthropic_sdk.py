@@ -4,13 +4,15 @@ import base64
 import struct
 import zlib
 from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
 
 import anthropic
 import httpx
 import pytest
 from anthropic.types import ImageBlockParam, MessageParam, ToolParam
 
-from tests.e2e.product import Product
+from tests.e2e.product import Product, environment, running
+from turnout.engines.free_ports import free_port
 
 OWN, OTHER = "turnout/claude-sonnet-5-5", "turnout/gpt-5.5"
 MODELS = [OWN, OTHER]
@@ -209,6 +211,28 @@ def test_a_provider_that_cannot_count_leaves_it_to_us(
     raw = client.messages.with_raw_response.count_tokens(model=OWN, messages=TALK)
     assert raw.headers["turnout-count"] == "local; p90-error=0.20", mode
     assert 600 < raw.parse().input_tokens < 700
+
+
+def test_counts_go_on_when_no_provider_can_be_reached(tmp_path: Path) -> None:
+    closed = f"http://127.0.0.1:{free_port()}"
+    settings = environment(
+        tmp_path / "data",
+        PROVIDERS__ANTHROPIC__BASE_URL=closed,
+        PROVIDERS__OPENAI__BASE_URL=closed,
+    )
+    settings["ANTHROPIC_API_KEY"] = "sk-ant-of-this-test-alone"
+    settings["OPENAI_API_KEY"] = "sk-of-this-test-alone"
+    with (
+        running(settings=settings, log=tmp_path / "log") as product,
+        anthropic.Anthropic(base_url=product.url, api_key="dummy", max_retries=0) as client,
+    ):
+        for mode in ("full", "observe"):
+            told = httpx.put(f"{product.url}/v1/modes/default", json={"mode": mode})
+            told.raise_for_status()
+            for model, tokens in (("claude-opus-5-5", 637), ("gpt-5.5", 405)):
+                raw = client.messages.with_raw_response.count_tokens(model=model, messages=TALK)
+                assert raw.headers["turnout-count"].startswith("local; p90-error=0."), mode
+                assert raw.parse().input_tokens == pytest.approx(tokens, abs=5)
 
 
 def test_models_are_listed(client: anthropic.Anthropic) -> None:
