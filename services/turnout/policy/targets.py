@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import structs
 
-from turnout.capabilities import Dialect, missing
+from turnout.capabilities import Dialect, Needs, missing
 from turnout.catalog.catalog import Catalog, unknown_model_message
 from turnout.catalog.models import Model, Prices, target_id
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
@@ -28,6 +29,11 @@ SERVABLE: frozenset[Dialect] = frozenset(
     {"anthropic_messages", "openai_chat", "openai_responses", "gemini_generate"}
 )
 """Dialects that the dispatcher can speak to a provider."""
+
+ESTIMATE_MARGIN = 1.25
+"""A prompt's size is estimated from its bytes, for one in ten by a fifth too much or too little
+(catalog.token_families). Only beyond this is a model that was asked for by name too small: its
+provider knows, and refuses in words that agents act on. What is chosen instead has to fit as it is."""
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -107,7 +113,13 @@ def all_options(
     return [
         option
         for model in models.values()
-        for option in options(model, access=access, features=features, ceiling=ceiling)
+        for option in options(
+            model,
+            access=access,
+            features=features,
+            is_asked=asked.freedom != "free" and model is asked.model,
+            ceiling=ceiling,
+        )
     ]
 
 
@@ -116,21 +128,28 @@ def options(
     *,
     access: Sequence[Access],
     features: Features,
+    is_asked: bool = False,
     ceiling: Model | None = None,
 ) -> list[Option]:
     """The targets that could serve `model`, one per way of paying for it."""
     ways = [way for way in access if way.provider == model.provider]
     if not ways:
         return []
-    lacks = _lacks(model, features, ceiling)
+    lacks = _lacks(model, features, ceiling, is_asked=is_asked)
     return [
         Option(target_id(model.provider, model.id, way.credential), model, lacks) for way in ways
     ]
 
 
-def _lacks(model: Model, features: Features, ceiling: Model | None) -> tuple[str, ...]:
+def _lacks(
+    model: Model, features: Features, ceiling: Model | None, *, is_asked: bool
+) -> tuple[str, ...]:
     needs = features.needs
-    lacks = missing(needs, model.capabilities, native=model.dialect == features.dialect)
+    lacks = missing(
+        _surely(features, is_asked=is_asked),
+        model.capabilities,
+        native=model.dialect == features.dialect,
+    )
     if model.dialect not in SERVABLE:
         lacks = (*lacks, "dialect")
     if ceiling is not None and model.id != ceiling.id:
@@ -138,6 +157,16 @@ def _lacks(model: Model, features: Features, ceiling: Model | None) -> tuple[str
         if not is_below(model.prices.for_prompt(tokens), ceiling.prices.for_prompt(tokens)):
             lacks = (*lacks, "above_ceiling")
     return lacks
+
+
+def _surely(features: Features, *, is_asked: bool) -> Needs:
+    """What a request needs with certainty. Counting its tokens needs no room."""
+    if features.step_kind == "token_count":
+        return structs.replace(features.needs, prompt_tokens_estimate=0)
+    if not is_asked:
+        return features.needs
+    least = int(features.needs.prompt_tokens_estimate / ESTIMATE_MARGIN)
+    return structs.replace(features.needs, prompt_tokens_estimate=least)
 
 
 def is_below(mine: Prices, ceiling: Prices) -> bool:
