@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.dialects.endpoints import BASE_PATH
 from turnout.dialects.registry import DIALECTS
 from turnout.facts import AttemptEnded, Fact, RequestCompleted
 from turnout.observe.spans import Tracer
@@ -120,9 +121,11 @@ async def bench(
     upstreams = Upstreams(
         {
             name: Upstream(
-                base_url=url + ("" if name == "anthropic" else "/v1"),
                 secret=f"env-key-of-{name}",
-                auth="x-api-key" if name == "anthropic" else "bearer",
+                endpoints=tuple(
+                    replace(one, base_url=url + BASE_PATH[one.dialect])
+                    for one in catalog.providers[name].endpoints
+                ),
             )
             for name, url in urls.items()
         },

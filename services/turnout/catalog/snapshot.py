@@ -12,7 +12,7 @@ import msgspec
 from turnout.catalog.models import Model, Provider
 from turnout.errors import InvalidRequest
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file; raised when an older reader could misread it."""
 
 
@@ -71,4 +71,7 @@ def _sparse(value: object) -> object:
             if field.default is MISSING or item != field.default:
                 sparse[field.name] = _sparse(item)
         return sparse
+    if isinstance(value, tuple):
+        items: tuple[object, ...] = value
+        return [_sparse(item) for item in items]
     return value

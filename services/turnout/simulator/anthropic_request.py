@@ -15,8 +15,6 @@ from turnout.simulator.exchange import Call, Headers, Refused, credential_of, se
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
 from turnout.simulator.measure import canonical, count_bytes
 
-PROVIDER = "anthropic"
-
 FRAMING_TOKENS = 3
 """Fresh tokens of every prompt behind its last block; Anthropic never reports zero."""
 
@@ -119,7 +117,11 @@ def _in_their_words(text: str) -> str:
 
 def _model(name: str, catalog: Catalog) -> Model:
     model = catalog.resolve(name) if "[" not in name and "/" not in name else None
-    if model is None or model.provider != PROVIDER or name not in {model.id, *model.aliases}:
+    if (
+        model is None
+        or not catalog.speaks(model, "anthropic_messages")
+        or name not in {model.id, model.upstream_name, *model.aliases}
+    ):
         raise Refused(f"model: {name}", status=404, kind="not_found_error")
     return model
 

@@ -138,7 +138,7 @@ def list_models(catalog: Catalog) -> bytes:
     rows = [
         {"id": model.id, "object": "model", "created": 0, "owned_by": model.provider}
         for model in catalog.models.values()
-        if model.dialect == "openai_chat"
+        if catalog.speaks(model, "openai_chat")
     ]
     return msgspec.json.encode({"object": "list", "data": rows})
 
