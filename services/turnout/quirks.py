@@ -149,41 +149,16 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
         ),
         # ai.google.dev/api/caching#FunctionDeclaration: a letter or underscore first, then letters,
         # digits, underscores, colons, dots and dashes, 128 at most; the older limit of 64 is kept to.
-        # ai.google.dev/api/generate-content: 5 stop sequences.
+        # ai.google.dev/api/generate-content: 5 stop sequences. Which form thinking is asked for in,
+        # and which schema keywords there are, the encoder knows.
         "gemini_generate": Quirks(
             tool_name_pattern="[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}",
             custom_tools=False,
             deferred_tools=False,
             system_anywhere=False,
             schema_kinds=("json", "json_schema"),
-            thinking="budget",
             most_temperature=2.0,
             most_stop_sequences=5,
-            # ai.google.dev/gemini-api/docs/structured-output: what `parametersJsonSchema` and
-            # `responseJsonSchema` understand of JSON schema.
-            schema_keywords=(
-                "$id",
-                "$defs",
-                "$ref",
-                "$anchor",
-                "type",
-                "format",
-                "title",
-                "description",
-                "enum",
-                "items",
-                "prefixItems",
-                "minItems",
-                "maxItems",
-                "minimum",
-                "maximum",
-                "anyOf",
-                "oneOf",
-                "properties",
-                "additionalProperties",
-                "required",
-                "propertyOrdering",
-            ),
         ),
     }
 )

@@ -2,7 +2,8 @@
 
 Rules of this module: constants only; an address is the documented one; cache terms that are not
 documented are assumed to be no better than OpenAI's; servers of one's own take no key and are on
-loopback, where they listen by default.
+loopback, where they listen by default. Imitations of `openai_responses` are left out: they take none
+of the tools that agents send in that dialect (custom, namespaces, tool search), and chat carries all.
 """
 
 from turnout.catalog import provider_quirks as quirks
@@ -37,25 +38,15 @@ def _anthropic(base_url: str, departs: Quirks = quirks.ANTHROPIC_IMITATION) -> E
     )
 
 
-def _local(port: int, *, responses: bool = False) -> tuple[Endpoint, ...]:
+def _local(port: int) -> tuple[Endpoint, ...]:
     root = f"http://127.0.0.1:{port}"
-    chat = Endpoint(dialect="openai_chat", base_url=f"{root}/v1", auth="none", quirks=quirks.LOCAL)
-    messages = Endpoint(
-        dialect="anthropic_messages",
-        base_url=root,
-        auth="none",
-        quirks=quirks.ANTHROPIC_IMITATION,
-    )
-    if not responses:
-        return chat, messages
     return (
-        chat,
-        messages,
+        Endpoint(dialect="openai_chat", base_url=f"{root}/v1", auth="none", quirks=quirks.LOCAL),
         Endpoint(
-            dialect="openai_responses",
-            base_url=f"{root}/v1",
+            dialect="anthropic_messages",
+            base_url=root,
             auth="none",
-            quirks=quirks.RESPONSES_COMPATIBLE,
+            quirks=quirks.ANTHROPIC_IMITATION,
         ),
     )
 
@@ -95,15 +86,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
     ),
     Provider(
         name="x_ai",
-        endpoints=(
-            _chat("https://api.x.ai/v1", quirks.XAI_CHAT),
-            # docs.x.ai/docs/guides/responses
-            Endpoint(
-                dialect="openai_responses",
-                base_url="https://api.x.ai/v1",
-                quirks=quirks.RESPONSES_COMPATIBLE,
-            ),
-        ),
+        endpoints=(_chat("https://api.x.ai/v1", quirks.XAI_CHAT),),
         api_key_env="XAI_API_KEY",
         cache=ASSUMED_TERMS,
         closing_stops_billing=True,
@@ -199,11 +182,11 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         cache=ASSUMED_TERMS,
     ),
     # docs.vllm.ai/en/latest/serving/openai_compatible_server.html
-    Provider(name="vllm", endpoints=_local(8000, responses=True), cache=PREFIX_TERMS),
+    Provider(name="vllm", endpoints=_local(8000), cache=PREFIX_TERMS),
     # docs.ollama.com/api/openai-compatibility and .../anthropic-compatibility
-    Provider(name="ollama", endpoints=_local(11434, responses=True), cache=PREFIX_TERMS),
+    Provider(name="ollama", endpoints=_local(11434), cache=PREFIX_TERMS),
     # github.com/ggml-org/llama.cpp, tools/server/README.md
     Provider(name="llama_cpp", endpoints=_local(8080), cache=PREFIX_TERMS),
     # lmstudio.ai/docs/developer/openai-compat and .../anthropic-compat
-    Provider(name="lm_studio", endpoints=_local(1234, responses=True), cache=PREFIX_TERMS),
+    Provider(name="lm_studio", endpoints=_local(1234), cache=PREFIX_TERMS),
 )

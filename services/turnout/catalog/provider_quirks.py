@@ -64,15 +64,6 @@ DEEPSEEK_ANTHROPIC: Final = Quirks(
     efforts=("high", "max"),
 ).over(ANTHROPIC_IMITATION)
 
-RESPONSES_COMPATIBLE: Final = Quirks(
-    # Stateless imitations: docs.ollama.com/api/openai-compatibility, docs.vllm.ai (Responses API),
-    # console.groq.com/docs/responses-api.
-    refuses=("prompt_cache_key", "prompt_cache_retention", "safety_identifier", "service_tier"),
-    custom_tools=False,
-    developer_role=False,
-    efforts=("low", "medium", "high"),
-)
-
 OPENAI_CHAT: Final = Quirks(
     # developers.openai.com/api/docs/guides/reasoning: of models that reason.
     thinking_refuses=(
@@ -154,14 +145,6 @@ GEMINI_CHAT: Final = Quirks(
     refuses=("seed", "logit_bias", "parallel_tool_calls"),
     efforts=("none", "minimal", "low", "medium", "high"),
 ).over(COMPATIBLE)
-
-GEMINI_FAMILIES: Final = (
-    # ai.google.dev/gemini-api/docs/thinking: levels from Gemini 3 on, budgets before.
-    Family(
-        names=r"(models/)?gemini-([3-9]|(pro|flash|flash-lite)-latest).*",
-        quirks=Quirks(thinking="effort", efforts=("minimal", "low", "medium", "high")),
-    ),
-)
 
 DEEPSEEK_CHAT: Final = Quirks(
     # api-docs.deepseek.com/guides/thinking_mode: high and max; sampling has no effect with it.

@@ -82,7 +82,6 @@ PROVIDERS: tuple[Provider, ...] = (
                 base_url="https://generativelanguage.googleapis.com",
                 auth="x-goog-api-key",
                 is_original=True,
-                families=quirks.GEMINI_FAMILIES,
             ),
             Endpoint(
                 dialect="openai_chat",
@@ -138,11 +137,6 @@ PROVIDERS: tuple[Provider, ...] = (
                 dialect="openai_chat",
                 base_url="https://bedrock-mantle.us-east-1.api.aws/v1",
                 quirks=quirks.BEDROCK_CHAT,
-            ),
-            Endpoint(
-                dialect="openai_responses",
-                base_url="https://bedrock-mantle.us-east-1.api.aws/v1",
-                quirks=quirks.RESPONSES_COMPATIBLE,
             ),
         ),
         api_key_env="AWS_BEARER_TOKEN_BEDROCK",

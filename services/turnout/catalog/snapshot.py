@@ -8,6 +8,7 @@ defaults left out, so that a refresh shows as a readable difference.
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 
 import msgspec
+from typing_extensions import TypeIs
 
 from turnout.catalog.models import Model, Provider
 from turnout.errors import InvalidRequest
@@ -71,7 +72,10 @@ def _sparse(value: object) -> object:
             if field.default is MISSING or item != field.default:
                 sparse[field.name] = _sparse(item)
         return sparse
-    if isinstance(value, tuple):
-        items: tuple[object, ...] = value
-        return [_sparse(item) for item in items]
+    if _is_tuple(value):
+        return [_sparse(item) for item in value]
     return value
+
+
+def _is_tuple(value: object) -> TypeIs[tuple[object, ...]]:
+    return isinstance(value, tuple)

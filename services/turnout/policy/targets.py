@@ -10,8 +10,9 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import structs
 
-from turnout.capabilities import Dialect, missing
+from turnout.capabilities import Dialect, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
 from turnout.catalog.models import Model, Prices, Provider, endpoint_for, target_id
 from turnout.dialects.registry import DIALECTS
@@ -143,9 +144,16 @@ def _lacks(
     model: Model, provider: Provider, features: Features, ceiling: Model | None
 ) -> tuple[str, ...]:
     needs = features.needs
+    needed = needed_server_tools(
+        features.dialect,
+        needs.server_tools,
+        client_tools=features.tool_count - len(needs.server_tools),
+    )
+    if needed != needs.server_tools:
+        needs = structs.replace(needs, server_tools=needed)
     endpoint = endpoint_for(provider, model, features.dialect, spoken=SERVABLE)
-    native = endpoint is not None and endpoint.dialect == features.dialect
-    lacks = missing(needs, model.capabilities, native=native and endpoint.is_original)
+    native = endpoint is not None and endpoint.is_original and endpoint.dialect == features.dialect
+    lacks = missing(needs, model.capabilities, native=native)
     if endpoint is None:
         lacks = (*lacks, "dialect")
     if ceiling is not None and model.id != ceiling.id:

@@ -17,6 +17,7 @@ from turnout.dialects.dialect import (
     TapReading,
     WireDialect,
 )
+from turnout.dialects.fit import AnswerFitter
 from turnout.dialects.passthrough import UsageChunkFilter
 from turnout.dialects.prefix import digest
 from turnout.dialects.sse import MAX_EVENT_BYTES
@@ -236,11 +237,15 @@ def reading_of(events: Iterable[StreamEvent]) -> TapReading:
 class TranslatedCourse:
     """Between dialects: decoded to neutral events and encoded for the client."""
 
-    __slots__ = ("_decoder", "_encoder", "_reader")
+    __slots__ = ("_decoder", "_encoder", "_fitter", "_reader")
 
-    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder) -> None:
+    def __init__(
+        self, decoder: StreamDecoder, encoder: StreamEncoder, fitter: AnswerFitter | None = None
+    ) -> None:
+        """`fitter` undoes what the request was changed in for the target."""
         self._decoder = decoder
         self._encoder = encoder
+        self._fitter = fitter
         self._reader = EventReader()
 
     def feed(self, data: bytes) -> bytes:
@@ -254,7 +259,7 @@ class TranslatedCourse:
 
     def pass_on(self, events: Iterable[StreamEvent]) -> bytes:
         parts: list[bytes] = []
-        for event in events:
+        for event in events if self._fitter is None else self._fitter.back(events):
             self._reader.see(event)
             # Before content a failure is not the client's to know: another target may answer.
             if not isinstance(event, StreamFailed) or self._reader.has_content:
@@ -276,6 +281,7 @@ def translated_course(
     created_at: int,
     input_estimate: int,
     include_usage: bool,
+    fitter: AnswerFitter | None = None,
 ) -> TranslatedCourse:
     """A course from the target's dialect to the client's."""
     return TranslatedCourse(
@@ -287,4 +293,5 @@ def translated_course(
             input_estimate=input_estimate,
             include_usage=include_usage,
         ),
+        fitter,
     )

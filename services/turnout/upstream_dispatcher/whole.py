@@ -103,6 +103,9 @@ def _told(
         _refuse_broken(log.reading)
         return Whole(passed_headers(incoming.headers.multi_items()), body)
     events = own.decode_response(body)
+    fitter = None if prepared.fitted is None else prepared.fitted.answer()
+    if fitter is not None:
+        events = fitter.back(events)
     log.reading = reading_of(events)
     _refuse_broken(log.reading)
     return Whole(JSON_HEADERS, _encoded(request, events, dialects=dialects, now=now))
