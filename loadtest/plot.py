@@ -33,9 +33,13 @@ def curves(title: str, series: Mapping[str, Sequence[float]]) -> str:
             f'<polyline fill="none" stroke="{colour}" stroke-width="2"'
             f' points="{_points(values, low, high)}"/>'
         )
-        y = TOP + 18 + 18 * at
-        parts.append(f'<rect x="{LEFT + 12}" y="{y - 9}" width="14" height="4" fill="{colour}"/>')
-        parts.append(f'<text x="{LEFT + 32}" y="{y}">{escape(name)} ({len(values)})</text>')
+        # Lower right, where no distribution has a curve.
+        y = HEIGHT - BOTTOM - 12 - 18 * (len(shown) - 1 - at)
+        x = WIDTH - RIGHT - 12
+        parts.append(f'<rect x="{x - 14}" y="{y - 6}" width="14" height="4" fill="{colour}"/>')
+        parts.append(
+            f'<text x="{x - 20}" y="{y}" text-anchor="end">{escape(name)} ({len(values)})</text>'
+        )
     return "\n".join((*parts, "</svg>", ""))
 
 

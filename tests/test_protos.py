@@ -32,6 +32,7 @@ PAIRS: list[tuple[type[object], type[Message]]] = [
     (request.TextSignal, routing_pb2.TextSignal),
     (request.Prefix, routing_pb2.Prefix),
     (thread.WarmPrefix, routing_pb2.WarmPrefix),
+    (thread.Maker, routing_pb2.Maker),
     (thread.ThreadState, routing_pb2.ThreadState),
     (decision.Access, routing_pb2.Access),
     (decision.Candidate, routing_pb2.Candidate),

@@ -15,7 +15,7 @@ from turnout.dialects.usage import Usage
 from turnout.facts import Fact
 from turnout.policy.decision import Access, Decision, DecisionInputs
 from turnout.policy.request import Features, Identity, Mode, Prefix, Tags
-from turnout.policy.thread import ThreadState
+from turnout.policy.thread import Maker, ThreadState
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +79,8 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         moves_thread: false for auxiliary requests: only the shared head learns from them.
         usage: real figures; None when the provider reported none.
         is_failed: the answer broke off; warmth is learned from its usage, steps are not counted.
+        begins_run: the answer stands behind answers of another target, or at another place than the
+            thread's last one would have.
         now: unix seconds at which the answer ended.
         sent_at: unix seconds at which the request was sent; gaps are counted to here.
         session: for ThreadSwitched facts, with identity, as the tracker emits them.
@@ -98,6 +100,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     is_failed: bool
     sent_at: float
     now: float
+    begins_run: bool = False
 
 
 class SessionCacheTracker(Protocol):
@@ -136,6 +139,8 @@ class DispatchRequest:
         body: the client's bytes, unchanged.
         received_at: unix seconds at which the ingress had the whole request.
         route_seconds: time the decision took, for the facts.
+        makers: who wrote the answers in the body (`ThreadState.makers`).
+        is_edited: its messages do not begin with those of the thread's last request.
 
     """
 
@@ -155,6 +160,8 @@ class DispatchRequest:
     received_at: float
     route_seconds: float
     traceparent: str
+    makers: tuple[Maker, ...] = ()
+    is_edited: bool = False
 
 
 class Head(msgspec.Struct, frozen=True, gc=False):

@@ -31,13 +31,14 @@ from tests.session_cache_tracker.notes import (
     written,
 )
 from turnout.dialects.usage import Usage
-from turnout.policy.thread import ThreadState
+from turnout.policy.thread import Maker, ThreadState
 from turnout.ports import FactSink, Note, SessionCacheTracker
 from turnout.rpc.session_cache_tracker import (
     SERVICE_NAME,
     RemoteSessionCacheTracker,
     SessionCacheTrackerServer,
 )
+from turnout.session_cache_tracker import records
 from turnout.session_cache_tracker.memory import MemoryThreadStore
 from turnout.session_cache_tracker.redis import open_redis_store
 from turnout.session_cache_tracker.service import LocalSessionCacheTracker
@@ -376,6 +377,63 @@ async def test_hit_shares_follow_what_is_found(subject: Subject) -> None:
     assert soon.hit_share == pytest.approx(0.965)
 
 
+async def test_who_wrote_which_answers_is_known(subject: Subject) -> None:
+    words = ["task"]
+    for step, target in enumerate((OPUS, OPUS, HAIKU, HAIKU, OPUS)):
+        begins = target != (OPUS, OPUS, OPUS, HAIKU, HAIKU)[step] or step == 0
+        prefix = prompt(*words)
+        await subject.note(
+            note(
+                subject.key,
+                prefix,
+                usage=written(prefix),
+                at=step * 10,
+                target=target,
+                begins_run=begins,
+            )
+        )
+        words += [f"answer-{step}", f"result-{step}"]
+    state = await subject.look(*words, at=60)
+    assert state.makers == (Maker(1, OPUS), Maker(5, HAIKU), Maker(9, OPUS))
+
+
+async def test_answers_of_a_history_that_was_cut_are_nobodys(subject: Subject) -> None:
+    for at, count, target in ((0, 1, OPUS), (10, 5, HAIKU), (20, 3, OPUS)):
+        prefix = prompt(*(f"{n}" for n in range(count)))
+        await subject.note(
+            note(
+                subject.key,
+                prefix,
+                usage=written(prefix),
+                at=at,
+                target=target,
+                begins_run=True,
+            )
+        )
+    state = await subject.look("0", at=30)
+    assert state.makers == (Maker(1, OPUS), Maker(3, OPUS))
+
+
+async def test_runs_are_bounded(subject: Subject) -> None:
+    count = records.RUNS_KEPT + 3
+    for number in range(count):
+        prefix = prompt(*(f"{n}" for n in range(number)))
+        target = (OPUS, HAIKU)[number % 2]
+        await subject.note(
+            note(
+                subject.key,
+                prefix,
+                usage=None,
+                at=number,
+                target=target,
+                begins_run=True,
+            )
+        )
+    makers = (await subject.look("0", at=count)).makers
+    assert len(makers) == records.RUNS_KEPT
+    assert makers[-1].first_message == count - 1
+
+
 WORDS = ("a", "b", "c", "d", "e")
 
 
@@ -410,6 +468,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Note], list[int]]:
                 errors=draw(st.integers(0, 1)),
                 moves_thread=draw(st.booleans()),
                 is_failed=draw(st.booleans()),
+                begins_run=draw(st.booleans()),
             )
         )
     order = draw(st.permutations(range(len(notes))))

@@ -81,6 +81,7 @@ def note(
     moves_thread: bool = True,
     is_failed: bool = False,
     seconds: float = 2.0,
+    begins_run: bool = False,
 ) -> Note:
     return Note(
         request_id=request_id or unique("request"),
@@ -96,6 +97,7 @@ def note(
         is_failed=is_failed,
         sent_at=NOON + at,
         now=NOON + at + seconds,
+        begins_run=begins_run,
     )
 
 

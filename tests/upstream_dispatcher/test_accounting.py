@@ -8,6 +8,7 @@ from msgspec import structs
 from tests.upstream_dispatcher.workbench import CATALOG, MESSAGES_BODY, NOW, request
 from turnout.dialects.usage import Usage
 from turnout.errors import UpstreamFailed
+from turnout.policy.thread import Maker
 from turnout.upstream_dispatcher.accounting import (
     AttemptLog,
     Bill,
@@ -128,3 +129,24 @@ def test_a_count_teaches_nothing() -> None:
         path="/v1/messages/count_tokens",
     )
     assert note_of(asked, log(), is_failed=False, now=NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("makers", "is_edited", "begins"),
+    [
+        ((), False, True),
+        ((Maker(1, "{own}"),), False, False),
+        ((Maker(1, "{own}"),), True, True),
+        ((Maker(1, "{own}"), Maker(3, "other/m@env")), False, True),
+        ((Maker(1, "other/m@env"), Maker(3, "{own}")), False, False),
+    ],
+)
+def test_a_note_says_where_a_run_of_answers_begins(
+    makers: tuple[Maker, ...], is_edited: bool, begins: bool
+) -> None:
+    own = log().to.target
+    known = tuple(Maker(one.first_message, one.target.format(own=own)) for one in makers)
+    asked = replace(ASKED, makers=known, is_edited=is_edited)
+    note = note_of(asked, log(), is_failed=False, now=NOW)
+    assert note is not None
+    assert note.begins_run is begins

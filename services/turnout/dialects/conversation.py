@@ -71,11 +71,13 @@ class Provenance:
     """Who made a piece of reasoning. Signatures are valid for that model alone.
 
     Attributes:
-        model: "" when the history does not say, as it mostly does not.
+        model: as the maker calls itself; "" when the history does not say, as it mostly does not.
+        target: the target's id; "" when the history does not say.
     """
 
     dialect: Dialect
     model: str = ""
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)

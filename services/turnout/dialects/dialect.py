@@ -112,9 +112,10 @@ class WireDialect(Protocol):
         """Neutral to wire for `model`. Leaves out what the target cannot take."""
         ...
 
-    def without_foreign_reasoning(self, body: bytes) -> bytes:
-        """A request without the reasoning that another maker's model wrote (`seal.py`): this
-        dialect's own vendor refuses it. The very object that came in where there is none.
+    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
+        """A request without the reasoning that its target would refuse: what stands under our seal
+        (`seal.py`), and all of it in the messages that `others` number, as the survey counts them.
+        The very object that came in where there is none.
         """
         ...
 

@@ -33,13 +33,16 @@ class _Seal(msgspec.Struct, array_like=True):
     model: str
     signature: str = ""
     redacted: str = ""
+    target: str = ""
+    text: str = ""
 
 
 _SEAL: Final = msgspec.json.Decoder(_Seal)
 
 
-def seal(made_by: Provenance, *, signature: str = "", redacted: str = "") -> str:
-    told = _Seal(made_by.dialect, made_by.model, signature, redacted)
+def seal(made_by: Provenance, *, signature: str = "", redacted: str = "", text: str = "") -> str:
+    """`text` is for wires that do not bring the text itself back as it was."""
+    told = _Seal(made_by.dialect, made_by.model, signature, redacted, made_by.target, text)
     return SEAL_PREFIX + urlsafe_b64encode(msgspec.json.encode(told)).decode()
 
 
@@ -52,8 +55,8 @@ def unseal(text: str, signature: str) -> Thinking | None:
     except (ValueError, *MALFORMED):
         # A seal that was cut still says that the block is not Claude's.
         return Thinking(text, Provenance("openai_chat"))
-    made_by = Provenance(told.dialect, told.model)
-    return Thinking(text, made_by, signature=told.signature, redacted=told.redacted)
+    made_by = Provenance(told.dialect, told.model, told.target)
+    return Thinking(told.text or text, made_by, signature=told.signature, redacted=told.redacted)
 
 
 def is_claudes(thinking: Thinking) -> bool:

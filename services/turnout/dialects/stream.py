@@ -21,7 +21,7 @@ The contract between every `StreamDecoder` and every `StreamEncoder`:
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, assert_never
 
 from turnout.dialects.conversation import (
@@ -320,6 +320,18 @@ def _open(parts: dict[int, _OpenPart], index: int) -> _OpenPart:
     if part is None:
         raise UpstreamFailed(f"the answer adds to part {index}, which it never opened")
     return part
+
+
+def made_by(events: Iterable[StreamEvent], target: str) -> Iterator[StreamEvent]:
+    """The events with the target they come from on all reasoning that was made there.
+
+    Reasoning that another router in between had sealed keeps its maker.
+    """
+    for event in events:
+        if isinstance(event, ThinkingStarted) and not event.provenance.target:
+            yield replace(event, provenance=replace(event.provenance, target=target))
+        else:
+            yield event
 
 
 def events_of(answer: Answer) -> tuple[StreamEvent, ...]:

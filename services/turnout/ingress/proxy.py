@@ -25,6 +25,7 @@ from turnout.ingress.routed_alone import routed_alone
 from turnout.ingress.watch import ClientWatch
 from turnout.policy.decision import Decision, RoutingSettings
 from turnout.policy.degrade import decide_without_scorer
+from turnout.policy.thread import ThreadState
 from turnout.ports import (
     Chunk,
     DispatchRequest,
@@ -116,8 +117,8 @@ class Proxy:
                 seconds=self._limits.body_seconds,
             )
             question = self._intake.read(arrival, caller, body, dialect, path=path)
-            decision = await self._decide(question)
-            request = self._dispatch_request(question, decision, body)
+            decision, state = await self._decide(question)
+            request = self._dispatch_request(question, decision, state, body)
             relay.is_stream = question.features.stream
             await self._relay(request, question, receive, relay)
         except ClientGone:
@@ -133,7 +134,8 @@ class Proxy:
         finally:
             self.in_flight -= 1
 
-    async def _decide(self, question: Question) -> Decision:
+    async def _decide(self, question: Question) -> tuple[Decision, ThreadState]:
+        """The decision, and the thread as it was seen for it."""
         try:
             answer = await self._scorer.route(
                 question.for_scorer(explain_only=False),
@@ -153,8 +155,8 @@ class Proxy:
                     else type(reason).__name__,
                 },
             )
-            return self._decide_alone(question)
-        return answer.decision
+            return self._decide_alone(question), ThreadState()
+        return answer.decision, answer.inputs.state
 
     def _decide_alone(self, question: Question) -> Decision:
         last_target = self._last_targets.get(question.identity.thread_key, "")
@@ -178,7 +180,7 @@ class Proxy:
         return decision
 
     def _dispatch_request(
-        self, question: Question, decision: Decision, body: bytes
+        self, question: Question, decision: Decision, state: ThreadState, body: bytes
     ) -> DispatchRequest:
         arrival = question.arrival
         return DispatchRequest(
@@ -202,6 +204,8 @@ class Proxy:
             received_at=arrival.received_at,
             route_seconds=time.perf_counter() - arrival.started,
             traceparent=arrival.traceparent,
+            makers=state.makers,
+            is_edited=state.kept_share < 1,
         )
 
     async def _relay(

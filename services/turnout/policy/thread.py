@@ -27,6 +27,19 @@ class WarmPrefix(msgspec.Struct, frozen=True, gc=False):
     hit_share: float
 
 
+class Maker(msgspec.Struct, frozen=True, gc=False):
+    """Who wrote a run of a thread's answers.
+
+    Attributes:
+        first_message: number of the message in the thread, from 0, with which the run begins.
+        target: whose answers they are, up to the first message of the next maker.
+
+    """
+
+    first_message: int
+    target: str
+
+
 class ThreadState(msgspec.Struct, frozen=True, gc=False):
     """A thread as the tracker remembers it; the defaults describe a thread never seen.
 
@@ -42,6 +55,7 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
         tool_errors: consecutive newest steps with a tool error.
         warm: what the thread's own prefix is warm in.
         heads: what the shared head (system and tools) is warm in.
+        makers: who wrote its answers, in order of their first messages; () when nobody was seen to.
 
     """
 
@@ -58,3 +72,4 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
     task_kind: TaskKind = "other"
     warm: tuple[WarmPrefix, ...] = ()
     heads: tuple[WarmPrefix, ...] = ()
+    makers: tuple[Maker, ...] = ()

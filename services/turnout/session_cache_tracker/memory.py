@@ -119,7 +119,10 @@ def _merge(fields: dict[str, str], merge: Merge) -> Before:
         if fields.get(name, "") < value:
             fields[name] = value
     steps = _count_step(fields, merge) if merge.step else 0
-    _forget_oldest_target(fields)
+    target = _forget_oldest(fields, "cache:", kept=records.TARGETS_KEPT)
+    if target is not None:
+        fields.pop(f"lifetime:{target}", None)
+    _forget_oldest(fields, "made:", kept=records.RUNS_KEPT)
     return Before(
         is_new=True,
         newest=before.newest,
@@ -142,9 +145,11 @@ def _count_step(fields: dict[str, str], merge: Merge) -> int:
     return steps
 
 
-def _forget_oldest_target(fields: dict[str, str]) -> None:
-    caches = [name for name in fields if name.startswith("cache:")]
-    if len(caches) > records.TARGETS_KEPT:
-        oldest = min(caches, key=lambda name: fields[name])
-        del fields[oldest]
-        fields.pop("lifetime:" + oldest[len("cache:") :], None)
+def _forget_oldest(fields: dict[str, str], kind: str, *, kept: int) -> str | None:
+    """Drop the register of the oldest version where there are more than `kept`; return its name."""
+    names = [name for name in fields if name.startswith(kind)]
+    if len(names) <= kept:
+        return None
+    oldest = min(names, key=lambda name: fields[name])
+    del fields[oldest]
+    return oldest[len(kind) :]

@@ -51,6 +51,7 @@ def thread_state(
         tool_errors=steps.newest_errors,
         warm=_warm_prefixes(thread, prefix, now=now, terms=terms, hits=hits),
         heads=warm_heads,
+        makers=records.makers_of(thread),
     )
 
 
@@ -67,6 +68,9 @@ def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
     else:
         newest = records.Newest(version, note.target, rungs)
         registers.append(("newest", records.newest_text(newest)))
+    if note.begins_run:
+        field = records.made_field(len(note.prefix.digests))
+        registers.append((field, records.made_text(version, note.target)))
     if note.usage is not None:
         left = cache.written(note.usage, cache.terms_of(note.target, terms))
         registers += _cache_registers(note, left, version=version, rungs=rungs)

@@ -7,13 +7,15 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
   are of fixed width, so they order as strings, and no two notes have the same one.
 * `seen` holds the ids of the newest notes in order of arrival. A note whose id is in it changes
   nothing.
-* Registers (`newest`, `failed`, `cache:<target>`, `lifetime:<target>`) begin with the version of
+* Registers (`newest`, `failed`, `cache:<target>`, `lifetime:<target>`, `made:<number>`) begin with the version of
   their note; the greatest value stays. `newest` is the last answered request; `failed` the last one
   whose answer broke off; `cache:` what an answer has left in a target's prompt cache; `lifetime:`
-  what the newest write there was paid for, which reads leave alone.
+  what the newest write there was paid for, which reads leave alone; `made:` the target whose answers
+  begin behind that many messages. A run is void once a newer one has begun before it.
 * `recent` holds one line for each of the newest answered requests, in order of version.
 * `steps` counts answered requests, `started` is the earliest sending time.
-* Of the `cache:` registers those of the newest versions are kept, `lifetime:` goes with them.
+* Of the `cache:` and of the `made:` registers those of the newest versions are kept; `lifetime:`
+  goes with `cache:`.
 
 Hence notes of one thread may arrive in any order, late, or again: the record is the same, as long as
 no more than `SEEN_NOTES` others come between a note and its repetition.
@@ -29,6 +31,7 @@ from typing import Final
 import msgspec
 
 from turnout.policy.cache import Rung
+from turnout.policy.thread import Maker
 
 BETWEEN_FIELDS: Final = "\x1e"
 WITHIN_FIELD: Final = "\x1f"
@@ -49,6 +52,10 @@ STEP_WORDS: Final = 5
 """Version, time of the answer, prompt tokens, output tokens, tool errors."""
 TARGETS_KEPT: Final = 8
 """Targets that one thread is warm in; lifetimes end before a thread has been through more."""
+RUNS_KEPT: Final = 32
+"""A thread that has moved more often has long left what its first makers wrote to compaction."""
+MESSAGE_DIGITS: Final = 6
+"""Numbers of messages of fixed width order as strings."""
 HITS_REMEMBERED: Final = 2_000
 """Observations a bucket of the hit table may weigh before it is halved, so that a provider that
 changes its habits is followed within some thousand returns."""
@@ -203,6 +210,26 @@ def lifetime_text(version: str, lifetime_seconds: float) -> str:
 
 def lifetime_of(text: str) -> float | None:
     return float(text.split(WITHIN_FIELD)[1]) if text else None
+
+
+def made_field(first_message: int) -> str:
+    return f"made:{first_message:0{MESSAGE_DIGITS}d}"
+
+
+def made_text(version: str, target: str) -> str:
+    return f"{version}{WITHIN_FIELD}{target}"
+
+
+def makers_of(record: Mapping[str, str]) -> tuple[Maker, ...]:
+    """The runs that stand: each is newer than all that begin before it."""
+    found: list[Maker] = []
+    newest = ""
+    for field in sorted(name for name in record if name.startswith("made:")):
+        version, target = record[field].split(WITHIN_FIELD)
+        if version > newest:
+            newest = version
+            found.append(Maker(int(field[len("made:") :]), target))
+    return tuple(found)
 
 
 def caches_of(record: Mapping[str, str]) -> list[tuple[str, CachedPrefix, float | None]]:

@@ -39,18 +39,24 @@ if step ~= '' then
   if started == '' or sent < started then redis.call('HSET', key, 'started', sent) end
   answer[7] = tostring(redis.call('HINCRBY', key, 'steps', 1))
 end
-local caches = {{}}
+local caches, runs = {{}}, {{}}
 for _, field in ipairs(redis.call('HKEYS', key)) do
-  if string.sub(field, 1, 6) == 'cache:' then caches[#caches + 1] = field end
+  if string.sub(field, 1, 6) == 'cache:' then caches[#caches + 1] = field
+  elseif string.sub(field, 1, 5) == 'made:' then runs[#runs + 1] = field end
 end
-if #caches > {records.TARGETS_KEPT} then
+local function forget(fields, kept)
+  if #fields <= kept then return nil end
   local oldest, value = nil, nil
-  for _, field in ipairs(caches) do
+  for _, field in ipairs(fields) do
     local other = held(field)
     if not value or other < value then oldest, value = field, other end
   end
-  redis.call('HDEL', key, oldest, 'lifetime:' .. string.sub(oldest, 7))
+  redis.call('HDEL', key, oldest)
+  return oldest
 end
+local left_out = forget(caches, {records.TARGETS_KEPT})
+if left_out then redis.call('HDEL', key, 'lifetime:' .. string.sub(left_out, 7)) end
+forget(runs, {records.RUNS_KEPT})
 redis.call('PEXPIRE', key, lifetime)
 return table.concat(answer, '\\30')
 """

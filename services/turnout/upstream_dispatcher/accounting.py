@@ -246,6 +246,9 @@ def note_of(
         is_failed=is_failed,
         sent_at=server.sent_at,
         now=now,
+        begins_run=request.is_edited
+        or not request.makers
+        or request.makers[-1].target != server.to.target,
     )
 
 

@@ -40,6 +40,7 @@ from turnout.dialects.stream import (
     ToolArgumentsDelta,
     ToolCallStarted,
     UsageReported,
+    made_by,
 )
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
@@ -237,15 +238,21 @@ def reading_of(events: Iterable[StreamEvent]) -> TapReading:
 class TranslatedCourse:
     """Between dialects: decoded to neutral events and encoded for the client."""
 
-    __slots__ = ("_decoder", "_encoder", "_fitter", "_reader")
+    __slots__ = ("_decoder", "_encoder", "_fitter", "_reader", "_target")
 
     def __init__(
-        self, decoder: StreamDecoder, encoder: StreamEncoder, fitter: AnswerFitter | None = None
+        self,
+        decoder: StreamDecoder,
+        encoder: StreamEncoder,
+        *,
+        target: str,
+        fitter: AnswerFitter | None = None,
     ) -> None:
         """`fitter` undoes what the request was changed in for the target."""
         self._decoder = decoder
         self._encoder = encoder
         self._fitter = fitter
+        self._target = target
         self._reader = EventReader()
 
     def feed(self, data: bytes) -> bytes:
@@ -259,7 +266,8 @@ class TranslatedCourse:
 
     def pass_on(self, events: Iterable[StreamEvent]) -> bytes:
         parts: list[bytes] = []
-        for event in events if self._fitter is None else self._fitter.back(events):
+        fitted = events if self._fitter is None else self._fitter.back(events)
+        for event in made_by(fitted, self._target):
             self._reader.see(event)
             # Before content a failure is not the client's to know: another target may answer.
             if not isinstance(event, StreamFailed) or self._reader.has_content:
@@ -274,6 +282,7 @@ class TranslatedCourse:
 def translated_course(
     dialects: Mapping[Dialect, WireDialect],
     *,
+    target: str,
     from_dialect: Dialect,
     to_dialect: Dialect,
     response_id: str,
@@ -293,5 +302,6 @@ def translated_course(
             input_estimate=input_estimate,
             include_usage=include_usage,
         ),
-        fitter,
+        target=target,
+        fitter=fitter,
     )

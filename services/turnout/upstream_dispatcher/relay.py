@@ -104,6 +104,7 @@ def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> Str
     def retold() -> TranslatedCourse:
         return translated_course(
             parts.dialects,
+            target=log.to.target,
             from_dialect=log.to.dialect,
             to_dialect=request.dialect,
             response_id=answer_id(request.dialect, request.request_id),

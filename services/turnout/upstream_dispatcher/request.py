@@ -16,6 +16,7 @@ from turnout.dialects.fit import Fitted, fit
 from turnout.dialects.passthrough import SetModel, SetStreamIncludeUsage, splice
 from turnout.dialects.reshape import reshaped, switched
 from turnout.errors import Unsupported
+from turnout.policy.provenance import shown_to, unreadable
 from turnout.policy.steps import is_token_count
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.transport import Outgoing
@@ -83,7 +84,9 @@ def prepare(
         return _native(request, to, dialects[request.dialect])
     if to.dialect not in dialects:
         raise Unsupported(f"{to.target} speaks {to.dialect}, which cannot be spoken yet.")
-    conversation = dialects[request.dialect].decode_request(request.body, path=request.path)
+    conversation = shown_to(
+        to.target, dialects[request.dialect].decode_request(request.body, path=request.path)
+    )
     fitted = fit(
         conversation,
         to=to.dialect,
@@ -131,9 +134,12 @@ def with_traceparent(prepared: Prepared, traceparent: str) -> Prepared:
 
 def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> Prepared:
     body = request.body
-    if request.features.has_foreign_thinking:
+    others = unreadable(
+        request.makers, reader=to.target, message_count=request.features.message_count
+    )
+    if request.features.has_foreign_thinking or others:
         # From when the thread was served elsewhere; it draws a 400 here.
-        body = dialect.without_foreign_reasoning(body)
+        body = dialect.without_foreign_reasoning(body, others=others)
     changes: tuple[str, ...] = ()
     if request.features.requested_model not in to.names:
         body = splice(body, (SetModel(to.upstream_name),))

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import TapReading, WireDialect
-from turnout.dialects.stream import StreamEvent
+from turnout.dialects.stream import StreamEvent, made_by
 from turnout.errors import TurnoutError, UpstreamFailed, UpstreamTimeout
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.accounting import AttemptLog
@@ -106,6 +106,7 @@ def _told(
     fitter = None if prepared.fitted is None else prepared.fitted.answer()
     if fitter is not None:
         events = fitter.back(events)
+    events = tuple(made_by(events, log.to.target))
     log.reading = reading_of(events)
     _refuse_broken(log.reading)
     return Whole(JSON_HEADERS, _encoded(request, events, dialects=dialects, now=now))

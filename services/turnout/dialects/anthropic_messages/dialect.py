@@ -39,8 +39,8 @@ class AnthropicMessages:
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
 
-    def without_foreign_reasoning(self, body: bytes) -> bytes:
-        return without_foreign_thinking(body)
+    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
+        return without_foreign_thinking(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:
         return MessageStreamTap() if stream else MessageBodyTap()

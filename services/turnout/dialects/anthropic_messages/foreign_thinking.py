@@ -1,13 +1,15 @@
-"""Taking reasoning that is not Claude's out of a body that goes to Anthropic as it came.
+"""Taking reasoning that its target refuses out of a body that goes there as it came.
 
-A thread that another maker's model has served holds thinking blocks under our seal, or without any
-signature. Anthropic refuses both, and clients then throw away all thinking, Claude's too.
+A thread that another maker's model has served holds thinking blocks under our seal, without any
+signature, or with that of somebody who speaks this dialect as well. Anthropic refuses all three, and
+clients then throw away all thinking, Claude's too.
 
 Rules: a body without such blocks is returned as the very object that came in; else only those
 blocks go, and with them a message that holds nothing else; every other value keeps its bytes.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -16,6 +18,8 @@ from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.seal import SEAL_PREFIX, is_foreign_signature
 from turnout.errors import InvalidRequest
 
+_THINKING: Final = re.compile(rb'"(?:redacted_)?thinking"')
+_KINDS: Final = frozenset({"thinking", "redacted_thinking"})
 # A quote inside a string is escaped, so this is a member of a block.
 _FOREIGN: Final = re.compile(rb'"signature"\s*:\s*"(?:%b|")' % re.escape(SEAL_PREFIX.encode()))
 
@@ -39,37 +43,47 @@ _MESSAGE: Final = msgspec.json.Decoder(_Message)
 _BLOCK: Final = msgspec.json.Decoder(_Block)
 
 
-def without_foreign_thinking(body: bytes) -> bytes:
-    """Raises `InvalidRequest` when the body is no messages request."""
-    if _FOREIGN.search(body) is None:
+def without_foreign_thinking(body: bytes, *, others: Sequence[range] = ()) -> bytes:
+    """`others` number messages that somebody else wrote. Raises `InvalidRequest` when the body is no
+    messages request.
+    """
+    if not others and _FOREIGN.search(body) is None:
         return body
     try:
         written = bytes(_BODY.decode(body).messages)
-        messages = [_cleaned(bytes(raw)) for raw in _LIST.decode(written)]
+        messages = [bytes(raw) for raw in _LIST.decode(written)]
+        cleaned = [
+            _cleaned(message, is_others=any(number in run for run in others))
+            for number, message in enumerate(messages)
+        ]
     except MALFORMED as error:
         raise complaint("", error) from None
-    kept = [message for message in messages if message is not None]
+    if cleaned == messages:
+        return body
+    kept = [message for message in cleaned if message is not None]
     if not kept:
         raise InvalidRequest("messages: hold nothing but another model's thinking")
     return body.replace(written, b"[%b]" % b",".join(kept), 1)
 
 
-def _cleaned(message: bytes) -> bytes | None:
+def _cleaned(message: bytes, *, is_others: bool) -> bytes | None:
     """The message without foreign blocks; None when nothing is left of it."""
-    if _FOREIGN.search(message) is None:
+    if _FOREIGN.search(message) is None and not (is_others and _THINKING.search(message)):
         return message
     content = bytes(_MESSAGE.decode(message).content)
     if not content.startswith(b"["):
         return message
     blocks = [bytes(raw) for raw in _LIST.decode(content)]
-    kept = [raw for raw in blocks if not _is_foreign(raw)]
+    kept = [raw for raw in blocks if not _is_foreign(raw, is_others=is_others)]
     if len(kept) == len(blocks):
         return message
     return message.replace(content, b"[%b]" % b",".join(kept), 1) if kept else None
 
 
-def _is_foreign(raw: bytes) -> bool:
-    if _FOREIGN.search(raw) is None:
+def _is_foreign(raw: bytes, *, is_others: bool) -> bool:
+    if _FOREIGN.search(raw) is None and not is_others:
         return False
     block = _BLOCK.decode(raw)
+    if is_others:
+        return block.type in _KINDS
     return block.type == "thinking" and is_foreign_signature(block.signature or "")

@@ -6,6 +6,7 @@ from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import ErrorAnswer, StreamDecoder, StreamEncoder, StreamTap
 from turnout.dialects.openai_chat import errors, response
+from turnout.dialects.openai_chat.reasoning_details import without_sealed
 from turnout.dialects.openai_chat.request_decode import decode_request
 from turnout.dialects.openai_chat.request_encode import encode_request
 from turnout.dialects.openai_chat.stream_decode import ChatStreamDecoder, decode_response
@@ -36,9 +37,10 @@ class OpenAiChat:
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
 
-    def without_foreign_reasoning(self, body: bytes) -> bytes:
-        # Reasoning of this wire carries no signature that a server could refuse.
-        return body
+    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
+        # Only our own entries: a server that knows the field reads what it can of the others.
+        del others
+        return without_sealed(body)
 
     def tap(self, *, stream: bool) -> StreamTap:
         return ChatStreamTap() if stream else ChatBodyTap()

@@ -38,6 +38,7 @@ from turnout.dialects.conversation import (
     joined_text,
 )
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD
+from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
 from turnout.dialects.prefix import digest
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
@@ -220,7 +221,7 @@ class _MessageEncoder:
 
     def _reasoning(self, thinking: Thinking) -> _Json:
         made_by = thinking.provenance
-        if made_by.dialect != "openai_chat" or not thinking.text:
+        if made_by.dialect != "openai_chat" or not (thinking.text or thinking.signature):
             return {}
         # DeepSeek and Kimi refuse a tool turn without the reasoning that led to it, OpenAI refuses
         # the field: so it goes back to the family that wrote it. A history that does not say who
@@ -228,7 +229,10 @@ class _MessageEncoder:
         if made_by.model and family(made_by.model) != self._family:
             return {}
         field = "reasoning" if ("field", '"reasoning"') in thinking.extras else "reasoning_content"
-        return {field: thinking.text}
+        encoded: _Json = {field: thinking.text} if thinking.text else {}
+        if thinking.signature:
+            encoded[DETAILS] = msgspec.Raw(thinking.signature.encode())
+        return encoded
 
     def _call(self, call: ToolCall) -> _Json:
         text = "input" if call.kind == "custom" else "arguments"

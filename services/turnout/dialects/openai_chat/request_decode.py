@@ -28,7 +28,16 @@ from turnout.dialects.conversation import (
     ToolResult,
 )
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD, decode_parts, read_cache
-from turnout.dialects.reading import ObjectReader, decode_list, decode_string
+from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
+from turnout.dialects.openai_chat.reasoning_details import sealed_in
+from turnout.dialects.reading import (
+    MALFORMED,
+    ObjectReader,
+    complaint,
+    decode_list,
+    decode_string,
+    utf8,
+)
 from turnout.errors import InvalidRequest, Unsupported
 
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
@@ -64,6 +73,7 @@ def decode_request(body: bytes) -> Conversation:
             presence_penalty=fields.number("presence_penalty"),
             frequency_penalty=fields.number("frequency_penalty"),
             seed=fields.integer("seed"),
+            top_logprobs=_top_logprobs(fields),
         ),
         max_output_tokens=max_completion if max_completion is not None else max_old,
         stop_sequences=_stop_sequences(fields),
@@ -75,9 +85,15 @@ def decode_request(body: bytes) -> Conversation:
         or (decode_string(safety.encode(), "safety_identifier") if safety.startswith('"') else ""),
         metadata=() if metadata is None else metadata.rest(),
         service_tier=fields.string("service_tier") or "",
+        verbosity=fields.string("verbosity") or "",
         prompt_cache_key=fields.string("prompt_cache_key") or "",
         extras=extras + fields.rest(),
     )
+
+
+def _top_logprobs(fields: ObjectReader) -> int | None:
+    wanted, top = fields.boolean("logprobs"), fields.integer("top_logprobs")
+    return (top or 0) if wanted else None
 
 
 def _stop_sequences(fields: ObjectReader) -> tuple[str, ...]:
@@ -159,12 +175,16 @@ class _MessageDecoder:
         )
 
     def _assistant(self, fields: ObjectReader) -> Message:
-        parts: list[Part] = list(_reasoning(fields))
+        reasoning = _reasoning(fields)
+        # A signature without text belongs to the call that follows.
+        ahead_of_calls = [part for part in reasoning if not part.text and part.signature]
+        parts: list[Part] = [part for part in reasoning if part not in ahead_of_calls]
         content, is_plain = decode_parts(fields, required=False)
         parts.extend(content)
         refusal = fields.string("refusal")
         if refusal:
             parts.append(Refusal(refusal, extras=REFUSAL_FIELD))
+        parts.extend(ahead_of_calls)
         self._unanswered = []
         calls = fields.list("tool_calls") or []
         parts.extend(
@@ -223,11 +243,19 @@ def _user(fields: ObjectReader) -> Message:
 def _reasoning(fields: ObjectReader) -> tuple[Thinking, ...]:
     """Reasoning of the history; remembers the field where it is not the usual one."""
     texts = [(name, fields.string(name)) for name in _REASONING_FIELDS]
-    for name, text in texts:
-        if text:
-            extras: Fields = (("field", f'"{name}"'),) if name != "reasoning_content" else ()
-            return (Thinking(text, Provenance("openai_chat"), extras=extras),)
-    return ()
+    details = fields.raw(DETAILS) or b""
+    try:
+        sealed = sealed_in(details)
+    except MALFORMED as error:
+        raise complaint(fields.path(DETAILS), error) from None
+    if sealed:
+        return tuple(sealed)
+    name, text = next(((name, text) for name, text in texts if text), ("", ""))
+    if not text and not details:
+        return ()
+    extras: Fields = (("field", f'"{name}"'),) if name == "reasoning" else ()
+    signature = utf8(fields.path(DETAILS), details)
+    return (Thinking(text or "", Provenance("openai_chat"), signature=signature, extras=extras),)
 
 
 def _tools(fields: ObjectReader) -> tuple[Tool | ServerTool, ...]:

@@ -50,6 +50,8 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
             body["reasoning_effort"] = effort
     if conversation.output_format is not None:
         body["response_format"] = _response_format(conversation)
+    if conversation.verbosity:
+        body["verbosity"] = conversation.verbosity
     if conversation.prompt_cache_key:
         body["prompt_cache_key"] = conversation.prompt_cache_key
     if conversation.stream:
@@ -86,6 +88,10 @@ def _sampling(conversation: Conversation, *, own: bool) -> Iterator[tuple[str, o
     for name, value in values.items():
         if value is not None:
             yield name, value
+    if sampling.top_logprobs is not None:
+        yield "logprobs", True
+        if sampling.top_logprobs:
+            yield "top_logprobs", sampling.top_logprobs
 
 
 def _effort(conversation: Conversation) -> str:

@@ -9,6 +9,9 @@ from collections.abc import Sequence
 import msgspec
 
 from turnout.dialects.conversation import Opaque, Refusal, Text, Thinking, ToolCall
+from turnout.dialects.openai_chat.logprobs import encode_annotation, encode_logprobs
+from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
+from turnout.dialects.openai_chat.reasoning_details import encode_entry
 from turnout.dialects.openai_chat.stop import encode_stop
 from turnout.dialects.openai_chat.stream_encode import BYTES_PER_TOKEN, made_call_id
 from turnout.dialects.openai_chat.usage import encode_usage
@@ -32,7 +35,8 @@ def encode_response(
     stop = encode_stop(
         answer.stop, has_calls="tool_calls" in message, has_refusal=bool(message["refusal"])
     )
-    choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": stop}
+    choice = {"index": 0, "message": message, "logprobs": _logprobs(answer)}
+    choice["finish_reason"] = stop
     return msgspec.json.encode(
         {
             "id": response_id,
@@ -48,14 +52,26 @@ def encode_response(
 def _message(answer: Answer, response_id: str) -> _Json:
     texts: list[str] = []
     thoughts: list[str] = []
+    details: list[bytes] = []
+    annotations: list[bytes] = []
     refusals: list[str] = []
     calls: list[_Json] = []
     for part in answer.parts:
         match part:
             case Text(text=text):
                 texts.append(text)
+                annotations += filter(None, map(encode_annotation, part.annotations))
             case Thinking(text=text):
                 thoughts.append(text)
+                entry = encode_entry(
+                    part.provenance,
+                    text=text,
+                    signature=part.signature,
+                    redacted=part.redacted,
+                    index=len(details),
+                )
+                # Each is a list of its own.
+                details += [entry[1:-1]] if entry else []
             case Refusal(text=text):
                 refusals.append(text)
             case ToolCall():
@@ -69,9 +85,18 @@ def _message(answer: Answer, response_id: str) -> _Json:
     }
     if any(thoughts):
         message["reasoning_content"] = "".join(thoughts)
+    if details:
+        message[DETAILS] = msgspec.Raw(b"[%b]" % b",".join(details))
+    if annotations:
+        message["annotations"] = msgspec.Raw(b"[%b]" % b",".join(annotations))
     if calls:
         message["tool_calls"] = calls
     return message
+
+
+def _logprobs(answer: Answer) -> object:
+    told = [one for part in answer.parts if isinstance(part, Text) for one in part.logprobs]
+    return encode_logprobs(told) if told else None
 
 
 def _call(call: ToolCall, response_id: str, number: int) -> _Json:

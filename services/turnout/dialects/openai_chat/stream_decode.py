@@ -14,6 +14,8 @@ import msgspec
 
 from turnout.dialects.conversation import Provenance, ToolKind
 from turnout.dialects.openai_chat.errors import decode_stream_error
+from turnout.dialects.openai_chat.logprobs import decode_annotation, decode_logprobs
+from turnout.dialects.openai_chat.reasoning_details import Details
 from turnout.dialects.openai_chat.stop import decode_stop
 from turnout.dialects.openai_chat.usage import decode_usage
 from turnout.dialects.openai_chat.wire import (
@@ -31,10 +33,13 @@ from turnout.dialects.prefix import digest
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (
+    AnnotationAdded,
     Finished,
+    LogprobsAdded,
     PartEnded,
     RefusalDelta,
     RefusalStarted,
+    SignatureDelta,
     StreamEvent,
     StreamFailed,
     StreamStarted,
@@ -89,6 +94,7 @@ class ChatStreamDecoder:
         self._running_index = 0
         self._calls: list[_Call] = []
         self._has_refusal = False
+        self._details = Details()
         self._finish: Finished | None = None
 
     def feed(self, data: bytes) -> Sequence[StreamEvent]:
@@ -163,6 +169,9 @@ class ChatStreamDecoder:
         delta = choice.delta or choice.message
         if delta is not None:
             self._on_delta(delta)
+        logprobs = decode_logprobs(choice.logprobs)
+        if logprobs:
+            self._out.append(LogprobsAdded(self._run("text"), logprobs))
         if not choice.finish_reason:
             return
         failure = _FAILED_FINISHES.get(choice.finish_reason)
@@ -181,7 +190,7 @@ class ChatStreamDecoder:
             self._end(self._finish)
 
     def _on_delta(self, delta: Delta) -> None:
-        reasoning = reasoning_text(delta)
+        reasoning = self._reasoning(delta)
         if reasoning:
             index = self._run("thinking")
             self._out.append(ThinkingDelta(index, reasoning))
@@ -189,6 +198,9 @@ class ChatStreamDecoder:
         if text:
             index = self._run("text")
             self._out.append(TextDelta(index, text))
+        for annotation in delta.annotations or ():
+            index = self._run("text")
+            self._out.append(AnnotationAdded(index, decode_annotation(bytes(annotation))))
         if delta.refusal:
             self._has_refusal = True
             index = self._run("refusal")
@@ -197,6 +209,14 @@ class ChatStreamDecoder:
             self._on_call(call)
         if delta.function_call is not None:
             self._on_call(WireToolCall(index=0, function=delta.function_call))
+
+    def _reasoning(self, delta: Delta) -> str:
+        if not delta.reasoning_details:
+            return reasoning_text(delta)
+        # Encrypted entries have no text, and belong to the part that is open or begins with them.
+        self._run("thinking")
+        return_text = self._details.add(delta.reasoning_details)
+        return reasoning_text(delta) or return_text
 
     def _run(self, kind: _Running) -> int:
         """The index of the open text, reasoning or refusal, opened where it is not."""
@@ -221,6 +241,11 @@ class ChatStreamDecoder:
         return index
 
     def _end_running(self) -> None:
+        if self._running == "thinking":
+            signature = self._details.signature()
+            self._details = Details()
+            if signature:
+                self._out.append(SignatureDelta(self._running_index, signature))
         if self._running is not None:
             self._out.append(PartEnded(self._running_index))
             self._running = None

@@ -11,6 +11,8 @@ from typing import Final, assert_never
 import msgspec
 
 from turnout.dialects.openai_chat.errors import encode_stream_error
+from turnout.dialects.openai_chat.logprobs import encode_annotation, encode_logprobs
+from turnout.dialects.openai_chat.reasoning_details import encode_entry
 from turnout.dialects.openai_chat.stop import encode_stop
 from turnout.dialects.openai_chat.usage import encode_usage
 from turnout.dialects.prefix import digest
@@ -77,6 +79,8 @@ class ChatStreamEncoder:
         self._output_bytes = 0
         self._usage: Usage | None = None
         self._calls: dict[int, _OpenCall] = {}
+        self._thoughts: dict[int, _OpenThought] = {}
+        self._thought_count = 0
         self._has_refusal = False
         self._begun = False
 
@@ -86,8 +90,8 @@ class ChatStreamEncoder:
                 return self._text(b"content", text)
             case ToolArgumentsDelta():
                 return self._arguments(event)
-            case ThinkingDelta(text=text):
-                return self._text(b"reasoning_content", text)
+            case ThinkingDelta():
+                return self._thinking(event)
             case RefusalDelta(text=text):
                 return self._text(b"refusal", text)
             case ToolCallStarted():
@@ -107,15 +111,20 @@ class ChatStreamEncoder:
             case RefusalStarted():
                 self._has_refusal = True
                 return b""
-            case (
-                TextStarted()
-                | ThinkingStarted()
-                | AnnotationAdded()
-                | LogprobsAdded()
-                | SignatureDelta()
-                | OpaqueStarted()
-            ):
-                # Seals, citations and foreign parts have no place on this wire.
+            case ThinkingStarted():
+                self._thoughts[event.index] = _OpenThought(event)
+                return b""
+            case SignatureDelta(index=index, signature=signature):
+                self._thoughts[index].signature += signature
+                return b""
+            case AnnotationAdded(annotation=annotation):
+                shown = encode_annotation(annotation)
+                return self._chunk(b'{"annotations":[%b]}' % shown) if shown else b""
+            case LogprobsAdded(logprobs=logprobs):
+                told = _JSON.encode(encode_logprobs(logprobs))
+                return self._begin() + self._chunk(b'{"content":""}', logprobs=told)
+            case TextStarted() | OpaqueStarted():
+                # Foreign parts have no place on this wire.
                 return b""
             case _:
                 assert_never(event)
@@ -132,6 +141,18 @@ class ChatStreamEncoder:
         encoded = _JSON.encode(text)
         self._output_bytes += len(encoded) - 2
         return self._begin() + self._chunk(b'{"%b":%b}' % (name, encoded))
+
+    def _thinking(self, event: ThinkingDelta) -> bytes:
+        self._thoughts[event.index].pieces.append(event.text)
+        return self._text(b"reasoning_content", event.text)
+
+    def _thought_ended(self, thought: "_OpenThought") -> bytes:
+        """What has to come back of it, for clients that send it back."""
+        entry = thought.entry(self._thought_count)
+        if not entry:
+            return b""
+        self._thought_count += 1
+        return self._begin() + self._chunk(b'{"reasoning_details":%b}' % entry)
 
     def _call(self, event: ToolCallStarted) -> bytes:
         number = len(self._calls)
@@ -152,6 +173,9 @@ class ChatStreamEncoder:
         return self._chunk(call.fragment(encoded))
 
     def _part_ended(self, index: int) -> bytes:
+        thought = self._thoughts.pop(index, None)
+        if thought is not None:
+            return self._thought_ended(thought)
         call = self._calls.get(index)
         if call is None or call.has_arguments or call.is_custom:
             return b""
@@ -173,10 +197,28 @@ class ChatStreamEncoder:
         output = round(self._output_bytes / BYTES_PER_TOKEN)
         return Usage(fresh_input=self._input_estimate, output=output)
 
-    def _chunk(self, delta: bytes, finish: bytes = b"null") -> bytes:
+    def _chunk(self, delta: bytes, finish: bytes = b"null", logprobs: bytes = b"null") -> bytes:
         return (
-            b'data: %b,"choices":[{"index":0,"delta":%b,"logprobs":null,"finish_reason":%b}]%b\n\n'
-            % (self._head, delta, finish, self._tail)
+            b'data: %b,"choices":[{"index":0,"delta":%b,"logprobs":%b,"finish_reason":%b}]%b\n\n'
+            % (self._head, delta, logprobs, finish, self._tail)
+        )
+
+
+class _OpenThought:
+    __slots__ = ("_opening", "pieces", "signature")
+
+    def __init__(self, opening: ThinkingStarted) -> None:
+        self._opening = opening
+        self.pieces: list[str] = []
+        self.signature = ""
+
+    def entry(self, number: int) -> bytes:
+        return encode_entry(
+            self._opening.provenance,
+            text="".join(self.pieces),
+            signature=self.signature,
+            redacted=self._opening.redacted,
+            index=number,
         )
 
 

@@ -14,6 +14,8 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Needs
+from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
+from turnout.dialects.openai_chat.reasoning_details import SEAL_MARK
 from turnout.dialects.prefix import (
     Canonical,
     Span,
@@ -185,6 +187,9 @@ def survey_request(body: bytes) -> Survey:
         user_field=fields.user or fields.safety_identifier or "",
         prompt_cache_key=fields.prompt_cache_key or "",
         breakpoints=_breakpoints(markers),
+        has_foreign_thinking=any(
+            SEAL_MARK in bytes(message[DETAILS]) for message in messages if DETAILS in message
+        ),
         asks_usage=fields.stream_options is not None
         and fields.stream_options.include_usage is True,
     )

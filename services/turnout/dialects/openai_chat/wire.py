@@ -8,6 +8,8 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.openai_chat.logprobs import WireLogprobs
+
 
 class PromptDetails(msgspec.Struct):
     cached_tokens: int | None = None
@@ -68,6 +70,8 @@ class Delta(msgspec.Struct):
     reasoning_content: str | None = None
     reasoning: object = None
     refusal: str | None = None
+    reasoning_details: list[msgspec.Raw] | None = None
+    annotations: list[msgspec.Raw] | None = None
     tool_calls: list[WireToolCall] | None = None
     function_call: CalledFunction | None = None
 
@@ -82,6 +86,7 @@ class Choice(msgspec.Struct):
     delta: Delta | None = None
     message: Delta | None = None
     finish_reason: str | None = None
+    logprobs: WireLogprobs | None = None
     stop_reason: object = None
     usage: WireUsage | None = None
 

@@ -349,9 +349,33 @@ class WarmPrefix(_message.Message):
 Global___WarmPrefix: _TypeAlias = WarmPrefix  # noqa: Y015
 
 @_typing.final
-class ThreadState(_message.Message):
-    """A thread as the tracker remembers it; the defaults describe a thread never seen."""
+class Maker(_message.Message):
+    """A thread as the tracker remembers it; the defaults describe a thread never seen.
+    Who wrote a run of a thread's answers, up to the first message of the next maker.
+    """
 
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_MESSAGE_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    first_message: _builtins.int
+    target: _builtins.str
+    def __init__(
+        self,
+        *,
+        first_message: _builtins.int = ...,
+        target: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_message", b"first_message", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Maker: _TypeAlias = Maker  # noqa: Y015
+
+@_typing.final
+class ThreadState(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     STEPS_FIELD_NUMBER: _builtins.int
@@ -367,6 +391,7 @@ class ThreadState(_message.Message):
     TASK_KIND_FIELD_NUMBER: _builtins.int
     WARM_FIELD_NUMBER: _builtins.int
     HEADS_FIELD_NUMBER: _builtins.int
+    MAKERS_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     target: _builtins.str
     started_at: _builtins.float
@@ -382,6 +407,8 @@ class ThreadState(_message.Message):
     def warm(self) -> _containers.RepeatedCompositeFieldContainer[Global___WarmPrefix]: ...
     @_builtins.property
     def heads(self) -> _containers.RepeatedCompositeFieldContainer[Global___WarmPrefix]: ...
+    @_builtins.property
+    def makers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Maker]: ...
     def __init__(
         self,
         *,
@@ -398,10 +425,11 @@ class ThreadState(_message.Message):
         task_kind: _builtins.str = ...,
         warm: _abc.Iterable[Global___WarmPrefix] | None = ...,
         heads: _abc.Iterable[Global___WarmPrefix] | None = ...,
+        makers: _abc.Iterable[Global___Maker] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["growth_tokens", b"growth_tokens", "heads", b"heads", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["growth_tokens", b"growth_tokens", "heads", b"heads", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

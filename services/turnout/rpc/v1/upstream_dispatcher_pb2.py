@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from turnout.rpc.v1 import routing_pb2 as turnout_dot_rpc_dot_v1_dot_routing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(turnout/rpc/v1/upstream_dispatcher.proto\x12\x0eturnout.rpc.v1\x1a\x1cturnout/rpc/v1/routing.proto\"%\n\x06Header\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"B\n\nCredential\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0e\n\x06header\x18\x02 \x01(\t\x12\x12\n\x05value\x18\x03 \x01(\tB\x03\x80\x01\x01\"\xda\x03\n\x0f\x44ispatchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08identity\x18\x02 \x01(\x0b\x32\x18.turnout.rpc.v1.Identity\x12\"\n\x04tags\x18\x03 \x01(\x0b\x32\x14.turnout.rpc.v1.Tags\x12*\n\x08\x66\x65\x61tures\x18\x04 \x01(\x0b\x32\x18.turnout.rpc.v1.Features\x12&\n\x06prefix\x18\x05 \x01(\x0b\x32\x16.turnout.rpc.v1.Prefix\x12\x0c\n\x04mode\x18\x06 \x01(\t\x12*\n\x08\x64\x65\x63ision\x18\x07 \x01(\x0b\x32\x18.turnout.rpc.v1.Decision\x12\x0f\n\x07\x64ialect\x18\x08 \x01(\t\x12\x0c\n\x04path\x18\t \x01(\t\x12\r\n\x05query\x18\n \x01(\t\x12\'\n\x07headers\x18\x0b \x03(\x0b\x32\x16.turnout.rpc.v1.Header\x12\x0c\n\x04\x62ody\x18\x0c \x01(\x0c\x12/\n\x0b\x63redentials\x18\r \x03(\x0b\x32\x1a.turnout.rpc.v1.Credential\x12\x13\n\x0breceived_at\x18\x0e \x01(\x01\x12\x15\n\rroute_seconds\x18\x0f \x01(\x01\x12\x13\n\x0btraceparent\x18\x10 \x01(\t\"\x82\x01\n\x04Head\x12\x0e\n\x06status\x18\x01 \x01(\x03\x12\'\n\x07headers\x18\x02 \x03(\x0b\x32\x16.turnout.rpc.v1.Header\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x03\"\x15\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\":\n\x06\x41nswer\x12\"\n\x04head\x18\x01 \x01(\x0b\x32\x14.turnout.rpc.v1.Head\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x93\x01\n\x10\x44ispatchResponse\x12$\n\x04head\x18\x01 \x01(\x0b\x32\x14.turnout.rpc.v1.HeadH\x00\x12&\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x15.turnout.rpc.v1.ChunkH\x00\x12(\n\x06\x61nswer\x18\x03 \x01(\x0b\x32\x16.turnout.rpc.v1.AnswerH\x00\x42\x07\n\x05\x65vent2e\n\x12UpstreamDispatcher\x12O\n\x08\x44ispatch\x12\x1f.turnout.rpc.v1.DispatchRequest\x1a .turnout.rpc.v1.DispatchResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(turnout/rpc/v1/upstream_dispatcher.proto\x12\x0eturnout.rpc.v1\x1a\x1cturnout/rpc/v1/routing.proto\"%\n\x06Header\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\"B\n\nCredential\x12\x10\n\x08provider\x18\x01 \x01(\t\x12\x0e\n\x06header\x18\x02 \x01(\t\x12\x12\n\x05value\x18\x03 \x01(\tB\x03\x80\x01\x01\"\x94\x04\n\x0f\x44ispatchRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08identity\x18\x02 \x01(\x0b\x32\x18.turnout.rpc.v1.Identity\x12\"\n\x04tags\x18\x03 \x01(\x0b\x32\x14.turnout.rpc.v1.Tags\x12*\n\x08\x66\x65\x61tures\x18\x04 \x01(\x0b\x32\x18.turnout.rpc.v1.Features\x12&\n\x06prefix\x18\x05 \x01(\x0b\x32\x16.turnout.rpc.v1.Prefix\x12\x0c\n\x04mode\x18\x06 \x01(\t\x12*\n\x08\x64\x65\x63ision\x18\x07 \x01(\x0b\x32\x18.turnout.rpc.v1.Decision\x12\x0f\n\x07\x64ialect\x18\x08 \x01(\t\x12\x0c\n\x04path\x18\t \x01(\t\x12\r\n\x05query\x18\n \x01(\t\x12\'\n\x07headers\x18\x0b \x03(\x0b\x32\x16.turnout.rpc.v1.Header\x12\x0c\n\x04\x62ody\x18\x0c \x01(\x0c\x12/\n\x0b\x63redentials\x18\r \x03(\x0b\x32\x1a.turnout.rpc.v1.Credential\x12\x13\n\x0breceived_at\x18\x0e \x01(\x01\x12\x15\n\rroute_seconds\x18\x0f \x01(\x01\x12\x13\n\x0btraceparent\x18\x10 \x01(\t\x12%\n\x06makers\x18\x11 \x03(\x0b\x32\x15.turnout.rpc.v1.Maker\x12\x11\n\tis_edited\x18\x12 \x01(\x08\"\x82\x01\n\x04Head\x12\x0e\n\x06status\x18\x01 \x01(\x03\x12\'\n\x07headers\x18\x02 \x03(\x0b\x32\x16.turnout.rpc.v1.Header\x12\x0e\n\x06target\x18\x03 \x01(\t\x12\r\n\x05model\x18\x04 \x01(\t\x12\x10\n\x08provider\x18\x05 \x01(\t\x12\x10\n\x08\x61ttempts\x18\x06 \x01(\x03\"\x15\n\x05\x43hunk\x12\x0c\n\x04\x64\x61ta\x18\x01 \x01(\x0c\":\n\x06\x41nswer\x12\"\n\x04head\x18\x01 \x01(\x0b\x32\x14.turnout.rpc.v1.Head\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x93\x01\n\x10\x44ispatchResponse\x12$\n\x04head\x18\x01 \x01(\x0b\x32\x14.turnout.rpc.v1.HeadH\x00\x12&\n\x05\x63hunk\x18\x02 \x01(\x0b\x32\x15.turnout.rpc.v1.ChunkH\x00\x12(\n\x06\x61nswer\x18\x03 \x01(\x0b\x32\x16.turnout.rpc.v1.AnswerH\x00\x42\x07\n\x05\x65vent2e\n\x12UpstreamDispatcher\x12O\n\x08\x44ispatch\x12\x1f.turnout.rpc.v1.DispatchRequest\x1a .turnout.rpc.v1.DispatchResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,15 +39,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_CREDENTIAL']._serialized_start=129
   _globals['_CREDENTIAL']._serialized_end=195
   _globals['_DISPATCHREQUEST']._serialized_start=198
-  _globals['_DISPATCHREQUEST']._serialized_end=672
-  _globals['_HEAD']._serialized_start=675
-  _globals['_HEAD']._serialized_end=805
-  _globals['_CHUNK']._serialized_start=807
-  _globals['_CHUNK']._serialized_end=828
-  _globals['_ANSWER']._serialized_start=830
-  _globals['_ANSWER']._serialized_end=888
-  _globals['_DISPATCHRESPONSE']._serialized_start=891
-  _globals['_DISPATCHRESPONSE']._serialized_end=1038
-  _globals['_UPSTREAMDISPATCHER']._serialized_start=1040
-  _globals['_UPSTREAMDISPATCHER']._serialized_end=1141
+  _globals['_DISPATCHREQUEST']._serialized_end=730
+  _globals['_HEAD']._serialized_start=733
+  _globals['_HEAD']._serialized_end=863
+  _globals['_CHUNK']._serialized_start=865
+  _globals['_CHUNK']._serialized_end=886
+  _globals['_ANSWER']._serialized_start=888
+  _globals['_ANSWER']._serialized_end=946
+  _globals['_DISPATCHRESPONSE']._serialized_start=949
+  _globals['_DISPATCHRESPONSE']._serialized_end=1096
+  _globals['_UPSTREAMDISPATCHER']._serialized_start=1098
+  _globals['_UPSTREAMDISPATCHER']._serialized_end=1199
 # @@protoc_insertion_point(module_scope)

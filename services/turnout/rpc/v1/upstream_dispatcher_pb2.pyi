@@ -90,6 +90,8 @@ class DispatchRequest(_message.Message):
     RECEIVED_AT_FIELD_NUMBER: _builtins.int
     ROUTE_SECONDS_FIELD_NUMBER: _builtins.int
     TRACEPARENT_FIELD_NUMBER: _builtins.int
+    MAKERS_FIELD_NUMBER: _builtins.int
+    IS_EDITED_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     mode: _builtins.str
     dialect: _builtins.str
@@ -99,6 +101,7 @@ class DispatchRequest(_message.Message):
     received_at: _builtins.float
     route_seconds: _builtins.float
     traceparent: _builtins.str
+    is_edited: _builtins.bool
     @_builtins.property
     def identity(self) -> _routing_pb2.Identity: ...
     @_builtins.property
@@ -113,6 +116,8 @@ class DispatchRequest(_message.Message):
     def headers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Header]: ...
     @_builtins.property
     def credentials(self) -> _containers.RepeatedCompositeFieldContainer[Global___Credential]: ...
+    @_builtins.property
+    def makers(self) -> _containers.RepeatedCompositeFieldContainer[_routing_pb2.Maker]: ...
     def __init__(
         self,
         *,
@@ -132,10 +137,12 @@ class DispatchRequest(_message.Message):
         received_at: _builtins.float = ...,
         route_seconds: _builtins.float = ...,
         traceparent: _builtins.str = ...,
+        makers: _abc.Iterable[_routing_pb2.Maker] | None = ...,
+        is_edited: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision", "features", b"features", "identity", b"identity", "prefix", b"prefix", "tags", b"tags"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "credentials", b"credentials", "decision", b"decision", "dialect", b"dialect", "features", b"features", "headers", b"headers", "identity", b"identity", "mode", b"mode", "path", b"path", "prefix", b"prefix", "query", b"query", "received_at", b"received_at", "request_id", b"request_id", "route_seconds", b"route_seconds", "tags", b"tags", "traceparent", b"traceparent"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "credentials", b"credentials", "decision", b"decision", "dialect", b"dialect", "features", b"features", "headers", b"headers", "identity", b"identity", "is_edited", b"is_edited", "makers", b"makers", "mode", b"mode", "path", b"path", "prefix", b"prefix", "query", b"query", "received_at", b"received_at", "request_id", b"request_id", "route_seconds", b"route_seconds", "tags", b"tags", "traceparent", b"traceparent"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,133 @@
+"""Reasoning goes back to its maker and to nobody else."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from msgspec import structs
+
+from tests.upstream_dispatcher.samples import CHAT_DONE, CHAT_STOP, CHAT_USAGE, JSON
+from tests.upstream_dispatcher.scripted import Exchange, provider
+from tests.upstream_dispatcher.workbench import answer_of, bench, request
+from turnout.dialects.conversation import Provenance
+from turnout.dialects.registry import DIALECTS
+from turnout.dialects.seal import seal, unseal
+from turnout.policy.thread import Maker
+from turnout.ports import DispatchRequest
+
+pytestmark = pytest.mark.anyio
+
+OPUS = "anthropic/claude-opus-5-5@env"
+CHAT = "openai/gpt-5.4@env"
+
+CHAT_THOUGHT = (
+    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-5.4",'
+    b'"choices":[{"index":0,"delta":{"reasoning_content":"hm"},"finish_reason":null}]}\n\n'
+)
+WHOLE_MESSAGE = (
+    b'{"id":"m","type":"message","role":"assistant","model":"claude-opus-5-5","content":'
+    b'[{"type":"text","text":"a"}],"stop_reason":"end_turn","stop_sequence":null,'
+    b'"usage":{"input_tokens":9,"output_tokens":1}}'
+)
+
+
+def thought(signature: str) -> dict[str, str]:
+    return {"type": "thinking", "thinking": "hm", "signature": signature}
+
+
+def asking(target: str, *contents: object, makers: tuple[Maker, ...] = ()) -> DispatchRequest:
+    """A request whose messages alternate between user and assistant; `contents` are the latter."""
+    messages: list[dict[str, object]] = [{"role": "user", "content": "go"}]
+    for content in contents:
+        messages.append({"role": "assistant", "content": content})
+        messages.append({"role": "user", "content": "on"})
+    body = {"model": "claude-opus-5-5", "max_tokens": 9, "messages": messages}
+    asked = request(
+        target,
+        dialect="anthropic_messages",
+        body=json.dumps(body).encode(),
+        model="claude-opus-5-5",
+        stream=False,
+    )
+    features = structs.replace(asked.features, message_count=len(messages))
+    return replace(asked, features=features, makers=makers)
+
+
+async def sent(asked: DispatchRequest, name: str) -> list[object]:
+    """The contents of the assistant's messages as the provider got them."""
+
+    async def answered(exchange: Exchange) -> None:
+        await exchange.answer(200, WHOLE_MESSAGE, JSON)
+
+    async with provider(answered) as upstream, bench({name: upstream.url}) as on:
+        await answer_of(on, asked)
+        messages = json.loads(upstream.seen[0].body)["messages"]
+        return [one["content"] for one in messages if one["role"] == "assistant"]
+
+
+TEXT = {"type": "text", "text": "so"}
+
+
+async def test_bug_27_what_another_maker_signed_natively_is_not_shown() -> None:
+    makers = (Maker(1, OPUS), Maker(3, "elsewhere/model@env"), Maker(5, OPUS))
+    asked = asking(
+        OPUS,
+        [thought("by-claude"), TEXT],
+        [thought("by-the-other"), {"type": "redacted_thinking", "data": "x"}, TEXT],
+        [thought("by-claude-again"), TEXT],
+        makers=makers,
+    )
+    assert await sent(asked, "anthropic") == [
+        [thought("by-claude"), TEXT],
+        [TEXT],
+        [thought("by-claude-again"), TEXT],
+    ]
+
+
+async def test_one_of_the_family_is_shown_the_bytes_as_they_came() -> None:
+    makers = (Maker(1, "anthropic/claude-haiku-5-5@env"),)
+    asked = asking(OPUS, [thought("by-haiku"), TEXT], makers=makers)
+    assert await sent(asked, "anthropic") == [[thought("by-haiku"), TEXT]]
+
+
+async def test_a_thread_that_nobody_was_seen_to_write_stays_as_it_is() -> None:
+    asked = asking(OPUS, [thought("begun-elsewhere"), TEXT])
+    assert await sent(asked, "anthropic") == [[thought("begun-elsewhere"), TEXT]]
+
+
+async def test_a_seal_names_the_target_that_made_the_reasoning() -> None:
+    async def answered(exchange: Exchange) -> None:
+        await exchange.stream(CHAT_THOUGHT, CHAT_STOP, CHAT_USAGE, CHAT_DONE)
+
+    asked = asking(CHAT, [TEXT])
+    asked = replace(asked, features=structs.replace(asked.features, stream=True))
+    async with provider(answered) as upstream, bench({"openai": upstream.url}) as on:
+        body = (await answer_of(on, asked)).body
+    (signature,) = [
+        json.loads(line.removeprefix("data: "))["delta"]["signature"]
+        for line in body.decode().splitlines()
+        if '"signature_delta"' in line and line.startswith("data:")
+    ]
+    made = unseal("hm", signature)
+    assert made is not None
+    assert made.provenance == Provenance("openai_chat", "gpt-5.4", CHAT)
+
+
+@pytest.mark.parametrize("maker", [CHAT, "openai/gpt-5.4@client", "deepseek/deepseek-chat@env"])
+async def test_sealed_reasoning_is_translated_for_its_maker_alone(maker: str) -> None:
+    sealed = seal(Provenance("openai_chat", "gpt-5.4", maker))
+    whole = DIALECTS["openai_chat"].encode_response(
+        DIALECTS["anthropic_messages"].decode_response(WHOLE_MESSAGE),
+        response_id="c",
+        model="m",
+        created_at=1,
+    )
+
+    async def answered(exchange: Exchange) -> None:
+        await exchange.answer(200, whole, JSON)
+
+    asked = asking(CHAT, [thought(sealed), TEXT])
+    async with provider(answered) as upstream, bench({"openai": upstream.url}) as on:
+        await answer_of(on, asked)
+        got = json.loads(upstream.seen[0].body)["messages"][1]
+    assert got.get("reasoning_content", "") == ("hm" if maker == CHAT else "")
