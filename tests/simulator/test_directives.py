@@ -15,9 +15,17 @@ def test_words_and_values_are_read() -> None:
         retry_after=3.0,
         cut="after-content",
         garbage=True,
-        tool="Bash",
+        tools=("Bash",),
         steps=2,
     )
+
+
+def test_tools_and_their_arguments_are_read() -> None:
+    said = parse_directives("tools=Read+Bash+apply_patch, args=eyJhIjoxfQ++InRleHQi, steps=1")
+    assert said == Directives(
+        tools=("Read", "Bash", "apply_patch"), args=('{"a":1}', "", '"text"'), steps=1
+    )
+    assert parse_directives("args=eyJhIjoxfQ==") == parse_directives("args=eyJhIjoxfQ")
 
 
 def test_nothing_is_no_directive() -> None:
@@ -25,8 +33,17 @@ def test_nothing_is_no_directive() -> None:
 
 
 def test_every_word_can_be_said() -> None:
-    values = {"cut": "before-end", "tool": "X", "status": "500"}
-    flags = {"half", "garbage", "error-in-stream", "text", "thinking", "empty", "refusal"}
+    values = {"cut": "before-end", "tool": "X", "tools": "X+Y", "args": "e30", "status": "500"}
+    flags = {
+        "half",
+        "garbage",
+        "error-in-stream",
+        "text",
+        "thinking",
+        "empty",
+        "refusal",
+        "blocked",
+    }
     for word in WORDS:
         said = word if word in flags else f"{word}={values.get(word, '1')}"
         assert parse_directives(said) != Directives(), word
@@ -43,6 +60,9 @@ def test_every_word_can_be_said() -> None:
         ("status=200", "number from 400 to 599"),
         ("cut=here", "after-start, after-content, before-end"),
         ("garbage=1", "no value"),
+        ("args=!", "base64url of a JSON object or string"),
+        ("args=MQ", "base64url of a JSON object or string"),
+        ("args=e", "base64url of a JSON object or string"),
     ],
 )
 def test_what_makes_no_sense_is_refused(text: str, what: str) -> None:

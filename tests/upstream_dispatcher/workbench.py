@@ -116,8 +116,11 @@ async def bench(
     catalog: Catalog = CATALOG,
     simulated_url: str = "",
     tracer: Tracer | None = None,
+    also: Sequence[Dialect] = (),
 ) -> AsyncGenerator[Bench, None]:
-    """`urls` are providers' roots; every provider has a key of ours."""
+    """`urls` are providers' roots; every provider has a key of ours, and speaks chat (Anthropic its
+    own dialect) and `also`.
+    """
     upstreams = Upstreams(
         {
             name: Upstream(
@@ -125,6 +128,7 @@ async def bench(
                 endpoints=tuple(
                     replace(one, base_url=url + BASE_PATH[one.dialect])
                     for one in catalog.providers[name].endpoints
+                    if one.dialect in {"openai_chat", *also} or name == "anthropic"
                 ),
             )
             for name, url in urls.items()

@@ -116,7 +116,7 @@ def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
             case RenameField(name, becomes):
                 body = _rename(body, name, becomes)
             case SetField(name, json):
-                body = _set_present(body, name, lambda _, json=json: json)
+                body = _set_present(body, name, partial(_other, json))
             case RenameRole(name, becomes):
                 body = _each_message(body, partial(_with_role, name=name, becomes=becomes))
             case DropMessageField(name):
@@ -286,6 +286,10 @@ def _set_present(body: bytes, name: str, replace: Callable[[bytes], bytes]) -> b
             if new != old:
                 changes.append((member.value_start, member.value_end, new))
     return _changed(body, changes)
+
+
+def _other(value: bytes, _old: bytes) -> bytes:
+    return value
 
 
 def _each_message(body: bytes, change: Callable[[bytes], bytes]) -> bytes:

@@ -6,7 +6,7 @@ another name means what it meant and is not.
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -56,6 +56,11 @@ class _Config(msgspec.Struct):
     effort: str = ""
 
 
+_MODES: Final[dict[str, Literal["off", "on", "adaptive"]]] = {
+    "adaptive": "adaptive",
+    "enabled": "on",
+    "disabled": "off",
+}
 _THINKING: Final = msgspec.json.Decoder(_Thinking)
 _CONFIG: Final = msgspec.json.Decoder(_Config)
 
@@ -143,7 +148,7 @@ def _claude_thinking(
     except msgspec.DecodeError:
         return
     told = ThinkingControl(
-        mode={"adaptive": "adaptive", "enabled": "on", "disabled": "off"}.get(asked.type),
+        mode=_MODES.get(asked.type),
         budget_tokens=asked.budget_tokens,
         effort=effort,
         display=asked.display,

@@ -22,6 +22,7 @@ from turnout.ingress.callers import Caller
 from turnout.ingress.intake import Arrival, Intake
 from turnout.ingress.modes import MODE_KEY, ModeBoard, as_mode
 from turnout.ingress.outcomes import MOST_AHEAD_SECONDS, Outcome, fact_of, is_possible_time
+from turnout.ingress.paths import speaks_at
 from turnout.ingress.proxy import Limits
 from turnout.policy.explain import explain
 from turnout.policy.targets import AUTO, is_servable
@@ -34,6 +35,9 @@ MOST_OUTCOME_BYTES = 4 * 1024 * 1024
 """A thousand outcomes with every field at its longest are smaller."""
 
 MOST_MODE_BYTES = 1024
+
+MOST_PATH_CHARACTERS = 500
+"""The longest path of a model's API, with its name."""
 
 EXPLAIN_SECONDS = 2.0
 """A person waits for an explanation, and a cold embedding should be in it."""
@@ -132,9 +136,7 @@ class ControlEndpoints:
 
     def _admit(self, request: Request) -> Caller:
         arrival = self._arrive(request)
-        dialect: Dialect = (
-            "anthropic_messages" if "anthropic-version" in arrival.headers else "openai_chat"
-        )
+        dialect = speaks_at(request.url.path, arrival.headers)
         return self._control.intake.admit(arrival, dialect)
 
     async def _body(self, request: Request, *, max_bytes: int) -> bytes:
@@ -150,16 +152,23 @@ class ControlEndpoints:
         self,
         request: Request,
         dialect: Annotated[
-            Literal["anthropic_messages", "openai_chat"],
+            Dialect,
             Query(description="What the body is written in."),
         ] = "anthropic_messages",
+        path: Annotated[
+            str,
+            Query(
+                max_length=MOST_PATH_CHARACTERS,
+                description="Where it would be sent; Gemini's paths name model and method.",
+            ),
+        ] = "/v1/route",
     ) -> Response:
         """The decision for a request body, with its whole explanation; nothing is sent."""
         control = self._control
         arrival = self._arrive(request)
         caller = control.intake.admit(arrival, dialect)
         body = await self._body(request, max_bytes=control.limits.max_body_bytes)
-        question = control.intake.read(arrival, caller, body, DIALECTS[dialect], path="/v1/route")
+        question = control.intake.read(arrival, caller, body, DIALECTS[dialect], path=path)
         answer = await control.scorer.route(
             question.for_scorer(explain_only=True),
             deadline_seconds=max(EXPLAIN_SECONDS, control.limits.route_seconds),

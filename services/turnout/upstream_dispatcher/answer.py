@@ -46,7 +46,12 @@ from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
 _ID_PREFIX: Mapping[Dialect, str] = MappingProxyType(
-    {"anthropic_messages": "msg_", "openai_chat": "chatcmpl-"}
+    {
+        "anthropic_messages": "msg_",
+        "openai_chat": "chatcmpl-",
+        "openai_responses": "resp_",
+        "gemini_generate": "",
+    }
 )
 
 
@@ -56,7 +61,7 @@ def answer_id(dialect: Dialect, request_id: str) -> str:
     The same for the same request, and not our own request id: that is told in a header only.
     """
     named = digest(b"answer", request_id.encode()) + digest(b"again", request_id.encode())
-    return f"{_ID_PREFIX.get(dialect, '')}{named[:24]}"
+    return f"{_ID_PREFIX[dialect]}{named[:24]}"
 
 
 NOTHING_SEEN = TapReading(

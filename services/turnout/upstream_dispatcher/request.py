@@ -11,7 +11,13 @@ from dataclasses import dataclass, replace
 
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
-from turnout.dialects.endpoints import BASE_PATH, OWN_HEADERS, endpoint
+from turnout.dialects.endpoints import (
+    BASE_PATH,
+    OWN_HEADERS,
+    endpoint,
+    gemini_call,
+    gemini_path,
+)
 from turnout.dialects.fit import Fitted, fit
 from turnout.dialects.passthrough import SetModel, SetStreamIncludeUsage, splice
 from turnout.dialects.reshape import reshaped, switched
@@ -33,6 +39,7 @@ FORWARDED_HEADERS = frozenset(
         "user-agent",
         "x-app",
         "x-client-request-id",
+        "x-goog-api-client",
     }
 )
 FORWARDED_PREFIXES = ("x-stainless-", "x-claude-")
@@ -142,7 +149,8 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         body = dialect.without_foreign_reasoning(body, others=others)
     changes: tuple[str, ...] = ()
     if request.features.requested_model not in to.names:
-        body = splice(body, (SetModel(to.upstream_name),))
+        if request.dialect != "gemini_generate":
+            body = splice(body, (SetModel(to.upstream_name),))
         # Only on a switch: a client that asks a model for what it cannot do is told so by the
         # provider, and negotiates by that answer.
         if request.decision.requested_model != to.model_id:
@@ -157,11 +165,20 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         asked = splice(body, (SetStreamIncludeUsage(),))
         hides_usage = asked is not body
         body = asked
-    url = to.base_url + request.path.removeprefix(BASE_PATH[to.dialect])
+    url = to.base_url + _native_path(request, to)
     if request.query:
         url = f"{url}?{request.query}"
     outgoing = Outgoing(url, _native_headers(request, to), body)
     return Prepared(outgoing, is_native=True, fitted=None, hides_usage=hides_usage, changes=changes)
+
+
+def _native_path(request: DispatchRequest, to: Destination) -> str:
+    """Where the client called, less what the base URL has; Gemini's path names the model."""
+    call = gemini_call(request.path) if request.dialect == "gemini_generate" else None
+    if call is None:
+        return request.path.removeprefix(BASE_PATH[to.dialect])
+    name = call.model if call.model in to.names else to.upstream_name
+    return gemini_path(name, call.method, version=call.version)
 
 
 def _native_headers(request: DispatchRequest, to: Destination) -> tuple[tuple[str, str], ...]:
