@@ -110,7 +110,9 @@ class Run:
                 Failure(step.target, _credential(step.target), error, at=parts.clock()), None
             )
             return None
-        log = AttemptLog(len(self._ended) + 1, step.kind, to, sent_at=parts.clock())
+        log = AttemptLog(
+            len(self._ended) + 1, step.kind, to, sent_at=parts.clock(), changes=prepared.changes
+        )
         self.server = log
         if parts.tracer is not None:
             log.span = start_attempt(parts.tracer, request, log)
