@@ -104,7 +104,8 @@ def prepare(
     encoded = dialects[to.dialect].encode_request(
         fitted.conversation, model=to.upstream_name, has=to.capabilities
     )
-    body, dropped = reshaped(encoded, to.quirks, thinks=to.capabilities.thinking)
+    thinks = to.capabilities.thinking and fitted.conversation.thinking.effort != "none"
+    body, dropped = reshaped(encoded, to.quirks, thinks=thinks)
     headers = (
         ("content-type", "application/json"),
         ("accept", "text/event-stream" if request.features.stream else "application/json"),
