@@ -127,6 +127,34 @@ def test_names_what_a_model_lacks(needs: Needs, prompt: int, model: str, lacks: 
     assert names_and_lacks(OPUS, needs, prompt)[model] == lacks
 
 
+@pytest.mark.parametrize(
+    ("tool_count", "kind", "lacks"),
+    [
+        (9, "web_search", ""),
+        (1, "web_search", "server_tools"),
+        (9, "code_interpreter", "server_tools"),
+        (9, "tool_search", ""),
+    ],
+)
+def test_bug_36_what_codex_offers_with_every_request_binds_it_to_nobody(
+    tool_count: int, kind: str, lacks: str
+) -> None:
+    features = structs.replace(
+        scene().features,
+        dialect="openai_responses",
+        tool_count=tool_count,
+        needs=Needs(tools=True, server_tools=(kind,)),
+    )
+    found = all_options(
+        asked_for(OPUS, CATALOG, SETTINGS),
+        access=(ANTHROPIC_ENV,),
+        catalog=CATALOG,
+        features=features,
+        settings=structs.replace(SETTINGS, candidates=(OPUS,)),
+    )
+    assert [" ".join(option.lacks) for option in found] == [lacks]
+
+
 def test_one_target_for_each_way_of_paying() -> None:
     found = all_options(
         asked_for(OPUS, CATALOG, SETTINGS),

@@ -128,9 +128,21 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
     quirks, body = to.quirks, request.body
     if is_count(request):
         return False
+    if (
+        request.features.needs.structured_output
+        and "json_schema" not in (quirks.schema_kinds or ())
+        and _is_switch(request, to)
+    ):
+        # A form that is cut out is a form that is not kept: it is said in words, or another target
+        # is asked.
+        return True
     if quirks.deferred_tools is False and request.dialect == "anthropic_messages":
         return any(mark in body for mark in DEFERRAL_MARKS)
     return quirks.custom_tools is False and CUSTOM_MARK in body
+
+
+def _is_switch(request: DispatchRequest, to: Destination) -> bool:
+    return request.decision.requested_model != to.model_id
 
 
 def with_traceparent(prepared: Prepared, traceparent: str) -> Prepared:
@@ -154,7 +166,7 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
             body = splice(body, (SetModel(to.upstream_name),))
         # Only on a switch: a client that asks a model for what it cannot do is told so by the
         # provider, and negotiates by that answer.
-        if request.decision.requested_model != to.model_id:
+        if _is_switch(request, to):
             body, changes = switched(body, to.quirks, dialect=to.dialect, has=to.capabilities)
     hides_usage = False
     if (
