@@ -64,7 +64,7 @@ def claude_calls(name: str, *fragments: str) -> bytes:
         for fragment in fragments
     ]
     usage = {"input_tokens": 9, "output_tokens": 1}
-    message = {
+    message: dict[str, object] = {
         "id": "m",
         "type": "message",
         "role": "assistant",
@@ -74,7 +74,7 @@ def claude_calls(name: str, *fragments: str) -> bytes:
         "stop_sequence": None,
         "usage": usage,
     }
-    block = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
+    block: dict[str, object] = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
     return sse(
         {"type": "message_start", "message": message},
         {"type": "content_block_start", "index": 0, "content_block": block},
