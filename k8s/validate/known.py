@@ -105,7 +105,7 @@ def is_variable(name: str) -> bool:
     return (
         name in variables()
         or name in provider_variables()
-        or re.fullmatch(r"TURNOUT_PROVIDERS__[A-Z0-9_]+__BASE_URL", name) is not None
+        or re.fullmatch(r"TURNOUT_PROVIDERS__[A-Z0-9_]+__BASE_URL(S__[A-Z_]+)?", name) is not None
         or name in OPEN_TELEMETRY
     )
 
@@ -139,7 +139,7 @@ def settings_of(service: str, values: Mapping[str, str]) -> Settings:
         told = load()
         catalog = parts.catalog_of(told)
         parts.routing_of(told, catalog)
-        parts.base_urls(told, catalog)
+        parts.endpoints_of(told, catalog)
         parts.check_addresses(told)
     _check_reachable(service, told)
     return told

@@ -30,7 +30,7 @@ from turnout.capabilities import Needs
 from turnout.catalog.models import LongContext, Prices
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, RoutingSettings
-from turnout.policy.targets import Freedom, all_options, asked_for, is_below
+from turnout.policy.targets import SERVABLE, Freedom, all_options, asked_for, is_below
 
 PLAIN = Needs()
 SETTINGS = RoutingSettings(baseline_model=OPUS)
@@ -96,7 +96,7 @@ def test_every_model_below_the_one_asked_for_may_be_chosen() -> None:
         GPT: "above_ceiling",
         MINI: "",
         BLIND: "",
-        LOCAL: "dialect",
+        LOCAL: "" if "openai_responses" in SERVABLE else "dialect",
         SECRET: "above_ceiling",
     }
 
@@ -125,6 +125,34 @@ def test_a_pin_leaves_nothing_else() -> None:
 )
 def test_names_what_a_model_lacks(needs: Needs, prompt: int, model: str, lacks: str) -> None:
     assert names_and_lacks(OPUS, needs, prompt)[model] == lacks
+
+
+@pytest.mark.parametrize(
+    ("tool_count", "kind", "lacks"),
+    [
+        (9, "web_search", ""),
+        (1, "web_search", "server_tools"),
+        (9, "code_interpreter", "server_tools"),
+        (9, "tool_search", ""),
+    ],
+)
+def test_bug_36_what_codex_offers_with_every_request_binds_it_to_nobody(
+    tool_count: int, kind: str, lacks: str
+) -> None:
+    features = structs.replace(
+        scene().features,
+        dialect="openai_responses",
+        tool_count=tool_count,
+        needs=Needs(tools=True, server_tools=(kind,)),
+    )
+    found = all_options(
+        asked_for(OPUS, CATALOG, SETTINGS),
+        access=(ANTHROPIC_ENV,),
+        catalog=CATALOG,
+        features=features,
+        settings=structs.replace(SETTINGS, candidates=(OPUS,)),
+    )
+    assert [" ".join(option.lacks) for option in found] == [lacks]
 
 
 def test_one_target_for_each_way_of_paying() -> None:

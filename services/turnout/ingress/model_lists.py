@@ -25,7 +25,7 @@ from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import InvalidRequest, TurnoutError, UnknownModel
 from turnout.policy.decision import Access
-from turnout.policy.targets import AUTO, PREFIX, SERVABLE
+from turnout.policy.targets import AUTO, PREFIX, is_servable
 
 Shape: TypeAlias = Literal["anthropic", "openai", "gemini", "codex"]
 
@@ -89,7 +89,7 @@ def listed_for(catalog: Catalog, access: Sequence[Access]) -> list[Listed]:
     served = [
         Listed(model.id, model)
         for model in catalog.models.values()
-        if model.provider in providers and model.dialect in SERVABLE
+        if model.provider in providers and is_servable(model, catalog)
     ]
     return [Listed(AUTO, None), *sorted(served, key=lambda one: one.name)]
 
@@ -195,7 +195,7 @@ def _line(name: str) -> str | None:
 def _anthropic_capabilities(one: Listed) -> JsonObject | None:
     """What translation offers. Of a model that is served as it is, only its vendor knows."""
     model = one.model
-    if model is None or model.dialect == "anthropic_messages":
+    if model is None or model.provider == "anthropic":
         return None
     has = model.capabilities
     no, thinks = _support(is_there=False), _support(is_there=has.thinking)

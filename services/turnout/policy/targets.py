@@ -12,9 +12,10 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import structs
 
-from turnout.capabilities import Dialect, Needs, missing
+from turnout.capabilities import Dialect, Needs, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
-from turnout.catalog.models import Model, Prices, target_id
+from turnout.catalog.models import Model, Prices, Provider, endpoint_for, target_id
+from turnout.dialects.registry import DIALECTS
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Features
@@ -25,9 +26,7 @@ PREFIX = "turnout/"
 Freedom: TypeAlias = Literal["free", "ceiling", "pinned", "unpriced"]
 """How far the client's model name binds us; unpriced: a vendor's model that we do not know."""
 
-SERVABLE: frozenset[Dialect] = frozenset(
-    {"anthropic_messages", "openai_chat", "openai_responses", "gemini_generate"}
-)
+SERVABLE: frozenset[Dialect] = frozenset(DIALECTS)
 """Dialects that the dispatcher can speak to a provider."""
 
 ESTIMATE_MARGIN = 1.25
@@ -117,6 +116,7 @@ def all_options(
             model,
             access=access,
             features=features,
+            provider=catalog.provider_of(model),
             is_asked=asked.freedom != "free" and model is asked.model,
             ceiling=ceiling,
         )
@@ -128,6 +128,7 @@ def options(
     *,
     access: Sequence[Access],
     features: Features,
+    provider: Provider,
     is_asked: bool = False,
     ceiling: Model | None = None,
 ) -> list[Option]:
@@ -135,22 +136,38 @@ def options(
     ways = [way for way in access if way.provider == model.provider]
     if not ways:
         return []
-    lacks = _lacks(model, features, ceiling, is_asked=is_asked)
+    lacks = _lacks(model, provider, features, ceiling, is_asked=is_asked)
     return [
         Option(target_id(model.provider, model.id, way.credential), model, lacks) for way in ways
     ]
 
 
+def is_servable(model: Model, catalog: Catalog) -> bool:
+    """Whether the dispatcher speaks any dialect that the model is served in."""
+    return catalog.speaks(model, *SERVABLE)
+
+
 def _lacks(
-    model: Model, features: Features, ceiling: Model | None, *, is_asked: bool
+    model: Model,
+    provider: Provider,
+    features: Features,
+    ceiling: Model | None,
+    *,
+    is_asked: bool,
 ) -> tuple[str, ...]:
     needs = features.needs
-    lacks = missing(
-        _surely(features, is_asked=is_asked),
-        model.capabilities,
-        native=model.dialect == features.dialect,
+    surely = _surely(features, is_asked=is_asked)
+    needed = needed_server_tools(
+        features.dialect,
+        needs.server_tools,
+        client_tools=features.tool_count - len(needs.server_tools),
     )
-    if model.dialect not in SERVABLE:
+    if needed != needs.server_tools:
+        surely = structs.replace(surely, server_tools=needed)
+    endpoint = endpoint_for(provider, model, features.dialect, spoken=SERVABLE)
+    native = endpoint is not None and endpoint.is_original and endpoint.dialect == features.dialect
+    lacks = missing(surely, model.capabilities, native=native)
+    if endpoint is None:
         lacks = (*lacks, "dialect")
     if ceiling is not None and model.id != ceiling.id:
         tokens = needs.prompt_tokens_estimate

@@ -41,6 +41,7 @@ class AttemptLog:
     Attributes:
         is_refused: no work was done for it (no connection, or an error status), so it cost nothing.
         span: None where tracing is off.
+        changes: what of the request was changed for the target.
 
     """
 
@@ -55,6 +56,7 @@ class AttemptLog:
     error: TurnoutError | None = None
     is_refused: bool = False
     span: Span | None = None
+    changes: tuple[str, ...] = ()
 
 
 class Bill(msgspec.Struct, frozen=True, gc=False):
@@ -146,6 +148,7 @@ def attempt_ended(
         response_model=log.reading.response_model,
         response_id=log.reading.response_id,
         finish_reason=log.reading.finish_reason,
+        changes=log.changes,
     )
 
 

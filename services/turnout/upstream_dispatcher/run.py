@@ -110,7 +110,7 @@ class Run:
             self._remaining.remove(step.target)
         request, parts = self.request, self._parts
         try:
-            to = parts.destinations.of(step.target, request.credentials)
+            to = parts.destinations.of(step.target, request.credentials, client=request.dialect)
             if is_count(request) and not _counts(to, request):
                 raise Unsupported(f"{step.target} does not count the tokens that were asked for.")
             prepared = prepare(request, to, dialects=parts.dialects)
@@ -119,7 +119,9 @@ class Run:
                 Failure(step.target, _credential(step.target), error, at=parts.clock()), None
             )
             return None
-        log = AttemptLog(len(self._ended) + 1, step.kind, to, sent_at=parts.clock())
+        log = AttemptLog(
+            len(self._ended) + 1, step.kind, to, sent_at=parts.clock(), changes=prepared.changes
+        )
         self.server = log
         if parts.tracer is not None:
             log.span = start_attempt(parts.tracer, request, log)
