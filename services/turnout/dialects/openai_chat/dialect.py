@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects import openai_errors
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import ErrorAnswer, StreamDecoder, StreamEncoder, StreamTap
 from turnout.dialects.openai_chat import errors, response
@@ -76,7 +77,7 @@ class OpenAiChat:
         )
 
     def encode_error(self, error: TurnoutError, *, request_id: str) -> ErrorAnswer:
-        return errors.encode_error(error, request_id=request_id)
+        return openai_errors.encode_error(error, request_id=request_id)
 
     def encode_stream_error(self, error: TurnoutError) -> bytes:
         return errors.encode_stream_error(error)
@@ -84,7 +85,7 @@ class OpenAiChat:
     def decode_error(
         self, status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
     ) -> TurnoutError:
-        return errors.decode_error(status, headers, body, now=now)
+        return openai_errors.decode_error(status, headers, body, now=now)
 
     def keep_alive(self) -> bytes:
         return encode_comment(b"keep-alive")
