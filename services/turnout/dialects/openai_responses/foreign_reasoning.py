@@ -1,0 +1,60 @@
+"""Taking reasoning that is not OpenAI's out of a body that goes to OpenAI as it came.
+
+A thread that another maker's model has served holds reasoning items under our seal, which OpenAI
+cannot open and refuses.
+
+Rules: a body without such items is returned as the very object that came in; else only those items
+go; every other value keeps its bytes.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.reading import MALFORMED, complaint
+from turnout.dialects.seal import SEAL_PREFIX
+from turnout.errors import InvalidRequest
+
+# A quote inside a string is escaped, so this is a member of an item.
+_FOREIGN: Final = re.compile(rb'"encrypted_content"\s*:\s*"%b' % re.escape(SEAL_PREFIX.encode()))
+
+
+class _Body(msgspec.Struct):
+    input: msgspec.Raw = msgspec.Raw()
+
+
+class _Item(msgspec.Struct):
+    type: str | None = None
+    encrypted_content: str | None = None
+
+
+_BODY: Final = msgspec.json.Decoder(_Body)
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_ITEM: Final = msgspec.json.Decoder(_Item)
+
+
+def without_foreign_reasoning(body: bytes) -> bytes:
+    """Raises `InvalidRequest` when the body is no responses request."""
+    if _FOREIGN.search(body) is None:
+        return body
+    try:
+        written = bytes(_BODY.decode(body).input)
+        if not written.startswith(b"["):
+            return body
+        items = [bytes(raw) for raw in _LIST.decode(written)]
+        kept = [raw for raw in items if not _is_foreign(raw)]
+    except MALFORMED as error:
+        raise complaint("input", error) from None
+    if len(kept) == len(items):
+        return body
+    if not kept:
+        raise InvalidRequest("input: holds nothing but another model's reasoning")
+    return body.replace(written, b"[%b]" % b",".join(kept), 1)
+
+
+def _is_foreign(raw: bytes) -> bool:
+    if _FOREIGN.search(raw) is None:
+        return False
+    item = _ITEM.decode(raw)
+    return item.type == "reasoning" and (item.encrypted_content or "").startswith(SEAL_PREFIX)
