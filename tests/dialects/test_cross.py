@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import (
     Conversation,
     Image,
+    Provenance,
     Text,
     Thinking,
     ToolCall,
@@ -28,8 +30,10 @@ from turnout.errors import Overloaded
 CHAT = DIALECTS["openai_chat"]
 ANTHROPIC = DIALECTS["anthropic_messages"]
 ABLE = Capabilities(images=True, documents=True, structured_output=True)
-PAIRS = [(CHAT, ANTHROPIC), (ANTHROPIC, CHAT)]
-IDS = ["openai_chat-anthropic_messages", "anthropic_messages-openai_chat"]
+RESPONSES = DIALECTS["openai_responses"]
+ALL = [CHAT, ANTHROPIC, RESPONSES]
+PAIRS = list(permutations(ALL, 2))
+IDS = [f"{first.name}-{second.name}" for first, second in PAIRS]
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=8)
 
@@ -68,7 +72,7 @@ def test_streams_survive_both_wires(
         assert accumulate(twice).stop == answer.stop
 
 
-@pytest.mark.parametrize("dialect", [CHAT, ANTHROPIC], ids=["chat", "anthropic"])
+@pytest.mark.parametrize("dialect", ALL, ids=[dialect.name for dialect in ALL])
 @given(drawn=streams())
 def test_whole_answers_say_what_their_streams_say(
     dialect: WireDialect, drawn: tuple[Answer, list[StreamEvent]]
@@ -129,24 +133,30 @@ def told(conversation: Conversation) -> list[tuple[str, ...]]:
     return out
 
 
-@given(anthropic_requests())
-def test_requests_survive_both_wires(request: dict[str, Any]) -> None:
+@pytest.mark.parametrize("over", [CHAT, RESPONSES], ids=["chat", "responses"])
+@given(request=anthropic_requests())
+def test_requests_survive_both_wires(over: WireDialect, request: dict[str, Any]) -> None:
     first = ANTHROPIC.decode_request(json.dumps(request).encode())
-    chat = CHAT.decode_request(CHAT.encode_request(first, model="m", has=ABLE))
-    again = ANTHROPIC.decode_request(ANTHROPIC.encode_request(chat, model="m", has=ABLE))
-    assert told(chat) == told(first)
+    there = over.decode_request(over.encode_request(first, model="m", has=ABLE))
+    again = ANTHROPIC.decode_request(ANTHROPIC.encode_request(there, model="m", has=ABLE))
+    assert told(there) == told(first)
     assert told(again) == told(first)
     assert again.max_output_tokens == first.max_output_tokens
 
 
-@given(anthropic_requests())
-def test_one_more_turn_leaves_the_translated_prefix_alone(request: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("over", "field"), [(CHAT, "messages"), (RESPONSES, "input")], ids=["chat", "responses"]
+)
+@given(request=anthropic_requests())
+def test_one_more_turn_leaves_the_translated_prefix_alone(
+    over: WireDialect, field: str, request: dict[str, Any]
+) -> None:
     longer = request | {"messages": [*request["messages"], {"role": "assistant", "content": "ok"}]}
 
     def sent(body: dict[str, Any]) -> list[object]:
         conversation = ANTHROPIC.decode_request(json.dumps(body).encode())
-        found: list[object] = json.loads(CHAT.encode_request(conversation, model="m", has=ABLE))[
-            "messages"
+        found: list[object] = json.loads(over.encode_request(conversation, model="m", has=ABLE))[
+            field
         ]
         return found
 
@@ -202,3 +212,64 @@ def test_bugs_29_reasoning_comes_back_after_a_trip_through_an_anthropic_client()
     thinker = replace(ABLE, thinking=True)
     claude = ANTHROPIC.encode_request(conversation, model="claude-opus-5-5", has=thinker)
     assert b"why" not in claude
+
+
+def test_bugs_27_each_maker_gets_its_own_reasoning_back_across_switches() -> None:
+    """Codex keeps what Claude and then GPT have thought; each is sent what it wrote, as it wrote it."""
+    thinker = replace(ABLE, thinking=True)
+    claude = Thinking("one", Provenance("anthropic_messages", "claude-opus-5-5"), signature="EqQB")
+    gpt = Thinking("two", Provenance("openai_responses", "gpt-5.5"), redacted="gAAAA")
+    input_items: list[object] = [{"role": "user", "content": "go"}]
+    for thought in (claude, gpt):
+        body = RESPONSES.encode_response(
+            events_of(Answer("r", "m", (thought, Text("ok")), stop="end")),
+            response_id="resp_1",
+            model="gpt-5.5",
+            created_at=5,
+        )
+        input_items += [*json.loads(body)["output"], {"role": "user", "content": "more"}]
+    history = RESPONSES.decode_request(json.dumps({"model": "m", "input": input_items}).encode())
+    to_claude = ANTHROPIC.encode_request(history, model="claude-opus-5-5", has=thinker)
+    assert b'"thinking":"one","signature":"EqQB"' in to_claude
+    assert b"gAAAA" not in to_claude
+    to_gpt = RESPONSES.encode_request(history, model="gpt-5.5", has=thinker)
+    assert b"gAAAA" in to_gpt
+    assert b"turnout1." not in to_gpt
+
+
+def test_bugs_30_sealed_reasoning_of_gpt_survives_a_client_of_anthropics() -> None:
+    thinker = replace(ABLE, thinking=True)
+    stream = (
+        b'data: {"type":"response.created","response":{"id":"r","model":"gpt-5.5"}}\n\n'
+        b'data: {"type":"response.reasoning_summary_text.delta","item_id":"rs","delta":"why"}\n\n'
+        b'data: {"type":"response.output_item.done","item":{"id":"rs","type":"reasoning",'
+        b'"summary":[{"type":"summary_text","text":"why"}],"encrypted_content":"gAAAA"}}\n\n'
+        b'data: {"type":"response.output_item.done","output_index":1,"item":{"id":"fc",'
+        b'"type":"function_call","call_id":"c","name":"ls","arguments":"{}"}}\n\n'
+        b'data: {"type":"response.completed","response":{"status":"completed"}}\n\n'
+    )
+    events = RESPONSES.stream_decoder().feed(stream)
+    body = ANTHROPIC.encode_response(
+        events, response_id="msg_1", model="claude-opus-5-5", created_at=5
+    )
+    result = {"type": "tool_result", "tool_use_id": "c", "content": "a"}
+    history = {
+        "model": "claude-opus-5-5",
+        "max_tokens": 10,
+        "messages": [
+            {"role": "user", "content": "list"},
+            {"role": "assistant", "content": json.loads(body)["content"]},
+            {"role": "user", "content": [result]},
+        ],
+    }
+    conversation = ANTHROPIC.decode_request(json.dumps(history).encode())
+    sent = json.loads(RESPONSES.encode_request(conversation, model="gpt-5.5", has=thinker))
+    assert sent["input"][1] == {
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "why"}],
+        "encrypted_content": "gAAAA",
+    }
+    assert [item["type"] for item in sent["input"][2:]] == [
+        "function_call",
+        "function_call_output",
+    ]

@@ -80,7 +80,7 @@ class SurveyedItems:
                 self.native_kinds.append(kind)
             elif kind == "reasoning":
                 sealed = item.get("encrypted_content", _ABSENT)
-                is_ours = memoryview(sealed)[: len(_SEALED)] == _SEALED
+                is_ours = bytes(memoryview(sealed)[: len(_SEALED)]) == _SEALED
                 self.has_foreign_thinking = self.has_foreign_thinking or is_ours
             self.result_count += kind in _RESULTS
             self.attachments.count(item)
