@@ -206,8 +206,11 @@ TOP = obj(
                 {"format": {"type": "json_object"}},
                 {
                     "format": {
-                        **{"type": "json_schema", "name": "t", "description": "d"},
-                        **{"schema": {"a": [1.0, 1e3]}, "strict": True},
+                        "type": "json_schema",
+                        "name": "t",
+                        "description": "d",
+                        "schema": {"a": [1.0, 1e3]},
+                        "strict": True,
                     }
                 },
             ]
@@ -440,7 +443,7 @@ def test_bugs_24_schemas_and_arguments_keep_their_characters() -> None:
     arguments = '{ "b":1.0, "a":"\\u0041" }'
     item = {"type": "function_call", "call_id": "c", "name": "f", "arguments": arguments}
     tools = '[{"type":"function","name":"f","parameters":' + schema + "}]"
-    body = '{"model":"m","input":[%s],"tools":%s}' % (json.dumps(item), tools)
+    body = f'{{"model":"m","input":[{json.dumps(item)}],"tools":{tools}}}'
     conversation = OPENAI_RESPONSES.decode_request(body.encode())
     for dialect in (OPENAI_RESPONSES, OPENAI_CHAT):
         again = dialect.encode_request(conversation, model="m", has=ABLE)
@@ -577,7 +580,9 @@ def test_schemas_of_other_vendors_are_never_strict(dialect: Any) -> None:
     tool = Tool("f", schema='{"type":"object"}', strict=True)
     (shown,) = encode(foreign(dialect=dialect, tools=(tool,)))["tools"]
     assert shown == {
-        **{"type": "function", "name": "f", "parameters": {"type": "object"}},
+        "type": "function",
+        "name": "f",
+        "parameters": {"type": "object"},
         "strict": False,
     }
     wanted = OutputFormat("json_schema", schema="{}", strict=True)
@@ -606,8 +611,11 @@ def test_tools_of_a_namespace_are_tools_of_their_own_elsewhere() -> None:
     conversation = decode(
         {"role": "user", "content": "x"},
         {
-            **{"type": "function_call", "call_id": "c", "namespace": "agents"},
-            **{"name": "spawn", "arguments": "{}"},
+            "type": "function_call",
+            "call_id": "c",
+            "namespace": "agents",
+            "name": "spawn",
+            "arguments": "{}",
         },
         tools=[agents, {"type": "function", "name": "mcp__a__b"}],
     )
@@ -629,7 +637,9 @@ def test_search_that_the_client_runs_is_a_tool_everywhere() -> None:
     conversation = decode(
         {"role": "user", "content": "x"},
         {
-            **{"type": "tool_search_call", "call_id": "s", "execution": "client"},
+            "type": "tool_search_call",
+            "call_id": "s",
+            "execution": "client",
             "arguments": {"query": "agents"},
         },
         {"type": "tool_search_output", "call_id": "s", "execution": "client", "tools": found},
@@ -669,7 +679,8 @@ def test_bugs_36_tools_that_the_provider_runs_are_refused_by_name(kind: str) -> 
         (
             ToolChoice("named", ("f", "p")),
             {
-                **{"type": "allowed_tools", "mode": "required"},
+                "type": "allowed_tools",
+                "mode": "required",
                 "tools": [{"type": "function", "name": "f"}, {"type": "custom", "name": "p"}],
             },
         ),

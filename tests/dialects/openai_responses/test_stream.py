@@ -202,8 +202,11 @@ def test_bugs_7_arguments_that_come_before_the_name_are_kept() -> None:
         {
             "type": "response.output_item.done",
             "item": {
-                **{"type": "function_call", "id": "fc", "call_id": "c"},
-                **{"name": "f", "arguments": '{"a":1}'},
+                "type": "function_call",
+                "id": "fc",
+                "call_id": "c",
+                "name": "f",
+                "arguments": '{"a":1}',
             },
         },
         {"type": "response.completed", "response": {"status": "completed"}},
@@ -277,7 +280,8 @@ def test_bugs_13_stream_without_an_end_has_failed() -> None:
 
 
 def failure_of(error: TurnoutError) -> tuple[dict[str, object], dict[str, object]]:
-    events = [STARTED, TextStarted(0), TextDelta(0, "half"), StreamFailed(error)]
+    events: list[StreamEvent] = [STARTED, TextStarted(0), TextDelta(0, "half")]
+    events.append(StreamFailed(error))
     *_, first, second = events_of_stream(encode(events))
     assert (first["type"], second["type"]) == ("error", "response.failed")
     response = second["response"]
@@ -447,8 +451,11 @@ def test_citations_of_others_are_spans_of_the_text() -> None:
     (item,) = check(encode(events))["output"]
     assert item["content"][0]["annotations"] == [
         {
-            **{"type": "url_citation", "url": "https://a.example", "title": "A"},
-            **{"start_index": 0, "end_index": 3},
+            "type": "url_citation",
+            "url": "https://a.example",
+            "title": "A",
+            "start_index": 0,
+            "end_index": 3,
         }
     ]
 
@@ -463,7 +470,9 @@ def test_log_probabilities_go_with_the_next_piece_and_are_all_told_at_the_end() 
     assert item["content"][0]["logprobs"] == [
         {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []},
         {
-            **{"token": "é", "logprob": -1.0, "bytes": [195, 169]},
+            "token": "é",
+            "logprob": -1.0,
+            "bytes": [195, 169],
             "top_logprobs": [{"token": "e", "logprob": -0.25, "bytes": [101]}],
         },
     ]
@@ -548,5 +557,6 @@ def test_annotations_and_logprobs_are_read() -> None:
 
 def test_early_usage_is_replaced() -> None:
     usage = Usage(fresh_input=5, output=1)
-    events = [StreamStarted("r", "m", Usage(3)), UsageReported(usage, "reported")]
+    events: list[StreamEvent] = [StreamStarted("r", "m", Usage(3))]
+    events.append(UsageReported(usage, "reported"))
     assert check(encode([*events, Finished("end")]))["usage"]["total_tokens"] == 6
