@@ -41,8 +41,8 @@ class OpenAiResponses:
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
 
-    def without_foreign_reasoning(self, body: bytes) -> bytes:
-        return without_foreign_reasoning(body)
+    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
+        return without_foreign_reasoning(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:
         return ResponsesStreamTap() if stream else ResponsesBodyTap()
