@@ -33,8 +33,8 @@ class GeminiGenerate:
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
 
-    def without_foreign_reasoning(self, body: bytes) -> bytes:
-        return foreign_thinking.without_foreign_reasoning(body)
+    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
+        return foreign_thinking.without_foreign_reasoning(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:
         return GeminiStreamTap() if stream else GeminiBodyTap()
