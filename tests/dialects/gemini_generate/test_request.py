@@ -203,7 +203,7 @@ def requests(draw: st.DrawFn) -> Json:
         found += draw(turns(number))
         found.append({"role": "user", "parts": draw(st.lists(USER_PARTS, min_size=1, max_size=2))})
     request: Json = {"contents": found}
-    config = draw(GENERATION) | draw(FORMATS)
+    config: Json = {**draw(GENERATION), **draw(FORMATS)}
     if config:
         request["generationConfig"] = config
     if draw(st.booleans()):
