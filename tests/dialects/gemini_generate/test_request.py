@@ -137,7 +137,7 @@ def turns(draw: st.DrawFn, number: int) -> list[Json]:
     return found
 
 
-GENERATION = st.fixed_dictionaries(
+GENERATION: st.SearchStrategy[Json] = st.fixed_dictionaries(
     {},
     optional={
         "maxOutputTokens": st.just(100),
@@ -161,7 +161,7 @@ GENERATION = st.fixed_dictionaries(
         "mediaResolution": st.just("MEDIA_RESOLUTION_LOW"),
     },
 )
-FORMATS = st.sampled_from(
+FORMATS: st.SearchStrategy[Json] = st.sampled_from(
     [
         {},
         {"responseMimeType": "application/json"},
