@@ -324,8 +324,8 @@ class _Narrower:
         """A list of types as `nullable` or `anyOf`; types in capitals, enums of strings alone."""
         kinds = found.get("type")
         if _is_list(kinds):
-            names = [one for one in _items(kinds) if one != "null"]
-            if len(names) != len(_items(kinds)):
+            names = [one for one in kinds if isinstance(one, str) and one != "null"]
+            if "null" in kinds:
                 found["nullable"] = True
             del found["type"]
             if len(names) == 1:
