@@ -355,7 +355,7 @@ class _Narrower:
         """Google refuses a required property that is not among the properties."""
         required, members = _items(found.get("required")), _fields(found.get("properties"))
         if required and members is not None:
-            kept = [name for name in required if name in members]
+            kept = [name for name in required if isinstance(name, str) and name in members]
             if not kept:
                 del found["required"]
             elif len(kept) != len(required):
