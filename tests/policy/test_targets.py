@@ -214,20 +214,32 @@ def test_the_ceiling_holds_at_the_size_of_the_prompt() -> None:
 @pytest.mark.parametrize("mode", ["observe", "full"])
 def test_too_long_for_everybody(mode: str) -> None:
     with pytest.raises(ContextTooLong) as caught:
-        decided(prompt=1_000_001, mode="full" if mode == "full" else "observe")
-    assert caught.value.message == "prompt is too long: 1000001 tokens > 1000000 maximum"
+        decided(prompt=1_250_002, mode="full" if mode == "full" else "observe")
+    assert caught.value.message == "prompt is too long: 1250002 tokens > 1000000 maximum"
+
+
+def test_what_was_asked_for_is_too_small_only_beyond_doubt() -> None:
+    """The size is an estimate, and the provider of the model knows."""
+    within = decided(prompt=250_000, mode="observe", model=HAIKU)
+    assert within.targets[0] == f"anthropic/{HAIKU}@env"
+    assert names_and_lacks("turnout/auto", prompt=200_001)[HAIKU] == "context_window"
+
+
+@pytest.mark.parametrize("model", [HAIKU, "turnout/auto"])
+def test_counting_needs_no_room(model: str) -> None:
+    assert decided(prompt=9_000_000, model=model, kind="token_count").targets
 
 
 def test_too_long_for_what_alone_may_serve() -> None:
     with pytest.raises(ContextTooLong) as caught:
-        decided(prompt=200_001, mode="observe", model=HAIKU)
-    assert caught.value.message == "prompt is too long: 200001 tokens > 200000 maximum"
+        decided(prompt=250_002, mode="observe", model=HAIKU)
+    assert caught.value.message == "prompt is too long: 250002 tokens > 200000 maximum"
 
 
 def test_the_window_named_is_one_that_may_serve() -> None:
     """Opus has a larger window, but it is above what was asked for."""
     with pytest.raises(ContextTooLong, match="> 200000 maximum"):
-        decided(prompt=200_001, model=HAIKU, candidates=(OPUS,))
+        decided(prompt=250_002, model=HAIKU, candidates=(OPUS,))
 
 
 def test_no_key_says_whose_is_missing() -> None:

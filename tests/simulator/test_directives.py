@@ -3,7 +3,7 @@
 import pytest
 
 from turnout.errors import InvalidRequest
-from turnout.simulator.directives import WORDS, Directives, parse_directives
+from turnout.simulator.directives import MAX_STEPS, WORDS, Directives, parse_directives
 from turnout.simulator.script import Script
 
 
@@ -84,6 +84,14 @@ def test_a_queued_script_waits_for_its_model() -> None:
     assert script.take(model="claude-opus-5-5", header="") == Directives(empty=True)
     assert script.take(model="claude-opus-5-5", header="") == Directives()
     assert script.take(model="gpt-5.5", header="") == Directives(status=529)
+
+
+def test_a_queued_tool_is_called_whatever_has_been_called_before() -> None:
+    script = Script(default=parse_directives("tool=Read"))
+    script.change(b'{"next": ["tool=Bash", "tool=Bash,steps=2"]}')
+    assert script.take(model="m", header="") == Directives(tools=("Bash",), steps=MAX_STEPS)
+    assert script.take(model="m", header="") == Directives(tools=("Bash",), steps=2)
+    assert script.take(model="m", header="") == Directives(tools=("Read",))
 
 
 def test_a_bad_script_changes_nothing() -> None:

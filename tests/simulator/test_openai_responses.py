@@ -232,6 +232,32 @@ def test_reasoning_goes_round_and_is_refused_when_another_model_made_it(
     assert "could not be verified" in caught.value.message
 
 
+def test_a_stored_response_is_gone_on_from_by_its_id(client: openai.OpenAI) -> None:
+    first = client.responses.create(
+        model=MODEL, input="Look.", instructions="Short.", tools=[BASH], include=SEALED
+    )
+    call = first.output[-1]
+    assert call.type == "function_call"
+    output: ResponseInputParam = [
+        {"type": "function_call_output", "call_id": call.call_id, "output": "a.py"}
+    ]
+    second = client.responses.create(
+        model=MODEL, input=output, previous_response_id=first.id, extra_headers=simulate("text")
+    )
+    assert second.previous_response_id == first.id
+    assert (second.instructions, first.instructions) == (None, "Short.")
+    assert second.usage is not None
+    assert first.usage is not None
+    assert second.usage.input_tokens > first.usage.input_tokens
+    third = client.responses.create(
+        model=MODEL, input="Go on.", previous_response_id=second.id, store=False
+    )
+    with pytest.raises(openai.BadRequestError, match="not found"):
+        client.responses.create(model=MODEL, input="And?", previous_response_id=third.id)
+    with pytest.raises(openai.BadRequestError, match="No tool output found for function call"):
+        client.responses.create(model=MODEL, input="And?", previous_response_id=first.id)
+
+
 def test_parallel_calls_are_made_and_forbidden(client: openai.OpenAI) -> None:
     def called(*, parallel: bool) -> list[tuple[str, str]]:
         response = client.responses.create(

@@ -14,6 +14,7 @@ from turnout.catalog import parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.simulator.exchange import Refused
 from turnout.simulator.openai_responses_request import read_request
+from turnout.simulator.openai_responses_store import StoredResponses
 
 MODEL = "gpt-5.5"
 CALL = {"type": "function_call", "call_id": "call_1", "name": "Bash", "arguments": "{}"}
@@ -364,4 +365,4 @@ CATALOG = parse_catalog(snapshot_bytes())
 def test_whatever_is_sent_is_read_or_refused(data: st.DataObject) -> None:
     body = mutated(FULL, data, anything())
     with contextlib.suppress(Refused):
-        read_request(body, {"authorization": "Bearer k"}, CATALOG)
+        read_request(body, {"authorization": "Bearer k"}, CATALOG, StoredResponses())

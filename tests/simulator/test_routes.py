@@ -8,7 +8,7 @@ from turnout.capabilities import Dialect
 from turnout.catalog import Catalog, Model, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.simulator.exchange import Refused
-from turnout.simulator.routes import route_of, usual_wire, with_key_of
+from turnout.simulator.routes import Routes, usual_wire, with_key_of
 
 CATALOG = parse_catalog(snapshot_bytes())
 HEADERS = {"x-api-key": "k", "anthropic-version": "2023-06-01"}
@@ -29,7 +29,7 @@ def served(model: Model, catalog: Catalog = CATALOG) -> set[str]:
     }
     found: set[str] = set()
     for wire, (path, body) in asked.items():
-        route = route_of(path, "")
+        route = Routes().of(path, "")
         if route is None:
             continue
         try:
@@ -67,14 +67,14 @@ def test_a_model_of_one_dialect_has_one_path() -> None:
 
 
 def test_geminis_path_names_model_method_and_form() -> None:
-    streamed = route_of("/v1beta/models/gemini-3.5-flash:streamGenerateContent", "alt=sse")
+    streamed = Routes().of("/v1beta/models/gemini-3.5-flash:streamGenerateContent", "alt=sse")
     assert streamed is not None
     assert (streamed.model, streamed.streams, streamed.counts) == ("gemini-3.5-flash", True, False)
     assert streamed.wire.stream_type() == "text/event-stream"
-    array = route_of("/v1/models/gemini-3.5-flash:streamGenerateContent", "key=k")
+    array = Routes().of("/v1/models/gemini-3.5-flash:streamGenerateContent", "key=k")
     assert array is not None
     assert array.wire.stream_type().startswith("application/json")
-    counted = route_of("/v1/models/gemini-3.5-flash:countTokens", "")
+    counted = Routes().of("/v1/models/gemini-3.5-flash:countTokens", "")
     assert counted is not None
     assert counted.counts
 
@@ -83,7 +83,7 @@ def test_geminis_path_names_model_method_and_form() -> None:
     "path", ["/v1/embeddings", "/v1beta/models/x:embedContent", "/v2/messages"]
 )
 def test_nobody_answers_other_paths(path: str) -> None:
-    assert route_of(path, "") is None
+    assert Routes().of(path, "") is None
 
 
 def test_a_404_speaks_the_clients_format() -> None:

@@ -27,6 +27,7 @@ from turnout.dialects.openai_responses.socket import (
     error_frame,
     frame_of_error,
     read_frame,
+    warmed_up,
 )
 from turnout.dialects.sse import SseDecoder
 from turnout.dialects.stream import Finished, StreamEvent, StreamStarted, UsageReported
@@ -179,7 +180,9 @@ class ResponsesSockets:
         decoder = SseDecoder()
         for event in events:
             for frame in decoder.feed(encoder.encode(event)):
-                await connection.send_frame(frame.data)
+                told = warmed_up(frame.data)
+                if told is not None:
+                    await connection.send_frame(told)
         return Chain(response_id, create.items)
 
 

@@ -19,7 +19,7 @@ from turnout.simulator.cache import Charge, PromptCache
 from turnout.simulator.directives import NONE, Directives
 from turnout.simulator.exchange import Call, Refused, Wire, credential_of
 from turnout.simulator.log import LogEntry, RequestLog
-from turnout.simulator.routes import Route, listed_models, route_of, usual_wire, with_key_of
+from turnout.simulator.routes import Route, Routes, listed_models, usual_wire, with_key_of
 from turnout.simulator.script import Script
 
 FASTEST_SECONDS = 0.02
@@ -60,6 +60,7 @@ class SimulatedProvider:
         self._keep_bodies = keep_bodies
         self._now = now
         self._cache = PromptCache()
+        self._routes = Routes()
         self._script = Script(default=default)
         self._log = RequestLog()
 
@@ -94,7 +95,7 @@ class SimulatedProvider:
         if method in {"GET", "HEAD"}:
             await self._read_only(connection, entry, path, headers)
             return
-        route = route_of(path, query) if method == "POST" else None
+        route = self._routes.of(path, query) if method == "POST" else None
         wire = usual_wire(path, headers) if route is None else route.wire
         try:
             body = await connection.body()
@@ -311,6 +312,7 @@ class SimulatedProvider:
                     self._script.reset(self._default)
                     self._log.reset()
                     self._cache.clear()
+                    self._routes.clear()
                     data = b"{}"
                 case _:
                     raise InvalidRequest(

@@ -19,7 +19,8 @@ win over earlier ones word by word: default, header, queue. A word that is not k
                       forbids parallel calls
     args=X+Y          their exact arguments in the same order: base64url of a JSON object, or of a
                       JSON string for the text of a freeform tool; an empty one is invented
-    steps=N           answer with tool calls until N results have come, then with prose
+    steps=N           answer with tool calls until N results have come, then with prose; with
+                      named tools 1, unless the script is queued and so for one answer alone
     text              answer with prose although tools are offered
     thinking          think before answering
     empty             an answer without content

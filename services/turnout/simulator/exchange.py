@@ -65,6 +65,7 @@ class Call:
         seals_thinking: what was thought comes in an encrypted form as well.
         compacts: the answer is one item that stands for the whole prompt.
         echo: the fields of the request that the answer repeats.
+        kept_items: what the provider is to store together with its answer; () for nothing.
     """
 
     model: Model
@@ -79,6 +80,7 @@ class Call:
     seals_thinking: bool = False
     compacts: bool = False
     echo: JsonObject = field(default_factory=dict)
+    kept_items: tuple[JsonObject, ...] = ()
 
 
 class Wire(Protocol):

@@ -1,12 +1,13 @@
 """The OpenAI Responses wire format, provider side: items, events, usage and errors.
 
-Rules of this module: pure; every item is opened, filled and closed under one id before the next,
+Rules of this module: pure but for what it stores; every item is opened, filled and closed under one id before the next,
 events are numbered from 0, and the last event holds the whole response; `input_tokens` includes
 what was read from and written to the cache. Event names and fields are those of openai 3.54.0.
 """
 
 import base64
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -18,6 +19,7 @@ from turnout.simulator.json_types import JsonObject, array_of, object_of
 from turnout.simulator.openai import OpenAIWire, error_object
 from turnout.simulator.openai_responses_input import SEALED_HEAD
 from turnout.simulator.openai_responses_request import count_request, read_request
+from turnout.simulator.openai_responses_store import StoredResponses
 from turnout.simulator.prefix_charge import charge_prefix
 from turnout.simulator.seals import SealKind, seal
 
@@ -30,17 +32,20 @@ INCOMPLETE = {"length": "max_output_tokens", "blocked": "content_filter"}
 """Why an answer is not complete, by how it stops."""
 
 
+@dataclass(frozen=True, slots=True)
 class ResponsesWire:
-    """`turnout.simulator.exchange.Wire` for OpenAI Responses."""
+    """`turnout.simulator.exchange.Wire` for OpenAI Responses, with what it has been told to store."""
+
+    stored: StoredResponses = field(default_factory=StoredResponses)
 
     def read(self, body: bytes, headers: Headers, catalog: Catalog) -> Call:
-        return read_request(body, headers, catalog)
+        return read_request(body, headers, catalog, self.stored)
 
     def count(self, body: bytes, headers: Headers, catalog: Catalog) -> bytes:
         return msgspec.json.encode(
             {
                 "object": "response.input_tokens",
-                "input_tokens": count_request(body, headers, catalog),
+                "input_tokens": count_request(body, headers, catalog, self.stored),
             }
         )
 
@@ -50,11 +55,13 @@ class ResponsesWire:
         return charge_prefix(call, cache, catalog=catalog, credential=credential, now=now)
 
     def whole(self, call: Call, answer: Answer, charge: Charge, *, created_at: int) -> bytes:
+        self._store(call, answer)
         return msgspec.json.encode(_ended(call, answer, charge, created_at=created_at))
 
     def frames(
         self, call: Call, answer: Answer, charge: Charge, *, created_at: int
     ) -> Sequence[Frame]:
+        self._store(call, answer)
         events = Events()
         begun = _response(call, answer, created_at=created_at, status="in_progress")
         start = events.write("response.created", response=begun)
@@ -92,6 +99,11 @@ class ResponsesWire:
 
     def request_id_header(self) -> str:
         return "x-request-id"
+
+    def _store(self, call: Call, answer: Answer) -> None:
+        if call.kept_items:
+            items = [*call.kept_items, *_items(call, answer)]
+            self.stored.keep(f"resp_{answer.id}", items)
 
 
 class Events:

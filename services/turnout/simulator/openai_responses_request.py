@@ -1,8 +1,7 @@
 """Reads an OpenAI Responses request the way OpenAI does, and refuses what it refuses.
 
 Rules of this module: pure; what the fields of a request may be is here, what its items may be in
-`openai_responses_input`, its tools in `openai_responses_tools`. No response is stored, so none
-is known by its id alone. Every model is served here that is not Anthropic's or
+`openai_responses_input`, its tools in `openai_responses_tools`. Every model is served here that is not Anthropic's or
 Gemini's; the checks that only OpenAI makes of a model's parameters apply to OpenAI's models.
 """
 
@@ -26,6 +25,7 @@ from turnout.simulator.openai_responses_input import (
     normal,
     read_items,
 )
+from turnout.simulator.openai_responses_store import StoredResponses
 from turnout.simulator.openai_responses_tools import check_format, offers, read_choice, read_tools
 from turnout.simulator.prefix_charge import lifetime_of
 
@@ -78,15 +78,17 @@ ECHOED: JsonObject = {
 """What a response repeats of its request, and what it says where the request says nothing."""
 
 
-def read_request(data: bytes, headers: Headers, catalog: Catalog) -> Call:
+def read_request(data: bytes, headers: Headers, catalog: Catalog, stored: StoredResponses) -> Call:
     """A call, or `Refused`."""
     body = _decode(data, headers)
     model = _model(body, catalog)
     _check_fields(body, FIELDS)
-    _check_state(body)
+    before = _stored_items(body, stored)
     _check_parameters(body, model)
-    items = read_items(body)
-    check_encrypted(items, model, stores=body.get("store") is not False)
+    given = read_items(body)
+    stores = body.get("store") is not False
+    check_encrypted(given, model, stores=stores)
+    items = [*before, *given]
     check_pairing(items)
     tools = read_tools(body)
     check_format(body)
@@ -113,16 +115,16 @@ def read_request(data: bytes, headers: Headers, catalog: Catalog) -> Call:
         seals_thinking=ENCRYPTED in array_of(body.get("include")),
         compacts=compacts,
         echo=_echo(body, tools),
+        kept_items=tuple(items) if stores else (),
     )
 
 
-def count_request(data: bytes, headers: Headers, catalog: Catalog) -> int:
+def count_request(data: bytes, headers: Headers, catalog: Catalog, stored: StoredResponses) -> int:
     """Tokens in the prompt of a request, or `Refused`."""
     body = _decode(data, headers)
     _model(body, catalog)
     _check_fields(body, COUNTED_FIELDS)
-    _check_state(body)
-    items = read_items(body)
+    items = [*_stored_items(body, stored), *read_items(body)]
     return count_bytes(len(_prompt(body, items, read_tools(body))))
 
 
@@ -167,9 +169,10 @@ def _check_fields(body: JsonObject, fields: frozenset[str]) -> None:
             raise Refused(f"Unknown parameter: '{name}'.", code="unknown_parameter", param=name)
 
 
-def _check_state(body: JsonObject) -> None:
-    """Whatever refers to something stored refers to nothing here."""
+def _stored_items(body: JsonObject, stored: StoredResponses) -> tuple[JsonObject, ...]:
+    """What the request goes on from; conversations are not kept here."""
     previous = body.get("previous_response_id")
+    items: tuple[JsonObject, ...] | None = ()
     if isinstance(previous, str):
         if not previous.startswith("resp"):
             raise Refused(
@@ -178,6 +181,8 @@ def _check_state(body: JsonObject) -> None:
                 code="invalid_value",
                 param="previous_response_id",
             )
+        items = stored.items_of(previous)
+    if items is None:
         raise Refused(
             f"Previous response with id '{previous}' not found.",
             code="previous_response_not_found",
@@ -187,6 +192,7 @@ def _check_state(body: JsonObject) -> None:
         raise Refused("Conversation not found.", status=404, param="conversation")
     if body.get("background") is True and body.get("store") is False:
         raise Refused("Background mode requires 'store' to be true.", param="background")
+    return items
 
 
 def _check_parameters(body: JsonObject, model: Model) -> None:

@@ -1,6 +1,6 @@
 """Which wire format answers which path.
 
-Rules of this module: pure; a path decides alone, and Gemini's says model and method as well. Every
+Rules of this module: nothing is sent or waited for; a path decides alone, and Gemini's says model and method as well. Every
 model of the catalog is answered on every path that its provider has.
 """
 
@@ -39,33 +39,41 @@ class Route:
     streams: bool = False
 
 
-ROUTES: Mapping[str, Route] = {
-    "/v1/messages": Route(wire=AnthropicWire()),
-    "/v1/messages/count_tokens": Route(wire=AnthropicWire(), counts=True),
-    "/v1/chat/completions": Route(wire=OpenAIWire()),
-    "/v1/responses": Route(wire=ResponsesWire()),
-    "/v1/responses/input_tokens": Route(wire=ResponsesWire(), counts=True),
-}
+class Routes:
+    """The paths of one provider process, and what its wire formats have stored."""
 
+    def __init__(self) -> None:
+        self._responses = ResponsesWire()
+        self._fixed: Mapping[str, Route] = {
+            "/v1/messages": Route(wire=AnthropicWire()),
+            "/v1/messages/count_tokens": Route(wire=AnthropicWire(), counts=True),
+            "/v1/chat/completions": Route(wire=OpenAIWire()),
+            "/v1/responses": Route(wire=self._responses),
+            "/v1/responses/input_tokens": Route(wire=self._responses, counts=True),
+        }
 
-def route_of(path: str, query: str) -> Route | None:
-    """Who answers a POST to `path`; None when nobody does."""
-    found = GEMINI_CALL.fullmatch(path)
-    if found is None:
-        return ROUTES.get(path)
-    method, model = found["method"], unquote(found["model"])
-    wire = GeminiWire(
-        model=model,
-        method=method,
-        version=found["version"],
-        is_sse=parse_qs(query).get("alt") == ["sse"],
-    )
-    return Route(
-        wire=wire,
-        counts=method == "countTokens",
-        model=model,
-        streams=method == "streamGenerateContent",
-    )
+    def of(self, path: str, query: str) -> Route | None:
+        """Who answers a POST to `path`; None when nobody does."""
+        found = GEMINI_CALL.fullmatch(path)
+        if found is None:
+            return self._fixed.get(path)
+        method, model = found["method"], unquote(found["model"])
+        wire = GeminiWire(
+            model=model,
+            method=method,
+            version=found["version"],
+            is_sse=parse_qs(query).get("alt") == ["sse"],
+        )
+        return Route(
+            wire=wire,
+            counts=method == "countTokens",
+            model=model,
+            streams=method == "streamGenerateContent",
+        )
+
+    def clear(self) -> None:
+        """Forget what has been stored."""
+        self._responses.stored.clear()
 
 
 def usual_wire(path: str, headers: Headers) -> Wire:

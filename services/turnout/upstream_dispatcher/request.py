@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from turnout.capabilities import Dialect
+from turnout.catalog.token_families import Family, family_of
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import (
     BASE_PATH,
@@ -78,6 +79,14 @@ class Prepared:
 
 def is_count(request: DispatchRequest) -> bool:
     return is_token_count(request.path)
+
+
+def counted_family(request: DispatchRequest) -> Family:
+    """Whose tokens a count is of: the model's that was asked for, by whose window the client
+    measures; the one's decided on where the client left it to us.
+    """
+    asked = family_of(request.decision.requested_model)
+    return family_of(request.decision.model) if asked == "unknown" else asked
 
 
 def prepare(

@@ -82,6 +82,8 @@ class _Event(msgspec.Struct):
 
 _EVENT: Final = msgspec.json.Decoder(_Event)
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_WARMED_UP: Final = frozenset({"response.created", "response.in_progress", "response.completed"})
+_NOTHING: Final = msgspec.Raw(b"[]")
 _ENDINGS: Final = frozenset({"response.completed", "response.incomplete"})
 _TERMINAL_MARK: Final = b'"response.'
 
@@ -164,6 +166,20 @@ def _as_input(item: bytes) -> bytes:
         return item
     for name in _KEPT_OUT_OF_REASONING:
         fields.pop(name, None)
+    return msgspec.json.encode(fields)
+
+
+def warmed_up(event: bytes) -> bytes | None:
+    """An event of an answer that holds nothing, as the answer to a warm-up; None for one that tells
+    of content, which clients over HTTP are given for want of any.
+    """
+    fields = _FIELDS.decode(event)
+    told = _EVENT.decode(event)
+    if told.type not in _WARMED_UP:
+        return None
+    if told.type in _ENDINGS:
+        response = _FIELDS.decode(bytes(fields["response"]))
+        fields["response"] = msgspec.Raw(msgspec.json.encode(response | {"output": _NOTHING}))
     return msgspec.json.encode(fields)
 
 
