@@ -32,6 +32,7 @@ from turnout.errors import Unsupported
 
 _SEALED_REASONING: Final = "reasoning.encrypted_content"
 _SUMMARIES: Final = frozenset({"auto", "concise", "detailed"})
+_SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
 _NO_PARAMETERS: Final = b'{"type":"object","properties":{}}'
 
 
@@ -99,11 +100,23 @@ def _fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[
         text["verbosity"] = conversation.verbosity
     if text:
         yield "text", text
-    if conversation.service_tier and conversation.dialect == "openai_chat":
-        yield "service_tier", conversation.service_tier
+    if conversation.dialect == "openai_chat":
+        yield from _same_vendor(conversation)
     if include:
         yield "include", include
     yield "store", False
+
+
+def _same_vendor(conversation: Conversation) -> Iterator[tuple[str, object]]:
+    """What OpenAI's other wire says in the same words."""
+    shared = {name: json for name, json in conversation.extras if name in _SHARED}
+    if conversation.user and "safety_identifier" not in shared:
+        yield "user", conversation.user
+    if conversation.metadata:
+        yield "metadata", raw_fields(conversation.metadata)
+    if conversation.service_tier:
+        yield "service_tier", conversation.service_tier
+    yield from raw_fields(tuple(shared.items())).items()
 
 
 def _format(conversation: Conversation, *, has: Capabilities) -> Json:
