@@ -282,7 +282,8 @@ def _counts(to: Destination, request: DispatchRequest) -> bool:
     fallback would say how many tokens another model has.
     """
     family = counted_family(request)
-    return to.dialect == request.dialect and family_of(to.model_id) == family
+    native = to.is_original and to.dialect == request.dialect
+    return native and family_of(to.model_id) == family
 
 
 def _credential(target: str) -> CredentialSource:
