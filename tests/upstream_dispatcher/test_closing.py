@@ -60,7 +60,7 @@ async def test_committed_by_time_the_client_gets_signs_of_life_and_still_another
         assert on.facts.completed.target == SECOND
 
 
-async def test_what_a_failed_provider_began_never_reaches_the_client() -> None:
+async def test_bug_42_what_a_failed_provider_began_never_reaches_the_client() -> None:
     async def begun(exchange: Exchange) -> None:
         await exchange.head(200, EVENTS)
         await exchange.chunk(MESSAGE_START + PING)
@@ -110,7 +110,7 @@ async def test_closing_while_connecting_leaves_nothing() -> None:
             one.close()
 
 
-async def test_committed_by_time_a_failure_of_all_ends_the_stream_with_an_error() -> None:
+async def test_bug_42_committed_by_time_a_failure_of_all_ends_the_stream_with_an_error() -> None:
     quick = replace(
         QUICK, commit_after_seconds=0.05, keep_alive_seconds=1.0, first_byte_seconds=0.2
     )
@@ -149,7 +149,7 @@ async def test_signs_of_life_in_the_middle_stand_between_events() -> None:
 
 
 @pytest.mark.parametrize("fault", [silence, silence_after_role, silent_after_content])
-async def test_closing_the_answer_hangs_up_on_the_provider(fault: Script) -> None:
+async def test_bug_39_closing_the_answer_hangs_up_on_the_provider(fault: Script) -> None:
     quick = replace(QUICK, commit_after_seconds=0.01, idle_seconds=5.0, first_byte_seconds=5.0)
     async with provider(fault) as openai, bench({"openai": openai.url}, limits=quick) as on:
         events = on.dispatcher.dispatch(request(FIRST))
@@ -165,7 +165,7 @@ async def test_closing_the_answer_hangs_up_on_the_provider(fault: Script) -> Non
         assert on.facts.completed.target == FIRST
 
 
-async def test_cancelling_before_the_head_hangs_up_too() -> None:
+async def test_bug_39_cancelling_before_the_head_hangs_up_too() -> None:
     arrived = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:

@@ -20,11 +20,13 @@ from tests.upstream_dispatcher.samples import (
 from tests.upstream_dispatcher.scripted import Exchange, provider
 from tests.upstream_dispatcher.workbench import (
     CHAT_BODY,
+    MESSAGES_BODY,
     KeptNotes,
     answer_of,
     bench,
     request,
 )
+from turnout.capabilities import Dialect
 from turnout.dialects.usage import Usage
 from turnout.ports import Chunk, Credential, Head
 
@@ -137,6 +139,29 @@ async def test_keeps_a_dated_name_that_the_provider_knows_and_drops_our_spelling
         ours = CHAT_BODY.replace(b"gpt-5.4", b"turnout/gpt-5.4")
         await answer_of(on, request(FIRST, body=ours, model="turnout/gpt-5.4"))
         assert [seen.body for seen in openai.seen] == [dated, CHAT_BODY]
+
+
+async def refuses(exchange: Exchange) -> None:
+    await exchange.answer(400, b"{}", JSON)
+
+
+@pytest.mark.parametrize(
+    ("target", "dialect", "called"),
+    [
+        ("openai/gpt-5.4@env", "anthropic_messages", "/v1/chat/completions"),
+        ("deepseek/deepseek-chat@env", "anthropic_messages", "/v1/chat/completions"),
+        ("anthropic/claude-opus-5-5@env", "openai_chat", "/v1/messages"),
+    ],
+)
+async def test_bug_38_the_targets_own_endpoint_is_called(
+    target: str, dialect: Dialect, called: str
+) -> None:
+    """Whatever path and query the client has called."""
+    body = MESSAGES_BODY if dialect == "anthropic_messages" else CHAT_BODY
+    name = target.partition("/")[0]
+    async with provider(refuses) as upstream, bench({name: upstream.url}) as on:
+        await answer_of(on, request(target, dialect=dialect, body=body, query="beta=true"))
+        assert [seen.line for seen in upstream.seen] == [f"POST {called} HTTP/1.1"]
 
 
 async def test_uses_a_connection_again() -> None:

@@ -188,7 +188,7 @@ def messages_of(body: dict[str, object]) -> list[dict[str, list[dict[str, object
 
 
 def test_decode_then_encode_is_the_identity() -> None:
-    """BUGS 20, 32, 35: markers, images in results, unknown fields; nothing is lost."""
+    """Markers, images in results, unknown fields; nothing is lost."""
     assert encode(decode(NATIVE)) == NATIVE | {"model": "target"}
 
 
@@ -269,6 +269,33 @@ def test_bug_23_foreign_clients_get_breakpoints() -> None:
     assert system[-1]["cache_control"] == marker
     for message in (messages_of(body)[-1], messages_of(body)[-3]):
         assert message["content"][-1]["cache_control"] == marker
+
+
+MARKED_PART = st.sampled_from([None, "5m", "1h"]).map(lambda cache: Text("a", cache=cache))
+MARKED = st.lists(
+    st.one_of(
+        st.builds(user, MARKED_PART, MARKED_PART),
+        st.builds(
+            lambda cache: Message("assistant", (ToolCall("c", "t", "{}", cache=cache),)),
+            st.sampled_from([None, "1h"]),
+        ),
+        st.builds(
+            lambda cache: user(ToolResult("c", (Text("ok", cache=cache),), cache=cache)),
+            st.sampled_from([None, "1h"]),
+        ),
+        st.builds(lambda part: Message("system", (part,)), MARKED_PART),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+@given(MARKED, st.integers(0, 6))
+def test_bug_22_never_more_than_four_breakpoints(history: list[Message], tools: int) -> None:
+    """Whatever the client of another dialect has marked beside those that are placed here."""
+    offered = tuple(Tool(f"t{number}", cache="1h") for number in range(tools))
+    text = json.dumps(encode(foreign(*history, tools=offered)))
+    assert text.count("cache_control") <= 4
 
 
 def test_breakpoints_take_the_clients_lifetime_and_none_without_caching() -> None:
