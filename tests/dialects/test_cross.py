@@ -176,6 +176,45 @@ def test_bug_16_cached_tokens_are_counted_once_on_either_wire() -> None:
     assert usage["total_tokens"] == 1010
 
 
+def test_what_claude_code_says_in_the_middle_reaches_other_vendors_as_it_is_meant() -> None:
+    """A deferred tool that a system message adds is offered behind the others and spelled out at its
+    place; a system message for one turn is gone in the next; settings of single messages stay away.
+    """
+    body = {
+        "model": "m",
+        "max_tokens": 1,
+        "tools": [
+            {"name": "Later", "input_schema": {"type": "object"}, "defer_loading": True},
+            {"name": "Never", "input_schema": {"type": "object"}, "defer_loading": True},
+            {"name": "Read", "input_schema": {"type": "object"}},
+        ],
+        "messages": [
+            {"role": "user", "content": "one"},
+            {"role": "system", "content": "hurry", "clear_at": "next_user_message"},
+            {"role": "assistant", "content": "done"},
+            {"role": "user", "content": "two"},
+            {
+                "role": "system",
+                "output_config": {"effort": "low"},
+                "content": [
+                    {"type": "text", "text": "stay"},
+                    {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "Later"}},
+                ],
+            },
+        ],
+    }
+    conversation = ANTHROPIC.decode_request(json.dumps(body).encode())
+    sent = json.loads(CHAT.encode_request(conversation, model="m", has=ABLE))
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["Read", "Later"]
+    roles = [message["role"] for message in sent["messages"]]
+    assert roles == ["user", "assistant", "user", "system"]
+    told = json.dumps(sent["messages"])
+    assert "hurry" not in told
+    assert "effort" not in told
+    assert "stay" in json.dumps(sent["messages"][3])
+    assert "parameters" in json.dumps(sent["messages"][3])
+
+
 def test_bug_19_billing_block_does_not_reach_other_vendors() -> None:
     blocks = [
         {"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.330; cch=ab12;"},

@@ -503,6 +503,57 @@ def test_a_tool_reference_is_kept() -> None:
     assert part.parts == (ToolReference("WebFetch"),)
 
 
+def test_a_tool_added_in_the_middle_is_a_reference_to_it_and_goes_back_as_it_came() -> None:
+    added = {
+        "type": "tool_addition",
+        "tool": {"type": "tool_reference", "name": "WebFetch"},
+        "cache_control": {"type": "ephemeral"},
+    }
+    inline = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {}}}
+    removed = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "WebFetch"}}
+    request = {
+        "model": "m",
+        "max_tokens": 5,
+        "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "system", "content": [added, inline, removed]},
+        ],
+    }
+    reference, *opaque = decode(request).messages[1].parts
+    assert isinstance(reference, ToolReference)
+    assert reference.tool_name == "WebFetch"
+    assert [type(part) for part in opaque] == [Opaque, Opaque]
+    assert messages_of(encode(decode(request))) == request["messages"]
+
+
+FOR_ONE_TURN = {"role": "system", "content": "for now", "clear_at": "next_user_message"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "is_shown"),
+    [
+        ([{"role": "user", "content": "a"}, FOR_ONE_TURN], True),
+        ([{"role": "user", "content": "a"}, FOR_ONE_TURN, {"role": "user", "content": "b"}], False),
+        (
+            [
+                {"role": "user", "content": "a"},
+                FOR_ONE_TURN | {"clear_at": "never"},
+                {"role": "user", "content": "b"},
+            ],
+            True,
+        ),
+    ],
+)
+def test_a_system_message_for_one_turn_is_shown_to_other_vendors_in_that_turn_alone(
+    messages: list[dict[str, object]], *, is_shown: bool
+) -> None:
+    conversation = decode({"model": "m", "max_tokens": 5, "messages": messages})
+    assert any(part == Text("for now") for part in conversation.messages[1].parts) == is_shown
+    again = messages_of(encode(conversation))[1]
+    assert again["clear_at"] == messages[1]["clear_at"]
+    assert "for now" in json.dumps(again)
+
+
 @pytest.mark.parametrize(
     ("request_body", "field"),
     [
