@@ -37,11 +37,24 @@ from tests.upstream_dispatcher.workbench import (
 )
 from turnout.dialects.usage import Usage
 from turnout.ports import Chunk, Head
+from turnout.upstream_dispatcher.limits import Limits
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_committed_by_time_the_client_gets_signs_of_life_and_still_another_target() -> None:
+AGENTS_WAIT_SECONDS = 20.0
+"""Of Claude Code's stall watchdog; whole streams it gives up after 300 s of silence."""
+
+
+def test_bug_14_signs_of_life_come_before_agents_take_a_stream_for_dead() -> None:
+    limits = Limits()
+    assert limits.commit_after_seconds < AGENTS_WAIT_SECONDS
+    assert limits.keep_alive_seconds < AGENTS_WAIT_SECONDS
+
+
+async def test_bug_14_committed_by_time_the_client_gets_signs_of_life_and_still_another_target() -> (
+    None
+):
     quick = replace(
         QUICK, commit_after_seconds=0.05, keep_alive_seconds=0.05, first_byte_seconds=0.3
     )

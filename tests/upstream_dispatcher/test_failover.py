@@ -239,7 +239,9 @@ async def test_a_prompt_that_is_too_long_for_one_model_is_served_by_another_that
 async def test_a_clients_own_rejected_key_is_its_own_to_know() -> None:
     own = Credential("openai", "authorization", "Bearer of-the-client")
     async with (
-        provider(refusing(401, b'{"error":{"message":"bad key"}}')) as openai,
+        provider(
+            refusing(401, b'{"error":{"message":"bad key"}}', JSON, ("x-should-retry", "true"))
+        ) as openai,
         bench({"openai": openai.url}) as on,
     ):
         answer = await answer_of(
@@ -247,6 +249,8 @@ async def test_a_clients_own_rejected_key_is_its_own_to_know() -> None:
         )
         assert (answer.head.status, len(openai.seen)) == (401, 1)
         assert b"bad key" in answer.body
+        # Whether to retry is the vendor's to say: a subscription's client renews its token first.
+        assert ("x-should-retry", "true") in answer.head.headers
 
 
 async def test_our_own_rejected_key_is_not_the_clients_fault() -> None:
