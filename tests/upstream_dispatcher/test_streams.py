@@ -164,7 +164,7 @@ CLAUDE_HEADERS = {
 }
 
 
-async def test_the_own_vendor_sees_a_request_of_claude_code_as_it_was_written() -> None:
+async def test_bug_35_the_own_vendor_sees_a_request_of_claude_code_as_it_was_written() -> None:
     """Fields, betas and the billing block of tomorrow too: what is not known here is not judged."""
     async with provider(refuses) as anthropic, bench({"anthropic": anthropic.url}) as on:
         await answer_of(

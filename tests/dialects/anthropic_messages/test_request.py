@@ -13,6 +13,7 @@ from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.anthropic_messages.request_encode import DEFAULT_MAX_OUTPUT_TOKENS
 from turnout.dialects.conversation import (
     Base64Source,
+    CacheLifetime,
     Conversation,
     FileSource,
     Image,
@@ -192,6 +193,24 @@ def test_decode_then_encode_is_the_identity() -> None:
     assert encode(decode(NATIVE)) == NATIVE | {"model": "target"}
 
 
+def test_bug_20_markers_on_tools_calls_and_results_are_kept() -> None:
+    short, long = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}
+    call = {"type": "tool_use", "id": "c", "name": "t", "input": {}, "cache_control": short}
+    text = {"type": "text", "text": "ok", "cache_control": short}
+    result = {"type": "tool_result", "tool_use_id": "c", "content": [text], "cache_control": long}
+    request = {
+        "model": "target",
+        "max_tokens": 5,
+        "tools": [{"name": "t", "input_schema": {"type": "object"}, "cache_control": long}],
+        "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [result]},
+        ],
+    }
+    assert encode(decode(request)) == request
+
+
 def test_bug_24_json_of_the_client_keeps_its_characters() -> None:
     spelled = b'{"b" : 1.50,"a":"\\u00e9/\\/"}'
     body = (
@@ -271,17 +290,18 @@ def test_bug_23_foreign_clients_get_breakpoints() -> None:
         assert message["content"][-1]["cache_control"] == marker
 
 
-MARKED_PART = st.sampled_from([None, "5m", "1h"]).map(lambda cache: Text("a", cache=cache))
+LIFETIMES: list[CacheLifetime | None] = [None, "5m", "1h"]
+MARKED_PART = st.sampled_from(LIFETIMES).map(lambda cache: Text("a", cache=cache))
 MARKED = st.lists(
     st.one_of(
         st.builds(user, MARKED_PART, MARKED_PART),
         st.builds(
             lambda cache: Message("assistant", (ToolCall("c", "t", "{}", cache=cache),)),
-            st.sampled_from([None, "1h"]),
+            st.sampled_from(LIFETIMES),
         ),
         st.builds(
             lambda cache: user(ToolResult("c", (Text("ok", cache=cache),), cache=cache)),
-            st.sampled_from([None, "1h"]),
+            st.sampled_from(LIFETIMES),
         ),
         st.builds(lambda part: Message("system", (part,)), MARKED_PART),
     ),

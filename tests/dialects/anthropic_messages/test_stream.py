@@ -278,6 +278,33 @@ def test_bug_17_reports_without_figures_do_not_erase_earlier_ones() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("report", "usage"),
+    [
+        ('{"output_tokens":57}', Usage(3, 15_000, output=57)),
+        ('{"input_tokens":4,"output_tokens":57}', Usage(4, 15_000, output=57)),
+        (
+            '{"input_tokens":4,"cache_read_input_tokens":null,"output_tokens":57}',
+            Usage(4, 15_000, output=57),
+        ),
+        ('{"input_tokens":0,"output_tokens":57}', Usage(3, 15_000, output=57)),
+    ],
+)
+def test_bug_17_figures_that_a_later_report_leaves_out_stand(report: str, usage: Usage) -> None:
+    stream = (
+        'data: {"type":"message_start","message":{"usage":{"input_tokens":3,'
+        '"cache_read_input_tokens":15000,"output_tokens":1}}}\n\n'
+        'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":'
+        + report
+        + "}\n\n"
+        'data: {"type":"message_stop"}\n\n'
+    )
+    assert accumulate(GOLDEN.decode([stream.encode()])).usage == usage
+    tap = ANTHROPIC_MESSAGES.tap(stream=True)
+    tap.feed(stream.encode())
+    assert tap.reading.usage == usage
+
+
 def test_bug_25_signatures_reach_the_client() -> None:
     stream = encode(GOLDEN.decode([GOLDEN.stream_of("thinking_signed")]))
     assert b'"signature_delta","signature":"EqQBCgIYAh=="' in stream

@@ -446,7 +446,7 @@ def test_effort_is_asked_of_models_that_think(thinking: ThinkingControl, effort:
     assert "reasoning_effort" not in encode(foreign(thinking=thinking))
 
 
-def test_fields_of_other_dialects_are_not_forwarded() -> None:
+def test_bug_35_fields_of_other_dialects_are_not_forwarded() -> None:
     found = encode(
         foreign(
             extras=(("context_management", "{}"),),

@@ -222,6 +222,18 @@ def test_bug_12_error_inside_a_stream_is_no_success(case: str) -> None:
     assert answer.stop is None
 
 
+def test_bug_12_an_error_is_one_although_the_stream_goes_on_to_its_end() -> None:
+    stream = (
+        b'data: {"id":"x","choices":[{"delta":{"content":"a"}}]}\n\n'
+        b'data: {"error":{"message":"the upstream is full","code":503}}\n\n'
+        b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    )
+    answer = accumulate(GOLDEN.decode([stream]))
+    assert isinstance(answer.error, Overloaded)
+    assert answer.error.message == "the upstream is full"
+    assert answer.stop is None
+
+
 def test_bug_12_event_named_error_without_an_error_object() -> None:
     stream = b'event: error\ndata: {"message":"slow down","code":429}\n\n'
     (failed,) = GOLDEN.decode([stream])
