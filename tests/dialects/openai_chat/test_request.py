@@ -419,7 +419,7 @@ def test_bug_33_schema_words_of_this_wire_are_left_alone() -> None:
     ]
 
 
-def test_bug_34_thinking_models_get_their_own_names_and_no_temperature() -> None:
+def test_bugs_34_thinking_models_get_their_own_names_and_no_temperature() -> None:
     asked = foreign(max_output_tokens=128_000, sampling=Sampling(temperature=0.2, top_p=0.5))
     thinker = replace(THINKER, max_output_tokens=32_000)
     found = encode(asked, thinker)
