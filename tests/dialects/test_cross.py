@@ -278,7 +278,7 @@ def test_bug_29_reasoning_comes_back_after_a_trip_through_an_anthropic_client() 
     assert b"why" not in claude
 
 
-def test_bugs_27_each_maker_gets_its_own_reasoning_back_across_switches() -> None:
+def test_bug_27_each_maker_gets_its_own_reasoning_back_across_switches() -> None:
     """Codex keeps what Claude and then GPT have thought; each is sent what it wrote, as it wrote it."""
     thinker = replace(ABLE, thinking=True)
     claude = Thinking("one", Provenance("anthropic_messages", "claude-opus-5-5"), signature="EqQB")
@@ -301,7 +301,7 @@ def test_bugs_27_each_maker_gets_its_own_reasoning_back_across_switches() -> Non
     assert b"turnout1." not in to_gpt
 
 
-def test_bugs_30_sealed_reasoning_of_gpt_survives_a_client_of_anthropics() -> None:
+def test_bug_30_sealed_reasoning_of_gpt_survives_a_client_of_anthropics() -> None:
     thinker = replace(ABLE, thinking=True)
     stream = (
         b'data: {"type":"response.created","response":{"id":"r","model":"gpt-5.5"}}\n\n'
@@ -352,7 +352,7 @@ def gemini_history(body: bytes) -> bytes:
     return json.dumps({"contents": contents}).encode()
 
 
-def test_bugs_29_reasoning_comes_back_after_a_trip_through_a_gemini_client() -> None:
+def test_bug_29_reasoning_comes_back_after_a_trip_through_a_gemini_client() -> None:
     """DeepSeek thinks, gemini-cli drops the thought and keeps its signature, DeepSeek gets it."""
     stream = (
         b'data: {"id":"x","model":"deepseek-v4-pro","choices":[{"delta":{"reasoning_content":"why"}}]}'
@@ -369,7 +369,7 @@ def test_bugs_29_reasoning_comes_back_after_a_trip_through_a_gemini_client() -> 
     assert b"why" not in gemini
 
 
-def test_bugs_28_a_signature_of_geminis_survives_an_anthropic_client() -> None:
+def test_bug_28_a_signature_of_geminis_survives_an_anthropic_client() -> None:
     """Gemini calls a tool, Claude Code keeps the sealed thinking, Gemini gets its signature."""
     stream = (
         b'data: {"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"functionCall":'

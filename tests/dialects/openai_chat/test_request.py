@@ -419,7 +419,7 @@ def test_bug_33_schema_words_of_this_wire_are_left_alone() -> None:
     ]
 
 
-def test_bugs_34_the_output_limit_has_its_new_name() -> None:
+def test_bug_34_the_output_limit_has_its_new_name() -> None:
     """The old name and refused sampling are quirks of endpoints (`tests/dialects/fit`)."""
     asked = foreign(max_output_tokens=128_000, sampling=Sampling(temperature=0.2, top_p=0.5))
     found = encode(asked, replace(THINKER, max_output_tokens=32_000))
