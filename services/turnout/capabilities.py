@@ -10,7 +10,7 @@ import msgspec
 Dialect: TypeAlias = Literal[
     "anthropic_messages", "openai_chat", "openai_responses", "gemini_generate"
 ]
-"""The wire formats by name; which are spoken says `turnout.dialects.registry`."""
+"""The wire formats by name."""
 
 OPTIONAL_SERVER_TOOLS: Mapping[Dialect, frozenset[str]] = MappingProxyType(
     {"openai_responses": frozenset({"web_search"})}

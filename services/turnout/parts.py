@@ -18,7 +18,6 @@ from turnout.ingress.callers import Door
 from turnout.observe.exporting import BadTracing, Exporting, exporting
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Mode
-from turnout.policy.targets import is_servable
 from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address
 from turnout.scorer.embedder_files import DEFAULT_ROOT
 from turnout.settings import BadSetting, Settings
@@ -143,10 +142,8 @@ def simulator_url(settings: Settings) -> str:
 def access_of(settings: Settings, catalog: Catalog) -> tuple[Access, ...]:
     """Providers that a trusted caller may be served by without a credential of its own."""
     if is_simulated(settings, catalog):
-        servable = {
-            model.provider for model in catalog.models.values() if is_servable(model, catalog)
-        }
-        return tuple(Access(provider=name, credential="simulated") for name in sorted(servable))
+        serving = {model.provider for model in catalog.models.values()}
+        return tuple(Access(provider=name, credential="simulated") for name in sorted(serving))
     addressed = {
         provider.name
         for provider in catalog.providers.values()

@@ -22,31 +22,29 @@ def catalog() -> Catalog:
 
 
 @pytest.mark.parametrize(
-    ("model", "client", "spoken", "expected"),
+    ("model", "client", "expected"),
     [
-        ("claude-opus-5-5", "openai_chat", ALL, "anthropic_messages"),
-        ("gpt-5.5", "openai_chat", ALL, "openai_chat"),
-        ("gpt-5.5", "openai_responses", ALL, "openai_responses"),
-        ("gpt-5.5", "anthropic_messages", ALL, "openai_responses"),
-        ("gpt-5.5", "anthropic_messages", ("openai_chat",), "openai_chat"),
-        ("gpt-5.3-codex", "openai_chat", ALL, "openai_responses"),
-        ("gpt-5.3-codex", "openai_chat", ("openai_chat",), None),
-        ("gemini-3.5-flash", "anthropic_messages", ALL, "gemini_generate"),
-        ("gemini-3.5-flash", "openai_chat", ALL, "openai_chat"),
-        ("deepseek-v4-pro", "anthropic_messages", ALL, "anthropic_messages"),
-        ("deepseek-v4-pro", "openai_responses", ALL, "openai_chat"),
+        ("claude-opus-5-5", "openai_chat", "anthropic_messages"),
+        ("gpt-5.5", "openai_chat", "openai_chat"),
+        ("gpt-5.5", "openai_responses", "openai_responses"),
+        ("gpt-5.5", "anthropic_messages", "openai_responses"),
+        ("gpt-5.3-codex", "openai_chat", "openai_responses"),
+        ("gemini-3.5-flash", "anthropic_messages", "gemini_generate"),
+        ("gemini-3.5-flash", "openai_chat", "openai_chat"),
+        ("deepseek-v4-pro", "anthropic_messages", "anthropic_messages"),
+        ("deepseek-v4-pro", "openai_responses", "openai_chat"),
     ],
 )
 def test_the_clients_own_dialect_comes_first_then_the_preferred_one(
     catalog: Catalog,
     model: str,
     client: Dialect,
-    spoken: tuple[Dialect, ...],
-    expected: Dialect | None,
+    expected: Dialect,
 ) -> None:
     found = catalog.models[model]
-    endpoint = endpoint_for(catalog.provider_of(found), found, client, spoken=spoken)
-    assert (None if endpoint is None else endpoint.dialect) == expected
+    endpoint = endpoint_for(catalog.provider_of(found), found, client)
+    assert endpoint is not None
+    assert endpoint.dialect == expected
 
 
 def claude(name: str) -> Quirks:

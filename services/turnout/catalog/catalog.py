@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from turnout.capabilities import Dialect
-from turnout.catalog.models import Model, Prices, Provider, endpoint_for
+from turnout.catalog.models import Model, Prices, Provider
 from turnout.catalog.names import plainer, split_prefix, vendor_of
 from turnout.catalog.snapshot import encode_snapshot, parse_snapshot
 from turnout.errors import InvalidRequest, UnknownModel
@@ -77,8 +77,10 @@ class Catalog:
 
     def speaks(self, model: Model, *dialects: Dialect) -> bool:
         """Whether the model is served in one of `dialects`."""
-        return (
-            endpoint_for(self.provider_of(model), model, dialects[0], spoken=dialects) is not None
+        return any(
+            endpoint.dialect in dialects
+            and (not model.dialects or endpoint.dialect in model.dialects)
+            for endpoint in self.provider_of(model).endpoints
         )
 
     def with_overrides(

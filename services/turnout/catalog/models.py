@@ -6,7 +6,6 @@ request is served in is `endpoint_for` and nowhere else.
 """
 
 import re
-from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
@@ -194,17 +193,14 @@ def endpoint_for(
     provider: Provider,
     model: Model | None,
     client: Dialect,
-    *,
-    spoken: Container[Dialect],
 ) -> Endpoint | None:
     """Where a request of a `client` dialect goes: the client's own dialect where provider and model
-    have it, else the first that we speak; None without any.
+    have it, else the first; None without any, which a catalog rules out and a setting may bring.
     """
     usable = [
         endpoint
         for endpoint in provider.endpoints
-        if endpoint.dialect in spoken
-        and (model is None or not model.dialects or endpoint.dialect in model.dialects)
+        if model is None or not model.dialects or endpoint.dialect in model.dialects
     ]
     own = next((one for one in usable if one.dialect == client), None)
     return own or next(iter(usable), None)

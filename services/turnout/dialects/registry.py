@@ -19,4 +19,3 @@ DIALECTS: Final[Mapping[Dialect, WireDialect]] = MappingProxyType(
         "gemini_generate": GEMINI_GENERATE,
     }
 )
-"""A dialect that is named in `capabilities.Dialect` and missing here is not spoken yet."""

@@ -25,7 +25,7 @@ from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import InvalidRequest, TurnoutError, UnknownModel
 from turnout.policy.decision import Access
-from turnout.policy.targets import AUTO, PREFIX, is_servable
+from turnout.policy.targets import AUTO, PREFIX
 
 Shape: TypeAlias = Literal["anthropic", "openai", "gemini", "codex"]
 
@@ -87,9 +87,7 @@ def listed_for(catalog: Catalog, access: Sequence[Access]) -> list[Listed]:
     """What a caller can be served by."""
     providers = {way.provider for way in access}
     served = [
-        Listed(model.id, model)
-        for model in catalog.models.values()
-        if model.provider in providers and is_servable(model, catalog)
+        Listed(model.id, model) for model in catalog.models.values() if model.provider in providers
     ]
     return [Listed(AUTO, None), *sorted(served, key=lambda one: one.name)]
 

@@ -12,10 +12,9 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import structs
 
-from turnout.capabilities import Dialect, Needs, missing, needed_server_tools
+from turnout.capabilities import Needs, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
 from turnout.catalog.models import Model, Prices, Provider, endpoint_for, target_id
-from turnout.dialects.registry import DIALECTS
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Features
@@ -25,9 +24,6 @@ PREFIX = "turnout/"
 
 Freedom: TypeAlias = Literal["free", "ceiling", "pinned", "unpriced"]
 """How far the client's model name binds us; unpriced: a vendor's model that we do not know."""
-
-SERVABLE: frozenset[Dialect] = frozenset(DIALECTS)
-"""Dialects that the dispatcher can speak to a provider."""
 
 ESTIMATE_MARGIN = 1.25
 """A prompt's size is estimated from its bytes, for one in ten by a fifth too much or too little
@@ -142,11 +138,6 @@ def options(
     ]
 
 
-def is_servable(model: Model, catalog: Catalog) -> bool:
-    """Whether the dispatcher speaks any dialect that the model is served in."""
-    return catalog.speaks(model, *SERVABLE)
-
-
 def _lacks(
     model: Model,
     provider: Provider,
@@ -164,11 +155,9 @@ def _lacks(
     )
     if needed != needs.server_tools:
         surely = structs.replace(surely, server_tools=needed)
-    endpoint = endpoint_for(provider, model, features.dialect, spoken=SERVABLE)
+    endpoint = endpoint_for(provider, model, features.dialect)
     native = endpoint is not None and endpoint.is_original and endpoint.dialect == features.dialect
     lacks = missing(surely, model.capabilities, native=native)
-    if endpoint is None:
-        lacks = (*lacks, "dialect")
     if ceiling is not None and model.id != ceiling.id:
         tokens = needs.prompt_tokens_estimate
         if not is_below(model.prices.for_prompt(tokens), ceiling.prices.for_prompt(tokens)):
@@ -219,7 +208,6 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "documents": "no document input",
         "structured_output": "no structured output",
         "server_tools": "no tools that the provider runs itself",
-        "dialect": "no wire format that Turnout speaks",
         "above_ceiling": "a list price above that of the model asked for",
         "price": "no known price",
     }

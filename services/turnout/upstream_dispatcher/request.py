@@ -22,7 +22,6 @@ from turnout.dialects.endpoints import (
 from turnout.dialects.fit import Fitted, fit
 from turnout.dialects.passthrough import SetModel, SetStreamIncludeUsage, splice
 from turnout.dialects.reshape import reshaped, switched
-from turnout.errors import Unsupported
 from turnout.policy.provenance import shown_to, unreadable
 from turnout.policy.steps import is_token_count
 from turnout.ports import DispatchRequest
@@ -101,8 +100,6 @@ def prepare(
     """Raises `Unsupported` or another `InvalidRequest` when the target cannot be asked this."""
     if to.dialect == request.dialect and not _needs_fitting(request, to):
         return _native(request, to, dialects[request.dialect])
-    if to.dialect not in dialects:
-        raise Unsupported(f"{to.target} speaks {to.dialect}, which cannot be spoken yet.")
     conversation = shown_to(
         to.target, dialects[request.dialect].decode_request(request.body, path=request.path)
     )

@@ -4,7 +4,7 @@ Rules: a client's own credential goes to its own provider and nowhere else; the 
 is told nobody's secret; a secret is in no repr. A target id is "provider/model@credential".
 """
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
@@ -13,7 +13,6 @@ from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import Auth, Endpoint, Model, Provider, endpoint_for
 from turnout.catalog.names import CONTEXT_SUFFIX, split_prefix
 from turnout.dialects.endpoints import BASE_PATH
-from turnout.dialects.registry import DIALECTS
 from turnout.errors import Internal, Unavailable, Unsupported
 from turnout.policy.request import CredentialSource
 from turnout.ports import Credential
@@ -133,12 +132,11 @@ def destination(
     catalog: Catalog,
     upstreams: Upstreams,
     credentials: Sequence[Credential],
-    spoken: Container[Dialect] = frozenset(DIALECTS),
 ) -> Destination:
     """Resolve a target id for a client that speaks `client`.
 
-    Raises `Unavailable` when this process cannot pay for it or reach it, `Unsupported` when it
-    speaks none of its dialects.
+    Raises `Unavailable` when this process cannot pay for it or reach it, `Unsupported` when the
+    addresses that are set leave no dialect that the model is served in.
     """
     provider_name, model_id, credential = split_target(target)
     provider = catalog.providers.get(provider_name)
@@ -149,7 +147,7 @@ def destination(
         model = None
     # A model we do not know is sent as it was asked for, without the spellings that are ours.
     bare = CONTEXT_SUFFIX.sub("", split_prefix(model_id)[1])
-    endpoint = _endpoint(provider, model, client, upstreams=upstreams, spoken=spoken)
+    endpoint = _endpoint(provider, model, client, upstreams=upstreams)
     base_url, auth = _access(
         provider, endpoint, credential, upstreams=upstreams, credentials=credentials
     )
@@ -180,16 +178,17 @@ def _endpoint(
     client: Dialect,
     *,
     upstreams: Upstreams,
-    spoken: Container[Dialect],
 ) -> Endpoint:
     upstream = upstreams.by_provider.get(provider.name)
     reached = provider
     if upstream is not None and upstream.endpoints is not None:
         reached = replace(provider, endpoints=upstream.endpoints)
-    endpoint = endpoint_for(reached, model, client, spoken=spoken)
+    endpoint = endpoint_for(reached, model, client)
     if endpoint is None:
         offered = ", ".join(one.dialect for one in reached.endpoints)
-        raise Unsupported(f"{provider.name} speaks {offered}, none of which can be spoken here.")
+        raise Unsupported(
+            f"{provider.name} is reached by {offered}, which do not serve this model."
+        )
     return endpoint
 
 
