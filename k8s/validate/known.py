@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry
 from turnout import __version__, metrics_port, parts
 from turnout.__main__ import _parser as argument_parser
 from turnout.bus.metrics import BusMetrics
-from turnout.ingress.app import PROXY_PATHS
 from turnout.ingress.control import ControlEndpoints
+from turnout.ingress.paths import GEMINI_ROUTE, PROXY_PATHS
 from turnout.observe.metrics import Metrics
 from turnout.rpc.address import is_loopback
 from turnout.settings import BadSetting, RpcService, Settings, load, variables
@@ -105,7 +105,7 @@ def is_variable(name: str) -> bool:
     return (
         name in variables()
         or name in provider_variables()
-        or re.fullmatch(r"TURNOUT_PROVIDERS__[A-Z0-9_]+__BASE_URL", name) is not None
+        or re.fullmatch(r"TURNOUT_PROVIDERS__[A-Z0-9_]+__BASE_URL(S__[A-Z_]+)?", name) is not None
         or name in OPEN_TELEMETRY
     )
 
@@ -139,7 +139,7 @@ def settings_of(service: str, values: Mapping[str, str]) -> Settings:
         told = load()
         catalog = parts.catalog_of(told)
         parts.routing_of(told, catalog)
-        parts.base_urls(told, catalog)
+        parts.endpoints_of(told, catalog)
         parts.check_addresses(told)
     _check_reachable(service, told)
     return told
@@ -219,7 +219,7 @@ def ingress_paths() -> tuple[str, ...]:
     # The list of its routes asks nothing of its parts, which take a whole product to build.
     endpoints = ControlEndpoints.__new__(ControlEndpoints)
     control = [str(getattr(route, "path", "")) for route in endpoints.routes().routes]
-    return tuple(sorted({*PROXY_PATHS, *ALIVE_PATHS, *control}))
+    return tuple(sorted({*PROXY_PATHS, GEMINI_ROUTE, *ALIVE_PATHS, *control}))
 
 
 @cache

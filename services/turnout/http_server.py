@@ -4,7 +4,7 @@ import asyncio
 import errno
 import signal
 import socket
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager, suppress
 
 import uvicorn
@@ -24,6 +24,9 @@ IDLE_SECONDS = 3
 then moves within this time, because its next answer says `connection: close`; closing at once would
 meet requests on their way."""
 
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Of one WebSocket message, where the caller names no other limit."""
+
 POLL_SECONDS = 0.1
 """How often a replaced ingress looks whether its connections are gone; uvicorn's own interval."""
 
@@ -37,9 +40,12 @@ class _HttpServer(uvicorn.Server):
 
     """
 
-    def __init__(self, config: uvicorn.Config) -> None:
+    def __init__(
+        self, config: uvicorn.Config, leave_sockets: Callable[[], Awaitable[None]]
+    ) -> None:
         super().__init__(config)
         self.leave_seconds: float | None = None
+        self._leave_sockets = leave_sockets
         self._hurried = asyncio.Event()
 
     @override
@@ -49,20 +55,35 @@ class _HttpServer(uvicorn.Server):
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        if self.leave_seconds is not None:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(self.leave_seconds):
-                    await self._left_by_clients()
+        for server in self.servers:
+            server.close()
+        seconds = self.leave_seconds
+        if seconds is None:
+            seconds = self.config.timeout_graceful_shutdown
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), asyncio.TaskGroup() as group:
+                # uvicorn would cut the answers that are given on WebSockets.
+                group.create_task(self._sockets_left())
+                if self.leave_seconds is not None:
+                    group.create_task(self._left_by_clients())
         await super().shutdown(sockets)
+
+    async def _sockets_left(self) -> None:
+        leaving = asyncio.ensure_future(self._leave_sockets())
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        try:
+            await asyncio.wait({leaving, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            leaving.cancel()
+            hurried.cancel()
+            await asyncio.wait({leaving, hurried})
 
     def hurry(self) -> None:
         """Wait for no client any longer."""
         self._hurried.set()
 
     async def _left_by_clients(self) -> None:
-        """Accept nothing, answer what comes on open connections as the last on each of them."""
-        for server in self.servers:
-            server.close()
+        """Answer what comes on open connections as the last on each of them."""
         self.server_state.default_headers = [(b"connection", b"close")]
         connections = self.server_state.connections
         idle: set[HttpToolsProtocol] = set()
@@ -82,6 +103,10 @@ class _HttpServer(uvicorn.Server):
                 for connection in idle & connections:
                     connection.shutdown()
                 idle.clear()
+
+
+async def _no_sockets() -> None:
+    """For applications without WebSockets."""
 
 
 def stop_on_signals() -> asyncio.Event:
@@ -133,16 +158,20 @@ async def serve_http(
     handover: Handover,
     drain_seconds: float,
     replaced_seconds: float,
+    leave_sockets: Callable[[], Awaitable[None]] = _no_sockets,
+    max_message_bytes: int = MAX_MESSAGE_BYTES,
 ) -> None:
     """Serve until `stop`, then let answers under way finish: for `drain_seconds`, or where a successor
-    serves for `replaced_seconds`.
+    serves for `replaced_seconds`. `leave_sockets` closes the application's WebSockets, each when its
+    answer is over.
     """
     server = _HttpServer(
         uvicorn.Config(
             app,
             loop="none",
             http="httptools",
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=max_message_bytes,
             lifespan="off",
             log_config=None,
             access_log=False,
@@ -152,7 +181,8 @@ async def serve_http(
             backlog=BACKLOG,
             timeout_keep_alive=75,
             timeout_graceful_shutdown=max(1, int(drain_seconds)),
-        )
+        ),
+        leave_sockets,
     )
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]))

@@ -68,6 +68,8 @@ async def run_ingress(
             handover=handover,
             drain_seconds=settings.ingress.drain_seconds,
             replaced_seconds=settings.upstream_dispatcher.request_seconds,
+            leave_sockets=app.leave_sockets,
+            max_message_bytes=settings.ingress.max_body_bytes,
         )
 
 

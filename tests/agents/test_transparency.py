@@ -5,7 +5,6 @@ headers: an agent reads bodies, sends them back and pays for them.
 import secrets
 from typing import Final
 
-import aiohttp
 import msgspec
 import pytest
 
@@ -82,23 +81,3 @@ async def test_the_router_says_nothing_in_bodies(
         assert told not in sent
     if bench is translating:
         assert "gpt-5.4-mini" not in run.output
-
-
-async def test_an_upgrade_that_is_not_served_is_refused_so_that_codex_goes_on(
-    observing: Bench,
-) -> None:
-    """Codex takes 426 as a reason to speak HTTP at once; on 404 it tries for 6.5 s, 400 is the end."""
-    headers = {
-        "connection": "Upgrade",
-        "upgrade": "websocket",
-        "sec-websocket-version": "13",
-        "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-        "openai-beta": "responses_websockets=2026-02-06",
-        "authorization": "Bearer no-key",
-    }
-    async with (
-        aiohttp.ClientSession() as client,
-        client.get(f"{observing.product.url}/v1/responses", headers=headers) as answer,
-    ):
-        assert answer.status == 426
-        assert (await answer.json())["error"]["message"]

@@ -1,5 +1,7 @@
 """Where dialects are called."""
 
+from urllib.parse import unquote
+
 import pytest
 
 from turnout.capabilities import Dialect
@@ -21,7 +23,6 @@ from turnout.dialects.endpoints import (
             GeminiCall("v1beta", "gemini-3.8-flash", "streamGenerateContent"),
         ),
         ("/v1/models/m:generateContent", GeminiCall("v1", "m", "generateContent")),
-        ("/v1beta/models/a%3Ab:countTokens", GeminiCall("v1beta", "a:b", "countTokens")),
         (
             "/v1beta/models/turnout/auto:countTokens",
             GeminiCall("v1beta", "turnout/auto", "countTokens"),
@@ -37,10 +38,10 @@ def test_a_path_says_model_and_method(path: str, call: GeminiCall | None) -> Non
     assert gemini_call(path) == call
 
 
-@pytest.mark.parametrize("model", ["gemini-3.8-flash", "a:b", "turnout/auto", "ä ?#"])
+@pytest.mark.parametrize("model", ["gemini-3.8-flash", "turnout/auto", "ä ?#%"])
 @pytest.mark.parametrize("method", ["generateContent", "streamGenerateContent", "countTokens"])
 def test_a_path_that_is_made_can_be_read(model: str, method: GeminiMethod) -> None:
-    assert gemini_call(gemini_path(model, method)) == GeminiCall("v1beta", model, method)
+    assert gemini_call(unquote(gemini_path(model, method))) == GeminiCall("v1beta", model, method)
 
 
 @pytest.mark.parametrize(

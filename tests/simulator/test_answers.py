@@ -54,6 +54,41 @@ def test_steps_can_be_forced() -> None:
     assert not said("steps=0", tools=(BASH,)).calls
 
 
+def test_several_tools_are_called_at_once_with_the_arguments_they_are_told() -> None:
+    answered = said("tools=Write+Bash,args=eyJhIjoxfQ", tools=(WRITE, BASH))
+    assert [(call.name, call.arguments) for call in answered.calls] == [
+        ("Write", '{"a":1}'),
+        ("Bash", '{"command":"ls","timeout":5}'),
+    ]
+    assert len({call.id for call in answered.calls}) == 2
+    one = said("tools=Write+Bash", tools=(WRITE, BASH), parallel=False)
+    assert [call.name for call in one.calls] == ["Write"]
+
+
+def test_a_freeform_tool_gets_text() -> None:
+    patch = ToolOffer("apply_patch", None, kind="freeform", grammar='"*** Begin Patch"')
+    assert said("tool=apply_patch", tools=(patch,)).calls[0].arguments.startswith("*** Begin")
+    assert said("tool=apply_patch,args=InRleHQi", tools=(patch,)).calls[0].arguments == "text"
+
+
+def test_what_the_provider_runs_itself_leaves_the_answer_an_answer() -> None:
+    search = ToolOffer("web_search", None, kind="hosted")
+    assert not said(tools=(search,)).calls
+    answered = said("tool=web_search", tools=(search,))
+    assert (len(answered.calls), answered.stop) == (1, "end")
+    assert answered.text
+
+
+def test_a_blocked_prompt_has_no_answer() -> None:
+    blocked = said("blocked", tools=(BASH,))
+    assert (blocked.text, blocked.calls, blocked.stop) == ("", (), "blocked")
+
+
+def test_thinking_and_text_say_different_things() -> None:
+    answered = said("thinking")
+    assert not answered.text.startswith(answered.thinking[:20])
+
+
 def test_tools_that_write_are_not_called_unasked() -> None:
     assert not said(tools=(WRITE,)).calls
     assert said(tools=(WRITE, BASH)).calls[0].name == "Bash"

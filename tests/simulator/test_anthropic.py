@@ -214,6 +214,73 @@ def test_thinking_is_signed_and_can_be_hidden(client: anthropic.Anthropic) -> No
     assert 0 < details.thinking_tokens < shown.usage.output_tokens
 
 
+def thought(client: anthropic.Anthropic, display: str = "summarized") -> list[dict[str, object]]:
+    message = client.messages.create(
+        model=MODEL,
+        max_tokens=9_000,
+        messages=HELLO,
+        extra_body={"thinking": {"type": "adaptive", "display": display}},
+    )
+    return [block.to_dict() for block in message.content]
+
+
+def resend(client: anthropic.Anthropic, content: object, *, model: str = MODEL) -> None:
+    client.post(
+        "/v1/messages",
+        body={
+            "model": model,
+            "max_tokens": 500,
+            "messages": [*HELLO, {"role": "assistant", "content": content}, *HELLO],
+        },
+        cast_to=anthropic.types.Message,
+    )
+
+
+@pytest.mark.parametrize("display", ["summarized", "omitted"])
+def test_thinking_comes_back_to_any_model_of_the_maker(
+    client: anthropic.Anthropic, display: str
+) -> None:
+    blocks = thought(client, display)
+    resend(client, blocks)
+    resend(client, blocks, model="claude-haiku-5-5")
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        ({"signature": ""}, "Invalid `signature` in `thinking` block"),
+        ({"signature": "bm90IG91cnM="}, "Invalid `signature` in `thinking` block"),
+        ({"signature": "no base64"}, "Invalid `signature` in `thinking` block"),
+        ({"thinking": "edited"}, "Invalid `signature` in `thinking` block"),
+        ({"signature": None}, "messages.1.content.0.thinking.signature: Field required"),
+        ({"type": "redacted_thinking", "data": "x"}, "Invalid `data` in `redacted_thinking` block"),
+    ],
+)
+def test_thinking_that_was_not_signed_so_is_refused(
+    client: anthropic.Anthropic, change: dict[str, object], what: str
+) -> None:
+    first, *rest = thought(client)
+    with pytest.raises(anthropic.BadRequestError) as caught:
+        resend(client, [first | change, *rest])
+    assert what in caught.value.message
+
+
+def test_parallel_calls_are_made_and_forbidden(client: anthropic.Anthropic) -> None:
+    def called(*, forbidden: bool) -> list[str]:
+        message = client.messages.create(
+            model=MODEL,
+            max_tokens=500,
+            messages=HELLO,
+            tools=[BASH],
+            tool_choice={"type": "auto", "disable_parallel_tool_use": forbidden},
+            extra_headers={"x-simulate": "tools=Bash+Read"},
+        )
+        return [block.id for block in message.content if block.type == "tool_use"]
+
+    assert len(set(called(forbidden=False))) == 2
+    assert len(called(forbidden=True)) == 1
+
+
 def test_an_image_has_a_price(client: anthropic.Anthropic) -> None:
     def tokens(messages: list[MessageParam]) -> int:
         return client.messages.create(

@@ -3,7 +3,7 @@
 import pytest
 
 from turnout.errors import InvalidRequest
-from turnout.simulator.directives import WORDS, Directives, parse_directives
+from turnout.simulator.directives import MAX_STEPS, WORDS, Directives, parse_directives
 from turnout.simulator.script import Script
 
 
@@ -15,9 +15,17 @@ def test_words_and_values_are_read() -> None:
         retry_after=3.0,
         cut="after-content",
         garbage=True,
-        tool="Bash",
+        tools=("Bash",),
         steps=2,
     )
+
+
+def test_tools_and_their_arguments_are_read() -> None:
+    said = parse_directives("tools=Read+Bash+apply_patch, args=eyJhIjoxfQ++InRleHQi, steps=1")
+    assert said == Directives(
+        tools=("Read", "Bash", "apply_patch"), args=('{"a":1}', "", '"text"'), steps=1
+    )
+    assert parse_directives("args=eyJhIjoxfQ==") == parse_directives("args=eyJhIjoxfQ")
 
 
 def test_nothing_is_no_directive() -> None:
@@ -25,8 +33,17 @@ def test_nothing_is_no_directive() -> None:
 
 
 def test_every_word_can_be_said() -> None:
-    values = {"cut": "before-end", "tool": "X", "status": "500"}
-    flags = {"half", "garbage", "error-in-stream", "text", "thinking", "empty", "refusal"}
+    values = {"cut": "before-end", "tool": "X", "tools": "X+Y", "args": "e30", "status": "500"}
+    flags = {
+        "half",
+        "garbage",
+        "error-in-stream",
+        "text",
+        "thinking",
+        "empty",
+        "refusal",
+        "blocked",
+    }
     for word in WORDS:
         said = word if word in flags else f"{word}={values.get(word, '1')}"
         assert parse_directives(said) != Directives(), word
@@ -43,6 +60,9 @@ def test_every_word_can_be_said() -> None:
         ("status=200", "number from 400 to 599"),
         ("cut=here", "after-start, after-content, before-end"),
         ("garbage=1", "no value"),
+        ("args=!", "base64url of a JSON object or string"),
+        ("args=MQ", "base64url of a JSON object or string"),
+        ("args=e", "base64url of a JSON object or string"),
     ],
 )
 def test_what_makes_no_sense_is_refused(text: str, what: str) -> None:
@@ -64,6 +84,14 @@ def test_a_queued_script_waits_for_its_model() -> None:
     assert script.take(model="claude-opus-5-5", header="") == Directives(empty=True)
     assert script.take(model="claude-opus-5-5", header="") == Directives()
     assert script.take(model="gpt-5.5", header="") == Directives(status=529)
+
+
+def test_a_queued_tool_is_called_whatever_has_been_called_before() -> None:
+    script = Script(default=parse_directives("tool=Read"))
+    script.change(b'{"next": ["tool=Bash", "tool=Bash,steps=2"]}')
+    assert script.take(model="m", header="") == Directives(tools=("Bash",), steps=MAX_STEPS)
+    assert script.take(model="m", header="") == Directives(tools=("Bash",), steps=2)
+    assert script.take(model="m", header="") == Directives(tools=("Read",))
 
 
 def test_a_bad_script_changes_nothing() -> None:

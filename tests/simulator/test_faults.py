@@ -18,15 +18,33 @@ MESSAGES: dict[str, object] = {
     "messages": [{"role": "user", "content": "hello"}],
 }
 HEADERS = {"x-api-key": "secret", "anthropic-version": "2023-06-01"}
-PATHS: dict[str, dict[str, object]] = {"/v1/messages": MESSAGES, "/v1/chat/completions": CHAT}
+GEMINI = "/v1beta/models/gemini-3.5-flash"
+PATHS: dict[str, dict[str, object]] = {
+    "/v1/messages": MESSAGES,
+    "/v1/chat/completions": CHAT,
+    "/v1/responses": {"model": "gpt-5.5", "input": "hello"},
+    GEMINI: {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]},
+}
 DEADLINE_SECONDS = 5.0
 
 
 def post(
     base: str, path: str, directives: str, *, stream: bool = True, content: bytes | None = None
 ) -> httpx.Response:
-    body = json.dumps(PATHS[path] | {"stream": stream}).encode() if content is None else content
-    return httpx.post(f"{base}{path}", content=body, headers=HEADERS | {"x-simulate": directives})
+    url, body = called(base, path, stream=stream)
+    return httpx.post(
+        url,
+        content=json.dumps(body).encode() if content is None else content,
+        headers=HEADERS | {"x-simulate": directives},
+    )
+
+
+def called(base: str, path: str, *, stream: bool) -> tuple[str, dict[str, object]]:
+    """Address and body of a request; Gemini's path says what others say in the body."""
+    if path != GEMINI:
+        return base + path, PATHS[path] | {"stream": stream}
+    method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    return f"{base}{path}:{method}", PATHS[path]
 
 
 def script(base: str, **change: object) -> None:
@@ -67,7 +85,13 @@ def test_a_cut_breaks_the_connection(base: str, path: str, where: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "terminal"), [("/v1/messages", "message_stop"), ("/v1/chat/completions", "[DONE]")]
+    ("path", "terminal"),
+    [
+        ("/v1/messages", "message_stop"),
+        ("/v1/chat/completions", "[DONE]"),
+        ("/v1/responses", "response.completed"),
+        (GEMINI, "finishReason"),
+    ],
 )
 def test_half_an_answer_ends_cleanly_without_its_end(base: str, path: str, terminal: str) -> None:
     assert terminal in post(base, path, "").text
@@ -90,14 +114,16 @@ def test_garbage_is_a_200_of_something_else(base: str, path: str) -> None:
     [
         ("/v1/messages", 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"'),
         ("/v1/chat/completions", 'data: {"error":{"message":'),
+        ("/v1/responses", 'event: error\ndata: {"type":"error","sequence_number":'),
+        (GEMINI, 'data: {"error":{"code":503,'),
     ],
 )
 def test_an_error_can_come_inside_a_stream(base: str, path: str, event: str) -> None:
     answer = post(base, path, "error-in-stream")
     assert answer.status_code == 200
     assert event in answer.text
-    assert "message_stop" not in answer.text
-    assert "[DONE]" not in answer.text
+    for terminal in ("message_stop", "[DONE]", "response.completed", "finishReason"):
+        assert terminal not in answer.text
 
 
 def test_a_refusal_and_an_empty_answer(base: str) -> None:
@@ -154,10 +180,11 @@ def test_a_stall_begins_after_the_start_and_a_ping(base: str) -> None:
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("directives", ["ttft=60", "stall=60", "pause=60"])
 def test_a_client_that_hangs_up_is_counted_at_once(base: str, path: str, directives: str) -> None:
+    url, body = called(base, path, stream=True)
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
-            f"{base}{path}",
-            json=PATHS[path] | {"stream": True},
+            url,
+            json=body,
             headers=HEADERS | {"x-simulate": directives},
             timeout=0.2,
         )
@@ -182,7 +209,7 @@ def test_the_log_tells_requests_without_their_secrets(base: str) -> None:
 
 
 def test_paths_that_are_not_served_get_the_providers_404(base: str) -> None:
-    for answer in (httpx.get(f"{base}/v2/x"), httpx.post(f"{base}/v1/responses", json={})):
+    for answer in (httpx.get(f"{base}/v2/x"), httpx.post(f"{base}/v1/rerank", json={})):
         assert answer.status_code == 404
         assert "error" in answer.json()
     assert httpx.head(f"{base}/api/hello").status_code == 200

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 
+import httpx
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
@@ -67,6 +68,64 @@ def test_a_stream_says_what_the_completion_says(client: openai.OpenAI) -> None:
     assert arguments == calls[0].function.arguments
     assert json.loads(arguments) == {"command": "ls"}
     assert (finish, usages) == ("tool_calls", 1)
+
+
+def test_parallel_calls_are_made_and_forbidden(client: openai.OpenAI) -> None:
+    def called(*, parallel: bool) -> list[str]:
+        message = (
+            client.chat.completions.create(
+                model=MODEL,
+                messages=HELLO,
+                tools=[BASH],
+                parallel_tool_calls=parallel,
+                extra_headers={"x-simulate": "tools=Bash+Read"},
+            )
+            .choices[0]
+            .message
+        )
+        return [call.id for call in message.tool_calls or []]
+
+    assert len(set(called(parallel=True))) == 2
+    assert len(called(parallel=False)) == 1
+
+
+def test_a_freeform_tool_gets_text(client: openai.OpenAI) -> None:
+    asked = simulated_patch(client, stream=False)
+    assert asked == simulated_patch(client, stream=True)
+    assert asked == "*** Begin Patch\n*** Add File: example.txt\n+example\n*** End Patch\n"
+
+
+def simulated_patch(client: openai.OpenAI, *, stream: bool) -> str:
+    body = {
+        "model": MODEL,
+        "messages": HELLO,
+        "stream": stream,
+        "tools": [
+            {
+                "type": "custom",
+                "custom": {
+                    "name": "apply_patch",
+                    "format": {
+                        "type": "grammar",
+                        "grammar": {"syntax": "lark", "definition": '"*** Begin Patch"'},
+                    },
+                },
+            }
+        ],
+    }
+    answer = httpx.post(
+        f"{client.base_url}chat/completions",
+        json=body,
+        headers={"authorization": "Bearer k", "x-simulate": "tool=apply_patch"},
+    )
+    if not stream:
+        (call,) = answer.json()["choices"][0]["message"]["tool_calls"]
+        assert (call["type"], call["custom"]["name"]) == ("custom", "apply_patch")
+        return str(call["custom"]["input"])
+    chunks = [json.loads(line[6:]) for line in answer.text.splitlines() if line[6:7] == "{"]
+    deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
+    calls = [delta["tool_calls"][0] for delta in deltas if "tool_calls" in delta]
+    return "".join(call["custom"]["input"] for call in calls)
 
 
 def test_without_being_asked_a_stream_reports_no_usage(client: openai.OpenAI) -> None:
@@ -175,6 +234,13 @@ def test_an_image_has_a_price(client: openai.OpenAI) -> None:
     )
     assert completion.usage is not None
     assert 1_600 < completion.usage.prompt_tokens < 1_700
+
+
+def test_a_model_that_is_told_not_to_reason_takes_a_temperature(client: openai.OpenAI) -> None:
+    completion = client.chat.completions.create(
+        model=MODEL, messages=HELLO, temperature=0.5, reasoning_effort="none"
+    )
+    assert completion.choices[0].message.content
 
 
 def test_models_are_listed(client: openai.OpenAI) -> None:

@@ -28,8 +28,10 @@ CHAT = CATALOG.models["gpt-5.4"]
 
 
 def to(target: str = "openai/gpt-5.4@env") -> Destination:
-    upstreams = Upstreams({"openai": Upstream("http://x/v1", "k")})
-    return destination(target, catalog=CATALOG, upstreams=upstreams, credentials=())
+    upstreams = Upstreams({"openai": Upstream("k")})
+    return destination(
+        target, client="openai_chat", catalog=CATALOG, upstreams=upstreams, credentials=()
+    )
 
 
 def log(target: str = "openai/gpt-5.4@env") -> AttemptLog:
@@ -58,7 +60,7 @@ def test_unreported_usage_is_estimated_and_marked() -> None:
     seen = log()
     seen.reading = structs.replace(NOTHING_SEEN, has_content=True, output_bytes=8)
     spent = bill(seen, ASKED, is_answered=True)
-    assert (spent.usage, spent.source) == (Usage(fresh_input=77, output=2), "estimated")
+    assert (spent.usage, spent.source) == (Usage(fresh_input=77, output=3), "estimated")
 
 
 def test_sent_and_unheard_of_costs_what_we_do_not_know() -> None:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import quote, unquote
+from urllib.parse import quote
 
 from turnout.capabilities import Dialect
 
@@ -56,12 +56,12 @@ class GeminiCall(NamedTuple):
 
 
 def gemini_call(path: str) -> GeminiCall | None:
-    """None where the path is no call of a model."""
+    """None where the path is no call of a model; `path` is percent-decoded, as servers give it."""
     found = GEMINI_PATH.fullmatch(path)
     method = None if found is None else GEMINI_METHODS.get(found["method"])
     if found is None or method is None:
         return None
-    return GeminiCall(found["version"], unquote(found["model"]), method)
+    return GeminiCall(found["version"], found["model"], method)
 
 
 def gemini_path(model: str, method: GeminiMethod, *, version: str = GEMINI_VERSION) -> str:

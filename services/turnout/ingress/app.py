@@ -19,16 +19,19 @@ from turnout.errors import Internal, InvalidRequest, TurnoutError, UnknownPath
 from turnout.ingress.answers import send_whole
 from turnout.ingress.body import ClientGone
 from turnout.ingress.control import Control, ControlEndpoints
+from turnout.ingress.paths import (
+    GEMINI_PREFIXES,
+    GEMINI_ROUTE,
+    PROXY_PATHS,
+    SOCKET_PATH,
+    is_gemini_call,
+    speaks_at,
+)
 from turnout.ingress.proxy import Proxy
 from turnout.ingress.rejected import rejected
+from turnout.ingress.responses_socket import ResponsesSockets
 from turnout.ingress.traced import TracedEndpoint
 from turnout.observe.spans import Tracer
-
-PROXY_PATHS: Mapping[str, Dialect] = {
-    "/v1/messages": "anthropic_messages",
-    "/v1/messages/count_tokens": "anthropic_messages",
-    "/v1/chat/completions": "openai_chat",
-}
 
 _STATUS: Mapping[str, int] = {
     "invalid_request": 400,
@@ -49,34 +52,22 @@ _LOG = logging.getLogger(__name__)
 
 
 class _ProxyEndpoint:
-    """One proxy path as an ASGI application."""
+    """A proxy path as an ASGI application; `path` is None where the request's own one tells more."""
 
-    def __init__(self, proxy: Proxy, dialect: WireDialect, path: str) -> None:
+    def __init__(self, proxy: Proxy, dialect: WireDialect, path: str | None) -> None:
         self._proxy = proxy
         self._dialect = dialect
         self._path = path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._proxy.handle(scope, receive, send, dialect=self._dialect, path=self._path)
+        path: str = scope["path"] if self._path is None else self._path
+        await self._proxy.handle(scope, receive, send, dialect=self._dialect, path=path)
 
 
 async def _alive(scope: Scope, receive: Receive, send: Send) -> None:
     """Probes that agents make before they work."""
     del scope, receive
     await send_whole(send, status=200, headers=(("content-type", "text/plain"),), body=b"")
-
-
-async def _no_websocket(scope: Scope, receive: Receive, send: Send) -> None:
-    """426 makes Codex fall back to HTTP at once; anything else costs it seconds or is fatal."""
-    del receive
-    if dict(scope["headers"]).get(b"upgrade", b"").lower() != b"websocket":
-        raise HTTPException(404)
-    await send_whole(
-        send,
-        status=426,
-        headers=(("upgrade", "HTTP/1.1"), ("content-type", "application/json")),
-        body=_error_body(InvalidRequest("WebSocket is not served here; use HTTP with SSE.")),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,28 +81,48 @@ class Edge:
 
     app: FastAPI
     hot: Mapping[str, ASGIApp]
+    gemini: ASGIApp
+    sockets: ResponsesSockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["method"] == "POST":
-            endpoint = self.hot.get(scope["path"])
+            path: str = scope["path"]
+            endpoint = self.hot.get(path)
+            if endpoint is None and is_gemini_call(path):
+                endpoint = self.gemini
             if endpoint is not None:
                 await endpoint(scope, receive, send)
                 return
+        if scope["type"] == "websocket" and scope["path"] == SOCKET_PATH:
+            await self.sockets(scope, receive, send)
+            return
         await self.app(scope, receive, send)
+
+    async def leave_sockets(self) -> None:
+        """Close all WebSockets, each when its answer is over."""
+        await self.sockets.leave()
 
 
 def build_edge(proxy: Proxy, control: Control, *, tracer: Tracer | None = None) -> Edge:
     """What the HTTP server serves. Lifetimes of its parts belong to whoever composes it."""
-    hot: dict[str, ASGIApp] = {
-        path: _ProxyEndpoint(proxy, DIALECTS[dialect], path)
-        for path, dialect in PROXY_PATHS.items()
-    }
-    if tracer is not None:
-        hot = {path: TracedEndpoint(one, tracer, path=path) for path, one in hot.items()}
-    return Edge(app=build_app(hot, control), hot=hot)
+
+    def endpoint(path: str | None, dialect: Dialect) -> ASGIApp:
+        made = _ProxyEndpoint(proxy, DIALECTS[dialect], path)
+        return made if tracer is None else TracedEndpoint(made, tracer, path=path or GEMINI_ROUTE)
+
+    hot = {path: endpoint(path, dialect) for path, dialect in PROXY_PATHS.items()}
+    gemini = endpoint(None, "gemini_generate")
+    sockets = ResponsesSockets(
+        hot[SOCKET_PATH],
+        control.intake,
+        DIALECTS[PROXY_PATHS[SOCKET_PATH]],
+        path=SOCKET_PATH,
+        max_bytes=control.limits.max_body_bytes,
+    )
+    return Edge(app=build_app(hot, gemini, control), hot=hot, gemini=gemini, sockets=sockets)
 
 
-def build_app(hot: Mapping[str, ASGIApp], control: Control) -> FastAPI:
+def build_app(hot: Mapping[str, ASGIApp], gemini: ASGIApp, control: Control) -> FastAPI:
     """Every endpoint."""
     app = FastAPI(
         title="Turnout",
@@ -122,9 +133,10 @@ def build_app(hot: Mapping[str, ASGIApp], control: Control) -> FastAPI:
     )
     for path, endpoint in hot.items():
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
+    for prefix in GEMINI_PREFIXES:
+        app.router.routes.append(Route(prefix + "{model}:{method}", gemini, methods=["POST"]))
     for probe in ("/", "/api/hello"):
         app.router.routes.append(Route(probe, _Asgi(_alive), methods=["GET", "HEAD"]))
-    app.router.routes.append(Route("/v1/responses", _Asgi(_no_websocket)))
     app.include_router(ControlEndpoints(control).routes())
     app.add_exception_handler(TurnoutError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
@@ -186,8 +198,7 @@ class _Unserved:
     async def __call__(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         path = request.url.path
-        is_anthropic = "anthropic-version" in request.headers or path.startswith("/v1/messages")
-        name: Dialect = "anthropic_messages" if is_anthropic else "openai_chat"
+        name = speaks_at(path, request.headers)
         allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
         if error.status_code == 405:
             wrong: TurnoutError = InvalidRequest(
@@ -225,5 +236,5 @@ async def _on_gone(_: Request, error: Exception) -> Response:
 
 
 def _no_such_path(path: str) -> str:
-    served = ", ".join(PROXY_PATHS)
+    served = ", ".join((*PROXY_PATHS, GEMINI_ROUTE))
     return f"Nothing is served at {path[:200]}; model APIs are at {served}."

@@ -1,6 +1,7 @@
-"""A simulated provider: Anthropic Messages and OpenAI Chat without keys or money.
+"""A simulated provider without keys or money.
 
-It is the honest counterpart of the dispatcher: it shares no code with `turnout.dialects`, checks
-requests as the providers do, and keeps a prompt cache with real lifetimes and real usage figures.
+It speaks Anthropic Messages, OpenAI Chat, OpenAI Responses and Gemini. It is the honest counterpart
+of the dispatcher: it shares no code with `turnout.dialects`, checks requests as the providers do,
+and keeps a prompt cache with real lifetimes and real usage figures.
 It runs as its own process: `python -m turnout.simulator --port 9090`.
 """

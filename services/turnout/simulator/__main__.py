@@ -14,7 +14,8 @@ DIRECTIVES_VARIABLE = "TURNOUT_SIMULATOR__DIRECTIVES"
 def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m turnout.simulator",
-        description="A provider without keys or money: Anthropic Messages and OpenAI Chat.",
+        description="A provider without keys or money: Anthropic Messages, OpenAI Chat, OpenAI"
+        " Responses and Gemini.",
     )
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 takes a free port")

@@ -13,9 +13,13 @@ import msgspec
 
 from turnout.simulator.directives import Directives
 from turnout.simulator.measure import BYTES_PER_TOKEN, count_text
-from turnout.simulator.schema_example import example
+from turnout.simulator.schema_example import example, freeform_example
 
-Stop: TypeAlias = Literal["end", "tool", "length", "refusal", "sequence"]
+Stop: TypeAlias = Literal["end", "tool", "length", "refusal", "sequence", "blocked"]
+"""`blocked` says that there is no answer because of what the prompt holds."""
+
+ToolKind: TypeAlias = Literal["function", "freeform", "search", "hosted"]
+"""Arguments in JSON, in free text, a search for deferred tools, or run by the provider itself."""
 
 DEFAULT_STEPS = 3
 """Longest agent loop of its own accord: enough to see a cache grow, over in seconds."""
@@ -23,7 +27,10 @@ DEFAULT_STEPS = 3
 LEAD_TOKENS = 12
 """What is said before a loop's first tool call: a sentence."""
 
-READING_TOOLS = ("Glob", "Grep", "Read", "LS", "Bash", "list_directory", "read_file", "shell")
+READING_TOOLS = (
+    *("Glob", "Grep", "Read", "LS", "Bash", "list_directory", "read_file", "shell"),
+    *("exec_command", "shell_command", "run_shell_command"),
+)
 """Tools that are called unasked, in this order: a real agent runs them on a real machine."""
 
 CLASSIFIER_STOP = "</block>"
@@ -60,10 +67,13 @@ NEXT = (
 
 @dataclass(frozen=True, slots=True)
 class ToolOffer:
-    """A tool that the request offers."""
+    """A tool that the request offers; `grammar` is what a freeform tool's text has to follow."""
 
     name: str
     schema: object
+    kind: ToolKind = "function"
+    namespace: str = ""
+    grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +84,7 @@ class Ask:
         seed: digest of the prompt; everything that looks random comes from it.
         steps_done: tool results since a person last said something.
         forced_tool: name of the tool that has to be called; "" means any of them.
+        parallel: several tools may be called in one answer.
         output_schema: JSON schema that the answer has to follow.
         max_tokens: bound of the answer; 0 asks for no answer at all.
     """
@@ -83,6 +94,7 @@ class Ask:
     tools: tuple[ToolOffer, ...] = ()
     forced_tool: str | None = None
     tools_allowed: bool = True
+    parallel: bool = True
     steps_done: int = 0
     thinking: bool = False
     output_schema: object = None
@@ -92,11 +104,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call with its arguments as a JSON text."""
+    """A call with its arguments as a JSON text, or as free text where the tool takes that."""
 
     id: str
     name: str
     arguments: str
+    kind: ToolKind = "function"
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,23 +148,26 @@ def answer(ask: Ask, directives: Directives) -> Answer:
         return Answer(id=name, stop="length", prefill_only=True)
     if directives.refusal:
         return Answer(id=name, text="I cannot help with that.", stop="refusal")
+    if directives.blocked:
+        return Answer(id=name, stop="blocked")
     if directives.empty:
         return Answer(id=name)
     thinking = ""
     if directives.thinking or (ask.thinking and ask.steps_done == 0):
-        thinking = prose(ask.seed + b"thinking", tokens=40)
-    if (call := _call(ask, directives, name=name)) is not None:
+        thinking = prose(hashlib.blake2b(b"thinking", key=ask.seed[:64]).digest(), tokens=40)
+    calls = _calls(ask, directives, name=name)
+    if any(call.kind != "hosted" for call in calls):
         length = LEAD_TOKENS if directives.tokens is None else directives.tokens
         spoken = ask.steps_done == 0 or directives.tokens is not None
         lead = prose(ask.seed, tokens=length) if spoken else ""
-        return Answer(id=name, thinking=thinking, text=lead, calls=(call,), stop="tool")
+        return Answer(id=name, thinking=thinking, text=lead, calls=calls, stop="tool")
     if CLASSIFIER_STOP in ask.stop_sequences:
         return Answer(id=name, text="<block>no", stop="sequence", stop_sequence=CLASSIFIER_STOP)
     text = _text(ask, directives)
     if ask.max_tokens is not None and count_text(thinking) + count_text(text) > ask.max_tokens:
         room = max(1, ask.max_tokens - count_text(thinking))
         return Answer(id=name, thinking=thinking, text=_cut(text, tokens=room), stop="length")
-    return Answer(id=name, thinking=thinking, text=text)
+    return Answer(id=name, thinking=thinking, text=text, calls=calls)
 
 
 def prose(seed: bytes, *, tokens: int) -> str:
@@ -192,31 +209,57 @@ def _text(ask: Ask, directives: Directives) -> str:
     return prose(ask.seed, tokens=tokens)
 
 
-def _call(ask: Ask, directives: Directives, *, name: str) -> ToolCall | None:
-    offer = _chosen_tool(ask, directives)
-    if offer is None:
-        return None
+def _calls(ask: Ask, directives: Directives, *, name: str) -> tuple[ToolCall, ...]:
+    offers = _chosen_tools(ask, directives)
+    calls: list[ToolCall] = []
+    for number, offer in enumerate(offers if ask.parallel else offers[:1]):
+        told = directives.args[number] if number < len(directives.args) else ""
+        calls.append(
+            ToolCall(
+                id=f"{name}{number}" if number else name,
+                name=offer.name,
+                arguments=_told_arguments(offer, told) if told else _own_arguments(offer),
+                kind=offer.kind,
+                namespace=offer.namespace,
+            )
+        )
+    return tuple(calls)
+
+
+def _told_arguments(offer: ToolOffer, told: str) -> str:
+    """The scripted JSON text as it is; of a freeform tool, the text that it holds."""
+    value: object = msgspec.json.decode(told)
+    return value if offer.kind == "freeform" and isinstance(value, str) else told
+
+
+def _own_arguments(offer: ToolOffer) -> str:
+    if offer.kind == "freeform":
+        return freeform_example(offer.grammar)
     arguments = example(offer.schema)
-    return ToolCall(
-        id=name,
-        name=offer.name,
-        arguments=msgspec.json.encode(arguments if isinstance(arguments, dict) else {}).decode(),
-    )
+    return msgspec.json.encode(arguments if isinstance(arguments, dict) else {}).decode()
 
 
-def _chosen_tool(ask: Ask, directives: Directives) -> ToolOffer | None:
-    by_name = {tool.name: tool for tool in ask.tools}
+def _chosen_tools(ask: Ask, directives: Directives) -> tuple[ToolOffer, ...]:
     if directives.text or not ask.tools_allowed:
-        return None
-    if directives.tool is not None and ask.steps_done < (directives.steps or 1):
-        return by_name.get(directives.tool, ToolOffer(directives.tool, {}))
-    if not ask.tools:
+        return ()
+    if directives.tools and ask.steps_done < (directives.steps or 1):
+        by_name = {tool.name: tool for tool in ask.tools}
+        return tuple(by_name.get(name, ToolOffer(name, {})) for name in directives.tools)
+    own = _own_choice(ask, directives)
+    return () if own is None else (own,)
+
+
+def _own_choice(ask: Ask, directives: Directives) -> ToolOffer | None:
+    """What the model calls of its own accord, or because the request forces it."""
+    offered = [tool for tool in ask.tools if tool.kind != "hosted"]
+    if not offered:
         return None
     if ask.forced_tool is not None:
-        return by_name.get(ask.forced_tool) or _unasked_tool(ask) or ask.tools[0]
-    if directives.tool is not None or ask.steps_done >= _steps(ask, directives):
+        forced = next((tool for tool in offered if tool.name == ask.forced_tool), None)
+        return forced or _unasked_tool(ask) or offered[0]
+    if directives.tools or ask.steps_done >= _steps(ask, directives):
         return None
-    return _unasked_tool(ask) or (ask.tools[0] if directives.steps is not None else None)
+    return _unasked_tool(ask) or (offered[0] if directives.steps is not None else None)
 
 
 def _unasked_tool(ask: Ask) -> ToolOffer | None:

@@ -5,22 +5,20 @@ client accepts them; it shares nothing with `turnout.dialects`, so that each tes
 """
 
 import base64
-import hashlib
 from collections.abc import Sequence
 
 import msgspec
 
 from turnout.catalog import Catalog
 from turnout.simulator.answers import Answer, Stop
-from turnout.simulator.anthropic_request import FRAMING_TOKENS, LIFETIMES, read_request
+from turnout.simulator.anthropic_request import FRAMING_TOKENS, LIFETIMES, THINKER, read_request
 from turnout.simulator.cache import Charge, PromptCache, account_of
 from turnout.simulator.exchange import Call, Frame, Headers, Refused, split_text
 from turnout.simulator.json_types import JsonObject
+from turnout.simulator.seals import seal
 
 TEXT_PIECE = 24
 """Characters in one text delta: about what Anthropic puts into one."""
-
-SIGNATURE_KEY = b"turnout simulated provider"
 
 STOP_REASONS: dict[Stop, str] = {
     "end": "end_turn",
@@ -28,6 +26,7 @@ STOP_REASONS: dict[Stop, str] = {
     "length": "max_tokens",
     "refusal": "refusal",
     "sequence": "stop_sequence",
+    "blocked": "refusal",
 }
 
 ERROR_KINDS: dict[int, tuple[str, str]] = {
@@ -49,6 +48,10 @@ class AnthropicWire:
 
     def read(self, body: bytes, headers: Headers, catalog: Catalog) -> Call:
         return read_request(body, headers, catalog)
+
+    def count(self, body: bytes, headers: Headers, catalog: Catalog) -> bytes:
+        call = read_request(body, headers, catalog, counting=True)
+        return msgspec.json.encode({"input_tokens": call.prompt_tokens})
 
     def charge(
         self, call: Call, cache: PromptCache, *, catalog: Catalog, credential: str, now: float
@@ -99,24 +102,25 @@ class AnthropicWire:
             }
         )
 
-    def scripted_refusal(self, status: int) -> Refused:
+    def scripted_refusal(self, status: int, *, retry_after: float | None = None) -> Refused:
+        del retry_after  # a header says it
         kind, message = ERROR_KINDS.get(status, ERROR_KINDS[400 if status < 500 else 500])
         return Refused(message, status=status, kind=kind)
 
-    def stream_error(self) -> bytes:
+    def stream_error(
+        self, call: Call, answer: Answer, *, sent: Sequence[bytes], created_at: int
+    ) -> bytes:
+        del call, answer, sent, created_at
         return _event("error", error={"type": "overloaded_error", "message": "Overloaded"})
+
+    def stream_type(self) -> str:
+        return "text/event-stream; charset=utf-8"
 
     def ping(self) -> bytes:
         return _event("ping")
 
     def request_id_header(self) -> str:
         return "request-id"
-
-
-def count_tokens(body: bytes, headers: Headers, catalog: Catalog) -> bytes:
-    """The answer of `/v1/messages/count_tokens`. Raises `Refused`."""
-    call = read_request(body, headers, catalog, counting=True)
-    return msgspec.json.encode({"input_tokens": call.prompt_tokens})
 
 
 def list_models(catalog: Catalog) -> bytes:
@@ -160,9 +164,10 @@ def _message(call: Call, answer: Answer) -> JsonObject:
 def _content(call: Call, answer: Answer) -> list[JsonObject]:
     blocks: list[JsonObject] = []
     if answer.thinking:
+        sealed = seal("thinking", model=THINKER, content=answer.thinking)
         shown = "" if call.omit_thinking else answer.thinking
         blocks.append(
-            {"type": "thinking", "thinking": shown, "signature": _signature(answer.thinking)}
+            {"type": "thinking", "thinking": shown, "signature": base64.b64encode(sealed).decode()}
         )
     if answer.text:
         blocks.append({"type": "text", "text": answer.text})
@@ -176,11 +181,6 @@ def _content(call: Call, answer: Answer) -> list[JsonObject]:
         for tool in answer.calls
     )
     return blocks
-
-
-def _signature(thinking: str) -> str:
-    digest = hashlib.blake2b(thinking.encode(), key=SIGNATURE_KEY).digest()
-    return base64.b64encode(digest).decode()
 
 
 def _block_frames(index: int, block: JsonObject) -> list[Frame]:

@@ -14,8 +14,7 @@ from turnout.simulator.cache import Block
 from turnout.simulator.exchange import Call, Headers, Refused, credential_of, seed_of
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
 from turnout.simulator.measure import canonical, count_bytes
-
-PROVIDER = "anthropic"
+from turnout.simulator.seals import decoded, opens
 
 FRAMING_TOKENS = 3
 """Fresh tokens of every prompt behind its last block; Anthropic never reports zero."""
@@ -74,6 +73,7 @@ def read_request(
         raise Refused("max_tokens: Field required")
     model = _model(body.model, catalog)
     _check_messages(body.messages)
+    _check_thinking(body.messages)
     _check_tools(body.tools)
     _check_limits(body, model)
     blocks = _blocks(body)
@@ -119,7 +119,11 @@ def _in_their_words(text: str) -> str:
 
 def _model(name: str, catalog: Catalog) -> Model:
     model = catalog.resolve(name) if "[" not in name and "/" not in name else None
-    if model is None or model.provider != PROVIDER or name not in {model.id, *model.aliases}:
+    if (
+        model is None
+        or not catalog.speaks(model, "anthropic_messages")
+        or name not in {model.id, model.upstream_name, *model.aliases}
+    ):
         raise Refused(f"model: {name}", status=404, kind="not_found_error")
     return model
 
@@ -188,6 +192,30 @@ def _calls(message: Message, number: int) -> list[str]:
             raise Refused("messages: `tool_use` ids must be unique")
         calls.append(call)
     return calls
+
+
+THINKER = "claude"
+"""Every Claude model takes the thinking of every other one: what it cannot read the API leaves out
+without an error (platform.claude.com, preserved thinking)."""
+
+
+def _check_thinking(messages: list[Message]) -> None:
+    """Thinking comes back as a Claude model has signed it, shown or omitted, or not at all."""
+    for number, message in enumerate(messages):
+        for place, block in enumerate(_content(message)):
+            where = f"messages.{number}.content.{place}"
+            if block.get("type") == "redacted_thinking":
+                # This provider redacts nothing, so it has made none.
+                raise Refused(f"{where}: Invalid `data` in `redacted_thinking` block")
+            if block.get("type") != "thinking":
+                continue
+            for name in ("thinking", "signature"):
+                if not isinstance(block.get(name), str):
+                    raise Refused(f"{where}.thinking.{name}: Field required")
+            sealed = decoded(text_of(block["signature"]))
+            shown = text_of(block["thinking"]) or None
+            if sealed is None or not opens(sealed, "thinking", model=THINKER, content=shown):
+                raise Refused(f"{where}: Invalid `signature` in `thinking` block")
 
 
 def _check_tools(tools: list[JsonObject]) -> None:
@@ -308,6 +336,7 @@ def _ask(body: Body, blocks: tuple[Block, ...]) -> Ask:
         ),
         forced_tool=forced.get(text_of(choice.get("type"))),
         tools_allowed=choice.get("type") != "none",
+        parallel=choice.get("disable_parallel_tool_use") is not True,
         steps_done=steps,
         thinking=object_of(body.thinking).get("type") in {"enabled", "adaptive"},
         output_schema=output.get("schema"),

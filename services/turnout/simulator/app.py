@@ -6,20 +6,20 @@ Beside the providers' own paths it serves `/simulate` (script the next answers) 
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
 import msgspec
 
 from turnout.catalog import Catalog
 from turnout.errors import InvalidRequest
-from turnout.simulator import anthropic, openai
 from turnout.simulator.answers import Answer, answer, pick
 from turnout.simulator.asgi import ClientGone, Connection, Receive, Scope, Send
 from turnout.simulator.cache import Charge, PromptCache
 from turnout.simulator.directives import NONE, Directives
-from turnout.simulator.exchange import Call, Frame, Refused, Wire, credential_of
+from turnout.simulator.exchange import Call, Refused, Wire, credential_of
 from turnout.simulator.log import LogEntry, RequestLog
+from turnout.simulator.routes import Route, Routes, listed_models, usual_wire, with_key_of
 from turnout.simulator.script import Script
 
 FASTEST_SECONDS = 0.02
@@ -35,12 +35,6 @@ GAP_SECONDS = 0.005
 DIRECTIVES_HEADER = "x-simulate"
 
 GARBAGE = b"<html><body>502 Bad Gateway</body></html>\n"
-
-WIRES: Mapping[str, Wire] = {
-    "/v1/messages": anthropic.AnthropicWire(),
-    "/v1/messages/count_tokens": anthropic.AnthropicWire(),
-    "/v1/chat/completions": openai.OpenAIWire(),
-}
 
 
 class Named(msgspec.Struct, frozen=True):
@@ -66,6 +60,7 @@ class SimulatedProvider:
         self._keep_bodies = keep_bodies
         self._now = now
         self._cache = PromptCache()
+        self._routes = Routes()
         self._script = Script(default=default)
         self._log = RequestLog()
 
@@ -77,11 +72,12 @@ class SimulatedProvider:
         if path.startswith("/simulate"):
             await self._administer(connection, method, path)
             return
-        headers = _headers(scope)
+        query = _query(scope)
+        headers = with_key_of(query, _headers(scope))
         entry = self._log.begin(method=method, path=path, headers=headers.items(), now=self._now())
         aborted = False
         try:
-            await self._serve(connection, entry, method, path, headers)
+            await self._serve(connection, entry, method, path, query, headers)
         except ClientGone:
             aborted = True
         finally:
@@ -93,18 +89,20 @@ class SimulatedProvider:
         entry: LogEntry,
         method: str,
         path: str,
+        query: str,
         headers: dict[str, str],
     ) -> None:
         if method in {"GET", "HEAD"}:
             await self._read_only(connection, entry, path, headers)
             return
-        wire = WIRES.get(path, _usual_wire(headers))
+        route = self._routes.of(path, query) if method == "POST" else None
+        wire = usual_wire(path, headers) if route is None else route.wire
         try:
             body = await connection.body()
             entry.set_body(body, keep=self._keep_bodies)
-            if path not in WIRES or method != "POST":
+            if route is None:
                 raise wire.scripted_refusal(404)
-            named = _named(body)
+            named = _named(body, route)
             entry.model, entry.stream = named.model, named.stream
             directives = self._take(named.model, headers)
         except Refused as refused:
@@ -112,7 +110,7 @@ class SimulatedProvider:
             return
         async with connection.watched():
             try:
-                await self._answer(connection, entry, wire, path, body, headers, directives)
+                await self._answer(connection, entry, route, body, headers, directives)
             except Refused as refused:
                 await self._refuse(
                     connection, entry, wire, refused, headers=_retry_headers(directives)
@@ -122,17 +120,17 @@ class SimulatedProvider:
         self,
         connection: Connection,
         entry: LogEntry,
-        wire: Wire,
-        path: str,
+        route: Route,
         body: bytes,
         headers: dict[str, str],
         directives: Directives,
     ) -> None:
+        wire = route.wire
         if directives.status is not None:
             await connection.silence(directives.ttft or 0.0)
-            raise wire.scripted_refusal(directives.status)
-        if path.endswith("/count_tokens"):
-            counted = anthropic.count_tokens(body, headers, self._catalog)
+            raise wire.scripted_refusal(directives.status, retry_after=directives.retry_after)
+        if route.counts:
+            counted = wire.count(body, headers, self._catalog)
             await self._send_whole(connection, entry, wire, counted)
             return
         call = wire.read(body, headers, self._catalog)
@@ -149,9 +147,7 @@ class SimulatedProvider:
             await connection.start(200, [("content-type", "text/html")])
             await connection.write(GARBAGE, more=False)
         elif call.stream:
-            created_at = int(self._now())
-            frames = wire.frames(call, said, charge, created_at=created_at)
-            await self._send_frames(connection, entry, wire, frames, directives)
+            await self._send_frames(connection, entry, wire, call, said, charge, directives)
         else:
             await self._send_body(connection, entry, wire, call, said, charge, directives)
 
@@ -184,10 +180,14 @@ class SimulatedProvider:
         connection: Connection,
         entry: LogEntry,
         wire: Wire,
-        frames: Sequence[Frame],
+        call: Call,
+        said: Answer,
+        charge: Charge,
         directives: Directives,
     ) -> None:
         """A stream with whatever the directives do to it."""
+        created_at = int(self._now())
+        frames = wire.frames(call, said, charge, created_at=created_at)
         gap = GAP_SECONDS if directives.gap is None else directives.gap
         opening = [frame.data for frame in frames if frame.kind == "start"]
         content = [frame.data for frame in frames if frame.kind == "content"]
@@ -197,7 +197,7 @@ class SimulatedProvider:
         await connection.start(
             200,
             [
-                ("content-type", "text/event-stream; charset=utf-8"),
+                ("content-type", wire.stream_type()),
                 ("cache-control", "no-cache"),
                 (wire.request_id_header(), self._request_id()),
             ],
@@ -211,7 +211,9 @@ class SimulatedProvider:
         for number, data in enumerate(content):
             if number == middle:
                 if directives.error_in_stream:
-                    await connection.write(wire.stream_error(), more=False)
+                    sent = [*opening, *content[:number]]
+                    error = wire.stream_error(call, said, sent=sent, created_at=created_at)
+                    await connection.write(error, more=False)
                     return
                 if directives.half:
                     await connection.write(data[: len(data) // 2], more=False)
@@ -230,17 +232,13 @@ class SimulatedProvider:
     async def _read_only(
         self, connection: Connection, entry: LogEntry, path: str, headers: dict[str, str]
     ) -> None:
-        wire = _usual_wire(headers)
+        wire = usual_wire(path, headers)
         if path in {"/", "/api/hello", "/healthz"}:
             await self._send_whole(connection, entry, wire, b"{}")
-        elif path != "/v1/models":
-            await self._refuse(connection, entry, wire, wire.scripted_refusal(404), headers=())
-        elif "anthropic-version" in headers:
-            listed = anthropic.list_models(self._catalog)
+        elif (listed := listed_models(path, headers, self._catalog)) is not None:
             await self._send_whole(connection, entry, wire, listed)
         else:
-            listed = openai.list_models(self._catalog)
-            await self._send_whole(connection, entry, wire, listed)
+            await self._refuse(connection, entry, wire, wire.scripted_refusal(404), headers=())
 
     async def _refuse(
         self,
@@ -314,6 +312,7 @@ class SimulatedProvider:
                     self._script.reset(self._default)
                     self._log.reset()
                     self._cache.clear()
+                    self._routes.clear()
                     data = b"{}"
                 case _:
                     raise InvalidRequest(
@@ -328,11 +327,6 @@ class SimulatedProvider:
         await connection.write(data, more=False)
 
 
-def _usual_wire(headers: Mapping[str, str]) -> Wire:
-    """The wire format of a client that asks for a path which does not tell."""
-    return WIRES["/v1/messages" if "anthropic-version" in headers else "/v1/chat/completions"]
-
-
 def _headers(scope: Scope) -> dict[str, str]:
     found: dict[str, str] = {}
     pairs = scope["headers"]
@@ -342,7 +336,14 @@ def _headers(scope: Scope) -> dict[str, str]:
     return found
 
 
-def _named(body: bytes) -> Named:
+def _query(scope: Scope) -> str:
+    query = scope.get("query_string", b"")
+    return query.decode("latin-1") if isinstance(query, bytes) else ""
+
+
+def _named(body: bytes, route: Route) -> Named:
+    if route.model:
+        return Named(model=route.model, stream=route.streams)
     try:
         return msgspec.json.decode(body, type=Named)
     except msgspec.MsgspecError:

@@ -15,16 +15,26 @@ win over earlier ones word by word: default, header, queue. A word that is not k
     error-in-stream   an error event after the first half of the content
     tokens=N          about N tokens of prose
     tool=NAME         call that tool, offered or not
-    steps=N           answer with tool calls until N results have come, then with prose
+    tools=A+B         call those tools at once, in one answer; the first alone where the request
+                      forbids parallel calls
+    args=X+Y          their exact arguments in the same order: base64url of a JSON object, or of a
+                      JSON string for the text of a freeform tool; an empty one is invented
+    steps=N           answer with tool calls until N results have come, then with prose; with
+                      named tools 1, unless the script is queued and so for one answer alone
     text              answer with prose although tools are offered
     thinking          think before answering
     empty             an answer without content
     refusal           a refusal
+    blocked           no answer, because of what the prompt holds
 """
 
+import base64
+import binascii
 import math
 from dataclasses import dataclass, fields, replace
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from turnout.errors import InvalidRequest
 
@@ -48,7 +58,10 @@ MAX_TOKENS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Directives:
-    """One answer's script; None and False leave the matter to the simulator."""
+    """One answer's script; None, False and () leave the matter to the simulator.
+
+    `args` holds JSON texts, one for each of `tools`; "" is invented.
+    """
 
     ttft: float | None = None
     stall: float | None = None
@@ -61,12 +74,14 @@ class Directives:
     garbage: bool = False
     error_in_stream: bool = False
     tokens: int | None = None
-    tool: str | None = None
+    tools: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
     steps: int | None = None
     text: bool = False
     thinking: bool = False
     empty: bool = False
     refusal: bool = False
+    blocked: bool = False
 
     def over(self, other: "Directives") -> "Directives":
         """These directives where they say something, `other` where they do not."""
@@ -82,7 +97,8 @@ NONE = Directives()
 
 WORDS = (
     *("ttft", "stall", "pause", "gap", "status", "retry-after", "cut", "half", "garbage"),
-    *("error-in-stream", "tokens", "tool", "steps", "text", "thinking", "empty", "refusal"),
+    *("error-in-stream", "tokens", "tool", "tools", "args", "steps", "text", "thinking"),
+    *("empty", "refusal", "blocked"),
 )
 
 
@@ -112,6 +128,8 @@ def _bare(word: str) -> Directives:
             return Directives(empty=True)
         case "refusal":
             return Directives(refusal=True)
+        case "blocked":
+            return Directives(blocked=True)
         case _:
             raise _wrong(word, wanted="a value after it")
 
@@ -135,13 +153,29 @@ def _valued(word: str, value: str) -> Directives:
         case "steps":
             return Directives(steps=_count(word, value, low=0, high=MAX_STEPS))
         case "tool":
-            return Directives(tool=value)
+            return Directives(tools=(value,))
+        case "tools":
+            return Directives(tools=tuple(name.strip() for name in value.split("+")))
+        case "args":
+            return Directives(args=tuple(_arguments(piece.strip()) for piece in value.split("+")))
         case "cut" if value in CUTS:
             return Directives(cut=CUTS[value])
         case "cut":
             raise _wrong(word, wanted=f"one of {', '.join(CUTS)}")
         case _:
             raise _wrong(word, wanted="no value")
+
+
+def _arguments(piece: str) -> str:
+    """The JSON text in a piece of base64url, which may leave its padding out."""
+    if not piece:
+        return ""
+    try:
+        data = base64.urlsafe_b64decode(piece + "=" * (-len(piece) % 4))
+        msgspec.json.decode(data, type=dict[str, object] | str)
+    except (binascii.Error, msgspec.MsgspecError):
+        raise _wrong("args", wanted="base64url of a JSON object or string") from None
+    return data.decode()
 
 
 def _seconds(word: str, value: str) -> float:

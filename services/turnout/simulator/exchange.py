@@ -1,17 +1,19 @@
 """What both wire formats of the simulator have in common: a call, a refusal, and frames.
 
-Rules of this module: data only. A wire format is a module (`anthropic`, `openai`) whose value of
-type `Wire` reads a request, charges its prompt to the cache, and writes the answer.
+Rules of this module: data only. A wire format is a module (`anthropic`, `openai`,
+`openai_responses`, `gemini`) whose value of type `Wire` reads a request, charges its prompt to the
+cache, and writes the answer.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
 from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Answer, Ask
 from turnout.simulator.cache import Block, Charge, PromptCache
+from turnout.simulator.json_types import JsonObject
 
 FrameKind: TypeAlias = Literal["start", "content", "end"]
 """Before the first content, content, and what closes a whole answer."""
@@ -29,7 +31,7 @@ class Frame:
 
 
 class Refused(Exception):
-    """The provider refuses a request; `kind`, `code` and `param` are its own words."""
+    """The provider refuses a request; `kind`, `code`, `param` and `details` are its own words."""
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Refused(Exception):
         kind: str = "invalid_request_error",
         code: str | None = None,
         param: str | None = None,
+        details: Sequence[JsonObject] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -46,6 +49,7 @@ class Refused(Exception):
         self.kind = kind
         self.code = code
         self.param = param
+        self.details = details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +62,10 @@ class Call:
         lifetime_seconds: how long an automatic entry lives.
         include_usage: a streamed answer ends with the usage figures.
         omit_thinking: thinking is signed but not shown.
+        seals_thinking: what was thought comes in an encrypted form as well.
+        compacts: the answer is one item that stands for the whole prompt.
+        echo: the fields of the request that the answer repeats.
+        kept_items: what the provider is to store together with its answer; () for nothing.
     """
 
     model: Model
@@ -69,6 +77,10 @@ class Call:
     lifetime_seconds: int = 0
     include_usage: bool = True
     omit_thinking: bool = False
+    seals_thinking: bool = False
+    compacts: bool = False
+    echo: JsonObject = field(default_factory=dict)
+    kept_items: tuple[JsonObject, ...] = ()
 
 
 class Wire(Protocol):
@@ -76,6 +88,10 @@ class Wire(Protocol):
 
     def read(self, body: bytes, headers: Headers, catalog: Catalog) -> Call:
         """Read a request as the provider does. Raises `Refused` in the provider's words."""
+        ...
+
+    def count(self, body: bytes, headers: Headers, catalog: Catalog) -> bytes:
+        """The answer to a question for the number of tokens. Raises `Refused`."""
         ...
 
     def charge(
@@ -96,12 +112,18 @@ class Wire(Protocol):
         """The body of an error answer."""
         ...
 
-    def scripted_refusal(self, status: int) -> Refused:
+    def scripted_refusal(self, status: int, *, retry_after: float | None = None) -> Refused:
         """What the provider says with that status."""
         ...
 
-    def stream_error(self) -> bytes:
-        """An error event inside a stream."""
+    def stream_error(
+        self, call: Call, answer: Answer, *, sent: Sequence[bytes], created_at: int
+    ) -> bytes:
+        """An error inside the stream of an answer of which `sent` has been sent."""
+        ...
+
+    def stream_type(self) -> str:
+        """The content type of a streamed answer."""
         ...
 
     def ping(self) -> bytes:
@@ -122,7 +144,8 @@ def seed_of(model: str, prompt: Sequence[bytes]) -> bytes:
 def credential_of(headers: Headers) -> str:
     """The key of a request, whichever header carries it; "" when there is none."""
     bearer = headers.get("authorization", "")
-    return headers.get("x-api-key", "") or bearer.removeprefix("Bearer ").strip()
+    key = headers.get("x-api-key", "") or headers.get("x-goog-api-key", "")
+    return key or bearer.removeprefix("Bearer ").strip()
 
 
 def split_text(text: str, size: int) -> list[str]:

@@ -42,7 +42,7 @@ def canonical(value: object) -> bytes:
 
 def _without_attachments(value: object) -> object:
     if is_object(value):
-        is_base64 = value.get("type") == "base64"
+        is_base64 = value.get("type") == "base64" or "mime_type" in value
         return {
             key: _stand_in(item)
             if isinstance(item, str) and ((is_base64 and key == "data") or item[:5] == "data:")

@@ -10,18 +10,15 @@ from collections.abc import Sequence
 import msgspec
 
 from turnout.catalog import Catalog
-from turnout.simulator.answers import Answer, Stop
-from turnout.simulator.cache import Charge, PromptCache, account_of
+from turnout.simulator.answers import Answer, Stop, ToolCall
+from turnout.simulator.cache import Charge, PromptCache
 from turnout.simulator.exchange import Call, Frame, Headers, Refused, split_text
 from turnout.simulator.json_types import JsonObject
-from turnout.simulator.measure import BYTES_PER_TOKEN
 from turnout.simulator.openai_request import read_request
+from turnout.simulator.prefix_charge import charge_prefix
 
 TEXT_PIECE = 16
 """Characters in one delta: OpenAI sends about one token, a few at a time when busy."""
-
-FINEST_BLOCK_TOKENS = 64
-"""Resolution of automatic caches whose provider names no block size."""
 
 FINISH_REASONS: dict[Stop, str] = {
     "end": "stop",
@@ -29,6 +26,7 @@ FINISH_REASONS: dict[Stop, str] = {
     "length": "length",
     "refusal": "stop",
     "sequence": "stop",
+    "blocked": "content_filter",
 }
 
 ERROR_KINDS: dict[int, tuple[str, str | None, str]] = {
@@ -49,20 +47,14 @@ class OpenAIWire:
     def read(self, body: bytes, headers: Headers, catalog: Catalog) -> Call:
         return read_request(body, headers, catalog)
 
+    def count(self, body: bytes, headers: Headers, catalog: Catalog) -> bytes:
+        del body, headers, catalog
+        raise self.scripted_refusal(404)  # Chat Completions counts nothing
+
     def charge(
         self, call: Call, cache: PromptCache, *, catalog: Catalog, credential: str, now: float
     ) -> Charge:
-        terms = catalog.provider_of(call.model).cache
-        block_tokens = max(terms.block_tokens, FINEST_BLOCK_TOKENS)
-        return cache.charge_automatic(
-            _pieces(call.prompt, block_tokens),
-            total_tokens=call.prompt_tokens,
-            account=account_of(credential=credential, model=call.model.id),
-            minimum_tokens=terms.minimum_prefix_tokens,
-            block_tokens=block_tokens,
-            lifetime_seconds=call.lifetime_seconds,
-            now=now,
-        )
+        return charge_prefix(call, cache, catalog=catalog, credential=credential, now=now)
 
     def whole(self, call: Call, answer: Answer, charge: Charge, *, created_at: int) -> bytes:
         message: JsonObject = {
@@ -76,14 +68,7 @@ class OpenAIWire:
         if answer.thinking and _shows_reasoning(call):
             message["reasoning_content"] = answer.thinking
         if answer.calls:
-            message["tool_calls"] = [
-                {
-                    "id": f"call_{tool.id}",
-                    "type": "function",
-                    "function": {"name": tool.name, "arguments": tool.arguments},
-                }
-                for tool in answer.calls
-            ]
+            message["tool_calls"] = [_call(tool, tool.arguments) for tool in answer.calls]
         choice = {
             "index": 0,
             "message": message,
@@ -117,14 +102,21 @@ class OpenAIWire:
 
     def refusal(self, refused: Refused, *, request_id: str) -> bytes:
         del request_id  # OpenAI says it in a header only
-        return msgspec.json.encode({"error": _error(refused)})
+        return msgspec.json.encode({"error": error_object(refused)})
 
-    def scripted_refusal(self, status: int) -> Refused:
+    def scripted_refusal(self, status: int, *, retry_after: float | None = None) -> Refused:
+        del retry_after  # a header says it
         kind, code, message = ERROR_KINDS.get(status, ERROR_KINDS[400 if status < 500 else 500])
         return Refused(message, status=status, kind=kind, code=code)
 
-    def stream_error(self) -> bytes:
-        return _event({"error": _error(self.scripted_refusal(500))})
+    def stream_error(
+        self, call: Call, answer: Answer, *, sent: Sequence[bytes], created_at: int
+    ) -> bytes:
+        del call, answer, sent, created_at
+        return _event({"error": error_object(self.scripted_refusal(500))})
+
+    def stream_type(self) -> str:
+        return "text/event-stream; charset=utf-8"
 
     def ping(self) -> bytes:
         return b""
@@ -138,7 +130,7 @@ def list_models(catalog: Catalog) -> bytes:
     rows = [
         {"id": model.id, "object": "model", "created": 0, "owned_by": model.provider}
         for model in catalog.models.values()
-        if model.dialect == "openai_chat"
+        if catalog.speaks(model, "openai_chat", "openai_responses")
     ]
     return msgspec.json.encode({"object": "list", "data": rows})
 
@@ -147,7 +139,8 @@ def _event(data: JsonObject) -> bytes:
     return b"data: " + msgspec.json.encode(data) + b"\n\n"
 
 
-def _error(refused: Refused) -> JsonObject:
+def error_object(refused: Refused) -> JsonObject:
+    """OpenAI's words about a refusal."""
     return {
         "message": refused.message,
         "type": refused.kind,
@@ -175,24 +168,27 @@ def _deltas(call: Call, answer: Answer) -> list[JsonObject]:
     field = "refusal" if answer.stop == "refusal" else "content"
     deltas.extend({field: piece} for piece in split_text(answer.text, TEXT_PIECE))
     for index, tool in enumerate(answer.calls):
-        opened: JsonObject = {"name": tool.name, "arguments": ""}
-        deltas.append(
-            {
-                "tool_calls": [
-                    {
-                        "index": index,
-                        "id": f"call_{tool.id}",
-                        "type": "function",
-                        "function": opened,
-                    }
-                ]
-            }
-        )
+        kind, field = _spelling(tool)
+        deltas.append({"tool_calls": [{"index": index, **_call(tool, "")}]})
         deltas.extend(
-            {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}
+            {"tool_calls": [{"index": index, kind: {field: piece}}]}
             for piece in split_text(tool.arguments, TEXT_PIECE)
         )
     return deltas
+
+
+def _call(tool: ToolCall, arguments: str) -> JsonObject:
+    kind, field = _spelling(tool)
+    return {
+        "id": f"call_{tool.id}",
+        "type": kind,
+        kind: {"name": tool.name, field: arguments},
+    }
+
+
+def _spelling(tool: ToolCall) -> tuple[str, str]:
+    """What the type of a call is, and what its arguments are called."""
+    return ("custom", "input") if tool.kind == "freeform" else ("function", "arguments")
 
 
 def _shows_reasoning(call: Call) -> bool:
@@ -219,10 +215,3 @@ def _usage(call: Call, answer: Answer, charge: Charge) -> JsonObject:
         usage["prompt_cache_hit_tokens"] = charge.read
         usage["prompt_cache_miss_tokens"] = charge.total - charge.read
     return usage
-
-
-def _pieces(prompt: bytes, block_tokens: int) -> list[bytes]:
-    """The whole blocks of a prompt; what is left at its end is never cached."""
-    size = block_tokens * BYTES_PER_TOKEN
-    count = int(len(prompt) // size)
-    return [prompt[int(index * size) : int((index + 1) * size)] for index in range(count)]

@@ -1,7 +1,7 @@
 """Reads an OpenAI Chat Completions request the way OpenAI does, and refuses what it refuses.
 
-Rules of this module: pure. Every model of the catalog that is served in this dialect is served
-here; the checks that only OpenAI makes (unknown fields, `max_tokens` on reasoning models) apply to
+Rules of this module: pure. Every model of the catalog is served here but Anthropic's and those that
+OpenAI serves by Responses alone, whatever dialect the catalog gives it; the checks that only OpenAI makes (unknown fields, `max_tokens` on reasoning models) apply to
 OpenAI's models only.
 """
 
@@ -21,13 +21,11 @@ from turnout.simulator.json_types import (
     text_of,
 )
 from turnout.simulator.measure import canonical, count_bytes
+from turnout.simulator.prefix_charge import lifetime_of
 
 ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 MAX_TOOL_ID = 64
-LONG_RETENTION_SECONDS = 86_400
-IMPLICIT_BREAKPOINT_SECONDS = 1_800
-"""Default lifetime of models with billed cache writes (gpt-5.6 and later)."""
 
 FIELDS = frozenset(
     (
@@ -77,7 +75,7 @@ def read_request(data: bytes, headers: Headers, catalog: Catalog) -> Call:
         stream=body.get("stream") is True,
         prompt_tokens=prompt_tokens,
         prompt=prompt,
-        lifetime_seconds=_lifetime(body, model, catalog),
+        lifetime_seconds=lifetime_of(body, model, catalog),
         include_usage=options.get("include_usage") is True,
     )
 
@@ -98,13 +96,13 @@ def _model(body: JsonObject, catalog: Catalog) -> Model:
         raise Refused("you must provide a model parameter")
     model = catalog.resolve(name) if "[" not in name and "/" not in name else None
     known = model is not None and name in {model.id, model.upstream_name, *model.aliases}
-    if model is None or not known or model.dialect == "anthropic_messages":
+    if model is None or not known or not catalog.speaks(model, "openai_chat", "openai_responses"):
         raise Refused(
             f"The model `{name}` does not exist or you do not have access to it.",
             status=404,
             code="model_not_found",
         )
-    if model.dialect != "openai_chat":
+    if not catalog.speaks(model, "openai_chat"):
         raise Refused(
             "This is not a chat model and thus not supported in the v1/chat/completions endpoint.",
             status=404,
@@ -126,7 +124,8 @@ def _check_fields(body: JsonObject, model: Model) -> None:
             code="unsupported_parameter",
             param="max_tokens",
         )
-    if body.get("temperature", 1) != 1:
+    # A model that has been told not to reason is sampled like others.
+    if body.get("temperature", 1) != 1 and body.get("reasoning_effort") != "none":
         raise Refused(
             "Unsupported value: 'temperature' does not support this value with this model. Only"
             " the default (1) value is supported.",
@@ -240,14 +239,6 @@ def _output_limit(body: JsonObject) -> int | None:
     return limit
 
 
-def _lifetime(body: JsonObject, model: Model, catalog: Catalog) -> int:
-    if body.get("prompt_cache_retention") == "24h":
-        return LONG_RETENTION_SECONDS
-    if model.prices.cache_write_other is not None:
-        return IMPLICIT_BREAKPOINT_SECONDS
-    return min(catalog.provider_of(model).cache.lifetimes_seconds, default=0)
-
-
 def _normal(message: JsonObject) -> JsonObject:
     """A text and a list of one text part are the same prompt."""
     content = message.get("content")
@@ -266,20 +257,17 @@ def _ask(
 ) -> Ask:
     text, steps = _last_request(messages)
     choice = body.get("tool_choice")
-    named = text_of(object_of(object_of(choice).get("function")).get("name"))
+    forced = object_of(choice)
+    named = text_of(object_of(forced.get("function") or forced.get("custom")).get("name"))
     form = object_of(body.get("response_format"))
-    functions = [
-        object_of(tool.get("function")) for tool in tools if tool.get("type") == "function"
-    ]
     stop = body.get("stop")
     return Ask(
         seed=seed_of(model.id, [prompt]),
         user_text=text,
-        tools=tuple(
-            ToolOffer(text_of(tool.get("name")), tool.get("parameters")) for tool in functions
-        ),
+        tools=tuple(_offer(tool) for tool in tools),
         forced_tool=named or ("" if choice == "required" else None),
         tools_allowed=choice != "none",
+        parallel=body.get("parallel_tool_calls") is not False,
         steps_done=steps,
         thinking=_thinks(body, model),
         output_schema=(
@@ -290,6 +278,20 @@ def _ask(
         stop_sequences=tuple(text for text in (array_of(stop) or [stop]) if isinstance(text, str)),
         max_tokens=output_limit,
     )
+
+
+def _offer(tool: JsonObject) -> ToolOffer:
+    if tool.get("type") == "custom":
+        told = object_of(tool.get("custom"))
+        grammar = object_of(object_of(told.get("format")).get("grammar"))
+        return ToolOffer(
+            text_of(told.get("name")),
+            None,
+            kind="freeform",
+            grammar=text_of(grammar.get("definition")),
+        )
+    function = object_of(tool.get("function"))
+    return ToolOffer(text_of(function.get("name")), function.get("parameters"))
 
 
 def _thinks(body: JsonObject, model: Model) -> bool:

@@ -25,6 +25,9 @@ HARMLESS: Mapping[str, str] = {
 }
 """Arguments by property name that do nothing to the machine they are run on."""
 
+EXAMPLE_PATCH = "*** Begin Patch\n*** Add File: example.txt\n+example\n*** End Patch\n"
+"""What Codex's `apply_patch` takes; it adds a file and changes none."""
+
 FORMATS: Mapping[str, str] = {
     "date": "2026-01-01",
     "date-time": "2026-01-01T00:00:00Z",
@@ -49,6 +52,11 @@ def example(schema: object, *, name: str = "", root: object = None, depth: int =
         if choices := array_of(schema.get(keyword)):
             return example(choices[0], name=name, root=top, depth=depth + 1)
     return _by_type(schema, name=name, root=top, depth=depth)
+
+
+def freeform_example(grammar: str) -> str:
+    """A text for a tool without a schema; of the grammars, only that of patches is known."""
+    return EXAMPLE_PATCH if "*** Begin Patch" in grammar else "example"
 
 
 def _by_type(schema: JsonObject, *, name: str, root: object, depth: int) -> object:

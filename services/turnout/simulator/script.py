@@ -1,15 +1,16 @@
 """Which directives the next request gets: the default, its header, and the queue.
 
-Rules of this module: a queued script is used once, by the first request it fits, oldest first.
+Rules of this module: a queued script is used once, by the first request it fits, oldest first. It
+is for that one answer, so tools it names are called however many steps have been done before.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
 from turnout.errors import InvalidRequest
-from turnout.simulator.directives import NONE, Directives, parse_directives
+from turnout.simulator.directives import MAX_STEPS, NONE, Directives, parse_directives
 
 MAX_QUEUED = 10_000
 """More than any test or demo scripts; the queue refuses what goes beyond."""
@@ -60,7 +61,9 @@ class Script:
         for place, (wanted, directives) in enumerate(self.queue):
             if wanted in {"", model}:
                 del self.queue[place]
-                return directives.over(found)
+                one_answer = directives.tools and directives.steps is None
+                told = replace(directives, steps=MAX_STEPS) if one_answer else directives
+                return told.over(found)
         return found
 
     def reset(self, default: Directives) -> None:

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import assert_never
 
+from turnout.catalog.token_families import in_tokens_of
 from turnout.policy.hedge import GiveUp
 from turnout.ports import Chunk, DispatchEvent
 from turnout.upstream_dispatcher.accounting import AttemptLog
@@ -99,7 +100,7 @@ def _given_up(run: Run, parts: Parts, step: GiveUp, *, committed: bool) -> list[
 
 def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> StreamAttempt:
     request = run.request
-    conversation = prepared.conversation
+    fitted = prepared.fitted
 
     def retold() -> TranslatedCourse:
         return translated_course(
@@ -110,8 +111,13 @@ def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> Str
             response_id=answer_id(request.dialect, request.request_id),
             model=request.features.requested_model,
             created_at=int(parts.clock()),
-            input_estimate=request.features.needs.prompt_tokens_estimate,
-            include_usage=conversation is None or conversation.include_usage,
+            input_estimate=in_tokens_of(
+                request.features.needs.prompt_tokens_estimate,
+                counted_for=request.features.requested_model,
+                model=log.to.model_id,
+            ),
+            include_usage=fitted is None or fitted.conversation.include_usage,
+            fitter=None if fitted is None else fitted.answer(),
         )
 
     course: Course

@@ -102,7 +102,11 @@ def _told(
         log.reading = _counted(body) if is_count(request) else _tapped(own, body)
         _refuse_broken(log.reading)
         return Whole(passed_headers(incoming.headers.multi_items()), body)
-    events = tuple(made_by(own.decode_response(body), log.to.target))
+    events = own.decode_response(body)
+    fitter = None if prepared.fitted is None else prepared.fitted.answer()
+    if fitter is not None:
+        events = fitter.back(events)
+    events = tuple(made_by(events, log.to.target))
     log.reading = reading_of(events)
     _refuse_broken(log.reading)
     return Whole(JSON_HEADERS, _encoded(request, events, dialects=dialects, now=now))
@@ -137,7 +141,10 @@ def _tapped(dialect: WireDialect, body: bytes) -> TapReading:
 
 
 class _Count(msgspec.Struct):
-    input_tokens: int
+    """Anthropic's and OpenAI's word for it, and Gemini's."""
+
+    input_tokens: int | None = None
+    total_tokens: int | None = msgspec.field(default=None, name="totalTokens")
 
 
 _COUNT = msgspec.json.Decoder(_Count)
@@ -146,7 +153,9 @@ _COUNT = msgspec.json.Decoder(_Count)
 def _counted(body: bytes) -> TapReading:
     """A token count is no answer of a model: all that can be asked of it is to be one."""
     try:
-        _COUNT.decode(body)
-    except msgspec.DecodeError as error:
+        told = _COUNT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UpstreamFailed("the upstream's answer is no token count") from error
+    if told.input_tokens is None and told.total_tokens is None:
+        raise UpstreamFailed("the upstream's answer is no token count")
     return COUNTED

@@ -2,8 +2,8 @@
 
 Rules: a conversation that came in this dialect goes out as it came, less what the target cannot
 take; one of another dialect is arranged as the API insists (`turns`), gets breakpoints
-(`breakpoints`), and leaves behind what has no meaning here (penalties, seeds, service tiers, names of
-reasoning efforts, whose accepted form differs from model to model). `max_tokens` is required: what
+(`breakpoints`), and leaves behind what has no meaning here (penalties, seeds, service tiers); words of
+effort and forms of thinking are the model's own already (`fit.thinking`). `max_tokens` is required: what
 the client asked for, else all that the model can write.
 """
 
@@ -202,12 +202,11 @@ def _controls(conversation: Conversation, has: Capabilities, *, own: bool) -> Js
         schema = msgspec.Raw(wanted.schema.encode() or b"{}")
         config["format"] = {"type": "json_schema", "schema": schema}
     extras: Fields = ()
+    if has.thinking:
+        if conversation.thinking.effort:
+            config["effort"] = conversation.thinking.effort
+        encoded |= _thinking(conversation)
     if own:
-        thinking = conversation.thinking
-        if has.thinking:
-            if thinking.effort:
-                config["effort"] = thinking.effort
-            encoded |= _thinking(conversation)
         if conversation.service_tier:
             encoded["service_tier"] = conversation.service_tier
         extras = conversation.extras

@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects import openai_errors
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import ErrorAnswer, StreamDecoder, StreamEncoder, StreamTap
 from turnout.dialects.openai_chat import errors, response
@@ -75,8 +78,12 @@ class OpenAiChat:
             events, response_id=response_id, model=model, created_at=created_at
         )
 
+    def encode_token_count(self, tokens: int) -> bytes:
+        # Chat completions have no such request; this is the answer of /v1/responses/input_tokens.
+        return msgspec.json.encode({"object": "response.input_tokens", "input_tokens": tokens})
+
     def encode_error(self, error: TurnoutError, *, request_id: str) -> ErrorAnswer:
-        return errors.encode_error(error, request_id=request_id)
+        return openai_errors.encode_error(error, request_id=request_id)
 
     def encode_stream_error(self, error: TurnoutError) -> bytes:
         return errors.encode_stream_error(error)
@@ -84,7 +91,7 @@ class OpenAiChat:
     def decode_error(
         self, status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
     ) -> TurnoutError:
-        return errors.decode_error(status, headers, body, now=now)
+        return openai_errors.decode_error(status, headers, body, now=now)
 
     def keep_alive(self) -> bytes:
         return encode_comment(b"keep-alive")

@@ -7,7 +7,6 @@ for the same reason; text alone is a plain string, which every compatible server
 dialect's client wrote a list; reasoning goes back only to where it came from.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
@@ -30,7 +29,6 @@ from turnout.dialects.conversation import (
     Text,
     TextSource,
     Thinking,
-    Tool,
     ToolCall,
     ToolReference,
     ToolResult,
@@ -39,17 +37,9 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
-from turnout.dialects.prefix import digest
+from turnout.dialects.openai_requests import NO_RESULT, family, tool_text, wire_id
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
-
-MAX_CALL_ID_CHARACTERS: Final = 64
-"""OpenAI refuses longer ones; Anthropic and Gemini clients may have made them."""
-
-NO_RESULT: Final = "(no result)"
-"""For a call that the history leaves without one: the wire refuses a call that has none."""
-
-_FIRST_WORD: Final = re.compile(r"[A-Za-z]+")
 
 ATTACHED: Final = "(attached below)"
 """For a result that is nothing but images or files."""
@@ -67,21 +57,8 @@ def cache_control(cache: CacheLifetime | None) -> Iterator[tuple[str, object]]:
             yield "cache_control", {"type": "ephemeral", "ttl": "1h"}
 
 
-def wire_id(call_id: str) -> str:
-    """An id that the wire takes: the same for the same id, on calls and results alike."""
-    if 0 < len(call_id) <= MAX_CALL_ID_CHARACTERS:
-        return call_id
-    return "call_" + digest(call_id.encode())
-
-
 def encode_messages(conversation: Conversation, *, model: str, has: Capabilities) -> list[_Json]:
     return _MessageEncoder(conversation, model=model, has=has).encode()
-
-
-def family(model: str) -> str:
-    """The first word of a model's name: `deepseek` of `deepseek/DeepSeek-V4-Pro`."""
-    found = _FIRST_WORD.match(model.rpartition("/")[2])
-    return "" if found is None else found.group().lower()
 
 
 class _MessageEncoder:
@@ -180,19 +157,9 @@ class _MessageEncoder:
             case Text(text=text):
                 return text
             case ToolReference(tool_name=name):
-                return self._tool_text(name)
+                return tool_text(self._conversation, name)
             case Image() | Document() | Opaque():
                 return ""
-
-    def _tool_text(self, name: str) -> str:
-        """A deferred tool spelled out: this wire knows no references."""
-        for tool in self._conversation.tools:
-            if isinstance(tool, Tool) and tool.name == name:
-                shown: _Json = {"name": name, "description": tool.description}
-                if tool.schema:
-                    shown["parameters"] = msgspec.Raw(tool.schema.encode())
-                return msgspec.json.encode(shown).decode()
-        return name
 
     def _assistant(self, message: Message) -> None:
         texts: list[Part] = []
@@ -271,7 +238,7 @@ class _MessageEncoder:
             case Document():
                 return self._document(part)
             case ToolReference(tool_name=name):
-                return {"type": "text", "text": self._tool_text(name)}
+                return {"type": "text", "text": tool_text(self._conversation, name)}
             case Opaque(dialect="openai_chat", json=json):
                 return msgspec.json.decode(json, type=dict[str, object])
             case _:

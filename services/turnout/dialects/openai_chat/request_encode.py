@@ -1,14 +1,14 @@
 """The neutral conversation as a chat request for one model.
 
-Rules: what only tunes an answer and the target cannot take is left out (temperature of a model that
-thinks, effort of one that does not, cache markers, user ids of another vendor's client); what the
+Rules: what only tunes an answer and this wire has no field for is left out (cache markers, user ids of
+another vendor's client), and effort for a model that does not think; what single endpoints refuse of
+its fields is `turnout.quirks`' and taken out behind this; what the
 answer would suffer without is refused by name (images, documents, tools, a provider's own tools);
 fields of this dialect that the client sent come back in its characters; the same conversation
 gives the same bytes, and one more message leaves the bytes of those before it alone.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
@@ -17,21 +17,14 @@ from turnout.dialects.conversation import (
     Conversation,
     ServerTool,
     Tool,
-    ToolCall,
-    ToolReference,
-    ToolResult,
 )
 from turnout.dialects.openai_chat.messages_encode import (
     cache_control,
     encode_messages,
 )
+from turnout.dialects.openai_requests import effort_of, grammar_of, offered_tools
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
-
-MEDIUM_EFFORT_FROM_TOKENS: Final = 4_096
-HIGH_EFFORT_FROM_TOKENS: Final = 16_384
-"""Thinking budgets of Anthropic's clients in words of effort: Claude Code's "think" is 4k, its
-"megathink" 10k, its "ultrathink" 32k."""
 
 _Json = dict[str, object]
 
@@ -42,12 +35,10 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
     body["messages"] = encode_messages(conversation, model=model, has=has)
     body |= dict(_tools(conversation, has=has, own=own))
     body |= dict(_limits(conversation, has=has))
-    if not has.thinking:
-        body |= dict(_sampling(conversation, own=own))
-    else:
-        effort = _effort(conversation)
-        if effort:
-            body["reasoning_effort"] = effort
+    body |= dict(_sampling(conversation, own=own))
+    effort = effort_of(conversation.thinking) if has.thinking else ""
+    if effort:
+        body["reasoning_effort"] = effort
     if conversation.output_format is not None:
         body["response_format"] = _response_format(conversation)
     if conversation.verbosity:
@@ -68,8 +59,8 @@ def _limits(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[
     if wanted is not None:
         if has.max_output_tokens is not None:
             wanted = min(wanted, has.max_output_tokens)
-        # OpenAI's reasoning models refuse the old name, most compatible servers know no other.
-        yield "max_completion_tokens" if has.thinking else "max_tokens", wanted
+        # The old name, `max_tokens`, is among the quirks of servers that know no other.
+        yield "max_completion_tokens", wanted
     if conversation.stop_sequences:
         yield "stop", list(conversation.stop_sequences)
 
@@ -92,17 +83,6 @@ def _sampling(conversation: Conversation, *, own: bool) -> Iterator[tuple[str, o
         yield "logprobs", True
         if sampling.top_logprobs:
             yield "top_logprobs", sampling.top_logprobs
-
-
-def _effort(conversation: Conversation) -> str:
-    thinking = conversation.thinking
-    if thinking.effort:
-        return thinking.effort
-    if thinking.mode != "on" or thinking.budget_tokens is None:
-        return ""
-    if thinking.budget_tokens >= HIGH_EFFORT_FROM_TOKENS:
-        return "high"
-    return "medium" if thinking.budget_tokens >= MEDIUM_EFFORT_FROM_TOKENS else "low"
 
 
 def _response_format(conversation: Conversation) -> _Json:
@@ -133,7 +113,7 @@ def _tools(
     conversation: Conversation, *, has: Capabilities, own: bool
 ) -> Iterator[tuple[str, object]]:
     tools: list[object] = []
-    for tool in _offered(conversation):
+    for tool in offered_tools(conversation):
         match tool:
             case ServerTool(dialect="openai_chat", kind="web_search_options", json=json):
                 yield "web_search_options", msgspec.Raw(json.encode())
@@ -154,48 +134,14 @@ def _tools(
         yield "parallel_tool_calls", conversation.parallel_tools
 
 
-def _offered(conversation: Conversation) -> Iterator[Tool | ServerTool]:
-    """Tools in order, deferred ones behind the others and only once something has named them.
-
-    In the order of their first use, so that the tools before them stay a prefix that is cached.
-    """
-    deferred: dict[str, Tool] = {}
-    for tool in conversation.tools:
-        if isinstance(tool, Tool) and tool.is_deferred:
-            deferred[tool.name] = tool
-        else:
-            yield tool
-    if not deferred:
-        return
-    for name in _named_tools(conversation):
-        found = deferred.pop(name, None)
-        if found is not None:
-            yield found
-
-
-def _named_tools(conversation: Conversation) -> Iterator[str]:
-    for message in conversation.messages:
-        for part in message.parts:
-            match part:
-                case ToolCall(name=name) | ToolReference(tool_name=name):
-                    yield name
-                case ToolResult(parts=inner):
-                    for item in inner:
-                        if isinstance(item, ToolReference):
-                            yield item.tool_name
-                case _:
-                    pass
-    if conversation.tool_choice is not None:
-        yield from conversation.tool_choice.names
-
-
 def _tool(tool: Tool, *, own: bool) -> _Json:
     inner: _Json = {"name": tool.name}
     if tool.description:
         inner["description"] = tool.description
     if tool.kind == "custom":
         if tool.format:
-            inner["format"] = msgspec.Raw(tool.format.encode())
+            written = tool.format if own else grammar_of(tool.format, nested=True)
+            inner["format"] = msgspec.Raw(written.encode())
     elif tool.schema:
         inner["parameters"] = msgspec.Raw(tool.schema.encode())
     if tool.strict is not None and own:

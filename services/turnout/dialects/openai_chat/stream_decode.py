@@ -13,7 +13,6 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 
 from turnout.dialects.conversation import Provenance, ToolKind
-from turnout.dialects.openai_chat.errors import decode_stream_error
 from turnout.dialects.openai_chat.logprobs import decode_annotation, decode_logprobs
 from turnout.dialects.openai_chat.reasoning_details import Details
 from turnout.dialects.openai_chat.stop import decode_stop
@@ -29,6 +28,7 @@ from turnout.dialects.openai_chat.wire import (
     content_text,
     reasoning_text,
 )
+from turnout.dialects.openai_errors import decode_stream_error
 from turnout.dialects.prefix import digest
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseDecoder, SseEvent

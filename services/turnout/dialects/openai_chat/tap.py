@@ -8,7 +8,6 @@ content, so that nobody takes the answer back after that.
 from typing import Final
 
 from turnout.dialects.dialect import TapReading
-from turnout.dialects.openai_chat.errors import decode_stream_error
 from turnout.dialects.openai_chat.usage import decode_usage
 from turnout.dialects.openai_chat.wire import (
     ABSENT,
@@ -21,6 +20,7 @@ from turnout.dialects.openai_chat.wire import (
     content_text,
     reasoning_text,
 )
+from turnout.dialects.openai_errors import decode_stream_error
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseDecoder
 from turnout.dialects.usage import Usage, UsageSource

@@ -1,0 +1,127 @@
+"""Parts of a content into neutral parts.
+
+Rules: a part holds one thing; what stands beside it (video metadata, resolution) is an extra of the
+neutral part; base64 is never decoded; a file of Google's own is readable there alone, any other link
+is one; sound, film, code that ran at Google's and whatever is not known here is `Opaque`, whole. A
+signature is reasoning in front of its part, as `Thinking` says; one of ours is what it stands for.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.conversation import (
+    Base64Source,
+    Document,
+    Fields,
+    FileSource,
+    Image,
+    Opaque,
+    Part,
+    Provenance,
+    Text,
+    Thinking,
+    UrlSource,
+)
+from turnout.dialects.gemini_generate.fields import WireFields
+from turnout.dialects.gemini_generate.thoughts import is_sealed, is_signature, unsealed
+from turnout.dialects.reading import utf8
+
+MAKER: Final = Provenance("gemini_generate")
+
+_GOOGLES_FILE: Final = re.compile(
+    r"gs://|files/|https://generativelanguage\.googleapis\.com/|https://storage\.googleapis\.com/"
+)
+
+
+def decode_media(part: WireFields, raw: msgspec.Raw) -> Image | Document | Opaque | None:
+    """A picture or a document, given as bytes or as a link; None when the part is neither."""
+    blob = part.object("inlineData")
+    if blob is not None:
+        media_type = blob.string("mimeType") or ""
+        source = Base64Source(media_type, blob.string("data") or "")
+        return _media(source, media_type, blob, part, raw)
+    file = part.object("fileData")
+    if file is None:
+        return None
+    media_type = file.string("mimeType") or ""
+    uri = file.required_string("fileUri")
+    link = FileSource(uri) if _GOOGLES_FILE.match(uri) else UrlSource(uri)
+    return _media(link, media_type, file, part, raw)
+
+
+def _media(
+    source: Base64Source | FileSource | UrlSource,
+    media_type: str,
+    inner: WireFields,
+    part: WireFields,
+    raw: msgspec.Raw,
+) -> Image | Document | Opaque:
+    name = inner.string("displayName") or ""
+    typed: Fields = ()
+    if media_type and not isinstance(source, Base64Source):
+        typed = (("mimeType", msgspec.json.encode(media_type).decode()),)
+    if media_type.startswith("image/"):
+        named: Fields = (("displayName", msgspec.json.encode(name).decode()),) if name else ()
+        return Image(source, extras=typed + named + part.rest())
+    if media_type.startswith("text/") or media_type in {"application/pdf", "application/json"}:
+        return Document(source, name=name, extras=typed + part.rest())
+    return opaque(raw, part.where)
+
+
+def opaque(raw: msgspec.Raw, where: str) -> Opaque:
+    json = utf8(where, bytes(raw))
+    kinds = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    beside = {"thought", "thoughtSignature", "thought_signature", "videoMetadata"}
+    kind = next((name for name in kinds if name not in beside), "")
+    return Opaque("gemini_generate", kind, json)
+
+
+class ReasoningDecoder:
+    """The parts of one content, with the reasoning that its signatures stand for in front of each.
+
+    A thought part under a seal is another maker's; the seal behind it has the same reasoning whole,
+    so of the two only the latter is kept.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[Part] = []
+        # How many parts at the end are thought parts that bear our mark, or follow one.
+        self._marked = 0
+
+    def thought(self, text: str, signature: str, extras: Fields) -> None:
+        if is_sealed(signature):
+            made_by = next((one.provenance for one in unsealed(signature)), None)
+            self.parts.append(Thinking(text, made_by or Provenance("openai_chat")))
+            self._marked += 1
+            return
+        last = self.parts[-1] if self.parts else None
+        if self._marked and not signature and isinstance(last, Thinking):
+            self.parts[-1] = Thinking(last.text + text, last.provenance)
+            return
+        self._marked = 0
+        kept = signature if is_signature(signature) else ""
+        self.parts.append(Thinking(text, MAKER, signature=kept, extras=extras))
+
+    def before(self, signature: str) -> None:
+        """The reasoning that led to the part that is added next."""
+        if is_sealed(signature):
+            pieces = unsealed(signature)
+            if any(one.text for one in pieces):
+                del self.parts[len(self.parts) - self._marked :]
+            self.parts.extend(pieces)
+        elif is_signature(signature):
+            self.parts.append(Thinking("", MAKER, signature=signature))
+        self._marked = 0
+
+    def add(self, part: Part | None, signature: str) -> None:
+        self.before(signature)
+        if part is not None:
+            self.parts.append(part)
+
+
+def text_part(text: str, part: WireFields) -> Text | None:
+    """None for an empty text that is there for its signature alone."""
+    extras = part.rest()
+    return Text(text, extras=extras) if text or extras else None

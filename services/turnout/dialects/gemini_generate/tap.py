@@ -1,0 +1,161 @@
+"""Watches an answer of this wire go by.
+
+Rules: changes nothing and keeps no text; every split of the bytes gives the same reading at the same
+position; an event that it cannot read is not its to judge, the client will, but it counts as content,
+so that nobody takes the answer back. The wire has no last event: an answer is complete when its usage
+has come with the finish reason or after it.
+"""
+
+from typing import Final
+
+from turnout.dialects.dialect import TapReading
+from turnout.dialects.gemini_generate.errors import decode_stream_error
+from turnout.dialects.gemini_generate.stop import FAILED
+from turnout.dialects.gemini_generate.usage import decode_usage
+from turnout.dialects.gemini_generate.wire import Chunk, WirePart, decode_chunk, decode_part
+from turnout.dialects.sse import SseDecoder
+from turnout.dialects.usage import Usage, UsageSource
+from turnout.errors import TurnoutError, UpstreamFailed
+
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+"""Of an answer in one piece; what is larger passes unread."""
+
+
+class _Seen:
+    """What the chunks so far add up to."""
+
+    __slots__ = (
+        "_error",
+        "_finish_reason",
+        "_output_bytes",
+        "_response_id",
+        "_response_model",
+        "_source",
+        "_usage",
+        "has_content",
+        "is_whole",
+    )
+
+    def __init__(self) -> None:
+        self.has_content = False
+        self.is_whole = False
+        self._output_bytes = 0
+        self._finish_reason = ""
+        self._response_id = ""
+        self._response_model = ""
+        self._usage: Usage | None = None
+        self._source: UsageSource = "partial"
+        self._error: TurnoutError | None = None
+
+    def reading(self, *, at_boundary: bool) -> TapReading:
+        is_answered = bool(self._finish_reason) and self._source == "reported"
+        return TapReading(
+            has_content=self.has_content,
+            usage=self._usage,
+            source=self._source,
+            finish_reason=self._finish_reason,
+            response_model=self._response_model,
+            response_id=self._response_id,
+            error=self._error,
+            is_complete=self._error is None and (self.is_whole or is_answered),
+            at_boundary=at_boundary,
+            output_bytes=self._output_bytes,
+        )
+
+    def read(self, raw: bytes) -> None:
+        try:
+            self.take(decode_chunk(raw), raw)
+        except UpstreamFailed:
+            self.has_content = True
+
+    def take(self, chunk: Chunk, raw: bytes) -> None:
+        if chunk.has_error:
+            self._error = decode_stream_error(raw)
+            return
+        self._response_id = self._response_id or chunk.response_id or ""
+        self._response_model = self._response_model or chunk.model_version or ""
+        candidate = chunk.candidate
+        if candidate is not None and candidate.content is not None:
+            for part in candidate.content.parts or ():
+                self._on_part(decode_part(part))
+        self._finish_reason = chunk.finish_reason or self._finish_reason
+        if self._finish_reason in FAILED and self._error is None:
+            word = self._finish_reason
+            self._error = UpstreamFailed(f"the upstream ended the answer with {word!r}")
+        if chunk.usage_metadata is not None:
+            self._usage = decode_usage(chunk.usage_metadata)
+            self._source = "reported" if self._finish_reason else "partial"
+
+    def _on_part(self, part: WirePart) -> None:
+        size = 0
+        if part.text is not None:
+            size = len(part.text.encode())
+        elif part.function_call is not None:
+            size = len(bytes(part.function_call.args))
+        self._output_bytes += size
+        # A part that is no text is content by being there, and so is a signature.
+        if size or part.text is None or part.thought_signature:
+            self.has_content = True
+
+
+class GeminiStreamTap:
+    """Of a stream."""
+
+    __slots__ = ("_is_blind", "_seen", "_sse")
+
+    def __init__(self) -> None:
+        self._sse = SseDecoder()
+        self._seen = _Seen()
+        self._is_blind = False
+
+    def feed(self, data: bytes) -> None:
+        if self._is_blind:
+            return
+        try:
+            events = self._sse.feed(data)
+        except UpstreamFailed:
+            # An event beyond the bound: it is relayed all the same, but not held to be read.
+            self._is_blind = True
+            self._seen.has_content = True
+            return
+        for event in events:
+            if event.data:
+                self._seen.read(event.data)
+
+    @property
+    def reading(self) -> TapReading:
+        return self._seen.reading(at_boundary=self._sse.at_boundary and not self._is_blind)
+
+
+class GeminiBodyTap:
+    """Of an answer in one piece, read when it is whole."""
+
+    __slots__ = ("_held", "_read_length", "_seen")
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._read_length = 0
+        self._seen = _Seen()
+
+    def feed(self, data: bytes) -> None:
+        if len(self._held) <= MAX_BODY_BYTES:
+            self._held += data
+
+    @property
+    def reading(self) -> TapReading:
+        length = len(self._held)
+        if length != self._read_length and length <= MAX_BODY_BYTES:
+            self._read_length = length
+            # Cheaper than keeping count of brackets: a body mostly comes in a few pieces.
+            if self._held.rstrip().endswith((b"}", b"]")):
+                self._read(bytes(self._held))
+        return self._seen.reading(at_boundary=False)
+
+    def _read(self, body: bytes) -> None:
+        seen = _Seen()
+        try:
+            seen.take(decode_chunk(body), body)
+        except UpstreamFailed:
+            return
+        seen.is_whole = True
+        self._seen = seen

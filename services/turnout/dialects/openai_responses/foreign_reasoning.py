@@ -1,0 +1,72 @@
+"""Taking reasoning that its target refuses out of a body that goes there as it came.
+
+A thread that another maker's model has served holds reasoning items under our seal, or sealed by
+somebody who speaks this dialect as well. Nobody else can open either, and OpenAI refuses what it
+cannot open.
+
+Rules: a body without such items is returned as the very object that came in; else only those items
+go; every other value keeps its bytes.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.reading import MALFORMED, complaint
+from turnout.dialects.seal import SEAL_PREFIX
+from turnout.errors import InvalidRequest
+
+# A quote inside a string is escaped, so this is a member of an item.
+_FOREIGN: Final = re.compile(rb'"encrypted_content"\s*:\s*"%b' % re.escape(SEAL_PREFIX.encode()))
+
+
+_REASONING: Final = b'"reasoning"'
+
+
+class _Body(msgspec.Struct):
+    input: msgspec.Raw = msgspec.Raw()
+
+
+class _Item(msgspec.Struct):
+    type: str | None = None
+    encrypted_content: str | None = None
+
+
+_BODY: Final = msgspec.json.Decoder(_Body)
+_LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_ITEM: Final = msgspec.json.Decoder(_Item)
+
+
+def without_foreign_reasoning(body: bytes, *, others: Sequence[range] = ()) -> bytes:
+    """`others` number items that somebody else made. Raises `InvalidRequest` when the body is no
+    responses request.
+    """
+    if not others and _FOREIGN.search(body) is None:
+        return body
+    try:
+        written = bytes(_BODY.decode(body).input)
+        if not written.startswith(b"["):
+            return body
+        items = [bytes(raw) for raw in _LIST.decode(written)]
+        kept = [
+            raw
+            for number, raw in enumerate(items)
+            if not _is_foreign(raw, is_others=any(number in run for run in others))
+        ]
+    except MALFORMED as error:
+        raise complaint("input", error) from None
+    if len(kept) == len(items):
+        return body
+    if not kept:
+        raise InvalidRequest("input: holds nothing but another model's reasoning")
+    return body.replace(written, b"[%b]" % b",".join(kept), 1)
+
+
+def _is_foreign(raw: bytes, *, is_others: bool) -> bool:
+    if _REASONING not in raw or not (is_others or _FOREIGN.search(raw)):
+        return False
+    item = _ITEM.decode(raw)
+    is_sealed = (item.encrypted_content or "").startswith(SEAL_PREFIX)
+    return item.type == "reasoning" and (is_others or is_sealed)

@@ -1,0 +1,263 @@
+"""The items of an input into neutral messages.
+
+Rules: what the model made (reasoning, messages of the assistant, calls) and follows each other is
+one message of the assistant, results that follow each other are one message of the user, everything
+else stays a message of its own at its place; what an item has beside its neutral part (id, status,
+phase) stays with it as extras; an item that has no neutral part is `Opaque`, whole, on the side of
+whoever made it; tools that a search of the client's has loaded are tools of the conversation.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final, Literal
+
+import msgspec
+
+from turnout.dialects.conversation import (
+    Fields,
+    Message,
+    Opaque,
+    Part,
+    Provenance,
+    Refusal,
+    ResultPart,
+    ServerTool,
+    Text,
+    Thinking,
+    Tool,
+    ToolCall,
+    ToolKind,
+    ToolResult,
+)
+from turnout.dialects.openai_requests import spelled_out
+from turnout.dialects.openai_responses.parts_decode import (
+    INPUT_TEXT,
+    OUTPUT_TEXT,
+    decode_content,
+)
+from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, joined_name
+from turnout.dialects.openai_responses.tools_decode import decode_tools
+from turnout.dialects.reading import ObjectReader, raw_fields, utf8
+from turnout.dialects.seal import unseal
+from turnout.errors import InvalidRequest
+
+ITEM: Final = "turnout_item"
+"""On the first part of a message of the assistant: the item without role and content."""
+
+PLAIN: Final = "turnout_plain"
+"""In that item: its content was a string."""
+
+RESULTS: Final[Fields] = (("turnout_items", "true"),)
+"""Marks a message of the user whose parts are items of their own."""
+
+LOADED: Final[Fields] = (("turnout_loaded", "true"),)
+"""Marks a tool that stands in the output of a search and not among the tools of the request."""
+
+MAKER: Final = Provenance("openai_responses")
+
+_CLIENTS_OWN: Final = frozenset(
+    {
+        "item_reference",
+        "compaction_trigger",
+        "additional_tools",
+        "mcp_approval_response",
+        "configuration_update",
+    }
+)
+"""Items that no model makes, beside those that end in `_output`."""
+
+_Side = Literal["assistant", "user"]
+
+
+@dataclass(slots=True)
+class _Group:
+    """Items of one side that follow each other."""
+
+    side: _Side
+    parts: list[Part] = field(default_factory=list)
+
+
+class ItemsDecoder:
+    """Walks the items once.
+
+    Attributes:
+        messages: what they say, in order.
+        loaded: tools that searches of the client's have brought up, each once, in order.
+
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.loaded: list[Tool | ServerTool] = []
+        self._group: _Group | None = None
+
+    def decode(self, raws: Sequence[msgspec.Raw]) -> None:
+        for number, raw in enumerate(raws):
+            where = f"input.{number}"
+            self._item(ObjectReader(raw, where), raw)
+        self._end_group()
+
+    def _end_group(self) -> None:
+        group, self._group = self._group, None
+        if group is not None:
+            extras = RESULTS if group.side == "user" else ()
+            self.messages.append(Message(group.side, tuple(group.parts), extras=extras))
+
+    def _add(self, side: _Side, *parts: Part) -> None:
+        if self._group is None or self._group.side != side:
+            self._end_group()
+            self._group = _Group(side)
+        self._group.parts += parts
+
+    def _item(self, fields: ObjectReader, raw: msgspec.Raw) -> None:
+        kind = fields.string("type")
+        match kind:
+            case None | "message":
+                self._message(fields, kind, raw)
+            case "reasoning":
+                self._add("assistant", _reasoning(fields))
+            case "function_call":
+                self._add("assistant", _function_call(fields))
+            case "custom_tool_call":
+                self._add("assistant", _custom_call(fields))
+            case "function_call_output":
+                self._add("user", _result(fields, "function"))
+            case "custom_tool_call_output":
+                self._add("user", _result(fields, "custom"))
+            case "tool_search_call" | "tool_search_output":
+                self._search(fields, kind, raw)
+            case _:
+                self._opaque(kind, fields.where, raw)
+
+    def _opaque(self, kind: str, where: str, raw: msgspec.Raw) -> None:
+        is_clients = kind.endswith("_output") or kind in _CLIENTS_OWN
+        part = Opaque("openai_responses", kind, utf8(where, bytes(raw)))
+        self._add("user" if is_clients else "assistant", part)
+
+    def _message(self, fields: ObjectReader, kind: str | None, raw: msgspec.Raw) -> None:
+        role = fields.string("role")
+        typed: Fields = () if kind is None else (("type", '"message"'),)
+        match role:
+            case "assistant":
+                self._answer(fields, typed, raw)
+                return
+            case "user" | "system" | "developer":
+                pass
+            case None if kind is None and fields.string("id"):
+                self._opaque("item_reference", fields.where, raw)
+                return
+            case _:
+                raise InvalidRequest(
+                    f"{fields.path('role')}: must be one of user, assistant, system, developer"
+                )
+        content = _content(fields)
+        parts, is_plain = decode_content(content, fields.path("content"), usual=INPUT_TEXT)
+        self._end_group()
+        if role == "developer":
+            typed = (("role", '"developer"'), *typed)
+        side: Literal["user", "system"] = "user" if role == "user" else "system"
+        self.messages.append(Message(side, parts, is_plain=is_plain, extras=typed + fields.rest()))
+
+    def _answer(self, fields: ObjectReader, typed: Fields, raw: msgspec.Raw) -> None:
+        content = _content(fields)
+        parts, is_plain = decode_content(content, fields.path("content"), usual=OUTPUT_TEXT)
+        said = [part for part in parts if isinstance(part, Text | Refusal)]
+        if not said or len(said) < len(parts):
+            self._opaque("message", fields.where, raw)
+            return
+        item = raw_fields(typed + fields.rest())
+        if is_plain:
+            item[PLAIN] = True
+        mark: Fields = ((ITEM, msgspec.json.encode(item).decode()),)
+        said[0] = replace(said[0], extras=mark + said[0].extras)
+        self._add("assistant", *said)
+
+    def _search(self, fields: ObjectReader, kind: str, raw: msgspec.Raw) -> None:
+        """A search that the client runs is a call like any other; OpenAI's own is opaque."""
+        execution, call_id = fields.string("execution"), fields.string("call_id")
+        if execution != "client" or not call_id:
+            self._opaque(kind, fields.where, raw)
+        elif kind == "tool_search_call":
+            arguments = fields.json("arguments") or "{}"
+            call = ToolCall(call_id, TOOL_SEARCH, arguments, extras=fields.rest())
+            self._add("assistant", call)
+        else:
+            written = fields.json("tools")
+            found = ObjectReader(b'{"tools":%b}' % (written or "[]").encode(), fields.where)
+            tools = decode_tools(found.list("tools") or [], fields.path("tools"))
+            extras: Fields = (("tools", written or "[]"), *fields.rest())
+            told = Text("\n\n".join(_told(tool) for tool in tools))
+            self._add("user", ToolResult(call_id, (told,), is_plain=True, extras=extras))
+            self._load(tools)
+
+    def _load(self, tools: Sequence[Tool | ServerTool]) -> None:
+        known = {tool.name for tool in self.loaded}
+        for tool in tools:
+            if isinstance(tool, Tool) and tool.name not in known:
+                known.add(tool.name)
+                self.loaded.append(replace(tool, is_deferred=False, extras=LOADED))
+
+
+def _told(tool: Tool | ServerTool) -> str:
+    if isinstance(tool, ServerTool):
+        return tool.json
+    return spelled_out(tool.name, tool.description, tool.schema)
+
+
+def _content(fields: ObjectReader) -> bytes:
+    content = fields.raw("content")
+    if content is None:
+        raise InvalidRequest(f"{fields.path('content')}: required, a string or a list of parts")
+    return content
+
+
+def _function_call(fields: ObjectReader) -> ToolCall:
+    call_id = fields.required_string("call_id")
+    name = joined_name(fields.string("namespace") or "", fields.required_string("name"))
+    arguments = fields.string("arguments") or ""
+    return ToolCall(call_id, name, arguments if arguments.strip() else "{}", extras=fields.rest())
+
+
+def _custom_call(fields: ObjectReader) -> ToolCall:
+    call_id = fields.required_string("call_id")
+    name = joined_name(fields.string("namespace") or "", fields.required_string("name"))
+    text = fields.string("input") or ""
+    return ToolCall(call_id, name, text, kind="custom", extras=fields.rest())
+
+
+def _result(fields: ObjectReader, kind: ToolKind) -> ToolResult:
+    call_id = fields.required_string("call_id")
+    output = fields.raw("output")
+    where = fields.path("output")
+    if output is None:
+        raise InvalidRequest(f"{where}: required, a string or a list of parts")
+    parts, is_plain = decode_content(output, where, usual=INPUT_TEXT)
+    kept: list[ResultPart] = []
+    for part in parts:
+        if isinstance(part, Refusal):
+            raise InvalidRequest(f"{where}: must hold texts, images and files")
+        kept.append(part)
+    return ToolResult(call_id, tuple(kept), kind=kind, is_plain=is_plain, extras=fields.rest())
+
+
+def _reasoning(fields: ObjectReader) -> Thinking:
+    sealed = fields.string("encrypted_content") or ""
+    summary, content = fields.json("summary"), fields.json("content")
+    shown = _texts(summary, fields.path("summary"))
+    text = shown or _texts(content, fields.path("content"))
+    foreign = unseal(text, sealed)
+    if foreign is not None:
+        return foreign
+    kept = (("summary", summary), ("content", content))
+    extras: Fields = tuple((name, json) for name, json in kept if json)
+    return Thinking(
+        text, MAKER, redacted=sealed, is_summary=bool(shown), extras=extras + fields.rest()
+    )
+
+
+def _texts(raw: str, where: str) -> str:
+    if not raw:
+        return ""
+    parts = ObjectReader(b'{"parts":%b}' % raw.encode(), where).list("parts") or []
+    texts = [ObjectReader(part, where).string("text") or "" for part in parts]
+    return "\n\n".join(texts)

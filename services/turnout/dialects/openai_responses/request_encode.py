@@ -1,0 +1,230 @@
+"""The neutral conversation as a responses request for one model.
+
+Rules: what only tunes an answer and the target cannot take is left out (temperature of a model that
+thinks, reasoning of one that does not, stop sequences, penalties); what the answer would suffer
+without is refused by name (images, documents, tools, a provider's own tools); of another dialect
+nothing is stored on the server, and reasoning is asked for in the sealed form that can be sent back;
+a schema of another vendor is never made strict, also not by leaving the word out, because the API
+then tries to; the same conversation gives the same bytes, and one more message leaves the bytes of
+those before it alone.
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from turnout.capabilities import Capabilities
+from turnout.dialects.conversation import Conversation, ServerTool, Tool, joined_text
+from turnout.dialects.openai_requests import effort_of, grammar_of, offered_tools
+from turnout.dialects.openai_responses.items_decode import LOADED
+from turnout.dialects.openai_responses.items_encode import encode_items, encode_own_message
+from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
+from turnout.dialects.openai_responses.request_decode import (
+    INSTRUCTIONS,
+    LOGPROBS,
+    STRING_INPUT,
+)
+from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, split_name
+from turnout.dialects.openai_responses.tools_decode import NAMESPACE
+from turnout.dialects.reading import ObjectReader, raw_fields
+from turnout.errors import Unsupported
+
+_SEALED_REASONING: Final = "reasoning.encrypted_content"
+_SUMMARIES: Final = frozenset({"auto", "concise", "detailed"})
+_SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
+_NO_PARAMETERS: Final = b'{"type":"object","properties":{}}'
+
+
+def encode_request(conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
+    own = conversation.dialect == "openai_responses"
+    body: Json = {"model": model}
+    if own:
+        body |= dict(_own_input(conversation, has=has))
+    else:
+        body["input"] = encode_items(conversation, model=model, has=has)
+    tools = list(_own_tools(conversation) if own else _tools(conversation))
+    if tools and not has.tools:
+        raise Unsupported("tools: the target model takes none")
+    if tools:
+        body["tools"] = tools
+        if conversation.tool_choice is not None and not own:
+            body["tool_choice"] = _tool_choice(conversation)
+    if conversation.parallel_tools is not None and (tools or own):
+        body["parallel_tool_calls"] = conversation.parallel_tools
+    body |= dict(_limits(conversation, has=has))
+    if conversation.prompt_cache_key:
+        body["prompt_cache_key"] = conversation.prompt_cache_key
+    if conversation.stream:
+        body["stream"] = True
+    body |= dict(_own_fields(conversation, has=has) if own else _fields(conversation, has=has))
+    return msgspec.json.encode(body)
+
+
+def _limits(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
+    wanted = conversation.max_output_tokens
+    if wanted is not None:
+        if has.max_output_tokens is not None:
+            wanted = min(wanted, has.max_output_tokens)
+        yield "max_output_tokens", wanted
+    if has.thinking and conversation.thinking.effort != "none":
+        # Models that think refuse both.
+        return
+    if conversation.sampling.temperature is not None:
+        yield "temperature", conversation.sampling.temperature
+    if conversation.sampling.top_p is not None:
+        yield "top_p", conversation.sampling.top_p
+
+
+def _fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
+    """What a conversation of another dialect asks for in fields of its own."""
+    include: list[str] = []
+    if has.thinking:
+        reasoning: Json = {}
+        effort = effort_of(conversation.thinking)
+        if effort:
+            reasoning["effort"] = effort
+        if conversation.thinking.display in _SUMMARIES:
+            reasoning["summary"] = conversation.thinking.display
+        if reasoning:
+            yield "reasoning", reasoning
+        include.append(_SEALED_REASONING)
+    logprobs = conversation.sampling.top_logprobs
+    if logprobs is not None:
+        yield "top_logprobs", logprobs
+        include.append(LOGPROBS)
+    text: Json = {}
+    if conversation.output_format is not None:
+        text["format"] = _format(conversation, has=has)
+    if conversation.verbosity:
+        text["verbosity"] = conversation.verbosity
+    if text:
+        yield "text", text
+    if conversation.dialect == "openai_chat":
+        yield from _same_vendor(conversation)
+    if include:
+        yield "include", include
+    yield "store", False
+
+
+def _same_vendor(conversation: Conversation) -> Iterator[tuple[str, object]]:
+    """What OpenAI's other wire says in the same words."""
+    shared = {name: json for name, json in conversation.extras if name in _SHARED}
+    if conversation.user and "safety_identifier" not in shared:
+        yield "user", conversation.user
+    if conversation.metadata:
+        yield "metadata", raw_fields(conversation.metadata)
+    if conversation.service_tier:
+        yield "service_tier", conversation.service_tier
+    yield from raw_fields(tuple(shared.items())).items()
+
+
+def _format(conversation: Conversation, *, has: Capabilities) -> Json:
+    wanted = conversation.output_format
+    assert wanted is not None
+    if not has.structured_output:
+        raise Unsupported("output format: the target model cannot be held to one")
+    if wanted.kind == "json":
+        return {"type": "json_object"}
+    shown: Json = {"type": "json_schema", "name": wanted.name or "answer"}
+    shown["schema"] = msgspec.Raw(wanted.schema.encode() or b"{}")
+    if wanted.strict is not None and conversation.dialect == "openai_chat":
+        shown["strict"] = wanted.strict
+    return shown
+
+
+def _tools(conversation: Conversation) -> Iterator[Json]:
+    is_vendors = conversation.dialect == "openai_chat"
+    for tool in offered_tools(conversation):
+        if isinstance(tool, ServerTool):
+            raise Unsupported(f"tools: {tool.kind} runs at its own provider only")
+        shown: Json = {"type": tool.kind, "name": tool.name}
+        if tool.description:
+            shown["description"] = tool.description
+        if tool.kind == "custom":
+            if tool.format:
+                shown["format"] = msgspec.Raw(grammar_of(tool.format, nested=False).encode())
+        else:
+            shown["parameters"] = msgspec.Raw(tool.schema.encode() or _NO_PARAMETERS)
+            # Chat's rules for strict schemas are these; its default is not.
+            shown["strict"] = is_vendors and tool.strict is True
+        yield shown
+
+
+def _tool_choice(conversation: Conversation) -> object:
+    choice = conversation.tool_choice
+    assert choice is not None
+    kinds = {tool.name: tool.kind for tool in conversation.tools if isinstance(tool, Tool)}
+    named = [{"type": kinds.get(name, "function"), "name": name} for name in choice.names]
+    if choice.mode == "named" and len(named) == 1:
+        return named[0]
+    if named and choice.mode != "none":
+        mode = "auto" if choice.mode == "auto" else "required"
+        return {"type": "allowed_tools", "mode": mode, "tools": named}
+    return "required" if choice.mode == "named" else choice.mode
+
+
+def _own_input(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
+    parts = PartEncoder(conversation, has)
+    messages = list(conversation.messages)
+    if messages and messages[0].extras == INSTRUCTIONS:
+        yield "instructions", joined_text(messages.pop(0).parts)
+    if len(messages) == 1 and messages[0].extras == STRING_INPUT:
+        yield "input", joined_text(messages[0].parts)
+        return
+    items: list[Json] = []
+    for message in messages:
+        items += encode_own_message(message, parts, thinks=has.thinking)
+    yield "input", items
+
+
+def _own_tools(conversation: Conversation) -> Iterator[object]:
+    namespace: Json = {}
+    members: list[Json] = []
+    for tool in conversation.tools:
+        head = dict(tool.extras).get(NAMESPACE, "") if isinstance(tool, Tool) else ""
+        if head != "null" and namespace:
+            yield namespace | {"tools": members}
+            namespace, members = {}, []
+        if isinstance(tool, ServerTool):
+            yield msgspec.Raw(tool.json.encode())
+        elif tool.extras == LOADED:
+            continue
+        elif head:
+            if head != "null":
+                namespace = raw_fields(ObjectReader(head.encode(), NAMESPACE).rest())
+            members.append(_own_tool(tool))
+        else:
+            yield _own_tool(tool)
+    if namespace:
+        yield namespace | {"tools": members}
+
+
+def _own_tool(tool: Tool) -> Json:
+    is_search = tool.name == TOOL_SEARCH and tool.kind == "function"
+    shown: Json = {} if is_search else {"type": tool.kind, "name": split_name(tool.name)[1]}
+    if tool.description:
+        shown["description"] = tool.description
+    if tool.format:
+        shown["format"] = msgspec.Raw(tool.format.encode())
+    if tool.schema:
+        shown["parameters"] = msgspec.Raw(tool.schema.encode())
+    if tool.strict is not None:
+        shown["strict"] = tool.strict
+    if tool.is_deferred:
+        shown["defer_loading"] = True
+    extras = ((name, json) for name, json in tool.extras if name != NAMESPACE)
+    return shown | raw_fields(tuple(extras))
+
+
+def _own_fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
+    extras = conversation.extras
+    if conversation.user and "safety_identifier" not in dict(extras):
+        yield "user", conversation.user
+    if conversation.metadata:
+        yield "metadata", raw_fields(conversation.metadata)
+    if conversation.service_tier:
+        yield "service_tier", conversation.service_tier
+    if not has.thinking:
+        extras = tuple((name, json) for name, json in extras if name != "reasoning")
+    yield from raw_fields(extras).items()

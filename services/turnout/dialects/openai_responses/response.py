@@ -1,0 +1,59 @@
+"""A whole response from its events.
+
+Rules: an answer that failed or did not end is no answer, its error is raised; one that was cut has
+status `incomplete` and says why.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from turnout.dialects.conversation import Opaque, Refusal, Text, Thinking, ToolCall
+from turnout.dialects.openai_responses.output import (
+    BYTES_PER_TOKEN,
+    Status,
+    output_of,
+    response_object,
+)
+from turnout.dialects.openai_responses.stop import encode_stop
+from turnout.dialects.stream import Answer, StreamEvent, accumulate
+from turnout.dialects.usage import Usage
+from turnout.errors import UpstreamFailed
+
+
+def encode_response(
+    events: Sequence[StreamEvent], *, response_id: str, model: str, created_at: int
+) -> bytes:
+    """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
+    answer = accumulate(events)
+    if answer.error is not None:
+        raise answer.error
+    if answer.stop is None:
+        raise UpstreamFailed("the upstream's answer broke off before its end")
+    has_refusal = any(isinstance(part, Refusal) and part.text for part in answer.parts)
+    reason = encode_stop(answer.stop, has_refusal=has_refusal)
+    status: Status = "completed" if reason is None else "incomplete"
+    shown = response_object(
+        response_id=response_id,
+        model=model,
+        created_at=created_at,
+        status=status,
+        output=output_of(answer.parts, response_id=response_id, status=status),
+        reason=reason,
+        usage=answer.usage or _estimate(answer),
+    )
+    return msgspec.json.encode(shown)
+
+
+def _estimate(answer: Answer) -> Usage:
+    """Nobody reported: the output from its bytes, the input not at all."""
+    size = 0
+    for part in answer.parts:
+        match part:
+            case Text(text=text) | Thinking(text=text) | Refusal(text=text):
+                size += len(text.encode())
+            case ToolCall(arguments=text):
+                size += len(text.encode())
+            case Opaque():
+                pass
+    return Usage(output=round(size / BYTES_PER_TOKEN))

@@ -1,0 +1,206 @@
+"""The WebSocket form of this dialect: frames into request bodies, events of an answer into frames.
+
+A frame asks for one answer (`response.create`) and may send new items alone, behind an answer of the
+same connection (`previous_response_id`). Rules: a chained frame becomes the body that the whole thread
+would have had, items in their own characters, so that what is behind sees one thread that grows; only
+the newest answer of a connection can be chained to, and a failed one leaves nothing to chain to; what
+only this transport has is taken out.
+Described at developers.openai.com, guide "WebSocket mode".
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.dialect import ErrorAnswer
+from turnout.dialects.reading import MALFORMED, ObjectReader, complaint, decode_list
+from turnout.errors import InvalidRequest, Unsupported
+
+CREATE: Final = "response.create"
+IGNORED: Final = frozenset({"response.processed"})
+"""Codex tells that it has read an answer; nobody waits for that."""
+
+TRANSPORT_FIELDS: Final = ("type", "previous_response_id", "generate", "stream", "background")
+
+METADATA_PREFIXES: Final = ("x-codex-", "x-openai-")
+METADATA_NAMES: Final = frozenset({"session-id", "thread-id"})
+"""What Codex says in headers over HTTP stands in `client_metadata` of each frame here."""
+
+NOT_FOUND: Final = "previous_response_not_found"
+TOO_OLD: Final = "websocket_connection_limit_reached"
+
+_KEPT_OUT_OF_REASONING: Final = ("id", "status")
+"""The id of a reasoning item that was not stored is refused where it is sent back."""
+
+
+class PreviousResponseUnknown(InvalidRequest):
+    """A frame continues what this connection does not have; clients send everything again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """What a frame can continue: an answer with all that was in front of it.
+
+    Attributes:
+        items: the items of the thread up to and including the answer, as they were written.
+    """
+
+    response_id: str
+    items: tuple[bytes, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A frame that asks for an answer.
+
+    Attributes:
+        body: what the request would be over HTTP.
+        items: all items of it.
+        model: as the client wrote it.
+        generates: false where the client only warms up.
+        metadata: headers that the frame brings.
+    """
+
+    body: bytes = field(repr=False)
+    items: tuple[bytes, ...] = field(repr=False)
+    model: str
+    generates: bool
+    metadata: Mapping[str, str]
+
+
+class _Done(msgspec.Struct):
+    id: str = ""
+    output: list[msgspec.Raw] | None = None
+
+
+class _Event(msgspec.Struct):
+    type: str = ""
+    response: _Done | None = None
+
+
+_EVENT: Final = msgspec.json.Decoder(_Event)
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_WARMED_UP: Final = frozenset({"response.created", "response.in_progress", "response.completed"})
+_NOTHING: Final = msgspec.Raw(b"[]")
+_ENDINGS: Final = frozenset({"response.completed", "response.incomplete"})
+_TERMINAL_MARK: Final = b'"response.'
+
+
+def read_frame(text: bytes, chain: Chain | None) -> Create | None:
+    """None for a frame that asks for nothing. Raises `InvalidRequest` naming what is wrong."""
+    frame = ObjectReader(text, "")
+    kind = frame.string("type")
+    if kind in IGNORED:
+        return None
+    if kind != CREATE:
+        raise InvalidRequest(f"type: must be {CREATE}")
+    if frame.string("stream_id"):
+        raise Unsupported("stream_id: one answer at a time is given on a connection; leave it out")
+    previous = frame.string("previous_response_id")
+    before: tuple[bytes, ...] = ()
+    if previous is not None:
+        if chain is None or previous != chain.response_id:
+            raise PreviousResponseUnknown(
+                "previous_response_id: no such answer on this connection; send all items again"
+            )
+        before = chain.items
+    generates = frame.boolean("generate")
+    items = (*before, *_items(frame.raw("input")))
+    rest = _FIELDS.decode(text)
+    for name in TRANSPORT_FIELDS:
+        rest.pop(name, None)
+    rest["input"] = msgspec.Raw(b"[%b]" % b",".join(items))
+    rest["stream"] = msgspec.Raw(b"true")
+    return Create(
+        body=msgspec.json.encode(rest),
+        items=items,
+        model=frame.string("model") or "",
+        generates=generates is not False,
+        metadata=_metadata(frame),
+    )
+
+
+def _items(raw: bytes | None) -> list[bytes]:
+    if raw is None:
+        return []
+    if raw.startswith(b'"'):
+        return [b'{"type":"message","role":"user","content":%b}' % raw]
+    return [bytes(item) for item in decode_list(raw, "input")]
+
+
+def _metadata(frame: ObjectReader) -> Mapping[str, str]:
+    raw = frame.raw("client_metadata")
+    if raw is None:
+        return {}
+    try:
+        told = msgspec.json.decode(raw, type=dict[str, object])
+    except MALFORMED as error:
+        raise complaint("client_metadata", error) from None
+    return {
+        name.lower(): value
+        for name, value in told.items()
+        if isinstance(value, str)
+        and (name.lower().startswith(METADATA_PREFIXES) or name.lower() in METADATA_NAMES)
+    }
+
+
+def chain_behind(create: Create, event: bytes) -> Chain | None:
+    """What can be continued once `event` has ended the answer; None while it has not, or failed."""
+    if _TERMINAL_MARK not in event:
+        return None
+    try:
+        told = _EVENT.decode(event)
+    except MALFORMED:
+        return None
+    if told.type not in _ENDINGS or told.response is None:
+        return None
+    made = tuple(_as_input(bytes(item)) for item in told.response.output or ())
+    return Chain(told.response.id, (*create.items, *made))
+
+
+def _as_input(item: bytes) -> bytes:
+    fields = _FIELDS.decode(item)
+    if bytes(fields.get("type", msgspec.Raw())) != b'"reasoning"':
+        return item
+    for name in _KEPT_OUT_OF_REASONING:
+        fields.pop(name, None)
+    return msgspec.json.encode(fields)
+
+
+def warmed_up(event: bytes) -> bytes | None:
+    """An event of an answer that holds nothing, as the answer to a warm-up; None for one that tells
+    of content, which clients over HTTP are given for want of any.
+    """
+    fields = _FIELDS.decode(event)
+    told = _EVENT.decode(event)
+    if told.type not in _WARMED_UP:
+        return None
+    if told.type in _ENDINGS:
+        response = _FIELDS.decode(bytes(fields["response"]))
+        fields["response"] = msgspec.Raw(msgspec.json.encode(response | {"output": _NOTHING}))
+    return msgspec.json.encode(fields)
+
+
+def error_frame(answer: ErrorAnswer) -> bytes:
+    """An error answer as the frame in its place; status and headers stand in it."""
+    return frame_of_error(answer.status, answer.headers, answer.body)
+
+
+def frame_of_error(status: int, headers: Sequence[tuple[str, str]], body: bytes) -> bytes:
+    try:
+        fields = _FIELDS.decode(body)
+    except MALFORMED:
+        fields = {}
+    told: dict[str, object] = {"type": "error", "status": status}
+    told["error"] = fields.get("error", {"message": "The request failed.", "code": None})
+    shown = {name: value for name, value in headers if name == "retry-after" or name[:2] == "x-"}
+    if shown:
+        told["headers"] = shown
+    return msgspec.json.encode(told)
+
+
+def coded_error_frame(status: int, code: str, message: str) -> bytes:
+    error = {"type": "invalid_request_error", "code": code, "message": message, "param": None}
+    return msgspec.json.encode({"type": "error", "status": status, "error": error})

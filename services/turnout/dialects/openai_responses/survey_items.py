@@ -1,0 +1,217 @@
+"""The items of a body as a survey sees them: by type, everything else raw.
+
+Rules: each item is parsed once and one level deep; contents stay raw, and only texts that the survey
+quotes are decoded; images and files count by what a model reads of them, not by their base64; what
+the model made has the role `assistant`, what gives a result `tool`, what else a client adds `client`.
+"""
+
+import re
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.openai_responses.tool_names import joined_name
+from turnout.dialects.prefix import Canonical, plain_fields
+from turnout.dialects.reading import MALFORMED, complaint
+from turnout.dialects.seal import SEAL_PREFIX
+from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
+from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts
+from turnout.errors import InvalidRequest
+
+IMAGE_TOKENS: Final = 1_100
+"""A screenshot of a megapixel at any of the large providers, roughly."""
+
+_ABSENT: Final = msgspec.Raw()
+_LIST_BEGINS: Final = ord("[")
+_SEALED: Final = b'"' + SEAL_PREFIX.encode()
+_BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
+_IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"input_image"')
+_FILE_PART: Final = re.compile(rb'"type"\s*:\s*"input_file"')
+
+_ROLES: Final = frozenset({"user", "system", "developer", "assistant"})
+_CALLS: Final = frozenset({"function_call", "custom_tool_call", "tool_search_call"})
+_RESULTS: Final = frozenset(
+    {"function_call_output", "custom_tool_call_output", "tool_search_output"}
+)
+_CLIENTS: Final = frozenset(
+    {
+        "compaction_trigger",
+        "additional_tools",
+        "mcp_approval_response",
+        "configuration_update",
+        "item_reference",
+    }
+)
+_NATIVE: Final = frozenset(
+    {
+        "compaction",
+        "compaction_trigger",
+        "item_reference",
+        "additional_tools",
+        "configuration_update",
+    }
+)
+"""Items that only OpenAI can read or carry out: leaving them out would change what is asked."""
+
+_Fields = dict[str, msgspec.Raw]
+
+
+class _Part(msgspec.Struct):
+    type: str | None = None
+    text: str | None = None
+
+
+_CONTENT: Final = msgspec.json.Decoder(str | list[_Part] | None)
+_STRING: Final = msgspec.json.Decoder(str | None)
+
+
+class SurveyedItems:
+    """All items of a body, gone through once; by number.
+
+    Attributes:
+        roles: of messages their own, of the others who made them.
+        canonical: what decides whether two items are the same.
+        native_kinds: kinds of items that only OpenAI can read, each once, in order.
+        result_count: tool results.
+        has_foreign_thinking: reasoning under our seal is in the history.
+
+    """
+
+    def __init__(self, items: Sequence[_Fields]) -> None:
+        self._items = items
+        self.roles: list[str] = []
+        self.native_kinds: list[str] = []
+        self.result_count = 0
+        self.has_foreign_thinking = False
+        self.canonical: list[Canonical] = []
+        self.attachments = Attachments()
+        self._kinds: list[str] = []
+        for number, item in enumerate(items):
+            kind = self._kind(item, number)
+            self._kinds.append(kind)
+            self.roles.append(self._role(item, kind, number))
+            self.canonical.append(plain_fields(item))
+            if kind in _NATIVE and kind not in self.native_kinds:
+                self.native_kinds.append(kind)
+            elif kind == "reasoning":
+                sealed = item.get("encrypted_content", _ABSENT)
+                is_ours = bytes(memoryview(sealed)[: len(_SEALED)]) == _SEALED
+                self.has_foreign_thinking = self.has_foreign_thinking or is_ours
+            self.result_count += kind in _RESULTS
+            self.attachments.count(item)
+
+    def _kind(self, item: _Fields, number: int) -> str:
+        kind = self._string(item, "type", number)
+        if kind:
+            return kind
+        return "message" if "role" in item or "id" not in item else "item_reference"
+
+    def _role(self, item: _Fields, kind: str, number: int) -> str:
+        if kind == "message":
+            role = self._string(item, "role", number)
+            if role not in _ROLES:
+                raise InvalidRequest(
+                    f"input.{number}.role: must be one of user, assistant, system, developer"
+                )
+            return role
+        if kind in _RESULTS or kind.endswith("_output"):
+            return "tool"
+        return "client" if kind in _CLIENTS else "assistant"
+
+    def _string(self, item: _Fields, name: str, number: int) -> str:
+        raw = item.get(name)
+        if raw is None:
+            return ""
+        try:
+            return _STRING.decode(raw) or ""
+        except MALFORMED as error:
+            raise complaint(f"input.{number}.{name}", error) from None
+
+    def typed(self, number: int) -> str:
+        """What the user typed of one message: blocks that the harness added are left out."""
+        raw = self._items[number].get("content", _ABSENT)
+        if raw is _ABSENT:
+            return ""
+        try:
+            content = _CONTENT.decode(raw)
+        except MALFORMED as error:
+            raise complaint(f"input.{number}.content", error) from None
+        match content:
+            case None:
+                texts: list[str] = []
+            case str():
+                texts = [content]
+            case parts:
+                texts = [part.text for part in parts if part.text]
+        return joined_texts([text for text in texts if not CONTEXT_BLOCK.match(text)])
+
+    def outcomes(self, *, since: int) -> tuple[ToolOutcome, ...]:
+        """Results that follow item `since`. This wire has no mark for a failed tool."""
+        names = self._call_names(since)
+        found: list[ToolOutcome] = []
+        for number in range(since + 1, len(self._items)):
+            if self._kinds[number] not in _RESULTS:
+                continue
+            item = self._items[number]
+            call_id = self._string(item, "call_id", number)
+            output = item.get("output", item.get("tools", _ABSENT))
+            size = len(memoryview(output))
+            found.append(
+                ToolOutcome(names.get(call_id, ""), call_id, is_error=False, result_bytes=size)
+            )
+        return tuple(found)
+
+    def _call_names(self, last: int) -> dict[str, str]:
+        """The names of the calls that end at item `last`."""
+        names: dict[str, str] = {}
+        for number in range(last, -1, -1):
+            if self.roles[number] != "assistant":
+                break
+            if self._kinds[number] in _CALLS:
+                item = self._items[number]
+                namespace = self._string(item, "namespace", number)
+                name = self._string(item, "name", number) or "tool_search"
+                call_id = self._string(item, "call_id", number)
+                names[call_id] = joined_name(namespace, name) if namespace else name
+        return names
+
+
+class Attachments:
+    """Images and files among the items, found by their marks and not by parsing."""
+
+    def __init__(self) -> None:
+        self.images = 0
+        self.documents = 0
+        self._image_bytes = 0
+        self._document_bytes = 0
+
+    def count(self, item: _Fields) -> None:
+        for name in ("content", "output"):
+            raw = item.get(name)
+            # Only a list of parts can hold one, and most contents of a thread are plain strings.
+            if raw is not None and memoryview(raw)[0] == _LIST_BEGINS:
+                self._count(bytes(raw))
+
+    def _count(self, content: bytes) -> None:
+        images = len(_IMAGE_PART.findall(content))
+        documents = len(_FILE_PART.findall(content))
+        if not images and not documents:
+            return
+        held = sum(len(data) for data in _BASE64.findall(content))
+        if documents:
+            self._document_bytes += held
+        else:
+            self._image_bytes += held
+        self.images += images
+        self.documents += documents
+
+    @property
+    def tokens(self) -> int:
+        files = self._document_bytes // DOCUMENT_BYTES_PER_TOKEN
+        return files + self.images * IMAGE_TOKENS
+
+    def estimate(self, prompt_bytes: int) -> int:
+        """Tokens of a prompt of that many bytes with these in it."""
+        text = prompt_bytes - self._image_bytes - self._document_bytes
+        return round(max(0, text) / BYTES_PER_TOKEN) + self.tokens

@@ -1,0 +1,224 @@
+"""Watches a response go by.
+
+Rules: changes nothing and keeps no text; every split of the bytes gives the same reading at the same
+position; an event that it cannot read is not its to judge, the client will, but it counts as content,
+so that nobody takes the answer back after that; of most events only the kind is looked at.
+"""
+
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.dialect import TapReading
+from turnout.dialects.openai_errors import decode_stream_error
+from turnout.dialects.openai_responses.usage import decode_usage
+from turnout.dialects.openai_responses.wire import WireItem, WireResponse, decode_item, decode_parts
+from turnout.dialects.reading import MALFORMED
+from turnout.dialects.sse import SseDecoder
+from turnout.dialects.usage import Usage, UsageSource
+from turnout.errors import TurnoutError, UpstreamFailed
+
+MAX_BODY_BYTES: Final = 32 * 1024 * 1024
+"""Of an answer in one piece; what is larger passes unread."""
+
+_ABSENT: Final = msgspec.Raw()
+_DELTAS: Final = frozenset(
+    {
+        "response.output_text.delta",
+        "response.refusal.delta",
+        "response.reasoning_summary_text.delta",
+        "response.reasoning_text.delta",
+        "response.function_call_arguments.delta",
+        "response.custom_tool_call_input.delta",
+    }
+)
+_ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.done"})
+_BEGINS: Final = frozenset({"response.created", "response.in_progress", "response.queued"})
+_SILENT: Final = frozenset({"message", "reasoning"})
+"""Items that say nothing by beginning."""
+
+
+class _Seen(msgspec.Struct):
+    """What of an event is looked at."""
+
+    type: str | None = None
+    delta: object = None
+    item: msgspec.Raw = _ABSENT
+    response: msgspec.Raw = _ABSENT
+
+
+_EVENT: Final = msgspec.json.Decoder(_Seen)
+_RESPONSE: Final = msgspec.json.Decoder(WireResponse)
+
+
+class ResponsesStreamTap:
+    """Of a stream."""
+
+    __slots__ = ("_facts", "_is_blind", "_sse")
+
+    def __init__(self) -> None:
+        self._sse = SseDecoder()
+        self._facts = _Facts()
+        self._is_blind = False
+
+    def feed(self, data: bytes) -> None:
+        if self._is_blind:
+            return
+        try:
+            events = self._sse.feed(data)
+        except UpstreamFailed:
+            # An event beyond the bound: it is relayed all the same, but not held to be read.
+            self._is_blind = True
+            self._facts.has_content = True
+            return
+        for event in events:
+            if event.data and event.data != b"[DONE]":
+                self._facts.read(event.data, event.event)
+
+    @property
+    def reading(self) -> TapReading:
+        return self._facts.reading(at_boundary=self._sse.at_boundary and not self._is_blind)
+
+
+class ResponsesBodyTap:
+    """Of an answer in one piece, read when it is whole."""
+
+    __slots__ = ("_facts", "_held", "_read_length")
+
+    def __init__(self) -> None:
+        self._held = bytearray()
+        self._read_length = 0
+        self._facts = _Facts()
+
+    def feed(self, data: bytes) -> None:
+        if len(self._held) <= MAX_BODY_BYTES:
+            self._held += data
+
+    @property
+    def reading(self) -> TapReading:
+        length = len(self._held)
+        if length != self._read_length and length <= MAX_BODY_BYTES:
+            self._read_length = length
+            try:
+                # Cheaper than keeping count of brackets: a body mostly comes in a few pieces.
+                whole = _RESPONSE.decode(self._held) if self._held.rstrip().endswith(b"}") else None
+            except MALFORMED:
+                whole = None
+            if whole is not None:
+                self._facts = _Facts()
+                self._facts.take_whole(whole, bytes(self._held))
+        return self._facts.reading(at_boundary=False)
+
+
+class _Facts:
+    """What the events so far add up to."""
+
+    __slots__ = (
+        "_error",
+        "_finish_reason",
+        "_is_done",
+        "_response_id",
+        "_response_model",
+        "_source",
+        "_streamed_bytes",
+        "_usage",
+        "_whole_bytes",
+        "has_content",
+    )
+
+    def __init__(self) -> None:
+        self.has_content = False
+        self._is_done = False
+        self._streamed_bytes = 0
+        self._whole_bytes = 0
+        self._finish_reason = ""
+        self._response_id = ""
+        self._response_model = ""
+        self._usage: Usage | None = None
+        self._source: UsageSource = "partial"
+        self._error: TurnoutError | None = None
+
+    def reading(self, *, at_boundary: bool) -> TapReading:
+        return TapReading(
+            has_content=self.has_content,
+            usage=self._usage,
+            source=self._source,
+            finish_reason=self._finish_reason,
+            response_model=self._response_model,
+            response_id=self._response_id,
+            error=self._error,
+            is_complete=self._is_done,
+            at_boundary=at_boundary,
+            # Some servers stream, some send whole items, most do both.
+            output_bytes=max(self._streamed_bytes, self._whole_bytes),
+        )
+
+    def read(self, raw: bytes, named: str) -> None:
+        try:
+            event = _EVENT.decode(raw)
+            self._take(event, event.type or named, raw)
+        except (UpstreamFailed, *MALFORMED):
+            self.has_content = True
+
+    def _take(self, event: _Seen, kind: str, raw: bytes) -> None:
+        if kind in _DELTAS:
+            text = event.delta
+            if isinstance(text, str) and text:
+                self.has_content = True
+                self._streamed_bytes += len(text) if text.isascii() else len(text.encode())
+        elif kind == "response.output_item.added":
+            # A call without arguments is content by its name.
+            has_said = decode_item(event.item).type not in _SILENT
+            self.has_content = self.has_content or has_said
+        elif kind == "response.output_item.done":
+            self._item_done(decode_item(event.item))
+        elif kind in {"error", "response.error"}:
+            self._error = self._error or decode_stream_error(raw)
+        elif kind == "response.failed":
+            response = _RESPONSE.decode(event.response)
+            self._begin(response)
+            self._error = self._error or decode_stream_error(bytes(response.error) or b"{}")
+        elif kind in _BEGINS:
+            if not self._response_id:
+                self._begin(_RESPONSE.decode(event.response))
+        elif kind in _ENDS:
+            self._end(_RESPONSE.decode(event.response), is_cut=kind == "response.incomplete")
+
+    def _begin(self, response: WireResponse) -> None:
+        self._response_id = self._response_id or response.id or ""
+        self._response_model = self._response_model or response.model or ""
+
+    def _end(self, response: WireResponse, *, is_cut: bool) -> None:
+        self._begin(response)
+        if not self._whole_bytes:
+            for item in response.output or ():
+                self._item_done(decode_item(item))
+        status = "incomplete" if is_cut else response.status or "completed"
+        self._finish_reason = response.reason or status
+        if response.usage is not None:
+            self._usage = decode_usage(response.usage)
+            self._source = "reported"
+        self._is_done = True
+
+    def take_whole(self, response: WireResponse, raw: bytes) -> None:
+        if response.has_error:
+            self._error = decode_stream_error(raw)
+        self._end(response, is_cut=False)
+
+    def _item_done(self, item: WireItem) -> None:
+        self.has_content = self.has_content or item.type not in _SILENT
+        size = 0
+        match item.type:
+            case "message":
+                for part in decode_parts(item.content):
+                    size += len((part.text or part.refusal or "").encode())
+            case "reasoning":
+                for part in (*decode_parts(item.summary), *decode_parts(item.content)):
+                    size += len((part.text or "").encode())
+            case "function_call" | "custom_tool_call":
+                text = item.input if item.type == "custom_tool_call" else item.arguments
+                size += len(text.encode()) if isinstance(text, str) else 0
+            case _:
+                pass
+        self._whole_bytes += size
+        self.has_content = self.has_content or size > 0

@@ -1,0 +1,43 @@
+"""Which path speaks which dialect.
+
+Rules: a path that agents call is a row here and nowhere else; Gemini's paths hold a model's name and a
+method, all others are fixed.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from turnout.capabilities import Dialect
+
+PROXY_PATHS: Final[Mapping[str, Dialect]] = MappingProxyType(
+    {
+        "/v1/messages": "anthropic_messages",
+        "/v1/messages/count_tokens": "anthropic_messages",
+        "/v1/chat/completions": "openai_chat",
+        "/v1/responses": "openai_responses",
+        "/v1/responses/input_tokens": "openai_responses",
+    }
+)
+
+SOCKET_PATH: Final = "/v1/responses"
+"""Where agents ask for a WebSocket."""
+
+GEMINI_PREFIXES: Final = ("/v1beta/models/", "/v1/models/")
+GEMINI_ROUTE: Final = "/v1beta/models/{model}:{method}"
+"""How a path of Gemini's API is named where model names must not be counted."""
+
+
+def is_gemini_call(path: str) -> bool:
+    return path.startswith(GEMINI_PREFIXES) and ":" in path
+
+
+def speaks_at(path: str, headers: Mapping[str, str]) -> Dialect:
+    """The dialect of whoever asks for a path, also for one that is not served."""
+    if path in PROXY_PATHS:
+        return PROXY_PATHS[path]
+    if path.startswith("/v1/messages") or "anthropic-version" in headers:
+        return "anthropic_messages"
+    if path.startswith("/v1beta/") or is_gemini_call(path) or "x-goog-api-key" in headers:
+        return "gemini_generate"
+    return "openai_responses" if path.startswith("/v1/responses") else "openai_chat"

@@ -1,0 +1,292 @@
+"""The Responses API over real WebSockets, on a real server: the ingress behind is on fakes."""
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from tests.ingress.edge import LIMITS, OPEN_DOOR, WAIT_SECONDS, Edge, edge, head
+from tests.ingress.test_control import CLOSED
+from turnout.dialects.conversation import Text, ToolCall
+from turnout.dialects.openai_responses import OPENAI_RESPONSES
+from turnout.dialects.stream import Answer, events_of
+from turnout.dialects.usage import Usage
+from turnout.engines.handover import NOBODY
+from turnout.errors import RateLimited
+from turnout.http_server import serve_http
+from turnout.ingress.app import Edge as Application
+from turnout.ingress.callers import Door
+from turnout.ports import Chunk, Head
+
+pytestmark = pytest.mark.anyio
+
+USER: Final = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "go"}]}
+OUTPUT: Final = {"type": "function_call_output", "call_id": "c", "output": "done"}
+
+
+def stream_of(answer: Answer) -> list[bytes]:
+    encoder = OPENAI_RESPONSES.stream_encoder(
+        response_id="resp_1", model="gpt-5.5", created_at=1, input_estimate=1, include_usage=True
+    )
+    return [piece for event in events_of(answer) if (piece := encoder.encode(event))]
+
+
+CALLED: Final = stream_of(
+    Answer("r", "m", (ToolCall("c", "t", "{}"),), Usage(fresh_input=5, output=2), stop="tool_use")
+)
+SAID: Final = stream_of(Answer("r", "m", (Text("well"),), Usage(fresh_input=9), stop="end"))
+
+
+@dataclass(slots=True)
+class Served:
+    on: Edge
+    port: int
+    stop: asyncio.Event
+    serving: asyncio.Task[None]
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/v1/responses"
+
+
+@asynccontextmanager
+async def served(*, door: Door = OPEN_DOOR) -> AsyncGenerator[Served]:
+    on = edge(door=door)
+    app = on.app
+    assert isinstance(app, Application)
+    stop = asyncio.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        async with asyncio.timeout(4 * WAIT_SECONDS), asyncio.TaskGroup() as group:
+            serving = group.create_task(
+                serve_http(
+                    app,
+                    listener.dup(),
+                    stop,
+                    handover=NOBODY,
+                    drain_seconds=WAIT_SECONDS,
+                    replaced_seconds=WAIT_SECONDS,
+                    leave_sockets=app.leave_sockets,
+                    max_message_bytes=LIMITS.max_body_bytes,
+                )
+            )
+            yield Served(on, port, stop, serving)
+            stop.set()
+
+
+@asynccontextmanager
+async def opened(
+    url: str, headers: Mapping[str, str] | None = None
+) -> AsyncGenerator[ClientConnection]:
+    async with connect(url, additional_headers=headers, proxy=None) as connection:
+        yield connection
+
+
+def create(**fields: object) -> str:
+    return json.dumps({"type": "response.create", "model": "gpt-5.5", "input": [USER], **fields})
+
+
+async def until_end(connection: ClientConnection) -> list[dict[str, object]]:
+    """Events up to the one that ends an answer."""
+    events: list[dict[str, object]] = []
+    async with asyncio.timeout(WAIT_SECONDS):
+        while True:
+            events.append(json.loads(await connection.recv()))
+            if events[-1]["type"] in {"response.completed", "response.failed", "error"}:
+                return events
+
+
+async def test_a_frame_is_answered_with_the_events_of_a_stream() -> None:
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create())
+        events = await until_end(connection)
+        types = [event["type"] for event in events]
+        assert types[:2] == ["response.created", "response.in_progress"]
+        assert types[-1] == "response.completed"
+        (asked,) = at.on.dispatcher.asked
+        assert (asked.dialect, asked.path) == ("openai_responses", "/v1/responses")
+        assert asked.features.stream
+        assert json.loads(asked.body) == {"model": "gpt-5.5", "input": [USER], "stream": True}
+
+
+async def test_a_chained_frame_is_the_whole_thread_to_all_behind() -> None:
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (head(), *map(Chunk, CALLED))
+        await connection.send(create())
+        end = (await until_end(connection))[-1]
+        response = end["response"]
+        assert isinstance(response, dict)
+        await connection.send(create(previous_response_id=response["id"], input=[OUTPUT]))
+        await until_end(connection)
+        first, second = at.on.dispatcher.asked
+        items = json.loads(second.body)["input"]
+        assert [item["type"] for item in items] == [
+            "message",
+            "function_call",
+            "function_call_output",
+        ]
+        assert second.prefix.digests[0] == first.prefix.digests[0]
+
+
+async def test_a_warm_up_asks_nobody_and_can_be_continued() -> None:
+    async with served() as at, opened(at.url) as connection:
+        await connection.send(create(generate=False))
+        events = await until_end(connection)
+        response = events[-1]["response"]
+        assert isinstance(response, dict)
+        assert response["output"] == []
+        assert at.on.dispatcher.asked == []
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create(previous_response_id=response["id"], input=[]))
+        await until_end(connection)
+        assert json.loads(at.on.dispatcher.asked[0].body)["input"] == [USER]
+
+
+async def test_what_cannot_be_continued_is_said_so_that_clients_send_all_again() -> None:
+    async with served() as at, opened(at.url) as connection:
+        await connection.send(create(previous_response_id="resp_of_another"))
+        (event,) = await until_end(connection)
+        assert event["status"] == 400
+        error = event["error"]
+        assert isinstance(error, dict)
+        assert error["code"] == "previous_response_not_found"
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create())
+        assert (await until_end(connection))[-1]["type"] == "response.completed"
+
+
+@pytest.mark.parametrize("frame", ["{", '{"type":"session.update"}', create(input=7)])
+async def test_bad_frames_are_answered_and_the_connection_lives(frame: str) -> None:
+    async with served() as at, opened(at.url) as connection:
+        await connection.send(frame)
+        (event,) = await until_end(connection)
+        assert event["status"] == 400
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create())
+        assert (await until_end(connection))[-1]["type"] == "response.completed"
+
+
+async def test_an_error_answer_is_one_frame_with_status_and_retry_after() -> None:
+    async with served() as at, opened(at.url) as connection:
+        answer = OPENAI_RESPONSES.encode_error(
+            RateLimited("slow down", retry_after_seconds=3), request_id="r"
+        )
+        refused = Head(answer.status, answer.headers, "", "", "", 1)
+        at.on.dispatcher.script = (refused, Chunk(answer.body))
+        await connection.send(create())
+        (event,) = await until_end(connection)
+        assert event["status"] == 429
+        headers = event["headers"]
+        assert isinstance(headers, dict)
+        assert headers["retry-after"] == "3"
+
+
+async def test_codex_says_in_frames_what_it_says_in_headers_over_http() -> None:
+    turn = json.dumps({"session_id": "s1", "thread_id": "t1", "thread_source": "subagent"})
+    async with served() as at, opened(at.url, {"x-codex-turn-metadata": "{}"}) as connection:
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        tool = {"type": "function", "name": "t", "parameters": {"type": "object"}}
+        told = create(client_metadata={"x-codex-turn-metadata": turn}, tools=[tool])
+        await connection.send(told)
+        await until_end(connection)
+        identity = at.on.dispatcher.asked[0].identity
+        assert (identity.harness, identity.session, identity.thread) == ("codex", "s1", "t1")
+        assert identity.is_subagent
+        sent = dict(at.on.dispatcher.asked[0].headers)
+        assert not [name for name in sent if name.startswith("sec-websocket")]
+
+
+async def test_a_client_that_leaves_aborts_the_answer() -> None:
+    async with served() as at:
+        at.on.dispatcher.script = (head(), Chunk(SAID[0]), asyncio.Event())
+        async with opened(at.url) as connection:
+            await connection.send(create())
+            await asyncio.wait_for(at.on.dispatcher.reached.wait(), WAIT_SECONDS)
+        await asyncio.wait_for(at.on.dispatcher.closed.wait(), WAIT_SECONDS)
+        assert not at.on.dispatcher.finished
+
+
+async def test_frames_that_come_meanwhile_wait_and_a_flood_is_cut_off() -> None:
+    go_on = asyncio.Event()
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (head(), go_on, *map(Chunk, SAID))
+        await connection.send(create())
+        await connection.send(create())
+        await asyncio.wait_for(at.on.dispatcher.reached.wait(), WAIT_SECONDS)
+        go_on.set()
+        await until_end(connection)
+        await until_end(connection)
+        assert len(at.on.dispatcher.asked) == 2
+        at.on.dispatcher.script = (head(), asyncio.Event())
+        with pytest.raises(ConnectionClosed) as closed:
+            for _ in range(20):
+                await connection.send(create())
+            await until_end(connection)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+
+
+async def test_a_frame_beyond_the_limit_closes_and_a_thread_beyond_it_is_told() -> None:
+    async with served() as at:
+        async with opened(at.url) as connection:
+            await connection.send(create(input="x" * LIMITS.max_body_bytes))
+            with pytest.raises(ConnectionClosed) as closed:
+                await until_end(connection)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1009
+        async with opened(at.url) as connection:
+            half = "x" * (LIMITS.max_body_bytes * 2 // 3)
+            await connection.send(create(input=half, generate=False))
+            response = (await until_end(connection))[-1]["response"]
+            assert isinstance(response, dict)
+            await connection.send(create(input=half, previous_response_id=response["id"]))
+            (event,) = await until_end(connection)
+            assert event["status"] == 413
+
+
+@pytest.mark.parametrize(
+    ("name", "origin", "status"),
+    [
+        ("127.0.0.1", "https://evil.example", 403),
+        ("evil.example", None, 403),
+        ("127.0.0.1", None, 401),
+    ],
+)
+async def test_an_upgrade_is_guarded_like_a_request(
+    name: str, origin: str | None, status: int
+) -> None:
+    async with served(door=CLOSED if status == 401 else OPEN_DOOR) as at:
+        headers = {} if origin is None else {"origin": origin}
+        url = at.url.replace("127.0.0.1", name)
+        with pytest.raises(InvalidStatus) as refused:
+            await connect(
+                url, additional_headers=headers, proxy=None, host="127.0.0.1", port=at.port
+            )
+        assert refused.value.response.status_code == status
+        assert json.loads(refused.value.response.body)["error"]["message"]
+
+
+async def test_a_stopping_ingress_ends_the_answer_and_then_the_connection() -> None:
+    go_on = asyncio.Event()
+    async with served() as at, opened(at.url) as busy, opened(at.url) as idle:
+        at.on.dispatcher.script = (head(), go_on, *map(Chunk, SAID))
+        await busy.send(create())
+        await asyncio.wait_for(at.on.dispatcher.reached.wait(), WAIT_SECONDS)
+        at.stop.set()
+        with pytest.raises(ConnectionClosed):
+            await asyncio.wait_for(idle.recv(), WAIT_SECONDS)
+        go_on.set()
+        assert (await until_end(busy))[-1]["type"] == "response.completed"
+        with pytest.raises(ConnectionClosed) as closed:
+            await asyncio.wait_for(busy.recv(), WAIT_SECONDS)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+        await at.serving
