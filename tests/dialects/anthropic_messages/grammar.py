@@ -42,6 +42,7 @@ def check(stream: bytes) -> dict[str, object]:
     assert message["role"] == "assistant"
     assert message["type"] == "message"
     assert message["content"] == []
+    assert message["id"]
     assert message["usage"].keys() >= USAGE
     assert sum(message["usage"][name] for name in USAGE if name != "output_tokens") > 0
     content = _blocks(middle)
@@ -52,6 +53,7 @@ def check(stream: bytes) -> dict[str, object]:
     assert isinstance(usage, dict)
     assert ending["stop_reason"] in STOP_REASONS
     assert usage.keys() >= USAGE
+    assert sum(usage[name] for name in USAGE if name != "output_tokens") > 0
     has_tools = any(block["type"] == "tool_use" for block in content)
     assert (ending["stop_reason"] == "tool_use") <= has_tools
     assert (ending["stop_reason"] == "end_turn") <= (not has_tools)
@@ -84,6 +86,7 @@ def _blocks(events: list[dict[str, object]]) -> list[dict[str, object]]:
                     content[-1]["input"] = "".join(pieces)
                     assert content[-1]["input"]
                     assert content[-1]["id"]
+                    assert content[-1]["name"]
                 if content[-1]["type"] == "text":
                     assert content[-1]["text"] or content[-1].get("citations")
             case other:

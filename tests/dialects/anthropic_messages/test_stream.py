@@ -382,6 +382,13 @@ def test_a_tap_sees_content_from_the_first_delta_on() -> None:
     assert tap.reading.output_bytes == len("Bonjour, ")
 
 
+def test_bug_15_the_last_usage_has_an_input_although_only_the_output_was_reported() -> None:
+    report = UsageReported(Usage(output=9), "reported")
+    usage = check(encode([STARTED, report, Finished("end")]))["usage"]
+    assert isinstance(usage, dict)
+    assert (usage["input_tokens"], usage["output_tokens"]) == (77, 9)
+
+
 def test_an_unreported_answer_is_estimated() -> None:
     usage = check(
         encode([STARTED, TextStarted(0), TextDelta(0, "x" * 36), PartEnded(0), Finished("end")])

@@ -16,6 +16,7 @@ def check(stream: bytes, *, include_usage: bool) -> dict[str, object]:
     assert all(not event.event for event in events)
     assert events[-1].data == b"[DONE]"
     chunks = [json.loads(event.data) for event in events[:-1]]
+    assert chunks[0]["id"]
     for chunk in chunks:
         assert set(chunk) <= CHUNK_KEYS
         assert chunk["object"] == "chat.completion.chunk"
@@ -31,6 +32,7 @@ def check(stream: bytes, *, include_usage: bool) -> dict[str, object]:
         usage = last["usage"]
         total = usage["prompt_tokens"] + usage["completion_tokens"]
         assert usage["total_tokens"] == total
+        assert usage["prompt_tokens"] > 0
         assert usage["prompt_tokens_details"]["cached_tokens"] <= usage["prompt_tokens"]
         assert all(chunk["usage"] is None for chunk in chunks)
     else:

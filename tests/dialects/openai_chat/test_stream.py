@@ -277,6 +277,14 @@ def test_client_that_did_not_ask_for_usage_gets_none() -> None:
     )
 
 
+def test_bug_15_usage_has_an_input_although_only_the_output_was_reported() -> None:
+    report = UsageReported(Usage(output=9), "reported")
+    events: list[StreamEvent] = [StreamStarted("r", "m"), report, Finished("end")]
+    usage = check(encode(events), include_usage=True)["usage"]
+    assert isinstance(usage, dict)
+    assert (usage["prompt_tokens"], usage["completion_tokens"]) == (77, 9)
+
+
 def test_usage_that_nobody_reported_is_estimated() -> None:
     events: list[StreamEvent] = [
         StreamStarted("r", "m"),

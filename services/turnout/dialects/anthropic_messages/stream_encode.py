@@ -11,6 +11,7 @@ others wait for their turn. A stream that fails ends in `event: error` and nothi
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.anthropic_messages.errors import encode_stream_error
 from turnout.dialects.anthropic_messages.response import BYTES_PER_TOKEN, made_call_id, opaque_block
@@ -287,13 +288,17 @@ class MessageStreamEncoder:
         word = encode_stop(event.stop, has_calls=self._has_calls)
         stop_sequence = event.stop_sequence if word == "stop_sequence" else None
         delta = {"stop_reason": word, "stop_sequence": stop_sequence}
-        usage = encode_usage(self._usage or self._estimate())
+        usage = encode_usage(self._final_usage())
         out += _event("message_delta", {"delta": delta, "usage": usage})
         return out + _event("message_stop", {})
 
-    def _estimate(self) -> Usage:
-        output = round(self._output_bytes / BYTES_PER_TOKEN)
-        return Usage(fresh_input=self._input_estimate, output=output)
+    def _final_usage(self) -> Usage:
+        """As reported; what nobody has reported is estimated, and no prompt is empty."""
+        said = self._usage
+        if said is None:
+            output = round(self._output_bytes / BYTES_PER_TOKEN)
+            return Usage(fresh_input=self._input_estimate, output=output)
+        return said if said.input_total else replace(said, fresh_input=self._input_estimate)
 
 
 def _event(kind: str, fields: dict[str, object]) -> bytes:

@@ -9,6 +9,7 @@ chunk and nothing else; all chunks carry the same id, time and the name that the
 from typing import Final, assert_never
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.openai_chat.errors import encode_stream_error
 from turnout.dialects.openai_chat.logprobs import encode_annotation, encode_logprobs
@@ -75,7 +76,7 @@ class ChatStreamEncoder:
         # While a stream runs, whoever asked for usage is told that there is none yet.
         self._tail = b',"usage":null}' if include_usage else b"}"
         self._include_usage = include_usage
-        self._input_estimate = input_estimate
+        self._input_estimate = max(1, input_estimate)
         self._output_bytes = 0
         self._usage: Usage | None = None
         self._calls: dict[int, _OpenCall] = {}
@@ -189,13 +190,17 @@ class ChatStreamEncoder:
         finish = self._chunk(b"{}", finish=b'"%b"' % word.encode())
         usage = b""
         if self._include_usage:
-            report = _JSON.encode(encode_usage(self._usage or self._estimate()))
+            report = _JSON.encode(encode_usage(self._final_usage()))
             usage = encode_event(None, b'%b,"choices":[],"usage":%b}' % (self._head, report))
         return begin + finish + usage + b"data: [DONE]\n\n"
 
-    def _estimate(self) -> Usage:
-        output = round(self._output_bytes / BYTES_PER_TOKEN)
-        return Usage(fresh_input=self._input_estimate, output=output)
+    def _final_usage(self) -> Usage:
+        """As reported; what nobody has reported is estimated, and no prompt is empty."""
+        said = self._usage
+        if said is None:
+            output = round(self._output_bytes / BYTES_PER_TOKEN)
+            return Usage(fresh_input=self._input_estimate, output=output)
+        return said if said.input_total else replace(said, fresh_input=self._input_estimate)
 
     def _chunk(self, delta: bytes, finish: bytes = b"null", logprobs: bytes = b"null") -> bytes:
         return (
