@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from turnout import parts
+from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.keys import new_key
@@ -76,11 +77,12 @@ def test_simulation_can_be_said(
 def test_an_address_of_a_provider_ends_the_simulation(catalog: Catalog) -> None:
     told = Settings(providers={"openai": ProviderSettings(base_url="http://127.0.0.1:9/v1")})
     assert not parts.is_simulated(told, catalog)
-    assert (
-        parts.upstreams_of(told, catalog)
-        .by_provider["openai"]
-        .base_url.startswith("http://127.0.0.1:9")
-    )
+    endpoints = parts.upstreams_of(told, catalog).by_provider["openai"].endpoints
+    assert endpoints is not None
+    assert [(one.dialect, one.base_url) for one in endpoints] == [
+        ("openai_chat", "http://127.0.0.1:9/v1"),
+        ("openai_responses", "http://127.0.0.1:9/v1"),
+    ]
 
 
 def test_a_simulated_provider_may_run_elsewhere(catalog: Catalog) -> None:
@@ -94,12 +96,41 @@ def test_a_simulated_provider_may_run_elsewhere(catalog: Catalog) -> None:
 def test_a_wrong_provider_is_refused(catalog: Catalog, name: str, url: str, says: str) -> None:
     told = Settings(providers={name: ProviderSettings(base_url=url)})
     with pytest.raises(BadSetting, match=says):
-        parts.base_urls(told, catalog)
+        parts.endpoints_of(told, catalog)
 
 
 def test_dots_in_provider_names_are_underscores(catalog: Catalog) -> None:
     told = Settings(providers={"gcp_gemini": ProviderSettings(base_url="http://x")})
-    assert parts.base_urls(told, catalog) == {"gcp.gemini": "http://x"}
+    ((name, (endpoint,)),) = parts.endpoints_of(told, catalog).items()
+    assert (name, endpoint.dialect, endpoint.base_url) == (
+        "gcp.gemini",
+        "gemini_generate",
+        "http://x",
+    )
+
+
+def test_an_address_may_be_given_for_one_dialect(catalog: Catalog) -> None:
+    urls: dict[Dialect, str] = {"anthropic_messages": "http://a", "openai_chat": "http://b/v1"}
+    told = Settings(providers={"deepseek": ProviderSettings(base_urls=urls)})
+    (endpoints,) = parts.endpoints_of(told, catalog).values()
+    assert {one.dialect: one.base_url for one in endpoints} == urls
+
+
+def test_a_dialect_that_a_provider_does_not_speak_has_no_address(catalog: Catalog) -> None:
+    told = Settings(providers={"groq": ProviderSettings(base_urls={"gemini_generate": "http://a"})})
+    with pytest.raises(BadSetting, match="groq speaks openai_chat"):
+        parts.endpoints_of(told, catalog)
+
+
+def test_a_key_alone_is_no_access_where_everybody_has_another_address(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AZURE_OPENAI_API_KEY", "k")
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    assert [way.provider for way in parts.access_of(Settings(), catalog)] == ["openai"]
+    own = {"azure_ai_openai": ProviderSettings(base_url="https://r.openai.azure.com/openai/v1")}
+    found = parts.access_of(Settings(providers=own), catalog)
+    assert [way.provider for way in found] == ["azure.ai.openai", "openai"]
 
 
 # -- keys --------------------------------------------------------------------------------------

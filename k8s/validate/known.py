@@ -139,7 +139,7 @@ def settings_of(service: str, values: Mapping[str, str]) -> Settings:
         told = load()
         catalog = parts.catalog_of(told)
         parts.routing_of(told, catalog)
-        parts.base_urls(told, catalog)
+        parts.endpoints_of(told, catalog)
         parts.check_addresses(told)
     _check_reachable(service, told)
     return told

@@ -1,6 +1,8 @@
 """What a request needs of a model, what a model has, and the difference in words."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import msgspec
@@ -8,7 +10,18 @@ import msgspec
 Dialect: TypeAlias = Literal[
     "anthropic_messages", "openai_chat", "openai_responses", "gemini_generate"
 ]
-"""The wire formats by name; the last two are not spoken yet (policy.targets.SERVABLE)."""
+"""The wire formats by name; which are spoken says `turnout.dialects.registry`."""
+
+OPTIONAL_SERVER_TOOLS: Mapping[Dialect, frozenset[str]] = MappingProxyType(
+    {"openai_responses": frozenset({"web_search"})}
+)
+"""Tools that an agent offers with every request, whether its task needs them or not: Codex sends
+`web_search` beside its own tools by default."""
+
+CLIENT_RUN_TOOLS: Mapping[Dialect, frozenset[str]] = MappingProxyType(
+    {"openai_responses": frozenset({"namespace", "tool_search"})}
+)
+"""Forms of tools that look like a provider's and are run by the client."""
 
 
 class Needs(msgspec.Struct, frozen=True, gc=False):
@@ -29,6 +42,19 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     structured_output: bool = False
     thinking: bool = False
     server_tools: tuple[str, ...] = ()
+
+
+def needed_server_tools(
+    dialect: Dialect, kinds: tuple[str, ...], *, client_tools: int
+) -> tuple[str, ...]:
+    """Those of `kinds` without which the request is not worth asking.
+
+    A tool that is optional beside `client_tools` of the client's own is all there is without them.
+    """
+    optional = CLIENT_RUN_TOOLS.get(dialect, frozenset[str]())
+    if client_tools > 0:
+        optional |= OPTIONAL_SERVER_TOOLS.get(dialect, frozenset[str]())
+    return tuple(kind for kind in kinds if kind not in optional)
 
 
 @dataclass(frozen=True, slots=True)

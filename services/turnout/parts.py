@@ -9,17 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
-import msgspec
-
 from turnout.catalog.catalog import Catalog, parse_catalog
-from turnout.catalog.models import Prices
+from turnout.catalog.models import Endpoint
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.catalog.user_file import with_user_file
 from turnout.errors import TurnoutError
 from turnout.ingress.callers import Door
 from turnout.observe.exporting import BadTracing, Exporting, exporting
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Mode
-from turnout.policy.targets import SERVABLE
+from turnout.policy.targets import is_servable
 from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address
 from turnout.scorer.embedder_files import DEFAULT_ROOT
 from turnout.settings import BadSetting, Settings
@@ -30,19 +29,14 @@ from turnout.upstream_dispatcher.upstreams import Upstream, Upstreams
 
 
 def catalog_of(settings: Settings) -> Catalog:
-    """The shipped catalog with the prices of `TURNOUT_CATALOG__FILE` over it.
-
-    That file is `{"<model>": {"fresh_input": 5.0, "output": 25.0, ...}}` in USD per million tokens.
-    """
+    """The shipped catalog with what `TURNOUT_CATALOG__FILE` says over it (`catalog.user_file`)."""
     catalog = parse_catalog(snapshot_bytes())
     file = settings.catalog.file
     if file is None:
         return catalog
     try:
-        told = msgspec.json.decode(file.read_bytes(), type=dict[str, _PriceLine])
-        prices = {name: _prices(catalog, name, given) for name, given in told.items()}
-        return catalog.with_overrides(prices=prices)
-    except (OSError, msgspec.MsgspecError, TypeError, TurnoutError) as reason:
+        return with_user_file(catalog, file.read_bytes())
+    except (OSError, TurnoutError) as reason:
         raise BadSetting(f"TURNOUT_CATALOG__FILE: {file}: {reason}") from None
 
 
@@ -50,60 +44,63 @@ LAST_PORT = 65_535
 _CLICKHOUSE_PORT = {"http": 8123, "https": 8443}
 
 
-class _PriceLine(msgspec.Struct, forbid_unknown_fields=True):
-    """USD per million tokens; what is left out keeps its price."""
-
-    fresh_input: float | None = None
-    cache_read: float | None = None
-    cache_write_5m: float | None = None
-    cache_write_1h: float | None = None
-    cache_write_other: float | None = None
-    output: float | None = None
-
-
-def _prices(catalog: Catalog, name: str, told: _PriceLine) -> Prices:
-    model = catalog.resolve(name)
-    known = Prices() if model is None else model.prices
-    return replace(
-        known,
-        fresh_input=_either(told.fresh_input, known.fresh_input),
-        cache_read=_either(told.cache_read, known.cache_read),
-        cache_write_5m=_either(told.cache_write_5m, known.cache_write_5m),
-        cache_write_1h=_either(told.cache_write_1h, known.cache_write_1h),
-        cache_write_other=_either(told.cache_write_other, known.cache_write_other),
-        output=_either(told.output, known.output),
-    )
-
-
-def _either(told: float | None, known: float | None) -> float | None:
-    return known if told is None else told
-
-
 def provider_keys(catalog: Catalog, environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Keys of ours by provider, from the variables that the providers' own SDKs read."""
-    return {
+    """Keys of ours by provider, from the variables that the providers' own SDKs read.
+
+    A server of one's own needs none: its key is "", once the catalog has a model there.
+    """
+    keys = {
         provider.name: environment[provider.api_key_env]
         for provider in catalog.providers.values()
         if provider.api_key_env and environment.get(provider.api_key_env)
     }
+    for model in catalog.models.values():
+        if catalog.provider_of(model).is_keyless:
+            keys.setdefault(model.provider, "")
+    return keys
 
 
-def base_urls(settings: Settings, catalog: Catalog) -> dict[str, str]:
-    """Addresses from `TURNOUT_PROVIDERS__<NAME>__BASE_URL`. Raises `BadSetting` for a wrong name."""
+def endpoints_of(settings: Settings, catalog: Catalog) -> dict[str, tuple[Endpoint, ...]]:
+    """Endpoints at other addresses than the catalog's, by provider.
+
+    `TURNOUT_PROVIDERS__<NAME>__BASE_URL` replaces the address of the preferred endpoint and of those
+    that share it; the others are not used then, so that nothing goes to the public address. Chat is
+    preferred among those that share it: every server that calls itself compatible has it.
+    `...__BASE_URLS__<DIALECT>` gives one address a dialect instead.
+
+    Raises `BadSetting` for a wrong name.
+    """
     known = {name.replace(".", "_"): name for name in catalog.providers}
-    found: dict[str, str] = {}
-    for name, provider in settings.providers.items():
+    found: dict[str, tuple[Endpoint, ...]] = {}
+    for name, told in settings.providers.items():
+        setting = f"TURNOUT_PROVIDERS__{name.upper()}__BASE_URL"
         if name not in known:
             raise BadSetting(
-                f"TURNOUT_PROVIDERS__{name.upper()}__BASE_URL: no provider of that name; there are"
-                f" {', '.join(sorted(known))}."
+                f"{setting}: no provider of that name; there are {', '.join(sorted(known))}."
             )
-        if not provider.base_url.startswith(("http://", "https://")):
-            raise BadSetting(
-                f"TURNOUT_PROVIDERS__{name.upper()}__BASE_URL: an address begins with http:// or"
-                " https://."
-            )
-        found[known[name]] = provider.base_url
+        for url in (told.base_url, *told.base_urls.values()):
+            if url and not url.startswith(("http://", "https://")):
+                raise BadSetting(f"{setting}: an address begins with http:// or https://.")
+        provider = catalog.providers[known[name]]
+        endpoints: list[Endpoint] = []
+        if told.base_url:
+            first = provider.endpoints[0].base_url
+            endpoints = [
+                replace(one, base_url=told.base_url)
+                for one in provider.endpoints
+                if one.base_url == first
+            ]
+            endpoints.sort(key=lambda one: one.dialect != "openai_chat")
+        for dialect, url in told.base_urls.items():
+            own = provider.endpoint(dialect)
+            if own is None:
+                spoken = ", ".join(one.dialect for one in provider.endpoints)
+                raise BadSetting(f"{setting}S__{dialect.upper()}: {name} speaks {spoken}.")
+            endpoints = [one for one in endpoints if one.dialect != dialect]
+            endpoints.append(replace(own, base_url=url))
+        if not endpoints:
+            raise BadSetting(f"{setting}: an address begins with http:// or https://.")
+        found[known[name]] = tuple(endpoints)
     return found
 
 
@@ -119,16 +116,12 @@ def is_simulated(settings: Settings, catalog: Catalog) -> bool:
 
 
 def upstreams_of(settings: Settings, catalog: Catalog) -> Upstreams:
-    urls = base_urls(settings, catalog)
+    endpoints = endpoints_of(settings, catalog)
     keys = provider_keys(catalog)
     return Upstreams(
         by_provider={
-            provider.name: Upstream(
-                base_url=urls.get(provider.name, provider.base_url),
-                secret=keys.get(provider.name, ""),
-                auth=provider.auth,
-            )
-            for provider in catalog.providers.values()
+            name: Upstream(secret=keys.get(name, ""), endpoints=endpoints.get(name))
+            for name in catalog.providers
         },
         simulated_url=simulator_url(settings) if is_simulated(settings, catalog) else "",
     )
@@ -151,10 +144,16 @@ def access_of(settings: Settings, catalog: Catalog) -> tuple[Access, ...]:
     """Providers that a trusted caller may be served by without a credential of its own."""
     if is_simulated(settings, catalog):
         servable = {
-            model.provider for model in catalog.models.values() if model.dialect in SERVABLE
+            model.provider for model in catalog.models.values() if is_servable(model, catalog)
         }
         return tuple(Access(provider=name, credential="simulated") for name in sorted(servable))
-    return tuple(Access(provider=name, credential="env") for name in sorted(provider_keys(catalog)))
+    addressed = {
+        provider.name
+        for provider in catalog.providers.values()
+        if any(endpoint.base_url for endpoint in provider.endpoints)
+    } | endpoints_of(settings, catalog).keys()
+    paid = provider_keys(catalog).keys() & addressed
+    return tuple(Access(provider=name, credential="env") for name in sorted(paid))
 
 
 def door_of(settings: Settings, catalog: Catalog) -> Door:

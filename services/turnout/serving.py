@@ -93,7 +93,7 @@ def _checked(settings: Settings) -> Catalog:
     """Everything that can be wrong with the settings, found before anything starts."""
     catalog = parts.catalog_of(settings)
     parts.routing_of(settings, catalog)
-    parts.base_urls(settings, catalog)
+    parts.endpoints_of(settings, catalog)
     parts.check_addresses(settings)
     parts.make_data_dir(settings)
     parts.tls_of(settings)

@@ -13,6 +13,7 @@ from typing import Literal, TypeAlias, assert_never
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from turnout.capabilities import Dialect
 from turnout.policy.request import Mode
 from turnout.router_key import RouterKey
 from turnout.variable import Variable, is_provider, unreadable_list, variable_of
@@ -238,7 +239,15 @@ class Routing(_Section):
 
 
 class ProviderSettings(_Section):
-    base_url: str = Field(default="", description="Another address than the provider's own.")
+    base_url: str = Field(
+        default="",
+        description="Another address than the provider's own, for all dialects that share it; the"
+        " provider's other endpoints are not used then.",
+    )
+    base_urls: dict[Dialect, str] = Field(
+        default_factory=dict,
+        description="The same for one dialect: __BASE_URLS__OPENAI_CHAT, and so on.",
+    )
 
 
 class Simulator(_Section):
@@ -255,7 +264,8 @@ class Simulator(_Section):
 
 class CatalogSettings(_Section):
     file: Path | None = Field(
-        default=None, description="Prices that replace or add to the shipped ones (JSON)."
+        default=None,
+        description="Prices, models and providers that replace or add to the shipped ones (JSON).",
     )
 
 

@@ -35,8 +35,12 @@ def variable_of(name: str, field: FieldInfo) -> Variable:
 
 
 def is_provider(name: str) -> bool:
+    """Whether the variable says where a provider is."""
     parts = name.split("__")
-    return len(parts) == 3 and parts[0] == "TURNOUT_PROVIDERS" and parts[2] == "BASE_URL"
+    if parts[0] != "TURNOUT_PROVIDERS":
+        return False
+    one_for_all = len(parts) == 3 and parts[2] == "BASE_URL"
+    return one_for_all or (len(parts) == 4 and parts[2] == "BASE_URLS")
 
 
 def unreadable_list(known: Mapping[str, Variable]) -> str:

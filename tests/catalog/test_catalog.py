@@ -102,7 +102,7 @@ def test_a_model_of_ones_own_can_be_added(catalog: Catalog) -> None:
         id="house-coder",
         provider="openai",
         upstream_name="coder-v1",
-        dialect="openai_chat",
+        dialects=("openai_chat",),
         prices=Prices(),
         capabilities=Capabilities(context_tokens=32_000),
         aliases=("coder",),
@@ -135,7 +135,7 @@ def test_the_digest_depends_on_content_alone(catalog: Catalog) -> None:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"[]", b"{}", b'{"format": 99}', b'{"format":2,"source":"s","providers":[],"models":[]}'],
+    [b"", b"[]", b"{}", b'{"format": 99}', b'{"format":1,"source":"s","providers":[],"models":[]}'],
 )
 def test_bytes_that_are_no_snapshot_are_refused(data: bytes) -> None:
     with pytest.raises(InvalidRequest, match="snapshot"):

@@ -1,6 +1,7 @@
 """The shipped snapshot is what the conversion makes of the price map, in its own format."""
 
 import json
+import re
 from datetime import date
 
 import pytest
@@ -149,7 +150,7 @@ def test_the_shipped_prices_are_the_converted_ones(
     mine, theirs = sample.models[model_id], shipped.models[model_id]
     assert theirs.prices == mine.prices
     assert theirs.upstream_name == mine.upstream_name
-    assert theirs.dialect == mine.dialect
+    assert theirs.dialects == mine.dialects
 
 
 @pytest.mark.parametrize(
@@ -222,14 +223,18 @@ def test_the_surcharge_for_long_prompts_is_kept(sample: Catalog) -> None:
 
 
 def test_a_model_of_the_responses_endpoint_says_so(sample: Catalog) -> None:
-    assert sample.models["gpt-5.3-codex"].dialect == "openai_responses"
+    assert sample.models["gpt-5.3-codex"].dialects == ("openai_responses",)
     assert sample.models["gpt-5.3-codex"].retirement_date == date(2027, 4, 1)
 
 
 def test_every_shipped_provider_has_an_address_and_honest_terms(shipped: Catalog) -> None:
     for provider in shipped.providers.values():
-        assert provider.base_url.startswith("https://")
-        assert provider.api_key_env.endswith("_API_KEY")
+        for endpoint in provider.endpoints:
+            own = "http://127.0.0.1:" if endpoint.auth == "none" else "https://"
+            assert not endpoint.base_url or endpoint.base_url.startswith(own)
+        assert provider.is_keyless or re.search(
+            r"_(API_KEY|TOKEN|TOKEN_BEDROCK)$", provider.api_key_env
+        )
         assert (provider.cache.kind == "explicit") == (provider.cache.max_breakpoints > 0)
     assert shipped.providers["openai"].cache == CacheTerms(
         kind="automatic",

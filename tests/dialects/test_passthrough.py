@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from turnout.dialects import passthrough
 from turnout.dialects.passthrough import (
     DropField,
+    DropMessageField,
     Edit,
+    RenameField,
+    RenameRole,
+    SetField,
     SetModel,
     SetStreamIncludeUsage,
     UsageChunkFilter,
@@ -67,7 +71,11 @@ def json_object(draw: st.DrawFn, inner: st.SearchStrategy[str] | None = None) ->
 
 BODIES = st.builds(lambda a, o, b: (a + o + b).encode(), SPACE, json_object(), SPACE)
 EDITS: st.SearchStrategy[Edit] = (
-    st.builds(SetModel, st.text()) | st.builds(DropField, NAMES) | st.just(SetStreamIncludeUsage())
+    st.builds(SetModel, st.text())
+    | st.builds(DropField, NAMES)
+    | st.just(SetStreamIncludeUsage())
+    | st.builds(SetField, NAMES, st.just(b'{"x": 1}'))
+    | st.builds(RenameField, NAMES, NAMES)
 )
 
 
@@ -82,6 +90,14 @@ def edited(value: dict[str, object], edit: Edit) -> dict[str, object]:
             return value | {
                 "stream_options": (old if isinstance(old, dict) else {}) | {"include_usage": True}
             }
+        case SetField(name, literal):
+            return {k: json.loads(literal) if k == name else v for k, v in value.items()}
+        case RenameField(name, becomes):
+            if becomes in value:
+                return value
+            return {becomes if k == name else k: v for k, v in value.items()}
+        case RenameRole() | DropMessageField():
+            raise AssertionError("messages have tests of their own")
 
 
 @given(BODIES, st.lists(EDITS, max_size=3))
@@ -200,3 +216,23 @@ def test_filter_may_be_fed_in_any_pieces(end: bytes, cuts: list[int]) -> None:
     passed = filtered(stream, cuts)
     assert SseDecoder().feed(passed) == SseDecoder().feed(filtered(stream, []))
     assert b": comment" in passed
+
+
+MESSAGES = (
+    b'{"messages" : [ {"role": "system", "content":"a","clear_at":1}, {"content":"role",'
+    b' "role":"user"},{"role":"assistant","content":[{"role":"system"}]} ,"x"],"role":"system"}'
+)
+
+
+def test_a_role_is_renamed_where_it_is_one() -> None:
+    after = splice(MESSAGES, [RenameRole("system", "user")])
+    assert after == MESSAGES.replace(b'{"role": "system"', b'{"role": "user"', 1)
+    assert splice(MESSAGES, [RenameRole("developer", "system")]) is MESSAGES
+
+
+def test_a_field_of_single_messages_is_dropped() -> None:
+    assert splice(MESSAGES, [DropMessageField("clear_at")]) == MESSAGES.replace(
+        b',"clear_at":1', b""
+    )
+    assert splice(MESSAGES, [DropMessageField("other")]) is MESSAGES
+    assert splice(b'{"messages":7}', [DropMessageField("x")]) == b'{"messages":7}'

@@ -12,7 +12,7 @@ from msgspec import structs
 
 from turnout.capabilities import Capabilities, Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
-from turnout.catalog.models import CacheTerms, Model, Prices, Provider
+from turnout.catalog.models import CacheTerms, Endpoint, Model, Prices, Provider
 from turnout.catalog.snapshot import encode_snapshot
 from turnout.policy.decision import Access, Decision, DecisionInputs, Degradation, RoutingSettings
 from turnout.policy.request import (
@@ -64,13 +64,14 @@ EVERYTHING = Capabilities(
 )
 
 
-def provider(name: str, dialect: Dialect, cache: CacheTerms) -> Provider:
+def provider(name: str, cache: CacheTerms, *dialects: Dialect) -> Provider:
     return Provider(
         name=name,
-        dialect=dialect,
-        base_url=f"https://{name}.example",
+        endpoints=tuple(
+            Endpoint(dialect=one, base_url=f"https://{name}.example", is_original=True)
+            for one in dialects
+        ),
         api_key_env=f"{name.upper()}_API_KEY",
-        auth="bearer",
         cache=cache,
         closing_stops_billing=True,
     )
@@ -87,7 +88,7 @@ def model(
         id=name,
         provider=provider,
         upstream_name=name,
-        dialect=dialect,
+        dialects=(dialect,),
         prices=prices,
         capabilities=capabilities,
     )
@@ -97,9 +98,9 @@ CATALOG: Catalog = parse_catalog(
     encode_snapshot(
         source="tests",
         providers=(
-            provider("anthropic", "anthropic_messages", ANTHROPIC_CACHE),
-            provider("openai", "openai_chat", OPENAI_CACHE),
-            provider("deepseek", "openai_chat", OPENAI_CACHE),
+            provider("anthropic", ANTHROPIC_CACHE, "anthropic_messages"),
+            provider("openai", OPENAI_CACHE, "openai_responses", "openai_chat"),
+            provider("deepseek", OPENAI_CACHE, "openai_chat"),
         ),
         models=(
             model(OPUS, "anthropic", "anthropic_messages", OPUS_PRICES),

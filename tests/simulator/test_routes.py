@@ -1,7 +1,6 @@
 """Every model of the catalog is answered on every path that its provider has."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -44,16 +43,16 @@ def served(model: Model, catalog: Catalog = CATALOG) -> set[str]:
     return found
 
 
+WIRES: dict[Dialect, str] = {
+    "anthropic_messages": "messages",
+    "openai_chat": "chat",
+    "openai_responses": "responses",
+    "gemini_generate": "gemini",
+}
+
+
 def paths(model: Model) -> set[str]:
-    match model.provider:
-        case "anthropic":
-            return {"messages"}
-        case "gcp.gemini":
-            return {"chat", "gemini"}
-        case _ if model.dialect == "openai_responses":
-            return {"responses"}
-        case _:
-            return {"chat", "responses"}
+    return {wire for dialect, wire in WIRES.items() if CATALOG.speaks(model, dialect)}
 
 
 @pytest.mark.parametrize("name", sorted(CATALOG.models))
@@ -62,17 +61,9 @@ def test_every_model_is_served_on_its_providers_paths(name: str) -> None:
     assert served(model) == paths(model)
 
 
-@pytest.mark.parametrize(
-    ("name", "dialect"),
-    [("gemini-3.5-flash", "gemini_generate"), ("gpt-5.5", "openai_responses")],
-)
-def test_the_dialect_that_the_catalog_prefers_closes_no_path(name: str, dialect: Dialect) -> None:
-    model = CATALOG.models[name]
-    preferring = CATALOG.with_overrides(
-        providers=[replace(CATALOG.provider_of(model), dialect=dialect)],
-        models=[replace(model, dialect=dialect)],
-    )
-    assert served(model, preferring) == paths(model)
+def test_a_model_of_one_dialect_has_one_path() -> None:
+    assert paths(CATALOG.models["gpt-5.3-codex"]) == {"responses"}
+    assert paths(CATALOG.models["gemini-3.5-flash"]) == {"chat", "gemini"}
 
 
 def test_geminis_path_names_model_method_and_form() -> None:

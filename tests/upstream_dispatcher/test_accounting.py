@@ -28,8 +28,10 @@ CHAT = CATALOG.models["gpt-5.4"]
 
 
 def to(target: str = "openai/gpt-5.4@env") -> Destination:
-    upstreams = Upstreams({"openai": Upstream("http://x/v1", "k")})
-    return destination(target, catalog=CATALOG, upstreams=upstreams, credentials=())
+    upstreams = Upstreams({"openai": Upstream("k")})
+    return destination(
+        target, client="openai_chat", catalog=CATALOG, upstreams=upstreams, credentials=()
+    )
 
 
 def log(target: str = "openai/gpt-5.4@env") -> AttemptLog:

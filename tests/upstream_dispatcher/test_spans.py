@@ -12,6 +12,7 @@ from tests.observe.recorded import CALLER, UNSAMPLED, RecordedTracer
 from tests.upstream_dispatcher.faults import FIRST, SECOND, refusing, whole_stream
 from tests.upstream_dispatcher.scripted import Exchange, provider
 from tests.upstream_dispatcher.workbench import CATALOG, KeptNotes, answer_of, bench, request
+from turnout.catalog.models import Endpoint
 from turnout.dialects.usage import Usage
 from turnout.observe.spans import current_traceparent
 from turnout.ports import DispatchRequest, Note
@@ -137,7 +138,8 @@ async def test_an_upstream_of_ours_is_told_the_attempts_context() -> None:
 async def test_a_provider_at_its_public_address_is_told_nothing() -> None:
     tracer = RecordedTracer()
     async with provider(whole_stream) as openai:
-        public = replace(CATALOG.providers["openai"], base_url=f"{openai.url}/v1")
+        endpoint = Endpoint(dialect="openai_chat", base_url=f"{openai.url}/v1")
+        public = replace(CATALOG.providers["openai"], endpoints=(endpoint,))
         catalog = replace(CATALOG, providers={**CATALOG.providers, "openai": public})
         async with bench({"openai": openai.url}, catalog=catalog, tracer=tracer) as on:
             await answer_of(on, traced(FIRST))
@@ -166,10 +168,12 @@ async def test_without_tracing_an_upstream_is_told_nothing() -> None:
 def test_a_provider_at_its_public_address_is_none_of_ours(
     target: str, base_url: str, is_ours: bool
 ) -> None:
-    public = CATALOG.providers["openai"].base_url
+    endpoint = Endpoint(dialect="openai_chat", base_url=base_url)
     upstreams = Upstreams(
-        {"openai": Upstream(base_url=base_url or public, secret="s")},
+        {"openai": Upstream("s", (endpoint,) if base_url else None)},
         simulated_url="http://127.0.0.1:1",
     )
-    to = destination(target, catalog=CATALOG, upstreams=upstreams, credentials=())
+    to = destination(
+        target, client="openai_chat", catalog=CATALOG, upstreams=upstreams, credentials=()
+    )
     assert to.is_ours is is_ours

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.upstream_dispatcher.workbench import CATALOG
+from turnout.catalog.models import Endpoint
 from turnout.errors import Internal, Unavailable
 from turnout.ports import Credential
 from turnout.upstream_dispatcher.upstreams import (
@@ -15,12 +16,15 @@ from turnout.upstream_dispatcher.upstreams import (
 
 OWN = Credential("anthropic", "X-Api-Key", "client-secret")
 UPSTREAMS = Upstreams(
-    {"openai": Upstream("http://o/v1/", "env-secret", "bearer")}, simulated_url="http://s/"
+    {"openai": Upstream("env-secret", (Endpoint(dialect="openai_chat", base_url="http://o/v1/"),))},
+    simulated_url="http://s/",
 )
 
 
 def resolve(target: str) -> Destination:
-    return destination(target, catalog=CATALOG, upstreams=UPSTREAMS, credentials=(OWN,))
+    return destination(
+        target, client="openai_chat", catalog=CATALOG, upstreams=UPSTREAMS, credentials=(OWN,)
+    )
 
 
 def test_names_may_hold_slashes_and_ats() -> None:

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.dialects.endpoints import BASE_PATH
 from turnout.dialects.registry import DIALECTS
 from turnout.facts import AttemptEnded, Fact, RequestCompleted
 from turnout.observe.spans import Tracer
@@ -115,14 +116,20 @@ async def bench(
     catalog: Catalog = CATALOG,
     simulated_url: str = "",
     tracer: Tracer | None = None,
+    also: Sequence[Dialect] = (),
 ) -> AsyncGenerator[Bench, None]:
-    """`urls` are providers' roots; every provider has a key of ours."""
+    """`urls` are providers' roots; every provider has a key of ours, and speaks chat (Anthropic its
+    own dialect) and `also`.
+    """
     upstreams = Upstreams(
         {
             name: Upstream(
-                base_url=url + ("" if name == "anthropic" else "/v1"),
                 secret=f"env-key-of-{name}",
-                auth="x-api-key" if name == "anthropic" else "bearer",
+                endpoints=tuple(
+                    replace(one, base_url=url + BASE_PATH[one.dialect])
+                    for one in catalog.providers[name].endpoints
+                    if one.dialect in {"openai_chat", *also} or name == "anthropic"
+                ),
             )
             for name, url in urls.items()
         },

@@ -5,11 +5,20 @@ Pure: bytes in, values out. `packaged` is the one exception; it reads the shippe
 
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.cost import cost_usd
-from turnout.catalog.models import CacheTerms, LongContext, Model, Prices, Provider, target_id
+from turnout.catalog.models import (
+    CacheTerms,
+    Endpoint,
+    LongContext,
+    Model,
+    Prices,
+    Provider,
+    target_id,
+)
 
 __all__ = [
     "CacheTerms",
     "Catalog",
+    "Endpoint",
     "LongContext",
     "Model",
     "Prices",

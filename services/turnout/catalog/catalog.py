@@ -8,11 +8,13 @@ two models means neither.
 import difflib
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
-from turnout.catalog.models import Model, Prices, Provider
+from turnout.capabilities import Dialect
+from turnout.catalog.models import Model, Prices, Provider, endpoint_for
 from turnout.catalog.names import plainer, split_prefix, vendor_of
 from turnout.catalog.snapshot import encode_snapshot, parse_snapshot
 from turnout.errors import InvalidRequest, UnknownModel
@@ -73,6 +75,12 @@ class Catalog:
     def provider_of(self, model: Model) -> Provider:
         return self.providers[model.provider]
 
+    def speaks(self, model: Model, *dialects: Dialect) -> bool:
+        """Whether the model is served in one of `dialects`."""
+        return (
+            endpoint_for(self.provider_of(model), model, dialects[0], spoken=dialects) is not None
+        )
+
     def with_overrides(
         self,
         *,
@@ -114,6 +122,8 @@ def unknown_model_message(catalog: Catalog, name: str) -> str:
 
 def _build(*, source: str, providers: Iterable[Provider], models: Iterable[Model]) -> Catalog:
     known_providers = {provider.name: provider for provider in providers}
+    for provider in known_providers.values():
+        _check_provider(provider)
     known_models: dict[str, Model] = {}
     names: dict[str, str] = {}
     for model in models:
@@ -121,6 +131,12 @@ def _build(*, source: str, providers: Iterable[Provider], models: Iterable[Model
             raise InvalidRequest(
                 f"Model {model.id} names the provider {model.provider!r}, which is not in the"
                 f" catalog; it has {', '.join(sorted(known_providers))}."
+            )
+        served = {endpoint.dialect for endpoint in known_providers[model.provider].endpoints}
+        if not served.issuperset(model.dialects):
+            raise InvalidRequest(
+                f"Model {model.id} is said to be served in {', '.join(model.dialects)}; its provider"
+                f" speaks {', '.join(sorted(served))}."
             )
         if model.id in known_models:
             raise InvalidRequest(f"Model {model.id} is in the catalog twice.")
@@ -142,6 +158,27 @@ def _build(*, source: str, providers: Iterable[Provider], models: Iterable[Model
         source=source,
         digest=hashlib.sha256(content).hexdigest(),
     )
+
+
+def _check_provider(provider: Provider) -> None:
+    """Refuse endpoints that cannot be chosen among, and patterns that are none."""
+    dialects = [endpoint.dialect for endpoint in provider.endpoints]
+    if not dialects or len(set(dialects)) < len(dialects):
+        raise InvalidRequest(
+            f"Provider {provider.name} has endpoints for {', '.join(dialects) or 'nothing'}; it"
+            " needs at least one, and one a dialect."
+        )
+    for endpoint in provider.endpoints:
+        levels = (endpoint.quirks, *(family.quirks for family in endpoint.families))
+        patterns = [family.names for family in endpoint.families]
+        patterns += [q.tool_name_pattern for q in levels] + [q.call_id_pattern for q in levels]
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise InvalidRequest(
+                    f"Provider {provider.name}: {pattern!r} is no regular expression: {error}."
+                ) from None
 
 
 def _check_prices(name: str, prices: Prices) -> None:

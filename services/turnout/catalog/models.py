@@ -1,17 +1,22 @@
 """The words of the catalog: prices, cache terms, providers, models and targets.
 
 Rules of this module: data only; money is USD per million tokens; an unknown price is None and
-never 0, because 0.0 is a price (free tiers have it); no value here holds a secret.
+never 0, because 0.0 is a price (free tiers have it); no value here holds a secret; which dialect a
+request is served in is `endpoint_for` and nowhere else.
 """
 
+import re
+from collections.abc import Container
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal, TypeAlias
 
 from turnout.capabilities import Capabilities, Dialect
+from turnout.quirks import DIALECT_QUIRKS, NOTHING, Quirks
 
-Auth: TypeAlias = Literal["x-api-key", "bearer"]
-"""How the provider wants its key: `x-api-key: K` or `Authorization: Bearer K`."""
+Auth: TypeAlias = Literal["bearer", "x-api-key", "api-key", "x-goog-api-key", "none"]
+"""How an endpoint wants the key: as `Authorization: Bearer K`, in the header of that name, or not
+at all."""
 
 CacheKind: TypeAlias = Literal["explicit", "automatic", "none"]
 """Who decides what is cached: breakpoints in the request, the provider by prefix, or nobody."""
@@ -91,25 +96,72 @@ class CacheTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Models of one kind at an endpoint, those that the catalog does not have included.
+
+    Attributes:
+        names: regular expression that the whole name of such a model matches, case ignored.
+    """
+
+    names: str
+    quirks: Quirks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where a provider speaks a dialect, and how it departs from it.
+
+    Attributes:
+        base_url: what precedes the dialect's path, as that dialect's SDK takes it: without a
+            version for `anthropic_messages` (`/v1/messages` follows) and `gemini_generate`, with
+            it for OpenAI's two (`/chat/completions` follows). "" where everybody has an address of
+            their own, which the settings give.
+        is_original: the dialect's own vendor or its own software; False for an imitation.
+        families: laid over `quirks` in order, where the name of the model matches.
+    """
+
+    dialect: Dialect
+    base_url: str
+    auth: Auth = "bearer"
+    is_original: bool = False
+    quirks: Quirks = NOTHING
+    families: tuple[Family, ...] = ()
+
+    def quirks_of(self, name: str) -> Quirks:
+        """The dialect's, the endpoint's and the family's, one over the other."""
+        found = self.quirks.over(DIALECT_QUIRKS[self.dialect])
+        for family in self.families:
+            if re.fullmatch(family.names, name, re.IGNORECASE):
+                found = family.quirks.over(found)
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
     """Who serves models.
 
     Attributes:
-        name: OpenTelemetry's spelling.
-        base_url: what precedes the dialect's path, as that dialect's SDK takes it: without
-            `/v1` for `anthropic_messages` (`/v1/messages` follows), with the version for
-            `openai_chat` (`/chat/completions` follows).
+        name: OpenTelemetry's spelling, where it has one.
+        endpoints: the preferred one for translated requests first; one a dialect.
+        api_key_env: the variable that holds the key; "" where none is needed.
         closing_stops_billing: closing the connection ends the generation that is billed. False
             where the provider is known to go on or has not said.
     """
 
     name: str
-    dialect: Dialect
-    base_url: str
-    api_key_env: str
-    auth: Auth
-    cache: CacheTerms
-    closing_stops_billing: bool
+    endpoints: tuple[Endpoint, ...]
+    api_key_env: str = ""
+    cache: CacheTerms = CacheTerms(kind="none")
+    closing_stops_billing: bool = False
+
+    @property
+    def is_keyless(self) -> bool:
+        """Served without any key: a server of one's own."""
+        return all(endpoint.auth == "none" for endpoint in self.endpoints)
+
+    def endpoint(self, dialect: Dialect) -> Endpoint | None:
+        """None where the provider does not speak it."""
+        return next((one for one in self.endpoints if one.dialect == dialect), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,8 +172,8 @@ class Model:
         id: the catalog's name, unique over all providers.
         provider: name of the `Provider`.
         upstream_name: what the provider calls it in a request.
-        dialect: the dialect it is served in; differs from the provider's own only where a model
-            is served by another endpoint alone (`openai_responses`).
+        dialects: the dialects it is served in; empty for all that its provider speaks.
+        quirks: laid over those of the endpoint, whichever dialect is spoken.
         retirement_date: when the provider has said it will stop serving it.
         aliases: other names for exactly this model.
     """
@@ -129,12 +181,33 @@ class Model:
     id: str
     provider: str
     upstream_name: str
-    dialect: Dialect
     prices: Prices
     capabilities: Capabilities
+    dialects: tuple[Dialect, ...] = ()
+    quirks: Quirks = NOTHING
     release_date: date | None = None
     retirement_date: date | None = None
     aliases: tuple[str, ...] = ()
+
+
+def endpoint_for(
+    provider: Provider,
+    model: Model | None,
+    client: Dialect,
+    *,
+    spoken: Container[Dialect],
+) -> Endpoint | None:
+    """Where a request of a `client` dialect goes: the client's own dialect where provider and model
+    have it, else the first that we speak; None without any.
+    """
+    usable = [
+        endpoint
+        for endpoint in provider.endpoints
+        if endpoint.dialect in spoken
+        and (model is None or not model.dialects or endpoint.dialect in model.dialects)
+    ]
+    own = next((one for one in usable if one.dialect == client), None)
+    return own or next(iter(usable), None)
 
 
 def target_id(provider: str, model: str, credential: Credential) -> str:

@@ -151,10 +151,10 @@ def from_price_map(data: bytes) -> bytes:
         models.extend(_fold_dated(found))
     if not models:
         raise InvalidRequest("The price map holds no model that the catalog knows how to take.")
-    used = {model.provider for model in models}
     return encode_snapshot(
         source=SOURCE,
-        providers=tuple(provider for provider in PROVIDERS if provider.name in used),
+        # Those without a model here serve what a user's file adds.
+        providers=PROVIDERS,
         models=tuple(models),
     )
 
@@ -178,7 +178,7 @@ def _model(name: str, row: MapRow, provider: Provider) -> Model:
         id=name,
         provider=provider.name,
         upstream_name=name,
-        dialect="openai_responses" if row.mode == "responses" else provider.dialect,
+        dialects=("openai_responses",) if row.mode == "responses" else (),
         prices=_prices(row, provider),
         capabilities=Capabilities(
             context_tokens=row.max_input_tokens,

@@ -1,144 +1,156 @@
-"""The providers we know: address, key, cache terms, and whether hanging up stops the bill.
+"""The providers we know: addresses, keys, cache terms, and whether hanging up stops the bill.
 
 Rules of this module: constants only. Cache terms are the providers' documented ones; where a
 provider documents none, the entry says that they are assumed. `closing_stops_billing` is True only
 where closing a stream has been shown to stop generation (OpenAI, Anthropic, DeepSeek, xAI); it is
 known not to at Google AI Studio, Mistral, MiniMax and Alibaba, and False where nothing is known.
+
+The first endpoint is the one that translated requests go to. OpenAI's own models: responses, which
+keeps the reasoning of a turn in sealed items that come back on the next; imitations: chat, which is
+what they were built for; Gemini: its own API, which alone has thought signatures.
 """
 
-from turnout.catalog.models import CacheTerms, Provider
+from turnout.catalog import provider_quirks as quirks
+from turnout.catalog.compatible_providers import ASSUMED_TERMS, COMPATIBLE_PROVIDERS, FIVE_MINUTES
+from turnout.catalog.models import CacheTerms, Endpoint, Provider
 
-FIVE_MINUTES = 300
 HALF_AN_HOUR = 1_800
 ONE_HOUR = 3_600
 ONE_DAY = 86_400
 
-ASSUMED_TERMS = CacheTerms(
+ANTHROPIC_TERMS = CacheTerms(
+    kind="explicit",
+    lifetimes_seconds=(FIVE_MINUTES, ONE_HOUR),
+    minimum_prefix_tokens=1_024,
+    max_breakpoints=4,
+)
+"""docs.claude.com, prompt caching. Some models ask for more than 1,024 tokens; a shorter prefix is
+then served uncached without an error."""
+
+OPENAI_TERMS = CacheTerms(
     kind="automatic",
-    lifetimes_seconds=(FIVE_MINUTES,),
+    lifetimes_seconds=(FIVE_MINUTES, HALF_AN_HOUR, ONE_DAY),
     minimum_prefix_tokens=1_024,
     block_tokens=128,
 )
-"""Automatic caching whose details are not documented: taken to be no better than OpenAI's."""
+"""developers.openai.com, prompt caching: kept for 5 to 10 minutes without use, at least 30 minutes
+from gpt-5.6 on, up to a day with `prompt_cache_retention`; hits in steps of 128 from 1,024 tokens."""
 
 PROVIDERS: tuple[Provider, ...] = (
     Provider(
         name="anthropic",
-        dialect="anthropic_messages",
-        base_url="https://api.anthropic.com",
-        api_key_env="ANTHROPIC_API_KEY",
-        auth="x-api-key",
-        # docs.claude.com, prompt caching. Some models ask for more than 1,024 tokens; a shorter
-        # prefix is then served uncached without an error.
-        cache=CacheTerms(
-            kind="explicit",
-            lifetimes_seconds=(FIVE_MINUTES, ONE_HOUR),
-            minimum_prefix_tokens=1_024,
-            max_breakpoints=4,
+        endpoints=(
+            Endpoint(
+                dialect="anthropic_messages",
+                base_url="https://api.anthropic.com",
+                auth="x-api-key",
+                is_original=True,
+                families=quirks.CLAUDE_FAMILIES,
+            ),
         ),
+        api_key_env="ANTHROPIC_API_KEY",
+        cache=ANTHROPIC_TERMS,
         closing_stops_billing=True,
     ),
     Provider(
         name="openai",
-        dialect="openai_chat",
-        base_url="https://api.openai.com/v1",
-        api_key_env="OPENAI_API_KEY",
-        auth="bearer",
-        # developers.openai.com, prompt caching: kept for 5 to 10 minutes without use, at least 30
-        # minutes from gpt-5.6 on, up to a day with `prompt_cache_retention`; hits in steps of 128
-        # from 1,024 tokens up.
-        cache=CacheTerms(
-            kind="automatic",
-            lifetimes_seconds=(FIVE_MINUTES, HALF_AN_HOUR, ONE_DAY),
-            minimum_prefix_tokens=1_024,
-            block_tokens=128,
+        endpoints=(
+            Endpoint(
+                dialect="openai_responses",
+                base_url="https://api.openai.com/v1",
+                is_original=True,
+                quirks=quirks.OPENAI_RESPONSES,
+                families=quirks.OPENAI_FAMILIES,
+            ),
+            Endpoint(
+                dialect="openai_chat",
+                base_url="https://api.openai.com/v1",
+                is_original=True,
+                quirks=quirks.OPENAI_CHAT,
+                families=quirks.OPENAI_FAMILIES,
+            ),
         ),
+        api_key_env="OPENAI_API_KEY",
+        cache=OPENAI_TERMS,
         closing_stops_billing=True,
     ),
     Provider(
         name="gcp.gemini",
-        # Google's OpenAI-compatible endpoint, until `gemini_generate` can be spoken.
-        dialect="openai_chat",
-        base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+        endpoints=(
+            Endpoint(
+                dialect="gemini_generate",
+                base_url="https://generativelanguage.googleapis.com",
+                auth="x-goog-api-key",
+                is_original=True,
+            ),
+            Endpoint(
+                dialect="openai_chat",
+                base_url="https://generativelanguage.googleapis.com/v1beta/openai",
+                quirks=quirks.GEMINI_CHAT,
+            ),
+        ),
         api_key_env="GEMINI_API_KEY",
-        auth="bearer",
         # ai.google.dev, implicit caching: 2,048 tokens for the 2.5 models; lifetime not stated.
         cache=CacheTerms(
             kind="automatic", lifetimes_seconds=(FIVE_MINUTES,), minimum_prefix_tokens=2_048
         ),
-        closing_stops_billing=False,
     ),
+    # learn.microsoft.com/azure/foundry/openai/api-version-lifecycle: the v1 API, without dated
+    # versions; `model` is the name of the deployment. Every resource has an address of its own:
+    # https://<resource>.openai.azure.com/openai/v1.
     Provider(
-        name="deepseek",
-        dialect="openai_chat",
-        base_url="https://api.deepseek.com/v1",
-        api_key_env="DEEPSEEK_API_KEY",
-        auth="bearer",
-        # api-docs.deepseek.com, context caching on disk: units of 64 tokens, cleared after "a few
-        # hours to a few days" without use; one hour is the part that can be counted on.
-        cache=CacheTerms(
-            kind="automatic",
-            lifetimes_seconds=(ONE_HOUR,),
-            minimum_prefix_tokens=64,
-            block_tokens=64,
+        name="azure.ai.openai",
+        endpoints=(
+            Endpoint(
+                dialect="openai_responses",
+                base_url="",
+                auth="api-key",
+                is_original=True,
+                quirks=quirks.OPENAI_RESPONSES,
+                families=quirks.OPENAI_FAMILIES,
+            ),
+            Endpoint(
+                dialect="openai_chat",
+                base_url="",
+                auth="api-key",
+                is_original=True,
+                quirks=quirks.OPENAI_CHAT,
+                families=quirks.OPENAI_FAMILIES,
+            ),
         ),
-        closing_stops_billing=True,
+        api_key_env="AZURE_OPENAI_API_KEY",
+        cache=OPENAI_TERMS,
     ),
+    # docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html and api-keys-use.html: one
+    # host a region, a bearer key, Anthropic's and OpenAI's APIs. Signed requests (SigV4) and the
+    # Converse API are not spoken.
     Provider(
-        name="moonshot_ai",
-        dialect="openai_chat",
-        base_url="https://api.moonshot.ai/v1",
-        api_key_env="MOONSHOT_API_KEY",
-        auth="bearer",
-        cache=ASSUMED_TERMS,
-        closing_stops_billing=False,
-    ),
-    Provider(
-        name="x_ai",
-        dialect="openai_chat",
-        base_url="https://api.x.ai/v1",
-        api_key_env="XAI_API_KEY",
-        auth="bearer",
-        cache=ASSUMED_TERMS,
-        closing_stops_billing=True,
-    ),
-    Provider(
-        name="mistral_ai",
-        dialect="openai_chat",
-        base_url="https://api.mistral.ai/v1",
-        api_key_env="MISTRAL_API_KEY",
-        auth="bearer",
-        cache=ASSUMED_TERMS,
-        closing_stops_billing=False,
-    ),
-    Provider(
-        name="z_ai",
-        dialect="openai_chat",
-        base_url="https://api.z.ai/api/paas/v4",
-        api_key_env="ZAI_API_KEY",
-        auth="bearer",
-        cache=ASSUMED_TERMS,
-        closing_stops_billing=False,
-    ),
-    Provider(
-        name="minimax",
-        dialect="openai_chat",
-        base_url="https://api.minimax.io/v1",
-        api_key_env="MINIMAX_API_KEY",
-        auth="bearer",
-        cache=ASSUMED_TERMS,
-        closing_stops_billing=False,
-    ),
-    Provider(
-        name="alibaba",
-        dialect="openai_chat",
-        base_url="https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
-        api_key_env="DASHSCOPE_API_KEY",
-        auth="bearer",
-        # Model Studio, context cache: implicit from 256 tokens; lifetime not stated.
-        cache=CacheTerms(
-            kind="automatic", lifetimes_seconds=(FIVE_MINUTES,), minimum_prefix_tokens=256
+        name="aws.bedrock",
+        endpoints=(
+            Endpoint(
+                dialect="anthropic_messages",
+                base_url="https://bedrock-mantle.us-east-1.api.aws/anthropic",
+                is_original=True,
+                families=quirks.CLAUDE_FAMILIES,
+            ),
+            Endpoint(
+                dialect="openai_chat",
+                base_url="https://bedrock-mantle.us-east-1.api.aws/v1",
+                quirks=quirks.BEDROCK_CHAT,
+            ),
         ),
-        closing_stops_billing=False,
+        api_key_env="AWS_BEARER_TOKEN_BEDROCK",
+        cache=ANTHROPIC_TERMS,
     ),
+    # docs.cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview: bearer tokens live
+    # an hour and are not renewed by us; project and region stand in the address:
+    # https://<region>-aiplatform.googleapis.com/v1/projects/<p>/locations/<region>/endpoints/openapi.
+    # Gemini's own API and Anthropic's on Vertex have other paths and bodies and are not spoken.
+    Provider(
+        name="gcp.vertex_ai",
+        endpoints=(Endpoint(dialect="openai_chat", base_url="", quirks=quirks.VERTEX_CHAT),),
+        api_key_env="GOOGLE_OAUTH_ACCESS_TOKEN",
+        cache=ASSUMED_TERMS,
+    ),
+    *COMPATIBLE_PROVIDERS,
 )

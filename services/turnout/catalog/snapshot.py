@@ -8,11 +8,12 @@ defaults left out, so that a refresh shows as a readable difference.
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 
 import msgspec
+from typing_extensions import TypeIs
 
 from turnout.catalog.models import Model, Provider
 from turnout.errors import InvalidRequest
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file; raised when an older reader could misread it."""
 
 
@@ -71,4 +72,10 @@ def _sparse(value: object) -> object:
             if field.default is MISSING or item != field.default:
                 sparse[field.name] = _sparse(item)
         return sparse
+    if _is_tuple(value):
+        return [_sparse(item) for item in value]
     return value
+
+
+def _is_tuple(value: object) -> TypeIs[tuple[object, ...]]:
+    return isinstance(value, tuple)

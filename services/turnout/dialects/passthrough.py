@@ -9,6 +9,7 @@ occurrence is edited, because parsers differ on which one they keep.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
@@ -40,7 +41,46 @@ class DropField:
     name: str
 
 
-Edit: TypeAlias = SetModel | SetStreamIncludeUsage | DropField
+@dataclass(frozen=True, slots=True)
+class RenameField:
+    """Call a top-level field as the target does; left alone where it has that one too."""
+
+    name: str
+    becomes: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetField:
+    """Give a top-level field, where the body has it, the JSON value `json`."""
+
+    name: str
+    json: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RenameRole:
+    """Give messages of a role that the target does not know another one."""
+
+    name: str
+    becomes: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropMessageField:
+    """Leave out a field of single messages that the target refuses."""
+
+    name: str
+
+
+Edit: TypeAlias = (
+    SetModel
+    | SetStreamIncludeUsage
+    | DropField
+    | RenameField
+    | SetField
+    | RenameRole
+    | DropMessageField
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +94,7 @@ class Member:
 
 
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_ITEMS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _NAME: Final = msgspec.json.Decoder(str)
 _SPACE: Final = re.compile(rb"[ \t\n\r]*+")
 # Possessive: a string of a megabyte must not be tried again from every escape in it.
@@ -72,6 +113,14 @@ def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
                 body = _set_member(body, "stream_options", _with_include_usage, at_front=False)
             case DropField(name):
                 body = _drop(body, name)
+            case RenameField(name, becomes):
+                body = _rename(body, name, becomes)
+            case SetField(name, json):
+                body = _set_present(body, name, partial(_other, json))
+            case RenameRole(name, becomes):
+                body = _each_message(body, partial(_with_role, name=name, becomes=becomes))
+            case DropMessageField(name):
+                body = _each_message(body, partial(_drop, name=name))
             case _:
                 assert_never(edit)
     return body
@@ -211,6 +260,62 @@ def _drop(body: bytes, name: str) -> bytes:
         start = found[last_kept].value_end if last_kept >= 0 else found[0].key_start
         changes.append((start, found[-1].value_end, b""))
     return _changed(body, changes)
+
+
+def _rename(body: bytes, name: str, becomes: str) -> bytes:
+    found = members(body)
+    if any(member.name == becomes for member in found):
+        return body
+    key = msgspec.json.encode(becomes)
+    changes: list[tuple[int, int, bytes]] = []
+    for member in found:
+        if member.name == name:
+            written = _STRING.match(body, member.key_start)
+            assert written is not None, "the decoder has accepted the body"
+            changes.append((member.key_start, written.end(), key))
+    return _changed(body, changes)
+
+
+def _set_present(body: bytes, name: str, replace: Callable[[bytes], bytes]) -> bytes:
+    """Give every member `name` the value `replace(old value)`."""
+    changes: list[tuple[int, int, bytes]] = []
+    for member in members(body):
+        if member.name == name:
+            old = body[member.value_start : member.value_end]
+            new = replace(old)
+            if new != old:
+                changes.append((member.value_start, member.value_end, new))
+    return _changed(body, changes)
+
+
+def _other(value: bytes, _old: bytes) -> bytes:
+    return value
+
+
+def _each_message(body: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    return _set_present(body, "messages", lambda old: _each_item(old, change))
+
+
+def _each_item(array: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    try:
+        items = _ITEMS.decode(array)
+    except MALFORMED:
+        return array
+    changes: list[tuple[int, int, bytes]] = []
+    at = array.index(b"[") + 1
+    for item in items:
+        old = bytes(item)
+        at = array.index(old, at)
+        new = change(old) if old.startswith(b"{") else old
+        if new is not old:
+            changes.append((at, at + len(old), new))
+        at += len(old)
+    return _changed(array, changes)
+
+
+def _with_role(message: bytes, *, name: str, becomes: str) -> bytes:
+    encoded, new = msgspec.json.encode(name), msgspec.json.encode(becomes)
+    return _set_present(message, "role", lambda old: new if old == encoded else old)
 
 
 def _changed(body: bytes, changes: Sequence[tuple[int, int, bytes]]) -> bytes:

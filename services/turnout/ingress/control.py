@@ -25,7 +25,7 @@ from turnout.ingress.outcomes import MOST_AHEAD_SECONDS, Outcome, fact_of, is_po
 from turnout.ingress.paths import speaks_at
 from turnout.ingress.proxy import Limits
 from turnout.policy.explain import explain
-from turnout.policy.targets import AUTO, SERVABLE
+from turnout.policy.targets import AUTO, is_servable
 from turnout.ports import FactSink, Scorer
 
 MOST_OUTCOMES = 1000
@@ -201,7 +201,7 @@ class ControlEndpoints:
         served = sorted(
             model.id
             for model in catalog.models.values()
-            if model.provider in providers and model.dialect in SERVABLE
+            if model.provider in providers and is_servable(model, catalog)
         )
         names = [AUTO, *served]
         is_anthropic = "anthropic-version" in request.headers

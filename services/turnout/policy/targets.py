@@ -10,10 +10,12 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 import msgspec
+from msgspec import structs
 
-from turnout.capabilities import Dialect, missing
+from turnout.capabilities import Dialect, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
-from turnout.catalog.models import Model, Prices, target_id
+from turnout.catalog.models import Model, Prices, Provider, endpoint_for, target_id
+from turnout.dialects.registry import DIALECTS
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Features
@@ -24,9 +26,7 @@ PREFIX = "turnout/"
 Freedom: TypeAlias = Literal["free", "ceiling", "pinned", "unpriced"]
 """How far the client's model name binds us; unpriced: a vendor's model that we do not know."""
 
-SERVABLE: frozenset[Dialect] = frozenset(
-    {"anthropic_messages", "openai_chat", "openai_responses", "gemini_generate"}
-)
+SERVABLE: frozenset[Dialect] = frozenset(DIALECTS)
 """Dialects that the dispatcher can speak to a provider."""
 
 
@@ -107,7 +107,13 @@ def all_options(
     return [
         option
         for model in models.values()
-        for option in options(model, access=access, features=features, ceiling=ceiling)
+        for option in options(
+            model,
+            access=access,
+            features=features,
+            provider=catalog.provider_of(model),
+            ceiling=ceiling,
+        )
     ]
 
 
@@ -116,22 +122,39 @@ def options(
     *,
     access: Sequence[Access],
     features: Features,
+    provider: Provider,
     ceiling: Model | None = None,
 ) -> list[Option]:
     """The targets that could serve `model`, one per way of paying for it."""
     ways = [way for way in access if way.provider == model.provider]
     if not ways:
         return []
-    lacks = _lacks(model, features, ceiling)
+    lacks = _lacks(model, provider, features, ceiling)
     return [
         Option(target_id(model.provider, model.id, way.credential), model, lacks) for way in ways
     ]
 
 
-def _lacks(model: Model, features: Features, ceiling: Model | None) -> tuple[str, ...]:
+def is_servable(model: Model, catalog: Catalog) -> bool:
+    """Whether the dispatcher speaks any dialect that the model is served in."""
+    return catalog.speaks(model, *SERVABLE)
+
+
+def _lacks(
+    model: Model, provider: Provider, features: Features, ceiling: Model | None
+) -> tuple[str, ...]:
     needs = features.needs
-    lacks = missing(needs, model.capabilities, native=model.dialect == features.dialect)
-    if model.dialect not in SERVABLE:
+    needed = needed_server_tools(
+        features.dialect,
+        needs.server_tools,
+        client_tools=features.tool_count - len(needs.server_tools),
+    )
+    if needed != needs.server_tools:
+        needs = structs.replace(needs, server_tools=needed)
+    endpoint = endpoint_for(provider, model, features.dialect, spoken=SERVABLE)
+    native = endpoint is not None and endpoint.is_original and endpoint.dialect == features.dialect
+    lacks = missing(needs, model.capabilities, native=native)
+    if endpoint is None:
         lacks = (*lacks, "dialect")
     if ceiling is not None and model.id != ceiling.id:
         tokens = needs.prompt_tokens_estimate

@@ -16,8 +16,6 @@ from turnout.simulator.json_types import JsonObject, array_of, is_object, object
 from turnout.simulator.measure import canonical, count_bytes
 from turnout.simulator.seals import decoded, opens
 
-PROVIDER = "anthropic"
-
 FRAMING_TOKENS = 3
 """Fresh tokens of every prompt behind its last block; Anthropic never reports zero."""
 
@@ -121,7 +119,11 @@ def _in_their_words(text: str) -> str:
 
 def _model(name: str, catalog: Catalog) -> Model:
     model = catalog.resolve(name) if "[" not in name and "/" not in name else None
-    if model is None or model.provider != PROVIDER or name not in {model.id, *model.aliases}:
+    if (
+        model is None
+        or not catalog.speaks(model, "anthropic_messages")
+        or name not in {model.id, model.upstream_name, *model.aliases}
+    ):
         raise Refused(f"model: {name}", status=404, kind="not_found_error")
     return model
 

@@ -15,7 +15,7 @@ from turnout.catalog import Catalog
 from turnout.simulator.answers import Answer, Stop, ToolCall
 from turnout.simulator.cache import Charge, PromptCache
 from turnout.simulator.exchange import Call, Frame, Headers, Refused, split_text
-from turnout.simulator.gemini_request import PROVIDER, count_request, is_old, read_request
+from turnout.simulator.gemini_request import count_request, is_old, read_request
 from turnout.simulator.json_types import JsonObject
 from turnout.simulator.measure import count_text
 from turnout.simulator.prefix_charge import charge_prefix
@@ -192,7 +192,7 @@ def list_models(catalog: Catalog) -> bytes:
                     "thinking": model.capabilities.thinking,
                 }
                 for model in catalog.models.values()
-                if model.provider == PROVIDER
+                if catalog.speaks(model, "gemini_generate")
             ]
         }
     )

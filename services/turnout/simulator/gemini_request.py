@@ -120,7 +120,7 @@ def _addressed(
         )
     model = catalog.resolve(name) if "[" not in name and "/" not in name else None
     known = model is not None and name in {model.id, model.upstream_name, *model.aliases}
-    if model is None or not known or model.provider != PROVIDER:
+    if model is None or not known or not catalog.speaks(model, "gemini_generate"):
         raise Refused(
             f"models/{name} is not found for API version {version}, or is not supported for"
             f" {method}. Call ListModels to see the list of available models and their supported"

@@ -130,7 +130,7 @@ def list_models(catalog: Catalog) -> bytes:
     rows = [
         {"id": model.id, "object": "model", "created": 0, "owned_by": model.provider}
         for model in catalog.models.values()
-        if catalog.provider_of(model).dialect != "anthropic_messages"
+        if catalog.speaks(model, "openai_chat", "openai_responses")
     ]
     return msgspec.json.encode({"object": "list", "data": rows})
 

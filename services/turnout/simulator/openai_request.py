@@ -96,15 +96,13 @@ def _model(body: JsonObject, catalog: Catalog) -> Model:
         raise Refused("you must provide a model parameter")
     model = catalog.resolve(name) if "[" not in name and "/" not in name else None
     known = model is not None and name in {model.id, model.upstream_name, *model.aliases}
-    speaks = None if model is None else catalog.provider_of(model).dialect
-    if model is None or not known or speaks == "anthropic_messages":
+    if model is None or not known or not catalog.speaks(model, "openai_chat", "openai_responses"):
         raise Refused(
             f"The model `{name}` does not exist or you do not have access to it.",
             status=404,
             code="model_not_found",
         )
-    # A model that is served elsewhere than its provider's others is served there alone.
-    if model.dialect == "openai_responses" and speaks != "openai_responses":
+    if not catalog.speaks(model, "openai_chat"):
         raise Refused(
             "This is not a chat model and thus not supported in the v1/chat/completions endpoint.",
             status=404,

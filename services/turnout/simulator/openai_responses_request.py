@@ -154,7 +154,7 @@ def _model(body: JsonObject, catalog: Catalog) -> Model:
         )
     model = catalog.resolve(name) if "[" not in name and "/" not in name else None
     known = model is not None and name in {model.id, model.upstream_name, *model.aliases}
-    if model is None or not known or model.provider in {"anthropic", "gcp.gemini"}:
+    if model is None or not known or not catalog.speaks(model, "openai_responses"):
         raise Refused(
             f"The requested model '{name}' does not exist.",
             code="model_not_found",

@@ -17,6 +17,7 @@ from turnout.dialects.dialect import (
     TapReading,
     WireDialect,
 )
+from turnout.dialects.fit import AnswerFitter
 from turnout.dialects.passthrough import UsageChunkFilter
 from turnout.dialects.prefix import digest
 from turnout.dialects.sse import MAX_EVENT_BYTES
@@ -242,11 +243,20 @@ def reading_of(events: Iterable[StreamEvent]) -> TapReading:
 class TranslatedCourse:
     """Between dialects: decoded to neutral events and encoded for the client."""
 
-    __slots__ = ("_decoder", "_encoder", "_reader", "_target")
+    __slots__ = ("_decoder", "_encoder", "_fitter", "_reader", "_target")
 
-    def __init__(self, decoder: StreamDecoder, encoder: StreamEncoder, *, target: str) -> None:
+    def __init__(
+        self,
+        decoder: StreamDecoder,
+        encoder: StreamEncoder,
+        *,
+        target: str,
+        fitter: AnswerFitter | None = None,
+    ) -> None:
+        """`fitter` undoes what the request was changed in for the target."""
         self._decoder = decoder
         self._encoder = encoder
+        self._fitter = fitter
         self._target = target
         self._reader = EventReader()
 
@@ -261,7 +271,8 @@ class TranslatedCourse:
 
     def pass_on(self, events: Iterable[StreamEvent]) -> bytes:
         parts: list[bytes] = []
-        for event in made_by(events, self._target):
+        fitted = events if self._fitter is None else self._fitter.back(events)
+        for event in made_by(fitted, self._target):
             self._reader.see(event)
             # Before content a failure is not the client's to know: another target may answer.
             if not isinstance(event, StreamFailed) or self._reader.has_content:
@@ -284,6 +295,7 @@ def translated_course(
     created_at: int,
     input_estimate: int,
     include_usage: bool,
+    fitter: AnswerFitter | None = None,
 ) -> TranslatedCourse:
     """A course from the target's dialect to the client's."""
     return TranslatedCourse(
@@ -296,4 +308,5 @@ def translated_course(
             include_usage=include_usage,
         ),
         target=target,
+        fitter=fitter,
     )

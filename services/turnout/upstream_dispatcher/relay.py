@@ -99,7 +99,7 @@ def _given_up(run: Run, parts: Parts, step: GiveUp, *, committed: bool) -> list[
 
 def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> StreamAttempt:
     request = run.request
-    conversation = prepared.conversation
+    fitted = prepared.fitted
 
     def retold() -> TranslatedCourse:
         return translated_course(
@@ -111,7 +111,8 @@ def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> Str
             model=request.features.requested_model,
             created_at=int(parts.clock()),
             input_estimate=request.features.needs.prompt_tokens_estimate,
-            include_usage=conversation is None or conversation.include_usage,
+            include_usage=fitted is None or fitted.conversation.include_usage,
+            fitter=None if fitted is None else fitted.answer(),
         )
 
     course: Course

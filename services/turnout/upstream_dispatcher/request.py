@@ -8,10 +8,8 @@ are never on it. What names a client's account goes only with the client's own c
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from types import MappingProxyType
 
 from turnout.capabilities import Dialect
-from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import (
     BASE_PATH,
@@ -20,13 +18,9 @@ from turnout.dialects.endpoints import (
     gemini_call,
     gemini_path,
 )
-from turnout.dialects.passthrough import (
-    DropField,
-    Edit,
-    SetModel,
-    SetStreamIncludeUsage,
-    splice,
-)
+from turnout.dialects.fit import Fitted, fit
+from turnout.dialects.passthrough import SetModel, SetStreamIncludeUsage, splice
+from turnout.dialects.reshape import reshaped, switched
 from turnout.errors import Unsupported
 from turnout.policy.provenance import shown_to, unreadable
 from turnout.policy.steps import is_token_count
@@ -56,13 +50,11 @@ ACCOUNT_HEADERS = frozenset({"chatgpt-account-id", "openai-organization", "opena
 SIMULATION_HEADER = "x-simulate"
 """Scripts the simulated provider's next answer; real providers never see it."""
 
-THINKING_FIELDS: Mapping[Dialect, tuple[str, ...]] = MappingProxyType(
-    {"anthropic_messages": ("thinking",), "openai_chat": ("reasoning_effort",)}
-)
-"""Refused with a 400 by models that cannot think."""
+DEFERRAL_MARKS = (b'"tool_reference"', b'"defer_loading"')
+"""In a body of Claude Code's that offers tools by name only."""
 
-WITHOUT_STREAM_OPTIONS = frozenset({"mistral_ai"})
-"""Providers that report usage unasked and refuse the field that asks for it."""
+CUSTOM_MARK = b'"custom"'
+"""In a body of OpenAI's that has tools which take plain text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +63,17 @@ class Prepared:
 
     Attributes:
         is_native: the target speaks the client's dialect; the answer is relayed as it comes.
-        conversation: the decoded request, where it had to be translated.
+        fitted: the decoded request as the target takes it, where it had to be translated.
         hides_usage: the client did not ask for the usage chunk that we asked for.
+        changes: what was changed for the target, as words of a small set.
 
     """
 
     outgoing: Outgoing
     is_native: bool
-    conversation: Conversation | None
+    fitted: Fitted | None
     hides_usage: bool
+    changes: tuple[str, ...] = ()
 
 
 def is_count(request: DispatchRequest) -> bool:
@@ -93,16 +87,24 @@ def prepare(
     dialects: Mapping[Dialect, WireDialect],
 ) -> Prepared:
     """Raises `Unsupported` or another `InvalidRequest` when the target cannot be asked this."""
-    if to.dialect == request.dialect:
+    if to.dialect == request.dialect and not _needs_fitting(request, to):
         return _native(request, to, dialects[request.dialect])
     if to.dialect not in dialects:
         raise Unsupported(f"{to.target} speaks {to.dialect}, which cannot be spoken yet.")
     conversation = shown_to(
         to.target, dialects[request.dialect].decode_request(request.body, path=request.path)
     )
-    body = dialects[to.dialect].encode_request(
-        conversation, model=to.upstream_name, has=to.capabilities
+    fitted = fit(
+        conversation,
+        to=to.dialect,
+        quirks=to.quirks,
+        has=to.capabilities,
+        is_original=to.is_original,
     )
+    encoded = dialects[to.dialect].encode_request(
+        fitted.conversation, model=to.upstream_name, has=to.capabilities
+    )
+    body, dropped = reshaped(encoded, to.quirks, thinks=to.capabilities.thinking)
     headers = (
         ("content-type", "application/json"),
         ("accept", "text/event-stream" if request.features.stream else "application/json"),
@@ -114,7 +116,20 @@ def prepare(
     )
     called = endpoint(to.dialect, model=to.upstream_name, stream=request.features.stream)
     outgoing = Outgoing(to.base_url + called, headers, body)
-    return Prepared(outgoing, is_native=False, conversation=conversation, hides_usage=False)
+    changes = tuple(dict.fromkeys((*fitted.changes, *dropped)))
+    return Prepared(outgoing, is_native=False, fitted=fitted, hides_usage=False, changes=changes)
+
+
+def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
+    """Whether the body holds what an imitation of its dialect cannot take and no span edit can put
+    otherwise.
+    """
+    quirks, body = to.quirks, request.body
+    if is_count(request):
+        return False
+    if quirks.deferred_tools is False and request.dialect == "anthropic_messages":
+        return any(mark in body for mark in DEFERRAL_MARKS)
+    return quirks.custom_tools is False and CUSTOM_MARK in body
 
 
 def with_traceparent(prepared: Prepared, traceparent: str) -> Prepared:
@@ -132,14 +147,19 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
     if request.features.has_foreign_thinking or others:
         # From when the thread was served elsewhere; it draws a 400 here.
         body = dialect.without_foreign_reasoning(body, others=others)
-    edits = _edits(request, to)
-    if edits:
-        body = splice(body, edits)
+    changes: tuple[str, ...] = ()
+    if request.features.requested_model not in to.names:
+        if request.dialect != "gemini_generate":
+            body = splice(body, (SetModel(to.upstream_name),))
+        # Only on a switch: a client that asks a model for what it cannot do is told so by the
+        # provider, and negotiates by that answer.
+        if request.decision.requested_model != to.model_id:
+            body, changes = switched(body, to.quirks, dialect=to.dialect, has=to.capabilities)
     hides_usage = False
     if (
         request.dialect == "openai_chat"
         and request.features.stream
-        and to.provider not in WITHOUT_STREAM_OPTIONS
+        and not to.quirks.reports_usage_unasked
         and not request.features.asks_usage
     ):
         asked = splice(body, (SetStreamIncludeUsage(),))
@@ -149,7 +169,7 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
     if request.query:
         url = f"{url}?{request.query}"
     outgoing = Outgoing(url, _native_headers(request, to), body)
-    return Prepared(outgoing, is_native=True, conversation=None, hides_usage=hides_usage)
+    return Prepared(outgoing, is_native=True, fitted=None, hides_usage=hides_usage, changes=changes)
 
 
 def _native_path(request: DispatchRequest, to: Destination) -> str:
@@ -159,21 +179,6 @@ def _native_path(request: DispatchRequest, to: Destination) -> str:
         return request.path.removeprefix(BASE_PATH[to.dialect])
     name = call.model if call.model in to.names else to.upstream_name
     return gemini_path(name, call.method, version=call.version)
-
-
-def _edits(request: DispatchRequest, to: Destination) -> Sequence[Edit]:
-    written = request.features.requested_model
-    if written in to.names:
-        return ()
-    edits: list[Edit] = []
-    if request.dialect != "gemini_generate":
-        edits.append(SetModel(to.upstream_name))
-    # Only on a switch: a client that asks a model for what it cannot do is told so by the provider,
-    # and negotiates by that answer.
-    switched = request.decision.requested_model != to.model_id
-    if switched and not to.capabilities.thinking:
-        edits.extend(DropField(name) for name in THINKING_FIELDS.get(to.dialect, ()))
-    return edits
 
 
 def _native_headers(request: DispatchRequest, to: Destination) -> tuple[tuple[str, str], ...]:

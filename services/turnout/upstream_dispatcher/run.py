@@ -101,7 +101,7 @@ class Run:
             self._remaining.remove(step.target)
         request, parts = self.request, self._parts
         try:
-            to = parts.destinations.of(step.target, request.credentials)
+            to = parts.destinations.of(step.target, request.credentials, client=request.dialect)
             if is_count(request) and to.dialect != request.dialect:
                 raise Unsupported(f"{step.target} counts no tokens for {request.dialect}.")
             prepared = prepare(request, to, dialects=parts.dialects)

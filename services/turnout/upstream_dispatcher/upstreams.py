@@ -4,18 +4,20 @@ Rules: a client's own credential goes to its own provider and nowhere else; the 
 is told nobody's secret; a secret is in no repr. A target id is "provider/model@credential".
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from turnout.capabilities import Capabilities, Dialect
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.models import Auth, Model, Provider
+from turnout.catalog.models import Auth, Endpoint, Model, Provider, endpoint_for
 from turnout.catalog.names import CONTEXT_SUFFIX, split_prefix
 from turnout.dialects.endpoints import BASE_PATH
-from turnout.errors import Internal, Unavailable
+from turnout.dialects.registry import DIALECTS
+from turnout.errors import Internal, Unavailable, Unsupported
 from turnout.policy.request import CredentialSource
 from turnout.ports import Credential
+from turnout.quirks import Quirks
 
 CLIENT_SUFFIX = "@client"
 
@@ -31,14 +33,13 @@ class Upstream:
     """How this process reaches one provider.
 
     Attributes:
-        base_url: as the SDK of the provider's dialect takes it (`catalog.Provider.base_url`).
         secret: the key from the environment; "" when there is none.
+        endpoints: instead of the catalog's, in order of preference; None for those.
 
     """
 
-    base_url: str
     secret: str = field(default="", repr=False)
-    auth: Auth = "bearer"
+    endpoints: tuple[Endpoint, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +47,7 @@ class Upstreams:
     """Every provider this process reaches otherwise than the catalog says.
 
     Attributes:
-        by_provider: base URL and key; a provider that is not here is at its catalog address and
+        by_provider: keys and addresses; a provider that is not here is at its catalog address and
             has no key of ours, so only clients' own credentials work there.
         simulated_url: root of the simulated provider, without a version; "" when none runs.
 
@@ -63,6 +64,9 @@ class Destination:
     Attributes:
         model: None for a model that the catalog does not have.
         names: spellings of the model that the provider itself understands.
+        dialect: what is spoken there for this client.
+        quirks: how the endpoint departs from that dialect, for this model.
+        is_original: the dialect's own vendor, no imitation.
         is_ours: its address was given by whoever runs this process, or it is the simulated provider;
             a provider at its public address is told nothing of our traces.
         auth: the header that pays, as a pair.
@@ -77,6 +81,8 @@ class Destination:
     names: tuple[str, ...]
     dialect: Dialect
     capabilities: Capabilities
+    quirks: Quirks
+    is_original: bool
     base_url: str
     credential: CredentialSource
     auth: tuple[tuple[str, str], ...] = field(repr=False)
@@ -102,22 +108,38 @@ class Destinations:
         self._upstreams = upstreams
         self._ours = lru_cache(maxsize=TARGETS_KEPT)(self._resolved)
 
-    def of(self, target: str, credentials: Sequence[Credential]) -> Destination:
+    def of(self, target: str, credentials: Sequence[Credential], *, client: Dialect) -> Destination:
         """See `destination`."""
         if target.endswith(CLIENT_SUFFIX):
-            return self._resolved(target, credentials)
-        return self._ours(target)
+            return self._resolved(target, client, credentials)
+        return self._ours(target, client)
 
-    def _resolved(self, target: str, credentials: Sequence[Credential] = ()) -> Destination:
+    def _resolved(
+        self, target: str, client: Dialect, credentials: Sequence[Credential] = ()
+    ) -> Destination:
         return destination(
-            target, catalog=self._catalog, upstreams=self._upstreams, credentials=credentials
+            target,
+            client=client,
+            catalog=self._catalog,
+            upstreams=self._upstreams,
+            credentials=credentials,
         )
 
 
 def destination(
-    target: str, *, catalog: Catalog, upstreams: Upstreams, credentials: Sequence[Credential]
+    target: str,
+    *,
+    client: Dialect,
+    catalog: Catalog,
+    upstreams: Upstreams,
+    credentials: Sequence[Credential],
+    spoken: Container[Dialect] = frozenset(DIALECTS),
 ) -> Destination:
-    """Resolve a target id. Raises `Unavailable` when this process cannot pay for it or reach it."""
+    """Resolve a target id for a client that speaks `client`.
+
+    Raises `Unavailable` when this process cannot pay for it or reach it, `Unsupported` when it
+    speaks none of its dialects.
+    """
     provider_name, model_id, credential = split_target(target)
     provider = catalog.providers.get(provider_name)
     if provider is None:
@@ -127,55 +149,84 @@ def destination(
         model = None
     # A model we do not know is sent as it was asked for, without the spellings that are ours.
     bare = CONTEXT_SUFFIX.sub("", split_prefix(model_id)[1])
-    dialect = provider.dialect if model is None else model.dialect
+    endpoint = _endpoint(provider, model, client, upstreams=upstreams, spoken=spoken)
     base_url, auth = _access(
-        provider, dialect, credential, upstreams=upstreams, credentials=credentials
+        provider, endpoint, credential, upstreams=upstreams, credentials=credentials
     )
+    upstream_name = bare if model is None else model.upstream_name
+    quirks = endpoint.quirks_of(upstream_name)
+    known = provider.endpoint(endpoint.dialect)
     return Destination(
         target=target,
         provider=provider_name,
         model=model,
         model_id=model_id,
-        upstream_name=bare if model is None else model.upstream_name,
+        upstream_name=upstream_name,
         names=(bare,) if model is None else (model.upstream_name, *model.aliases),
-        dialect=dialect,
+        dialect=endpoint.dialect,
         capabilities=Capabilities(thinking=True) if model is None else model.capabilities,
+        quirks=quirks if model is None else model.quirks.over(quirks),
+        is_original=endpoint.is_original,
         base_url=base_url.rstrip("/"),
         credential=credential,
         auth=auth,
-        is_ours=credential == "simulated" or base_url != provider.base_url,
+        is_ours=credential == "simulated" or known is None or base_url != known.base_url,
     )
+
+
+def _endpoint(
+    provider: Provider,
+    model: Model | None,
+    client: Dialect,
+    *,
+    upstreams: Upstreams,
+    spoken: Container[Dialect],
+) -> Endpoint:
+    upstream = upstreams.by_provider.get(provider.name)
+    reached = provider
+    if upstream is not None and upstream.endpoints is not None:
+        reached = replace(provider, endpoints=upstream.endpoints)
+    endpoint = endpoint_for(reached, model, client, spoken=spoken)
+    if endpoint is None:
+        offered = ", ".join(one.dialect for one in reached.endpoints)
+        raise Unsupported(f"{provider.name} speaks {offered}, none of which can be spoken here.")
+    return endpoint
 
 
 def _access(
     provider: Provider,
-    dialect: Dialect,
+    endpoint: Endpoint,
     credential: CredentialSource,
     *,
     upstreams: Upstreams,
     credentials: Sequence[Credential],
 ) -> tuple[str, tuple[tuple[str, str], ...]]:
+    if credential == "simulated":
+        if not upstreams.simulated_url:
+            raise Unavailable("No simulated provider runs; set a provider's key.")
+        return upstreams.simulated_url.rstrip("/") + BASE_PATH[endpoint.dialect], SIMULATED_AUTH
+    if not endpoint.base_url:
+        setting = f"TURNOUT_PROVIDERS__{provider.name.replace('.', '_').upper()}__BASE_URL"
+        raise Unavailable(f"No address is set for {provider.name}; set {setting}.")
+    if credential == "client":
+        for own in credentials:
+            if own.provider == provider.name:
+                return endpoint.base_url, ((own.header.lower(), own.value),)
+        raise Unavailable(f"The request brought no credential for {provider.name}.")
+    if endpoint.auth == "none":
+        return endpoint.base_url, ()
     upstream = upstreams.by_provider.get(provider.name)
-    base_url = provider.base_url if upstream is None else upstream.base_url
-    match credential:
-        case "simulated":
-            if not upstreams.simulated_url:
-                raise Unavailable("No simulated provider runs; set a provider's key.")
-            return upstreams.simulated_url.rstrip("/") + BASE_PATH[dialect], SIMULATED_AUTH
-        case "client":
-            for own in credentials:
-                if own.provider == provider.name:
-                    return base_url, ((own.header.lower(), own.value),)
-            raise Unavailable(f"The request brought no credential for {provider.name}.")
-        case "env":
-            if upstream is None or not upstream.secret:
-                raise Unavailable(f"No key is set for {provider.name}; set {provider.api_key_env}.")
-            return base_url, (_auth_header(upstream),)
+    if upstream is None or not upstream.secret:
+        raise Unavailable(f"No key is set for {provider.name}; set {provider.api_key_env}.")
+    return endpoint.base_url, auth_headers(endpoint.auth, upstream.secret)
 
 
-def _auth_header(upstream: Upstream) -> tuple[str, str]:
-    match upstream.auth:
-        case "x-api-key":
-            return ("x-api-key", upstream.secret)
+def auth_headers(auth: Auth, secret: str) -> tuple[tuple[str, str], ...]:
+    """The header that pays."""
+    match auth:
         case "bearer":
-            return ("authorization", f"Bearer {upstream.secret}")
+            return (("authorization", f"Bearer {secret}"),)
+        case "x-api-key" | "api-key" | "x-goog-api-key":
+            return ((auth, secret),)
+        case "none":
+            return ()

@@ -102,7 +102,11 @@ def _told(
         log.reading = _counted(body) if is_count(request) else _tapped(own, body)
         _refuse_broken(log.reading)
         return Whole(passed_headers(incoming.headers.multi_items()), body)
-    events = tuple(made_by(own.decode_response(body), log.to.target))
+    events = own.decode_response(body)
+    fitter = None if prepared.fitted is None else prepared.fitted.answer()
+    if fitter is not None:
+        events = fitter.back(events)
+    events = tuple(made_by(events, log.to.target))
     log.reading = reading_of(events)
     _refuse_broken(log.reading)
     return Whole(JSON_HEADERS, _encoded(request, events, dialects=dialects, now=now))

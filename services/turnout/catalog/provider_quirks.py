@@ -1,0 +1,232 @@
+"""Where the providers' endpoints depart from their dialects, each with where it is documented.
+
+Rules of this module: constants only; fields are named as the wire has them; an entry says what is
+documented to be refused or ignored, and what an imitation of another vendor's API is not known to
+take is left out of what we send there.
+"""
+
+from typing import Final
+
+from turnout.catalog.models import Family
+from turnout.quirks import Quirks
+
+OPENAI_ONLY: Final = (
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "prompt_cache_options",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "metadata",
+    "verbosity",
+    "prediction",
+    "moderation",
+    "web_search_options",
+)
+"""Fields of chat completions that speak of OpenAI's own service; imitations ignore or refuse them."""
+
+COMPATIBLE: Final = Quirks(
+    refuses=OPENAI_ONLY,
+    renames=(("max_completion_tokens", "max_tokens"),),
+    custom_tools=False,
+    developer_role=False,
+    efforts=("low", "medium", "high"),
+)
+"""An OpenAI-compatible server: the form of 2024, which all of them take."""
+
+LOCAL: Final = Quirks(refuses=("parallel_tool_calls",)).over(COMPATIBLE)
+"""Servers for models of one's own: docs.ollama.com/api/openai-compatibility lists what is taken."""
+
+ANTHROPIC_IMITATION: Final = Quirks(
+    # Fields of betas, and of Anthropic's own service.
+    refuses=(
+        "context_management",
+        "output_config",
+        "safeguards",
+        "container",
+        "mcp_servers",
+        "service_tier",
+        "speed",
+        "inference_geo",
+        "diagnostics",
+    ),
+    deferred_tools=False,
+    system_anywhere=False,
+    schema_kinds=(),
+    thinking="budget",
+    efforts=(),
+)
+"""An Anthropic-compatible endpoint of another vendor: the API of 2025 without betas."""
+
+DEEPSEEK_ANTHROPIC: Final = Quirks(
+    # api-docs.deepseek.com/guides/anthropic_api: effort is taken, budgets are ignored.
+    takes=("output_config",),
+    efforts=("high", "max"),
+).over(ANTHROPIC_IMITATION)
+
+OPENAI_CHAT: Final = Quirks(
+    # developers.openai.com/api/docs/guides/reasoning: of models that reason.
+    thinking_refuses=(
+        "temperature",
+        "top_p",
+        "presence_penalty",
+        "frequency_penalty",
+        "logprobs",
+        "top_logprobs",
+        "logit_bias",
+        "stop",
+    ),
+)
+OPENAI_RESPONSES: Final = Quirks(thinking_refuses=("temperature", "top_p", "top_logprobs"))
+
+OPENAI_FAMILIES: Final = (
+    # developers.openai.com/api/docs/models: effort, verbosity and custom tools came with gpt-5;
+    # gpt-5 and the o series know no `none`, gpt-5.1 and later no `minimal`.
+    Family(
+        names=r"(gpt-4|gpt-3|chatgpt).*",
+        quirks=Quirks(
+            refuses=("reasoning_effort", "verbosity", "reasoning"), custom_tools=False, efforts=()
+        ),
+    ),
+    Family(
+        names=r"o\d.*",
+        quirks=Quirks(
+            refuses=("verbosity", "parallel_tool_calls"),
+            custom_tools=False,
+            efforts=("low", "medium", "high"),
+        ),
+    ),
+    Family(names=r"gpt-5(-.*)?", quirks=Quirks(efforts=("minimal", "low", "medium", "high"))),
+    Family(
+        names=r"gpt-(5\.\d|[6-9]).*",
+        quirks=Quirks(efforts=("none", "low", "medium", "high", "xhigh")),
+    ),
+)
+
+CLAUDE_FAMILIES: Final = (
+    # platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages: from Opus 4.8
+    # on, and Sonnet 5; those before take system messages in front only.
+    Family(
+        names=r"(.*\.)?claude-((3|sonnet-4|haiku-4|opus-4-[0-7]|opus-4-2).*|opus-4(@.*)?|mythos-preview)",
+        quirks=Quirks(system_anywhere=False),
+    ),
+    # platform.claude.com/docs/en/build-with-claude/effort: from Opus 4.5 and Sonnet 4.6 on;
+    # .../adaptive-thinking: from 4.6 on; before, budgets only.
+    Family(
+        names=r"(.*\.)?claude-(3.*|(sonnet|haiku)-4-5.*|(sonnet|opus)-4(-[01].*|-2025.*|@.*)?)",
+        quirks=Quirks(
+            refuses=("safeguards",),
+            thinking="budget",
+            efforts=(),
+            one_of_temperature_and_top_p=True,
+        ),
+    ),
+    Family(
+        names=r"(.*\.)?claude-opus-4-5.*",
+        quirks=Quirks(thinking="budget", efforts=("low", "medium", "high")),
+    ),
+    Family(
+        names=r"(.*\.)?claude-(opus|sonnet)-4-6.*",
+        quirks=Quirks(efforts=("low", "medium", "high", "max")),
+    ),
+    Family(
+        names=r"(.*\.)?claude-(opus-4-[56]|sonnet-4-6).*",
+        quirks=Quirks(one_of_temperature_and_top_p=True),
+    ),
+    # platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-7: sampling is refused.
+    Family(
+        names=r"(.*\.)?claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*",
+        quirks=Quirks(refuses=("temperature", "top_p", "top_k")),
+    ),
+)
+
+GEMINI_CHAT: Final = Quirks(
+    # ai.google.dev/gemini-api/docs/openai: efforts minimal, low, medium, high and none.
+    refuses=("seed", "logit_bias", "parallel_tool_calls"),
+    efforts=("none", "minimal", "low", "medium", "high"),
+).over(COMPATIBLE)
+
+DEEPSEEK_CHAT: Final = Quirks(
+    # api-docs.deepseek.com/guides/thinking_mode: high and max; sampling has no effect with it.
+    # api-docs.deepseek.com/guides/json_mode: no schema.
+    refuses=("parallel_tool_calls", "seed"),
+    efforts=("high", "max"),
+    schema_kinds=("json",),
+    most_stop_sequences=16,
+).over(COMPATIBLE)
+
+MOONSHOT_CHAT: Final = Quirks(
+    # platform.moonshot.ai/docs/guide: temperature from 0 to 1, no effort.
+    refuses=("reasoning_effort", "seed"),
+    takes=("prompt_cache_key", "safety_identifier"),
+    most_temperature=1.0,
+    most_stop_sequences=5,
+    efforts=(),
+).over(COMPATIBLE)
+
+ZHIPU_CHAT: Final = Quirks(
+    # docs.z.ai/api-reference/llm/chat-completion: one stop word, temperature from 0 to 1, JSON
+    # objects without a schema, tool choice auto alone.
+    refuses=("seed", "parallel_tool_calls", "presence_penalty", "frequency_penalty"),
+    schema_kinds=("json",),
+    most_temperature=1.0,
+    most_stop_sequences=1,
+).over(COMPATIBLE)
+
+MINIMAX_CHAT: Final = Quirks(
+    # platform.minimax.io/docs/api-reference/text-openai-api: temperature in (0, 1]; penalties and
+    # logit_bias are ignored.
+    refuses=("presence_penalty", "frequency_penalty", "logit_bias", "reasoning_effort", "seed"),
+    most_temperature=1.0,
+    efforts=(),
+).over(COMPATIBLE)
+
+ALIBABA_CHAT: Final = Quirks(
+    # alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope
+    refuses=("reasoning_effort",),
+    efforts=(),
+).over(COMPATIBLE)
+
+MISTRAL_CHAT: Final = Quirks(
+    # docs.mistral.ai/api (chat): `random_seed` for `seed`; no stream_options, logprobs or penalties
+    # by token; usage comes unasked in the last chunk. Ids of calls: the API's own error says
+    # "must be a-z, A-Z, 0-9, with a length of 9".
+    refuses=("stream_options", "logprobs", "top_logprobs", "logit_bias", "user"),
+    takes=("metadata", "prompt_cache_key"),
+    renames=(("max_completion_tokens", "max_tokens"), ("seed", "random_seed")),
+    call_id_pattern="[a-zA-Z0-9]{9}",
+    call_id_characters=9,
+    efforts=("none", "high"),
+    reports_usage_unasked=True,
+    most_temperature=1.5,
+).over(COMPATIBLE)
+
+XAI_CHAT: Final = Quirks(
+    # docs.x.ai/docs/guides/reasoning: models that reason refuse penalties and stop.
+    refuses=("logit_bias",),
+    takes=("prompt_cache_key",),
+    thinking_refuses=("presence_penalty", "frequency_penalty", "stop"),
+).over(COMPATIBLE)
+
+GROQ_CHAT: Final = Quirks(
+    # console.groq.com/docs/openai: a 400 for logprobs, logit_bias and top_logprobs.
+    refuses=("logprobs", "top_logprobs", "logit_bias"),
+    takes=("service_tier",),
+).over(COMPATIBLE)
+
+CEREBRAS_CHAT: Final = Quirks(
+    # inference-docs.cerebras.ai/resources/openai: penalties and logit_bias draw a 400.
+    refuses=("presence_penalty", "frequency_penalty", "logit_bias"),
+).over(COMPATIBLE)
+
+BEDROCK_CHAT: Final = Quirks(
+    # docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html
+    refuses=OPENAI_ONLY,
+    custom_tools=False,
+)
+
+VERTEX_CHAT: Final = Quirks(
+    # docs.cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview: what is not listed
+    # there is ignored.
+    refuses=("logit_bias", "parallel_tool_calls"),
+).over(COMPATIBLE)

@@ -1,0 +1,208 @@
+"""Parameters that only tune an answer: what the target has no field for, or refuses.
+
+Rules: what goes is told by the name that the neutral conversation has for it; what is out of bounds
+is moved to the bound and told; a parameter that the target's dialect can say and its endpoint does
+not refuse stays as it came.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final, Literal, TypeAlias
+
+from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.conversation import Conversation, Message, OutputFormat, Text
+from turnout.errors import Unsupported
+from turnout.quirks import Quirks
+
+Parameter: TypeAlias = Literal[
+    "temperature",
+    "top_p",
+    "top_k",
+    "presence_penalty",
+    "frequency_penalty",
+    "seed",
+    "top_logprobs",
+    "service_tier",
+    "verbosity",
+    "prompt_cache_key",
+    "metadata",
+    "user",
+    "parallel_tools",
+]
+
+OWN_ONLY: Final[frozenset[Parameter]] = frozenset({"service_tier", "metadata", "user"})
+"""Mean something to the vendor of the client's dialect alone."""
+
+EXPRESSIBLE: Final[Mapping[Dialect, frozenset[Parameter]]] = MappingProxyType(
+    {
+        "anthropic_messages": frozenset(
+            {"temperature", "top_p", "top_k", "user", "parallel_tools"}
+        ),
+        "openai_chat": frozenset(
+            {
+                *("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed"),
+                *("top_logprobs", "verbosity", "prompt_cache_key", "parallel_tools"),
+            }
+        ),
+        "openai_responses": frozenset(
+            {
+                *("temperature", "top_p", "top_logprobs", "verbosity", "prompt_cache_key"),
+                *("service_tier", "parallel_tools"),
+            }
+        ),
+        "gemini_generate": frozenset(
+            {
+                *("temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty"),
+                *("seed", "top_logprobs"),
+            }
+        ),
+    }
+)
+"""What each dialect has a field for that another dialect's clients can mean."""
+
+WIRE_NAMES: Final[Mapping[Parameter, tuple[str, ...]]] = MappingProxyType(
+    {
+        "temperature": ("temperature",),
+        "top_p": ("top_p",),
+        "top_k": ("top_k",),
+        "presence_penalty": ("presence_penalty",),
+        "frequency_penalty": ("frequency_penalty",),
+        "seed": ("seed",),
+        "top_logprobs": ("top_logprobs", "logprobs"),
+        "service_tier": ("service_tier",),
+        "verbosity": ("verbosity",),
+        "prompt_cache_key": ("prompt_cache_key",),
+        "metadata": ("metadata",),
+        "user": ("user", "safety_identifier"),
+        "parallel_tools": ("parallel_tool_calls",),
+    }
+)
+"""What quirks call them."""
+
+
+def refused_fields(quirks: Quirks, *, thinks: bool) -> frozenset[str]:
+    return frozenset((*quirks.refuses, *quirks.thinking_refuses) if thinks else quirks.refuses)
+
+
+def fit_parameters(
+    conversation: Conversation, *, to: Dialect, quirks: Quirks, has: Capabilities
+) -> tuple[Conversation, tuple[str, ...]]:
+    changes: list[str] = []
+    refused = refused_fields(quirks, thinks=has.thinking and conversation.thinking.effort != "none")
+    own = conversation.dialect == to
+    for parameter, names in WIRE_NAMES.items():
+        if not _is_said(conversation, parameter):
+            continue
+        can = own or parameter in EXPRESSIBLE[to]
+        if not can or not refused.isdisjoint(names):
+            conversation = _without(conversation, parameter)
+            changes.append(f"dropped:{parameter}")
+    conversation = _beside_each_other(conversation, to, quirks, changes)
+    conversation = _in_bounds(conversation, quirks, changes)
+    return conversation, tuple(changes)
+
+
+def _is_said(conversation: Conversation, parameter: Parameter) -> bool:
+    match parameter:
+        case "parallel_tools":
+            return conversation.parallel_tools is not None
+        case "service_tier" | "verbosity" | "prompt_cache_key" | "metadata" | "user":
+            return bool(getattr(conversation, parameter))
+        case _:
+            return getattr(conversation.sampling, parameter) is not None
+
+
+def _without(conversation: Conversation, parameter: Parameter) -> Conversation:
+    match parameter:
+        case "parallel_tools":
+            return replace(conversation, parallel_tools=None)
+        case "service_tier":
+            return replace(conversation, service_tier="")
+        case "verbosity":
+            return replace(conversation, verbosity="")
+        case "prompt_cache_key":
+            return replace(conversation, prompt_cache_key="")
+        case "metadata":
+            return replace(conversation, metadata=())
+        case "user":
+            return replace(conversation, user="")
+        case _:
+            return _without_sampling(conversation, parameter)
+
+
+def _without_sampling(conversation: Conversation, parameter: str) -> Conversation:
+    return replace(conversation, sampling=replace(conversation.sampling, **{parameter: None}))
+
+
+def _beside_each_other(
+    conversation: Conversation, to: Dialect, quirks: Quirks, changes: list[str]
+) -> Conversation:
+    sampling = conversation.sampling
+    if (
+        quirks.one_of_temperature_and_top_p
+        and sampling.temperature is not None
+        and sampling.top_p is not None
+    ):
+        conversation = _without(conversation, "top_p")
+        changes.append("dropped:top_p")
+    if to == "anthropic_messages" and conversation.thinking.mode in {"on", "adaptive"}:
+        # platform.claude.com/docs/en/build-with-claude/extended-thinking#feature-compatibility
+        for parameter in ("temperature", "top_k"):
+            if getattr(conversation.sampling, parameter) is not None:
+                conversation = _without_sampling(conversation, parameter)
+                changes.append(f"dropped:{parameter}")
+    return conversation
+
+
+def _in_bounds(conversation: Conversation, quirks: Quirks, changes: list[str]) -> Conversation:
+    temperature, most = conversation.sampling.temperature, quirks.most_temperature
+    if temperature is not None and most is not None and temperature > most:
+        bounded = replace(conversation.sampling, temperature=most)
+        conversation = replace(conversation, sampling=bounded)
+        changes.append("limited:temperature")
+    wanted, least = conversation.max_output_tokens, quirks.least_output_tokens
+    if wanted is not None and least is not None and wanted < least:
+        conversation = replace(conversation, max_output_tokens=least)
+        changes.append("limited:max_output_tokens")
+    return conversation
+
+
+def fit_output_format(
+    conversation: Conversation, quirks: Quirks
+) -> tuple[Conversation, tuple[str, ...]]:
+    """Structured output in a form that the target has."""
+    wanted, kinds = conversation.output_format, quirks.schema_kinds
+    if wanted is None or kinds is None or wanted.kind in kinds:
+        return conversation, ()
+    if wanted.kind == "json":
+        # Clients that ask for any object have to say so in the prompt as well, by OpenAI's rules.
+        return replace(conversation, output_format=None), ("dropped:output_format",)
+    if "json" not in kinds:
+        raise Unsupported("output format: the target model cannot be held to a schema")
+    said = Message(
+        "system",
+        (Text(f"Answer with one JSON object that fits this JSON schema: {wanted.schema}"),),
+    )
+    leading = next(
+        (n for n, m in enumerate(conversation.messages) if m.role != "system"),
+        len(conversation.messages),
+    )
+    messages = (*conversation.messages[:leading], said, *conversation.messages[leading:])
+    fitted = replace(conversation, messages=messages, output_format=OutputFormat("json"))
+    return fitted, ("output_format:json",)
+
+
+def fit_stop_sequences(
+    conversation: Conversation, quirks: Quirks, has: Capabilities
+) -> tuple[Conversation, tuple[str, ...]]:
+    """The conversation, and the sequences that have to be looked for in the answer instead."""
+    stops = conversation.stop_sequences
+    if not stops:
+        return conversation, ()
+    most = quirks.most_stop_sequences
+    if not {"stop", "stop_sequences"}.isdisjoint(refused_fields(quirks, thinks=has.thinking)):
+        most = 0
+    if most is None or len(stops) <= most:
+        return conversation, ()
+    return replace(conversation, stop_sequences=stops[:most]), stops

@@ -1,0 +1,166 @@
+"""How much a model is to think, in the form and the words that it takes.
+
+Rules: a client's words and budgets are turned into the target's, never into more than was asked for
+where there is a choice; what the target refuses beside thinking decides against thinking and not
+against the answer; a model that cannot think is not asked to.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+from typing import Final
+
+from turnout.capabilities import Capabilities
+from turnout.dialects.conversation import Conversation, Message, Thinking, ThinkingControl, ToolCall
+from turnout.dialects.seal import is_claudes
+from turnout.quirks import EFFORTS, Effort, Quirks
+
+EFFORT_BUDGETS: Final[Mapping[str, int]] = MappingProxyType(
+    {
+        "minimal": 1_024,
+        "low": 2_048,
+        "medium": 8_192,
+        "high": 16_384,
+        "xhigh": 24_576,
+        "max": 31_999,
+    }
+)
+"""Words of effort in thinking tokens: Claude Code's "think" is 4k, "megathink" 10k, "ultrathink"
+31,999, which is the most that its models took."""
+
+_FROM_BUDGET: Final = ((16_384, "high"), (4_096, "medium"), (0, "low"))
+_HALF: Final = 2
+
+
+def fit_thinking(
+    conversation: Conversation, quirks: Quirks, has: Capabilities
+) -> tuple[Conversation, tuple[str, ...]]:
+    asked = conversation.thinking
+    if asked == ThinkingControl():
+        return conversation, ()
+    if not has.thinking:
+        told = () if asked.mode == "off" else ("dropped:thinking",)
+        return replace(conversation, thinking=ThinkingControl()), told
+    fitted, changes = fit_thinking_control(asked, quirks, _most_output(conversation, has))
+    if _thinks(fitted):
+        reason = _obstacle(conversation, fitted, quirks)
+        if reason:
+            fitted, changes = ThinkingControl(), (*changes, reason)
+    if fitted == asked:
+        return conversation, ()
+    return replace(conversation, thinking=fitted), changes or ("thinking",)
+
+
+def _thinks(thinking: ThinkingControl) -> bool:
+    return thinking.mode in {"on", "adaptive"}
+
+
+def _most_output(conversation: Conversation, has: Capabilities) -> int | None:
+    limits = [n for n in (conversation.max_output_tokens, has.max_output_tokens) if n is not None]
+    return min(limits, default=None)
+
+
+def fit_thinking_control(
+    asked: ThinkingControl, quirks: Quirks, most_output: int | None
+) -> tuple[ThinkingControl, tuple[str, ...]]:
+    """The wish in the target's form, and what of it was lost."""
+    match quirks.thinking:
+        case None:
+            return asked, ()
+        case "effort":
+            effort = nearest_effort(_effort(asked), quirks.efforts)
+            changes = ("dropped:effort",) if _effort(asked) and not effort else ()
+            if effort == asked.effort:
+                return asked, changes
+            return ThinkingControl(effort=effort, display=asked.display), changes
+        case "adaptive":
+            return _adaptive(asked, quirks)
+        case "budget":
+            return _budget(asked, quirks, most_output)
+
+
+def _effort(asked: ThinkingControl) -> str:
+    """The client's word, or what its budget comes to."""
+    if asked.effort:
+        return asked.effort
+    if asked.mode == "off":
+        return "none"
+    if asked.mode != "on" or asked.budget_tokens is None:
+        return ""
+    return next(word for least, word in _FROM_BUDGET if asked.budget_tokens >= least)
+
+
+def nearest_effort(word: str, accepted: tuple[Effort, ...] | None) -> str:
+    """The strongest accepted word that is not above `word`, else the weakest; "" without any."""
+    if accepted is None or not word or word in accepted:
+        return word
+    if not accepted or word not in EFFORTS:
+        return ""
+    ranks = sorted(EFFORTS.index(one) for one in accepted)
+    if word == "none":
+        # Not to think at all is no degree of thinking.
+        return EFFORTS[ranks[0]] if EFFORTS[ranks[0]] in {"minimal", "low"} else ""
+    wanted = EFFORTS.index(word)
+    return EFFORTS[max((rank for rank in ranks if rank <= wanted), default=ranks[0])]
+
+
+def _adaptive(asked: ThinkingControl, quirks: Quirks) -> tuple[ThinkingControl, tuple[str, ...]]:
+    word = _effort(asked)
+    if word == "none":
+        return replace(asked, mode="off", effort="", budget_tokens=None), ()
+    effort = nearest_effort(word, quirks.efforts)
+    changes = ("dropped:effort",) if asked.effort and not effort else ()
+    if asked.mode == "adaptive" or (asked.mode is None and not effort):
+        return replace(asked, effort=effort), changes
+    return replace(asked, mode="adaptive", effort=effort, budget_tokens=None), changes
+
+
+def _budget(
+    asked: ThinkingControl, quirks: Quirks, most_output: int | None
+) -> tuple[ThinkingControl, tuple[str, ...]]:
+    effort = nearest_effort(asked.effort, quirks.efforts)
+    if asked.mode == "off" or asked.effort == "none":
+        return replace(asked, mode="off", effort="", budget_tokens=None), ()
+    budget = asked.budget_tokens
+    if budget is None:
+        word = asked.effort or ("high" if asked.mode == "adaptive" else "")
+        budget = EFFORT_BUDGETS.get(word)
+    if budget is None:
+        return replace(asked, effort=effort), ()
+    least = quirks.least_thinking_tokens or 0
+    if most_output is not None and budget >= most_output:
+        # It counts as output: half of it is left for the answer.
+        budget = most_output // _HALF
+    if budget < least:
+        budget = least
+        if most_output is not None and least >= most_output:
+            return ThinkingControl(), ("thinking:output_limit",)
+    return replace(asked, mode="on", effort=effort, budget_tokens=budget), ()
+
+
+def _obstacle(conversation: Conversation, fitted: ThinkingControl, quirks: Quirks) -> str:
+    """What the target refuses beside thinking; "" when nothing stands against it."""
+    if not quirks.thinking_needs_free_choice:
+        return ""
+    choice = conversation.tool_choice
+    if choice is not None and choice.mode in {"required", "named"}:
+        return "thinking:tool_choice"
+    if fitted.mode == "on" and _ends_in_foreign_turn(conversation.messages):
+        return "thinking:history"
+    return ""
+
+
+def _ends_in_foreign_turn(messages: tuple[Message, ...]) -> bool:
+    """Whether the calls that wait for an answer were made without Claude's own thinking.
+
+    With a budget the API wants the turn under way to begin with a thinking block of its model:
+    platform.claude.com/docs/en/build-with-claude/extended-thinking#extended-thinking-with-tool-use.
+    """
+    for message in reversed(messages):
+        if message.role != "assistant":
+            continue
+        if not any(isinstance(part, ToolCall) for part in message.parts):
+            return False
+        first = message.parts[0]
+        return not (isinstance(first, Thinking) and is_claudes(first))
+    return False

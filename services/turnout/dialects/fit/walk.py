@@ -1,0 +1,31 @@
+"""Changing parts of a conversation and leaving the rest the very objects that came in.
+
+Rules: a message of which no part has changed is the same object again, a conversation of which
+nothing has changed too; so fitting to a target without quirks is the identity.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from turnout.dialects.conversation import Conversation, Message, Part, ResultPart, ToolResult
+
+
+def with_parts(conversation: Conversation, change: Callable[[Part], Part]) -> Conversation:
+    """Every part of every message, through `change`, which returns what it does not change."""
+    changed = False
+    messages: list[Message] = []
+    for message in conversation.messages:
+        parts = tuple(map(change, message.parts))
+        if any(new is not old for new, old in zip(parts, message.parts, strict=True)):
+            changed = True
+            messages.append(replace(message, parts=parts))
+        else:
+            messages.append(message)
+    return replace(conversation, messages=tuple(messages)) if changed else conversation
+
+
+def with_result_parts(result: ToolResult, change: Callable[[ResultPart], ResultPart]) -> ToolResult:
+    parts = tuple(map(change, result.parts))
+    if all(new is old for new, old in zip(parts, result.parts, strict=True)):
+        return result
+    return replace(result, parts=parts)

@@ -1,0 +1,187 @@
+"""The bytes of a request, native or just encoded, as an endpoint takes them.
+
+Rules: only what `turnout.quirks` names is changed, by the span edits of `passthrough`; a body that
+holds none of it is the very object that came in; what was left out is told, a field that goes by
+another name means what it meant and is not.
+"""
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import msgspec
+
+from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.conversation import ThinkingControl
+from turnout.dialects.fit.parameters import refused_fields
+from turnout.dialects.fit.thinking import fit_thinking_control, nearest_effort
+from turnout.dialects.passthrough import (
+    DropField,
+    DropMessageField,
+    Edit,
+    RenameField,
+    RenameRole,
+    SetField,
+    members,
+    splice,
+)
+from turnout.quirks import Quirks
+
+THINKING_FIELDS: Final[dict[Dialect, str]] = {
+    "anthropic_messages": "thinking",
+    "openai_chat": "reasoning_effort",
+    "openai_responses": "reasoning",
+}
+"""Refused by models that cannot think."""
+
+LIMITS: Final[dict[Dialect, tuple[str, ...]]] = {
+    "anthropic_messages": ("max_tokens",),
+    "openai_chat": ("max_completion_tokens", "max_tokens"),
+    "openai_responses": ("max_output_tokens",),
+}
+
+MESSAGE_CONTROLS: Final = ("output_config", "clear_at")
+"""What Claude Code says of single messages, to models that take system messages anywhere."""
+
+_INTEGER: Final = msgspec.json.Decoder(int)
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class _Thinking(msgspec.Struct):
+    type: str = ""
+    budget_tokens: int | None = None
+    display: str = ""
+
+
+class _Config(msgspec.Struct):
+    effort: str = ""
+
+
+_MODES: Final[dict[str, Literal["off", "on", "adaptive"]]] = {
+    "adaptive": "adaptive",
+    "enabled": "on",
+    "disabled": "off",
+}
+_THINKING: Final = msgspec.json.Decoder(_Thinking)
+_CONFIG: Final = msgspec.json.Decoder(_Config)
+
+
+def reshaped(body: bytes, quirks: Quirks, *, thinks: bool) -> tuple[bytes, tuple[str, ...]]:
+    """Without the fields that the endpoint refuses, and with the others under their names there."""
+    refused = refused_fields(quirks, thinks=thinks)
+    renames = quirks.renames or ()
+    if not refused and not renames:
+        return body, ()
+    present = {member.name for member in members(body)}
+    dropped = [name for name in present if name in refused]
+    edits: list[Edit] = [DropField(name) for name in dropped]
+    edits += [RenameField(name, becomes) for name, becomes in renames if name in present]
+    return splice(body, edits), tuple(f"dropped:{name}" for name in sorted(dropped))
+
+
+def switched(
+    body: bytes, quirks: Quirks, *, dialect: Dialect, has: Capabilities
+) -> tuple[bytes, tuple[str, ...]]:
+    """A client's own body for another model than it was written for, in the same dialect."""
+    fields = {member.name: body[member.value_start : member.value_end] for member in members(body)}
+    edits: list[Edit] = []
+    changes: list[str] = []
+    thinking = THINKING_FIELDS.get(dialect, "")
+    if thinking in fields and not has.thinking:
+        edits.append(DropField(thinking))
+        changes.append("dropped:thinking")
+    for name in LIMITS.get(dialect, ()):
+        if has.max_output_tokens is not None and _above(fields.get(name), has.max_output_tokens):
+            edits.append(SetField(name, str(has.max_output_tokens).encode()))
+            changes.append("limited:max_output_tokens")
+    if dialect == "anthropic_messages":
+        edits += _claude(fields, quirks, has, changes)
+    if dialect == "openai_chat":
+        if quirks.developer_role is False and b'"developer"' in fields.get("messages", b""):
+            edits.append(RenameRole("developer", "system"))
+            changes.append("developer_role")
+        if has.thinking and "reasoning_effort" in fields:
+            edits += _effort_word(fields["reasoning_effort"], quirks, changes)
+    body = splice(body, edits)
+    body, dropped = reshaped(body, quirks, thinks=has.thinking)
+    return body, (*changes, *dropped)
+
+
+def _above(value: bytes | None, most: int) -> bool:
+    try:
+        return value is not None and _INTEGER.decode(value) > most
+    except msgspec.DecodeError:
+        return False
+
+
+def _effort_word(value: bytes, quirks: Quirks, changes: list[str]) -> Iterable[Edit]:
+    word = value.strip(b'"').decode()
+    effort = nearest_effort(word, quirks.efforts)
+    if effort == word:
+        return
+    changes.append("effort" if effort else "dropped:effort")
+    yield (
+        SetField("reasoning_effort", f'"{effort}"'.encode())
+        if effort
+        else DropField("reasoning_effort")
+    )
+
+
+def _claude(
+    fields: dict[str, bytes], quirks: Quirks, has: Capabilities, changes: list[str]
+) -> Iterable[Edit]:
+    messages = fields.get("messages", b"")
+    if quirks.system_anywhere is False and b'"system"' in messages:
+        yield RenameRole("system", "user")
+        yield from (DropMessageField(name) for name in MESSAGE_CONTROLS)
+        changes.append("system_role")
+    if has.thinking:
+        yield from _claude_thinking(fields, quirks, has, changes)
+
+
+def _claude_thinking(
+    fields: dict[str, bytes], quirks: Quirks, has: Capabilities, changes: list[str]
+) -> Iterable[Edit]:
+    try:
+        asked = _THINKING.decode(fields.get("thinking", b"{}"))
+        effort = _CONFIG.decode(fields.get("output_config", b"{}")).effort
+        limit = _INTEGER.decode(fields.get("max_tokens", b"0"))
+    except msgspec.DecodeError:
+        return
+    told = ThinkingControl(
+        mode=_MODES.get(asked.type),
+        budget_tokens=asked.budget_tokens,
+        effort=effort,
+        display=asked.display,
+    )
+    most = min(limit, has.max_output_tokens or limit) or None
+    fitted, _ = fit_thinking_control(told, quirks, most)
+    if fitted == told:
+        return
+    changes.append("thinking")
+    if fitted.effort != effort and "output_config" in fields:
+        yield _config(fields["output_config"], fitted.effort)
+    if "thinking" in fields:
+        yield _thinking(fitted)
+
+
+def _config(value: bytes, effort: str) -> Edit:
+    config = dict(_OBJECT.decode(value))
+    config.pop("effort", None)
+    if effort:
+        config["effort"] = msgspec.Raw(msgspec.json.encode(effort))
+    return SetField("output_config", msgspec.json.encode(config))
+
+
+def _thinking(fitted: ThinkingControl) -> Edit:
+    match fitted.mode:
+        case None:
+            return DropField("thinking")
+        case "off":
+            return SetField("thinking", b'{"type":"disabled"}')
+        case "adaptive":
+            shown: dict[str, object] = {"type": "adaptive"}
+        case "on":
+            shown = {"type": "enabled", "budget_tokens": fitted.budget_tokens}
+    if fitted.display:
+        shown["display"] = fitted.display
+    return SetField("thinking", msgspec.json.encode(shown))
