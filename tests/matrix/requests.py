@@ -1,0 +1,9 @@
+"""All rows of requests."""
+
+from tests.matrix.declared import Feature
+from tests.matrix.request_controls import CONTROLS
+from tests.matrix.request_deferred import DEFERRED
+from tests.matrix.request_history import HISTORY
+from tests.matrix.request_tools import TOOLS
+
+REQUESTS: tuple[Feature, ...] = (*HISTORY, *TOOLS, DEFERRED, *CONTROLS)
