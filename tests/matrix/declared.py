@@ -79,6 +79,8 @@ class Feature:
         own_words: why the words of one vendor mean nothing to another; "" where they do.
         refused: pairs whose request is refused, with what the error has to name.
         failing: pairs that lose the feature today, with what is lost.
+        asks: of an answer: what the client has asked before, in fields of its request.
+        only: "stream" where a whole answer cannot show it.
     """
 
     name: str
@@ -89,6 +91,8 @@ class Feature:
     own_words: str = ""
     refused: Mapping[Pair, str] = field(default_factory=dict)
     failing: Mapping[Pair, str] = field(default_factory=dict)
+    asks: Mapping[Dialect, Json] = field(default_factory=dict)
+    only: str = ""
 
     def expected(self, reader: Dialect) -> object:
         value = self.sides[reader].value

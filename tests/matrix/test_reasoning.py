@@ -1,0 +1,79 @@
+"""Reasoning goes back to its maker as it was, and to nobody else, whoever keeps it in between."""
+
+from collections.abc import AsyncGenerator
+
+import pytest
+
+from tests.matrix.declared import ALL, PAIRS, SHORT, Pair
+from tests.matrix.driving import AGENT, asked, sent, target_of
+from tests.matrix.rig import Rig, received, reply, rig
+from tests.matrix.thread import SEALS, Thread, seals_for, seals_in, thinking_answer
+from turnout.capabilities import Dialect
+from turnout.policy.thread import Maker
+
+pytestmark = pytest.mark.anyio
+
+IDS = [f"{SHORT[client]}-{SHORT[upstream]}" for client, upstream in PAIRS]
+
+
+@pytest.fixture(scope="module")
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="module")
+async def there() -> AsyncGenerator[Rig, None]:
+    async with rig() as found:
+        yield found
+
+
+async def a_turn(there: Rig, pair: Pair, *, stream: bool) -> Thread:
+    """One answer of the upstream, with the result of the call that it made."""
+    client, upstream = pair
+    thread = Thread(client)
+    thread.user("go")
+    request = asked(
+        client,
+        thread.fields(),
+        target_of(upstream, AGENT[upstream]),
+        stream=stream,
+        served=AGENT[upstream],
+    )
+    told = reply(upstream, thinking_answer(upstream, 1), stream=stream)
+    answer = await there.ask(request, upstream, told)
+    thread.heard(received(client, answer, stream=stream))
+    thread.result("call_1", "seen")
+    return thread
+
+
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("pair", PAIRS, ids=IDS)
+async def test_the_maker_gets_it_back(pair: Pair, stream: bool, there: Rig) -> None:
+    client, upstream = pair
+    thread = await a_turn(there, pair, stream=stream)
+    makers = (Maker(1, target_of(upstream, AGENT[upstream])),)
+    request = asked(client, thread.fields(), served=AGENT[upstream], makers=makers)
+    out = sent(request, upstream, AGENT[upstream])
+    assert seals_in(upstream, out.body) == seals_for(upstream, 1)
+    assert b"turnout1" not in out.raw
+
+
+@pytest.mark.parametrize("other", ALL, ids=SHORT.get)
+@pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])
+@pytest.mark.parametrize("pair", PAIRS, ids=IDS)
+async def test_nobody_else_gets_it(
+    pair: Pair, other: Dialect, stream: bool, there: Rig
+) -> None:
+    client, upstream = pair
+    if other == upstream:
+        pytest.skip("the maker")
+    thread = await a_turn(there, pair, stream=stream)
+    makers = (Maker(1, target_of(upstream, AGENT[upstream])),)
+    request = asked(client, thread.fields(), served=AGENT[other], makers=makers)
+    out = sent(request, other, AGENT[other])
+    assert b"Step 1." in out.raw
+    assert b"call_1" in out.raw
+    assert seals_in(other, out.body) == []
+    assert not any(seal.encode() in out.raw for seal in SEALS)
+    assert b"Weighing" not in out.raw
+    assert b"turnout1" not in out.raw
