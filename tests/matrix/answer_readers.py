@@ -118,7 +118,9 @@ def citations(dialect: Dialect, whole: Json) -> object:
             told = whole["choices"][0]["message"].get("annotations", [])
             return [(a["url_citation"]["url"], a["url_citation"]["title"]) for a in told]
         case "openai_responses":
-            return [(a["url"], a["title"]) for p in _content(whole) for a in p.get("annotations", ())]
+            return [
+                (a["url"], a["title"]) for p in _content(whole) for a in p.get("annotations", ())
+            ]
         case "gemini_generate":
             grounding = whole["candidates"][0].get("groundingMetadata", {})
             chunks = grounding.get("groundingChunks", ())

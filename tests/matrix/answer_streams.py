@@ -226,7 +226,7 @@ def stream_gemini(whole: Json) -> bytes:
     head = {"modelVersion": whole["modelVersion"], "responseId": whole["responseId"]}
     parts: list[Json] = []
     for part in candidate.get("content", {}).get("parts", ()):
-        if "text" in part and part["text"]:
+        if part.get("text"):
             parts += [part | {"text": one} for one in pieces(part["text"])]
         else:
             parts.append(part)
@@ -267,7 +267,9 @@ def fold_gemini(stream: bytes) -> Json:
 def _fold_part(parts: list[Json], part: Json) -> None:
     last = parts[-1] if parts else {}
     if "text" in part and "text" in last and part.get("thought") == last.get("thought"):
-        signatures = {"thoughtSignature": part["thoughtSignature"]} if "thoughtSignature" in part else {}
+        signatures = (
+            {"thoughtSignature": part["thoughtSignature"]} if "thoughtSignature" in part else {}
+        )
         parts[-1] = last | signatures | {"text": last["text"] + part["text"]}
     else:
         parts.append(part)

@@ -34,9 +34,7 @@ def completion(said: Json, reason: str = "stop", logprobs: Any = None) -> Json:
         "object": "chat.completion",
         "created": 1,
         "model": "gpt-up",
-        "choices": [
-            {"index": 0, "message": whole, "logprobs": logprobs, "finish_reason": reason}
-        ],
+        "choices": [{"index": 0, "message": whole, "logprobs": logprobs, "finish_reason": reason}],
         "usage": {
             "prompt_tokens": 180,
             "completion_tokens": 40,
@@ -85,7 +83,8 @@ def generated(parts: list[Json], reason: str = "STOP", **more: Any) -> Json:
     """ai.google.dev/api/generate-content#v1beta.GenerateContentResponse"""
     return {
         "candidates": [
-            {"content": {"role": "model", "parts": parts}, "finishReason": reason, "index": 0} | more
+            {"content": {"role": "model", "parts": parts}, "finishReason": reason, "index": 0}
+            | more
         ],
         "usageMetadata": {
             "promptTokenCount": 180,

@@ -52,6 +52,7 @@ class Side:
         value: what is to be found there, where this dialect has another word for the same.
         why: why one of the two is missing, for the reader of the table.
         differs: its own clients say it in another place than we do for others.
+        own_only: what others say has no place here, for the reason in `why`.
     """
 
     wire: Json | None = None
@@ -59,6 +60,7 @@ class Side:
     value: object = SAME
     why: str = ""
     differs: bool = False
+    own_only: bool = False
 
 
 def silent(why: str) -> Side:
@@ -122,12 +124,12 @@ def outcome(feature: Feature, speaker: Dialect, reader: Dialect, pair: Pair) -> 
     says, hears = feature.sides[speaker], feature.sides[reader]
     if says.wire is None:
         return Inexpressible(says.why)
-    if speaker == reader:
-        return Kept()
     if pair in feature.refused:
         return Refused(feature.refused[pair])
-    if hears.reads is None:
+    if hears.reads is None or (hears.own_only and speaker != reader):
         return Inexpressible(hears.why)
+    if speaker == reader:
+        return Kept()
     if feature.own_words and not {speaker, reader} <= OPENAI:
         return Inexpressible(feature.own_words)
     return Kept()

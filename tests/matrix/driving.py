@@ -52,7 +52,9 @@ def target_of(dialect: Dialect, model: str) -> str:
     return f"{PROVIDERS[dialect]}/{model}@env"
 
 
-def upstreams(spoken: Mapping[str, Dialect], urls: Mapping[Dialect, str] | None = None) -> Upstreams:
+def upstreams(
+    spoken: Mapping[str, Dialect], urls: Mapping[Dialect, str] | None = None
+) -> Upstreams:
     """Each provider with a key, at one endpoint of the dialect that it is to speak."""
     found: dict[str, Upstream] = {}
     for name, dialect in spoken.items():

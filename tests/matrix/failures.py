@@ -16,7 +16,9 @@ def answer(status: int, error: Json, **headers: str) -> Json:
     return {"status": status, "headers": headers, "body": {"error": error}}
 
 
-def row(name: str, title: str, wires: Mapping[Dialect, Json], heard: Mapping[Dialect, object]) -> Feature:
+def row(
+    name: str, title: str, wires: Mapping[Dialect, Json], heard: Mapping[Dialect, object]
+) -> Feature:
     sides = {d: Side(wires[d], _READERS[d], value=heard[d]) for d in ALL}
     return Feature(name, title, "", sides)
 
@@ -60,9 +62,7 @@ _READERS = {
 }
 
 
-def _wires(
-    anthropic: Json, openai: Json, gemini: Json
-) -> dict[Dialect, Json]:
+def _wires(anthropic: Json, openai: Json, gemini: Json) -> dict[Dialect, Json]:
     anthropic["body"] = {"type": "error"} | anthropic["body"]
     return {
         "anthropic_messages": anthropic,
@@ -191,9 +191,7 @@ FAILURES: tuple[Feature, ...] = (
                     "code": "invalid_api_key",
                 },
             ),
-            answer(
-                401, {"code": 401, "message": "No credentials.", "status": "UNAUTHENTICATED"}
-            ),
+            answer(401, {"code": 401, "message": "No credentials.", "status": "UNAUTHENTICATED"}),
         ),
         _heard((502, "api_error", ""), (502, "server_error", ""), (502, "INTERNAL", "")),
     ),

@@ -30,7 +30,11 @@ def put(path: Path, value: object) -> Json:
 
 
 def fields(
-    value: object, places: Mapping[Dialect, str], *, why: str, also: Mapping[Dialect, Json] | None = None
+    value: object,
+    places: Mapping[Dialect, str],
+    *,
+    why: str,
+    also: Mapping[Dialect, Json] | None = None,
 ) -> dict[Dialect, Side]:
     """One value in a field of its own; places as `a.b`."""
     return {
@@ -146,159 +150,17 @@ LOGPROBS = Feature(
         ),
         "openai_responses": Side(
             {"top_logprobs": 3, "include": ["message.output_text.logprobs"]},
-            lambda body: (
-                "message.output_text.logprobs" in body["include"] and body["top_logprobs"]
-            ),
+            lambda body: "message.output_text.logprobs" in body["include"] and body["top_logprobs"],
         ),
         "gemini_generate": Side(
             {"generationConfig": {"responseLogprobs": True, "logprobs": 3}},
             lambda body: (
-                body["generationConfig"]["responseLogprobs"] and body["generationConfig"]["logprobs"]
+                body["generationConfig"]["responseLogprobs"]
+                and body["generationConfig"]["logprobs"]
             ),
         ),
     },
     model="tuned",
-)
-
-EFFORT = Feature(
-    "effort",
-    "effort of thinking",
-    "medium",
-    {
-        "anthropic_messages": Side(
-            {"output_config": {"effort": "medium"}}, at(("output_config", "effort"))
-        ),
-        "openai_chat": Side({"reasoning_effort": "medium"}, at(("reasoning_effort",))),
-        "openai_responses": Side({"reasoning": {"effort": "medium"}}, at(("reasoning", "effort"))),
-        "gemini_generate": Side(
-            {"generationConfig": {"thinkingConfig": {"thinkingLevel": "MEDIUM"}}},
-            at(("generationConfig", "thinkingConfig", "thinkingLevel")),
-            value="MEDIUM",
-        ),
-    },
-)
-
-_BUDGET = 3_000
-
-BUDGET = Feature(
-    "thinking_budget",
-    "thinking budget in tokens, where the model takes one",
-    _BUDGET,
-    {
-        "anthropic_messages": Side(
-            {"thinking": {"type": "enabled", "budget_tokens": _BUDGET}},
-            at(("thinking", "budget_tokens")),
-        ),
-        "openai_chat": silent("OpenAI takes words of effort (next row)"),
-        "openai_responses": silent("OpenAI takes words of effort (next row)"),
-        "gemini_generate": Side(
-            {"generationConfig": {"thinkingConfig": {"thinkingBudget": _BUDGET}}},
-            at(("generationConfig", "thinkingConfig", "thinkingBudget")),
-        ),
-    },
-    model="tuned",
-)
-
-BUDGET_AS_EFFORT = Feature(
-    "budget_as_effort",
-    "thinking budget, as effort where the model takes words",
-    "low",
-    {
-        "anthropic_messages": Side(
-            {"thinking": {"type": "enabled", "budget_tokens": _BUDGET}},
-            at(("output_config", "effort")),
-            differs=True,
-        ),
-        "openai_chat": Side(None, at(("reasoning_effort",)), why="OpenAI has no budgets"),
-        "openai_responses": Side(None, at(("reasoning", "effort")), why="OpenAI has no budgets"),
-        "gemini_generate": Side(
-            {"generationConfig": {"thinkingConfig": {"thinkingBudget": _BUDGET}}},
-            at(("generationConfig", "thinkingConfig", "thinkingLevel")),
-            value="MEDIUM",
-            differs=True,
-        ),
-    },
-)
-
-OFF = Feature(
-    "thinking_off",
-    "no thinking",
-    "none",
-    {
-        "anthropic_messages": Side(
-            {"thinking": {"type": "disabled"}}, at(("thinking", "type")), value="disabled"
-        ),
-        "openai_chat": Side({"reasoning_effort": "none"}, at(("reasoning_effort",))),
-        "openai_responses": Side({"reasoning": {"effort": "none"}}, at(("reasoning", "effort"))),
-        "gemini_generate": Side(
-            {"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}},
-            at(("generationConfig", "thinkingConfig", "thinkingLevel")),
-            # The least that models with levels do.
-            value="MINIMAL",
-            differs=True,
-        ),
-    },
-)
-
-ANSWER_SCHEMA: Json = {
-    "type": "object",
-    "properties": {"title": {"type": "string"}, "n": {"type": "integer"}},
-    "required": ["title", "n"],
-    "additionalProperties": False,
-}
-
-SCHEMA = Feature(
-    "json_schema",
-    "answer by a JSON schema",
-    ANSWER_SCHEMA,
-    {
-        "anthropic_messages": Side(
-            {"output_config": {"format": {"type": "json_schema", "schema": ANSWER_SCHEMA}}},
-            at(("output_config", "format", "schema")),
-        ),
-        "openai_chat": Side(
-            {
-                "response_format": {
-                    "type": "json_schema",
-                    "json_schema": {"name": "title", "schema": ANSWER_SCHEMA},
-                }
-            },
-            at(("response_format", "json_schema", "schema")),
-        ),
-        "openai_responses": Side(
-            {"text": {"format": {"type": "json_schema", "name": "t", "schema": ANSWER_SCHEMA}}},
-            at(("text", "format", "schema")),
-        ),
-        "gemini_generate": Side(
-            {
-                "generationConfig": {
-                    "responseMimeType": "application/json",
-                    "responseJsonSchema": ANSWER_SCHEMA,
-                }
-            },
-            at(("generationConfig", "responseJsonSchema")),
-        ),
-    },
-)
-
-JSON_OBJECT = Feature(
-    "json_object",
-    "answer as any JSON object",
-    "json_object",
-    {
-        "anthropic_messages": silent("Anthropic takes schemas only"),
-        "openai_chat": Side(
-            {"response_format": {"type": "json_object"}}, at(("response_format", "type"))
-        ),
-        "openai_responses": Side(
-            {"text": {"format": {"type": "json_object"}}}, at(("text", "format", "type"))
-        ),
-        "gemini_generate": Side(
-            {"generationConfig": {"responseMimeType": "application/json"}},
-            at(("generationConfig", "responseMimeType")),
-            value="application/json",
-        ),
-    },
 )
 
 VERBOSITY = Feature(
@@ -334,7 +196,9 @@ USER = Feature(
     "user id",
     "user-1",
     {
-        "anthropic_messages": Side({"metadata": {"user_id": "user-1"}}, at(("metadata", "user_id"))),
+        "anthropic_messages": Side(
+            {"metadata": {"user_id": "user-1"}}, at(("metadata", "user_id"))
+        ),
         "openai_chat": Side({"user": "user-1"}, at(("user",))),
         "openai_responses": Side({"user": "user-1"}, at(("user",))),
         "gemini_generate": silent("Gemini has no such field"),
@@ -400,8 +264,9 @@ CACHE_MARKS = Feature(
                     {"role": "user", "content": "go"},
                 ]
             },
-            None,
+            _lifetimes,
             why=_AUTOMATIC,
+            own_only=True,
         ),
         "openai_responses": silent(_AUTOMATIC),
         "gemini_generate": silent(_AUTOMATIC),
@@ -422,28 +287,7 @@ CACHE_PLACED = Feature(
     },
 )
 
-STREAM = Feature(
-    "stream",
-    "stream asked for",
-    True,
-    {
-        "anthropic_messages": Side({"stream": True}, at(("stream",))),
-        "openai_chat": Side(
-            {"stream": True, "stream_options": {"include_usage": True}},
-            lambda body: body["stream"] and body["stream_options"]["include_usage"],
-        ),
-        "openai_responses": Side({"stream": True}, at(("stream",))),
-        "gemini_generate": Side(None, None, why="Gemini says it in the path, see the answers"),
-    },
-)
-
 CONTROLS: tuple[Feature, ...] = (
-    EFFORT,
-    BUDGET,
-    BUDGET_AS_EFFORT,
-    OFF,
-    SCHEMA,
-    JSON_OBJECT,
     MAX_OUTPUT,
     STOPS,
     *SAMPLING,

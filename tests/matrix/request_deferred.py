@@ -96,6 +96,7 @@ def _found(dialect: Dialect) -> Callable[[Json], object]:
     return reads
 
 
+_WIRES: dict[Dialect, Json] = {"anthropic_messages": _CLAUDE_CODE, "openai_responses": _CODEX}
 _NO_SEARCH = "clients of this dialect have no search for tools"
 
 DEFERRED = Feature(
@@ -104,9 +105,9 @@ DEFERRED = Feature(
     (["look", "fetch_page"], True),
     {
         dialect: Side(
-            {"anthropic_messages": _CLAUDE_CODE, "openai_responses": _CODEX}.get(dialect),
+            _WIRES.get(dialect),
             _found(dialect),
-            why=_NO_SEARCH,
+            why="" if dialect in _WIRES else _NO_SEARCH,
             differs=True,
         )
         for dialect in ALL

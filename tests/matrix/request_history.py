@@ -1,6 +1,6 @@
 """What a thread holds: texts, files, calls and their results, each at its place."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tests.matrix.declared import ALL, Feature, Json, Side
@@ -13,14 +13,18 @@ PNG_LINK = f"data:image/png;base64,{PNG}"
 PDF_LINK = f"data:application/pdf;base64,{PDF}"
 PICTURE_URL = "https://example.com/plan.png"
 PAPER_URL = "https://example.com/paper.pdf"
-ODD = "Grüße, 世界 — \U0001f9ed, e\u0301, \u2028 \"quoted\" \\ and\ttabs"
+ODD = 'Grüße, 世界 — \U0001f9ed, e\u0301, \u2028 "quoted" \\ and\ttabs'
 """Text that is easily spoilt: two-unit characters, combining ones, what JSON escapes."""
 
 Wires = dict[Dialect, Json]
 
 
 def row(
-    name: str, title: str, value: Sequence[Item], wires: Wires, why: dict[Dialect, str] | None = None
+    name: str,
+    title: str,
+    value: Sequence[Item],
+    wires: Wires,
+    why: Mapping[Dialect, str] | None = None,
 ) -> Feature:
     """A row whose value is the whole transcript."""
     sides = {
@@ -206,19 +210,13 @@ DOCUMENT_URL = Feature(
     _DOCUMENT_URL.title,
     _DOCUMENT_URL.value,
     _DOCUMENT_URL.sides,
-    refused={
-        (client, "openai_chat"): "documents"
-        for client in ALL
-        if client != "openai_chat"
-    },
+    refused={(client, "openai_chat"): "documents" for client in ALL if client != "openai_chat"},
 )
 
 A_CALL = ("call", "call_7", "look", {"at": "plan"})
 
 
-def _results(
-    anthropic: list[Json], responses: list[Json], gemini: Json
-) -> Wires:
+def _results(anthropic: list[Json], responses: list[Json], gemini: Json) -> Wires:
     """A call whose result holds more than a text."""
     call = {"type": "tool_use", "id": "call_7", "name": "look", "input": {"at": "plan"}}
     result = {"type": "tool_result", "tool_use_id": "call_7", "content": anthropic}
@@ -253,16 +251,16 @@ def _results(
                 },
                 {
                     "role": "user",
-                    "parts": [
-                        {"functionResponse": {"id": "call_7", "name": "look", **gemini}}
-                    ],
+                    "parts": [{"functionResponse": {"id": "call_7", "name": "look", **gemini}}],
                 },
             ]
         },
     }
 
 
-_ONLY_TEXT = {"openai_chat": "chat's own clients have nothing but text in results"}
+_ONLY_TEXT: dict[Dialect, str] = {
+    "openai_chat": "chat's own clients have nothing but text in results"
+}
 
 IMAGE_IN_RESULT = row(
     "image_in_result",

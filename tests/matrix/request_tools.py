@@ -1,12 +1,10 @@
 """Tools: what is offered and how, which must be called, what was called and what came of it."""
 
-import re
 from collections.abc import Callable
 from typing import Any
 
 from tests.matrix.declared import ALL, Feature, Json, Side, silent
 from tests.matrix.request_history import row
-from tests.matrix.transcripts import transcript_of
 from turnout.capabilities import Dialect
 
 SCHEMA: Json = {
@@ -74,7 +72,9 @@ def offered(dialect: Dialect, body: Json) -> list[tuple[str, str, Any]]:
             inner = tools
         case "gemini_generate":
             declared = [one for tool in tools for one in tool["functionDeclarations"]]
-            return [(t["name"], t.get("description", ""), t["parametersJsonSchema"]) for t in declared]
+            return [
+                (t["name"], t.get("description", ""), t["parametersJsonSchema"]) for t in declared
+            ]
     return [(t["name"], t.get("description", ""), t.get("parameters")) for t in inner]
 
 
@@ -169,7 +169,12 @@ def history(
                     "content": [
                         {"type": "text", "text": "Looking."},
                         *(
-                            {"type": "tool_use", "id": c["id"], "name": c["name"], "input": c["args"]}
+                            {
+                                "type": "tool_use",
+                                "id": c["id"],
+                                "name": c["name"],
+                                "input": c["args"],
+                            }
                             for c in (call_a, call_b)
                         ),
                     ],
@@ -177,7 +182,12 @@ def history(
                 {
                     "role": "user",
                     "content": [
-                        {"type": "tool_result", "tool_use_id": "call_a1", "content": outcome, **failed},
+                        {
+                            "type": "tool_result",
+                            "tool_use_id": "call_a1",
+                            "content": outcome,
+                            **failed,
+                        },
                         {"type": "tool_result", "tool_use_id": "call_b2", "content": "none"},
                         {"type": "text", "text": "on"},
                     ],
@@ -320,142 +330,10 @@ ERRORS = Feature(
     },
 )
 
-LEGAL: dict[Dialect, str] = {
-    "anthropic_messages": r"[a-zA-Z0-9_-]{1,128}",
-    "openai_chat": r"[a-zA-Z0-9_-]{1,64}",
-    "openai_responses": r"[a-zA-Z0-9_-]{1,64}",
-    "gemini_generate": r"[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}",
-}
-"""Names that each vendor documents as legal."""
-
-STRANGE: dict[Dialect, str] = {
-    "anthropic_messages": "mcp__" + "a_very_long_server_name_" * 4,
-    "openai_chat": "9-lives",
-    "openai_responses": "9-lives",
-    "gemini_generate": "mcp.server:look",
-}
-"""Legal with the client's vendor, and not with all others."""
-
-
-def _named(dialect: Dialect) -> Callable[[Json], object]:
-    """Whether definition, call and choice have one legal name."""
-
-    def reads(body: Json) -> object:
-        (name, *_), *_ = offered(dialect, body)
-        items = transcript_of(dialect)(body)
-        assert isinstance(items, list)
-        called = [item[2] for item in items if item[0] == "call"]
-        return re.fullmatch(LEGAL[dialect], name) is not None and called[0] == name
-
-    return reads
-
-
-NAMES = Feature(
-    "tool_names",
-    "tool names that the target refuses, mapped everywhere alike",
-    True,
-    {
-        dialect: Side(
-            history(STRANGE[dialect])[dialect]
-            | wires_of([(STRANGE[dialect], "Looks.", SCHEMA)])[dialect],
-            _named(dialect),
-        )
-        for dialect in ALL
-    },
-)
-
-GRAMMAR = 'start: "*** Begin Patch" /.+/'
-PATCH = "*** Begin Patch\n+ \"x\"\\n"
-
-_PATCHED: dict[Dialect, Json] = {
-    "openai_chat": {
-        "tools": [
-            {
-                "type": "custom",
-                "custom": {
-                    "name": "apply_patch",
-                    "description": "Patches.",
-                    "format": {
-                        "type": "grammar",
-                        "grammar": {"syntax": "lark", "definition": GRAMMAR},
-                    },
-                },
-            }
-        ],
-        "messages": [
-            {"role": "user", "content": "go"},
-            {
-                "role": "assistant",
-                "content": None,
-                "tool_calls": [
-                    {
-                        "id": "call_p",
-                        "type": "custom",
-                        "custom": {"name": "apply_patch", "input": PATCH},
-                    }
-                ],
-            },
-            {"role": "tool", "tool_call_id": "call_p", "content": "done"},
-        ],
-    },
-    "openai_responses": {
-        "tools": [
-            {
-                "type": "custom",
-                "name": "apply_patch",
-                "description": "Patches.",
-                "format": {"type": "grammar", "syntax": "lark", "definition": GRAMMAR},
-            }
-        ],
-        "input": [
-            {"type": "message", "role": "user", "content": "go"},
-            {
-                "type": "custom_tool_call",
-                "call_id": "call_p",
-                "name": "apply_patch",
-                "input": PATCH,
-            },
-            {"type": "custom_tool_call_output", "call_id": "call_p", "output": "done"},
-        ],
-    },
-}
-
-
-def _custom(dialect: Dialect) -> Callable[[Json], object]:
-    """The call in the history, and that the tool takes one text and tells its grammar."""
-
-    def reads(body: Json) -> object:
-        items = transcript_of(dialect)(body)
-        assert isinstance(items, list)
-        ((name, description, schema),) = offered(dialect, body)
-        if schema is None:
-            takes_text = body["tools"][0]["type"] == "custom" and GRAMMAR[:8] in str(body["tools"])
-        else:
-            (argument,) = schema["properties"].values()
-            takes_text = argument["type"] == "string" and "Begin Patch" in description + str(schema)
-        return (name, takes_text, [item for item in items if item[0] == "call"])
-
-    return reads
-
-
-_FREEFORM = "takes tools with JSON arguments only; their clients have no others"
-
-CUSTOM = Feature(
-    "custom_tools",
-    "custom (freeform) tools such as apply_patch",
-    ("apply_patch", True, [("call", "call_p", "apply_patch", {"input": PATCH})]),
-    {
-        dialect: Side(_PATCHED.get(dialect), _custom(dialect), why=_FREEFORM)
-        for dialect in ALL
-    },
-)
-
 TOOLS: tuple[Feature, ...] = (
     DEFINITIONS,
     *CHOICES,
     PARALLEL_OFF,
     CALLS,
     ERRORS,
-    NAMES,
-    CUSTOM,
 )

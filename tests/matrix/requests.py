@@ -2,8 +2,18 @@
 
 from tests.matrix.declared import Feature
 from tests.matrix.request_controls import CONTROLS
+from tests.matrix.request_custom import CUSTOM, NAMES
 from tests.matrix.request_deferred import DEFERRED
 from tests.matrix.request_history import HISTORY
+from tests.matrix.request_thinking import THINKING
 from tests.matrix.request_tools import TOOLS
 
-REQUESTS: tuple[Feature, ...] = (*HISTORY, *TOOLS, DEFERRED, *CONTROLS)
+REQUESTS: tuple[Feature, ...] = (
+    *HISTORY,
+    *TOOLS,
+    NAMES,
+    CUSTOM,
+    DEFERRED,
+    *THINKING,
+    *CONTROLS,
+)

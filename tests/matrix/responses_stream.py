@@ -40,7 +40,11 @@ def _item_events(item: Json) -> Iterator[Json]:
             kind = "response.function_call_arguments"
             for one in pieces(item["arguments"]):
                 yield {"type": f"{kind}.delta", "delta": one} | on
-            yield {"type": f"{kind}.done", "arguments": item["arguments"], "name": item["name"]} | on
+            yield {
+                "type": f"{kind}.done",
+                "arguments": item["arguments"],
+                "name": item["name"],
+            } | on
         case "custom_tool_call":
             yield {"type": "response.output_item.added", "item": opened | {"input": ""}}
             kind = "response.custom_tool_call_input"
@@ -51,7 +55,9 @@ def _item_events(item: Json) -> Iterator[Json]:
             added = {"id": item["id"], "type": "reasoning", "summary": [], "status": "in_progress"}
             yield {"type": "response.output_item.added", "item": added}
             for index, part in enumerate(item["summary"]):
-                yield from (event | on | {"summary_index": index} for event in _summary_events(part))
+                yield from (
+                    event | on | {"summary_index": index} for event in _summary_events(part)
+                )
         case kind:
             raise AssertionError(kind)
     yield {"type": "response.output_item.done", "item": item}
@@ -68,7 +74,11 @@ def _summary_events(part: Json) -> Iterator[Json]:
 def _part_events(part: Json) -> Iterator[Json]:
     kind = part["type"]
     text = part["text" if kind == "output_text" else "refusal"]
-    empty = {"text": "", "annotations": [], "logprobs": []} if kind == "output_text" else {"refusal": ""}
+    empty = (
+        {"text": "", "annotations": [], "logprobs": []}
+        if kind == "output_text"
+        else {"refusal": ""}
+    )
     yield {"type": "response.content_part.added", "part": part | empty}
     told = part.get("logprobs") or []
     for number, one in enumerate(pieces(text)):

@@ -15,10 +15,11 @@ from tests.matrix.answer_streams import (
     stream_messages,
 )
 from tests.matrix.declared import Json
-from tests.matrix.driving import CATALOG, target_of, upstreams
+from tests.matrix.driving import upstreams
 from tests.matrix.responses_stream import fold_responses, stream_responses
 from tests.upstream_dispatcher.scripted import Exchange, ScriptedProvider, provider
 from tests.upstream_dispatcher.workbench import (
+    CATALOG,
     QUICK,
     Answer,
     Bench,
@@ -132,7 +133,3 @@ async def rig() -> AsyncGenerator[Rig, None]:
         for dialect in ("anthropic_messages", "gemini_generate"):
             benches[dialect] = benches["openai_chat"]
         yield Rig(benches, there, replies)
-
-
-def target(dialect: Dialect, models: Mapping[Dialect, str]) -> str:
-    return target_of(dialect, models[dialect])

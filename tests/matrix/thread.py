@@ -115,12 +115,12 @@ def thinking_answer(upstream: Dialect, n: int) -> Json:
                 ]
             )
         case "gemini_generate":
-            call = {"id": call_id, "name": "look", "args": {"n": n}}
+            asked: Json = {"id": call_id, "name": "look", "args": {"n": n}}
             return generated(
                 [
                     {"text": thought, "thought": True},
                     {"text": said},
-                    {"functionCall": call, "thoughtSignature": f"R2VtaW5p{n}=="},
+                    {"functionCall": asked, "thoughtSignature": f"R2VtaW5p{n}=="},
                 ]
             )
 
