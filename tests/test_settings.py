@@ -112,15 +112,19 @@ def test_a_password_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in repr(settings.load())
 
 
+def read_name(name: str) -> str:
+    return name.replace("<NAME>", "OPENAI").replace("<DIALECT>", "OPENAI_CHAT")
+
+
 def test_every_variable_is_read_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """The names that are documented are the names that are read."""
     defaults = settings.load()
     for variable in settings.variables().values():
-        monkeypatch.setenv(variable.name.replace("<NAME>", "OPENAI"), "@")
+        monkeypatch.setenv(read_name(variable.name), "@")
         try:
             told = settings.load()
         except BadSetting as wrong:
-            assert str(wrong).startswith(variable.name)  # noqa: PT017  (either is right)
+            assert str(wrong).startswith(read_name(variable.name))  # noqa: PT017  (either is right)
         else:
             assert told != defaults, variable.name
-        monkeypatch.delenv(variable.name.replace("<NAME>", "OPENAI"))
+        monkeypatch.delenv(read_name(variable.name))

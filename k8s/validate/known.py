@@ -105,7 +105,7 @@ def is_variable(name: str) -> bool:
     return (
         name in variables()
         or name in provider_variables()
-        or re.fullmatch(r"TURNOUT_PROVIDERS__[A-Z0-9_]+__BASE_URL", name) is not None
+        or re.fullmatch(r"TURNOUT_PROVIDERS__[A-Z0-9_]+__BASE_URL(S__[A-Z_]+)?", name) is not None
         or name in OPEN_TELEMETRY
     )
 

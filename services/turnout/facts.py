@@ -50,6 +50,8 @@ class AttemptEnded(msgspec.Struct, frozen=True, gc=False):
         error: the kind of error, "" when there was none.
         first_byte_seconds, first_content_seconds: from sending, None when it never came.
         cost_usd: at catalog prices, None when unknown.
+        changes: what of the request was changed for the target, as words of a small set
+            (`tool_name`, `dropped:top_k`, `schema:const`), each once.
 
     """
 
@@ -77,6 +79,7 @@ class AttemptEnded(msgspec.Struct, frozen=True, gc=False):
     response_model: str
     response_id: str
     finish_reason: str
+    changes: tuple[str, ...] = ()
 
 
 class RequestCompleted(msgspec.Struct, frozen=True, gc=False):

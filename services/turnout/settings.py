@@ -373,7 +373,15 @@ def variables() -> dict[str, Variable]:
                 Variable(
                     "TURNOUT_PROVIDERS__<NAME>__BASE_URL",
                     "",
-                    "Another address for a provider (name in capitals, dots as underscores).",
+                    "Another address for a provider (name in capitals, dots as underscores), for all"
+                    " dialects that share it; its other endpoints are not used then.",
+                )
+            )
+            found.append(
+                Variable(
+                    "TURNOUT_PROVIDERS__<NAME>__BASE_URLS__<DIALECT>",
+                    "",
+                    "The same for one dialect (`OPENAI_CHAT`, `ANTHROPIC_MESSAGES`, ...).",
                 )
             )
         else:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import (
     Conversation,
     Image,
+    Provenance,
     Text,
     Thinking,
     ToolCall,
@@ -28,8 +30,11 @@ from turnout.errors import Overloaded
 CHAT = DIALECTS["openai_chat"]
 ANTHROPIC = DIALECTS["anthropic_messages"]
 ABLE = Capabilities(images=True, documents=True, structured_output=True)
-PAIRS = [(CHAT, ANTHROPIC), (ANTHROPIC, CHAT)]
-IDS = ["openai_chat-anthropic_messages", "anthropic_messages-openai_chat"]
+RESPONSES = DIALECTS["openai_responses"]
+GEMINI = DIALECTS["gemini_generate"]
+ALL = [CHAT, ANTHROPIC, RESPONSES, GEMINI]
+PAIRS = list(permutations(ALL, 2))
+IDS = [f"{first.name}-{second.name}" for first, second in PAIRS]
 
 WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc", "Z"]), min_size=1, max_size=8)
 
@@ -68,7 +73,7 @@ def test_streams_survive_both_wires(
         assert accumulate(twice).stop == answer.stop
 
 
-@pytest.mark.parametrize("dialect", [CHAT, ANTHROPIC], ids=["chat", "anthropic"])
+@pytest.mark.parametrize("dialect", ALL, ids=[dialect.name for dialect in ALL])
 @given(drawn=streams())
 def test_whole_answers_say_what_their_streams_say(
     dialect: WireDialect, drawn: tuple[Answer, list[StreamEvent]]
@@ -129,24 +134,32 @@ def told(conversation: Conversation) -> list[tuple[str, ...]]:
     return out
 
 
-@given(anthropic_requests())
-def test_requests_survive_both_wires(request: dict[str, Any]) -> None:
+@pytest.mark.parametrize("over", [CHAT, RESPONSES, GEMINI], ids=["chat", "responses", "gemini"])
+@given(request=anthropic_requests())
+def test_requests_survive_both_wires(over: WireDialect, request: dict[str, Any]) -> None:
     first = ANTHROPIC.decode_request(json.dumps(request).encode())
-    chat = CHAT.decode_request(CHAT.encode_request(first, model="m", has=ABLE))
-    again = ANTHROPIC.decode_request(ANTHROPIC.encode_request(chat, model="m", has=ABLE))
-    assert told(chat) == told(first)
+    there = over.decode_request(over.encode_request(first, model="m", has=ABLE))
+    again = ANTHROPIC.decode_request(ANTHROPIC.encode_request(there, model="m", has=ABLE))
+    assert told(there) == told(first)
     assert told(again) == told(first)
     assert again.max_output_tokens == first.max_output_tokens
 
 
-@given(anthropic_requests())
-def test_one_more_turn_leaves_the_translated_prefix_alone(request: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("over", "field"),
+    [(CHAT, "messages"), (RESPONSES, "input"), (GEMINI, "contents")],
+    ids=["chat", "responses", "gemini"],
+)
+@given(request=anthropic_requests())
+def test_one_more_turn_leaves_the_translated_prefix_alone(
+    over: WireDialect, field: str, request: dict[str, Any]
+) -> None:
     longer = request | {"messages": [*request["messages"], {"role": "assistant", "content": "ok"}]}
 
     def sent(body: dict[str, Any]) -> list[object]:
         conversation = ANTHROPIC.decode_request(json.dumps(body).encode())
-        found: list[object] = json.loads(CHAT.encode_request(conversation, model="m", has=ABLE))[
-            "messages"
+        found: list[object] = json.loads(over.encode_request(conversation, model="m", has=ABLE))[
+            field
         ]
         return found
 
@@ -202,3 +215,122 @@ def test_bugs_29_reasoning_comes_back_after_a_trip_through_an_anthropic_client()
     thinker = replace(ABLE, thinking=True)
     claude = ANTHROPIC.encode_request(conversation, model="claude-opus-5-5", has=thinker)
     assert b"why" not in claude
+
+
+def test_bugs_27_each_maker_gets_its_own_reasoning_back_across_switches() -> None:
+    """Codex keeps what Claude and then GPT have thought; each is sent what it wrote, as it wrote it."""
+    thinker = replace(ABLE, thinking=True)
+    claude = Thinking("one", Provenance("anthropic_messages", "claude-opus-5-5"), signature="EqQB")
+    gpt = Thinking("two", Provenance("openai_responses", "gpt-5.5"), redacted="gAAAA")
+    input_items: list[object] = [{"role": "user", "content": "go"}]
+    for thought in (claude, gpt):
+        body = RESPONSES.encode_response(
+            events_of(Answer("r", "m", (thought, Text("ok")), stop="end")),
+            response_id="resp_1",
+            model="gpt-5.5",
+            created_at=5,
+        )
+        input_items += [*json.loads(body)["output"], {"role": "user", "content": "more"}]
+    history = RESPONSES.decode_request(json.dumps({"model": "m", "input": input_items}).encode())
+    to_claude = ANTHROPIC.encode_request(history, model="claude-opus-5-5", has=thinker)
+    assert b'"thinking":"one","signature":"EqQB"' in to_claude
+    assert b"gAAAA" not in to_claude
+    to_gpt = RESPONSES.encode_request(history, model="gpt-5.5", has=thinker)
+    assert b"gAAAA" in to_gpt
+    assert b"turnout1." not in to_gpt
+
+
+def test_bugs_30_sealed_reasoning_of_gpt_survives_a_client_of_anthropics() -> None:
+    thinker = replace(ABLE, thinking=True)
+    stream = (
+        b'data: {"type":"response.created","response":{"id":"r","model":"gpt-5.5"}}\n\n'
+        b'data: {"type":"response.reasoning_summary_text.delta","item_id":"rs","delta":"why"}\n\n'
+        b'data: {"type":"response.output_item.done","item":{"id":"rs","type":"reasoning",'
+        b'"summary":[{"type":"summary_text","text":"why"}],"encrypted_content":"gAAAA"}}\n\n'
+        b'data: {"type":"response.output_item.done","output_index":1,"item":{"id":"fc",'
+        b'"type":"function_call","call_id":"c","name":"ls","arguments":"{}"}}\n\n'
+        b'data: {"type":"response.completed","response":{"status":"completed"}}\n\n'
+    )
+    events = RESPONSES.stream_decoder().feed(stream)
+    body = ANTHROPIC.encode_response(
+        events, response_id="msg_1", model="claude-opus-5-5", created_at=5
+    )
+    result = {"type": "tool_result", "tool_use_id": "c", "content": "a"}
+    history = {
+        "model": "claude-opus-5-5",
+        "max_tokens": 10,
+        "messages": [
+            {"role": "user", "content": "list"},
+            {"role": "assistant", "content": json.loads(body)["content"]},
+            {"role": "user", "content": [result]},
+        ],
+    }
+    conversation = ANTHROPIC.decode_request(json.dumps(history).encode())
+    sent = json.loads(RESPONSES.encode_request(conversation, model="gpt-5.5", has=thinker))
+    assert sent["input"][1] == {
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "why"}],
+        "encrypted_content": "gAAAA",
+    }
+    assert [item["type"] for item in sent["input"][2:]] == [
+        "function_call",
+        "function_call_output",
+    ]
+
+
+def gemini_history(body: bytes) -> bytes:
+    """What a client of Gemini's sends after an answer with one call, its thought parts dropped."""
+    content = json.loads(body)["candidates"][0]["content"]
+    content["parts"] = [part for part in content["parts"] if "thought" not in part]
+    result = {"functionResponse": {"id": "call_1", "name": "ls", "response": {"output": "a"}}}
+    contents = [
+        {"role": "user", "parts": [{"text": "list"}]},
+        content,
+        {"role": "user", "parts": [result]},
+    ]
+    return json.dumps({"contents": contents}).encode()
+
+
+def test_bugs_29_reasoning_comes_back_after_a_trip_through_a_gemini_client() -> None:
+    """DeepSeek thinks, gemini-cli drops the thought and keeps its signature, DeepSeek gets it."""
+    stream = (
+        b'data: {"id":"x","model":"deepseek-v4-pro","choices":[{"delta":{"reasoning_content":"why"}}]}'
+        b'\n\ndata: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"call_1","function":'
+        b'{"name":"ls","arguments":"{}"}}]},"finish_reason":"tool_calls"}]}\n\ndata: [DONE]\n\n'
+    )
+    events = CHAT.stream_decoder().feed(stream)
+    body = GEMINI.encode_response(events, response_id="r", model="gemini-x", created_at=5)
+    conversation = GEMINI.decode_request(gemini_history(body))
+    sent = json.loads(CHAT.encode_request(conversation, model="deepseek-v4-pro", has=ABLE))
+    assert sent["messages"][1]["reasoning_content"] == "why"
+    thinker = replace(ABLE, thinking=True)
+    gemini = GEMINI.encode_request(conversation, model="gemini-3.8-flash", has=thinker)
+    assert b"why" not in gemini
+
+
+def test_bugs_28_a_signature_of_geminis_survives_an_anthropic_client() -> None:
+    """Gemini calls a tool, Claude Code keeps the sealed thinking, Gemini gets its signature."""
+    stream = (
+        b'data: {"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"functionCall":'
+        b'{"name":"ls","args":{},"id":"call_1"},"thoughtSignature":"EqsBCqgB"}]},'
+        b'"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":1},'
+        b'"modelVersion":"gemini-3.8-flash"}\n\n'
+    )
+    events = GEMINI.stream_decoder().feed(stream)
+    body = ANTHROPIC.encode_response(events, response_id="m", model="claude", created_at=5)
+    result = [{"type": "tool_result", "tool_use_id": "call_1", "content": "a"}]
+    history = {
+        "model": "claude",
+        "max_tokens": 10,
+        "messages": [
+            {"role": "user", "content": "list"},
+            {"role": "assistant", "content": json.loads(body)["content"]},
+            {"role": "user", "content": result},
+        ],
+    }
+    conversation = ANTHROPIC.decode_request(json.dumps(history).encode())
+    thinker = replace(ABLE, thinking=True)
+    sent = json.loads(GEMINI.encode_request(conversation, model="gemini-3.8-flash", has=thinker))
+    thought, call = sent["contents"][1]["parts"]
+    assert thought == {"text": "hm", "thought": True}
+    assert call["thoughtSignature"] == "EqsBCqgB"

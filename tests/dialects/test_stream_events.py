@@ -94,4 +94,6 @@ def test_dialects_are_found_by_their_own_names() -> None:
     assert {name: dialect.name for name, dialect in DIALECTS.items()} == {
         "anthropic_messages": "anthropic_messages",
         "openai_chat": "openai_chat",
+        "openai_responses": "openai_responses",
+        "gemini_generate": "gemini_generate",
     }

@@ -4,12 +4,15 @@ import base64
 import struct
 import zlib
 from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
 
 import anthropic
+import httpx
 import pytest
 from anthropic.types import ImageBlockParam, MessageParam, ToolParam
 
-from tests.e2e.product import Product
+from tests.e2e.product import Product, environment, running
+from turnout.engines.free_ports import free_port
 
 OWN, OTHER = "turnout/claude-sonnet-5-5", "turnout/gpt-5.5"
 MODELS = [OWN, OTHER]
@@ -170,10 +173,66 @@ def test_results_of_parallel_calls_with_an_image_go_back(
     assert answer.stop_reason == "end_turn"
 
 
-def test_tokens_are_counted(client: anthropic.Anthropic) -> None:
-    for model in MODELS:
-        counted = client.messages.count_tokens(model=model, messages=HELLO)
-        assert counted.input_tokens > 0
+@pytest.fixture(params=["full", "observe"])
+def mode(request: pytest.FixtureRequest, product: Product) -> Generator[str]:
+    def change(wanted: str) -> None:
+        httpx.put(f"{product.url}/v1/modes/default", json={"mode": wanted}).raise_for_status()
+
+    before: str = httpx.get(f"{product.url}/v1/modes").json()["default"]
+    change(str(request.param))
+    yield str(request.param)
+    change(before)
+
+
+TALK: list[MessageParam] = [{"role": "user", "content": "Say something short. " * 100}]
+
+
+def test_the_provider_counts_what_it_serves(client: anthropic.Anthropic, mode: str) -> None:
+    for model in (OWN, OWN.removeprefix("turnout/")):
+        raw = client.messages.with_raw_response.count_tokens(model=model, messages=TALK)
+        assert "turnout-count" not in raw.headers, mode
+        assert raw.parse().input_tokens > 400
+
+
+def test_what_no_provider_counts_is_counted_here(client: anthropic.Anthropic, mode: str) -> None:
+    for model in (OTHER, OTHER.removeprefix("turnout/")):
+        raw = client.messages.with_raw_response.count_tokens(
+            model=model, messages=TALK, tools=[BASH]
+        )
+        assert raw.headers["turnout-count"] == "local; p90-error=0.16", mode
+        assert 400 < raw.parse().input_tokens < 450
+
+
+@pytest.mark.parametrize("directives", ["status=529", "status=404", "status=401"])
+def test_a_provider_that_cannot_count_leaves_it_to_us(
+    client: anthropic.Anthropic, product: Product, mode: str, directives: str
+) -> None:
+    product.script_all(directives)
+    raw = client.messages.with_raw_response.count_tokens(model=OWN, messages=TALK)
+    assert raw.headers["turnout-count"] == "local; p90-error=0.20", mode
+    assert 600 < raw.parse().input_tokens < 700
+
+
+def test_counts_go_on_when_no_provider_can_be_reached(tmp_path: Path) -> None:
+    closed = f"http://127.0.0.1:{free_port()}"
+    settings = environment(
+        tmp_path / "data",
+        PROVIDERS__ANTHROPIC__BASE_URL=closed,
+        PROVIDERS__OPENAI__BASE_URL=closed,
+    )
+    settings["ANTHROPIC_API_KEY"] = "sk-ant-of-this-test-alone"
+    settings["OPENAI_API_KEY"] = "sk-of-this-test-alone"
+    with (
+        running(settings=settings, log=tmp_path / "log") as product,
+        anthropic.Anthropic(base_url=product.url, api_key="dummy", max_retries=0) as client,
+    ):
+        for mode in ("full", "observe"):
+            told = httpx.put(f"{product.url}/v1/modes/default", json={"mode": mode})
+            told.raise_for_status()
+            for model, tokens in (("claude-opus-5-5", 637), ("gpt-5.5", 405)):
+                raw = client.messages.with_raw_response.count_tokens(model=model, messages=TALK)
+                assert raw.headers["turnout-count"].startswith("local; p90-error=0."), mode
+                assert raw.parse().input_tokens == pytest.approx(tokens, abs=5)
 
 
 def test_models_are_listed(client: anthropic.Anthropic) -> None:

@@ -44,12 +44,6 @@ async def get(on: Edge, path: str, *headers: tuple[str, str], method: str = "GET
     return await ask(on, path, method=method, body=b"", headers=headers)
 
 
-def listed(answer: Answer) -> list[dict[str, object]]:
-    data = answer.json["data"]
-    assert isinstance(data, list)
-    return data
-
-
 # -- /v1/route ---------------------------------------------------------------------------------
 
 
@@ -348,40 +342,6 @@ async def test_modes_are_not_for_strangers() -> None:
     assert (await get(edge(door=CLOSED), "/v1/modes")).status == 401
 
 
-# -- /v1/models --------------------------------------------------------------------------------
-
-
-async def test_models_in_the_shape_of_openai() -> None:
-    answer = await get(edge(), "/v1/models")
-    models = listed(answer)
-    assert answer.json["object"] == "list"
-    assert models[0] == {
-        "id": "turnout/auto",
-        "object": "model",
-        "created": 0,
-        "owned_by": "turnout",
-    }
-    owners = {model["id"]: model["owned_by"] for model in models}
-    assert owners["claude-opus-5-5"] == "anthropic"
-    assert owners["gpt-5.5"] == "openai"
-
-
-async def test_models_in_the_shape_of_anthropic() -> None:
-    answer = await get(edge(), "/v1/models", ("anthropic-version", "2023-06-01"))
-    models = listed(answer)
-    assert models[0]["type"] == "model"
-    assert models[0]["display_name"] == "turnout/auto"
-    assert answer.json["first_id"] == models[0]["id"]
-    assert answer.json["last_id"] == models[-1]["id"]
-    assert answer.json["has_more"] is False
-
-
-async def test_only_models_that_the_caller_can_be_served_are_listed() -> None:
-    door = Door(keys={}, admin_keys=frozenset(), environment=ENVIRONMENT[:1], simulated=True)
-    owners = {model["owned_by"] for model in listed(await get(edge(door=door), "/v1/models"))}
-    assert owners == {"turnout", "anthropic"}
-
-
 # -- health, metrics, documentation ------------------------------------------------------------
 
 
@@ -409,6 +369,9 @@ async def test_control_endpoints_are_in_the_openapi_document() -> None:
         "/v1/route",
         "/v1/outcomes",
         "/v1/models",
+        "/v1/models/{model}",
+        "/v1beta/models",
+        "/v1beta/models/{model}",
         "/v1/modes",
         "/v1/modes/{tenant}",
         "/health",

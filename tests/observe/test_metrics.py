@@ -69,6 +69,15 @@ def test_what_is_not_known_of_an_attempt_is_not_counted() -> None:
     assert value(counted, "turnout_time_to_first_byte_seconds_count", **where) is None
 
 
+def test_what_was_changed_for_a_target_is_counted_by_word() -> None:
+    counted = metrics()
+    for changes in (("tool_name", "dropped:top_k"), ("tool_name",), ()):
+        counted.count(replace(samples.attempt(), changes=changes))
+    name, provider = "turnout_translation_changes_total", samples.attempt().provider
+    assert value(counted, name, change="tool_name", provider=provider) == 2
+    assert value(counted, name, change="dropped:top_k", provider=provider) == 1
+
+
 def test_a_request_is_counted_once_it_has_ended() -> None:
     counted = metrics()
     done = replace(samples.completed(), degraded=("scorer", "text"), baseline_cost_usd=0.5)

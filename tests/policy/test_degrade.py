@@ -125,8 +125,8 @@ def test_who_is_tried_next(given: Difference, targets: tuple[str, ...]) -> None:
     ("given", "kind"),
     [
         ({"model": "llama-70b"}, UnknownModel),
-        ({"prompt": 1_000_001}, ContextTooLong),
-        ({"prompt": 1_000_001, "mode": "observe"}, ContextTooLong),
+        ({"prompt": 1_250_002}, ContextTooLong),
+        ({"prompt": 1_250_002, "mode": "observe"}, ContextTooLong),
         ({"access": ()}, Unsupported),
         ({"access": (), "model": "claude-fable-12"}, Unsupported),
         ({"access": KEYS_BUT_ANTHROPIC, "mode": "observe"}, Unsupported),

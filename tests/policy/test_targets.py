@@ -127,6 +127,34 @@ def test_names_what_a_model_lacks(needs: Needs, prompt: int, model: str, lacks: 
     assert names_and_lacks(OPUS, needs, prompt)[model] == lacks
 
 
+@pytest.mark.parametrize(
+    ("tool_count", "kind", "lacks"),
+    [
+        (9, "web_search", ""),
+        (1, "web_search", "server_tools"),
+        (9, "code_interpreter", "server_tools"),
+        (9, "tool_search", ""),
+    ],
+)
+def test_bug_36_what_codex_offers_with_every_request_binds_it_to_nobody(
+    tool_count: int, kind: str, lacks: str
+) -> None:
+    features = structs.replace(
+        scene().features,
+        dialect="openai_responses",
+        tool_count=tool_count,
+        needs=Needs(tools=True, server_tools=(kind,)),
+    )
+    found = all_options(
+        asked_for(OPUS, CATALOG, SETTINGS),
+        access=(ANTHROPIC_ENV,),
+        catalog=CATALOG,
+        features=features,
+        settings=structs.replace(SETTINGS, candidates=(OPUS,)),
+    )
+    assert [" ".join(option.lacks) for option in found] == [lacks]
+
+
 def test_one_target_for_each_way_of_paying() -> None:
     found = all_options(
         asked_for(OPUS, CATALOG, SETTINGS),
@@ -186,20 +214,32 @@ def test_the_ceiling_holds_at_the_size_of_the_prompt() -> None:
 @pytest.mark.parametrize("mode", ["observe", "full"])
 def test_too_long_for_everybody(mode: str) -> None:
     with pytest.raises(ContextTooLong) as caught:
-        decided(prompt=1_000_001, mode="full" if mode == "full" else "observe")
-    assert caught.value.message == "prompt is too long: 1000001 tokens > 1000000 maximum"
+        decided(prompt=1_250_002, mode="full" if mode == "full" else "observe")
+    assert caught.value.message == "prompt is too long: 1250002 tokens > 1000000 maximum"
+
+
+def test_what_was_asked_for_is_too_small_only_beyond_doubt() -> None:
+    """The size is an estimate, and the provider of the model knows."""
+    within = decided(prompt=250_000, mode="observe", model=HAIKU)
+    assert within.targets[0] == f"anthropic/{HAIKU}@env"
+    assert names_and_lacks("turnout/auto", prompt=200_001)[HAIKU] == "context_window"
+
+
+@pytest.mark.parametrize("model", [HAIKU, "turnout/auto"])
+def test_counting_needs_no_room(model: str) -> None:
+    assert decided(prompt=9_000_000, model=model, kind="token_count").targets
 
 
 def test_too_long_for_what_alone_may_serve() -> None:
     with pytest.raises(ContextTooLong) as caught:
-        decided(prompt=200_001, mode="observe", model=HAIKU)
-    assert caught.value.message == "prompt is too long: 200001 tokens > 200000 maximum"
+        decided(prompt=250_002, mode="observe", model=HAIKU)
+    assert caught.value.message == "prompt is too long: 250002 tokens > 200000 maximum"
 
 
 def test_the_window_named_is_one_that_may_serve() -> None:
     """Opus has a larger window, but it is above what was asked for."""
     with pytest.raises(ContextTooLong, match="> 200000 maximum"):
-        decided(prompt=200_001, model=HAIKU, candidates=(OPUS,))
+        decided(prompt=250_002, model=HAIKU, candidates=(OPUS,))
 
 
 def test_no_key_says_whose_is_missing() -> None:

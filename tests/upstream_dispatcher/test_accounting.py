@@ -60,7 +60,7 @@ def test_unreported_usage_is_estimated_and_marked() -> None:
     seen = log()
     seen.reading = structs.replace(NOTHING_SEEN, has_content=True, output_bytes=8)
     spent = bill(seen, ASKED, is_answered=True)
-    assert (spent.usage, spent.source) == (Usage(fresh_input=77, output=2), "estimated")
+    assert (spent.usage, spent.source) == (Usage(fresh_input=77, output=3), "estimated")
 
 
 def test_sent_and_unheard_of_costs_what_we_do_not_know() -> None:

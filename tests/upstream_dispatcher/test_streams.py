@@ -1,8 +1,10 @@
 """Streams within one dialect: what goes out, what comes back, what is told."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from tests.upstream_dispatcher.faults import (
     FIRST,
@@ -20,11 +22,13 @@ from tests.upstream_dispatcher.samples import (
 from tests.upstream_dispatcher.scripted import Exchange, provider
 from tests.upstream_dispatcher.workbench import (
     CHAT_BODY,
+    MESSAGES_BODY,
     KeptNotes,
     answer_of,
     bench,
     request,
 )
+from turnout.capabilities import Needs
 from turnout.dialects.usage import Usage
 from turnout.ports import Chunk, Credential, Head
 
@@ -191,3 +195,18 @@ async def test_compressed_all_the_same_is_read_plain() -> None:
     async with provider(script) as openai, bench({"openai": openai.url}) as on:
         answer = await answer_of(on, request(FIRST))
         assert answer.body == b"".join(CHAT_STREAM)
+
+
+async def test_a_translated_stream_begins_with_an_estimate_in_the_targets_tokens() -> None:
+    """BUGS 15: `message_start` without input tokens shows a context that is empty."""
+    async with provider(whole_stream) as openai, bench({"openai": openai.url}) as on:
+        asked = request(
+            FIRST, dialect="anthropic_messages", model="claude-opus-5-5", body=MESSAGES_BODY
+        )
+        for estimate, told in ((77, round(77 * 2.48 / 3.92)), (0, 1)):
+            needs = Needs(prompt_tokens_estimate=estimate)
+            features = structs.replace(asked.features, needs=needs)
+            answer = await answer_of(on, replace(asked, features=features))
+            begun = answer.body.split(b"\n\n")[0]
+            assert b"event: message_start" in begun
+            assert b'"input_tokens":%d,' % told in begun.replace(b" ", b"")

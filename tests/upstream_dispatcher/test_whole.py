@@ -153,6 +153,20 @@ async def refused(exchange: Exchange) -> None:
     await exchange.answer(400, b'{"type":"error","error":{"type":"x","message":"m"}}', JSON)
 
 
+def refusing(status: int) -> Script:
+    async def refuse(exchange: Exchange) -> None:
+        await exchange.answer(status, b'{"type":"error","error":{"type":"x","message":"m"}}', JSON)
+
+    return refuse
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 500])
+async def test_a_provider_that_will_not_count_leaves_it_to_us(status: int) -> None:
+    async with provider(refusing(status)) as anthropic, bench({"anthropic": anthropic.url}) as on:
+        answer = await answer_of(on, count_request("anthropic/claude-opus-5-5@env"))
+        assert msgspec.json.decode(answer.body) == {"input_tokens": 5}
+
+
 async def unknown(exchange: Exchange) -> None:
     await exchange.answer(404, b'{"type":"error","error":{"type":"x","message":"m"}}', JSON)
 
@@ -169,15 +183,61 @@ async def test_a_count_is_relayed_and_teaches_the_tracker_nothing() -> None:
 
 
 @pytest.mark.parametrize("targets", [(FIRST,), ("anthropic/claude-opus-5-5@env",), ()])
-async def test_a_count_that_no_provider_gives_is_estimated_and_says_so(
+async def test_a_count_that_no_provider_gives_is_made_here_and_says_so(
     targets: tuple[str, ...],
 ) -> None:
     async with provider(unknown) as anthropic, bench({"anthropic": anthropic.url}) as on:
         answer = await answer_of(on, count_request(*targets))
         assert answer.head.status == 200
+        assert ("turnout-count", "local; p90-error=0.20") in answer.head.headers
+        # One token of text by a ratio of 1.58, rounded up, and what stands around a message.
+        assert msgspec.json.decode(answer.body) == {"input_tokens": 5}
+        assert on.facts.completed.outcome == "answered"
+
+
+async def test_a_provider_that_is_down_leaves_the_count_to_us() -> None:
+    async with bench({"anthropic": unused_url()}) as on:
+        answer = await answer_of(on, count_request("anthropic/claude-opus-5-5@env"))
+        assert msgspec.json.decode(answer.body) == {"input_tokens": 5}
+
+
+async def test_a_fallback_with_another_tokenizer_is_not_asked_to_count() -> None:
+    """Claude Code would measure its window in the tokens of a model that it does not talk to."""
+    async with provider(counted) as anthropic, bench({"anthropic": anthropic.url}) as on:
+        for fallback, told in (("claude-haiku-4-5", 5), ("claude-sonnet-5-5", 12)):
+            answer = await answer_of(on, count_request(f"anthropic/{fallback}@env"))
+            assert msgspec.json.decode(answer.body) == {"input_tokens": told}
+
+
+async def test_a_count_of_what_cannot_be_read_is_estimated_from_bytes() -> None:
+    async with bench({}) as on:
+        asked = replace(count_request(), body=b'{"messages": "none"}')
+        answer = await answer_of(on, asked)
+        assert answer.head.status == 200
         assert ("turnout-count", "estimated") in answer.head.headers
         assert msgspec.json.decode(answer.body) == {"input_tokens": 77}
-        assert on.facts.completed.outcome == "answered"
+
+
+async def test_a_model_without_figures_says_that_the_error_is_unknown() -> None:
+    async with bench({}) as on:
+        asked = replace(
+            count_request(),
+            decision=structs.replace(
+                count_request().decision, requested_model="grok-4.7", model=""
+            ),
+        )
+        answer = await answer_of(on, asked)
+        assert ("turnout-count", "local; p90-error=unknown") in answer.head.headers
+
+
+async def no_count(exchange: Exchange) -> None:
+    await exchange.answer(200, b'{"model":"x"}', JSON)
+
+
+async def test_an_answer_that_is_no_count_is_not_passed_on() -> None:
+    async with provider(no_count) as anthropic, bench({"anthropic": anthropic.url}) as on:
+        answer = await answer_of(on, count_request("anthropic/claude-opus-5-5@env"))
+        assert msgspec.json.decode(answer.body) == {"input_tokens": 5}
 
 
 async def test_a_count_that_the_provider_refuses_is_refused() -> None:

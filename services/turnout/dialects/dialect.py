@@ -147,6 +147,12 @@ class WireDialect(Protocol):
         """The events of one answer as a whole JSON body."""
         ...
 
+    def encode_token_count(self, tokens: int) -> bytes:
+        """The body that answers a request to count tokens. The dialect whose API has no such
+        request answers like the other one of its vendor.
+        """
+        ...
+
     def encode_error(self, error: TurnoutError, *, request_id: str) -> ErrorAnswer:
         """An error as a whole answer, Retry-After and x-should-retry included where due."""
         ...

@@ -12,10 +12,11 @@ import msgspec
 from msgspec import structs
 
 from turnout.capabilities import Needs
+from turnout.catalog.token_families import UNKNOWN, in_tokens_of
 from turnout.dialects.prefix import head_of
 
-BYTES_PER_TOKEN: Final = 3.6
-"""Measured on agent traffic; code and JSON weigh less than prose, which is nearer to 4.5."""
+BYTES_PER_TOKEN: Final = UNKNOWN.bytes_per_token
+"""Of a model of no known family; `for_model` knows the others."""
 
 DOCUMENT_BYTES_PER_TOKEN: Final = 33
 """A page of a PDF is about 100 kB of base64 and 3,000 tokens."""
@@ -41,6 +42,7 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
         stream: whether the client asked for a stream.
         body_bytes: length of the body.
         needs: what the request asks of a model; token figures estimated from bytes.
+        attachment_tokens: the part of that estimate which images and documents have.
         head_digest: of system prompt and tools, normalised (volatile billing lines left out).
         tools_digest: of the tool names alone, in order; "" without tools.
         offered_digest: of the declared tools as written, less cache markers.
@@ -91,6 +93,22 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     breakpoints: tuple[int, int]
     has_foreign_thinking: bool = False
     asks_usage: bool = False
+    attachment_tokens: int = 0
+
+
+def for_model(survey: Survey) -> Survey:
+    """The survey with the prompt in tokens of the family of the model that is asked for. Runs of
+    messages are surveyed without their model's name, so this is the last thing done to a survey.
+    """
+    needs = survey.needs
+    text_tokens = needs.prompt_tokens_estimate - survey.attachment_tokens
+    tokens = in_tokens_of(text_tokens, counted_for="", model=survey.model)
+    if tokens == text_tokens:
+        return survey
+    return structs.replace(
+        survey,
+        needs=structs.replace(needs, prompt_tokens_estimate=tokens + survey.attachment_tokens),
+    )
 
 
 def joined(around: Survey, runs: Sequence[Survey], *, body_bytes: int) -> Survey:
@@ -134,4 +152,5 @@ def joined(around: Survey, runs: Sequence[Survey], *, body_bytes: int) -> Survey
             sum([run.breakpoints[1] for run in runs], around.breakpoints[1]),
         ),
         has_foreign_thinking=any(run.has_foreign_thinking for run in runs),
+        attachment_tokens=sum([run.attachment_tokens for run in runs]),
     )

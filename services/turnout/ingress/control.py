@@ -6,7 +6,7 @@ Ordinary FastAPI with OpenAPI. They answer JSON; errors have the shape
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Literal, Protocol, TypeVar
 
 import msgspec
@@ -16,16 +16,25 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.registry import DIALECTS
-from turnout.errors import InvalidRequest, NotAllowed
+from turnout.errors import InvalidRequest, NotAllowed, TurnoutError
 from turnout.ingress.body import read_body
 from turnout.ingress.callers import Caller
 from turnout.ingress.intake import Arrival, Intake
+from turnout.ingress.model_lists import (
+    Asked,
+    Listed,
+    asked_by,
+    dialect_of,
+    encode_error,
+    encode_list,
+    encode_model,
+    listed_for,
+)
 from turnout.ingress.modes import MODE_KEY, ModeBoard, as_mode
 from turnout.ingress.outcomes import MOST_AHEAD_SECONDS, Outcome, fact_of, is_possible_time
 from turnout.ingress.paths import speaks_at
 from turnout.ingress.proxy import Limits
 from turnout.policy.explain import explain
-from turnout.policy.targets import AUTO, is_servable
 from turnout.ports import FactSink, Scorer
 
 MOST_OUTCOMES = 1000
@@ -115,7 +124,9 @@ class ControlEndpoints:
                 {"anyOf": [_OUTCOME_SCHEMA, {"type": "array", "items": _OUTCOME_SCHEMA}]}
             ),
         )
-        add("/v1/models", self.models, methods=["GET"], summary="Models, in the asker's shape")
+        for root in ("/v1", "/v1beta"):
+            add(f"{root}/models", self.models, methods=["GET"], summary="Models, as the asker asks")
+            add(f"{root}/models/{{model:path}}", self.model, methods=["GET"], summary="One model")
         add("/v1/modes", self.modes, methods=["GET"], summary="The mode of every tenant")
         add(
             "/v1/modes/{tenant}",
@@ -195,17 +206,35 @@ class ControlEndpoints:
         return OutcomesAccepted(outcome_ids=[fact.event_id for fact in facts])
 
     async def models(self, request: Request) -> Response:
-        """Anthropic's shape for clients that send `anthropic-version`, OpenAI's otherwise."""
-        catalog = self._control.catalog
-        providers = {way.provider for way in self._admit(request).access}
-        served = sorted(
-            model.id
-            for model in catalog.models.values()
-            if model.provider in providers and is_servable(model, catalog)
+        """In the shape of Anthropic, OpenAI, Gemini or Codex, by what the client sends."""
+        return self._listed(
+            request, lambda asked, listed, today: encode_list(asked, listed, today=today)
         )
-        names = [AUTO, *served]
-        is_anthropic = "anthropic-version" in request.headers
-        return _json(_anthropic_list(names) if is_anthropic else _openai_list(names, catalog))
+
+    async def model(self, request: Request, model: str) -> Response:
+        """One model by any of its names, in the shape of whoever asks."""
+        catalog = self._control.catalog
+        return self._listed(
+            request,
+            lambda asked, listed, today: encode_model(
+                asked, model, listed, catalog=catalog, today=today
+            ),
+        )
+
+    def _listed(
+        self, request: Request, encode: Callable[[Asked, list[Listed], date], bytes]
+    ) -> Response:
+        control = self._control
+        arrival = self._arrive(request)
+        asked = asked_by(path=arrival.path, query=arrival.query, headers=arrival.headers)
+        try:
+            caller = control.intake.admit(arrival, dialect_of(asked.shape))
+            today = datetime.fromtimestamp(control.intake.clock(), UTC).date()
+            body = encode(asked, listed_for(control.catalog, caller.access), today)
+        except TurnoutError as error:
+            told = encode_error(asked, error, request_id=arrival.request_id)
+            return Response(content=told.body, status_code=told.status, headers=dict(told.headers))
+        return Response(content=body, media_type="application/json")
 
     async def modes(self, request: Request) -> dict[str, str]:
         self._admit(request)
@@ -286,37 +315,5 @@ def _checked(cls: type[T], told: object, *, place: str = "") -> T:
         raise InvalidRequest(f"{name.rstrip('.') or 'body'}: {first['msg']}.") from None
 
 
-def _anthropic_list(names: list[str]) -> dict[str, object]:
-    return {
-        "data": [
-            {
-                "type": "model",
-                "id": name,
-                "display_name": name,
-                "created_at": "1970-01-01T00:00:00Z",
-            }
-            for name in names
-        ],
-        "first_id": names[0],
-        "last_id": names[-1],
-        "has_more": False,
-    }
-
-
-def _openai_list(names: list[str], catalog: Catalog) -> dict[str, object]:
-    return {
-        "object": "list",
-        "data": [
-            {"id": name, "object": "model", "created": 0, "owned_by": _owner(catalog, name)}
-            for name in names
-        ],
-    }
-
-
 def _json(value: object) -> Response:
     return Response(content=msgspec.json.encode(value), media_type="application/json")
-
-
-def _owner(catalog: Catalog, name: str) -> str:
-    model = catalog.models.get(name)
-    return "turnout" if model is None else model.provider

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
-from turnout.dialects.survey import Survey
+from turnout.dialects.survey import Survey, for_model
 from turnout.errors import InvalidRequest
 from turnout.ingress.callers import Caller, Door, account_of
 from turnout.ingress.features import features_of, prefix_of
@@ -121,7 +121,9 @@ class Intake:
     ) -> Question:
         """Raises `InvalidRequest` naming the field that is wrong."""
         begun = time.perf_counter()
-        survey = self.prompts.survey(body, dialect=dialect, principal=caller.principal, path=path)
+        survey = for_model(
+            self.prompts.survey(body, dialect=dialect, principal=caller.principal, path=path)
+        )
         most = survey.needs.max_output_tokens
         if most is not None and most > LARGEST_NUMBER:
             raise InvalidRequest(f"max_tokens: must be at most {LARGEST_NUMBER}")

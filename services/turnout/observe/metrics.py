@@ -43,6 +43,8 @@ MetricName: TypeAlias = Literal[
     "turnout_cost_usd_total",
     # What the requested model would have cost; subtract in the query.
     "turnout_baseline_cost_usd_total",
+    # What was changed in requests for the target that they went to.
+    "turnout_translation_changes_total",
     # Threads served by another target than before.
     "turnout_threads_switched_total",
     # Requests answered without a part of Turnout.
@@ -137,6 +139,12 @@ class Metrics:
             "turnout_threads_switched_total",
             "Threads served by another target than before.",
             "reason",
+        )
+        self.changes = self._counter(
+            "turnout_translation_changes_total",
+            "What was changed in requests for the target that they went to.",
+            "change",
+            "provider",
         )
         self.degraded = self._counter(
             "turnout_degraded_requests_total",
@@ -244,6 +252,8 @@ class Metrics:
             self.first_byte.observe(where, fact.first_byte_seconds)
         if fact.first_content_seconds is not None:
             self.first_content.observe(where, fact.first_content_seconds)
+        for change in fact.changes:
+            self.changes.add((change, fact.provider))
         if fact.cost_usd is not None:
             self.cost.add(where, fact.cost_usd)
         usage = fact.usage

@@ -12,7 +12,7 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import structs
 
-from turnout.capabilities import Dialect, missing, needed_server_tools
+from turnout.capabilities import Dialect, Needs, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
 from turnout.catalog.models import Model, Prices, Provider, endpoint_for, target_id
 from turnout.dialects.registry import DIALECTS
@@ -28,6 +28,11 @@ Freedom: TypeAlias = Literal["free", "ceiling", "pinned", "unpriced"]
 
 SERVABLE: frozenset[Dialect] = frozenset(DIALECTS)
 """Dialects that the dispatcher can speak to a provider."""
+
+ESTIMATE_MARGIN = 1.25
+"""A prompt's size is estimated from its bytes, for one in ten by a fifth too much or too little
+(catalog.token_families). Only beyond this is a model that was asked for by name too small: its
+provider knows, and refuses in words that agents act on. What is chosen instead has to fit as it is."""
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -112,6 +117,7 @@ def all_options(
             access=access,
             features=features,
             provider=catalog.provider_of(model),
+            is_asked=asked.freedom != "free" and model is asked.model,
             ceiling=ceiling,
         )
     ]
@@ -123,13 +129,14 @@ def options(
     access: Sequence[Access],
     features: Features,
     provider: Provider,
+    is_asked: bool = False,
     ceiling: Model | None = None,
 ) -> list[Option]:
     """The targets that could serve `model`, one per way of paying for it."""
     ways = [way for way in access if way.provider == model.provider]
     if not ways:
         return []
-    lacks = _lacks(model, provider, features, ceiling)
+    lacks = _lacks(model, provider, features, ceiling, is_asked=is_asked)
     return [
         Option(target_id(model.provider, model.id, way.credential), model, lacks) for way in ways
     ]
@@ -141,19 +148,25 @@ def is_servable(model: Model, catalog: Catalog) -> bool:
 
 
 def _lacks(
-    model: Model, provider: Provider, features: Features, ceiling: Model | None
+    model: Model,
+    provider: Provider,
+    features: Features,
+    ceiling: Model | None,
+    *,
+    is_asked: bool,
 ) -> tuple[str, ...]:
     needs = features.needs
+    sure = _surely(features, is_asked=is_asked)
     needed = needed_server_tools(
         features.dialect,
         needs.server_tools,
         client_tools=features.tool_count - len(needs.server_tools),
     )
     if needed != needs.server_tools:
-        needs = structs.replace(needs, server_tools=needed)
+        sure = structs.replace(sure, server_tools=needed)
     endpoint = endpoint_for(provider, model, features.dialect, spoken=SERVABLE)
     native = endpoint is not None and endpoint.is_original and endpoint.dialect == features.dialect
-    lacks = missing(needs, model.capabilities, native=native)
+    lacks = missing(sure, model.capabilities, native=native)
     if endpoint is None:
         lacks = (*lacks, "dialect")
     if ceiling is not None and model.id != ceiling.id:
@@ -161,6 +174,16 @@ def _lacks(
         if not is_below(model.prices.for_prompt(tokens), ceiling.prices.for_prompt(tokens)):
             lacks = (*lacks, "above_ceiling")
     return lacks
+
+
+def _surely(features: Features, *, is_asked: bool) -> Needs:
+    """What a request needs with certainty. Counting its tokens needs no room."""
+    if features.step_kind == "token_count":
+        return structs.replace(features.needs, prompt_tokens_estimate=0)
+    if not is_asked:
+        return features.needs
+    least = int(features.needs.prompt_tokens_estimate / ESTIMATE_MARGIN)
+    return structs.replace(features.needs, prompt_tokens_estimate=least)
 
 
 def is_below(mine: Prices, ceiling: Prices) -> bool:

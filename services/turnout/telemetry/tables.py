@@ -283,6 +283,7 @@ ATTEMPTS = Table(
         *_maybe(MAYBE_FLOAT, "first_byte_seconds", "first_content_seconds"),
         *_usage(),
         *_money("cost_usd"),
+        _words("changes"),
     ),
     times=("occurred_at", "sent_at"),
     money=("cost_usd",),

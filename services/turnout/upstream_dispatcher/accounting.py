@@ -5,6 +5,7 @@ an unknown cost is None, never 0, and a call that was refused before any work co
 holds no text. Pure but for the log of an attempt, which fills as the attempt goes.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from msgspec.structs import replace
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.cost import cost_usd
 from turnout.catalog.models import Model
+from turnout.catalog.token_families import figures_of, in_tokens_of
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
@@ -31,9 +33,6 @@ from turnout.upstream_dispatcher.answer import NOTHING_SEEN
 from turnout.upstream_dispatcher.request import is_count
 from turnout.upstream_dispatcher.upstreams import Destination
 
-BYTES_PER_TOKEN = 4
-"""English and code, all vendors' tokenizers; used only where nobody reported a figure."""
-
 
 @dataclass(slots=True)
 class AttemptLog:
@@ -42,6 +41,7 @@ class AttemptLog:
     Attributes:
         is_refused: no work was done for it (no connection, or an error status), so it cost nothing.
         span: None where tracing is off.
+        changes: what of the request was changed for the target.
 
     """
 
@@ -56,6 +56,7 @@ class AttemptLog:
     error: TurnoutError | None = None
     is_refused: bool = False
     span: Span | None = None
+    changes: tuple[str, ...] = ()
 
 
 class Bill(msgspec.Struct, frozen=True, gc=False):
@@ -79,18 +80,25 @@ def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool) -> Bil
         if not (is_answered or reading.has_content):
             return Bill(None, "estimated", None)
         usage = Usage(
-            fresh_input=request.features.needs.prompt_tokens_estimate,
-            output=tokens_of(reading.output_bytes),
+            fresh_input=in_tokens_of(
+                request.features.needs.prompt_tokens_estimate,
+                counted_for=request.features.requested_model,
+                model=log.to.model_id,
+            ),
+            output=tokens_of(reading.output_bytes, log.to.model_id),
         )
         source = "estimated"
     elif source != "reported":
-        usage = replace(usage, output=max(usage.output, tokens_of(reading.output_bytes)))
+        usage = replace(
+            usage, output=max(usage.output, tokens_of(reading.output_bytes, log.to.model_id))
+        )
         source = "partial"
     return Bill(usage, source, None if prices is None else cost_usd(usage, prices))
 
 
-def tokens_of(size_bytes: int) -> int:
-    return -(-size_bytes // BYTES_PER_TOKEN)
+def tokens_of(size_bytes: int, model: str) -> int:
+    """Used only where nobody reported a figure."""
+    return math.ceil(size_bytes / figures_of(model).bytes_per_token)
 
 
 def baseline_cost_usd(usage: Usage, baseline: Model | None) -> float | None:
@@ -140,6 +148,7 @@ def attempt_ended(
         response_model=log.reading.response_model,
         response_id=log.reading.response_id,
         finish_reason=log.reading.finish_reason,
+        changes=log.changes,
     )
 
 

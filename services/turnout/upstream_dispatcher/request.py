@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from turnout.capabilities import Dialect
+from turnout.catalog.token_families import Family, family_of
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import (
     BASE_PATH,
@@ -80,6 +81,14 @@ def is_count(request: DispatchRequest) -> bool:
     return is_token_count(request.path)
 
 
+def counted_family(request: DispatchRequest) -> Family:
+    """Whose tokens a count is of: the model's that was asked for, by whose window the client
+    measures; the one's decided on where the client left it to us.
+    """
+    asked = family_of(request.decision.requested_model)
+    return family_of(request.decision.model) if asked == "unknown" else asked
+
+
 def prepare(
     request: DispatchRequest,
     to: Destination,
@@ -104,7 +113,8 @@ def prepare(
     encoded = dialects[to.dialect].encode_request(
         fitted.conversation, model=to.upstream_name, has=to.capabilities
     )
-    body, dropped = reshaped(encoded, to.quirks, thinks=to.capabilities.thinking)
+    thinks = to.capabilities.thinking and fitted.conversation.thinking.effort != "none"
+    body, dropped = reshaped(encoded, to.quirks, thinks=thinks)
     headers = (
         ("content-type", "application/json"),
         ("accept", "text/event-stream" if request.features.stream else "application/json"),
@@ -127,9 +137,21 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
     quirks, body = to.quirks, request.body
     if is_count(request):
         return False
+    if (
+        request.features.needs.structured_output
+        and "json_schema" not in (quirks.schema_kinds or ())
+        and _is_switch(request, to)
+    ):
+        # A form that is cut out is a form that is not kept: it is said in words, or another target
+        # is asked.
+        return True
     if quirks.deferred_tools is False and request.dialect == "anthropic_messages":
         return any(mark in body for mark in DEFERRAL_MARKS)
     return quirks.custom_tools is False and CUSTOM_MARK in body
+
+
+def _is_switch(request: DispatchRequest, to: Destination) -> bool:
+    return request.decision.requested_model != to.model_id
 
 
 def with_traceparent(prepared: Prepared, traceparent: str) -> Prepared:
@@ -153,7 +175,7 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
             body = splice(body, (SetModel(to.upstream_name),))
         # Only on a switch: a client that asks a model for what it cannot do is told so by the
         # provider, and negotiates by that answer.
-        if request.decision.requested_model != to.model_id:
+        if _is_switch(request, to):
             body, changes = switched(body, to.quirks, dialect=to.dialect, has=to.capabilities)
     hides_usage = False
     if (

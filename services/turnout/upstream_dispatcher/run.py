@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
+from turnout.catalog.token_families import family_of
 from turnout.dialects.dialect import WireDialect
 from turnout.errors import TurnoutError, Unsupported
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
@@ -25,7 +26,13 @@ from turnout.upstream_dispatcher.accounting import (
 )
 from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal, Spawn
 from turnout.upstream_dispatcher.limits import Limits
-from turnout.upstream_dispatcher.request import Prepared, is_count, prepare, with_traceparent
+from turnout.upstream_dispatcher.request import (
+    Prepared,
+    counted_family,
+    is_count,
+    prepare,
+    with_traceparent,
+)
 from turnout.upstream_dispatcher.spans import (
     end_attempt,
     end_dispatch,
@@ -33,7 +40,9 @@ from turnout.upstream_dispatcher.spans import (
     start_dispatch,
 )
 from turnout.upstream_dispatcher.transport import ConnectionStale, HttpTransport
-from turnout.upstream_dispatcher.upstreams import Destinations, split_target
+from turnout.upstream_dispatcher.upstreams import Destination, Destinations, split_target
+
+WRONG_REQUEST = frozenset({400, 413, 422})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +111,17 @@ class Run:
         request, parts = self.request, self._parts
         try:
             to = parts.destinations.of(step.target, request.credentials, client=request.dialect)
-            if is_count(request) and to.dialect != request.dialect:
-                raise Unsupported(f"{step.target} counts no tokens for {request.dialect}.")
+            if is_count(request) and not _counts(to, request):
+                raise Unsupported(f"{step.target} does not count the tokens that were asked for.")
             prepared = prepare(request, to, dialects=parts.dialects)
         except TurnoutError as error:
             self._fail(
                 Failure(step.target, _credential(step.target), error, at=parts.clock()), None
             )
             return None
-        log = AttemptLog(len(self._ended) + 1, step.kind, to, sent_at=parts.clock())
+        log = AttemptLog(
+            len(self._ended) + 1, step.kind, to, sent_at=parts.clock(), changes=prepared.changes
+        )
         self.server = log
         if parts.tracer is not None:
             log.span = start_attempt(parts.tracer, request, log)
@@ -153,8 +164,10 @@ class Run:
         )
 
     def is_refused(self, step: GiveUp) -> bool:
-        """Whether a provider itself has said no, rather than failed."""
-        return step.relayed is not None and self._failures[step.relayed].status not in {0, 404}
+        """Whether a provider itself has said that the request is wrong, rather than failed or not
+        let us in.
+        """
+        return step.relayed is not None and self._failures[step.relayed].status in WRONG_REQUEST
 
     def error_of(self, step: GiveUp) -> ErrorToTell:
         """The answer of a request that is given up: the provider's own words where the client
@@ -262,6 +275,15 @@ class Run:
             return
         with under(self.span.traceparent):
             self._parts.tell(note)
+
+
+def _counts(to: Destination, request: DispatchRequest) -> bool:
+    """Whether a target can be asked for this count, and by a tokenizer of the right family: a
+    fallback would say how many tokens another model has.
+    """
+    family = counted_family(request)
+    native = to.is_original and to.dialect == request.dialect
+    return native and family_of(to.model_id) == family
 
 
 def _credential(target: str) -> CredentialSource:

@@ -14,8 +14,6 @@ from contextlib import aclosing
 from types import TracebackType
 from typing import Self
 
-import msgspec
-
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.dialect import WireDialect
@@ -34,14 +32,18 @@ from turnout.ports import (
 from turnout.upstream_dispatcher.attempt import AttemptFailed
 from turnout.upstream_dispatcher.limits import MAX_NOTES, Limits
 from turnout.upstream_dispatcher.relay import relay_stream
-from turnout.upstream_dispatcher.request import is_count
+from turnout.upstream_dispatcher.request import counted_family, is_count
 from turnout.upstream_dispatcher.run import Parts, Run
+from turnout.upstream_dispatcher.token_counter import LocalCount, TokenCounter
 from turnout.upstream_dispatcher.transport import HttpTransport, Incoming
 from turnout.upstream_dispatcher.upstreams import Destinations, Upstreams
 from turnout.upstream_dispatcher.whole import JSON_HEADERS, attempt_whole
 
-ESTIMATED_COUNT = ("turnout-count", "estimated")
-"""Says that a token count is ours, from bytes, because no provider counted."""
+COUNT_HEADER = "turnout-count"
+"""Says that a token count is ours because no provider counted, and how it was made."""
+
+ESTIMATED_COUNT = (COUNT_HEADER, "estimated")
+"""From bytes, because it could not be counted here either."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -77,6 +79,7 @@ class LocalUpstreamDispatcher:
         self._openings: set[asyncio.Task[Incoming | TurnoutError]] = set()
         self._notes: set[asyncio.Task[None]] = set()
         self._is_closed = False
+        self._counter = TokenCounter()
         limits = limits or Limits()
         self._parts = Parts(
             catalog=catalog,
@@ -105,6 +108,7 @@ class LocalUpstreamDispatcher:
         for opening in self._openings:
             opening.cancel()
         self._is_closed = True
+        self._counter.close()
         try:
             # Nothing here raises, and notes end by their own deadline; told of no error, the group
             # wraps none that passes by.
@@ -141,6 +145,8 @@ class LocalUpstreamDispatcher:
         while True:
             step = run.next_step()
             if isinstance(step, GiveUp):
+                if is_count(run.request) and not run.is_refused(step):
+                    return await self._counted(run)
                 return self._given_up(run, step)
             if step.wait_seconds:
                 await asyncio.sleep(step.wait_seconds)
@@ -167,15 +173,26 @@ class LocalUpstreamDispatcher:
             run.answered(log)
             return (head, Chunk(answer.body))
 
+    async def _counted(self, run: Run) -> tuple[DispatchEvent, ...]:
+        """Our own count. Claude Code stops asking, or drops the model, when counting fails."""
+        request = run.request
+        dialect = self._parts.dialects[request.dialect]
+        counted = await self._counter.count(
+            lambda: dialect.decode_request(request.body, path=request.path),
+            counted_family(request),
+            request_id=request.request_id,
+        )
+        if counted is None:
+            tokens, told = max(1, request.features.needs.prompt_tokens_estimate), ESTIMATED_COUNT
+        else:
+            tokens, told = counted.tokens, _local(counted)
+        body = dialect.encode_token_count(tokens)
+        run.estimated(answer_bytes=len(body))
+        headers = (*JSON_HEADERS, told)
+        head = Head(status=200, headers=headers, target="", model="", provider="", attempts=0)
+        return (head, Chunk(body))
+
     def _given_up(self, run: Run, step: GiveUp) -> tuple[DispatchEvent, ...]:
-        if is_count(run.request) and not run.is_refused(step):
-            # Claude Code stops asking, or drops the model, when counting fails.
-            estimate = run.request.features.needs.prompt_tokens_estimate
-            body = msgspec.json.encode({"input_tokens": estimate})
-            run.estimated(answer_bytes=len(body))
-            headers = (*JSON_HEADERS, ESTIMATED_COUNT)
-            head = Head(status=200, headers=headers, target="", model="", provider="", attempts=0)
-            return (head, Chunk(body))
         told = run.error_of(step)
         run.give_up(told.error, status=told.head.status, answer_bytes=len(told.body))
         return (told.head, Chunk(told.body))
@@ -223,6 +240,12 @@ class LocalUpstreamDispatcher:
                 "the tracker did not take a note",
                 extra={"request_id": note.request_id, "error": type(error).__name__},
             )
+
+
+def _local(counted: LocalCount) -> tuple[str, str]:
+    """By a tokenizer, with the error that nine of ten prompts stay below."""
+    error = counted.figures.p90_error
+    return (COUNT_HEADER, f"local; p90-error={'unknown' if error is None else f'{error:.2f}'}")
 
 
 def _fault(error: Exception, request: DispatchRequest) -> Internal:

@@ -141,7 +141,10 @@ def _tapped(dialect: WireDialect, body: bytes) -> TapReading:
 
 
 class _Count(msgspec.Struct):
-    input_tokens: int
+    """Anthropic's and OpenAI's word for it, and Gemini's."""
+
+    input_tokens: int | None = None
+    total_tokens: int | None = msgspec.field(default=None, name="totalTokens")
 
 
 _COUNT = msgspec.json.Decoder(_Count)
@@ -150,7 +153,9 @@ _COUNT = msgspec.json.Decoder(_Count)
 def _counted(body: bytes) -> TapReading:
     """A token count is no answer of a model: all that can be asked of it is to be one."""
     try:
-        _COUNT.decode(body)
-    except msgspec.DecodeError as error:
+        told = _COUNT.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UpstreamFailed("the upstream's answer is no token count") from error
+    if told.input_tokens is None and told.total_tokens is None:
+        raise UpstreamFailed("the upstream's answer is no token count")
     return COUNTED

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
+import msgspec
+
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.anthropic_messages import errors, response
 from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
@@ -73,6 +75,9 @@ class AnthropicMessages:
         created_at: int,  # noqa: ARG002  the wire has no such field
     ) -> bytes:
         return response.encode_response(events, response_id=response_id, model=model)
+
+    def encode_token_count(self, tokens: int) -> bytes:
+        return msgspec.json.encode({"input_tokens": tokens})
 
     def encode_error(self, error: TurnoutError, *, request_id: str) -> ErrorAnswer:
         return errors.encode_error(error, request_id=request_id)

@@ -2,9 +2,9 @@
 
 Rules: a conversation that came in this dialect goes out as it came, less what the target cannot
 take; one of another dialect is arranged as the API insists (`turns`), gets breakpoints
-(`breakpoints`), and leaves behind what has no meaning here (penalties, seeds, service tiers, words of
-effort that the API does not know). `max_tokens` is required: what the client asked for, else all that
-the model can write.
+(`breakpoints`), and leaves behind what has no meaning here (penalties, seeds, service tiers); words of
+effort and forms of thinking are the model's own already (`fit.thinking`). `max_tokens` is required: what
+the client asked for, else all that the model can write.
 """
 
 from typing import Final
@@ -31,10 +31,6 @@ DEFAULT_MAX_OUTPUT_TOKENS: Final = 32_000
 
 _MAX_TEMPERATURE: Final = 1.0
 """OpenAI goes to 2; the API refuses more than 1."""
-
-_EFFORTS: Final = frozenset({"low", "medium", "high", "xhigh", "max"})
-_SHOWN: Final = frozenset({"included", "auto", "concise", "detailed"})
-"""Other dialects' words for reasoning that is to be shown; newer models omit it unasked."""
 
 _CUSTOM_SCHEMA: Final = (
     b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
@@ -205,12 +201,11 @@ def _controls(conversation: Conversation, has: Capabilities, *, own: bool) -> Js
             raise Unsupported("output format: the target model cannot be held to a schema")
         schema = msgspec.Raw(wanted.schema.encode() or b"{}")
         config["format"] = {"type": "json_schema", "schema": schema}
-    if has.thinking:
-        effort = conversation.thinking.effort
-        if effort and (own or effort in _EFFORTS):
-            config["effort"] = effort
-        encoded |= _thinking(conversation) if own else _foreign_thinking(conversation)
     extras: Fields = ()
+    if has.thinking:
+        if conversation.thinking.effort:
+            config["effort"] = conversation.thinking.effort
+        encoded |= _thinking(conversation)
     if own:
         if conversation.service_tier:
             encoded["service_tier"] = conversation.service_tier
@@ -246,23 +241,3 @@ def _thinking(conversation: Conversation) -> Json:
     if thinking.display:
         encoded["display"] = thinking.display
     return {"thinking": encoded}
-
-
-def _foreign_thinking(conversation: Conversation) -> Json:
-    """A wish in words of other dialects."""
-    thinking = conversation.thinking
-    match thinking.mode:
-        case "off":
-            return {"thinking": {"type": "disabled"}}
-        case "on" if thinking.budget_tokens is not None:
-            return {"thinking": {"type": "enabled", "budget_tokens": thinking.budget_tokens}}
-        case "adaptive":
-            adaptive: Json = {"type": "adaptive"}
-            if thinking.display == "omitted":
-                adaptive["display"] = "omitted"
-            elif thinking.display in _SHOWN or conversation.dialect == "openai_chat":
-                # Chat has no word for it; its clients show what comes.
-                adaptive["display"] = "summarized"
-            return {"thinking": adaptive}
-        case "on" | None:
-            return {}

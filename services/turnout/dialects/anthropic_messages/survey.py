@@ -142,6 +142,7 @@ def survey_request(body: bytes) -> Survey:
         prompt_cache_key="",
         breakpoints=_breakpoints(markers),
         has_foreign_thinking=messages.has_foreign_thinking,
+        attachment_tokens=attachments.tokens,
     )
 
 

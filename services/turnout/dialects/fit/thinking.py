@@ -31,6 +31,18 @@ EFFORT_BUDGETS: Final[Mapping[str, int]] = MappingProxyType(
 _FROM_BUDGET: Final = ((16_384, "high"), (4_096, "medium"), (0, "low"))
 _HALF: Final = 2
 
+_DISPLAYS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "omitted": "omitted",
+        "summarized": "summarized",
+        # OpenAI's kinds of summary.
+        "auto": "summarized",
+        "concise": "summarized",
+        "detailed": "summarized",
+    }
+)
+"""How thinking is to be shown, in Anthropic's words."""
+
 
 def fit_thinking(
     conversation: Conversation, quirks: Quirks, has: Capabilities
@@ -106,6 +118,7 @@ def nearest_effort(word: str, accepted: tuple[Effort, ...] | None) -> str:
 
 def _adaptive(asked: ThinkingControl, quirks: Quirks) -> tuple[ThinkingControl, tuple[str, ...]]:
     word = _effort(asked)
+    asked = replace(asked, display=_DISPLAYS.get(asked.display, ""))
     if word == "none":
         return replace(asked, mode="off", effort="", budget_tokens=None), ()
     effort = nearest_effort(word, quirks.efforts)
@@ -119,6 +132,7 @@ def _budget(
     asked: ThinkingControl, quirks: Quirks, most_output: int | None
 ) -> tuple[ThinkingControl, tuple[str, ...]]:
     effort = nearest_effort(asked.effort, quirks.efforts)
+    asked = replace(asked, display=_DISPLAYS.get(asked.display, ""))
     if asked.mode == "off" or asked.effort == "none":
         return replace(asked, mode="off", effort="", budget_tokens=None), ()
     budget = asked.budget_tokens

@@ -113,9 +113,10 @@ def _arranged(messages: Sequence[Message]) -> list[_Turn]:
     for message in messages:
         match message.role:
             case "assistant":
-                end_step()
+                # Neighbours are one answer, with the results of all its calls behind it.
+                if results or held:
+                    end_step()
                 _add(turns, "model", message.parts)
-                # Neighbours of one role are one answer, with one step of results behind it.
                 waiting = [part for part in turns[-1].parts if isinstance(part, ToolCall)]
             case "system":
                 held += _reminder(message)

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import ErrorAnswer, StreamDecoder, StreamEncoder, StreamTap
@@ -65,6 +67,10 @@ class GeminiGenerate:
     ) -> bytes:
         del created_at
         return response.encode_response(events, response_id=response_id, model=model)
+
+    def encode_token_count(self, tokens: int) -> bytes:
+        details = [{"modality": "TEXT", "tokenCount": tokens}]
+        return msgspec.json.encode({"totalTokens": tokens, "promptTokensDetails": details})
 
     def encode_error(self, error: TurnoutError, *, request_id: str) -> ErrorAnswer:
         return errors.encode_error(error, request_id=request_id)

@@ -47,35 +47,34 @@ _Json = dict[str, object]
 
 def decode_grounding(raw: bytes, text: str) -> Iterator[Annotation]:
     """The citations of `text`; one without a citation where all sources are of other kinds."""
-    json = raw.decode("utf-8", "replace")
     try:
         wire = _GROUNDING.decode(raw)
     except MALFORMED:
         return
     sources = wire.grounding_chunks or []
-    if not sources:
+    webs = {n: one.web for n, one in enumerate(sources) if one.web is not None and one.web.uri}
+    if not webs:
+        if sources:
+            yield Annotation("gemini_generate", raw.decode("utf-8", "replace"))
         return
     encoded = text.encode("utf-8", "surrogatepass")
-    unnamed = set(range(len(sources)))
-    cited = False
+    cited: set[int] = set()
     for support in wire.grounding_supports or ():
         start, end = _stretch(support.segment, encoded)
         for number in support.grounding_chunk_indices or ():
-            web = sources[number].web if 0 <= number < len(sources) else None
-            unnamed.discard(number)
-            if web is not None and web.uri:
-                cited = True
-                yield _annotation(json, Citation(web.uri, web.title or "", start=start, end=end))
-    for number in sorted(unnamed):
-        web = sources[number].web
-        if web is not None and web.uri:
-            cited = True
-            yield _annotation(json, Citation(web.uri, web.title or ""))
-    if not cited:
-        yield Annotation("gemini_generate", json)
+            if number in webs:
+                cited.add(number)
+                yield _annotation(webs[number], support.segment, start, end)
+    for number, web in webs.items():
+        if number not in cited:
+            yield _annotation(web, None, None, None)
 
 
-def _annotation(json: str, citation: Citation) -> Annotation:
+def _annotation(
+    web: _Web, segment: _Segment | None, start: int | None, end: int | None
+) -> Annotation:
+    json = msgspec.json.encode({"web": web, "segment": segment}).decode()
+    citation = Citation(web.uri or "", web.title or "", start=start, end=end)
     return Annotation("gemini_generate", json, citation)
 
 

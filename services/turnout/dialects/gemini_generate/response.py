@@ -11,7 +11,7 @@ import msgspec
 from turnout.dialects.conversation import Opaque, Refusal, Text, Thinking, TokenLogprob, ToolCall
 from turnout.dialects.gemini_generate.answer import PartWriter, estimated
 from turnout.dialects.gemini_generate.grounding import GroundingEncoder, encode_logprobs
-from turnout.dialects.gemini_generate.parts_encode import Json, opaque_part
+from turnout.dialects.gemini_generate.parts_encode import Json
 from turnout.dialects.gemini_generate.stop import encode_stop
 from turnout.dialects.gemini_generate.usage import encode_usage
 from turnout.dialects.stream import Answer, StreamEvent, accumulate
@@ -77,7 +77,6 @@ def _parts(
                 )
                 size += len(part.arguments.encode())
             case Opaque():
-                fields = opaque_part(part)
-                if fields is not None:
-                    written.append(msgspec.json.encode(fields))
+                if part.dialect == "gemini_generate":
+                    written.append(part.json.encode())
     return written + writer.rest(), size

@@ -193,7 +193,7 @@ class _Narrower:
         for name, value in schema.items():
             if name not in self._keywords:
                 if name not in _ANNOTATIONS and not self._is_empty(name, value):
-                    self.lost.append(_at(path, name))
+                    self.lost.append(_at(path, name.strip()))
                 continue
             found[name] = self._value(name, value, _at(path, name), depth, seen)
         return self._consistent(found)

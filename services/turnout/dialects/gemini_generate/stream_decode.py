@@ -122,6 +122,9 @@ class GeminiStreamDecoder:
             self._on_candidate(candidate)
         word = chunk.finish_reason
         if word in FAILED:
+            # What the spoilt answer cost is told all the same.
+            if chunk.usage_metadata is not None:
+                self._out.append(UsageReported(decode_usage(chunk.usage_metadata), "reported"))
             self._fail(UpstreamFailed(f"the upstream ended the answer with {word!r}"))
             return
         if chunk.is_blocked and not self._finish:

@@ -15,7 +15,6 @@ from turnout.dialects.conversation import Annotation, Thinking, TokenLogprob
 from turnout.dialects.gemini_generate.answer import PartWriter, content, estimated
 from turnout.dialects.gemini_generate.errors import encode_stream_error
 from turnout.dialects.gemini_generate.grounding import GroundingEncoder, encode_logprobs
-from turnout.dialects.gemini_generate.parts_encode import opaque_part
 from turnout.dialects.gemini_generate.stop import encode_stop
 from turnout.dialects.gemini_generate.usage import encode_usage
 from turnout.dialects.sse import encode_event
@@ -171,8 +170,8 @@ class GeminiStreamEncoder:
                 written = self._writer.call(call_id, name, text, is_custom=kind == "custom")
                 return self._chunk([written])
             case OpaqueStarted(part=opaque):
-                fields = opaque_part(opaque)
-                return b"" if fields is None else self._chunk([_JSON.encode(fields)])
+                is_own = opaque.dialect == "gemini_generate"
+                return self._chunk([opaque.json.encode()]) if is_own else b""
             case TextStarted() | RefusalStarted():
                 if part.annotations:
                     self._grounding.add(part.annotations, text, before="".join(self._texts))

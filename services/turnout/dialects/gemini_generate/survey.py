@@ -101,6 +101,7 @@ def survey_request(body: bytes, *, path: str) -> Survey:
         prompt_cache_key="",
         breakpoints=(0, 0),
         has_foreign_thinking=has_foreign_reasoning(body),
+        attachment_tokens=contents.attached_tokens,
         asks_usage=True,
     )
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import msgspec
+
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects import openai_errors
 from turnout.dialects.conversation import Conversation
@@ -75,6 +77,10 @@ class OpenAiChat:
         return response.encode_response(
             events, response_id=response_id, model=model, created_at=created_at
         )
+
+    def encode_token_count(self, tokens: int) -> bytes:
+        # Chat completions have no such request; this is the answer of /v1/responses/input_tokens.
+        return msgspec.json.encode({"object": "response.input_tokens", "input_tokens": tokens})
 
     def encode_error(self, error: TurnoutError, *, request_id: str) -> ErrorAnswer:
         return openai_errors.encode_error(error, request_id=request_id)

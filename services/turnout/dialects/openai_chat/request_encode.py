@@ -1,7 +1,8 @@
 """The neutral conversation as a chat request for one model.
 
-Rules: what only tunes an answer and the target cannot take is left out (temperature of a model that
-thinks, effort of one that does not, cache markers, user ids of another vendor's client); what the
+Rules: what only tunes an answer and this wire has no field for is left out (cache markers, user ids of
+another vendor's client), and effort for a model that does not think; what single endpoints refuse of
+its fields is `turnout.quirks`' and taken out behind this; what the
 answer would suffer without is refused by name (images, documents, tools, a provider's own tools);
 fields of this dialect that the client sent come back in its characters; the same conversation
 gives the same bytes, and one more message leaves the bytes of those before it alone.
@@ -34,12 +35,10 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
     body["messages"] = encode_messages(conversation, model=model, has=has)
     body |= dict(_tools(conversation, has=has, own=own))
     body |= dict(_limits(conversation, has=has))
-    if not has.thinking:
-        body |= dict(_sampling(conversation, own=own))
-    else:
-        effort = effort_of(conversation.thinking)
-        if effort:
-            body["reasoning_effort"] = effort
+    body |= dict(_sampling(conversation, own=own))
+    effort = effort_of(conversation.thinking) if has.thinking else ""
+    if effort:
+        body["reasoning_effort"] = effort
     if conversation.output_format is not None:
         body["response_format"] = _response_format(conversation)
     if conversation.verbosity:
@@ -60,8 +59,8 @@ def _limits(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[
     if wanted is not None:
         if has.max_output_tokens is not None:
             wanted = min(wanted, has.max_output_tokens)
-        # OpenAI's reasoning models refuse the old name, most compatible servers know no other.
-        yield "max_completion_tokens" if has.thinking else "max_tokens", wanted
+        # The old name, `max_tokens`, is among the quirks of servers that know no other.
+        yield "max_completion_tokens", wanted
     if conversation.stop_sequences:
         yield "stop", list(conversation.stop_sequences)
 

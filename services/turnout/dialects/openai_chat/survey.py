@@ -187,6 +187,7 @@ def survey_request(body: bytes) -> Survey:
         user_field=fields.user or fields.safety_identifier or "",
         prompt_cache_key=fields.prompt_cache_key or "",
         breakpoints=_breakpoints(markers),
+        attachment_tokens=attachments.tokens,
         has_foreign_thinking=any(
             SEAL_MARK in bytes(message[DETAILS]) for message in messages if DETAILS in message
         ),
@@ -253,10 +254,14 @@ class _Attachments:
         self.images += images
         self.documents += documents
 
+    @property
+    def tokens(self) -> int:
+        files = self._document_bytes // DOCUMENT_BYTES_PER_TOKEN
+        return files + self.images * IMAGE_TOKENS
+
     def estimate(self, prompt_bytes: int) -> int:
         text = prompt_bytes - self._image_bytes - self._document_bytes
-        files = self._document_bytes / DOCUMENT_BYTES_PER_TOKEN
-        return round(max(0, text) / BYTES_PER_TOKEN + files) + self.images * IMAGE_TOKENS
+        return round(max(0, text) / BYTES_PER_TOKEN) + self.tokens
 
 
 def _texts(message: _Fields, number: int) -> list[str]:

@@ -223,7 +223,13 @@ class ReasoningReader:
             else self._foreign.provenance
         )
         self._told.events.append(
-            ThinkingStarted(self._index, made_by, redacted=redacted, is_summary=self._is_summary)
+            ThinkingStarted(
+                self._index,
+                made_by,
+                redacted=redacted,
+                # What Turnout has sealed for a client further up is what somebody else has made.
+                is_summary=self._is_summary and self._foreign is None,
+            )
         )
 
     def done(self, item: WireItem, raw: bytes) -> None:
@@ -238,8 +244,7 @@ class ReasoningReader:
             if not text and not sealed:
                 self.is_done = True
                 return
-            # What Turnout has sealed for a client further up is what somebody else has made.
-            self._is_summary = bool(shown) and self._foreign is None
+            self._is_summary = bool(shown)
             self._start(sealed if self._foreign is None else self._foreign.redacted)
             self._seal(text, _signature(self._foreign))
         else:

@@ -47,7 +47,7 @@ _DONE: Final = b"[DONE]"
 
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.done"})
 _BEGINS: Final = frozenset({"response.created", "response.in_progress", "response.queued"})
-_KNOWN: Final = (
+KNOWN: Final = (
     _ENDS
     | _BEGINS
     | {
@@ -114,7 +114,7 @@ class ResponsesStreamDecoder:
     def _on_event(self, sse: SseEvent) -> None:
         if self._ended or not sse.data or sse.data.strip() == _DONE:
             return
-        event = decode_event(sse.data, known=_KNOWN, named=sse.event)
+        event = decode_event(sse.data, known=KNOWN, named=sse.event)
         if event is None:
             return
         kind = event.type or ""

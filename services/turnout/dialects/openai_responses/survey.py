@@ -134,6 +134,7 @@ def survey_request(body: bytes) -> Survey:
         prompt_cache_key=fields.prompt_cache_key or "",
         breakpoints=(0, 0),
         has_foreign_thinking=items.has_foreign_thinking,
+        attachment_tokens=items.attachments.tokens,
     )
 
 

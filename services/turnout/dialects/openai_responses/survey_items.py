@@ -80,7 +80,7 @@ class SurveyedItems:
                 self.native_kinds.append(kind)
             elif kind == "reasoning":
                 sealed = item.get("encrypted_content", _ABSENT)
-                is_ours = memoryview(sealed)[: len(_SEALED)] == _SEALED
+                is_ours = bytes(memoryview(sealed)[: len(_SEALED)]) == _SEALED
                 self.has_foreign_thinking = self.has_foreign_thinking or is_ours
             self.result_count += kind in _RESULTS
             self.attachments.count(item)
@@ -190,8 +190,12 @@ class Attachments:
         self.images += images
         self.documents += documents
 
+    @property
+    def tokens(self) -> int:
+        files = self._document_bytes // DOCUMENT_BYTES_PER_TOKEN
+        return files + self.images * IMAGE_TOKENS
+
     def estimate(self, prompt_bytes: int) -> int:
         """Tokens of a prompt of that many bytes with these in it."""
         text = prompt_bytes - self._image_bytes - self._document_bytes
-        files = self._document_bytes / DOCUMENT_BYTES_PER_TOKEN
-        return round(max(0, text) / BYTES_PER_TOKEN + files) + self.images * IMAGE_TOKENS
+        return round(max(0, text) / BYTES_PER_TOKEN) + self.tokens

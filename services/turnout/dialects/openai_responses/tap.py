@@ -117,18 +117,20 @@ class _Facts:
         "_error",
         "_finish_reason",
         "_is_done",
-        "_output_bytes",
         "_response_id",
         "_response_model",
         "_source",
+        "_streamed_bytes",
         "_usage",
+        "_whole_bytes",
         "has_content",
     )
 
     def __init__(self) -> None:
         self.has_content = False
         self._is_done = False
-        self._output_bytes = 0
+        self._streamed_bytes = 0
+        self._whole_bytes = 0
         self._finish_reason = ""
         self._response_id = ""
         self._response_model = ""
@@ -147,7 +149,8 @@ class _Facts:
             error=self._error,
             is_complete=self._is_done,
             at_boundary=at_boundary,
-            output_bytes=self._output_bytes,
+            # Some servers stream, some send whole items, most do both.
+            output_bytes=max(self._streamed_bytes, self._whole_bytes),
         )
 
     def read(self, raw: bytes, named: str) -> None:
@@ -162,7 +165,7 @@ class _Facts:
             text = event.delta
             if isinstance(text, str) and text:
                 self.has_content = True
-                self._output_bytes += len(text) if text.isascii() else len(text.encode())
+                self._streamed_bytes += len(text) if text.isascii() else len(text.encode())
         elif kind == "response.output_item.added":
             # A call without arguments is content by its name.
             has_said = decode_item(event.item).type not in _SILENT
@@ -187,7 +190,7 @@ class _Facts:
 
     def _end(self, response: WireResponse, *, is_cut: bool) -> None:
         self._begin(response)
-        if not self._output_bytes:
+        if not self._whole_bytes:
             for item in response.output or ():
                 self._item_done(decode_item(item))
         status = "incomplete" if is_cut else response.status or "completed"
@@ -203,10 +206,7 @@ class _Facts:
         self._end(response, is_cut=False)
 
     def _item_done(self, item: WireItem) -> None:
-        """Bytes of an item that did not stream; some servers send whole items only."""
         self.has_content = self.has_content or item.type not in _SILENT
-        if self._output_bytes:
-            return
         size = 0
         match item.type:
             case "message":
@@ -220,5 +220,5 @@ class _Facts:
                 size += len(text.encode()) if isinstance(text, str) else 0
             case _:
                 pass
-        self._output_bytes += size
+        self._whole_bytes += size
         self.has_content = self.has_content or size > 0

@@ -96,6 +96,7 @@ class AttemptEnded(_message.Message):
     RESPONSE_MODEL_FIELD_NUMBER: _builtins.int
     RESPONSE_ID_FIELD_NUMBER: _builtins.int
     FINISH_REASON_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     occurred_at: _builtins.float
     request_id: _builtins.str
@@ -121,6 +122,8 @@ class AttemptEnded(_message.Message):
     finish_reason: _builtins.str
     @_builtins.property
     def usage(self) -> _routing_pb2.Usage: ...
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -148,10 +151,11 @@ class AttemptEnded(_message.Message):
         response_model: _builtins.str = ...,
         response_id: _builtins.str = ...,
         finish_reason: _builtins.str = ...,
+        changes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "_first_byte_seconds", b"_first_byte_seconds", "_first_content_seconds", b"_first_content_seconds", "cost_usd", b"cost_usd", "first_byte_seconds", b"first_byte_seconds", "first_content_seconds", b"first_content_seconds", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "_first_byte_seconds", b"_first_byte_seconds", "_first_content_seconds", b"_first_content_seconds", "cost_usd", b"cost_usd", "dialect", b"dialect", "duration_seconds", b"duration_seconds", "error", b"error", "event_id", b"event_id", "finish_reason", b"finish_reason", "first_byte_seconds", b"first_byte_seconds", "first_content_seconds", b"first_content_seconds", "kind", b"kind", "model", b"model", "number", b"number", "occurred_at", b"occurred_at", "outcome", b"outcome", "provider", b"provider", "request_id", b"request_id", "response_id", b"response_id", "response_model", b"response_model", "sent_at", b"sent_at", "status", b"status", "target", b"target", "tenant", b"tenant", "traceparent", b"traceparent", "usage", b"usage", "usage_source", b"usage_source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "_first_byte_seconds", b"_first_byte_seconds", "_first_content_seconds", b"_first_content_seconds", "changes", b"changes", "cost_usd", b"cost_usd", "dialect", b"dialect", "duration_seconds", b"duration_seconds", "error", b"error", "event_id", b"event_id", "finish_reason", b"finish_reason", "first_byte_seconds", b"first_byte_seconds", "first_content_seconds", b"first_content_seconds", "kind", b"kind", "model", b"model", "number", b"number", "occurred_at", b"occurred_at", "outcome", b"outcome", "provider", b"provider", "request_id", b"request_id", "response_id", b"response_id", "response_model", b"response_model", "sent_at", b"sent_at", "status", b"status", "target", b"target", "tenant", b"tenant", "traceparent", b"traceparent", "usage", b"usage", "usage_source", b"usage_source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_usd: _TypeAlias = _typing.Literal["cost_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_usd: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd"]  # noqa: Y015

@@ -1,0 +1,159 @@
+"""Which dialect a provider is spoken to in, how it departs from it, and providers of one's own."""
+
+import json
+
+import pytest
+
+from turnout.capabilities import Dialect
+from turnout.catalog import Catalog, parse_catalog
+from turnout.catalog.models import endpoint_for
+from turnout.catalog.packaged import snapshot_bytes
+from turnout.catalog.providers import PROVIDERS
+from turnout.catalog.user_file import with_user_file
+from turnout.errors import InvalidRequest
+from turnout.quirks import DIALECT_QUIRKS, Quirks
+
+ALL: tuple[Dialect, ...] = tuple(DIALECT_QUIRKS)
+
+
+@pytest.fixture(scope="module")
+def catalog() -> Catalog:
+    return parse_catalog(snapshot_bytes())
+
+
+@pytest.mark.parametrize(
+    ("model", "client", "spoken", "expected"),
+    [
+        ("claude-opus-5-5", "openai_chat", ALL, "anthropic_messages"),
+        ("gpt-5.5", "openai_chat", ALL, "openai_chat"),
+        ("gpt-5.5", "openai_responses", ALL, "openai_responses"),
+        ("gpt-5.5", "anthropic_messages", ALL, "openai_responses"),
+        ("gpt-5.5", "anthropic_messages", ("openai_chat",), "openai_chat"),
+        ("gpt-5.3-codex", "openai_chat", ALL, "openai_responses"),
+        ("gpt-5.3-codex", "openai_chat", ("openai_chat",), None),
+        ("gemini-3.5-flash", "anthropic_messages", ALL, "gemini_generate"),
+        ("gemini-3.5-flash", "openai_chat", ALL, "openai_chat"),
+        ("deepseek-v4-pro", "anthropic_messages", ALL, "anthropic_messages"),
+        ("deepseek-v4-pro", "openai_responses", ALL, "openai_chat"),
+    ],
+)
+def test_the_clients_own_dialect_comes_first_then_the_preferred_one(
+    catalog: Catalog,
+    model: str,
+    client: Dialect,
+    spoken: tuple[Dialect, ...],
+    expected: Dialect | None,
+) -> None:
+    found = catalog.models[model]
+    endpoint = endpoint_for(catalog.provider_of(found), found, client, spoken=spoken)
+    assert (None if endpoint is None else endpoint.dialect) == expected
+
+
+def claude(name: str) -> Quirks:
+    return PROVIDERS[0].endpoints[0].quirks_of(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "system_anywhere", "thinking", "takes_effort", "takes_temperature"),
+    [
+        ("claude-3-7-sonnet-20250219", False, "budget", False, True),
+        ("claude-sonnet-4-20250514", False, "budget", False, True),
+        ("claude-opus-4-1", False, "budget", False, True),
+        ("claude-haiku-4-5-20251001", False, "budget", False, True),
+        ("claude-opus-4-5", False, "budget", True, True),
+        ("claude-sonnet-4-6", False, "adaptive", True, True),
+        ("claude-opus-4-7", False, "adaptive", True, False),
+        ("claude-opus-4-8", True, "adaptive", True, False),
+        ("claude-sonnet-5", True, "adaptive", True, False),
+        ("claude-opus-5-5", True, "adaptive", True, False),
+        ("anthropic.claude-haiku-4-5", False, "budget", False, True),
+    ],
+)
+def test_the_families_of_claude_take_what_their_age_takes(
+    name: str, system_anywhere: bool, thinking: str, takes_effort: bool, takes_temperature: bool
+) -> None:
+    quirks = claude(name)
+    assert quirks.system_anywhere is system_anywhere
+    assert quirks.thinking == thinking
+    assert bool(quirks.efforts) is takes_effort
+    assert ("temperature" not in quirks.refuses) is takes_temperature
+
+
+def test_a_level_that_says_nothing_leaves_the_one_below() -> None:
+    below = DIALECT_QUIRKS["openai_chat"]
+    assert Quirks().over(below) is below
+    assert Quirks(efforts=()).over(below).efforts == ()
+    assert Quirks(custom_tools=False).over(below).tool_name_pattern == below.tool_name_pattern
+
+
+def test_refused_fields_add_up_and_can_be_taken_again() -> None:
+    below = Quirks(refuses=("a", "b"))
+    assert Quirks(refuses=("c",), takes=("a",)).over(below).refuses == ("b", "c")
+
+
+def test_servers_of_ones_own_are_on_loopback_and_take_no_key(catalog: Catalog) -> None:
+    keyless = {name for name, one in catalog.providers.items() if one.is_keyless}
+    assert keyless == {"vllm", "ollama", "llama_cpp", "lm_studio"}
+    for name in keyless:
+        for endpoint in catalog.providers[name].endpoints:
+            assert endpoint.base_url.startswith("http://127.0.0.1:")
+
+
+def test_a_user_adds_a_provider_and_a_model(catalog: Catalog) -> None:
+    told = {
+        "providers": [
+            {
+                "name": "house",
+                "endpoints": [
+                    {
+                        "dialect": "openai_chat",
+                        "base_url": "http://10.0.0.7/v1",
+                        "auth": "none",
+                        "quirks": {"refuses": ["seed"], "call_id_characters": 9},
+                    }
+                ],
+            }
+        ],
+        "models": [
+            {"id": "coder", "provider": "house", "capabilities": {"context_tokens": 9000}},
+            {"id": "gpt-5.5", "quirks": {"efforts": ["low"]}},
+        ],
+        "prices": {"coder": {"fresh_input": 0, "output": 0}},
+    }
+    mine = with_user_file(catalog, json.dumps(told).encode())
+    coder = mine.models["coder"]
+    assert (coder.upstream_name, coder.prices.output) == ("coder", 0)
+    (endpoint,) = mine.provider_of(coder).endpoints
+    assert endpoint.quirks_of("coder").refuses == ("seed",)
+    assert mine.models["gpt-5.5"].quirks.efforts == ("low",)
+    assert mine.models["gpt-5.5"].prices == catalog.models["gpt-5.5"].prices
+    assert mine.digest != catalog.digest
+
+
+def test_the_short_form_of_the_file_is_prices(catalog: Catalog) -> None:
+    mine = with_user_file(catalog, b'{"gpt-5.5": {"output": 1.5}}')
+    assert mine.models["gpt-5.5"].prices.output == 1.5
+    assert mine.models["gpt-5.5"].prices.fresh_input == catalog.models["gpt-5.5"].prices.fresh_input
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        (b"[]", "object"),
+        (b'{"models":[{"id":"new"}]}', "needs a provider"),
+        (
+            b'{"models":[{"id":"x","provider":"groq","dialects":["gemini_generate"]}]}',
+            "groq|speaks",
+        ),
+        (b'{"providers":[{"name":"x","endpoints":[]}]}', "at least one"),
+        (
+            b'{"providers":[{"name":"x","endpoints":[{"dialect":"openai_chat","base_url":"",'
+            b'"quirks":{"call_id_pattern":"("}}]}]}',
+            "regular expression",
+        ),
+        (b'{"models":[{"id":"gpt-5.5","price":1}]}', "price"),
+    ],
+)
+def test_a_file_that_cannot_be_meant_is_refused(catalog: Catalog, data: bytes, says: str) -> None:
+    with pytest.raises(InvalidRequest, match=says):
+        with_user_file(catalog, data)

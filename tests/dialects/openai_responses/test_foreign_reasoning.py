@@ -1,0 +1,47 @@
+"""Foreign reasoning in a body that goes to OpenAI as it came."""
+
+import json
+
+import pytest
+
+from turnout.dialects.conversation import Provenance
+from turnout.dialects.openai_responses import OPENAI_RESPONSES
+from turnout.dialects.seal import seal
+from turnout.errors import InvalidRequest
+
+SEALED = seal(Provenance("anthropic_messages", "claude-opus-5-5"), signature="EqQB")
+
+
+def thought(sealed: str) -> dict[str, object]:
+    return {"type": "reasoning", "summary": [], "content": None, "encrypted_content": sealed}
+
+
+def body_of(*items: object) -> bytes:
+    return json.dumps({"model": "m", "input": list(items), "n": 1.50}).encode()
+
+
+def test_bugs_26_a_body_of_openais_alone_is_the_very_object() -> None:
+    quoted = {"role": "user", "content": json.dumps(thought(SEALED))}
+    body = body_of(thought("gAAAA"), quoted)
+    assert OPENAI_RESPONSES.without_foreign_reasoning(body) is body
+
+
+def test_bugs_27_sealed_reasoning_goes_and_nothing_else() -> None:
+    message = {"role": "user", "content": 'a "quoted" é'}
+    cleaned = OPENAI_RESPONSES.without_foreign_reasoning(
+        body_of(thought(SEALED), message, thought("gAAAA"), thought(SEALED))
+    )
+    assert cleaned == body_of(message, thought("gAAAA")).replace(b"}, {", b"},{")
+
+
+def test_a_seal_in_something_else_is_left_alone() -> None:
+    call = {"type": "function_call", "call_id": "c", "encrypted_content": SEALED}
+    body = body_of(call)
+    assert OPENAI_RESPONSES.without_foreign_reasoning(body) is body
+
+
+def test_what_is_left_must_be_a_request() -> None:
+    with pytest.raises(InvalidRequest):
+        OPENAI_RESPONSES.without_foreign_reasoning(body_of(thought(SEALED)))
+    with pytest.raises(InvalidRequest):
+        OPENAI_RESPONSES.without_foreign_reasoning(body_of(thought(SEALED))[:-1])

@@ -1,0 +1,138 @@
+"""Requests within one dialect for another model than they were written for."""
+
+import json
+from typing import Any
+
+import pytest
+
+from turnout.capabilities import Capabilities, Dialect
+from turnout.catalog.providers import PROVIDERS
+from turnout.dialects.reshape import reshaped, switched
+from turnout.quirks import Quirks
+
+THINKS = Capabilities(thinking=True, max_output_tokens=64_000)
+PLAIN = Capabilities(max_output_tokens=64_000)
+
+
+def quirks_of(provider: str, dialect: Dialect, model: str) -> Quirks:
+    endpoint = next(one for one in PROVIDERS if one.name == provider).endpoint(dialect)
+    assert endpoint is not None
+    return endpoint.quirks_of(model)
+
+
+CLAUDE_CODE = {
+    "model": "claude-opus-5-5",
+    "max_tokens": 128_000,
+    "thinking": {"type": "adaptive", "display": "omitted"},
+    "output_config": {"effort": "xhigh", "format": {"type": "json_schema", "schema": {}}},
+    "safeguards": [],
+    "context_management": {"edits": []},
+    "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "system", "content": "context", "output_config": {"effort": "low"}},
+    ],
+}
+
+
+def to_claude(model: str, has: Capabilities = THINKS) -> tuple[dict[str, Any], set[str]]:
+    body, changes = switched(
+        json.dumps(CLAUDE_CODE).encode(),
+        quirks_of("anthropic", "anthropic_messages", model),
+        dialect="anthropic_messages",
+        has=has,
+    )
+    found: dict[str, Any] = json.loads(body)
+    return found, set(changes)
+
+
+def test_bug_35_an_older_claude_gets_what_it_takes() -> None:
+    found, changes = to_claude("claude-sonnet-4-5")
+    assert found["messages"][1] == {"role": "user", "content": "context"}
+    assert found["max_tokens"] == 64_000
+    assert found["thinking"] == {
+        "type": "enabled",
+        "budget_tokens": 24_576,
+        "display": "omitted",
+    }
+    assert found["output_config"] == {"format": {"type": "json_schema", "schema": {}}}
+    assert "safeguards" not in found
+    assert found["context_management"] == {"edits": []}
+    assert changes == {
+        "limited:max_output_tokens",
+        "system_role",
+        "thinking",
+        "dropped:safeguards",
+    }
+
+
+def test_a_claude_of_the_same_age_gets_the_bytes_as_they_are() -> None:
+    body = json.dumps(CLAUDE_CODE | {"max_tokens": 10}).encode()
+    quirks = quirks_of("anthropic", "anthropic_messages", "claude-sonnet-5-5")
+    same, changes = switched(body, quirks, dialect="anthropic_messages", has=THINKS)
+    assert same is body
+    assert changes == ()
+
+
+def test_a_budget_becomes_adaptive_for_a_claude_that_takes_no_other() -> None:
+    body = b'{"max_tokens":9000,"thinking":{"type":"enabled","budget_tokens":5000},"messages":[]}'
+    quirks = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
+    found, _ = switched(body, quirks, dialect="anthropic_messages", has=THINKS)
+    assert json.loads(found)["thinking"] == {"type": "adaptive"}
+
+
+def test_a_claude_that_cannot_think_is_not_asked_to() -> None:
+    found, changes = to_claude("claude-haiku-4-5", PLAIN)
+    assert "thinking" not in found
+    assert "dropped:thinking" in changes
+
+
+CHAT = {
+    "model": "gpt-5.5",
+    "messages": [{"role": "developer", "content": "be brief"}],
+    "max_completion_tokens": 100,
+    "reasoning_effort": "xhigh",
+    "prompt_cache_key": "k",
+    "verbosity": "low",
+    "store": False,
+    "seed": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("provider", "expected"),
+    [
+        ("deepseek", {"max_tokens": 100, "reasoning_effort": "high"}),
+        ("groq", {"max_tokens": 100, "reasoning_effort": "high", "seed": 1}),
+        (
+            "mistral_ai",
+            {
+                "max_tokens": 100,
+                "reasoning_effort": "high",
+                "random_seed": 1,
+                "prompt_cache_key": "k",
+            },
+        ),
+        ("minimax", {"max_tokens": 100}),
+    ],
+)
+def test_bug_34_a_compatible_server_gets_the_form_it_knows(
+    provider: str, expected: dict[str, object]
+) -> None:
+    quirks = quirks_of(provider, "openai_chat", "m")
+    body, changes = switched(json.dumps(CHAT).encode(), quirks, dialect="openai_chat", has=THINKS)
+    messages = [{"role": "system", "content": "be brief"}]
+    assert json.loads(body) == {"model": "gpt-5.5", "messages": messages} | expected
+    assert "developer_role" in changes
+    assert "dropped:verbosity" in changes
+
+
+def test_what_an_endpoint_refuses_is_never_sent_and_a_body_without_it_is_the_same() -> None:
+    quirks = Quirks(refuses=("stream_options",), thinking_refuses=("temperature",))
+    body = b'{"stream_options":{},"temperature":1}'
+    assert reshaped(body, quirks, thinks=False) == (
+        b'{"temperature":1}',
+        ("dropped:stream_options",),
+    )
+    assert reshaped(body, quirks, thinks=True)[0] == b"{}"
+    clean = b'{"model":"m"}'
+    assert reshaped(clean, quirks, thinks=True)[0] is clean

@@ -1,0 +1,187 @@
+"""Requests that a target cannot take as they are, and their answers, through the dispatcher."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from msgspec import structs
+
+from tests.upstream_dispatcher.samples import JSON
+from tests.upstream_dispatcher.scripted import Exchange, provider
+from tests.upstream_dispatcher.workbench import answer_of, bench, request
+from turnout.dialects.registry import DIALECTS
+from turnout.dialects.stream import accumulate
+from turnout.ports import DispatchRequest
+
+pytestmark = pytest.mark.anyio
+
+OPUS = "anthropic/claude-opus-5-5@env"
+TOO_LONG = "mcp__" + "a_server_with_a_very_long_name__" * 5
+
+CODEX = {
+    "model": "gpt-5.5",
+    "stream": True,
+    "store": False,
+    "input": [
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "go"}]},
+        {
+            "type": "custom_tool_call",
+            "call_id": "call_1",
+            "name": "apply_patch",
+            "input": "*** Begin\n",
+        },
+        {"type": "custom_tool_call_output", "call_id": "call_1", "output": "done"},
+    ],
+    "tools": [
+        {"type": "function", "name": TOO_LONG, "parameters": {"type": "object"}},
+        {
+            "type": "custom",
+            "name": "apply_patch",
+            "description": "Edits.",
+            "format": {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"},
+        },
+        {"type": "web_search"},
+    ],
+}
+PATCH = '*** "x"\n\N{GRINNING FACE}'
+
+
+def sse(*events: dict[str, Any]) -> bytes:
+    return b"".join(
+        b"event: " + event["type"].encode() + b"\ndata: " + json.dumps(event).encode() + b"\n\n"
+        for event in events
+    )
+
+
+def claude_calls(name: str, *fragments: str) -> bytes:
+    deltas = [
+        {
+            "type": "content_block_delta",
+            "index": 0,
+            "delta": {"type": "input_json_delta", "partial_json": fragment},
+        }
+        for fragment in fragments
+    ]
+    usage = {"input_tokens": 9, "output_tokens": 1}
+    message: dict[str, object] = {
+        "id": "m",
+        "type": "message",
+        "role": "assistant",
+        "model": "claude-opus-5-5",
+        "content": [],
+        "stop_reason": None,
+        "stop_sequence": None,
+        "usage": usage,
+    }
+    block: dict[str, object] = {"type": "tool_use", "id": "toolu_1", "name": name, "input": {}}
+    return sse(
+        {"type": "message_start", "message": message},
+        {"type": "content_block_start", "index": 0, "content_block": block},
+        *deltas,
+        {"type": "content_block_stop", "index": 0},
+        {
+            "type": "message_delta",
+            "delta": {"stop_reason": "tool_use", "stop_sequence": None},
+            "usage": usage,
+        },
+        {"type": "message_stop"},
+    )
+
+
+def codex() -> DispatchRequest:
+    body = json.dumps(CODEX).encode()
+    asked = request(
+        OPUS, dialect="openai_responses", body=body, model="gpt-5.5", path="/v1/responses"
+    )
+    return replace(asked, features=structs.replace(asked.features, tool_count=3))
+
+
+async def test_bug_37_codex_edits_files_through_a_model_that_knows_functions_alone() -> None:
+    written = json.dumps({"input": PATCH})
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.stream(claude_calls("apply_patch", *written))
+
+    async with provider(script) as claude, bench({"anthropic": claude.url}) as on:
+        answer = await answer_of(on, codex())
+        (seen,) = claude.seen
+    sent = json.loads(seen.body)
+    assert [tool["input_schema"]["type"] for tool in sent["tools"]] == ["object", "object"]
+    assert len(sent["tools"][0]["name"]) <= 128
+    assert sent["messages"][1]["content"][0]["input"] == {"input": "*** Begin\n"}
+    decoder = DIALECTS["openai_responses"].stream_decoder()
+    told = accumulate([*decoder.feed(answer.body), *decoder.close()])
+    (call,) = (part for part in told.parts if getattr(part, "name", ""))
+    assert (getattr(call, "kind", ""), getattr(call, "arguments", "")) == ("custom", PATCH)
+    (fact,) = on.facts.attempts
+    assert fact.changes == ("dropped:web_search", "custom_tool", "tool_name")
+
+
+async def test_a_renamed_tool_is_called_by_the_clients_name() -> None:
+    async def script(exchange: Exchange) -> None:
+        name = json.loads(exchange.seen.body)["tools"][0]["name"]
+        await exchange.stream(claude_calls(name, "{}"))
+
+    async with provider(script) as claude, bench({"anthropic": claude.url}) as on:
+        answer = await answer_of(on, codex())
+    assert TOO_LONG.encode() in answer.body
+
+
+CLAUDE_CODE = {
+    "model": "claude-opus-5-5",
+    "max_tokens": 64,
+    "messages": [
+        {"role": "user", "content": "go"},
+        {
+            "role": "assistant",
+            "content": [{"type": "tool_use", "id": "t", "name": "ToolSearch", "input": {}}],
+        },
+        {
+            "role": "user",
+            "content": [
+                {
+                    "type": "tool_result",
+                    "tool_use_id": "t",
+                    "content": [{"type": "tool_reference", "tool_name": "WebFetch"}],
+                }
+            ],
+        },
+    ],
+    "tools": [
+        {"name": "ToolSearch", "input_schema": {"type": "object"}},
+        {"name": "WebFetch", "input_schema": {"type": "object"}, "defer_loading": True},
+    ],
+}
+WHOLE = (
+    b'{"id":"m","type":"message","role":"assistant","model":"deepseek-v4-pro","content":'
+    b'[{"type":"text","text":"a"}],"stop_reason":"end_turn","stop_sequence":null,'
+    b'"usage":{"input_tokens":9,"output_tokens":1}}'
+)
+
+
+async def test_an_imitation_of_the_clients_dialect_is_told_no_references() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.answer(200, WHOLE, JSON)
+
+    asked = request(
+        "deepseek/deepseek-v4-pro@env",
+        dialect="anthropic_messages",
+        body=json.dumps(CLAUDE_CODE).encode(),
+        model="claude-opus-5-5",
+        stream=False,
+    )
+    async with (
+        provider(script) as deepseek,
+        bench({"deepseek": deepseek.url}, also=("anthropic_messages",)) as on,
+    ):
+        answer = await answer_of(on, asked)
+        (seen,) = deepseek.seen
+    assert answer.head.status == 200
+    assert seen.line.split()[1] == "/v1/messages"
+    assert b"tool_reference" not in seen.body
+    assert b"defer_loading" not in seen.body
+    sent = json.loads(seen.body)
+    assert [tool["name"] for tool in sent["tools"]] == ["ToolSearch", "WebFetch"]
+    (fact,) = on.facts.attempts
+    assert (fact.dialect, fact.changes) == ("anthropic_messages", ("deferred_tools",))
