@@ -79,6 +79,8 @@ class Feature:
         sides: by dialect.
         model: which of the models of `driving` are asked.
         own_words: why the words of one vendor mean nothing to another; "" where they do.
+        alike: dialects whose own words are the same.
+        carried: pairs whose words are carried over all the same.
         refused: pairs whose request is refused, with what the error has to name.
         failing: pairs that lose the feature today, with what is lost.
         asks: of an answer: what the client has asked before, in fields of its request.
@@ -91,6 +93,8 @@ class Feature:
     sides: Mapping[Dialect, Side]
     model: Literal["agent", "tuned"] = "agent"
     own_words: str = ""
+    alike: frozenset[Dialect] = OPENAI
+    carried: frozenset[Pair] = frozenset()
     refused: Mapping[Pair, str] = field(default_factory=dict)
     failing: Mapping[Pair, str] = field(default_factory=dict)
     asks: Mapping[Dialect, Json] = field(default_factory=dict)
@@ -130,6 +134,7 @@ def outcome(feature: Feature, speaker: Dialect, reader: Dialect, pair: Pair) -> 
         return Inexpressible(hears.why)
     if speaker == reader:
         return Kept()
-    if feature.own_words and not {speaker, reader} <= OPENAI:
+    is_carried = {speaker, reader} <= feature.alike or pair in feature.carried
+    if feature.own_words and not is_carried:
         return Inexpressible(feature.own_words)
     return Kept()

@@ -190,7 +190,7 @@ TIER = Feature(
     own_words=_TIERS,
 )
 
-_IDS = "an id that a client gave one vendor is not told to another"
+_IDS = "Claude Code's id holds its device and account, which are Anthropic's business"
 USER = Feature(
     "user",
     "user id",
@@ -204,6 +204,9 @@ USER = Feature(
         "gemini_generate": silent("Gemini has no such field"),
     },
     own_words=_IDS,
+    carried=frozenset(
+        {("openai_chat", "anthropic_messages"), ("openai_responses", "anthropic_messages")}
+    ),
 )
 
 METADATA = Feature(
@@ -216,7 +219,8 @@ METADATA = Feature(
         "openai_responses": Side({"metadata": {"job": "7"}}, at(("metadata",))),
         "gemini_generate": Side({"labels": {"job": "7"}}, at(("labels",))),
     },
-    own_words=_IDS,
+    own_words="is kept with stored answers, and none is stored in another dialect",
+    alike=frozenset(),
 )
 
 CACHE_KEY = Feature(

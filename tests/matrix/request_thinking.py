@@ -144,4 +144,41 @@ JSON_OBJECT = Feature(
     },
 )
 
-THINKING: tuple[Feature, ...] = (EFFORT, BUDGET, BUDGET_AS_EFFORT, OFF, SCHEMA, JSON_OBJECT)
+SHOWN = Feature(
+    "reasoning_shown",
+    "reasoning asked to be shown",
+    "auto",
+    {
+        "anthropic_messages": Side(
+            {
+                "thinking": {"type": "adaptive", "display": "summarized"},
+                "output_config": {"effort": "medium"},
+            },
+            at(("thinking", "display")),
+            value="summarized",
+        ),
+        "openai_chat": silent("chat has no word for it"),
+        "openai_responses": Side(
+            {"reasoning": {"effort": "medium", "summary": "auto"}}, at(("reasoning", "summary"))
+        ),
+        "gemini_generate": Side(
+            {
+                "generationConfig": {
+                    "thinkingConfig": {"thinkingLevel": "MEDIUM", "includeThoughts": True}
+                }
+            },
+            at(("generationConfig", "thinkingConfig", "includeThoughts")),
+            value=True,
+        ),
+    },
+)
+
+THINKING: tuple[Feature, ...] = (
+    EFFORT,
+    BUDGET,
+    BUDGET_AS_EFFORT,
+    OFF,
+    SHOWN,
+    SCHEMA,
+    JSON_OBJECT,
+)

@@ -5,8 +5,8 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
-from tests.matrix.answer_streams import events_of, named, unnamed
 from tests.matrix.answer_rows import says
+from tests.matrix.answer_streams import events_of, named, unnamed
 from tests.matrix.declared import ALL, PAIRS, SHORT, Feature, Json, Pair
 from tests.matrix.driving import AGENT, asked, target_of
 from tests.matrix.failures import FAILURES

@@ -236,6 +236,13 @@ def test_an_image_has_a_price(client: openai.OpenAI) -> None:
     assert 1_600 < completion.usage.prompt_tokens < 1_700
 
 
+def test_a_model_that_is_told_not_to_reason_takes_a_temperature(client: openai.OpenAI) -> None:
+    completion = client.chat.completions.create(
+        model=MODEL, messages=HELLO, temperature=0.5, reasoning_effort="none"
+    )
+    assert completion.choices[0].message.content
+
+
 def test_models_are_listed(client: openai.OpenAI) -> None:
     listed = {model.id: model.owned_by for model in client.models.list()}
     assert listed[MODEL] == "openai"

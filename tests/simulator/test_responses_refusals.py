@@ -292,6 +292,7 @@ def test_a_bad_request_gets_openais_error(
         items({"role": "assistant", "content": [{"type": "refusal", "refusal": "no"}]}),
         items({"type": "web_search_call", "id": "ws_1", "status": "completed"}),
         items({"type": "reasoning", "id": "rs_1", "summary": []}),
+        {"temperature": 0.5, "top_p": 0.5, "reasoning": {"effort": "none"}},
         {"temperature": 1, "top_p": 1.0, "tool_choice": {"type": "web_search"}},
         strict(required=["a", "b"], additionalProperties=False),
         {"previous_response_id": None, "conversation": None},

@@ -156,17 +156,17 @@ def _lacks(
     is_asked: bool,
 ) -> tuple[str, ...]:
     needs = features.needs
-    sure = _surely(features, is_asked=is_asked)
+    surely = _surely(features, is_asked=is_asked)
     needed = needed_server_tools(
         features.dialect,
         needs.server_tools,
         client_tools=features.tool_count - len(needs.server_tools),
     )
     if needed != needs.server_tools:
-        sure = structs.replace(sure, server_tools=needed)
+        surely = structs.replace(surely, server_tools=needed)
     endpoint = endpoint_for(provider, model, features.dialect, spoken=SERVABLE)
     native = endpoint is not None and endpoint.is_original and endpoint.dialect == features.dialect
-    lacks = missing(sure, model.capabilities, native=native)
+    lacks = missing(surely, model.capabilities, native=native)
     if endpoint is None:
         lacks = (*lacks, "dialect")
     if ceiling is not None and model.id != ceiling.id:

@@ -124,7 +124,8 @@ def _check_fields(body: JsonObject, model: Model) -> None:
             code="unsupported_parameter",
             param="max_tokens",
         )
-    if body.get("temperature", 1) != 1:
+    # A model that has been told not to reason is sampled like others.
+    if body.get("temperature", 1) != 1 and body.get("reasoning_effort") != "none":
         raise Refused(
             "Unsupported value: 'temperature' does not support this value with this model. Only"
             " the default (1) value is supported.",

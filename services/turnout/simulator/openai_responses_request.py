@@ -222,7 +222,8 @@ def _check_parameters(body: JsonObject, model: Model) -> None:
 def _check_kind(body: JsonObject, reasoning: JsonObject, model: Model) -> None:
     """What only models that reason take, and what those do not take."""
     thinks = model.capabilities.thinking
-    refused = ("temperature", "top_p") if thinks else ()
+    # A model that has been told not to reason is sampled like others.
+    refused = ("temperature", "top_p") if thinks and reasoning.get("effort") != "none" else ()
     for name in refused:
         if body.get(name, 1) not in (None, 1):
             raise Refused(

@@ -31,8 +31,11 @@ Parameter: TypeAlias = Literal[
     "parallel_tools",
 ]
 
-OWN_ONLY: Final[frozenset[Parameter]] = frozenset({"service_tier", "metadata", "user"})
-"""Mean something to the vendor of the client's dialect alone."""
+OF_OPENAI: Final[frozenset[Parameter]] = frozenset({"service_tier", "user"})
+"""Mean the same in OpenAI's two dialects, and nothing to other vendors. Metadata is not among them:
+chat takes it with what is stored only."""
+
+_OPENAI: Final[frozenset[Dialect]] = frozenset({"openai_chat", "openai_responses"})
 
 EXPRESSIBLE: Final[Mapping[Dialect, frozenset[Parameter]]] = MappingProxyType(
     {
@@ -48,7 +51,7 @@ EXPRESSIBLE: Final[Mapping[Dialect, frozenset[Parameter]]] = MappingProxyType(
         "openai_responses": frozenset(
             {
                 *("temperature", "top_p", "top_logprobs", "verbosity", "prompt_cache_key"),
-                *("service_tier", "parallel_tools"),
+                "parallel_tools",
             }
         ),
         "gemini_generate": frozenset(
@@ -91,10 +94,13 @@ def fit_parameters(
     changes: list[str] = []
     refused = refused_fields(quirks, thinks=has.thinking and conversation.thinking.effort != "none")
     own = conversation.dialect == to
+    expressible = EXPRESSIBLE[to]
+    if {conversation.dialect, to} == _OPENAI:
+        expressible |= OF_OPENAI
     for parameter, names in WIRE_NAMES.items():
         if not _is_said(conversation, parameter):
             continue
-        can = own or parameter in EXPRESSIBLE[to]
+        can = own or parameter in expressible
         if not can or not refused.isdisjoint(names):
             conversation = _without(conversation, parameter)
             changes.append(f"dropped:{parameter}")

@@ -120,8 +120,7 @@ def without_sealed(body: bytes) -> bytes:
         written = bytes(_BODY.decode(body).messages)
         messages = [bytes(raw) for raw in _ENTRIES.decode(written)]
         cleaned = [
-            splice(message, _WITHOUT) if SEAL_MARK in message else message
-            for message in messages
+            splice(message, _WITHOUT) if SEAL_MARK in message else message for message in messages
         ]
     except MALFORMED as error:
         raise complaint("", error) from None

@@ -22,7 +22,7 @@ from turnout.dialects.openai_chat.messages_encode import (
     cache_control,
     encode_messages,
 )
-from turnout.dialects.openai_requests import effort_of, grammar_of, offered_tools
+from turnout.dialects.openai_requests import account_fields, effort_of, grammar_of, offered_tools
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
@@ -51,6 +51,8 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
         body["stream_options"] = {"include_usage": True}
     if own:
         body |= dict(_own_fields(conversation))
+    elif conversation.dialect == "openai_responses":
+        body |= dict(account_fields(conversation))
     return msgspec.json.encode(body)
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation, ServerTool, Tool, joined_text
-from turnout.dialects.openai_requests import effort_of, grammar_of, offered_tools
+from turnout.dialects.openai_requests import account_fields, effort_of, grammar_of, offered_tools
 from turnout.dialects.openai_responses.items_decode import LOADED
 from turnout.dialects.openai_responses.items_encode import encode_items, encode_own_message
 from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
@@ -31,7 +31,8 @@ from turnout.dialects.reading import ObjectReader, raw_fields
 from turnout.errors import Unsupported
 
 _SEALED_REASONING: Final = "reasoning.encrypted_content"
-_SUMMARIES: Final = frozenset({"auto", "concise", "detailed"})
+_SUMMARIES: Final = {"summarized": "auto", "included": "auto"}
+"""Other dialects' words for reasoning that is to be shown (Anthropic's, Gemini's)."""
 _NO_PARAMETERS: Final = b'{"type":"object","properties":{}}'
 
 
@@ -83,8 +84,9 @@ def _fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[
         effort = effort_of(conversation.thinking)
         if effort:
             reasoning["effort"] = effort
-        if conversation.thinking.display in _SUMMARIES:
-            reasoning["summary"] = conversation.thinking.display
+        summary = _SUMMARIES.get(conversation.thinking.display)
+        if summary:
+            reasoning["summary"] = summary
         if reasoning:
             yield "reasoning", reasoning
         include.append(_SEALED_REASONING)
@@ -99,8 +101,8 @@ def _fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[
         text["verbosity"] = conversation.verbosity
     if text:
         yield "text", text
-    if conversation.service_tier and conversation.dialect == "openai_chat":
-        yield "service_tier", conversation.service_tier
+    if conversation.dialect == "openai_chat":
+        yield from account_fields(conversation)
     if include:
         yield "include", include
     yield "store", False
