@@ -204,3 +204,8 @@ def first_input(dialect: Dialect, whole: Json) -> object:
 
 def model(dialect: Dialect, whole: Json) -> object:
     return whole["modelVersion" if dialect == "gemini_generate" else "model"]
+
+
+def fragments(dialect: Dialect, whole: Json) -> object:
+    """Whether arguments came in many pieces, none of which waited for the end."""
+    return whole["fragments"] > 3

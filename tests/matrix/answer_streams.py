@@ -113,7 +113,9 @@ def fold_messages(stream: bytes) -> Json:
             case kind:
                 raise AssertionError(kind)
     whole |= {"content": content} | events[-2]["delta"]
-    return whole | {"usage": first_usage | events[-2]["usage"], "first_usage": first_usage}
+    pieces = sum("partial_json" in event.get("delta", {}) for event in events)
+    usage = first_usage | events[-2]["usage"]
+    return whole | {"usage": usage, "first_usage": first_usage, "fragments": pieces}
 
 
 def _messages_delta(block: Json, delta: Json) -> str:
@@ -204,7 +206,9 @@ def fold_chat(stream: bytes) -> Json:
     assert reason is not None
     assert len({chunk["id"] for chunk in chunks}) == 1
     choice = {"index": 0, "message": message, "finish_reason": reason, "logprobs": logprobs}
-    return {"model": chunks[0]["model"], "choices": [choice], "usage": usage}
+    pieces = sum("tool_calls" in one["delta"] for chunk in chunks for one in chunk["choices"])
+    told = {"model": chunks[0]["model"], "choices": [choice], "usage": usage}
+    return told | {"fragments": pieces - len(calls)}
 
 
 def _fold_calls(calls: list[Json], deltas: list[Json]) -> None:

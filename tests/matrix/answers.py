@@ -170,6 +170,17 @@ ANSWERS: tuple[Feature, ...] = (
         differs=True,
     ),
     row(
+        "fragments",
+        "arguments in fragments, as they arrive",
+        True,
+        read.fragments,
+        {d: w for d, w in calling().items() if d != "gemini_generate"},
+        why={"gemini_generate": "Gemini's calls come whole"},
+        deaf={"gemini_generate": "Gemini's calls come whole"},
+        asks=TWO,
+        only="stream",
+    ),
+    row(
         "custom_calls",
         "calls of custom tools",
         [("call_p", "apply_patch", PATCH)],

@@ -13,7 +13,7 @@ from tests.matrix.declared import (
     outcome,
 )
 from tests.matrix.failures import BROKEN, FAILURES
-from tests.matrix.reasoning import REASONING
+from tests.matrix.reasoning import NAMES_BACK, REASONING
 from tests.matrix.requests import REQUESTS
 from turnout.capabilities import Dialect
 
@@ -79,7 +79,7 @@ def table(features: Iterable[Feature], *, is_answer: bool) -> str:
 
 
 def matrix() -> str:
-    answers = [*ANSWERS, *REASONING, *FAILURES, BROKEN]
+    answers = [*ANSWERS, NAMES_BACK, *REASONING, *FAILURES, BROKEN]
     return (
         f"{LEGEND}\n**Requests**, from client to upstream:\n\n"
         f"{table(REQUESTS, is_answer=False)}"

@@ -219,8 +219,9 @@ METADATA = Feature(
         "openai_responses": Side({"metadata": {"job": "7"}}, at(("metadata",))),
         "gemini_generate": Side({"labels": {"job": "7"}}, at(("labels",))),
     },
-    own_words="is kept with stored answers, and none is stored in another dialect",
+    own_words="labels are Google's; chat takes metadata with what is stored, and nothing is",
     alike=frozenset(),
+    carried=frozenset({("openai_chat", "openai_responses")}),
 )
 
 CACHE_KEY = Feature(

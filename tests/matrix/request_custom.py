@@ -38,6 +38,43 @@ def _named(dialect: Dialect) -> Callable[[Json], object]:
     return reads
 
 
+LEGAL_IDS: dict[Dialect, str] = {
+    "anthropic_messages": r"[a-zA-Z0-9_-]+",
+    "openai_chat": r".{1,64}",
+    "openai_responses": r".{1,64}",
+    "gemini_generate": r".+",
+}
+"""Ids of calls that each vendor takes: Anthropic's error names its pattern, OpenAI's the length."""
+
+_IDS: dict[Dialect, str] = {
+    "anthropic_messages": "toolu_" + "01" * 45,
+    "openai_chat": "functions.look:0",
+    "openai_responses": "functions.look:0",
+    "gemini_generate": "look_1700000000000_0." + "1" * 70,
+}
+
+
+def _paired(dialect: Dialect) -> Callable[[Json], object]:
+    """Whether call and result have one legal id."""
+
+    def reads(body: Json) -> object:
+        items = transcript_of(dialect)(body)
+        assert isinstance(items, list)
+        called = [item[1] for item in items if item[0] == "call"]
+        answered = [item[1] for item in items if item[0] == "result"]
+        is_legal = all(re.fullmatch(LEGAL_IDS[dialect], one) for one in called)
+        return is_legal and called == answered and len(set(called)) == 2
+
+    return reads
+
+
+CALL_IDS = Feature(
+    "call_ids",
+    "call ids that the target refuses, mapped on calls and results alike",
+    True,
+    {dialect: Side(history(call_id=_IDS[dialect])[dialect], _paired(dialect)) for dialect in ALL},
+)
+
 NAMES = Feature(
     "tool_names",
     "tool names that the target refuses, mapped everywhere alike",

@@ -155,10 +155,14 @@ CALL_B = {"id": "call_b2", "name": "list_all", "args": {}}
 
 
 def history(
-    first: str = "look", *, outcome: str = "2 files", is_error: bool = False
+    first: str = "look",
+    *,
+    outcome: str = "2 files",
+    is_error: bool = False,
+    call_id: str = "call_a1",
 ) -> dict[Dialect, Json]:
     """A turn with two calls at once, their results, and a word of the user's behind them."""
-    call_a, call_b = CALL_A | {"name": first}, CALL_B
+    call_a, call_b = CALL_A | {"id": call_id, "name": first}, CALL_B
     failed: Json = {"is_error": True} if is_error else {}
     return {
         "anthropic_messages": {
@@ -184,7 +188,7 @@ def history(
                     "content": [
                         {
                             "type": "tool_result",
-                            "tool_use_id": "call_a1",
+                            "tool_use_id": call_id,
                             "content": outcome,
                             **failed,
                         },
@@ -202,7 +206,7 @@ def history(
                     "content": "Looking.",
                     "tool_calls": [
                         {
-                            "id": "call_a1",
+                            "id": call_id,
                             "type": "function",
                             "function": {"name": first, "arguments": '{"path":"a","depth":2}'},
                         },
@@ -213,7 +217,7 @@ def history(
                         },
                     ],
                 },
-                {"role": "tool", "tool_call_id": "call_a1", "content": outcome},
+                {"role": "tool", "tool_call_id": call_id, "content": outcome},
                 {"role": "tool", "tool_call_id": "call_b2", "content": "none"},
                 {"role": "user", "content": "on"},
             ]
@@ -228,7 +232,7 @@ def history(
                 },
                 {
                     "type": "function_call",
-                    "call_id": "call_a1",
+                    "call_id": call_id,
                     "name": first,
                     "arguments": '{"path":"a","depth":2}',
                 },
@@ -238,7 +242,7 @@ def history(
                     "name": "list_all",
                     "arguments": "{}",
                 },
-                {"type": "function_call_output", "call_id": "call_a1", "output": outcome},
+                {"type": "function_call_output", "call_id": call_id, "output": outcome},
                 {"type": "function_call_output", "call_id": "call_b2", "output": "none"},
                 {"type": "message", "role": "user", "content": "on"},
             ]
@@ -259,7 +263,7 @@ def history(
                     "parts": [
                         {
                             "functionResponse": {
-                                "id": "call_a1",
+                                "id": call_id,
                                 "name": first,
                                 "response": {"error" if is_error else "output": outcome},
                             }

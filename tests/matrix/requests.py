@@ -1,8 +1,9 @@
 """All rows of requests."""
 
 from tests.matrix.declared import Feature
+from tests.matrix.request_bound import BOUND
 from tests.matrix.request_controls import CONTROLS
-from tests.matrix.request_custom import CUSTOM, NAMES
+from tests.matrix.request_custom import CALL_IDS, CUSTOM, NAMES
 from tests.matrix.request_deferred import DEFERRED
 from tests.matrix.request_history import HISTORY
 from tests.matrix.request_thinking import THINKING
@@ -11,9 +12,11 @@ from tests.matrix.request_tools import TOOLS
 REQUESTS: tuple[Feature, ...] = (
     *HISTORY,
     *TOOLS,
+    CALL_IDS,
     NAMES,
     CUSTOM,
     DEFERRED,
     *THINKING,
     *CONTROLS,
+    *BOUND,
 )

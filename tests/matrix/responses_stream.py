@@ -117,7 +117,8 @@ def fold_responses(stream: bytes) -> Json:
             said[event["item_id"]] = said.get(event["item_id"], "") + event["delta"]
     for item in done:
         assert said.get(item["id"], "") == _said(item)
-    return whole
+    pieces = sum(e["type"] == "response.function_call_arguments.delta" for e in events)
+    return whole | {"fragments": pieces}
 
 
 def _said(item: Json) -> str:

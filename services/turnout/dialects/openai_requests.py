@@ -75,20 +75,6 @@ def effort_of(thinking: ThinkingControl) -> str:
     return "medium" if thinking.budget_tokens >= MEDIUM_EFFORT_FROM_TOKENS else "low"
 
 
-def account_fields(conversation: Conversation) -> Iterator[tuple[str, object]]:
-    """What a client of the one wire says to OpenAI about its user and its tier, in the other's fields;
-    they are called alike.
-    """
-    user = conversation.user
-    safety = dict(conversation.extras).get("safety_identifier", "")
-    if user and safety:
-        yield "safety_identifier", msgspec.Raw(safety.encode())
-    if user and msgspec.json.encode(user) != safety.encode():
-        yield "user", user
-    if conversation.service_tier:
-        yield "service_tier", conversation.service_tier
-
-
 def tool_text(conversation: Conversation, name: str) -> str:
     """A tool spelled out; its name alone where the conversation does not have it."""
     for tool in conversation.tools:

@@ -55,6 +55,17 @@ def test_bugs_27_sealed_reasoning_goes_and_nothing_else(deeper: bool) -> None:
         assert kept.encode() in cleaned
 
 
+def test_bugs_27_signatures_of_another_gemini_go_where_they_are_numbered() -> None:
+    call = {"functionCall": {"name": "g", "args": {}}, "thoughtSignature": "EqsBCqgB"}
+    thought = {"text": "hm", "thought": True}
+    said = {"text": "so", "thoughtSignature": "EmYKZAHR7Yo="}
+    body = body_of(thought, call, said)
+    assert GEMINI_GENERATE.without_foreign_reasoning(body, others=[range(1)]) is body
+    cleaned = GEMINI_GENERATE.without_foreign_reasoning(body, others=[range(7, 9), range(1, 2)])
+    expected = body_of(call | {"thoughtSignature": STAND_IN}, {"text": "so"})
+    assert json.loads(cleaned) == json.loads(expected)
+
+
 @pytest.mark.parametrize(
     "part",
     [

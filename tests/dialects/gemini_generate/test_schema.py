@@ -110,6 +110,7 @@ CASES: list[tuple[Json, Json, list[str]]] = [
         [],
     ),
     ({"$ref": "https://example.com/x"}, {}, ["$ref"]),
+    ({"properties": {"a": {}}, "required": [["a"], 7]}, {"properties": {"a": {}}}, []),
 ]
 
 
@@ -157,6 +158,7 @@ def test_schemas_deeper_than_google_takes_end() -> None:
     ("schema", "expected", "lost"),
     [
         ({"type": ["integer", "null"]}, {"type": "INTEGER", "nullable": True}, []),
+        ({"type": [[]]}, {}, []),
         ({"type": ["integer", "string"]}, {"anyOf": [{"type": "INTEGER"}, {"type": "STRING"}]}, []),
         (
             {"type": "string", "enum": ["a", None]},

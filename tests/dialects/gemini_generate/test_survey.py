@@ -142,14 +142,14 @@ def test_equal_prefixes_have_equal_digests(texts: list[str], upto: int) -> None:
 @pytest.mark.parametrize("text", ["short", "long" * 5_000])
 def test_a_role_that_is_left_out_and_the_order_of_fields_do_not_count(text: str) -> None:
     parts = [{"text": text}]
-    same = [
+    same: list[Json] = [
         {"role": "user", "parts": parts},
         {"parts": parts, "role": "user"},
         {"parts": parts},
         {"parts": parts, "role": "function"},
     ]
     assert len({survey(content).message_digests for content in same}) == 1
-    other = {"parts": parts, "role": "model"}
+    other: Json = {"parts": parts, "role": "model"}
     assert survey(other).message_digests != survey(same[0]).message_digests
 
 

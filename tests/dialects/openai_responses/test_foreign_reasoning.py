@@ -45,3 +45,12 @@ def test_what_is_left_must_be_a_request() -> None:
         OPENAI_RESPONSES.without_foreign_reasoning(body_of(thought(SEALED)))
     with pytest.raises(InvalidRequest):
         OPENAI_RESPONSES.without_foreign_reasoning(body_of(thought(SEALED))[:-1])
+
+
+def test_bugs_30_reasoning_that_somebody_else_made_goes_too() -> None:
+    """xAI and OpenAI both seal here, and neither reads the other's."""
+    message = {"role": "user", "content": '"reasoning"'}
+    body = body_of(message, thought("gAAAA"), message, thought("gBBBB"))
+    cleaned = OPENAI_RESPONSES.without_foreign_reasoning(body, others=[range(2)])
+    assert json.loads(cleaned) == json.loads(body_of(message, message, thought("gBBBB")))
+    assert OPENAI_RESPONSES.without_foreign_reasoning(body, others=[range(2, 3)]) is body

@@ -750,6 +750,22 @@ def test_structured_output_and_verbosity() -> None:
         encode(foreign(tools=(Tool("f"),)), Capabilities(tools=False))
 
 
+def test_chat_keeps_what_both_wires_say_in_the_same_words() -> None:
+    shared = {
+        "metadata": {"a": "b"},
+        "service_tier": "flex",
+        "safety_identifier": "s",
+        "prompt_cache_retention": "24h",
+        "prompt_cache_key": "k",
+        "verbosity": "low",
+    }
+    chat = {"model": "m", "messages": [{"role": "user", "content": "x"}], "seed": 3} | shared
+    found = encode(OPENAI_CHAT.decode_request(json.dumps(chat).encode()))
+    assert found.pop("text") == {"verbosity": shared.pop("verbosity")}
+    assert {name: found[name] for name in shared} == shared
+    assert "seed" not in found
+
+
 def test_opaque_items_of_others_are_left_out() -> None:
     opaque = Opaque("anthropic_messages", "server_tool_use", "{}")
     assert items_of(user("x"), Message("assistant", (opaque, Text("a"))))[1:] == [

@@ -31,11 +31,14 @@ Parameter: TypeAlias = Literal[
     "parallel_tools",
 ]
 
-OF_OPENAI: Final[frozenset[Parameter]] = frozenset({"service_tier", "user"})
-"""Mean the same in OpenAI's two dialects, and nothing to other vendors. Metadata is not among them:
-chat takes it with what is stored only."""
-
-_OPENAI: Final[frozenset[Dialect]] = frozenset({"openai_chat", "openai_responses"})
+OF_OPENAI: Final[Mapping[Dialect, frozenset[Parameter]]] = MappingProxyType(
+    {
+        # Chat takes metadata with what is stored only, and nothing is.
+        "openai_chat": frozenset({"service_tier", "user"}),
+        "openai_responses": frozenset({"service_tier", "user", "metadata"}),
+    }
+)
+"""What clients of OpenAI's other dialect mean alike, and those of other vendors do not."""
 
 EXPRESSIBLE: Final[Mapping[Dialect, frozenset[Parameter]]] = MappingProxyType(
     {
@@ -95,8 +98,8 @@ def fit_parameters(
     refused = refused_fields(quirks, thinks=has.thinking and conversation.thinking.effort != "none")
     own = conversation.dialect == to
     expressible = EXPRESSIBLE[to]
-    if {conversation.dialect, to} == _OPENAI:
-        expressible |= OF_OPENAI
+    if conversation.dialect in OF_OPENAI:
+        expressible |= OF_OPENAI.get(to, frozenset())
     for parameter, names in WIRE_NAMES.items():
         if not _is_said(conversation, parameter):
             continue

@@ -6,6 +6,8 @@ are written, because that SDK sends `topK` as `40.0`; words of enums are read in
 """
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -16,9 +18,26 @@ from turnout.errors import InvalidRequest
 
 _CAPITAL: Final = re.compile(r"(?=[A-Z])")
 
+_SNAKE: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        name: _CAPITAL.sub("_", name).lower()
+        for name in (
+            *("generateContentRequest", "systemInstruction", "cachedContent", "serviceTier"),
+            *("generationConfig", "candidateCount", "maxOutputTokens", "stopSequences", "topP"),
+            *("topK", "presencePenalty", "frequencyPenalty", "responseLogprobs", "thinkingConfig"),
+            *("thinkingBudget", "thinkingLevel", "includeThoughts", "responseMimeType"),
+            *("responseSchema", "responseJsonSchema", "toolConfig", "functionCallingConfig"),
+            *("allowedFunctionNames", "functionDeclarations", "parametersJsonSchema"),
+            *("thoughtSignature", "functionCall", "functionResponse", "inlineData", "fileData"),
+            *("mimeType", "fileUri", "displayName"),
+        )
+    }
+)
+"""Of each name that is read and has two spellings, the other one."""
+
 
 def snake(name: str) -> str:
-    return _CAPITAL.sub("_", name).lower()
+    return _SNAKE.get(name, name)
 
 
 class WireFields:
@@ -38,15 +57,15 @@ class WireFields:
 
     def raw(self, name: str) -> bytes | None:
         found = self._inner.raw(name)
-        return self._inner.raw(snake(name)) if found is None else found
+        return self._inner.raw(_SNAKE[name]) if found is None and name in _SNAKE else found
 
     def json(self, name: str) -> JsonText:
         """The value as written; "" when absent."""
-        return self._inner.json(name) or self._inner.json(snake(name))
+        return self._inner.json(name) or (self._inner.json(_SNAKE[name]) if name in _SNAKE else "")
 
     def string(self, name: str) -> str | None:
         found = self._inner.string(name)
-        return self._inner.string(snake(name)) if found is None else found
+        return self._inner.string(_SNAKE[name]) if found is None and name in _SNAKE else found
 
     def required_string(self, name: str) -> str:
         found = self.string(name)
@@ -60,11 +79,11 @@ class WireFields:
 
     def boolean(self, name: str) -> bool | None:
         found = self._inner.boolean(name)
-        return self._inner.boolean(snake(name)) if found is None else found
+        return self._inner.boolean(_SNAKE[name]) if found is None and name in _SNAKE else found
 
     def number(self, name: str) -> float | None:
         found = self._inner.number(name)
-        return self._inner.number(snake(name)) if found is None else found
+        return self._inner.number(_SNAKE[name]) if found is None and name in _SNAKE else found
 
     def integer(self, name: str) -> int | None:
         value = self.number(name)
@@ -83,7 +102,7 @@ class WireFields:
 
     def list(self, name: str) -> list[msgspec.Raw] | None:
         found = self._inner.list(name)
-        return self._inner.list(snake(name)) if found is None else found
+        return self._inner.list(_SNAKE[name]) if found is None and name in _SNAKE else found
 
     def rest(self) -> Fields:
         """What nobody asked for, in order and as it was spelled."""

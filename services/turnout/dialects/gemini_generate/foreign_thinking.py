@@ -1,13 +1,12 @@
-"""Taking reasoning that its target cannot verify out of a body that goes there as it came.
+"""Taking reasoning that its target refuses out of a body that goes to Google as it came.
 
-A thread that another maker's model has served holds signatures under our seal, and one that moved
-between models or accounts of this wire those of another of them. Google refuses both.
+A thread that another maker's model has served holds signatures under our seal, which Google refuses,
+or those of another model that speaks this dialect as well.
 
 Rules: a body without any is returned as the very object that came in; thought parts under a seal go,
-with those that follow as their rest, and all of a content that somebody else wrote; on a call the
-documented stand-in takes the signature's place, because Gemini 3 refuses a call without one; elsewhere
-the signature goes, and with it a part or a content that then says nothing; every other value keeps its
-bytes.
+with those that follow as their rest; on a call the documented stand-in takes the place of a signature,
+because Gemini 3 refuses a call without one; elsewhere the signature goes, and with it a part or a
+content that then says nothing; every other value keeps its bytes.
 """
 
 import re
@@ -21,12 +20,14 @@ from turnout.dialects.reading import MALFORMED, complaint
 from turnout.errors import InvalidRequest
 
 # A quote inside a string is escaped, so this is a member of a part.
-_MEMBER: Final = rb'"thought(?:S|_s)ignature"\s*:\s*"%b[^"\\]*+"' % re.escape(SEALED.encode())
-_SEALED: Final = re.compile(_MEMBER)
-_ANY_MEMBER: Final = rb'"thought(?:S|_s)ignature"\s*:\s*"[^"\\]*+"'
-_SIGNED: Final = re.compile(_ANY_MEMBER)
+_ANY: Final = rb'"thought(?:S|_s)ignature"\s*:\s*"[^"\\]*+"'
+_SIGNED: Final = re.compile(_ANY)
+_SEALED: Final = re.compile(
+    rb'"thought(?:S|_s)ignature"\s*:\s*"%b' % re.escape(SEALED.encode()),
+)
 _VALUE: Final = re.compile(rb'(:\s*)"[^"\\]*+"$')
-_CUT: Final = re.compile(rb"%b\s*,\s*|(?:,\s*)?%b" % (_ANY_MEMBER, _ANY_MEMBER))
+_CUT: Final = re.compile(rb"%b\s*,\s*|(?:,\s*)?%b" % (_ANY, _ANY))
+_THOUGHT: Final = re.compile(rb'"thought"\s*:\s*true')
 
 
 class _Body(msgspec.Struct):
@@ -63,51 +64,50 @@ def without_foreign_reasoning(body: bytes, *, others: Sequence[range] = ()) -> b
     try:
         deeper = bytes(_COUNTED.decode(body).generate_content_request)
         written = bytes(_BODY.decode(deeper or body).contents)
-        whole = [bytes(raw) for raw in _LIST.decode(written)]
-        contents = [
+        contents = [bytes(raw) for raw in _LIST.decode(written)]
+        cleaned = [
             _cleaned(content, is_others=any(number in run for run in others))
-            for number, content in enumerate(whole)
+            for number, content in enumerate(contents)
         ]
     except MALFORMED as error:
         raise complaint("", error) from None
-    if contents == whole:
+    if cleaned == contents:
         return body
-    kept = [content for content in contents if content is not None]
+    kept = [content for content in cleaned if content is not None]
     if not kept:
         raise InvalidRequest("contents: hold nothing but another model's reasoning")
     return body.replace(written, b"[%b]" % b",".join(kept), 1)
 
 
 def _cleaned(content: bytes, *, is_others: bool) -> bytes | None:
-    """The content without what is sealed; None when nothing is left of it."""
-    refused = _SIGNED if is_others else _SEALED
-    if not is_others and refused.search(content) is None:
+    """The content without what its target refuses; None when nothing is left of it."""
+    has_reasoning = _SIGNED.search(content) or _THOUGHT.search(content)
+    if not (has_reasoning if is_others else has_foreign_reasoning(content)):
         return content
     written = bytes(_CONTENT.decode(content).parts)
     kept: list[bytes] = []
-    is_after_mark = False
+    is_after_mark = is_others
     for raw in _LIST.decode(written):
         part = bytes(raw)
         fields = _PART.decode(part)
         is_thought = bytes(fields.get("thought", msgspec.Raw())) == b"true"
-        is_sealed = refused.search(part) is not None
-        if is_thought and (
-            is_others or is_sealed or (is_after_mark and not _SIGNATURES & fields.keys())
-        ):
+        is_signed = bool(_SIGNATURES & fields.keys())
+        goes = is_signed if is_others else has_foreign_reasoning(part)
+        if is_thought and (goes or (is_after_mark and not is_signed)):
             is_after_mark = True
             continue
-        is_after_mark = False
-        if is_sealed:
-            part = _unsealed(part, fields, refused)
+        is_after_mark = is_others
+        if goes:
+            part = _unsigned(part, fields)
         if part:
             kept.append(part)
     return content.replace(written, b"[%b]" % b",".join(kept), 1) if kept else None
 
 
-def _unsealed(part: bytes, fields: dict[str, msgspec.Raw], refused: re.Pattern[bytes]) -> bytes:
-    """The part without its seal; nothing where it was there for the seal alone."""
+def _unsigned(part: bytes, fields: dict[str, msgspec.Raw]) -> bytes:
+    """The part without its signature; nothing where it was there for that alone."""
     if "functionCall" in fields or "function_call" in fields:
         stand_in = rb'\g<1>"%b"' % STAND_IN.encode()
-        return refused.sub(lambda found: _VALUE.sub(stand_in, found.group()), part)
+        return _SIGNED.sub(lambda found: _VALUE.sub(stand_in, found.group()), part)
     rest = {name: bytes(raw) for name, raw in fields.items() if name not in _SIGNATURES}
     return b"" if rest in ({}, {"text": b'""'}) else _CUT.sub(b"", part, count=1)

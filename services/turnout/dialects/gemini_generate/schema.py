@@ -324,8 +324,8 @@ class _Narrower:
         """A list of types as `nullable` or `anyOf`; types in capitals, enums of strings alone."""
         kinds = found.get("type")
         if _is_list(kinds):
-            names = [one for one in _items(kinds) if one != "null"]
-            if len(names) != len(_items(kinds)):
+            names = [one for one in kinds if isinstance(one, str) and one != "null"]
+            if "null" in kinds:
                 found["nullable"] = True
             del found["type"]
             if len(names) == 1:
@@ -355,7 +355,7 @@ class _Narrower:
         """Google refuses a required property that is not among the properties."""
         required, members = _items(found.get("required")), _fields(found.get("properties"))
         if required and members is not None:
-            kept = [name for name in required if name in members]
+            kept = [name for name in required if isinstance(name, str) and name in members]
             if not kept:
                 del found["required"]
             elif len(kept) != len(required):

@@ -29,7 +29,9 @@ _ROLES: Final = {
     b'"model"': "assistant",
     b'"function"': "user",
 }
-_MEDIA: Final = (b"inlineData", b"inline_data", b"fileData", b"file_data")
+_MEDIA_ENDS: Final = b'ata"'
+"""Of all four keys; inside a string the quote is escaped, so little else ends so."""
+_TEXT_KEY: Final = b'"text"'
 _ABSENT: Final = msgspec.Raw()
 _LARGE_BYTES: Final = 4_096
 _STRING_BEGINS: Final = ord('"')
@@ -40,6 +42,11 @@ _Fields = Mapping[str, msgspec.Raw]
 
 _LIST: Final = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def names_media(raw: bytes) -> bool:
+    """Whether a picture or a document may be in it."""
+    return _MEDIA_ENDS in raw
 
 
 class SurveyedContents:
@@ -53,7 +60,8 @@ class SurveyedContents:
 
     """
 
-    def __init__(self, contents: Sequence[_Fields]) -> None:
+    def __init__(self, contents: Sequence[_Fields], *, has_media: bool) -> None:
+        """`has_media` is what is known of the whole body: mostly there is nothing to look for."""
         self._contents = contents
         self.roles: list[str] = []
         self.canonical: list[Canonical] = []
@@ -65,12 +73,14 @@ class SurveyedContents:
             role = self._role(fields, number)
             self.roles.append(role)
             self.canonical.append(_canonical(fields, role))
-            parts = bytes(fields.get("parts", _ABSENT))
-            if any(name in parts for name in _MEDIA):
+            if has_media and names_media(bytes(fields.get("parts", _ABSENT))):
                 self._count(self._parts(number), f"contents.{number}.parts")
 
     def typed(self, number: int) -> str:
         """What the user typed of one content."""
+        # Most contents of an agent's thread are results, and need not be parsed to be none.
+        if _TEXT_KEY not in bytes(self._contents[number].get("parts", _ABSENT)):
+            return ""
         where = f"contents.{number}.parts"
         texts = [
             decode_string(bytes(text), where)

@@ -9,6 +9,7 @@ gives the same bytes, and one more message leaves the bytes of those before it a
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -22,11 +23,13 @@ from turnout.dialects.openai_chat.messages_encode import (
     cache_control,
     encode_messages,
 )
-from turnout.dialects.openai_requests import account_fields, effort_of, grammar_of, offered_tools
+from turnout.dialects.openai_requests import effort_of, grammar_of, offered_tools
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
 _Json = dict[str, object]
+
+_SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
 
 
 def encode_request(conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
@@ -52,7 +55,7 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
     if own:
         body |= dict(_own_fields(conversation))
     elif conversation.dialect == "openai_responses":
-        body |= dict(account_fields(conversation))
+        body |= dict(_same_vendor(conversation))
     return msgspec.json.encode(body)
 
 
@@ -98,6 +101,18 @@ def _response_format(conversation: Conversation) -> _Json:
     if wanted.strict is not None:
         inner["strict"] = wanted.strict
     return {"type": "json_schema", "json_schema": inner}
+
+
+def _same_vendor(conversation: Conversation) -> Iterator[tuple[str, object]]:
+    """What OpenAI's other wire says in the same words; not metadata, which chat takes with what is
+    stored only.
+    """
+    shared = {name: json for name, json in conversation.extras if name in _SHARED}
+    if conversation.user and "safety_identifier" not in shared:
+        yield "user", conversation.user
+    if conversation.service_tier:
+        yield "service_tier", conversation.service_tier
+    yield from raw_fields(tuple(shared.items())).items()
 
 
 def _own_fields(conversation: Conversation) -> Iterator[tuple[str, object]]:

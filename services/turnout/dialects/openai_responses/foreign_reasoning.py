@@ -1,8 +1,8 @@
-"""Taking reasoning that its target cannot open out of a body that goes there as it came.
+"""Taking reasoning that its target refuses out of a body that goes there as it came.
 
-A thread that another maker's model has served holds reasoning items under our seal, and one that
-moved between models, accounts or servers of this wire holds items that another of them encrypted.
-OpenAI refuses both (`invalid_encrypted_content`), also an item whose encrypted form was taken out.
+A thread that another maker's model has served holds reasoning items under our seal, or sealed by
+somebody who speaks this dialect as well. Nobody else can open either, and OpenAI refuses what it
+cannot open.
 
 Rules: a body without such items is returned as the very object that came in; else only those items
 go; every other value keeps its bytes.
@@ -22,6 +22,9 @@ from turnout.errors import InvalidRequest
 _FOREIGN: Final = re.compile(rb'"encrypted_content"\s*:\s*"%b' % re.escape(SEAL_PREFIX.encode()))
 
 
+_REASONING: Final = b'"reasoning"'
+
+
 class _Body(msgspec.Struct):
     input: msgspec.Raw = msgspec.Raw()
 
@@ -37,7 +40,7 @@ _ITEM: Final = msgspec.json.Decoder(_Item)
 
 
 def without_foreign_reasoning(body: bytes, *, others: Sequence[range] = ()) -> bytes:
-    """`others` number items that somebody else wrote. Raises `InvalidRequest` when the body is no
+    """`others` number items that somebody else made. Raises `InvalidRequest` when the body is no
     responses request.
     """
     if not others and _FOREIGN.search(body) is None:
@@ -62,9 +65,8 @@ def without_foreign_reasoning(body: bytes, *, others: Sequence[range] = ()) -> b
 
 
 def _is_foreign(raw: bytes, *, is_others: bool) -> bool:
-    if not is_others and _FOREIGN.search(raw) is None:
+    if _REASONING not in raw or not (is_others or _FOREIGN.search(raw)):
         return False
     item = _ITEM.decode(raw)
-    return item.type == "reasoning" and (
-        is_others or (item.encrypted_content or "").startswith(SEAL_PREFIX)
-    )
+    is_sealed = (item.encrypted_content or "").startswith(SEAL_PREFIX)
+    return item.type == "reasoning" and (is_others or is_sealed)

@@ -16,7 +16,7 @@ import msgspec
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation, ServerTool, Tool, joined_text
-from turnout.dialects.openai_requests import account_fields, effort_of, grammar_of, offered_tools
+from turnout.dialects.openai_requests import effort_of, grammar_of, offered_tools
 from turnout.dialects.openai_responses.items_decode import LOADED
 from turnout.dialects.openai_responses.items_encode import encode_items, encode_own_message
 from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
@@ -31,8 +31,16 @@ from turnout.dialects.reading import ObjectReader, raw_fields
 from turnout.errors import Unsupported
 
 _SEALED_REASONING: Final = "reasoning.encrypted_content"
-_SUMMARIES: Final = {"summarized": "auto", "included": "auto"}
-"""Other dialects' words for reasoning that is to be shown (Anthropic's, Gemini's)."""
+_SUMMARIES: Final = {
+    "auto": "auto",
+    "concise": "concise",
+    "detailed": "detailed",
+    # Anthropic's and Gemini's words for reasoning that is to be shown.
+    "summarized": "auto",
+    "included": "auto",
+}
+
+_SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
 _NO_PARAMETERS: Final = b'{"type":"object","properties":{}}'
 
 
@@ -102,10 +110,22 @@ def _fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[
     if text:
         yield "text", text
     if conversation.dialect == "openai_chat":
-        yield from account_fields(conversation)
+        yield from _same_vendor(conversation)
     if include:
         yield "include", include
     yield "store", False
+
+
+def _same_vendor(conversation: Conversation) -> Iterator[tuple[str, object]]:
+    """What OpenAI's other wire says in the same words."""
+    shared = {name: json for name, json in conversation.extras if name in _SHARED}
+    if conversation.user and "safety_identifier" not in shared:
+        yield "user", conversation.user
+    if conversation.metadata:
+        yield "metadata", raw_fields(conversation.metadata)
+    if conversation.service_tier:
+        yield "service_tier", conversation.service_tier
+    yield from raw_fields(tuple(shared.items())).items()
 
 
 def _format(conversation: Conversation, *, has: Capabilities) -> Json:

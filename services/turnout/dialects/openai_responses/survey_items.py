@@ -2,7 +2,7 @@
 
 Rules: each item is parsed once and one level deep; contents stay raw, and only texts that the survey
 quotes are decoded; images and files count by what a model reads of them, not by their base64; what
-the model made has the role `assistant`, what gives a result `tool`.
+the model made has the role `assistant`, what gives a result `tool`, what else a client adds `client`.
 """
 
 import re
@@ -34,9 +34,25 @@ _CALLS: Final = frozenset({"function_call", "custom_tool_call", "tool_search_cal
 _RESULTS: Final = frozenset(
     {"function_call_output", "custom_tool_call_output", "tool_search_output"}
 )
-_CLIENTS: Final = frozenset({"compaction_trigger", "additional_tools", "mcp_approval_response"})
-_NATIVE: Final = frozenset({"compaction", "compaction_trigger", "item_reference"})
-"""Items that stand for what only OpenAI can read: leaving them out would leave out the thread."""
+_CLIENTS: Final = frozenset(
+    {
+        "compaction_trigger",
+        "additional_tools",
+        "mcp_approval_response",
+        "configuration_update",
+        "item_reference",
+    }
+)
+_NATIVE: Final = frozenset(
+    {
+        "compaction",
+        "compaction_trigger",
+        "item_reference",
+        "additional_tools",
+        "configuration_update",
+    }
+)
+"""Items that only OpenAI can read or carry out: leaving them out would change what is asked."""
 
 _Fields = dict[str, msgspec.Raw]
 
@@ -101,7 +117,7 @@ class SurveyedItems:
             return role
         if kind in _RESULTS or kind.endswith("_output"):
             return "tool"
-        return "context" if kind in _CLIENTS or kind == "item_reference" else "assistant"
+        return "client" if kind in _CLIENTS else "assistant"
 
     def _string(self, item: _Fields, name: str, number: int) -> str:
         raw = item.get(name)
