@@ -35,6 +35,8 @@ async def test_names_come_back(pair: Pair, stream: bool, there: Rig) -> None:
     client, upstream = pair
     model = AGENT[upstream]
     tools = wires_of([(STRANGE[client], "Looks.", SCHEMA)])[client]
+    if client == "openai_chat" and stream:
+        tools = tools | {"stream_options": {"include_usage": True}}
     request = asked(client, tools, target_of(upstream, model), stream=stream, served=model)
     ((name, _, _),) = offered(upstream, sent(request, upstream, model).body)
     wire = json.loads(json.dumps(calling()[upstream]).replace('"look"', json.dumps(name)))
