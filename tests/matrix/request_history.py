@@ -213,6 +213,31 @@ DOCUMENT_URL = Feature(
     refused={(client, "openai_chat"): "documents" for client in ALL if client != "openai_chat"},
 )
 
+_NOTES = {"type": "text", "media_type": "text/plain", "data": "Plain notes."}
+
+DOCUMENT_TEXT = row(
+    "document_text",
+    "documents given as plain text",
+    [("user", "see"), ("user", "Plain notes.")],
+    {
+        "anthropic_messages": {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "see"},
+                        {"type": "document", "source": _NOTES},
+                    ],
+                }
+            ]
+        }
+    },
+    dict.fromkeys(
+        ("openai_chat", "openai_responses", "gemini_generate"),
+        "have text for text, and documents for bytes",
+    ),
+)
+
 A_CALL = ("call", "call_7", "look", {"at": "plan"})
 
 
@@ -306,6 +331,7 @@ HISTORY: tuple[Feature, ...] = (
     IMAGE_URL,
     DOCUMENT,
     DOCUMENT_URL,
+    DOCUMENT_TEXT,
     IMAGE_IN_RESULT,
     DOCUMENT_IN_RESULT,
 )

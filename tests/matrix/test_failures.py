@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 import pytest
 
 from tests.matrix.answer_rows import says
 from tests.matrix.answer_streams import events_of, named, unnamed
 from tests.matrix.declared import ALL, PAIRS, SHORT, Feature, Json, Pair
-from tests.matrix.driving import AGENT, asked, target_of
+from tests.matrix.driving import AGENT, PROVIDERS, asked, target_of
 from tests.matrix.failures import FAILURES
 from tests.matrix.rig import EVENTS, JSON, STREAMED, Reply, Rig, rig
 from turnout.capabilities import Dialect
+from turnout.ports import Credential
 
 pytestmark = pytest.mark.anyio
 
@@ -49,6 +51,26 @@ async def test_cell(feature: Feature, pair: Pair, stream: bool, there: Rig) -> N
     reads = feature.sides[client].reads
     assert reads is not None
     assert reads(got) == feature.expected(client)
+
+
+@pytest.mark.parametrize("client", ALL, ids=SHORT.get)
+async def test_a_clients_own_key_is_refused_in_its_providers_words(
+    client: Dialect, there: Rig
+) -> None:
+    """A key that came with the request goes to its own provider, whose 401 is the client's to see."""
+    (feature,) = [one for one in FAILURES if one.name == "our_key_refused"]
+    wire = feature.sides[client].wire
+    assert wire is not None
+    body = json.dumps(wire["body"]).encode()
+    provider = PROVIDERS[client]
+    own = f"{provider}/{AGENT[client]}@client"
+    request = replace(
+        asked(client, {}, own, served=AGENT[client]),
+        credentials=(Credential(provider, "authorization", "Bearer of-the-client"),),
+    )
+    answer = await there.ask(request, client, Reply(body, 401))
+    assert (answer.head.status, answer.body) == (401, body)
+    assert there.upstream.seen[-1].headers["authorization"] == "Bearer of-the-client"
 
 
 def broken_off(upstream: Dialect) -> bytes:

@@ -76,3 +76,28 @@ async def test_nobody_else_gets_it(pair: Pair, other: Dialect, stream: bool, the
     assert not any(seal.encode() in out.raw for seal in SEALS)
     assert b"Weighing" not in out.raw
     assert b"turnout1" not in out.raw
+
+
+SIBLINGS: dict[Dialect, str] = {
+    "anthropic_messages": "claude-sonnet-5-5",
+    "openai_chat": "gpt-5.5",
+    "openai_responses": "gpt-5.5",
+    "gemini_generate": "gemini-3.5-flash",
+}
+"""Other models of the same provider."""
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=IDS)
+async def test_a_sibling_gets_it_where_its_provider_sorts_it_out(pair: Pair, there: Rig) -> None:
+    """Claude models are shown each other's reasoning, no others are; and what a chat server sends is
+    its own affair, where the client speaks chat too.
+    """
+    client, upstream = pair
+    thread = await a_turn(there, pair, stream=True)
+    sibling = SIBLINGS[upstream]
+    makers = (Maker(1, target_of(upstream, AGENT[upstream])),)
+    request = asked(client, thread.fields(), served=sibling, makers=makers)
+    out = sent(request, upstream, sibling)
+    is_shown = upstream == "anthropic_messages" or pair == ("openai_chat", "openai_chat")
+    assert seals_in(upstream, out.body) == (seals_for(upstream, 1) if is_shown else [])
+    assert b"Step 1." in out.raw

@@ -50,7 +50,9 @@ def _block(role: str, block: Json) -> Iterator[Item]:
             yield _said(role, block["text"])
         case "image" | "document" as kind:
             source = block["source"]
-            if source["type"] == "base64":
+            if source["type"] == "text":
+                yield (role, source["data"])
+            elif source["type"] == "base64":
                 yield (kind, f"data:{source['media_type']};base64,{source['data']}")
             else:
                 yield (kind, source["url"])
