@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from tests.matrix.declared import ALL, Feature, Json, Side
+from tests.matrix.declared import ALL, Feature, Json, Side, silent
 from tests.matrix.request_tools import SCHEMA, history, offered, wires_of
 from tests.matrix.transcripts import transcript_of
 from turnout.capabilities import Dialect
@@ -175,4 +175,40 @@ CUSTOM = Feature(
         )
         for dialect in ALL
     },
+)
+
+
+def _strictly(dialect: Dialect) -> Json:
+    """One function whose schema the model is to be held to."""
+    wire = wires_of([("look", "Looks.", STRICT_SCHEMA)])[dialect]
+    (tool,) = wire["tools"]
+    if dialect == "openai_chat":
+        return {"tools": [tool | {"function": tool["function"] | {"strict": True}}]}
+    return {"tools": [tool | {"strict": True}]}
+
+
+STRICT_SCHEMA: Json = {
+    "type": "object",
+    "properties": {"path": {"type": "string"}},
+    "required": ["path"],
+    "additionalProperties": False,
+}
+
+STRICT = Feature(
+    "strict_tools",
+    "tools whose schema the model is held to",
+    True,
+    {
+        "anthropic_messages": Side(
+            _strictly("anthropic_messages"), lambda body: body["tools"][0].get("strict")
+        ),
+        "openai_chat": Side(
+            _strictly("openai_chat"), lambda body: body["tools"][0]["function"].get("strict")
+        ),
+        "openai_responses": Side(
+            _strictly("openai_responses"), lambda body: body["tools"][0].get("strict")
+        ),
+        "gemini_generate": silent("Gemini says it of the choice of tools, not of a tool"),
+    },
+    own_words="a schema that one vendor takes so is refused by another",
 )

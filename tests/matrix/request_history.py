@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tests.matrix.declared import ALL, Feature, Json, Side
+from tests.matrix.declared import ALL, Feature, Json, Side, silent
 from tests.matrix.transcripts import Item, transcript_of
 from turnout.capabilities import Dialect
 
@@ -181,6 +181,30 @@ IMAGE_URL = row(
     ),
 )
 
+_SMALL = _user(
+    {},
+    {"type": "image_url", "image_url": {"url": PICTURE_URL, "detail": "low"}},
+    {"type": "input_image", "image_url": PICTURE_URL, "detail": "low"},
+    {},
+)
+
+IMAGE_DETAIL = Feature(
+    "image_detail",
+    "detail in which an image is looked at",
+    "low",
+    {
+        "anthropic_messages": silent("has no word for it"),
+        "openai_chat": Side(
+            _SMALL["openai_chat"],
+            lambda body: body["messages"][0]["content"][1]["image_url"]["detail"],
+        ),
+        "openai_responses": Side(
+            _SMALL["openai_responses"], lambda body: body["input"][0]["content"][1]["detail"]
+        ),
+        "gemini_generate": silent("has no word for it"),
+    },
+)
+
 DOCUMENT = row(
     "document",
     "PDF documents in user turns",
@@ -329,6 +353,7 @@ HISTORY: tuple[Feature, ...] = (
     TEXTS,
     IMAGE,
     IMAGE_URL,
+    IMAGE_DETAIL,
     DOCUMENT,
     DOCUMENT_URL,
     DOCUMENT_TEXT,

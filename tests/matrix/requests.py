@@ -3,7 +3,7 @@
 from tests.matrix.declared import Feature
 from tests.matrix.request_bound import BOUND
 from tests.matrix.request_controls import CONTROLS
-from tests.matrix.request_custom import CALL_IDS, CUSTOM, NAMES
+from tests.matrix.request_custom import CALL_IDS, CUSTOM, NAMES, STRICT
 from tests.matrix.request_deferred import DEFERRED
 from tests.matrix.request_history import HISTORY
 from tests.matrix.request_thinking import THINKING
@@ -14,6 +14,7 @@ REQUESTS: tuple[Feature, ...] = (
     *TOOLS,
     CALL_IDS,
     NAMES,
+    STRICT,
     CUSTOM,
     DEFERRED,
     *THINKING,

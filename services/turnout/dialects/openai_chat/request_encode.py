@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from turnout.capabilities import Capabilities
+from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import (
     Conversation,
     ServerTool,
@@ -36,7 +36,7 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
     own = conversation.dialect == "openai_chat"
     body: _Json = {"model": model}
     body["messages"] = encode_messages(conversation, model=model, has=has)
-    body |= dict(_tools(conversation, has=has, own=own))
+    body |= dict(_tools(conversation, has=has))
     body |= dict(_limits(conversation, has=has))
     body |= dict(_sampling(conversation, own=own))
     effort = effort_of(conversation.thinking) if has.thinking else ""
@@ -126,9 +126,7 @@ def _own_fields(conversation: Conversation) -> Iterator[tuple[str, object]]:
     yield from raw_fields(conversation.extras).items()
 
 
-def _tools(
-    conversation: Conversation, *, has: Capabilities, own: bool
-) -> Iterator[tuple[str, object]]:
+def _tools(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
     tools: list[object] = []
     for tool in offered_tools(conversation):
         match tool:
@@ -139,7 +137,7 @@ def _tools(
             case ServerTool(kind=kind):
                 raise Unsupported(f"tools: {kind} runs at its own provider only")
             case Tool():
-                tools.append(_tool(tool, own=own))
+                tools.append(_tool(tool, conversation.dialect))
     if not tools:
         return
     if not has.tools:
@@ -151,7 +149,8 @@ def _tools(
         yield "parallel_tool_calls", conversation.parallel_tools
 
 
-def _tool(tool: Tool, *, own: bool) -> _Json:
+def _tool(tool: Tool, said_in: Dialect) -> _Json:
+    own = said_in == "openai_chat"
     inner: _Json = {"name": tool.name}
     if tool.description:
         inner["description"] = tool.description
@@ -161,7 +160,8 @@ def _tool(tool: Tool, *, own: bool) -> _Json:
             inner["format"] = msgspec.Raw(written.encode())
     elif tool.schema:
         inner["parameters"] = msgspec.Raw(tool.schema.encode())
-    if tool.strict is not None and own:
+    if tool.strict is not None and (own or said_in == "openai_responses"):
+        # Other vendors have rules of their own for strict schemas.
         inner["strict"] = tool.strict
     if own:
         inner |= raw_fields(tool.extras)
