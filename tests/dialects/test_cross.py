@@ -167,7 +167,68 @@ def test_one_more_turn_leaves_the_translated_prefix_alone(
     assert sent(longer)[: len(before)] == before
 
 
-def test_bugs_19_billing_block_does_not_reach_other_vendors() -> None:
+def test_bug_16_cached_tokens_are_counted_once_on_either_wire() -> None:
+    """OpenAI's input holds the cached part, Anthropic's does not."""
+    chat = (
+        b'data: {"id":"x","choices":[{"delta":{"content":"a"},"finish_reason":"stop"}]}\n\n'
+        b'data: {"choices":[],"usage":{"prompt_tokens":1000,"completion_tokens":10,'
+        b'"total_tokens":1010,"prompt_tokens_details":{"cached_tokens":600}}}\n\n'
+        b"data: [DONE]\n\n"
+    )
+    events = CHAT.stream_decoder().feed(chat)
+    body = json.loads(
+        ANTHROPIC.encode_response(events, response_id="msg_1", model="m", created_at=5)
+    )
+    told = {name: body["usage"][name] for name in ("input_tokens", "cache_read_input_tokens")}
+    assert told == {"input_tokens": 400, "cache_read_input_tokens": 600}
+
+    back = ANTHROPIC.decode_response(json.dumps(body).encode())
+    again = json.loads(CHAT.encode_response(back, response_id="c", model="m", created_at=5))
+    usage = again["usage"]
+    assert (usage["prompt_tokens"], usage["prompt_tokens_details"]["cached_tokens"]) == (1000, 600)
+    assert usage["total_tokens"] == 1010
+
+
+def test_what_claude_code_says_in_the_middle_reaches_other_vendors_as_it_is_meant() -> None:
+    """A deferred tool that a system message adds is offered behind the others and spelled out at its
+    place; a system message for one turn is gone in the next; settings of single messages stay away.
+    """
+    body = {
+        "model": "m",
+        "max_tokens": 1,
+        "tools": [
+            {"name": "Later", "input_schema": {"type": "object"}, "defer_loading": True},
+            {"name": "Never", "input_schema": {"type": "object"}, "defer_loading": True},
+            {"name": "Read", "input_schema": {"type": "object"}},
+        ],
+        "messages": [
+            {"role": "user", "content": "one"},
+            {"role": "system", "content": "hurry", "clear_at": "next_user_message"},
+            {"role": "assistant", "content": "done"},
+            {"role": "user", "content": "two"},
+            {
+                "role": "system",
+                "output_config": {"effort": "low"},
+                "content": [
+                    {"type": "text", "text": "stay"},
+                    {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "Later"}},
+                ],
+            },
+        ],
+    }
+    conversation = ANTHROPIC.decode_request(json.dumps(body).encode())
+    sent = json.loads(CHAT.encode_request(conversation, model="m", has=ABLE))
+    assert [tool["function"]["name"] for tool in sent["tools"]] == ["Read", "Later"]
+    roles = [message["role"] for message in sent["messages"]]
+    assert roles == ["user", "assistant", "user", "system"]
+    told = json.dumps(sent["messages"])
+    assert "hurry" not in told
+    assert "effort" not in told
+    assert "stay" in json.dumps(sent["messages"][3])
+    assert "parameters" in json.dumps(sent["messages"][3])
+
+
+def test_bug_19_billing_block_does_not_reach_other_vendors() -> None:
     blocks = [
         {"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.330; cch=ab12;"},
         {"type": "text", "text": "You are an agent."},
@@ -186,7 +247,7 @@ def test_bugs_19_billing_block_does_not_reach_other_vendors() -> None:
     assert b"billing" in own
 
 
-def test_bugs_29_reasoning_comes_back_after_a_trip_through_an_anthropic_client() -> None:
+def test_bug_29_reasoning_comes_back_after_a_trip_through_an_anthropic_client() -> None:
     """DeepSeek thinks, Claude Code keeps it as a thinking block, DeepSeek gets it back."""
     stream = (
         b'data: {"id":"x","model":"deepseek-v4-pro","choices":[{"delta":{"reasoning_content":"why"}}]}'
@@ -217,7 +278,7 @@ def test_bugs_29_reasoning_comes_back_after_a_trip_through_an_anthropic_client()
     assert b"why" not in claude
 
 
-def test_bugs_27_each_maker_gets_its_own_reasoning_back_across_switches() -> None:
+def test_bug_27_each_maker_gets_its_own_reasoning_back_across_switches() -> None:
     """Codex keeps what Claude and then GPT have thought; each is sent what it wrote, as it wrote it."""
     thinker = replace(ABLE, thinking=True)
     claude = Thinking("one", Provenance("anthropic_messages", "claude-opus-5-5"), signature="EqQB")
@@ -240,7 +301,7 @@ def test_bugs_27_each_maker_gets_its_own_reasoning_back_across_switches() -> Non
     assert b"turnout1." not in to_gpt
 
 
-def test_bugs_30_sealed_reasoning_of_gpt_survives_a_client_of_anthropics() -> None:
+def test_bug_30_sealed_reasoning_of_gpt_survives_a_client_of_anthropics() -> None:
     thinker = replace(ABLE, thinking=True)
     stream = (
         b'data: {"type":"response.created","response":{"id":"r","model":"gpt-5.5"}}\n\n'
@@ -291,7 +352,7 @@ def gemini_history(body: bytes) -> bytes:
     return json.dumps({"contents": contents}).encode()
 
 
-def test_bugs_29_reasoning_comes_back_after_a_trip_through_a_gemini_client() -> None:
+def test_bug_29_reasoning_comes_back_after_a_trip_through_a_gemini_client() -> None:
     """DeepSeek thinks, gemini-cli drops the thought and keeps its signature, DeepSeek gets it."""
     stream = (
         b'data: {"id":"x","model":"deepseek-v4-pro","choices":[{"delta":{"reasoning_content":"why"}}]}'
@@ -308,7 +369,7 @@ def test_bugs_29_reasoning_comes_back_after_a_trip_through_a_gemini_client() -> 
     assert b"why" not in gemini
 
 
-def test_bugs_28_a_signature_of_geminis_survives_an_anthropic_client() -> None:
+def test_bug_28_a_signature_of_geminis_survives_an_anthropic_client() -> None:
     """Gemini calls a tool, Claude Code keeps the sealed thinking, Gemini gets its signature."""
     stream = (
         b'data: {"candidates":[{"content":{"parts":[{"text":"hm","thought":true},{"functionCall":'

@@ -88,7 +88,7 @@ def test_boundary_is_a_function_of_the_position(cuts: list[int]) -> None:
 
 
 @pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\n"])
-def test_every_line_end_is_one(end: bytes) -> None:
+def test_bug_10_line_ends_comments_missing_spaces_and_many_data_lines(end: bytes) -> None:
     stream = end.join([b"event: x", b"data: 1", b"data:2", b"", b": c", b"data:  3", b"", b""])
     assert decode(stream)[0] == [SseEvent("x", b"1\n2"), SseEvent("", b" 3")]
 

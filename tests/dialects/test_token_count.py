@@ -144,7 +144,7 @@ WEATHER = {
         ),
     ],
 )
-def test_the_examples_of_anthropics_documentation(
+def test_bug_18_the_examples_of_anthropics_documentation(
     asked: dict[str, object], documented: int
 ) -> None:
     """platform.claude.com, token counting; those of its models before Opus 4.7."""

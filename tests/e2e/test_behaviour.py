@@ -192,7 +192,7 @@ def test_the_commands_beside_it(product: Product) -> None:
     ("path", "model"),
     [(MESSAGES, "turnout/claude-sonnet-5-5"), (CHAT, "turnout/claude-sonnet-5-5")],
 )
-def test_a_client_that_leaves_in_the_middle_ends_the_providers_work(
+def test_bug_39_a_client_that_leaves_in_the_middle_ends_the_providers_work(
     product: Product, path: str, model: str
 ) -> None:
     product.script("gap=0.05,tokens=5000")
@@ -221,7 +221,7 @@ def test_a_client_that_leaves_in_the_middle_ends_the_providers_work(
     assert [tuple(row) for row in rows] == [("cancelled",)]
 
 
-def test_a_client_that_leaves_before_the_first_byte_ends_the_providers_work(
+def test_bug_39_a_client_that_leaves_before_the_first_byte_ends_the_providers_work(
     product: Product,
 ) -> None:
     product.script("ttft=30")

@@ -62,6 +62,37 @@ def test_a_text_typed_again_has_its_digest_in_its_own_thread_alone() -> None:
     assert digest("fix it", "done", "no, fix it", step_kind="tool_continuation") == ""
 
 
+def test_a_retry_is_the_same_prompt_whatever_else_the_body_says() -> None:
+    """Harnesses that send a request again move markers and leave out fields that were refused."""
+    first = {
+        "model": "m",
+        "max_tokens": 5,
+        "thinking": {"type": "adaptive"},
+        "context_management": {"edits": []},
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}},
+                ],
+            }
+        ],
+    }
+    again = {
+        "messages": [{"content": "a", "role": "user"}],
+        "max_tokens": 6,
+        "model": "m",
+        "metadata": {"user_id": "u"},
+    }
+    other = again | {"messages": [{"content": "a ", "role": "user"}]}
+    one, two, three = (
+        prefix_of(DIALECTS["anthropic_messages"].survey_request(msgspec.json.encode(body)))
+        for body in (first, again, other)
+    )
+    assert one.digests == two.digests
+    assert one.digests != three.digests
+
+
 def test_a_one_hour_breakpoint_is_asked_for() -> None:
     body = (
         b'{"model":"m","max_tokens":1,"system":[{"type":"text","text":"s","cache_control":'

@@ -282,7 +282,7 @@ async def test_a_request_is_in_flight_until_it_is_answered_or_given_up() -> None
     assert on.proxy.in_flight == 0
 
 
-async def test_a_client_that_leaves_closes_the_dispatchers_answer_at_once() -> None:
+async def test_bug_39_a_client_that_leaves_closes_the_dispatchers_answer_at_once() -> None:
     on, client, forever = edge(), Client(), asyncio.Event()
     on.dispatcher.script = (head(), Chunk(b"data: 1\n\n"), forever)
     client.send_part(BODY, more=False)
@@ -297,7 +297,7 @@ async def test_a_client_that_leaves_closes_the_dispatchers_answer_at_once() -> N
     assert not on.dispatcher.finished
 
 
-async def test_a_client_that_leaves_before_the_answer_begins() -> None:
+async def test_bug_39_a_client_that_leaves_before_the_answer_begins() -> None:
     on, client, forever = edge(), Client(), asyncio.Event()
     on.dispatcher.script = (forever,)
     client.send_part(BODY, more=False)
@@ -322,7 +322,7 @@ async def test_a_stopping_server_closes_the_dispatchers_answer() -> None:
 
 @pytest.mark.parametrize("path", [MESSAGES, CHAT])
 @pytest.mark.parametrize("failure", [Unavailable("it is down"), ZeroDivisionError("a bug")])
-async def test_a_failure_after_the_beginning_ends_the_stream_with_an_error(
+async def test_bug_42_a_failure_after_the_beginning_ends_the_stream_with_an_error(
     path: str, failure: Exception
 ) -> None:
     on = edge()

@@ -105,6 +105,7 @@ def test_requests_beside_the_thread_do_not_go_where_it_went(kind: StepKind) -> N
         ({"mode": "observe"}, (OPUS_AT,)),
         ({"model": f"turnout/{OPUS}"}, (OPUS_AT,)),
         ({}, (OPUS_AT, SONNET_AT, HAIKU_AT, MINI_AT)),
+        ({"kind": "classification"}, (OPUS_AT,)),
         (
             {"mode": "observe", "access": (ANTHROPIC_CLIENT, ANTHROPIC_ENV, OPENAI_ENV)},
             (f"anthropic/{OPUS}@client", OPUS_AT),

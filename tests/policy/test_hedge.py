@@ -66,6 +66,35 @@ def test_a_failure_of_the_target_goes_to_the_next(status: int) -> None:
     assert step == TryNext("b", "fallback")
 
 
+SMALL, LARGE, OTHER_KEY = "p/small@client", "q/large@env", "p/small@env"
+TOO_LONG = ContextTooLong("prompt is too long: 9 tokens > 8 maximum")
+
+
+def test_a_prompt_too_long_for_one_model_goes_to_another_and_to_no_other_key_of_the_same() -> None:
+    failed = failure(SMALL, TOO_LONG, status=400)
+    step = next_step([failed], [OTHER_KEY, LARGE], now=NOW, give_up_at=LATE)
+    assert step == TryNext(LARGE, "fallback")
+    step = next_step([failed], [OTHER_KEY], now=NOW, give_up_at=LATE)
+    assert step == GiveUp(TOO_LONG, relayed=0)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        failure(LARGE, RateLimited("later"), status=429),
+        failure(LARGE, UpstreamFailed("down"), status=500),
+        failure(LARGE, UpstreamFailed("no"), status=401),
+        failure(LARGE, Unsupported("cannot be asked this")),
+    ],
+)
+def test_where_no_model_takes_it_the_client_hears_that_the_prompt_is_too_long(
+    other: Failure,
+) -> None:
+    failed = failure(SMALL, TOO_LONG, status=400)
+    step = next_step([failed, other], [], now=NOW, give_up_at=LATE)
+    assert step == GiveUp(TOO_LONG, relayed=0)
+
+
 @pytest.mark.parametrize("status", [400, 405, 409, 413, 422])
 def test_a_refusal_of_the_request_is_final(status: int) -> None:
     error = InvalidRequest("no")

@@ -447,6 +447,9 @@ OWN = f"anthropic/{OPUS}@client"
         # Passing through: the rest by score, or by price where quality is no argument.
         ({"degraded": ("tracker",)}, (OPUS_AT, f"anthropic/{HAIKU}@client", HAIKU_AT)),
         ({"kind": "title"}, (OPUS_AT, BLIND_AT, MINI_AT)),
+        # A safety classifier's answer is read by its first word: no other model ever gives it.
+        ({"kind": "classification"}, (OPUS_AT,)),
+        ({"kind": "classification", "access": (ANTHROPIC_ENV, OPENAI_ENV)}, ()),
     ],
 )
 def test_who_is_tried_next(given: Difference, fallbacks: tuple[str, ...]) -> None:

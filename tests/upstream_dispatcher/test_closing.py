@@ -37,11 +37,24 @@ from tests.upstream_dispatcher.workbench import (
 )
 from turnout.dialects.usage import Usage
 from turnout.ports import Chunk, Head
+from turnout.upstream_dispatcher.limits import Limits
 
 pytestmark = pytest.mark.anyio
 
 
-async def test_committed_by_time_the_client_gets_signs_of_life_and_still_another_target() -> None:
+AGENTS_WAIT_SECONDS = 20.0
+"""Of Claude Code's stall watchdog; whole streams it gives up after 300 s of silence."""
+
+
+def test_bug_14_signs_of_life_come_before_agents_take_a_stream_for_dead() -> None:
+    limits = Limits()
+    assert limits.commit_after_seconds < AGENTS_WAIT_SECONDS
+    assert limits.keep_alive_seconds < AGENTS_WAIT_SECONDS
+
+
+async def test_bug_14_committed_by_time_the_client_gets_signs_of_life_and_still_another_target() -> (
+    None
+):
     quick = replace(
         QUICK, commit_after_seconds=0.05, keep_alive_seconds=0.05, first_byte_seconds=0.3
     )
@@ -60,7 +73,7 @@ async def test_committed_by_time_the_client_gets_signs_of_life_and_still_another
         assert on.facts.completed.target == SECOND
 
 
-async def test_what_a_failed_provider_began_never_reaches_the_client() -> None:
+async def test_bug_42_what_a_failed_provider_began_never_reaches_the_client() -> None:
     async def begun(exchange: Exchange) -> None:
         await exchange.head(200, EVENTS)
         await exchange.chunk(MESSAGE_START + PING)
@@ -110,7 +123,7 @@ async def test_closing_while_connecting_leaves_nothing() -> None:
             one.close()
 
 
-async def test_committed_by_time_a_failure_of_all_ends_the_stream_with_an_error() -> None:
+async def test_bug_42_committed_by_time_a_failure_of_all_ends_the_stream_with_an_error() -> None:
     quick = replace(
         QUICK, commit_after_seconds=0.05, keep_alive_seconds=1.0, first_byte_seconds=0.2
     )
@@ -149,7 +162,7 @@ async def test_signs_of_life_in_the_middle_stand_between_events() -> None:
 
 
 @pytest.mark.parametrize("fault", [silence, silence_after_role, silent_after_content])
-async def test_closing_the_answer_hangs_up_on_the_provider(fault: Script) -> None:
+async def test_bug_39_closing_the_answer_hangs_up_on_the_provider(fault: Script) -> None:
     quick = replace(QUICK, commit_after_seconds=0.01, idle_seconds=5.0, first_byte_seconds=5.0)
     async with provider(fault) as openai, bench({"openai": openai.url}, limits=quick) as on:
         events = on.dispatcher.dispatch(request(FIRST))
@@ -165,7 +178,7 @@ async def test_closing_the_answer_hangs_up_on_the_provider(fault: Script) -> Non
         assert on.facts.completed.target == FIRST
 
 
-async def test_cancelling_before_the_head_hangs_up_too() -> None:
+async def test_bug_39_cancelling_before_the_head_hangs_up_too() -> None:
     arrived = asyncio.Event()
 
     async def script(exchange: Exchange) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from tests.upstream_dispatcher.faults import (
@@ -35,13 +36,14 @@ from tests.upstream_dispatcher.samples import (
 )
 from tests.upstream_dispatcher.scripted import Exchange, Script, provider, unused_url
 from tests.upstream_dispatcher.workbench import (
+    MESSAGES_BODY,
     QUICK,
     answer_of,
     bench,
     request,
 )
 from turnout.dialects.usage import Usage
-from turnout.ports import Chunk, Credential
+from turnout.ports import Chunk, Credential, DispatchRequest
 
 pytestmark = pytest.mark.anyio
 
@@ -160,10 +162,86 @@ async def test_a_refusal_of_the_request_is_relayed_as_it_came() -> None:
         assert on.facts.completed.error == "invalid_request"
 
 
+CLAUDE = "anthropic/claude-opus-5-5@env"
+
+
+def claude_request(*targets: str) -> DispatchRequest:
+    return request(
+        *targets, dialect="anthropic_messages", model="claude-opus-5-5", body=MESSAGES_BODY
+    )
+
+
+def refusal_of_anthropic(message: str) -> bytes:
+    body = {"type": "error", "error": {"type": "invalid_request_error", "message": message}}
+    return msgspec.json.encode(body)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "messages.1.role: Input should be 'user' or 'assistant'",
+        "context_management: Extra inputs are not permitted",
+        "This model does not support the effort parameter.",
+        "adaptive thinking is not supported on this model",
+        "Unexpected value(s) `x-2026-01-01` for the `anthropic-beta` header.",
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "safeguards: Extra inputs are not permitted",
+    ],
+)
+async def test_what_claude_code_negotiates_by_is_relayed_to_it_as_it_came(message: str) -> None:
+    """It leaves out what the message names and sends again: nobody else may answer instead."""
+    body = refusal_of_anthropic(message)
+    ours = (
+        JSON,
+        ("request-id", "req_1"),
+        ("anthropic-ratelimit-unified-status", "allowed"),
+        ("anthropic-ratelimit-requests-remaining", "9"),
+        ("anthropic-organization-id", "org"),
+    )
+    async with (
+        provider(refusing(400, body, *ours)) as anthropic,
+        provider(whole_stream) as openai,
+        bench({"anthropic": anthropic.url, "openai": openai.url}) as on,
+    ):
+        answer = await answer_of(on, claude_request(CLAUDE, FIRST))
+        assert (answer.head.status, answer.body) == (400, body)
+        names = [name for name, _ in answer.head.headers]
+        assert names == ["content-type", "request-id", "anthropic-organization-id"]
+        assert not openai.seen
+
+
+@pytest.mark.parametrize("status", [400, 413])
+async def test_a_prompt_that_is_too_long_is_told_verbatim_where_nobody_takes_it(
+    status: int,
+) -> None:
+    body = refusal_of_anthropic("prompt is too long: 210000 tokens > 200000 maximum")
+    async with (
+        provider(refusing(status, body)) as anthropic,
+        bench({"anthropic": anthropic.url}) as on,
+    ):
+        answer = await answer_of(on, claude_request(CLAUDE))
+        assert (answer.head.status, answer.body) == (status, body)
+        assert on.facts.completed.error == "context_too_long"
+
+
+async def test_a_prompt_that_is_too_long_for_one_model_is_served_by_another_that_takes_it() -> None:
+    body = refusal_of_anthropic("prompt is too long: 210000 tokens > 200000 maximum")
+    async with (
+        provider(refusing(400, body)) as anthropic,
+        provider(whole_stream) as openai,
+        bench({"anthropic": anthropic.url, "openai": openai.url}) as on,
+    ):
+        answer = await answer_of(on, claude_request(CLAUDE, FIRST))
+        assert (answer.head.status, answer.head.target) == (200, FIRST)
+        assert b"event: message_stop" in answer.body
+
+
 async def test_a_clients_own_rejected_key_is_its_own_to_know() -> None:
     own = Credential("openai", "authorization", "Bearer of-the-client")
     async with (
-        provider(refusing(401, b'{"error":{"message":"bad key"}}')) as openai,
+        provider(
+            refusing(401, b'{"error":{"message":"bad key"}}', JSON, ("x-should-retry", "true"))
+        ) as openai,
         bench({"openai": openai.url}) as on,
     ):
         answer = await answer_of(
@@ -171,6 +249,8 @@ async def test_a_clients_own_rejected_key_is_its_own_to_know() -> None:
         )
         assert (answer.head.status, len(openai.seen)) == (401, 1)
         assert b"bad key" in answer.body
+        # Whether to retry is the vendor's to say: a subscription's client renews its token first.
+        assert ("x-should-retry", "true") in answer.head.headers
 
 
 async def test_our_own_rejected_key_is_not_the_clients_fault() -> None:

@@ -92,14 +92,16 @@ async def ends_in_an_error(on: Bench, way: Way, directive: str) -> None:
 
 @pytest.mark.parametrize("directive", ["half", "error-in-stream"])
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_stream_that_breaks_off_says_so(simulated: str, way: Way, directive: str) -> None:
+async def test_bug_13_a_stream_that_breaks_off_ends_in_the_clients_own_error_event(
+    simulated: str, way: Way, directive: str
+) -> None:
     async with bench({}, simulated_url=simulated) as on:
         await ends_in_an_error(on, way, directive)
 
 
 @pytest.mark.parametrize("directive", ["status=529", "status=500", "cut=after-start", "garbage"])
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_fault_before_content_is_an_error_answer(
+async def test_bug_42_a_fault_before_content_is_an_error_answer_and_no_200(
     simulated: str, way: Way, directive: str
 ) -> None:
     async with bench({}, simulated_url=simulated) as on:

@@ -111,10 +111,16 @@ async def test_a_clients_credential_goes_to_its_own_provider_only() -> None:
     ):
         answer = await answer_of(
             on,
-            request("deepseek/deepseek-chat@client", "openai/gpt-5.4@client", credentials=[own]),
+            request(
+                "deepseek/deepseek-chat@client",
+                "openai/gpt-5.4@client",
+                credentials=[own],
+                headers=[("chatgpt-account-id", "account")],
+            ),
         )
         assert answer.head.provider == "openai"
         assert openai.seen[0].headers["authorization"] == "Bearer of-the-client"
+        assert openai.seen[0].headers["chatgpt-account-id"] == "account"
         assert not deepseek.seen
         assert len(on.facts.attempts) == 1
 

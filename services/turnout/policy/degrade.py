@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from turnout.catalog.catalog import Catalog
 from turnout.policy.decision import Access, Action, Decision, RoutingSettings
 from turnout.policy.request import Features, Mode
-from turnout.policy.switch import FALLBACKS, UNQUESTIONED
+from turnout.policy.switch import FALLBACKS, NEVER_ELSEWHERE, UNQUESTIONED
 from turnout.policy.targets import (
     Asked,
     Option,
@@ -51,7 +51,11 @@ def decide_without_scorer(
     if asked.freedom == "free" and mode == "observe" and not requested:
         first = (last or others)[:1]
         order = [*first, *(one for one in able if first and one.model.id == first[0].model.id)]
-    elif mode == "observe" or asked.freedom == "pinned":
+    elif (
+        mode == "observe"
+        or asked.freedom == "pinned"
+        or (requested and features.step_kind == NEVER_ELSEWHERE)
+    ):
         order = requested
     else:
         order = [*last, *requested, *others]

@@ -2,8 +2,10 @@
 
 Rules: nothing here is asked once content has been passed on; targets are tried in the order of the
 decision; the same target is tried a second time only after it said when to come back (soon) or when
-it closed a connection that had been waiting in the pool; a refusal that any target would repeat,
-and a refusal of the client's own credential, go to the client as they came. What finally fails says
+it closed a connection that had been waiting in the pool; a prompt too long for one model may fit
+another, and where none takes it the client hears that before anything else, because agents compact
+by it; any other refusal that every target would repeat, and a refusal of the client's own
+credential, go to the client as they came. What finally fails says
 when to come back, at most `MAX_RETRY_AFTER_SECONDS` from now, because agents give up above that.
 Hedging joins as another step beside `TryNext`.
 """
@@ -15,6 +17,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from turnout.errors import (
+    ContextTooLong,
     InvalidRequest,
     NotAllowed,
     NotAuthenticated,
@@ -106,6 +109,7 @@ def next_step(
     last = failures[-1]
     if is_final(last):
         return GiveUp(last.error, relayed=len(failures) - 1)
+    remaining = _with_other_windows(failures, remaining)
     if now < give_up_at:
         if last.is_stale and _times_tried(failures, last.target) == 1:
             return TryNext(last.target, "retry")
@@ -123,11 +127,23 @@ def is_final(failure: Failure) -> bool:
         return failure.credential == "client"
     if failure.status in ELSEWHERE_STATUSES:
         return False
+    if isinstance(failure.error, ContextTooLong):
+        return False
     if 400 <= failure.status < 500:
         return True
     # An error inside a 200 that blames the request. Before sending (status 0) it only means that
     # this target cannot be spoken to about it.
     return failure.status != 0 and isinstance(failure.error, InvalidRequest)
+
+
+def _with_other_windows(failures: Sequence[Failure], remaining: Sequence[str]) -> Sequence[str]:
+    """Without the targets of a model that the prompt was too long for."""
+    small = {_model_of(f.target) for f in failures if isinstance(f.error, ContextTooLong)}
+    return [target for target in remaining if _model_of(target) not in small]
+
+
+def _model_of(target: str) -> str:
+    return target.rpartition("@")[0]
 
 
 def _times_tried(failures: Sequence[Failure], target: str) -> int:
@@ -147,6 +163,7 @@ def _soonest_return(failures: Sequence[Failure]) -> tuple[float, str] | None:
 
 
 _TELLING: tuple[type[TurnoutError], ...] = (
+    ContextTooLong,
     RateLimited,
     Overloaded,
     UpstreamTimeout,

@@ -169,6 +169,9 @@ def _harness(
         return "copilot"
     if "x-gemini-api-privileged-user-id" in headers:
         return "gemini_cli"
+    if dialect == "gemini_generate" and agent.startswith("GeminiCLI"):
+        # Whoever has turned its usage statistics off sends no installation's id.
+        return "gemini_cli"
     if survey.prompt_cache_key.startswith("qwen-code:"):
         return "qwen_code"
     if "session_id" in headers and headers["session_id"] == survey.prompt_cache_key:
@@ -211,6 +214,8 @@ def _named(
         case "codex":
             session = headers.get("session-id") or turn.session_id
             thread = headers.get("thread-id") or turn.thread_id
+            # `<thread>:<n>`; n counts compactions, whose new prompt the digests tell as well.
+            thread = thread or headers.get("x-codex-window-id", "").rpartition(":")[0]
             thread = thread or headers.get("x-client-request-id", "")
             is_subagent = turn.thread_source == "subagent" or (
                 headers.get("x-openai-subagent", "compact") != "compact"

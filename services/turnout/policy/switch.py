@@ -58,6 +58,12 @@ UNQUESTIONED: Final[frozenset[StepKind]] = frozenset(
 )
 """Steps beside the thread, whose quality is no argument: served as asked."""
 
+NEVER_ELSEWHERE: Final[StepKind] = "classification"
+"""An answer that a harness reads by its first word. Claude Code asks so before a risky tool, and where
+a chatty model answers it asks nine times more and refuses the tool: rather no answer, which it asks
+for again, than another model's.
+"""
+
 
 class _Choice(msgspec.Struct, frozen=True, gc=False):
     action: Action
@@ -105,7 +111,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
             for one in compared
             if one.model == asked.model.id and one.lacks in ((), ("price",))
         ),
-        order=tuple((cheapest_first if _is_unquestioned(inputs) else ranked)(compared)),
+        order=tuple((cheapest_first if _is_cheap(inputs) else ranked)(compared)),
     )
     may_choose = inputs.mode == "full" or asked.freedom == "free"
     if not field.requested and not (may_choose and field.order):
@@ -177,6 +183,10 @@ def _is_unquestioned(inputs: DecisionInputs) -> bool:
     return inputs.identity.request_class == "auxiliary" or inputs.features.step_kind in UNQUESTIONED
 
 
+def _is_cheap(inputs: DecisionInputs) -> bool:
+    return _is_unquestioned(inputs) and inputs.features.step_kind != NEVER_ELSEWHERE
+
+
 def is_warm(inputs: DecisionInputs, incumbent: Candidate) -> bool:
     """Whether enough of the prompt is cached at the incumbent for leaving it to have a price."""
     if inputs.features.step_kind == "compaction" or inputs.state.kept_share < EPOCH_SHARE:
@@ -234,10 +244,11 @@ def _fallbacks(
     choice: _Choice, chosen: Candidate, inputs: DecisionInputs, field: _Field
 ) -> tuple[str, ...]:
     """Who is tried next: the model asked for, the chosen model by another credential, then, where
-    the mode allows another model, the rest in their order.
+    mode and step allow another model, the rest in their order.
     """
     names = [*field.requested, *(one.target for one in field.order if one.model == chosen.model)]
-    if inputs.mode == "full" and choice.action != "pin":
+    may_go_elsewhere = inputs.features.step_kind != NEVER_ELSEWHERE
+    if inputs.mode == "full" and choice.action != "pin" and may_go_elsewhere:
         names += [one.target for one in field.order]
     unique = dict.fromkeys(name for name in names if name != choice.target)
     return tuple(unique)[:FALLBACKS]

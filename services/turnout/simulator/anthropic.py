@@ -11,7 +11,7 @@ import msgspec
 
 from turnout.catalog import Catalog
 from turnout.simulator.answers import Answer, Stop
-from turnout.simulator.anthropic_request import FRAMING_TOKENS, LIFETIMES, read_request
+from turnout.simulator.anthropic_request import FRAMING_TOKENS, LIFETIMES, THINKER, read_request
 from turnout.simulator.cache import Charge, PromptCache, account_of
 from turnout.simulator.exchange import Call, Frame, Headers, Refused, split_text
 from turnout.simulator.json_types import JsonObject
@@ -164,7 +164,7 @@ def _message(call: Call, answer: Answer) -> JsonObject:
 def _content(call: Call, answer: Answer) -> list[JsonObject]:
     blocks: list[JsonObject] = []
     if answer.thinking:
-        sealed = seal("thinking", model=call.model.id, content=answer.thinking)
+        sealed = seal("thinking", model=THINKER, content=answer.thinking)
         shown = "" if call.omit_thinking else answer.thinking
         blocks.append(
             {"type": "thinking", "thinking": shown, "signature": base64.b64encode(sealed).decode()}

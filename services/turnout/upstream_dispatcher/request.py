@@ -37,13 +37,16 @@ FORWARDED_HEADERS = frozenset(
         "anthropic-version",
         "idempotency-key",
         "openai-beta",
+        "originator",
+        "session-id",
+        "thread-id",
         "user-agent",
         "x-app",
         "x-client-request-id",
         "x-goog-api-client",
     }
 )
-FORWARDED_PREFIXES = ("x-stainless-", "x-claude-")
+FORWARDED_PREFIXES = ("x-stainless-", "x-claude-", "x-codex-", "x-openai-")
 """Clients' own words about themselves, for the provider they meant."""
 
 ACCOUNT_HEADERS = frozenset({"chatgpt-account-id", "openai-organization", "openai-project"})
@@ -232,7 +235,14 @@ def _is_script(name: str, to: Destination) -> bool:
 
 
 PASSED_ANSWER_HEADERS = frozenset(
-    {"content-type", "openai-processing-ms", "request-id", "x-request-id", "x-should-retry"}
+    {
+        "content-type",
+        "openai-processing-ms",
+        "request-id",
+        "x-codex-turn-state",
+        "x-request-id",
+        "x-should-retry",
+    }
 )
 PASSED_ANSWER_PREFIX = "anthropic-"
 KEPT_BACK_PREFIX = "anthropic-ratelimit-"
@@ -242,7 +252,8 @@ KEPT_BACK_PREFIX = "anthropic-ratelimit-"
 def passed_headers(items: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
     """What of an answer's headers goes to the client. `openai-model` makes Codex warn that the
     model was rerouted, cookies are the provider's with us, and Retry-After is said by our own
-    error answers.
+    error answers. OpenAI finds the machine that holds a turn's cache by `x-codex-turn-state`, which
+    Codex sends back with every request of the turn.
     """
     return tuple(
         (name, value)

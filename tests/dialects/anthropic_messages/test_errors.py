@@ -9,6 +9,8 @@ from turnout.errors import (
     BY_KIND,
     ContextTooLong,
     InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
     Overloaded,
     RateLimited,
     RequestTooLarge,
@@ -77,6 +79,14 @@ def test_a_full_context_is_said_in_the_words_that_make_clients_compact(
 ) -> None:
     status, _, body = answer(ContextTooLong(message))
     assert (status, body["error"]) == (400, {"type": "invalid_request_error", "message": sent})
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(NotAuthenticated("no key"), 401), (NotAllowed("not from there"), 403)]
+)
+def test_whoever_may_not_is_not_told_to_retry(error: TurnoutError, status: int) -> None:
+    sent, headers, _ = answer(error)
+    assert (sent, headers["x-should-retry"]) == (status, "false")
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.anthropic_messages.request_encode import DEFAULT_MAX_OUTPUT_TOKENS
 from turnout.dialects.conversation import (
     Base64Source,
+    CacheLifetime,
     Conversation,
     FileSource,
     Image,
@@ -188,8 +189,26 @@ def messages_of(body: dict[str, object]) -> list[dict[str, list[dict[str, object
 
 
 def test_decode_then_encode_is_the_identity() -> None:
-    """BUGS 20, 32, 35: markers, images in results, unknown fields; nothing is lost."""
+    """Markers, images in results, unknown fields; nothing is lost."""
     assert encode(decode(NATIVE)) == NATIVE | {"model": "target"}
+
+
+def test_bug_20_markers_on_tools_calls_and_results_are_kept() -> None:
+    short, long = {"type": "ephemeral"}, {"type": "ephemeral", "ttl": "1h"}
+    call = {"type": "tool_use", "id": "c", "name": "t", "input": {}, "cache_control": short}
+    text = {"type": "text", "text": "ok", "cache_control": short}
+    result = {"type": "tool_result", "tool_use_id": "c", "content": [text], "cache_control": long}
+    request = {
+        "model": "target",
+        "max_tokens": 5,
+        "tools": [{"name": "t", "input_schema": {"type": "object"}, "cache_control": long}],
+        "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [result]},
+        ],
+    }
+    assert encode(decode(request)) == request
 
 
 def test_bug_24_json_of_the_client_keeps_its_characters() -> None:
@@ -269,6 +288,34 @@ def test_bug_23_foreign_clients_get_breakpoints() -> None:
     assert system[-1]["cache_control"] == marker
     for message in (messages_of(body)[-1], messages_of(body)[-3]):
         assert message["content"][-1]["cache_control"] == marker
+
+
+LIFETIMES: list[CacheLifetime | None] = [None, "5m", "1h"]
+MARKED_PART = st.sampled_from(LIFETIMES).map(lambda cache: Text("a", cache=cache))
+MARKED = st.lists(
+    st.one_of(
+        st.builds(user, MARKED_PART, MARKED_PART),
+        st.builds(
+            lambda cache: Message("assistant", (ToolCall("c", "t", "{}", cache=cache),)),
+            st.sampled_from(LIFETIMES),
+        ),
+        st.builds(
+            lambda cache: user(ToolResult("c", (Text("ok", cache=cache),), cache=cache)),
+            st.sampled_from(LIFETIMES),
+        ),
+        st.builds(lambda part: Message("system", (part,)), MARKED_PART),
+    ),
+    min_size=1,
+    max_size=10,
+)
+
+
+@given(MARKED, st.integers(0, 6))
+def test_bug_22_never_more_than_four_breakpoints(history: list[Message], tools: int) -> None:
+    """Whatever the client of another dialect has marked beside those that are placed here."""
+    offered = tuple(Tool(f"t{number}", cache="1h") for number in range(tools))
+    text = json.dumps(encode(foreign(*history, tools=offered)))
+    assert text.count("cache_control") <= 4
 
 
 def test_breakpoints_take_the_clients_lifetime_and_none_without_caching() -> None:
@@ -474,6 +521,57 @@ def test_a_tool_reference_is_kept() -> None:
     (part,) = decode(request).messages[0].parts
     assert isinstance(part, ToolResult)
     assert part.parts == (ToolReference("WebFetch"),)
+
+
+def test_a_tool_added_in_the_middle_is_a_reference_to_it_and_goes_back_as_it_came() -> None:
+    added = {
+        "type": "tool_addition",
+        "tool": {"type": "tool_reference", "name": "WebFetch"},
+        "cache_control": {"type": "ephemeral"},
+    }
+    inline = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {}}}
+    removed = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "WebFetch"}}
+    request = {
+        "model": "m",
+        "max_tokens": 5,
+        "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "system", "content": [added, inline, removed]},
+        ],
+    }
+    reference, *opaque = decode(request).messages[1].parts
+    assert isinstance(reference, ToolReference)
+    assert reference.tool_name == "WebFetch"
+    assert [type(part) for part in opaque] == [Opaque, Opaque]
+    assert messages_of(encode(decode(request))) == request["messages"]
+
+
+FOR_ONE_TURN = {"role": "system", "content": "for now", "clear_at": "next_user_message"}
+
+
+@pytest.mark.parametrize(
+    ("messages", "is_shown"),
+    [
+        ([{"role": "user", "content": "a"}, FOR_ONE_TURN], True),
+        ([{"role": "user", "content": "a"}, FOR_ONE_TURN, {"role": "user", "content": "b"}], False),
+        (
+            [
+                {"role": "user", "content": "a"},
+                FOR_ONE_TURN | {"clear_at": "never"},
+                {"role": "user", "content": "b"},
+            ],
+            True,
+        ),
+    ],
+)
+def test_a_system_message_for_one_turn_is_shown_to_other_vendors_in_that_turn_alone(
+    messages: list[dict[str, object]], *, is_shown: bool
+) -> None:
+    conversation = decode({"model": "m", "max_tokens": 5, "messages": messages})
+    assert any(part == Text("for now") for part in conversation.messages[1].parts) == is_shown
+    again = messages_of(encode(conversation))[1]
+    assert again["clear_at"] == messages[1]["clear_at"]
+    assert "for now" in json.dumps(again)
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_bug_01_first_event_is_a_tool_call() -> None:
     assert events_in(encode(events))[0]["type"] == "message_start"
 
 
-def test_bug_02_to_04_interleaved_calls_come_one_after_another_and_the_first_as_it_comes() -> None:
+def test_bug_02_interleaved_calls_have_blocks_of_their_own_and_the_first_goes_as_it_comes() -> None:
     encoder = ANTHROPIC_MESSAGES.stream_encoder(
         response_id="m", model="a", created_at=0, input_estimate=1, include_usage=True
     )
@@ -179,6 +179,31 @@ def test_bug_02_to_04_interleaved_calls_come_one_after_another_and_the_first_as_
     content = check(b"".join(sent))["content"]
     assert isinstance(content, list)
     assert [block["input"] for block in content] == ['{"a":1}', '{"b":2}']
+
+
+def test_bug_04_no_fragment_follows_the_end_of_its_block() -> None:
+    """The first call goes on after the second has begun, and ends after it has ended."""
+    events: list[StreamEvent] = [
+        STARTED,
+        ToolCallStarted(0, "c0", "t"),
+        ToolArgumentsDelta(0, '{"a":'),
+        ToolCallStarted(1, "c1", "t"),
+        ToolArgumentsDelta(1, '{"b":2}'),
+        PartEnded(1),
+        TextStarted(2),
+        TextDelta(2, "done"),
+        ToolArgumentsDelta(0, "1}"),
+        PartEnded(0),
+        PartEnded(2),
+        Finished("tool_use"),
+    ]
+    content = check(encode(events))["content"]
+    assert isinstance(content, list)
+    assert [block.get("input", block.get("text")) for block in content] == [
+        '{"a":1}',
+        '{"b":2}',
+        "done",
+    ]
 
 
 def test_bug_03_a_fragment_for_a_block_that_was_never_opened_is_no_stream() -> None:
@@ -253,6 +278,33 @@ def test_bug_17_reports_without_figures_do_not_erase_earlier_ones() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("report", "usage"),
+    [
+        ('{"output_tokens":57}', Usage(3, 15_000, output=57)),
+        ('{"input_tokens":4,"output_tokens":57}', Usage(4, 15_000, output=57)),
+        (
+            '{"input_tokens":4,"cache_read_input_tokens":null,"output_tokens":57}',
+            Usage(4, 15_000, output=57),
+        ),
+        ('{"input_tokens":0,"output_tokens":57}', Usage(3, 15_000, output=57)),
+    ],
+)
+def test_bug_17_figures_that_a_later_report_leaves_out_stand(report: str, usage: Usage) -> None:
+    stream = (
+        'data: {"type":"message_start","message":{"usage":{"input_tokens":3,'
+        '"cache_read_input_tokens":15000,"output_tokens":1}}}\n\n'
+        'data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":'
+        + report
+        + "}\n\n"
+        'data: {"type":"message_stop"}\n\n'
+    )
+    assert accumulate(GOLDEN.decode([stream.encode()])).usage == usage
+    tap = ANTHROPIC_MESSAGES.tap(stream=True)
+    tap.feed(stream.encode())
+    assert tap.reading.usage == usage
+
+
 def test_bug_25_signatures_reach_the_client() -> None:
     stream = encode(GOLDEN.decode([GOLDEN.stream_of("thinking_signed")]))
     assert b'"signature_delta","signature":"EqQBCgIYAh=="' in stream
@@ -265,6 +317,23 @@ def test_bug_26_foreign_thinking_is_never_unsigned() -> None:
     content = check(encode([*events, PartEnded(0), Finished("end")]))["content"]
     assert isinstance(content, list)
     assert content[0]["signature"].startswith("turnout1.")
+
+
+def test_bug_41_the_answer_carries_the_name_that_the_client_asked_for() -> None:
+    encoder = ANTHROPIC_MESSAGES.stream_encoder(
+        response_id="m",
+        model="claude-opus-5-5[1m]",
+        created_at=0,
+        input_estimate=1,
+        include_usage=True,
+    )
+    message = events_in(encoder.encode(STARTED))[0]["message"]
+    assert isinstance(message, dict)
+    assert message["model"] == "claude-opus-5-5[1m]"
+    body = ANTHROPIC_MESSAGES.encode_response(
+        [STARTED, Finished("end")], response_id="m", model="claude-opus-5-5[1m]", created_at=0
+    )
+    assert json.loads(body)["model"] == "claude-opus-5-5[1m]"
 
 
 def test_bug_40_refusals_and_silent_ends_have_words_that_clients_know() -> None:

@@ -59,7 +59,7 @@ def test_every_kind_has_an_answer_with_a_status_of_googles(kind: str) -> None:
         (Unavailable("x"), 5),
     ],
 )
-def test_bugs_40_come_back_is_said_in_a_header_and_as_retry_info(
+def test_bug_40_come_back_is_said_in_a_header_and_as_retry_info(
     error: TurnoutError, seconds: int
 ) -> None:
     _, headers, inner = answer(error)
@@ -149,7 +149,7 @@ def test_a_wrong_key_is_no_fault_of_the_request(error: dict[str, object]) -> Non
         ([], {}, None),
     ],
 )
-def test_bugs_40_retry_after_is_read_in_every_form(
+def test_bug_40_retry_after_is_read_in_every_form(
     headers: list[tuple[str, str]], error: dict[str, object], seconds: float | None
 ) -> None:
     body = json.dumps({"error": {"code": 429} | error}).encode()

@@ -21,7 +21,7 @@ def body_of(*parts: object, deeper: bool = False) -> bytes:
     return json.dumps({"generateContentRequest": body} if deeper else body).encode()
 
 
-def test_bugs_26_a_body_of_googles_alone_is_the_very_object() -> None:
+def test_bug_26_a_body_of_googles_alone_is_the_very_object() -> None:
     call = {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "EqsBCqgB"}
     quoted = {"text": json.dumps({"thoughtSignature": SEALED})}
     body = body_of(call, quoted)
@@ -29,7 +29,7 @@ def test_bugs_26_a_body_of_googles_alone_is_the_very_object() -> None:
 
 
 @pytest.mark.parametrize("deeper", [False, True])
-def test_bugs_27_sealed_reasoning_goes_and_nothing_else(deeper: bool) -> None:
+def test_bug_27_sealed_reasoning_goes_and_nothing_else(deeper: bool) -> None:
     text = {"text": "said  so", "thoughtSignature": SEALED, "partMetadata": {"n": 1.50}}
     own = {"functionCall": {"name": "g", "args": {"n": 1e3}}, "thoughtSignature": "EqsBCqgB"}
     body = body_of(
@@ -55,7 +55,7 @@ def test_bugs_27_sealed_reasoning_goes_and_nothing_else(deeper: bool) -> None:
         assert kept.encode() in cleaned
 
 
-def test_bugs_27_signatures_of_another_gemini_go_where_they_are_numbered() -> None:
+def test_bug_27_signatures_of_another_gemini_go_where_they_are_numbered() -> None:
     call = {"functionCall": {"name": "g", "args": {}}, "thoughtSignature": "EqsBCqgB"}
     thought = {"text": "hm", "thought": True}
     said = {"text": "so", "thoughtSignature": "EmYKZAHR7Yo="}

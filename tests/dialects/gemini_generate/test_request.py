@@ -375,7 +375,7 @@ def test_ids_that_nobody_wrote_are_the_same_on_every_replay() -> None:
     assert len(set(calls)) == 4
 
 
-def test_bugs_31_results_find_their_calls_by_id_then_by_name_and_order() -> None:
+def test_bug_31_results_find_their_calls_by_id_then_by_name_and_order() -> None:
     def call(name: str, **more: str) -> Json:
         return {"functionCall": {"name": name, "args": {}} | more}
 
@@ -431,7 +431,7 @@ def test_results_are_texts(response: Json, text: str, is_error: bool) -> None:
     assert result.is_error == is_error
 
 
-def test_bugs_32_pictures_in_and_beside_results() -> None:
+def test_bug_32_pictures_in_and_beside_results() -> None:
     nested = {"functionResponse": {"name": "f", "response": {"output": "a"}, "parts": [PNG]}}
     (message,) = decode(contents(nested, PNG)).messages
     result, beside = message.parts
@@ -439,7 +439,7 @@ def test_bugs_32_pictures_in_and_beside_results() -> None:
     assert result.parts[1] == beside == Image(Base64Source("image/png", "iVBORw0KGgo="))
 
 
-def test_bugs_32_pictures_of_others_results_go_where_the_model_takes_them() -> None:
+def test_bug_32_pictures_of_others_results_go_where_the_model_takes_them() -> None:
     picture = Image(Base64Source("image/png", "AA=="))
     result = ToolResult("c", (Text("shot"), picture))
     conversation = told(
@@ -473,7 +473,7 @@ def test_signatures_stand_in_front_of_the_parts_they_were_on() -> None:
     )
 
 
-def test_bugs_28_signatures_return_to_the_parts_behind_them() -> None:
+def test_bug_28_signatures_return_to_the_parts_behind_them() -> None:
     conversation = told(
         ("user", Text("x")),
         (
@@ -498,7 +498,7 @@ def test_bugs_28_signatures_return_to_the_parts_behind_them() -> None:
     assert "EqsB" not in json.dumps(plain)
 
 
-def test_bugs_27_reasoning_of_others_is_not_sent_and_calls_get_the_stand_in() -> None:
+def test_bug_27_reasoning_of_others_is_not_sent_and_calls_get_the_stand_in() -> None:
     thought = Thinking("secret", Provenance("anthropic_messages", "claude"), signature="EqQB")
     conversation = told(
         ("user", Text("x")),
@@ -554,7 +554,7 @@ def test_a_broken_seal_is_still_nobody_of_googles() -> None:
     assert thought.provenance.dialect == "openai_chat"
 
 
-def test_bugs_33_types_in_capitals_become_json_schema_for_others() -> None:
+def test_bug_33_types_in_capitals_become_json_schema_for_others() -> None:
     schema = {
         "type": "OBJECT",
         "properties": {"n": {"type": "INTEGER", "nullable": True, "minimum": 1}},
@@ -572,7 +572,7 @@ def test_bugs_33_types_in_capitals_become_json_schema_for_others() -> None:
     }
 
 
-def test_bugs_33_schemas_of_others_go_out_as_json_schema_that_google_takes() -> None:
+def test_bug_33_schemas_of_others_go_out_as_json_schema_that_google_takes() -> None:
     schema = (
         '{"$schema":"x","type":"object","properties":{"a":{"type":"string","const":"b"}},'
         '"additionalProperties":false}'
@@ -857,7 +857,7 @@ def test_a_system_message_in_front_of_nothing_is_what_the_user_says() -> None:
     assert sent["contents"][0]["role"] == "user"
 
 
-def test_bugs_31_every_call_has_one_result_right_behind_it() -> None:
+def test_bug_31_every_call_has_one_result_right_behind_it() -> None:
     conversation = told(
         ("user", Text("go")),
         ("assistant", [ToolCall("a", "f", "{}"), ToolCall("b", "g", "{}")]),
@@ -896,7 +896,7 @@ def test_calls_that_are_no_json_are_told_as_they_are() -> None:
 
 
 @given(requests())
-def test_bugs_24_the_same_request_gives_the_same_bytes(request: Json) -> None:
+def test_bug_24_the_same_request_gives_the_same_bytes(request: Json) -> None:
     conversation = decode(request)
     first, second = (
         GEMINI_GENERATE.encode_request(conversation, model=NEW, has=ABLE) for _ in range(2)

@@ -115,7 +115,7 @@ CASES: list[tuple[Json, Json, list[str]]] = [
 
 
 @pytest.mark.parametrize(("schema", "expected", "lost"), CASES)
-def test_bugs_33_json_schema_in_the_keywords_that_google_names(
+def test_bug_33_json_schema_in_the_keywords_that_google_names(
     schema: Json, expected: Json, lost: list[str]
 ) -> None:
     assert narrowed(schema) == (expected, lost)
@@ -178,7 +178,7 @@ def test_schemas_deeper_than_google_takes_end() -> None:
         ),
     ],
 )
-def test_bugs_33_openapi_has_other_keywords(schema: Json, expected: Json, lost: list[str]) -> None:
+def test_bug_33_openapi_has_other_keywords(schema: Json, expected: Json, lost: list[str]) -> None:
     assert narrowed(schema, OPENAPI_KEYWORDS) == (expected, lost)
 
 

@@ -164,7 +164,7 @@ def test_golden_streams_written_again_say_the_same(case: str) -> None:
     assert (spoken(again), again.stop) == (spoken(answer), answer.stop)
 
 
-def test_bugs_2_parallel_calls_keep_apart() -> None:
+def test_bug_02_parallel_calls_keep_apart() -> None:
     calls = [
         (p.call_id, p.arguments) for p in golden("parallel_calls").parts if isinstance(p, ToolCall)
     ]
@@ -173,7 +173,7 @@ def test_bugs_2_parallel_calls_keep_apart() -> None:
     assert len(set(ids)) == 2
 
 
-def test_bugs_4_interleaved_fragments_become_whole_calls() -> None:
+def test_bug_04_interleaved_fragments_become_whole_calls() -> None:
     events: list[StreamEvent] = [
         StreamStarted("r", "m"),
         ToolCallStarted(0, "a", "f"),
@@ -194,7 +194,7 @@ def test_bugs_4_interleaved_fragments_become_whole_calls() -> None:
 
 
 @pytest.mark.parametrize(("text", "args"), [("", {}), ("  ", {}), ('{"a"', {"arguments": '{"a"'})])
-def test_bugs_6_args_are_an_object_always(text: str, args: object) -> None:
+def test_bug_06_args_are_an_object_always(text: str, args: object) -> None:
     events: list[StreamEvent] = [
         StreamStarted("r", "m"),
         ToolCallStarted(0, "", "f"),
@@ -224,7 +224,7 @@ def test_a_freeform_tool_goes_as_a_function_with_one_text() -> None:
         ("unknown_finish", "end"),
     ],
 )
-def test_bugs_8_stop_after_calls_is_tool_use_and_a_cut_stays_one(case: str, stop: str) -> None:
+def test_bug_08_stop_after_calls_is_tool_use_and_a_cut_stays_one(case: str, stop: str) -> None:
     assert golden(case).stop == stop
 
 
@@ -250,7 +250,7 @@ def test_a_refusal_that_is_spelled_out_is_text() -> None:
     assert (told["text"], told["finish"]) == ("I won't.", "STOP")
 
 
-def test_bugs_10_comments_and_data_without_space() -> None:
+def test_bug_10_comments_and_data_without_space() -> None:
     assert golden("comments").parts == (Text("ok"),)
 
 
@@ -263,28 +263,28 @@ def test_text_passes_as_it_comes() -> None:
 
 
 @pytest.mark.parametrize("case", ["error_first", "error_midway"])
-def test_bugs_12_error_inside_a_stream_is_no_success(case: str) -> None:
+def test_bug_12_error_inside_a_stream_is_no_success(case: str) -> None:
     assert isinstance(golden(case).error, Overloaded)
     assert golden(case).stop is None
 
 
-def test_bugs_12_a_spoilt_call_is_no_success() -> None:
+def test_bug_12_a_spoilt_call_is_no_success() -> None:
     assert isinstance(golden("malformed_call").error, UpstreamFailed)
 
 
-def test_bugs_13_stream_without_an_end_has_failed() -> None:
+def test_bug_13_stream_without_an_end_has_failed() -> None:
     assert isinstance(golden("cut_off").error, UpstreamFailed)
     assert golden("no_usage").stop == "end"
     assert isinstance(accumulate(GOLDEN.decode([b""])).error, UpstreamFailed)
 
 
-def test_bugs_13_failed_stream_ends_in_an_error_that_google_genai_knows() -> None:
+def test_bug_13_failed_stream_ends_in_an_error_that_google_genai_knows() -> None:
     stream = encode([StreamStarted("r", "m"), StreamFailed(Overloaded("busy"))])
     assert stream.startswith(b'data: {"error":{"code":503,')
     assert isinstance(accumulate(GOLDEN.decode([stream])).error, Overloaded)
 
 
-def test_bugs_25_signatures_stand_in_front_of_what_they_led_to() -> None:
+def test_bug_25_signatures_stand_in_front_of_what_they_led_to() -> None:
     kinds = [type(part).__name__ for part in golden("signature_inside_text").parts]
     assert kinds == ["Text", "Thinking", "Text"]
     answer = golden("thinking_then_call")
@@ -295,7 +295,7 @@ def test_bugs_25_signatures_stand_in_front_of_what_they_led_to() -> None:
     assert last == {"text": "", "thoughtSignature": "EmYKZAHR7Yo="}
 
 
-def test_bugs_26_foreign_reasoning_goes_out_under_our_seal_on_the_call() -> None:
+def test_bug_26_foreign_reasoning_goes_out_under_our_seal_on_the_call() -> None:
     parts = (Thinking("why", DEEPSEEK), ToolCall("c", "ls", "{}"), ToolCall("d", "ls", "{}"))
     told = check(encode(events_of(Answer("r", "m", parts, stop="tool_use"))))
     thought, first, second, _ = told["parts"]
@@ -304,7 +304,7 @@ def test_bugs_26_foreign_reasoning_goes_out_under_our_seal_on_the_call() -> None
     assert "thoughtSignature" not in second
 
 
-def test_bugs_26_reasoning_with_nothing_behind_it_is_carried_by_an_empty_text() -> None:
+def test_bug_26_reasoning_with_nothing_behind_it_is_carried_by_an_empty_text() -> None:
     told = check(encode(events_of(Answer("r", "m", (Thinking("why", DEEPSEEK),), stop="end"))))
     assert unsealed(told["parts"][-1]["thoughtSignature"]) == (Thinking("why", DEEPSEEK),)
     assert told["text"] == ""
@@ -347,13 +347,13 @@ def test_usage_of_a_search_counts_what_it_put_into_the_prompt() -> None:
     assert golden("search_grounding").usage == Usage(fresh_input=47, output=4)
 
 
-def test_bugs_15_the_first_chunk_tells_an_estimate_and_never_zero() -> None:
+def test_bug_15_the_first_chunk_tells_an_estimate_and_never_zero() -> None:
     stream = encode([StreamStarted("r", "m"), TextStarted(0), TextDelta(0, "x")])
     first = json.loads(stream.removeprefix(b"data: "))
     assert first["usageMetadata"]["promptTokenCount"] == 77
 
 
-def test_bugs_16_cached_tokens_are_not_counted_twice() -> None:
+def test_bug_16_cached_tokens_are_not_counted_twice() -> None:
     assert golden("cached_usage").usage == Usage(
         fresh_input=200, cache_read=1000, output=41, reasoning=40
     )
@@ -371,7 +371,7 @@ def test_usage_that_nobody_reported_is_estimated() -> None:
     assert (usage["promptTokenCount"], usage["candidatesTokenCount"]) == (77, 10)
 
 
-def test_bugs_41_stream_carries_the_name_the_client_asked_for() -> None:
+def test_bug_41_stream_carries_the_name_the_client_asked_for() -> None:
     stream = encode(GOLDEN.decode([GOLDEN.stream_of("text")]))
     assert stream.count(b'"modelVersion":"alias"') == stream.count(b'"modelVersion"') > 1
 

@@ -102,7 +102,7 @@ def test_error_of_a_stream_is_seen() -> None:
     assert not reading.has_content
 
 
-def test_bugs_12_a_spoilt_call_is_an_error_before_content() -> None:
+def test_bug_12_a_spoilt_call_is_an_error_before_content() -> None:
     reading = read([GOLDEN.stream_of("malformed_call")])
     assert isinstance(reading.error, UpstreamFailed)
     assert (reading.has_content, reading.is_complete) == (False, False)

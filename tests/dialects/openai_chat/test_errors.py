@@ -52,7 +52,7 @@ def test_every_kind_has_an_answer(kind: str) -> None:
         (InvalidRequest("x"), None),
     ],
 )
-def test_bugs_40_come_back_is_said_within_a_minute(error: TurnoutError, seconds: str) -> None:
+def test_bug_40_come_back_is_said_within_a_minute(error: TurnoutError, seconds: str) -> None:
     assert answer(error)[1].get("retry-after") == seconds
 
 
@@ -112,7 +112,7 @@ def test_providers_answers_become_kinds(status: int, body: object, kind: type) -
         ([], None),
     ],
 )
-def test_bugs_40_retry_after_is_read_in_every_form(
+def test_bug_40_retry_after_is_read_in_every_form(
     headers: list[tuple[str, str]], seconds: float | None
 ) -> None:
     found = OPENAI_CHAT.decode_error(429, headers, b"{}", now=NOW)

@@ -1,4 +1,4 @@
-"""Chat requests to the neutral form and back; BUGS classes by name."""
+"""Chat requests to the neutral form and back; recurring bugs by name."""
 
 import json
 from dataclasses import replace
@@ -277,25 +277,20 @@ def test_system_messages_stay_at_their_place() -> None:
     ]
 
 
-def test_bugs_16_and_18_belong_to_usage_and_stream() -> None:
-    """Counts that overlap cannot occur here: a request holds none."""
-    assert "usage" not in encode(decode())
-
-
-def test_bugs_22_no_breakpoints_are_added_for_this_wire() -> None:
+def test_bug_21_markers_of_other_clients_do_not_reach_this_wire() -> None:
     marked = Message("user", (Text("a", cache="5m"), Text("b", cache="1h")))
     assert "cache_control" not in json.dumps(
         encode(foreign(marked, tools=(Tool("t", cache="5m"),)))
     )
 
 
-def test_bugs_23_markers_of_a_chat_client_reach_the_neutral_form() -> None:
+def test_bug_23_markers_of_a_chat_client_reach_the_neutral_form() -> None:
     part = {"type": "text", "text": "a", "cache_control": {"type": "ephemeral", "ttl": "1h"}}
     (message,) = decode(messages=[{"role": "user", "content": [part]}]).messages
     assert message.parts == (Text("a", cache="1h"),)
 
 
-def test_bugs_24_schemas_and_arguments_keep_their_characters() -> None:
+def test_bug_24_schemas_and_arguments_keep_their_characters() -> None:
     schema = '{"b":1.0,"a":1e3,"\\u00e9":"\\u0041"}'
     arguments = '{ "b":1.0, "a":"\\u0041" }'
     body = (
@@ -311,7 +306,7 @@ def test_bugs_24_schemas_and_arguments_keep_their_characters() -> None:
     assert json.dumps(arguments).encode() in again
 
 
-def test_bugs_29_reasoning_goes_back_on_tool_turns() -> None:
+def test_bug_29_reasoning_goes_back_on_tool_turns() -> None:
     thought = Thinking("why", Provenance("openai_chat"))
     turn = Message("assistant", (thought, ToolCall("c", "f", "{}")))
     found = messages_of(foreign(user("x"), turn))
@@ -341,7 +336,7 @@ def test_reasoning_of_another_dialect_stays_away() -> None:
     assert found[1] == {"role": "assistant", "content": "a"}
 
 
-def test_bugs_31_results_follow_their_calls_at_once() -> None:
+def test_bug_31_results_follow_their_calls_at_once() -> None:
     calls = Message("assistant", (ToolCall("a", "f", "{}"), ToolCall("b", "f", "{}")))
     results = Message("user", (Text("note"), result(Text("B"), call_id="b"),
                                result(Text("A"), call_id="a")))  # fmt: skip
@@ -350,18 +345,18 @@ def test_bugs_31_results_follow_their_calls_at_once() -> None:
     assert [m.get("tool_call_id") for m in found[2:4]] == ["b", "a"]
 
 
-def test_bugs_31_call_without_a_result_gets_an_empty_one() -> None:
+def test_bug_31_call_without_a_result_gets_an_empty_one() -> None:
     found = messages_of(foreign(user("x"), CALL, user("never mind")))
     assert [m["role"] for m in found] == ["user", "assistant", "tool", "user"]
     assert found[2]["content"] == "(no result)"
 
 
-def test_bugs_31_result_without_a_call_is_told_and_not_dropped() -> None:
+def test_bug_31_result_without_a_call_is_told_and_not_dropped() -> None:
     found = messages_of(foreign(Message("user", (result(Text("late"), call_id="gone"),))))
     assert found == [{"role": "user", "content": "[result of gone] late"}]
 
 
-def test_bugs_31_missing_ids_are_paired_by_order_and_are_the_same_again() -> None:
+def test_bug_31_missing_ids_are_paired_by_order_and_are_the_same_again() -> None:
     def call() -> dict[str, object]:
         return {"type": "function", "function": {"name": "f", "arguments": "{}"}}
 
@@ -394,7 +389,7 @@ def test_ids_beyond_the_limit_are_mapped_alike_on_both_sides() -> None:
     ]
 
 
-def test_bugs_32_images_in_results_follow_in_a_user_message() -> None:
+def test_bug_32_images_in_results_follow_in_a_user_message() -> None:
     image = Image(Base64Source("image/png", "AAAA"))
     later = Message("user", (result(Text("shot"), image), Text("and now?")))
     found = messages_of(foreign(user("x"), CALL, later))
@@ -406,7 +401,7 @@ def test_bugs_32_images_in_results_follow_in_a_user_message() -> None:
     ]
 
 
-def test_bugs_32_images_of_parallel_results_wait_for_the_last_result() -> None:
+def test_bug_32_images_of_parallel_results_wait_for_the_last_result() -> None:
     image = Image(Base64Source("image/png", "AAAA"))
     calls = Message("assistant", (ToolCall("a", "f", "{}"), ToolCall("b", "f", "{}")))
     results = Message("user", (result(image, call_id="a"), result(Text("B"), call_id="b")))
@@ -415,7 +410,7 @@ def test_bugs_32_images_of_parallel_results_wait_for_the_last_result() -> None:
     assert found[2]["content"] == "(attached below)"
 
 
-def test_bugs_33_schema_words_of_this_wire_are_left_alone() -> None:
+def test_bug_33_schema_words_of_this_wire_are_left_alone() -> None:
     """Cleaning schemas is for wires that refuse keywords; this one takes JSON schema as it is."""
     schema = '{"$schema":"x","additionalProperties":false,"uniqueItems":true}'
     tools = encode(foreign(tools=(Tool("t", schema=schema),)))["tools"]
@@ -424,7 +419,7 @@ def test_bugs_33_schema_words_of_this_wire_are_left_alone() -> None:
     ]
 
 
-def test_bugs_34_the_output_limit_has_its_new_name() -> None:
+def test_bug_34_the_output_limit_has_its_new_name() -> None:
     """The old name and refused sampling are quirks of endpoints (`tests/dialects/fit`)."""
     asked = foreign(max_output_tokens=128_000, sampling=Sampling(temperature=0.2, top_p=0.5))
     found = encode(asked, replace(THINKER, max_output_tokens=32_000))
@@ -448,7 +443,7 @@ def test_effort_is_asked_of_models_that_think(thinking: ThinkingControl, effort:
     assert "reasoning_effort" not in encode(foreign(thinking=thinking))
 
 
-def test_fields_of_other_dialects_are_not_forwarded() -> None:
+def test_bug_35_fields_of_other_dialects_are_not_forwarded() -> None:
     found = encode(
         foreign(
             extras=(("context_management", "{}"),),

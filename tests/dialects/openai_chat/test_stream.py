@@ -1,4 +1,4 @@
-"""Chat streams: golden cases, splits, grammar, identity, usage; BUGS classes by name."""
+"""Chat streams: golden cases, splits, grammar, identity, usage; recurring bugs by name."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -141,7 +141,7 @@ def test_usage_is_conserved(drawn: tuple[Answer, list[StreamEvent]]) -> None:
     assert accumulate(GOLDEN.decode([encode(events)])).usage == answer.usage
 
 
-def test_bugs_2_parallel_calls_keep_apart() -> None:
+def test_bug_02_parallel_calls_keep_apart() -> None:
     found = accumulate(GOLDEN.decode([GOLDEN.stream_of("openai_parallel_tools")]))
     calls = [(p.call_id, p.arguments) for p in found.parts if isinstance(p, ToolCall)]
     assert calls == [
@@ -151,7 +151,7 @@ def test_bugs_2_parallel_calls_keep_apart() -> None:
     ]
 
 
-def test_bugs_6_call_without_arguments_gets_an_empty_object() -> None:
+def test_bug_06_call_without_arguments_gets_an_empty_object() -> None:
     events = GOLDEN.decode([GOLDEN.stream_of("argumentless_tool")])
     (call,) = accumulate(events).parts
     assert isinstance(call, ToolCall)
@@ -160,7 +160,7 @@ def test_bugs_6_call_without_arguments_gets_an_empty_object() -> None:
     assert message["calls"] == [{"id": "call_1", "name": "pwd", "text": "{}", "type": "function"}]
 
 
-def test_bugs_7_no_fragment_of_arguments_is_lost_before_the_name() -> None:
+def test_bug_07_no_fragment_of_arguments_is_lost_before_the_name() -> None:
     late = (
         b'data: {"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"{\\"a"}}]}}]}'
         b'\n\ndata: {"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":'
@@ -173,11 +173,11 @@ def test_bugs_7_no_fragment_of_arguments_is_lost_before_the_name() -> None:
 @pytest.mark.parametrize(
     ("case", "stop"), [("stop_although_tools", "tool_use"), ("cut_by_length", "max_output")]
 )
-def test_bugs_8_stop_after_tools_is_tool_use_and_length_stays(case: str, stop: str) -> None:
+def test_bug_08_stop_after_tools_is_tool_use_and_length_stays(case: str, stop: str) -> None:
     assert accumulate(GOLDEN.decode([GOLDEN.stream_of(case)])).stop == stop
 
 
-def test_bugs_8_end_after_tools_is_tool_calls_for_clients() -> None:
+def test_bug_08_end_after_tools_is_tool_calls_for_clients() -> None:
     events: list[StreamEvent] = [
         StreamStarted("r", "m"),
         ToolCallStarted(0, "c", "f"),
@@ -187,18 +187,18 @@ def test_bugs_8_end_after_tools_is_tool_calls_for_clients() -> None:
     assert check(encode(events), include_usage=True)["finish"] == "tool_calls"
 
 
-def test_bugs_9_tool_use_without_a_call_is_no_tool_use() -> None:
+def test_bug_09_tool_use_without_a_call_is_no_tool_use() -> None:
     assert accumulate(GOLDEN.decode([GOLDEN.stream_of("tool_calls_without_tools")])).stop == "end"
     events: list[StreamEvent] = [StreamStarted("r", "m"), Finished("tool_use")]
     assert check(encode(events), include_usage=True)["finish"] == "stop"
 
 
-def test_bugs_10_comments_crlf_and_data_without_space() -> None:
+def test_bug_10_comments_crlf_and_data_without_space() -> None:
     (text,) = accumulate(GOLDEN.decode([GOLDEN.stream_of("openrouter_comments")])).parts
     assert getattr(text, "text", "") == "Hi"
 
 
-def test_bugs_11_arguments_pass_as_they_come() -> None:
+def test_bug_11_arguments_pass_as_they_come() -> None:
     decoder = OPENAI_CHAT.stream_decoder()
     encoder = OPENAI_CHAT.stream_encoder(
         response_id="r", model="m", created_at=1, input_estimate=1, include_usage=False
@@ -216,20 +216,32 @@ def test_bugs_11_arguments_pass_as_they_come() -> None:
 
 
 @pytest.mark.parametrize("case", ["error_first", "error_midway"])
-def test_bugs_12_error_inside_a_stream_is_no_success(case: str) -> None:
+def test_bug_12_error_inside_a_stream_is_no_success(case: str) -> None:
     answer = accumulate(GOLDEN.decode([GOLDEN.stream_of(case)]))
     assert answer.error is not None
     assert answer.stop is None
 
 
-def test_bugs_12_event_named_error_without_an_error_object() -> None:
+def test_bug_12_an_error_is_one_although_the_stream_goes_on_to_its_end() -> None:
+    stream = (
+        b'data: {"id":"x","choices":[{"delta":{"content":"a"}}]}\n\n'
+        b'data: {"error":{"message":"the upstream is full","code":503}}\n\n'
+        b'data: {"choices":[{"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+    )
+    answer = accumulate(GOLDEN.decode([stream]))
+    assert isinstance(answer.error, Overloaded)
+    assert answer.error.message == "the upstream is full"
+    assert answer.stop is None
+
+
+def test_bug_12_event_named_error_without_an_error_object() -> None:
     stream = b'event: error\ndata: {"message":"slow down","code":429}\n\n'
     (failed,) = GOLDEN.decode([stream])
     assert isinstance(failed, StreamFailed)
     assert isinstance(failed.error, RateLimited)
 
 
-def test_bugs_12_failing_finish_reason() -> None:
+def test_bug_12_failing_finish_reason() -> None:
     stream = (
         b'data: {"id":"x","choices":[{"delta":{"content":"a"},'
         b'"finish_reason":"insufficient_system_resource"}]}\n\n'
@@ -237,7 +249,7 @@ def test_bugs_12_failing_finish_reason() -> None:
     assert isinstance(accumulate(GOLDEN.decode([stream])).error, Overloaded)
 
 
-def test_bugs_13_stream_without_an_end_has_failed() -> None:
+def test_bug_13_stream_without_an_end_has_failed() -> None:
     answer = accumulate(GOLDEN.decode([GOLDEN.stream_of("cut_off")]))
     assert isinstance(answer.error, UpstreamFailed)
     assert accumulate(GOLDEN.decode([GOLDEN.stream_of("no_done")])).stop == "end"
@@ -245,7 +257,7 @@ def test_bugs_13_stream_without_an_end_has_failed() -> None:
     assert isinstance(accumulate(GOLDEN.decode([b"data: [DONE]\n\n"])).error, UpstreamFailed)
 
 
-def test_bugs_13_failed_stream_ends_in_an_error_chunk_and_no_done() -> None:
+def test_bug_13_failed_stream_ends_in_an_error_chunk_and_no_done() -> None:
     stream = encode([StreamStarted("r", "m"), StreamFailed(Overloaded("busy"))])
     assert stream.endswith(b"}}\n\n")
     assert b"[DONE]" not in stream
@@ -253,7 +265,7 @@ def test_bugs_13_failed_stream_ends_in_an_error_chunk_and_no_done() -> None:
     assert isinstance(answer.error, Overloaded)
 
 
-def test_bugs_41_stream_carries_the_name_the_client_asked_for() -> None:
+def test_bug_41_stream_carries_the_name_the_client_asked_for() -> None:
     stream = encode(GOLDEN.decode([GOLDEN.stream_of("openai_text")]))
     assert stream.count(b'"model":"alias"') == stream.count(b'"model"')
 

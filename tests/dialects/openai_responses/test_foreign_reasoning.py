@@ -20,13 +20,13 @@ def body_of(*items: object) -> bytes:
     return json.dumps({"model": "m", "input": list(items), "n": 1.50}).encode()
 
 
-def test_bugs_26_a_body_of_openais_alone_is_the_very_object() -> None:
+def test_bug_26_a_body_of_openais_alone_is_the_very_object() -> None:
     quoted = {"role": "user", "content": json.dumps(thought(SEALED))}
     body = body_of(thought("gAAAA"), quoted)
     assert OPENAI_RESPONSES.without_foreign_reasoning(body) is body
 
 
-def test_bugs_27_sealed_reasoning_goes_and_nothing_else() -> None:
+def test_bug_27_sealed_reasoning_goes_and_nothing_else() -> None:
     message = {"role": "user", "content": 'a "quoted" é'}
     cleaned = OPENAI_RESPONSES.without_foreign_reasoning(
         body_of(thought(SEALED), message, thought("gAAAA"), thought(SEALED))
@@ -47,7 +47,7 @@ def test_what_is_left_must_be_a_request() -> None:
         OPENAI_RESPONSES.without_foreign_reasoning(body_of(thought(SEALED))[:-1])
 
 
-def test_bugs_30_reasoning_that_somebody_else_made_goes_too() -> None:
+def test_bug_30_reasoning_that_somebody_else_made_goes_too() -> None:
     """xAI and OpenAI both seal here, and neither reads the other's."""
     message = {"role": "user", "content": '"reasoning"'}
     body = body_of(message, thought("gAAAA"), message, thought("gBBBB"))

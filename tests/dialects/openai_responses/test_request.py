@@ -438,7 +438,7 @@ def test_nothing_of_a_foreign_conversation_is_stored() -> None:
     assert "include" not in encode(foreign(), ABLE)
 
 
-def test_bugs_24_schemas_and_arguments_keep_their_characters() -> None:
+def test_bug_24_schemas_and_arguments_keep_their_characters() -> None:
     schema = '{"b":1.0,"a":1e3,"\\u00e9":"\\u0041"}'
     arguments = '{ "b":1.0, "a":"\\u0041" }'
     item = {"type": "function_call", "call_id": "c", "name": "f", "arguments": arguments}
@@ -461,7 +461,7 @@ def test_bugs_24_schemas_and_arguments_keep_their_characters() -> None:
         (Thinking("why", Provenance("anthropic_messages"), signature="gA"), False),
     ],
 )
-def test_bugs_27_30_reasoning_goes_back_to_the_family_that_sealed_it(
+def test_bug_27_30_reasoning_goes_back_to_the_family_that_sealed_it(
     thought: Thinking, goes_back: bool
 ) -> None:
     turn = Message("assistant", (thought, Text("a")))
@@ -480,7 +480,7 @@ def test_reasoning_is_left_out_for_a_model_that_does_not_think() -> None:
     assert len(items_of(user("x"), turn, has=ABLE)) == 2
 
 
-def test_bugs_31_every_call_has_its_result_behind_it() -> None:
+def test_bug_31_every_call_has_its_result_behind_it() -> None:
     two = Message(
         "assistant", (ToolCall("a", "f", "{}"), ToolCall("b", "patch", "x", kind="custom"))
     )
@@ -496,7 +496,7 @@ def test_bugs_31_every_call_has_its_result_behind_it() -> None:
     ]
 
 
-def test_bugs_31_result_without_a_call_is_told_as_text() -> None:
+def test_bug_31_result_without_a_call_is_told_as_text() -> None:
     found = items_of(user("x"), result(Text("lost")))
     assert found[1] == {
         "type": "message",
@@ -508,7 +508,7 @@ def test_bugs_31_result_without_a_call_is_told_as_text() -> None:
     }
 
 
-def test_bugs_32_images_and_documents_stay_in_results() -> None:
+def test_bug_32_images_and_documents_stay_in_results() -> None:
     image = Image(Base64Source("image/png", "iVBO"), cache="5m")
     document = Document(Base64Source("application/pdf", "JVBE"), "a.pdf")
     *_, output = items_of(user("x"), call(), result(Text("see"), image, document))
@@ -653,7 +653,7 @@ def test_search_that_the_client_runs_is_a_tool_everywhere() -> None:
 
 
 @pytest.mark.parametrize("kind", ["web_search", "code_interpreter", "local_shell"])
-def test_bugs_36_tools_that_the_provider_runs_are_refused_by_name(kind: str) -> None:
+def test_bug_36_tools_that_the_provider_runs_are_refused_by_name(kind: str) -> None:
     conversation = decode(tools=[{"type": kind}])
     (tool,) = conversation.tools
     assert isinstance(tool, ServerTool)
@@ -704,7 +704,7 @@ def test_deferred_tools_come_behind_the_others_once_they_are_named() -> None:
     assert '"name":"late"' in body["input"][-1]["output"]
 
 
-def test_bugs_34_what_a_thinking_model_refuses_is_left_out() -> None:
+def test_bug_34_what_a_thinking_model_refuses_is_left_out() -> None:
     warm = foreign(sampling=Sampling(temperature=0.5, top_p=0.9), max_output_tokens=9_000)
     has = replace(THINKER, max_output_tokens=8_000)
     found = encode(warm, has)

@@ -171,12 +171,12 @@ def test_streams_end_in_what_the_whole_answer_says(answer: Answer) -> None:
 
 
 @given(streams())
-def test_bugs_16_usage_is_conserved(drawn: tuple[Answer, list[StreamEvent]]) -> None:
+def test_bug_16_usage_is_conserved(drawn: tuple[Answer, list[StreamEvent]]) -> None:
     answer, events = drawn
     assert accumulate(GOLDEN.decode([encode(events)])).usage == answer.usage
 
 
-def test_bugs_2_parallel_calls_keep_apart() -> None:
+def test_bug_02_parallel_calls_keep_apart() -> None:
     calls = [p for p in told("openai_parallel_tools").parts if isinstance(p, ToolCall)]
     assert [(c.call_id, c.name, c.arguments) for c in calls] == [
         ("call_A", "read_file", '{"path":"a.py"}'),
@@ -184,18 +184,18 @@ def test_bugs_2_parallel_calls_keep_apart() -> None:
     ]
 
 
-def test_bugs_5_text_and_call_never_share_an_output_index() -> None:
+def test_bug_05_text_and_call_never_share_an_output_index() -> None:
     response = check(encode(GOLDEN.decode([GOLDEN.stream_of("all_places_zero")])))
     assert [item["type"] for item in response["output"]] == ["message", "function_call"]
 
 
-def test_bugs_6_call_without_arguments_gets_an_empty_object() -> None:
+def test_bug_06_call_without_arguments_gets_an_empty_object() -> None:
     events: list[StreamEvent] = [STARTED, ToolCallStarted(0, "c", "pwd"), PartEnded(0)]
     (item,) = check(encode([*events, Finished("tool_use")]))["output"]
     assert item["arguments"] == "{}"
 
 
-def test_bugs_7_arguments_that_come_before_the_name_are_kept() -> None:
+def test_bug_07_arguments_that_come_before_the_name_are_kept() -> None:
     late = stream_of(
         {"type": "response.created", "response": {"id": "r", "model": "m"}},
         {"type": "response.function_call_arguments.delta", "item_id": "fc", "delta": '{"a'},
@@ -214,22 +214,22 @@ def test_bugs_7_arguments_that_come_before_the_name_are_kept() -> None:
     assert accumulate(GOLDEN.decode([late])).parts == (ToolCall("c", "f", '{"a":1}'),)
 
 
-def test_bugs_8_completed_after_calls_is_tool_use() -> None:
+def test_bug_08_completed_after_calls_is_tool_use() -> None:
     assert told("openai_parallel_tools").stop == "tool_use"
 
 
-def test_bugs_8_cut_answer_with_a_call_stays_cut() -> None:
+def test_bug_08_cut_answer_with_a_call_stays_cut() -> None:
     events: list[StreamEvent] = [STARTED, ToolCallStarted(0, "c", "f")]
     events += [ToolArgumentsDelta(0, '{"a'), PartEnded(0), Finished("max_output")]
     assert accumulate(GOLDEN.decode([encode(events)])).stop == "max_output"
 
 
-def test_bugs_9_tool_use_without_a_call_is_no_tool_use() -> None:
+def test_bug_09_tool_use_without_a_call_is_no_tool_use() -> None:
     events: list[StreamEvent] = [STARTED, Finished("tool_use")]
     assert accumulate(GOLDEN.decode([encode(events)])).stop == "end"
 
 
-def test_bugs_11_arguments_pass_as_they_come() -> None:
+def test_bug_11_arguments_pass_as_they_come() -> None:
     encoder = OPENAI_RESPONSES.stream_encoder(
         response_id="r", model="m", created_at=1, input_estimate=1, include_usage=True
     )
@@ -251,7 +251,7 @@ def test_parts_that_are_open_at_once_go_out_one_after_the_other() -> None:
 
 
 @pytest.mark.parametrize("case", ["error_first", "error_midway", "response_failed"])
-def test_bugs_12_error_inside_a_stream_is_no_success(case: str) -> None:
+def test_bug_12_error_inside_a_stream_is_no_success(case: str) -> None:
     answer = told(case)
     assert answer.error is not None
     assert answer.stop is None
@@ -273,7 +273,7 @@ def test_error_events_become_kinds(fields: dict[str, object], kind: type) -> Non
     assert type(failed.error) is kind
 
 
-def test_bugs_13_stream_without_an_end_has_failed() -> None:
+def test_bug_13_stream_without_an_end_has_failed() -> None:
     assert isinstance(told("cut_off").error, UpstreamFailed)
     assert isinstance(accumulate(GOLDEN.decode([b""])).error, UpstreamFailed)
     assert isinstance(accumulate(GOLDEN.decode([b"data: [DONE]\n\n"])).error, UpstreamFailed)
@@ -304,7 +304,7 @@ def failure_of(error: TurnoutError) -> tuple[dict[str, object], dict[str, object
         (Overloaded("busy"), "server_error"),
     ],
 )
-def test_bugs_13_failed_stream_says_so_in_the_words_that_codex_knows(
+def test_bug_13_failed_stream_says_so_in_the_words_that_codex_knows(
     error: TurnoutError, code: str
 ) -> None:
     assert failure_of(error)[1]["code"] == code
@@ -364,7 +364,7 @@ def test_answer_without_a_part_still_has_an_item() -> None:
     assert item["content"][0]["text"] == ""
 
 
-def test_bugs_41_stream_carries_the_name_the_client_asked_for() -> None:
+def test_bug_41_stream_carries_the_name_the_client_asked_for() -> None:
     stream = encode(GOLDEN.decode([GOLDEN.stream_of("openai_text")]))
     assert stream.count(b'"model":"alias"') == stream.count(b'"model"')
 
@@ -418,7 +418,7 @@ def test_summary_parts_are_paragraphs() -> None:
     assert thought.signature == "gAAAAfinal"
 
 
-def test_bugs_37_freeform_calls_stay_freeform() -> None:
+def test_bug_37_freeform_calls_stay_freeform() -> None:
     (call,) = told("openai_custom_tool").parts
     assert call == ToolCall(
         "call_P", "apply_patch", "*** Begin Patch\n*** End Patch\n", kind="custom"

@@ -197,7 +197,7 @@ def test_null_is_absent() -> None:
     assert found.system_digest == ""
 
 
-def test_bugs_26_reasoning_under_our_seal_is_told() -> None:
+def test_bug_26_reasoning_under_our_seal_is_told() -> None:
     sealed = seal(Provenance("anthropic_messages", "claude"), signature="s")
     ours = {"type": "reasoning", "summary": [], "encrypted_content": sealed}
     theirs = ours | {"encrypted_content": "gAAAA"}

@@ -1,7 +1,8 @@
 """Content blocks of a request into neutral parts.
 
 Rules: JSON inside a block (tool input, citations) stays in the client's own characters; a block of
-a kind that has no neutral part becomes `Opaque`, whole; base64 is never decoded.
+a kind that has no neutral part becomes `Opaque`, whole; a tool that is added in the middle is a
+reference to it, whose block stands in its extras; base64 is never decoded.
 """
 
 from typing import Final
@@ -29,6 +30,9 @@ from turnout.dialects.conversation import (
 from turnout.dialects.reading import ObjectReader, decode_list, decode_string, utf8
 from turnout.dialects.seal import unseal
 from turnout.errors import InvalidRequest
+
+TOOL_ADDITION: Final = "tool_addition"
+"""A block of system messages: a deferred tool is offered from here on."""
 
 _MAKER: Final = Provenance("anthropic_messages")
 
@@ -86,6 +90,11 @@ def _result_part(kind: str, block: ObjectReader, raw: msgspec.Raw) -> ResultPart
                 return Document(source, name, cache=read_cache(block), extras=block.rest())
         case "tool_reference":
             return ToolReference(block.required_string("tool_name"), extras=block.rest())
+        case "tool_addition":
+            tool = block.object("tool")
+            if tool is not None and tool.string("type") == "tool_reference":
+                written = utf8(block.where, bytes(raw))
+                return ToolReference(tool.required_string("name"), ((TOOL_ADDITION, written),))
         case _:
             pass
     return Opaque("anthropic_messages", kind, utf8(block.where, bytes(raw)))

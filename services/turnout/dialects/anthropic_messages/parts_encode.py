@@ -11,6 +11,7 @@ from typing import Final, assert_never
 import msgspec
 
 from turnout.capabilities import Capabilities
+from turnout.dialects.anthropic_messages.parts_decode import TOOL_ADDITION
 from turnout.dialects.anthropic_messages.response import input_object, opaque_block
 from turnout.dialects.conversation import (
     Base64Source,
@@ -81,6 +82,8 @@ class PartEncoder:
                 return self._result(part)
             case Thinking():
                 return self._thinking(part)
+            case ToolReference(extras=((name, json),)) if self.own and name == TOOL_ADDITION:
+                return msgspec.json.decode(json, type=Json)
             case ToolReference(tool_name=name):
                 block: Json = {"type": "tool_reference", "tool_name": name}
                 return self._finish(block, None, part.extras)

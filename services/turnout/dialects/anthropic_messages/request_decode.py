@@ -1,11 +1,14 @@
 """A messages request into the neutral conversation.
 
 Rules: the top-level `system` is a system message in front, and system messages among the others
-stay at their place; fields that are not known here stay as extras of the request, message or block
-they stood on; a tool with a type of Anthropic's own is a server tool, whoever runs it, because no
+stay at their place; what the client sends for Anthropic alone (its billing line, system messages
+that are shown no more) is opaque; fields that are not known here stay as extras of the request,
+message or block they stood on; a tool with a type of Anthropic's own is a server tool, whoever runs it, because no
 other dialect has it.
 """
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, Literal
 
 import msgspec
@@ -30,6 +33,7 @@ from turnout.dialects.reading import ObjectReader, raw_fields, utf8
 from turnout.errors import InvalidRequest
 
 BILLING_LINE: Final = "x-anthropic-billing-header"
+CLEARED: Final = ("clear_at", '"next_user_message"')
 
 _ROLES: Final[dict[str, Role]] = {"user": "user", "assistant": "assistant", "system": "system"}
 
@@ -71,23 +75,42 @@ def _system(fields: ObjectReader) -> tuple[Message, ...]:
     if raw is None:
         return ()
     parts, is_plain = decode_content(raw, "system")
-    parts = tuple(_without_billing(part) for part in parts)
+    parts = tuple(_hidden(part) if _is_billing(part) else part for part in parts)
     return (Message("system", parts, is_plain=is_plain),) if parts else ()
 
 
-def _without_billing(part: Part) -> Part:
+def _is_billing(part: Part) -> bool:
     """Claude Code's billing line is for Anthropic alone, and differs from request to request."""
-    if not isinstance(part, Text) or not part.text.startswith(BILLING_LINE):
+    return isinstance(part, Text) and part.text.startswith(BILLING_LINE)
+
+
+def _hidden(part: Part) -> Part:
+    """A text that no other dialect is shown."""
+    if not isinstance(part, Text):
         return part
     block = msgspec.json.encode({"type": "text", "text": part.text} | raw_fields(part.extras))
     return Opaque("anthropic_messages", "text", block.decode())
+
+
+def _without_cleared(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """System messages that are for one turn are sent on, but no longer shown, once a user message
+    follows them.
+    """
+    users = (n for n in range(len(messages) - 1, -1, -1) if messages[n].role == "user")
+    last_user = next(users, -1)
+    return tuple(
+        replace(message, parts=tuple(map(_hidden, message.parts)), is_plain=False)
+        if number < last_user and CLEARED in message.extras
+        else message
+        for number, message in enumerate(messages)
+    )
 
 
 def _messages(fields: ObjectReader) -> tuple[Message, ...]:
     raw_messages = fields.list("messages")
     if not raw_messages:
         raise InvalidRequest("messages: required, a list of at least one message")
-    return tuple(_message(raw, f"messages.{n}") for n, raw in enumerate(raw_messages))
+    return _without_cleared([_message(raw, f"messages.{n}") for n, raw in enumerate(raw_messages)])
 
 
 def _message(raw: msgspec.Raw, where: str) -> Message:

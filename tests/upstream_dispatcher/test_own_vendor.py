@@ -1,0 +1,102 @@
+"""What a target is asked: its own endpoint, and of its own vendor's agent all that it says."""
+
+import pytest
+
+from tests.upstream_dispatcher.faults import FIRST
+from tests.upstream_dispatcher.samples import CHAT_STREAM, EVENTS, JSON
+from tests.upstream_dispatcher.scripted import Exchange, provider
+from tests.upstream_dispatcher.workbench import (
+    CHAT_BODY,
+    MESSAGES_BODY,
+    answer_of,
+    bench,
+    request,
+)
+from turnout.capabilities import Dialect
+
+pytestmark = pytest.mark.anyio
+
+
+async def refuses(exchange: Exchange) -> None:
+    await exchange.answer(400, b"{}", JSON)
+
+
+CLAUDE_BODY = (
+    b'{"model":"claude-opus-5-5","max_tokens":64,"stream":true,"safeguards":[{"type":'
+    b'"dangerous_tool_use"}],"context_management":{"edits":[]},"system":[{"type":"text","text":'
+    b'"x-anthropic-billing-header: cc_version=2.1; cch=1a"}],"messages":[{"role":"user","content":'
+    b'"hi"},{"role":"system","content":"env","output_config":{"effort":"low"}}],"later":1.50}'
+)
+CLAUDE_HEADERS = {
+    "anthropic-beta": "claude-code-20250219,context-management-2025-06-27,new-2027-01-01",
+    "anthropic-dangerous-direct-browser-access": "true",
+    "anthropic-version": "2023-06-01",
+    "user-agent": "claude-cli/2.1.330 (external, cli)",
+    "x-app": "cli",
+    "x-claude-code-session-id": "S",
+    "x-stainless-timeout": "600",
+}
+
+
+async def test_bug_35_the_own_vendor_sees_a_request_of_claude_code_as_it_was_written() -> None:
+    """Fields, betas and the billing block of tomorrow too: what is not known here is not judged."""
+    async with provider(refuses) as anthropic, bench({"anthropic": anthropic.url}) as on:
+        await answer_of(
+            on,
+            request(
+                "anthropic/claude-opus-5-5@env",
+                dialect="anthropic_messages",
+                model="claude-opus-5-5",
+                body=CLAUDE_BODY,
+                headers=tuple(CLAUDE_HEADERS.items()),
+                query="beta=true",
+            ),
+        )
+        (seen,) = anthropic.seen
+        assert seen.line == "POST /v1/messages?beta=true HTTP/1.1"
+        assert seen.body == CLAUDE_BODY
+        assert seen.headers.items() >= CLAUDE_HEADERS.items()
+
+
+async def test_the_turn_state_of_openai_goes_to_codex_and_back_and_the_rerouted_model_does_not() -> (
+    None
+):
+    async def script(exchange: Exchange) -> None:
+        await exchange.head(
+            200, EVENTS, ("x-codex-turn-state", "there"), ("openai-model", "gpt-5.4-mini")
+        )
+        for chunk in CHAT_STREAM:
+            await exchange.chunk(chunk)
+        await exchange.end()
+
+    sent = {
+        "originator": "codex_exec",
+        "session-id": "S",
+        "thread-id": "T",
+        "x-codex-turn-state": "here",
+        "x-codex-window-id": "T:0",
+        "x-openai-subagent": "collab_spawn",
+    }
+    async with provider(script) as openai, bench({"openai": openai.url}) as on:
+        answer = await answer_of(on, request(FIRST, headers=tuple(sent.items())))
+        assert openai.seen[0].headers.items() >= sent.items()
+        assert answer.head.headers == (EVENTS, ("x-codex-turn-state", "there"))
+
+
+@pytest.mark.parametrize(
+    ("target", "dialect", "called"),
+    [
+        ("openai/gpt-5.4@env", "anthropic_messages", "/v1/chat/completions"),
+        ("deepseek/deepseek-chat@env", "anthropic_messages", "/v1/chat/completions"),
+        ("anthropic/claude-opus-5-5@env", "openai_chat", "/v1/messages"),
+    ],
+)
+async def test_bug_38_the_targets_own_endpoint_is_called(
+    target: str, dialect: Dialect, called: str
+) -> None:
+    """Whatever path and query the client has called."""
+    body = MESSAGES_BODY if dialect == "anthropic_messages" else CHAT_BODY
+    name = target.partition("/")[0]
+    async with provider(refuses) as upstream, bench({name: upstream.url}) as on:
+        await answer_of(on, request(target, dialect=dialect, body=body, query="beta=true"))
+        assert [seen.line for seen in upstream.seen] == [f"POST {called} HTTP/1.1"]
