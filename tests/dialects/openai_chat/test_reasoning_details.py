@@ -163,6 +163,16 @@ def test_what_is_under_our_seal_goes_to_no_server_of_this_wire() -> None:
     assert cleaned["messages"][2]["reasoning_details"] == [SIGNED]
 
 
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+def test_the_text_beside_our_seal_goes_with_it(name: str) -> None:
+    sealed: dict[str, object] = {"role": "assistant", "content": "x", name: "claude thought"}
+    sealed["reasoning_details"] = SEALED
+    own = {"role": "assistant", "content": "y", name: "own thought"}
+    body = json.dumps({"model": "m", "messages": [sealed, own]}).encode()
+    cleaned = json.loads(OPENAI_CHAT.without_foreign_reasoning(body))
+    assert cleaned["messages"] == [{"role": "assistant", "content": "x"}, own]
+
+
 def test_a_body_without_our_seal_is_the_very_object() -> None:
     body = body_with([SIGNED])
     assert not OPENAI_CHAT.survey_request(body).has_foreign_thinking

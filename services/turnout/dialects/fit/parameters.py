@@ -31,8 +31,14 @@ Parameter: TypeAlias = Literal[
     "parallel_tools",
 ]
 
-OWN_ONLY: Final[frozenset[Parameter]] = frozenset({"service_tier", "metadata", "user"})
-"""Mean something to the vendor of the client's dialect alone."""
+OF_OPENAI: Final[Mapping[Dialect, frozenset[Parameter]]] = MappingProxyType(
+    {
+        # Chat takes metadata with what is stored only, and nothing is.
+        "openai_chat": frozenset({"service_tier", "user"}),
+        "openai_responses": frozenset({"service_tier", "user", "metadata"}),
+    }
+)
+"""What clients of OpenAI's other dialect mean alike, and those of other vendors do not."""
 
 EXPRESSIBLE: Final[Mapping[Dialect, frozenset[Parameter]]] = MappingProxyType(
     {
@@ -48,7 +54,7 @@ EXPRESSIBLE: Final[Mapping[Dialect, frozenset[Parameter]]] = MappingProxyType(
         "openai_responses": frozenset(
             {
                 *("temperature", "top_p", "top_logprobs", "verbosity", "prompt_cache_key"),
-                *("service_tier", "parallel_tools"),
+                "parallel_tools",
             }
         ),
         "gemini_generate": frozenset(
@@ -91,10 +97,13 @@ def fit_parameters(
     changes: list[str] = []
     refused = refused_fields(quirks, thinks=has.thinking and conversation.thinking.effort != "none")
     own = conversation.dialect == to
+    expressible = EXPRESSIBLE[to]
+    if conversation.dialect in OF_OPENAI:
+        expressible |= OF_OPENAI.get(to, frozenset())
     for parameter, names in WIRE_NAMES.items():
         if not _is_said(conversation, parameter):
             continue
-        can = own or parameter in EXPRESSIBLE[to]
+        can = own or parameter in expressible
         if not can or not refused.isdisjoint(names):
             conversation = _without(conversation, parameter)
             changes.append(f"dropped:{parameter}")

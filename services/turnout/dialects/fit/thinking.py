@@ -39,6 +39,8 @@ _DISPLAYS: Final[Mapping[str, str]] = MappingProxyType(
         "auto": "summarized",
         "concise": "summarized",
         "detailed": "summarized",
+        # Gemini's `includeThoughts`.
+        "included": "summarized",
     }
 )
 """How thinking is to be shown, in Anthropic's words."""

@@ -41,7 +41,7 @@ class OpenAiChat:
         return encode_request(conversation, model=model, has=has)
 
     def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
-        # Only our own entries: a server that knows the field reads what it can of the others.
+        # Only what is under our seal: a server that knows the fields reads what it can of the rest.
         del others
         return without_sealed(body)
 

@@ -24,6 +24,8 @@ SEAL_MARK: Final = SEAL_PREFIX.encode()
 
 _TEXTS: Final = ("text", "summary", "data")
 _MUST_RETURN: Final = ("signature", "data")
+TEXT_FIELDS: Final = ("reasoning_content", "reasoning")
+_WITHOUT: Final = tuple(DropField(name) for name in (FIELD, *TEXT_FIELDS))
 
 _Detail = dict[str, object]
 
@@ -109,15 +111,16 @@ def sealed_in(raw: bytes) -> Sequence[Thinking]:
 
 
 def without_sealed(body: bytes) -> bytes:
-    """The request without the entries under our seal; the very object where there are none."""
+    """The request without the reasoning under our seal, its text beside it included; the very object
+    where there is none.
+    """
     if SEAL_MARK not in body or FIELD_MARK not in body:
         return body
     try:
         written = bytes(_BODY.decode(body).messages)
         messages = [bytes(raw) for raw in _ENTRIES.decode(written)]
         cleaned = [
-            splice(message, (DropField(FIELD),)) if SEAL_MARK in message else message
-            for message in messages
+            splice(message, _WITHOUT) if SEAL_MARK in message else message for message in messages
         ]
     except MALFORMED as error:
         raise complaint("", error) from None

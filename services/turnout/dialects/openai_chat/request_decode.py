@@ -29,7 +29,7 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD, decode_parts, read_cache
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
-from turnout.dialects.openai_chat.reasoning_details import sealed_in
+from turnout.dialects.openai_chat.reasoning_details import TEXT_FIELDS, sealed_in
 from turnout.dialects.reading import (
     MALFORMED,
     ObjectReader,
@@ -39,8 +39,6 @@ from turnout.dialects.reading import (
     utf8,
 )
 from turnout.errors import InvalidRequest, Unsupported
-
-_REASONING_FIELDS = ("reasoning_content", "reasoning")
 
 
 def decode_request(body: bytes) -> Conversation:
@@ -242,7 +240,7 @@ def _user(fields: ObjectReader) -> Message:
 
 def _reasoning(fields: ObjectReader) -> tuple[Thinking, ...]:
     """Reasoning of the history; remembers the field where it is not the usual one."""
-    texts = [(name, fields.string(name)) for name in _REASONING_FIELDS]
+    texts = [(name, fields.string(name)) for name in TEXT_FIELDS]
     details = fields.raw(DETAILS) or b""
     try:
         sealed = sealed_in(details)

@@ -9,10 +9,11 @@ gives the same bytes, and one more message leaves the bytes of those before it a
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
-from turnout.capabilities import Capabilities
+from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import (
     Conversation,
     ServerTool,
@@ -28,12 +29,14 @@ from turnout.errors import Unsupported
 
 _Json = dict[str, object]
 
+_SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
+
 
 def encode_request(conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
     own = conversation.dialect == "openai_chat"
     body: _Json = {"model": model}
     body["messages"] = encode_messages(conversation, model=model, has=has)
-    body |= dict(_tools(conversation, has=has, own=own))
+    body |= dict(_tools(conversation, has=has))
     body |= dict(_limits(conversation, has=has))
     body |= dict(_sampling(conversation, own=own))
     effort = effort_of(conversation.thinking) if has.thinking else ""
@@ -51,6 +54,8 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
         body["stream_options"] = {"include_usage": True}
     if own:
         body |= dict(_own_fields(conversation))
+    elif conversation.dialect == "openai_responses":
+        body |= dict(_same_vendor(conversation))
     return msgspec.json.encode(body)
 
 
@@ -98,6 +103,18 @@ def _response_format(conversation: Conversation) -> _Json:
     return {"type": "json_schema", "json_schema": inner}
 
 
+def _same_vendor(conversation: Conversation) -> Iterator[tuple[str, object]]:
+    """What OpenAI's other wire says in the same words; not metadata, which chat takes with what is
+    stored only.
+    """
+    shared = {name: json for name, json in conversation.extras if name in _SHARED}
+    if conversation.user and "safety_identifier" not in shared:
+        yield "user", conversation.user
+    if conversation.service_tier:
+        yield "service_tier", conversation.service_tier
+    yield from raw_fields(tuple(shared.items())).items()
+
+
 def _own_fields(conversation: Conversation) -> Iterator[tuple[str, object]]:
     extras = dict(conversation.extras)
     if conversation.user and "safety_identifier" not in extras:
@@ -109,9 +126,7 @@ def _own_fields(conversation: Conversation) -> Iterator[tuple[str, object]]:
     yield from raw_fields(conversation.extras).items()
 
 
-def _tools(
-    conversation: Conversation, *, has: Capabilities, own: bool
-) -> Iterator[tuple[str, object]]:
+def _tools(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
     tools: list[object] = []
     for tool in offered_tools(conversation):
         match tool:
@@ -122,7 +137,7 @@ def _tools(
             case ServerTool(kind=kind):
                 raise Unsupported(f"tools: {kind} runs at its own provider only")
             case Tool():
-                tools.append(_tool(tool, own=own))
+                tools.append(_tool(tool, conversation.dialect))
     if not tools:
         return
     if not has.tools:
@@ -134,7 +149,8 @@ def _tools(
         yield "parallel_tool_calls", conversation.parallel_tools
 
 
-def _tool(tool: Tool, *, own: bool) -> _Json:
+def _tool(tool: Tool, said_in: Dialect) -> _Json:
+    own = said_in == "openai_chat"
     inner: _Json = {"name": tool.name}
     if tool.description:
         inner["description"] = tool.description
@@ -144,7 +160,8 @@ def _tool(tool: Tool, *, own: bool) -> _Json:
             inner["format"] = msgspec.Raw(written.encode())
     elif tool.schema:
         inner["parameters"] = msgspec.Raw(tool.schema.encode())
-    if tool.strict is not None and own:
+    if tool.strict is not None and (own or said_in == "openai_responses"):
+        # Other vendors have rules of their own for strict schemas.
         inner["strict"] = tool.strict
     if own:
         inner |= raw_fields(tool.extras)

@@ -31,7 +31,15 @@ from turnout.dialects.reading import ObjectReader, raw_fields
 from turnout.errors import Unsupported
 
 _SEALED_REASONING: Final = "reasoning.encrypted_content"
-_SUMMARIES: Final = frozenset({"auto", "concise", "detailed"})
+_SUMMARIES: Final = {
+    "auto": "auto",
+    "concise": "concise",
+    "detailed": "detailed",
+    # Anthropic's and Gemini's words for reasoning that is to be shown.
+    "summarized": "auto",
+    "included": "auto",
+}
+
 _SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
 _NO_PARAMETERS: Final = b'{"type":"object","properties":{}}'
 
@@ -84,8 +92,9 @@ def _fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[
         effort = effort_of(conversation.thinking)
         if effort:
             reasoning["effort"] = effort
-        if conversation.thinking.display in _SUMMARIES:
-            reasoning["summary"] = conversation.thinking.display
+        summary = _SUMMARIES.get(conversation.thinking.display)
+        if summary:
+            reasoning["summary"] = summary
         if reasoning:
             yield "reasoning", reasoning
         include.append(_SEALED_REASONING)
