@@ -142,7 +142,13 @@ class WireDialect(Protocol):
         ...
 
     def encode_response(
-        self, events: Sequence[StreamEvent], *, response_id: str, model: str, created_at: int
+        self,
+        events: Sequence[StreamEvent],
+        *,
+        response_id: str,
+        model: str,
+        created_at: int,
+        input_estimate: int = 0,
     ) -> bytes:
         """The events of one answer as a whole JSON body."""
         ...

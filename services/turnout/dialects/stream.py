@@ -222,6 +222,20 @@ class Answer:
     def has_tool_calls(self) -> bool:
         return any(isinstance(part, ToolCall) for part in self.parts)
 
+    @property
+    def said_bytes(self) -> int:
+        """Bytes of texts, reasoning and arguments."""
+        size = 0
+        for part in self.parts:
+            match part:
+                case Text(text=said) | Thinking(text=said) | Refusal(text=said):
+                    size += len(said.encode("utf-8", "surrogatepass"))
+                case ToolCall(arguments=said):
+                    size += len(said.encode("utf-8", "surrogatepass"))
+                case Opaque():
+                    pass
+        return size
+
 
 _Opening: TypeAlias = (
     TextStarted | RefusalStarted | ThinkingStarted | ToolCallStarted | OpaqueStarted

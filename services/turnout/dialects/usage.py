@@ -1,8 +1,12 @@
 """Token usage in disjoint counts: every token is in exactly one of them."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
+from msgspec import structs
+
+OUTPUT_BYTES_PER_TOKEN: Final = 3.6
+"""Of answers, which are prose, code and JSON; for those whose usage nobody reported."""
 
 UsageSource: TypeAlias = Literal["reported", "estimated", "partial"]
 """Who counted: the provider at the end, we from bytes, or the provider but cut short."""
@@ -32,3 +36,12 @@ class Usage(msgspec.Struct, frozen=True, gc=False):
     @property
     def total(self) -> int:
         return self.input_total + self.output
+
+
+def final_usage(said: Usage | None, *, input_estimate: int, output_bytes: int) -> Usage:
+    """As reported; what nobody has reported is estimated, and no prompt is empty."""
+    if said is None:
+        return Usage(
+            fresh_input=input_estimate, output=round(output_bytes / OUTPUT_BYTES_PER_TOKEN)
+        )
+    return said if said.input_total else structs.replace(said, fresh_input=input_estimate)

@@ -80,11 +80,7 @@ def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool) -> Bil
         if not (is_answered or reading.has_content):
             return Bill(None, "estimated", None)
         usage = Usage(
-            fresh_input=in_tokens_of(
-                request.features.needs.prompt_tokens_estimate,
-                counted_for=request.features.requested_model,
-                model=log.to.model_id,
-            ),
+            fresh_input=estimated_input(request, log.to),
             output=tokens_of(reading.output_bytes, log.to.model_id),
         )
         source = "estimated"
@@ -94,6 +90,15 @@ def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool) -> Bil
         )
         source = "partial"
     return Bill(usage, source, None if prices is None else cost_usd(usage, prices))
+
+
+def estimated_input(request: DispatchRequest, to: Destination) -> int:
+    """The size of the prompt in tokens of the target's own family."""
+    return in_tokens_of(
+        request.features.needs.prompt_tokens_estimate,
+        counted_for=request.features.requested_model,
+        model=to.model_id,
+    )
 
 
 def tokens_of(size_bytes: int, model: str) -> int:

@@ -10,10 +10,9 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import assert_never
 
-from turnout.catalog.token_families import in_tokens_of
 from turnout.policy.hedge import GiveUp
 from turnout.ports import Chunk, DispatchEvent
-from turnout.upstream_dispatcher.accounting import AttemptLog
+from turnout.upstream_dispatcher.accounting import AttemptLog, estimated_input
 from turnout.upstream_dispatcher.answer import (
     Course,
     RelayedCourse,
@@ -111,11 +110,7 @@ def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> Str
             response_id=answer_id(request.dialect, request.request_id),
             model=request.features.requested_model,
             created_at=int(parts.clock()),
-            input_estimate=in_tokens_of(
-                request.features.needs.prompt_tokens_estimate,
-                counted_for=request.features.requested_model,
-                model=log.to.model_id,
-            ),
+            input_estimate=estimated_input(request, log.to),
             include_usage=fitted is None or fitted.conversation.include_usage,
             fitter=None if fitted is None else fitted.answer(),
         )

@@ -16,7 +16,7 @@ from turnout.dialects.dialect import TapReading, WireDialect
 from turnout.dialects.stream import StreamEvent, made_by
 from turnout.errors import TurnoutError, UpstreamFailed, UpstreamTimeout
 from turnout.ports import DispatchRequest
-from turnout.upstream_dispatcher.accounting import AttemptLog
+from turnout.upstream_dispatcher.accounting import AttemptLog, estimated_input
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN, answer_id, reading_of
 from turnout.upstream_dispatcher.attempt import (
     JSON_SUFFIX,
@@ -109,11 +109,12 @@ def _told(
     events = tuple(made_by(events, log.to.target))
     log.reading = reading_of(events)
     _refuse_broken(log.reading)
-    return Whole(JSON_HEADERS, _encoded(request, events, dialects=dialects, now=now))
+    return Whole(JSON_HEADERS, _encoded(request, log, events, dialects=dialects, now=now))
 
 
 def _encoded(
     request: DispatchRequest,
+    log: AttemptLog,
     events: Sequence[StreamEvent],
     *,
     dialects: Mapping[Dialect, WireDialect],
@@ -124,6 +125,7 @@ def _encoded(
         response_id=answer_id(request.dialect, request.request_id),
         model=request.features.requested_model,
         created_at=int(now),
+        input_estimate=estimated_input(request, log.to),
     )
 
 

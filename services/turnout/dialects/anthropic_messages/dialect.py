@@ -73,8 +73,11 @@ class AnthropicMessages:
         response_id: str,
         model: str,
         created_at: int,  # noqa: ARG002  the wire has no such field
+        input_estimate: int = 0,
     ) -> bytes:
-        return response.encode_response(events, response_id=response_id, model=model)
+        return response.encode_response(
+            events, response_id=response_id, model=model, input_estimate=input_estimate
+        )
 
     def encode_token_count(self, tokens: int) -> bytes:
         return msgspec.json.encode({"input_tokens": tokens})

@@ -23,12 +23,9 @@ from turnout.dialects.conversation import (
 from turnout.dialects.prefix import digest
 from turnout.dialects.reading import MALFORMED, raw_fields
 from turnout.dialects.seal import seal
-from turnout.dialects.stream import Answer, AnswerPart, StreamEvent, accumulate
-from turnout.dialects.usage import Usage
+from turnout.dialects.stream import AnswerPart, StreamEvent, accumulate
+from turnout.dialects.usage import final_usage
 from turnout.errors import UpstreamFailed
-
-BYTES_PER_TOKEN: Final = 3.6
-"""For answers whose usage nobody reported; measured on code-heavy agent traffic."""
 
 _Json = dict[str, object]
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -60,7 +57,9 @@ def input_object(arguments: str, *, is_custom: bool) -> object:
     return msgspec.Raw(arguments.encode())
 
 
-def encode_response(events: Sequence[StreamEvent], *, response_id: str, model: str) -> bytes:
+def encode_response(
+    events: Sequence[StreamEvent], *, response_id: str, model: str, input_estimate: int
+) -> bytes:
     """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
     answer = accumulate(events)
     if answer.error is not None:
@@ -82,7 +81,11 @@ def encode_response(events: Sequence[StreamEvent], *, response_id: str, model: s
             "content": content,
             "stop_reason": word,
             "stop_sequence": answer.stop_sequence if word == "stop_sequence" else None,
-            "usage": encode_usage(answer.usage or _estimate(answer)),
+            "usage": encode_usage(
+                final_usage(
+                    answer.usage, input_estimate=input_estimate, output_bytes=answer.said_bytes
+                )
+            ),
         }
     )
 
@@ -117,16 +120,3 @@ def _thinking(part: Thinking) -> _Json | None:
     if not part.text and not signature:
         return None
     return {"type": "thinking", "thinking": part.text, "signature": signature}
-
-
-def _estimate(answer: Answer) -> Usage:
-    size = 0
-    for part in answer.parts:
-        match part:
-            case Text(text=text) | Refusal(text=text) | Thinking(text=text):
-                size += len(text.encode())
-            case ToolCall(arguments=arguments):
-                size += len(arguments.encode())
-            case Opaque():
-                pass
-    return Usage(output=round(size / BYTES_PER_TOKEN))

@@ -11,10 +11,9 @@ others wait for their turn. A stream that fails ends in `event: error` and nothi
 from typing import Final, TypeAlias, assert_never
 
 import msgspec
-from msgspec.structs import replace
 
 from turnout.dialects.anthropic_messages.errors import encode_stream_error
-from turnout.dialects.anthropic_messages.response import BYTES_PER_TOKEN, made_call_id, opaque_block
+from turnout.dialects.anthropic_messages.response import made_call_id, opaque_block
 from turnout.dialects.anthropic_messages.stop import encode_stop
 from turnout.dialects.anthropic_messages.usage import encode_usage
 from turnout.dialects.conversation import Annotation
@@ -40,7 +39,7 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
 )
-from turnout.dialects.usage import Usage
+from turnout.dialects.usage import Usage, final_usage
 
 _JSON: Final = msgspec.json.Encoder()
 
@@ -288,17 +287,13 @@ class MessageStreamEncoder:
         word = encode_stop(event.stop, has_calls=self._has_calls)
         stop_sequence = event.stop_sequence if word == "stop_sequence" else None
         delta = {"stop_reason": word, "stop_sequence": stop_sequence}
-        usage = encode_usage(self._final_usage())
+        usage = encode_usage(
+            final_usage(
+                self._usage, input_estimate=self._input_estimate, output_bytes=self._output_bytes
+            )
+        )
         out += _event("message_delta", {"delta": delta, "usage": usage})
         return out + _event("message_stop", {})
-
-    def _final_usage(self) -> Usage:
-        """As reported; what nobody has reported is estimated, and no prompt is empty."""
-        said = self._usage
-        if said is None:
-            output = round(self._output_bytes / BYTES_PER_TOKEN)
-            return Usage(fresh_input=self._input_estimate, output=output)
-        return said if said.input_total else replace(said, fresh_input=self._input_estimate)
 
 
 def _event(kind: str, fields: dict[str, object]) -> bytes:

@@ -13,10 +13,6 @@ from turnout.dialects.conversation import Thinking
 from turnout.dialects.gemini_generate.parts_encode import args_object
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, mark, signature_of
 from turnout.dialects.prefix import digest
-from turnout.dialects.usage import Usage
-
-BYTES_PER_TOKEN: Final = 3.6
-"""For answers whose usage nobody reported; measured on code-heavy agent traffic."""
 
 Json = dict[str, object]
 
@@ -26,10 +22,6 @@ _JSON: Final = msgspec.json.Encoder()
 def made_call_id(response_id: str, number: int) -> str:
     """For a call that came without an id: clients refuse an empty one."""
     return "call_" + digest(response_id.encode(), str(number).encode())
-
-
-def estimated(output_bytes: int, *, input_estimate: int = 0) -> Usage:
-    return Usage(fresh_input=input_estimate, output=round(output_bytes / BYTES_PER_TOKEN))
 
 
 class PartWriter:

@@ -63,10 +63,18 @@ class GeminiGenerate:
         return decode_response(body)
 
     def encode_response(
-        self, events: Sequence[StreamEvent], *, response_id: str, model: str, created_at: int
+        self,
+        events: Sequence[StreamEvent],
+        *,
+        response_id: str,
+        model: str,
+        created_at: int,
+        input_estimate: int = 0,
     ) -> bytes:
         del created_at
-        return response.encode_response(events, response_id=response_id, model=model)
+        return response.encode_response(
+            events, response_id=response_id, model=model, input_estimate=input_estimate
+        )
 
     def encode_token_count(self, tokens: int) -> bytes:
         details = [{"modality": "TEXT", "tokenCount": tokens}]

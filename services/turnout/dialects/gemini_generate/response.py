@@ -9,16 +9,19 @@ from collections.abc import Sequence
 import msgspec
 
 from turnout.dialects.conversation import Opaque, Refusal, Text, Thinking, TokenLogprob, ToolCall
-from turnout.dialects.gemini_generate.answer import PartWriter, estimated
+from turnout.dialects.gemini_generate.answer import PartWriter
 from turnout.dialects.gemini_generate.grounding import GroundingEncoder, encode_logprobs
 from turnout.dialects.gemini_generate.parts_encode import Json
 from turnout.dialects.gemini_generate.stop import encode_stop
 from turnout.dialects.gemini_generate.usage import encode_usage
 from turnout.dialects.stream import Answer, StreamEvent, accumulate
+from turnout.dialects.usage import final_usage
 from turnout.errors import UpstreamFailed
 
 
-def encode_response(events: Sequence[StreamEvent], *, response_id: str, model: str) -> bytes:
+def encode_response(
+    events: Sequence[StreamEvent], *, response_id: str, model: str, input_estimate: int
+) -> bytes:
     """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
     answer = accumulate(events)
     if answer.error is not None:
@@ -26,7 +29,7 @@ def encode_response(events: Sequence[StreamEvent], *, response_id: str, model: s
     if answer.stop is None:
         raise UpstreamFailed("the upstream's answer broke off before its end")
     grounding = GroundingEncoder()
-    parts, size = _parts(answer, response_id, grounding)
+    parts = _parts(answer, response_id, grounding)
     has_refusal = any(isinstance(part, Refusal) for part in answer.parts)
     logprobs: list[TokenLogprob] = []
     for part in answer.parts:
@@ -41,21 +44,21 @@ def encode_response(events: Sequence[StreamEvent], *, response_id: str, model: s
     return msgspec.json.encode(
         {
             "candidates": [candidate],
-            "usageMetadata": encode_usage(answer.usage or estimated(size)),
+            "usageMetadata": encode_usage(
+                final_usage(
+                    answer.usage, input_estimate=input_estimate, output_bytes=answer.said_bytes
+                )
+            ),
             "modelVersion": model,
             "responseId": response_id,
         }
     )
 
 
-def _parts(
-    answer: Answer, response_id: str, grounding: GroundingEncoder
-) -> tuple[list[bytes], int]:
-    """The parts, and how many bytes the model has written."""
+def _parts(answer: Answer, response_id: str, grounding: GroundingEncoder) -> list[bytes]:
     writer = PartWriter(response_id)
     written: list[bytes] = []
     before = ""
-    size = 0
     for part in answer.parts:
         match part:
             case Text(text=text) | Refusal(text=text):
@@ -64,19 +67,16 @@ def _parts(
                 if isinstance(part, Text):
                     grounding.add(part.annotations, text, before=before)
                 before += text
-                size += len(text.encode())
             case Thinking(text=text):
                 if text:
                     written.append(writer.thought(text, part, is_first=True))
                 writer.think(part)
-                size += len(text.encode())
             case ToolCall():
                 is_custom = part.kind == "custom"
                 written.append(
                     writer.call(part.call_id, part.name, part.arguments, is_custom=is_custom)
                 )
-                size += len(part.arguments.encode())
             case Opaque():
                 if part.dialect == "gemini_generate":
                     written.append(part.json.encode())
-    return written + writer.rest(), size
+    return written + writer.rest()

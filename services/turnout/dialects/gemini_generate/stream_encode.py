@@ -12,7 +12,7 @@ from typing import Final, TypeAlias, assert_never
 import msgspec
 
 from turnout.dialects.conversation import Annotation, Thinking, TokenLogprob
-from turnout.dialects.gemini_generate.answer import PartWriter, content, estimated
+from turnout.dialects.gemini_generate.answer import PartWriter, content
 from turnout.dialects.gemini_generate.errors import encode_stream_error
 from turnout.dialects.gemini_generate.grounding import GroundingEncoder, encode_logprobs
 from turnout.dialects.gemini_generate.stop import encode_stop
@@ -38,7 +38,7 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
 )
-from turnout.dialects.usage import Usage
+from turnout.dialects.usage import Usage, final_usage
 
 _JSON: Final = msgspec.json.Encoder()
 
@@ -185,7 +185,9 @@ class GeminiStreamEncoder:
         word = encode_stop(event.stop, has_refusal=self._has_refusal)
         # A text without a character, as Google ends its streams: there always is a content.
         parts = self._writer.rest() or [b'{"text":""}']
-        report = self._usage or estimated(self._output_bytes, input_estimate=self._input_estimate)
+        report = final_usage(
+            self._usage, input_estimate=self._input_estimate, output_bytes=self._output_bytes
+        )
         fields = b',"finishReason":"%b"' % word.encode()
         for name, value in self._grounding.fields().items():
             fields += b',"%b":%b' % (name.encode(), _JSON.encode(value))

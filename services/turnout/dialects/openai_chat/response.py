@@ -13,17 +13,22 @@ from turnout.dialects.openai_chat.logprobs import encode_annotation, encode_logp
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
 from turnout.dialects.openai_chat.reasoning_details import encode_entry
 from turnout.dialects.openai_chat.stop import encode_stop
-from turnout.dialects.openai_chat.stream_encode import BYTES_PER_TOKEN, made_call_id
+from turnout.dialects.openai_chat.stream_encode import made_call_id
 from turnout.dialects.openai_chat.usage import encode_usage
 from turnout.dialects.stream import Answer, StreamEvent, accumulate
-from turnout.dialects.usage import Usage
+from turnout.dialects.usage import final_usage
 from turnout.errors import UpstreamFailed
 
 _Json = dict[str, object]
 
 
 def encode_response(
-    events: Sequence[StreamEvent], *, response_id: str, model: str, created_at: int
+    events: Sequence[StreamEvent],
+    *,
+    response_id: str,
+    model: str,
+    created_at: int,
+    input_estimate: int,
 ) -> bytes:
     """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
     answer = accumulate(events)
@@ -44,7 +49,11 @@ def encode_response(
             "created": created_at,
             "model": model,
             "choices": [choice],
-            "usage": encode_usage(answer.usage or _estimate(answer)),
+            "usage": encode_usage(
+                final_usage(
+                    answer.usage, input_estimate=input_estimate, output_bytes=answer.said_bytes
+                )
+            ),
         }
     )
 
@@ -106,17 +115,3 @@ def _call(call: ToolCall, response_id: str, number: int) -> _Json:
         "type": call.kind,
         call.kind: {"name": call.name, text: call.arguments},
     }
-
-
-def _estimate(answer: Answer) -> Usage:
-    """Nobody reported: the output from its bytes, the input not at all."""
-    size = 0
-    for part in answer.parts:
-        match part:
-            case Text(text=text) | Thinking(text=text) | Refusal(text=text):
-                size += len(text.encode())
-            case ToolCall(arguments=text):
-                size += len(text.encode())
-            case Opaque():
-                pass
-    return Usage(output=round(size / BYTES_PER_TOKEN))

@@ -9,7 +9,6 @@ chunk and nothing else; all chunks carry the same id, time and the name that the
 from typing import Final, assert_never
 
 import msgspec
-from msgspec.structs import replace
 
 from turnout.dialects.openai_chat.errors import encode_stream_error
 from turnout.dialects.openai_chat.logprobs import encode_annotation, encode_logprobs
@@ -38,10 +37,7 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
 )
-from turnout.dialects.usage import Usage
-
-BYTES_PER_TOKEN: Final = 3.6
-"""For answers whose usage nobody reported."""
+from turnout.dialects.usage import Usage, final_usage
 
 _JSON: Final = msgspec.json.Encoder()
 
@@ -190,17 +186,17 @@ class ChatStreamEncoder:
         finish = self._chunk(b"{}", finish=b'"%b"' % word.encode())
         usage = b""
         if self._include_usage:
-            report = _JSON.encode(encode_usage(self._final_usage()))
+            report = _JSON.encode(
+                encode_usage(
+                    final_usage(
+                        self._usage,
+                        input_estimate=self._input_estimate,
+                        output_bytes=self._output_bytes,
+                    )
+                )
+            )
             usage = encode_event(None, b'%b,"choices":[],"usage":%b}' % (self._head, report))
         return begin + finish + usage + b"data: [DONE]\n\n"
-
-    def _final_usage(self) -> Usage:
-        """As reported; what nobody has reported is estimated, and no prompt is empty."""
-        said = self._usage
-        if said is None:
-            output = round(self._output_bytes / BYTES_PER_TOKEN)
-            return Usage(fresh_input=self._input_estimate, output=output)
-        return said if said.input_total else replace(said, fresh_input=self._input_estimate)
 
     def _chunk(self, delta: bytes, finish: bytes = b"null", logprobs: bytes = b"null") -> bytes:
         return (

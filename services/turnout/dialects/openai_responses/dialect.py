@@ -72,10 +72,20 @@ class OpenAiResponses:
         return decode_response(body)
 
     def encode_response(
-        self, events: Sequence[StreamEvent], *, response_id: str, model: str, created_at: int
+        self,
+        events: Sequence[StreamEvent],
+        *,
+        response_id: str,
+        model: str,
+        created_at: int,
+        input_estimate: int = 0,
     ) -> bytes:
         return response.encode_response(
-            events, response_id=response_id, model=model, created_at=created_at
+            events,
+            response_id=response_id,
+            model=model,
+            created_at=created_at,
+            input_estimate=input_estimate,
         )
 
     def encode_token_count(self, tokens: int) -> bytes:

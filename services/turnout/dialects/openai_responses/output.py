@@ -33,9 +33,6 @@ from turnout.dialects.seal import seal
 from turnout.dialects.stream import AnswerPart
 from turnout.dialects.usage import Usage
 
-BYTES_PER_TOKEN: Final = 3.6
-"""For answers whose usage nobody reported."""
-
 Json = dict[str, object]
 Status: TypeAlias = Literal["in_progress", "completed", "incomplete", "failed"]
 

@@ -8,21 +8,25 @@ from collections.abc import Sequence
 
 import msgspec
 
-from turnout.dialects.conversation import Opaque, Refusal, Text, Thinking, ToolCall
+from turnout.dialects.conversation import Refusal
 from turnout.dialects.openai_responses.output import (
-    BYTES_PER_TOKEN,
     Status,
     output_of,
     response_object,
 )
 from turnout.dialects.openai_responses.stop import encode_stop
-from turnout.dialects.stream import Answer, StreamEvent, accumulate
-from turnout.dialects.usage import Usage
+from turnout.dialects.stream import StreamEvent, accumulate
+from turnout.dialects.usage import final_usage
 from turnout.errors import UpstreamFailed
 
 
 def encode_response(
-    events: Sequence[StreamEvent], *, response_id: str, model: str, created_at: int
+    events: Sequence[StreamEvent],
+    *,
+    response_id: str,
+    model: str,
+    created_at: int,
+    input_estimate: int,
 ) -> bytes:
     """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
     answer = accumulate(events)
@@ -40,20 +44,8 @@ def encode_response(
         status=status,
         output=output_of(answer.parts, response_id=response_id, status=status),
         reason=reason,
-        usage=answer.usage or _estimate(answer),
+        usage=final_usage(
+            answer.usage, input_estimate=input_estimate, output_bytes=answer.said_bytes
+        ),
     )
     return msgspec.json.encode(shown)
-
-
-def _estimate(answer: Answer) -> Usage:
-    """Nobody reported: the output from its bytes, the input not at all."""
-    size = 0
-    for part in answer.parts:
-        match part:
-            case Text(text=text) | Thinking(text=text) | Refusal(text=text):
-                size += len(text.encode())
-            case ToolCall(arguments=text):
-                size += len(text.encode())
-            case Opaque():
-                pass
-    return Usage(output=round(size / BYTES_PER_TOKEN))

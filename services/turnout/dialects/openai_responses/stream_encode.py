@@ -24,7 +24,6 @@ from turnout.dialects.openai_responses.items_stream import (
 )
 from turnout.dialects.openai_responses.numbering import Numbering
 from turnout.dialects.openai_responses.output import (
-    BYTES_PER_TOKEN,
     Json,
     Status,
     item_id,
@@ -53,7 +52,7 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
 )
-from turnout.dialects.usage import Usage
+from turnout.dialects.usage import Usage, final_usage
 from turnout.errors import TurnoutError
 
 
@@ -143,12 +142,15 @@ class ResponsesStreamEncoder:
             status=status,
             output=self._output if is_over else (),
             reason=reason,
-            usage=(self._usage or self._estimate()) if is_over else None,
+            usage=self._final_usage() if is_over else None,
         )
 
-    def _estimate(self) -> Usage:
-        output = round(self._numbering.output_bytes / BYTES_PER_TOKEN)
-        return Usage(fresh_input=self._input_estimate, output=output)
+    def _final_usage(self) -> Usage:
+        return final_usage(
+            self._usage,
+            input_estimate=self._input_estimate,
+            output_bytes=self._numbering.output_bytes,
+        )
 
     def _add(self, event: Addition) -> bytes:
         part = self._parts[event.index]
