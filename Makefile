@@ -51,7 +51,7 @@ test: setup $(LOADTEST)/.ready ## Set up and run every test that needs no other 
 	$(BIN)/python -m pytest tests --ignore=tests/agents
 
 .PHONY: test-agents
-test-agents: setup ## Run real agents against the product (installs them from the npm registry)
+test-agents: setup ## Run nine real agents against the product (installs them from npm and PyPI)
 	$(BIN)/python -m pytest tests/agents
 
 .PHONY: check

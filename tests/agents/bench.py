@@ -13,7 +13,9 @@ from typing import Final
 import httpx
 import msgspec
 
-from tests.agents.claude import Desk, Run, run_claude
+from tests.agents.claude import Run, run_claude
+from tests.agents.desk import Desk
+from tests.agents.install import Program
 from tests.faults.product import Product
 from tests.simulator.provider import running
 
@@ -84,7 +86,7 @@ class Bench:
 
     product: Product
     provider_url: str
-    claude: Path
+    claude: Program
 
     async def script(self, *directives: str | tuple[str, str]) -> None:
         """What the next answers do, in order; with a model, the next answers of that model.
@@ -134,7 +136,7 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    claude: Path, home: Path, settings: Mapping[str, str], *, split: bool = False
+    claude: Program, home: Path, settings: Mapping[str, str], *, split: bool = False
 ) -> AsyncIterator[Bench]:
     """A product with these settings, ready to serve."""
     with running("--keep-bodies") as provider_url:

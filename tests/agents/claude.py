@@ -1,26 +1,17 @@
 """Claude Code as a user runs it in a script, and what it prints.
 
-Rules: its environment is built here from nothing, so neither a key nor a setting of whoever runs the
-tests gets in; it talks to the address under test and, as far as its switches reach, to nobody else.
+Rules: it talks to the address under test and, as far as its switches reach, to nobody else.
 """
 
-import asyncio
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
-RUN_SECONDS: Final = 90.0
-"""A task takes 1 to 3 s here; a client that backs off before each of its retries takes half a minute."""
+from tests.agents.desk import KEY, Desk, run_program
 
-MARK: Final = "The password of the signal box is quokka-1234."
-"""What the file says: where it turns up, the file was really read."""
-
-KEY: Final = "no-key"
-"""Must not look like a provider's: Turnout sends those to the provider."""
+ALLOWED: Final = ("--allowedTools", "Bash,Read,Agent")
 
 
 class Usage(msgspec.Struct, frozen=True):
@@ -85,35 +76,9 @@ class Run:
         assert end.result.strip()
 
 
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """A home and a project folder of one user's; a session is continued at the same desk."""
-
-    home: Path
-    project: Path
-
-    @classmethod
-    def under(cls, folder: Path) -> "Desk":
-        desk = cls(home=folder / "home", project=folder / "project")
-        for made in (desk.home, desk.project, desk.home / "tmp"):
-            made.mkdir(parents=True)
-        (desk.project / "README.md").write_text(f"{MARK}\n", encoding="utf-8")
-        return desk
-
-
-async def run_claude(
-    binary: Path,
-    desk: Desk,
-    base_url: str,
-    prompt: str,
-    *,
-    options: Sequence[str] = (),
-    variables: Mapping[str, str] | None = None,
-) -> Run:
-    """One `claude -p`, allowed to list, to read and to start agents."""
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(desk.home),
+def environment(desk: Desk, base_url: str) -> dict[str, str]:
+    """As Turnout's installer sets it, without calls to anybody else."""
+    return {
         "CLAUDE_CODE_TMPDIR": str(desk.home / "tmp"),
         "ANTHROPIC_BASE_URL": base_url,
         "ANTHROPIC_API_KEY": KEY,
@@ -122,28 +87,30 @@ async def run_claude(
         "DISABLE_ERROR_REPORTING": "1",
         "DISABLE_TELEMETRY": "1",
     }
-    process = await asyncio.create_subprocess_exec(
-        *(str(binary), "-p", prompt, *options),
-        *("--allowedTools", "Bash,Read,Agent"),
-        *("--output-format", "stream-json", "--verbose"),
-        cwd=desk.project,
-        env=environment | dict(variables or {}),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+
+
+async def run_claude(
+    command: Sequence[str],
+    desk: Desk,
+    base_url: str,
+    prompt: str,
+    *,
+    options: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> Run:
+    """One `claude -p`, allowed to list, to read and to start agents."""
+    ended = await run_program(
+        (
+            *(*command, "-p", prompt, *options, *ALLOWED),
+            *("--output-format", "stream-json", "--verbose"),
+        ),
+        desk,
+        environment(desk, base_url) | dict(variables or {}),
     )
-    try:
-        async with asyncio.timeout(RUN_SECONDS):
-            out, errors = await process.communicate()
-    except TimeoutError:
-        process.kill()
-        out, errors = await process.communicate()
-        raise AssertionError(f"the agent does not end: {out[-3_000:]!r} {errors!r}") from None
-    output = out.decode()
-    lines = [line for line in output.splitlines() if line.startswith("{")]
+    lines = [line for line in ended.output.splitlines() if line.startswith("{")]
     return Run(
-        status=process.returncode or 0,
-        output=output,
-        errors=errors.decode(),
+        status=ended.status,
+        output=ended.output,
+        errors=ended.errors,
         events=tuple(msgspec.json.decode(line, type=Event) for line in lines),
     )

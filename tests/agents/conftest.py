@@ -1,17 +1,19 @@
-"""The agent under test, installed, and the products that it is tried against.
+"""The agents under test, installed, and the products that it is tried against.
 
 An agent that cannot be installed fails every test of this tier by name: a tier that is skipped in
 silence would pass on every machine.
 """
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
 from tests.agents.bench import Bench, bench
-from tests.agents.claude import Desk
-from tests.agents.install import Missing, claude_code
+from tests.agents.desk import Desk
+from tests.agents.install import CLAUDE_CODE, Missing, Package, Program, installed
+from tests.agents.upstreams import UPSTREAMS, Upstream
 
 OBSERVING = {"TURNOUT_ROUTING__MODE": "observe"}
 CHOOSING = {
@@ -28,12 +30,33 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+@dataclass(slots=True)
+class Programs:
+    """The installed agents, each looked for once."""
+
+    found: dict[str, Program | Missing] = field(default_factory=dict[str, Program | Missing])
+
+    def of(self, name: str, package: Package) -> Program:
+        """The program of an agent. Fails the test, with the agent's name, when there is none."""
+        if name not in self.found:
+            try:
+                self.found[name] = installed(package)
+            except Missing as reason:
+                self.found[name] = reason
+        found = self.found[name]
+        if isinstance(found, Missing):
+            pytest.fail(f"{name} cannot be installed: {found}", pytrace=False)
+        return found
+
+
 @pytest.fixture(scope="session")
-def claude() -> Path:
-    try:
-        return claude_code()
-    except Missing as reason:
-        pytest.fail(f"Claude Code cannot be installed: {reason}", pytrace=False)
+def programs() -> Programs:
+    return Programs()
+
+
+@pytest.fixture(scope="session")
+def claude(programs: Programs) -> Program:
+    return programs.of("Claude Code", CLAUDE_CODE)
 
 
 @pytest.fixture
@@ -42,7 +65,9 @@ def desk(tmp_path: Path) -> Desk:
 
 
 @pytest.fixture(scope="session")
-async def observing(claude: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+async def observing(
+    claude: Program, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Bench]:
     """Turnout that decides and records, and serves what was asked for."""
     async with bench(claude, tmp_path_factory.mktemp("observing"), OBSERVING) as made:
         yield made
@@ -50,8 +75,27 @@ async def observing(claude: Path, tmp_path_factory: pytest.TempPathFactory) -> A
 
 @pytest.fixture(scope="session")
 async def translating(
-    claude: Path, tmp_path_factory: pytest.TempPathFactory
+    claude: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Bench]:
     """Turnout that serves a cheaper model of another wire format."""
     async with bench(claude, tmp_path_factory.mktemp("translating"), TRANSLATING) as made:
         yield made
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A product and the dialect of its upstream."""
+
+    bench: Bench
+    upstream: Upstream
+
+
+@pytest.fixture(scope="session", params=UPSTREAMS, ids=lambda upstream: upstream.dialect)
+async def served(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Served]:
+    upstream = request.param
+    assert isinstance(upstream, Upstream)
+    folder = tmp_path_factory.mktemp(upstream.dialect)
+    async with bench((), folder, upstream.settings(folder)) as made:
+        yield Served(bench=made, upstream=upstream)

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from tests.agents.bench import Bench
-from tests.agents.claude import Desk
+from tests.agents.desk import Desk
 
 pytestmark = pytest.mark.anyio
 

@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 
 from tests.agents.bench import Bench
-from tests.agents.claude import Desk
+from tests.agents.desk import Desk
 
 pytestmark = pytest.mark.anyio
 

@@ -4,14 +4,15 @@ same wire format, by one of another, and by five processes.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
 import pytest
 
 from tests.agents.bench import Row, Sent, bench
-from tests.agents.claude import MARK, Desk, Run
+from tests.agents.claude import Run
 from tests.agents.conftest import CHOOSING, OBSERVING, TRANSLATING
+from tests.agents.desk import MARK, Desk
+from tests.agents.install import Program
 
 pytestmark = pytest.mark.anyio
 
@@ -68,7 +69,7 @@ class Done:
 
 @pytest.fixture(scope="module", params=WAYS, ids=lambda way: way.name)
 async def done(
-    request: pytest.FixtureRequest, claude: Path, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, claude: Program, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Done]:
     way = request.param
     assert isinstance(way, Way)

@@ -9,7 +9,8 @@ import msgspec
 import pytest
 
 from tests.agents.bench import Bench, Sent
-from tests.agents.claude import Desk, run_claude
+from tests.agents.claude import run_claude
+from tests.agents.desk import Desk
 
 pytestmark = pytest.mark.anyio
 

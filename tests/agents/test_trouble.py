@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from tests.agents.bench import Bench, Sent
-from tests.agents.claude import MARK, Desk
+from tests.agents.desk import MARK, Desk
 
 pytestmark = pytest.mark.anyio
 

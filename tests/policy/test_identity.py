@@ -19,6 +19,13 @@ CODEX_CHILD = {
     "x-openai-subagent": "collab_spawn",
     "x-codex-parent-thread-id": "S",
 }
+GEMINI = {"user-agent": "GeminiCLI-tui/0.61.0/gemini-3.8-flash (linux; x64; terminal)"}
+PI = {"user-agent": "pi (linux 6.18.44; x64)"}
+AIDER_BY_SDK = {
+    "user-agent": "OpenAI/Python 2.20.0",
+    "x-stainless-lang": "python",
+    "x-stainless-raw-response": "true",
+}
 OPENCODE = {"x-session-id": "S", "x-session-affinity": "S", "user-agent": "opencode/1.18.33"}
 OPENCODE_CHILD = {**OPENCODE, "x-session-id": "C", "x-parent-session-id": "S"}
 
@@ -61,6 +68,13 @@ def who(
         ({"x-gemini-api-privileged-user-id": "i"}, survey(), "gemini_generate", "gemini_cli"),
         ({"session_id": "S"}, survey(prompt_cache_key="S"), "openai_responses", "pi"),
         ({"user-agent": "ai-sdk/openai/1"}, survey(tools=7), "openai_chat", "cline"),
+        (GEMINI, survey(tools=15), "gemini_generate", "gemini_cli"),
+        (GEMINI, survey(tools=15), "openai_chat", "unknown"),
+        (PI, survey(tools=4), "openai_chat", "pi"),
+        (PI | {"x-stainless-lang": "js"}, survey(tools=0), "anthropic_messages", "pi"),
+        (PI, survey(tools=0), "openai_chat", "unknown"),
+        (AIDER_BY_SDK, survey(tools=0, stream=True), "openai_chat", "aider"),
+        (AIDER_BY_SDK, survey(tools=2, stream=True), "openai_chat", "openai_sdk"),
         ({"user-agent": "ai-sdk/openai/1"}, survey(tools=0), "openai_chat", "unknown"),
         ({"user-agent": "litellm/1.81"}, survey(tools=0), "openai_chat", "aider"),
         ({"x-stainless-lang": "python"}, survey(), "anthropic_messages", "anthropic_sdk"),

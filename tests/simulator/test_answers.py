@@ -1,5 +1,6 @@
 """What is answered follows from the request alone, and tool arguments fit their schema."""
 
+import base64
 import json
 
 import pytest
@@ -115,6 +116,12 @@ def test_no_tokens_at_all_is_a_prefill() -> None:
 
 def test_about_as_many_tokens_as_asked_for() -> None:
     assert 200 <= count_text(said("tokens=200").text) < 240
+
+
+def test_what_is_to_be_said_is_said_exactly() -> None:
+    text = 'Zwölf, "quoted"\n= twelve.'
+    packed = base64.urlsafe_b64encode(text.encode()).decode()
+    assert said(f"text,say={packed}", tools=(BASH,)).text == text
 
 
 def test_as_many_tokens_also_beside_a_tool_call() -> None:

@@ -33,7 +33,14 @@ def test_nothing_is_no_directive() -> None:
 
 
 def test_every_word_can_be_said() -> None:
-    values = {"cut": "before-end", "tool": "X", "tools": "X+Y", "args": "e30", "status": "500"}
+    values = {
+        "cut": "before-end",
+        "tool": "X",
+        "tools": "X+Y",
+        "args": "e30",
+        "status": "500",
+        "say": "SGk",
+    }
     flags = {
         "half",
         "garbage",
@@ -63,6 +70,8 @@ def test_every_word_can_be_said() -> None:
         ("args=!", "base64url of a JSON object or string"),
         ("args=MQ", "base64url of a JSON object or string"),
         ("args=e", "base64url of a JSON object or string"),
+        ("say=A", "say wants base64url of a text"),
+        ("say=_w", "say wants base64url of a text"),
     ],
 )
 def test_what_makes_no_sense_is_refused(text: str, what: str) -> None:

@@ -76,6 +76,9 @@ OPENAI_CHAT: Final = Quirks(
         "logit_bias",
         "stop",
     ),
+    # developers.openai.com/api/reference, chat completions: models that reason refuse the old name, all
+    # take the new one; Copilot CLI, Qwen Code and opencode send the old one.
+    renames=(("max_tokens", "max_completion_tokens"),),
 )
 OPENAI_RESPONSES: Final = Quirks(thinking_refuses=("temperature", "top_p", "top_logprobs"))
 

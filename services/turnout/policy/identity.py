@@ -188,11 +188,25 @@ def _harness_by_shape(
         return "qwen_code"
     if "ai-sdk/" in agent and survey.tool_count:
         return "cline"
-    if agent.startswith("litellm/") and survey.stream and not survey.tool_count:
+    if agent.startswith("GeminiCLI") and dialect == "gemini_generate":
+        # It names its installation only while its usage statistics are on.
+        return "gemini_cli"
+    if agent.startswith("pi (") and (survey.tool_count or "x-stainless-lang" in headers):
+        return "pi"
+    if _is_litellm(headers, agent) and survey.stream and not survey.tool_count:
         return "aider"
     if "x-stainless-lang" in headers:
         return "anthropic_sdk" if dialect == "anthropic_messages" else "openai_sdk"
     return "unknown"
+
+
+def _is_litellm(headers: Mapping[str, str], agent: str) -> bool:
+    """LiteLLM, the library that aider calls, has a user agent of its own except where it calls through
+    OpenAI's SDK; there it wants the raw answer, which hardly anybody else does.
+    """
+    if agent.startswith("litellm/"):
+        return True
+    return agent.startswith("OpenAI/Python") and (headers.get("x-stainless-raw-response") == "true")
 
 
 def _named(

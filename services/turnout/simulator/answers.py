@@ -203,6 +203,8 @@ def _cut(text: str, *, tokens: int) -> str:
 
 
 def _text(ask: Ask, directives: Directives) -> str:
+    if directives.say is not None:
+        return directives.say
     if ask.output_schema is not None:
         return msgspec.json.encode(example(ask.output_schema)).decode()
     tokens = 30 + pick(ask.seed, "length", 60) if directives.tokens is None else directives.tokens

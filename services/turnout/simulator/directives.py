@@ -22,6 +22,7 @@ win over earlier ones word by word: default, header, queue. A word that is not k
     steps=N           answer with tool calls until N results have come, then with prose; with
                       named tools 1, unless the script is queued and so for one answer alone
     text              answer with prose although tools are offered
+    say=X             exactly this prose, instead of made-up one: base64url of a text
     thinking          think before answering
     empty             an answer without content
     refusal           a refusal
@@ -78,6 +79,7 @@ class Directives:
     args: tuple[str, ...] = ()
     steps: int | None = None
     text: bool = False
+    say: str | None = None
     thinking: bool = False
     empty: bool = False
     refusal: bool = False
@@ -97,8 +99,8 @@ NONE = Directives()
 
 WORDS = (
     *("ttft", "stall", "pause", "gap", "status", "retry-after", "cut", "half", "garbage"),
-    *("error-in-stream", "tokens", "tool", "tools", "args", "steps", "text", "thinking"),
-    *("empty", "refusal", "blocked"),
+    *("error-in-stream", "tokens", "tool", "tools", "args", "steps", "text", "say"),
+    *("thinking", "empty", "refusal", "blocked"),
 )
 
 
@@ -158,6 +160,8 @@ def _valued(word: str, value: str) -> Directives:
             return Directives(tools=tuple(name.strip() for name in value.split("+")))
         case "args":
             return Directives(args=tuple(_arguments(piece.strip()) for piece in value.split("+")))
+        case "say":
+            return Directives(say=_said(value))
         case "cut" if value in CUTS:
             return Directives(cut=CUTS[value])
         case "cut":
@@ -171,11 +175,23 @@ def _arguments(piece: str) -> str:
     if not piece:
         return ""
     try:
-        data = base64.urlsafe_b64decode(piece + "=" * (-len(piece) % 4))
+        data = _unpacked(piece)
         msgspec.json.decode(data, type=dict[str, object] | str)
     except (binascii.Error, msgspec.MsgspecError):
         raise _wrong("args", wanted="base64url of a JSON object or string") from None
     return data.decode()
+
+
+def _said(value: str) -> str:
+    try:
+        return _unpacked(value).decode()
+    except ValueError:
+        raise _wrong("say", wanted="base64url of a text") from None
+
+
+def _unpacked(piece: str) -> bytes:
+    """The bytes behind base64url, which may leave its padding out. Raises `ValueError`."""
+    return base64.urlsafe_b64decode(piece + "=" * (-len(piece) % 4))
 
 
 def _seconds(word: str, value: str) -> float:

@@ -216,7 +216,9 @@ class StreamAttempt:
         if reading.is_complete or reading.finish_reason:
             return out
         # The rest is half an event, which would swallow the one that says so.
-        self.log.error = UpstreamFailed("the upstream's stream broke off without its last event")
+        self.log.error = UpstreamFailed(
+            "connection lost: the upstream's stream broke off without its last event"
+        )
         return self._course.broken(self.log.error)
 
     async def _whole(self, incoming: Incoming) -> Progress:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from itertools import pairwise
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from tests.dialects.anthropic_messages.answers import answers, streams
 from tests.dialects.anthropic_messages.grammar import check, events_in
 from tests.dialects.golden import Golden, shown
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
-from turnout.dialects.conversation import Opaque, Provenance
+from turnout.dialects.conversation import Opaque, Provenance, Text, Thinking, ToolCall
 from turnout.dialects.stream import (
     Answer,
     Finished,
@@ -309,6 +310,36 @@ def test_bug_25_signatures_reach_the_client() -> None:
     stream = encode(GOLDEN.decode([GOLDEN.stream_of("thinking_signed")]))
     assert b'"signature_delta","signature":"EqQBCgIYAh=="' in stream
     assert b'"redacted_thinking","data":"EmwKAhgB"' in stream
+
+
+SIGNED_AT_THE_END = Answer(
+    "resp_1",
+    "upstream",
+    (Text("Done."), Thinking("", Provenance("gemini_generate", "g"), signature="s")),
+    stop="end",
+)
+SIGNED_BEFORE_A_CALL = replace(
+    SIGNED_AT_THE_END, parts=(*SIGNED_AT_THE_END.parts, ToolCall("call_1", "Bash", "{}"))
+)
+
+
+def test_a_signature_behind_the_last_text_leaves_no_block() -> None:
+    """Claude Code prints the last block of an answer, and nothing where that is no text."""
+    streamed = check(encode(events_of(SIGNED_AT_THE_END)))
+    whole = json.loads(
+        ANTHROPIC_MESSAGES.encode_response(
+            events_of(SIGNED_AT_THE_END), response_id="msg_1", model="alias", created_at=0
+        )
+    )
+    for message in (streamed, whole):
+        assert message["content"] == [{"type": "text", "text": "Done."}]
+
+
+def test_a_signature_between_a_text_and_a_call_stays_between_them() -> None:
+    streamed = check(encode(events_of(SIGNED_BEFORE_A_CALL)))
+    content = msgspec.convert(streamed["content"], list[dict[str, object]])
+    assert [block["type"] for block in content] == ["text", "thinking", "tool_use"]
+    assert content[1]["signature"]
 
 
 def test_bug_26_foreign_thinking_is_never_unsigned() -> None:

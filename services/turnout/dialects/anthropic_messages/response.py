@@ -67,7 +67,7 @@ def encode_response(
     if answer.stop is None:
         raise UpstreamFailed("the upstream's answer broke off before its end")
     content: list[_Json] = []
-    for part in answer.parts:
+    for part in _without_silent_end(answer.parts):
         block = _block(part, response_id, len(content))
         if block is not None:
             content.append(block)
@@ -88,6 +88,16 @@ def encode_response(
             ),
         }
     )
+
+
+def _without_silent_end(parts: Sequence[AnswerPart]) -> Sequence[AnswerPart]:
+    """Without reasoning that says nothing behind a text, as Gemini signs its answers: what Claude Code
+    prints is the last block.
+    """
+    end = len(parts)
+    while end and isinstance(last := parts[end - 1], Thinking) and not last.text:
+        end -= 1
+    return parts[:end] if any(isinstance(part, Text) for part in parts[:end]) else parts
 
 
 def _block(part: AnswerPart, response_id: str, number: int) -> _Json | None:

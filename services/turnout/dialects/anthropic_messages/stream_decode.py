@@ -98,7 +98,11 @@ class MessageStreamDecoder:
             if self._started and self._stop_reason is not None:
                 self._end()
             else:
-                self._fail(UpstreamFailed("the upstream's stream broke off before its end"))
+                self._fail(
+                    UpstreamFailed(
+                        "connection lost: the upstream's stream broke off before its end"
+                    )
+                )
         return self._take()
 
     def decode_whole(self, body: bytes) -> Sequence[StreamEvent]:

@@ -5,7 +5,9 @@ Rules, from what strict clients need: `message_start` with a whole usage object 
 closed; `message_delta` with a known stop reason and cumulative usage; `message_stop`. A block is
 opened with its first content, so that no empty text is echoed back and refused. Fragments of
 parallel calls may interleave in the neutral stream: the part that is open goes out as it comes, the
-others wait for their turn. A stream that fails ends in `event: error` and nothing else.
+others wait for their turn. Reasoning without a word that comes behind a text, as Gemini signs its
+answers, waits for another block and is left out when none comes: what Claude Code prints is the last
+block. A stream that fails ends in `event: error` and nothing else.
 """
 
 from typing import Final, TypeAlias, assert_never
@@ -76,6 +78,8 @@ class MessageStreamEncoder:
         self._wire_index = 0
         self._begun = False
         self._has_calls = False
+        self._has_text = False
+        self._silent: list[_Part] = []
         self._output_bytes = 0
         self._usage: Usage | None = None
 
@@ -159,7 +163,10 @@ class MessageStreamEncoder:
             out.extend(self._addition(part, event) for event in waiting)
             if not part.has_ended:
                 break
-            out.append(self._close(part))
+            if self._has_text and isinstance(part.opening, ThinkingStarted) and not part.is_open:
+                self._silent.append(part)
+            else:
+                out.append(self._close(part))
             del self._parts[index]
         return b"".join(out)
 
@@ -169,6 +176,8 @@ class MessageStreamEncoder:
         block = self._block(part.opening)
         if block is None:
             return b""
+        silent, self._silent = self._silent, []
+        before = b"".join([self._close(one) for one in silent])
         part.is_open = True
         # Clients build the input of a server's tool from deltas too.
         streamed = (
@@ -176,7 +185,9 @@ class MessageStreamEncoder:
         )
         if streamed is not None:
             block["input"] = {}
-        start = _event("content_block_start", {"index": self._wire_index, "content_block": block})
+        start = before + _event(
+            "content_block_start", {"index": self._wire_index, "content_block": block}
+        )
         if isinstance(part.opening, ToolCallStarted) and part.opening.kind == "custom":
             # A freeform tool goes as a function with one text argument.
             return start + self._fragment(b'"{\\"input\\":\\""')
@@ -187,6 +198,7 @@ class MessageStreamEncoder:
     def _block(self, opening: _Opening) -> dict[str, object] | None:
         match opening:
             case TextStarted() | RefusalStarted():
+                self._has_text = True
                 return {"type": "text", "text": ""}
             case ThinkingStarted(redacted=redacted, provenance=made_by):
                 if redacted and made_by.dialect == "anthropic_messages":

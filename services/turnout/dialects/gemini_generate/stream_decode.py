@@ -86,7 +86,11 @@ class GeminiStreamDecoder:
             if self._finish:
                 self._end()
             else:
-                self._fail(UpstreamFailed("the upstream's stream broke off before its end"))
+                self._fail(
+                    UpstreamFailed(
+                        "connection lost: the upstream's stream broke off before its end"
+                    )
+                )
         return self._take()
 
     def decode_whole(self, body: bytes) -> Sequence[StreamEvent]:

@@ -109,7 +109,11 @@ class ChatStreamDecoder:
             if self._finish is not None:
                 self._end(self._finish)
             else:
-                self._fail(UpstreamFailed("the upstream's stream broke off before its end"))
+                self._fail(
+                    UpstreamFailed(
+                        "connection lost: the upstream's stream broke off before its end"
+                    )
+                )
         return self._take()
 
     def decode_whole(self, body: bytes) -> Sequence[StreamEvent]:

@@ -93,7 +93,9 @@ class ResponsesStreamDecoder:
         for event in self._sse.close():
             self._on_event(event)
         if not self._ended:
-            self._fail(UpstreamFailed("the upstream's stream broke off before its end"))
+            self._fail(
+                UpstreamFailed("connection lost: the upstream's stream broke off before its end")
+            )
         return self._take()
 
     def decode_whole(self, body: bytes) -> Sequence[StreamEvent]:

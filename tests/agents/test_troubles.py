@@ -1,0 +1,94 @@
+"""Every agent in the dialect that it speaks first, at a provider that refuses, breaks off or keeps it
+waiting in the middle of a task: the task is done all the same, and nobody pays for it twice over.
+"""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import pytest
+
+from tests.agents.agent import Agent, scripted, spoken
+from tests.agents.bench import Bench, bench
+from tests.agents.conftest import OBSERVING, Programs
+from tests.agents.desk import MADE, MARK, Desk
+from tests.agents.every import AGENTS
+from tests.agents.trial import attempt
+
+pytestmark = pytest.mark.anyio
+
+PROMPT: Final = "Read the readme and tell me the password."
+ANSWER: Final = "The readme names one password, and it is quokka with four digits."
+
+TROUBLES: Final = {
+    "429 with Retry-After": "status=429,retry-after=1",
+    "529": "status=529",
+    "dies mid-stream": "cut=after-content,text,tokens=80",
+    "breaks inside an event": "half,text,tokens=80",
+    "slow first token": "",
+}
+
+MID_STREAM: Final = ("dies mid-stream", "breaks inside an event")
+
+CLINE_GIVES_UP: Final = pytest.mark.xfail(
+    reason="Cline takes an error inside a chat stream for the end, and only tries again when the"
+    " connection itself breaks.",
+    strict=False,  # What has not begun to arrive yet is sent again by Turnout, which depends on timing.
+)
+
+MOST_REPEATS: Final = 4
+"""An agent that tries again after each failure needs one; a title or a second half two more."""
+
+IMPATIENT: Final = {
+    "TURNOUT_UPSTREAM_DISPATCHER__COMMIT_SECONDS": "0.5",
+    "TURNOUT_UPSTREAM_DISPATCHER__KEEP_ALIVE_SECONDS": "0.5",
+}
+"""So that a wait of two seconds is one with a beginning and signs of life."""
+
+
+@pytest.fixture(scope="module")
+async def waiting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench]:
+    async with bench((), tmp_path_factory.mktemp("waiting"), OBSERVING | IMPATIENT) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("agent", "trouble"),
+    [
+        pytest.param(
+            agent,
+            trouble,
+            id=f"{agent.name}-{trouble}",
+            marks=[CLINE_GIVES_UP] if agent.name == "Cline" and trouble in MID_STREAM else [],
+        )
+        for agent in AGENTS
+        for trouble in TROUBLES
+    ],
+)
+async def test_the_task_is_done(
+    waiting: Bench, agent: Agent, programs: Programs, desk: Desk, trouble: str
+) -> None:
+    program = programs.of(agent.name, agent.package)
+    script = task(agent, desk, TROUBLES[trouble])
+    dialect = next(iter(agent.models))
+    trial = await attempt(waiting, agent, program, desk, dialect, PROMPT, script)
+    trial.check_success(ANSWER)
+    if agent.read is not None:
+        assert MARK in (trial.sent[-1].body or ""), trial.told()
+    assert len(trial.sent) <= len(script) + MOST_REPEATS, trial.told()
+    failed = [row for row in trial.rows if row.outcome == "failed"]
+    assert len(failed) <= MOST_REPEATS, trial.told()
+    assert trial.rows[-1].outcome == "answered", trial.told()
+
+
+def task(agent: Agent, desk: Desk, trouble: str) -> tuple[str, ...]:
+    """A call, the trouble, another call, an answer; the wait stands before the second call."""
+    between = (trouble,) if trouble else ()
+    wait = "" if trouble else "ttft=2,"
+    if agent.shell is None or agent.read is None:
+        return (*between, wait + spoken(f"{ANSWER}\n\n{MADE}\n```\nmade\n```\n"))
+    return (
+        scripted(agent.shell(f"echo made > {MADE}"), steps=9),
+        *between,
+        wait + scripted(agent.read(desk.readme), steps=9),
+        spoken(ANSWER),
+    )
