@@ -29,11 +29,9 @@ TROUBLES: Final = {
 
 MID_STREAM: Final = ("dies mid-stream", "breaks inside an event")
 
-CLINE_GIVES_UP: Final = pytest.mark.xfail(
-    reason="Cline takes an error inside a chat stream for the end, and only tries again when the"
-    " connection itself breaks.",
-    strict=False,  # What has not begun to arrive yet is sent again by Turnout, which depends on timing.
-)
+MAY_END: Final = frozenset((agent, trouble) for agent in ("Cline",) for trouble in MID_STREAM)
+"""Cline takes an error inside a chat stream, which OpenAI's own servers send there too, for the end of
+its task. What has not begun to arrive is sent again by Turnout, so mostly it goes on."""
 
 MOST_REPEATS: Final = 4
 """An agent that tries again after each failure needs one; a title or a second half two more."""
@@ -53,16 +51,8 @@ async def waiting(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ben
 
 @pytest.mark.parametrize(
     ("agent", "trouble"),
-    [
-        pytest.param(
-            agent,
-            trouble,
-            id=f"{agent.name}-{trouble}",
-            marks=[CLINE_GIVES_UP] if agent.name == "Cline" and trouble in MID_STREAM else [],
-        )
-        for agent in AGENTS
-        for trouble in TROUBLES
-    ],
+    [(agent, trouble) for agent in AGENTS for trouble in TROUBLES],
+    ids=lambda value: value if isinstance(value, str) else value.name,
 )
 async def test_the_task_is_done(
     waiting: Bench, agent: Agent, programs: Programs, desk: Desk, trouble: str
@@ -71,12 +61,14 @@ async def test_the_task_is_done(
     script = task(agent, desk, TROUBLES[trouble])
     dialect = next(iter(agent.models))
     trial = await attempt(waiting, agent, program, desk, dialect, PROMPT, script)
-    trial.check_success(ANSWER)
-    if agent.read is not None:
-        assert MARK in (trial.sent[-1].body or ""), trial.told()
     assert len(trial.sent) <= len(script) + MOST_REPEATS, trial.told()
     failed = [row for row in trial.rows if row.outcome == "failed"]
     assert len(failed) <= MOST_REPEATS, trial.told()
+    if (agent.name, trouble) in MAY_END and trial.rows[-1].outcome == "failed":
+        return
+    trial.check_success(ANSWER)
+    if agent.read is not None:
+        assert MARK in (trial.sent[-1].body or ""), trial.told()
     assert trial.rows[-1].outcome == "answered", trial.told()
 
 
