@@ -19,8 +19,10 @@ from turnout.dialects.dialect import WireDialect
 from turnout.errors import Internal, InvalidRequest, TurnoutError
 from turnout.ingress.answers import RawHeaders, encode_headers, router_headers, send_error
 from turnout.ingress.body import ClientGone, read_body
+from turnout.ingress.callers import Caller
 from turnout.ingress.intake import Arrival, Intake, Question
 from turnout.ingress.rejected import rejected
+from turnout.ingress.responses_shaped import as_chat
 from turnout.ingress.routed_alone import routed_alone
 from turnout.ingress.watch import ClientWatch
 from turnout.policy.decision import Decision, RoutingSettings
@@ -116,7 +118,7 @@ class Proxy:
                 max_bytes=self._limits.max_body_bytes,
                 seconds=self._limits.body_seconds,
             )
-            question = self._intake.read(arrival, caller, body, dialect, path=path)
+            question, body = self._read(arrival, caller, body, dialect, path=path)
             decision, state = await self._decide(question)
             request = self._dispatch_request(question, decision, state, body)
             relay.is_stream = question.features.stream
@@ -133,6 +135,18 @@ class Proxy:
             await self._fail(fault, arrival, question, dialect, relay)
         finally:
             self.in_flight -= 1
+
+    def _read(
+        self, arrival: Arrival, caller: Caller, body: bytes, dialect: WireDialect, *, path: str
+    ) -> tuple[Question, bytes]:
+        """The request understood, and its body as its dialect has it."""
+        try:
+            return self._intake.read(arrival, caller, body, dialect, path=path), body
+        except InvalidRequest:
+            reshaped = as_chat(body) if dialect.name == "openai_chat" else None
+            if reshaped is None:
+                raise
+        return self._intake.read(arrival, caller, reshaped, dialect, path=path), reshaped
 
     async def _decide(self, question: Question) -> tuple[Decision, ThreadState]:
         """The decision, and the thread as it was seen for it."""

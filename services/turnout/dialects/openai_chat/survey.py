@@ -119,6 +119,9 @@ class _Part(msgspec.Struct):
     text: str | None = None
 
 
+_NESTED: Final = frozenset({"function", "custom"})
+"""Kinds whose tools stand in a field of that name."""
+
 _BODY: Final = msgspec.json.Decoder(_Body)
 _TOOLS: Final = msgspec.json.Decoder(list[_Tool] | None)
 _CALLS: Final = msgspec.json.Decoder(list[_Call])
@@ -208,9 +211,13 @@ def _canonical(messages: Sequence[_Fields], markers: list[bytes]) -> list[Canoni
 
 def _tools(raw: msgspec.Raw) -> list[_Tool]:
     try:
-        return (_TOOLS.decode(raw) or []) if raw is not _ABSENT else []
+        tools = (_TOOLS.decode(raw) or []) if raw is not _ABSENT else []
     except MALFORMED as error:
         raise complaint("tools", error) from None
+    for number, tool in enumerate(tools):
+        if tool.type in _NESTED and tool.function is None and tool.custom is None:
+            raise InvalidRequest(f"tools.{number}.{tool.type}: required, the tool itself")
+    return tools
 
 
 def _name(tool: _Tool | _Call) -> str:
