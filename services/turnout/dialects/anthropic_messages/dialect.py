@@ -13,11 +13,12 @@ from turnout.dialects.anthropic_messages.request_encode import encode_request
 from turnout.dialects.anthropic_messages.stream_decode import MessageStreamDecoder, decode_response
 from turnout.dialects.anthropic_messages.stream_encode import MessageStreamEncoder
 from turnout.dialects.anthropic_messages.survey import survey_request
-from turnout.dialects.anthropic_messages.tap import MessageBodyTap, MessageStreamTap
+from turnout.dialects.anthropic_messages.tap import MessageSeen, read_body
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.dialect import ErrorAnswer, StreamDecoder, StreamEncoder, StreamTap
 from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
+from turnout.dialects.taps import BodyTap, EventTap
 from turnout.errors import TurnoutError
 
 _PING: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
@@ -45,7 +46,7 @@ class AnthropicMessages:
         return without_foreign_thinking(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:
-        return MessageStreamTap() if stream else MessageBodyTap()
+        return EventTap(MessageSeen()) if stream else BodyTap(MessageSeen(), read_body)
 
     def stream_decoder(self) -> StreamDecoder:
         return MessageStreamDecoder()

@@ -13,9 +13,10 @@ from turnout.dialects.gemini_generate.request_encode import encode_request
 from turnout.dialects.gemini_generate.stream_decode import GeminiStreamDecoder, decode_response
 from turnout.dialects.gemini_generate.stream_encode import GeminiStreamEncoder
 from turnout.dialects.gemini_generate.survey import survey_request
-from turnout.dialects.gemini_generate.tap import GeminiBodyTap, GeminiStreamTap
+from turnout.dialects.gemini_generate.tap import GeminiSeen, read_body
 from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
+from turnout.dialects.taps import BodyTap, EventTap
 from turnout.errors import TurnoutError
 
 
@@ -39,7 +40,7 @@ class GeminiGenerate:
         return foreign_thinking.without_foreign_reasoning(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:
-        return GeminiStreamTap() if stream else GeminiBodyTap()
+        return EventTap(GeminiSeen()) if stream else BodyTap(GeminiSeen(), read_body)
 
     def stream_decoder(self) -> StreamDecoder:
         return GeminiStreamDecoder()

@@ -6,22 +6,17 @@ so that nobody takes the answer back. The wire has no last event: an answer is c
 has come with the finish reason or after it.
 """
 
-from typing import Final
-
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.gemini_generate.errors import decode_stream_error
 from turnout.dialects.gemini_generate.stop import FAILED
 from turnout.dialects.gemini_generate.usage import decode_usage
 from turnout.dialects.gemini_generate.wire import Chunk, WirePart, decode_chunk, decode_part
-from turnout.dialects.sse import SseDecoder
+from turnout.dialects.sse import SseEvent
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
-"""Of an answer in one piece; what is larger passes unread."""
 
-
-class _Seen:
+class GeminiSeen:
     """What the chunks so far add up to."""
 
     __slots__ = (
@@ -62,7 +57,10 @@ class _Seen:
             output_bytes=self._output_bytes,
         )
 
-    def read(self, raw: bytes) -> None:
+    def on_event(self, event: SseEvent) -> None:
+        raw = event.data
+        if not raw:
+            return
         try:
             self.take(decode_chunk(raw), raw)
         except UpstreamFailed:
@@ -98,64 +96,12 @@ class _Seen:
             self.has_content = True
 
 
-class GeminiStreamTap:
-    """Of a stream."""
-
-    __slots__ = ("_is_blind", "_seen", "_sse")
-
-    def __init__(self) -> None:
-        self._sse = SseDecoder()
-        self._seen = _Seen()
-        self._is_blind = False
-
-    def feed(self, data: bytes) -> None:
-        if self._is_blind:
-            return
-        try:
-            events = self._sse.feed(data)
-        except UpstreamFailed:
-            # An event beyond the bound: it is relayed all the same, but not held to be read.
-            self._is_blind = True
-            self._seen.has_content = True
-            return
-        for event in events:
-            if event.data:
-                self._seen.read(event.data)
-
-    @property
-    def reading(self) -> TapReading:
-        return self._seen.reading(at_boundary=self._sse.at_boundary and not self._is_blind)
-
-
-class GeminiBodyTap:
-    """Of an answer in one piece, read when it is whole."""
-
-    __slots__ = ("_held", "_read_length", "_seen")
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-        self._read_length = 0
-        self._seen = _Seen()
-
-    def feed(self, data: bytes) -> None:
-        if len(self._held) <= MAX_BODY_BYTES:
-            self._held += data
-
-    @property
-    def reading(self) -> TapReading:
-        length = len(self._held)
-        if length != self._read_length and length <= MAX_BODY_BYTES:
-            self._read_length = length
-            # Cheaper than keeping count of brackets: a body mostly comes in a few pieces.
-            if self._held.rstrip().endswith((b"}", b"]")):
-                self._read(bytes(self._held))
-        return self._seen.reading(at_boundary=False)
-
-    def _read(self, body: bytes) -> None:
-        seen = _Seen()
-        try:
-            seen.take(decode_chunk(body), body)
-        except UpstreamFailed:
-            return
-        seen.is_whole = True
-        self._seen = seen
+def read_body(body: bytes) -> GeminiSeen | None:
+    """An answer in one piece."""
+    seen = GeminiSeen()
+    try:
+        seen.take(decode_chunk(body), body)
+    except UpstreamFailed:
+        return None
+    seen.is_whole = True
+    return seen

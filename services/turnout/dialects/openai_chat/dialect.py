@@ -15,10 +15,11 @@ from turnout.dialects.openai_chat.request_encode import encode_request
 from turnout.dialects.openai_chat.stream_decode import ChatStreamDecoder, decode_response
 from turnout.dialects.openai_chat.stream_encode import ChatStreamEncoder
 from turnout.dialects.openai_chat.survey import survey_request
-from turnout.dialects.openai_chat.tap import ChatBodyTap, ChatStreamTap
+from turnout.dialects.openai_chat.tap import ChatSeen, read_body
 from turnout.dialects.sse import encode_comment
 from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
+from turnout.dialects.taps import BodyTap, EventTap
 from turnout.errors import TurnoutError
 
 
@@ -46,7 +47,7 @@ class OpenAiChat:
         return without_sealed(body)
 
     def tap(self, *, stream: bool) -> StreamTap:
-        return ChatStreamTap() if stream else ChatBodyTap()
+        return EventTap(ChatSeen()) if stream else BodyTap(ChatSeen(), read_body)
 
     def stream_decoder(self) -> StreamDecoder:
         return ChatStreamDecoder()

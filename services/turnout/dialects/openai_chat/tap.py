@@ -5,8 +5,6 @@ same position; a chunk that it cannot read is not its to judge, the client will,
 content, so that nobody takes the answer back after that.
 """
 
-from typing import Final
-
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.openai_chat.usage import decode_usage
 from turnout.dialects.openai_chat.wire import (
@@ -22,77 +20,12 @@ from turnout.dialects.openai_chat.wire import (
 )
 from turnout.dialects.openai_errors import decode_stream_error
 from turnout.dialects.reading import MALFORMED
-from turnout.dialects.sse import SseDecoder
+from turnout.dialects.sse import SseEvent
 from turnout.dialects.usage import Usage, UsageSource
-from turnout.errors import TurnoutError, UpstreamFailed
-
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
-"""Of an answer in one piece; what is larger passes unread."""
+from turnout.errors import TurnoutError
 
 
-class ChatStreamTap:
-    """Of a stream."""
-
-    __slots__ = ("_is_blind", "_seen", "_sse")
-
-    def __init__(self) -> None:
-        self._sse = SseDecoder()
-        self._seen = _Seen()
-        self._is_blind = False
-
-    def feed(self, data: bytes) -> None:
-        if self._is_blind:
-            return
-        try:
-            events = self._sse.feed(data)
-        except UpstreamFailed:
-            # An event beyond the bound: it is relayed all the same, but not held to be read.
-            self._is_blind = True
-            self._seen.has_content = True
-            return
-        for event in events:
-            if event.data == b"[DONE]":
-                self._seen.is_done = True
-            elif event.data:
-                self._seen.read(event.data, is_error=event.event == "error")
-
-    @property
-    def reading(self) -> TapReading:
-        return self._seen.reading(at_boundary=self._sse.at_boundary and not self._is_blind)
-
-
-class ChatBodyTap:
-    """Of an answer in one piece, read when it is whole."""
-
-    __slots__ = ("_held", "_read_length", "_seen")
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-        self._read_length = 0
-        self._seen = _Seen()
-
-    def feed(self, data: bytes) -> None:
-        if len(self._held) <= MAX_BODY_BYTES:
-            self._held += data
-
-    @property
-    def reading(self) -> TapReading:
-        length = len(self._held)
-        if length != self._read_length and length <= MAX_BODY_BYTES:
-            self._read_length = length
-            try:
-                # Cheaper than keeping count of brackets: a body mostly comes in a few pieces.
-                chunk = CHUNK.decode(self._held) if self._held.rstrip().endswith(b"}") else None
-            except MALFORMED:
-                chunk = None
-            if chunk is not None:
-                self._seen = _Seen()
-                self._seen.take(chunk, bytes(self._held), is_error=False)
-                self._seen.is_done = True
-        return self._seen.reading(at_boundary=False)
-
-
-class _Seen:
+class ChatSeen:
     """What the chunks so far add up to."""
 
     __slots__ = (
@@ -133,7 +66,13 @@ class _Seen:
             output_bytes=self._output_bytes,
         )
 
-    def read(self, raw: bytes, *, is_error: bool) -> None:
+    def on_event(self, event: SseEvent) -> None:
+        raw, is_error = event.data, event.event == "error"
+        if raw == b"[DONE]":
+            self.is_done = True
+            return
+        if not raw:
+            return
         try:
             chunk = CHUNK.decode(raw)
         except MALFORMED:
@@ -212,3 +151,15 @@ def _argument_bytes(call: WireToolCall) -> int:
     called = call.function or call.custom or CalledFunction()
     text = called.arguments if isinstance(called.arguments, str) else called.input
     return len(text.encode()) if text else 0
+
+
+def read_body(body: bytes) -> ChatSeen | None:
+    """An answer in one piece."""
+    try:
+        chunk = CHUNK.decode(body)
+    except MALFORMED:
+        return None
+    seen = ChatSeen()
+    seen.take(chunk, body, is_error=False)
+    seen.is_done = True
+    return seen

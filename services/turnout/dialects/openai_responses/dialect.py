@@ -18,10 +18,11 @@ from turnout.dialects.openai_responses.stream_decode import (
 )
 from turnout.dialects.openai_responses.stream_encode import ResponsesStreamEncoder
 from turnout.dialects.openai_responses.survey import survey_request
-from turnout.dialects.openai_responses.tap import ResponsesBodyTap, ResponsesStreamTap
+from turnout.dialects.openai_responses.tap import ResponsesSeen, read_body
 from turnout.dialects.sse import encode_comment
 from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
+from turnout.dialects.taps import BodyTap, EventTap
 from turnout.errors import TurnoutError
 
 
@@ -47,7 +48,7 @@ class OpenAiResponses:
         return without_foreign_reasoning(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:
-        return ResponsesStreamTap() if stream else ResponsesBodyTap()
+        return EventTap(ResponsesSeen()) if stream else BodyTap(ResponsesSeen(), read_body)
 
     def stream_decoder(self) -> StreamDecoder:
         return ResponsesStreamDecoder()

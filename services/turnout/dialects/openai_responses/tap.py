@@ -14,12 +14,9 @@ from turnout.dialects.openai_errors import decode_stream_error
 from turnout.dialects.openai_responses.usage import decode_usage
 from turnout.dialects.openai_responses.wire import WireItem, WireResponse, decode_item, decode_parts
 from turnout.dialects.reading import MALFORMED
-from turnout.dialects.sse import SseDecoder
+from turnout.dialects.sse import SseEvent
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
-
-MAX_BODY_BYTES: Final = 32 * 1024 * 1024
-"""Of an answer in one piece; what is larger passes unread."""
 
 _ABSENT: Final = msgspec.Raw()
 _DELTAS: Final = frozenset(
@@ -38,7 +35,7 @@ _SILENT: Final = frozenset({"message", "reasoning"})
 """Items that say nothing by beginning."""
 
 
-class _Seen(msgspec.Struct):
+class _Event(msgspec.Struct):
     """What of an event is looked at."""
 
     type: str | None = None
@@ -47,70 +44,11 @@ class _Seen(msgspec.Struct):
     response: msgspec.Raw = _ABSENT
 
 
-_EVENT: Final = msgspec.json.Decoder(_Seen)
+_EVENT: Final = msgspec.json.Decoder(_Event)
 _RESPONSE: Final = msgspec.json.Decoder(WireResponse)
 
 
-class ResponsesStreamTap:
-    """Of a stream."""
-
-    __slots__ = ("_facts", "_is_blind", "_sse")
-
-    def __init__(self) -> None:
-        self._sse = SseDecoder()
-        self._facts = _Facts()
-        self._is_blind = False
-
-    def feed(self, data: bytes) -> None:
-        if self._is_blind:
-            return
-        try:
-            events = self._sse.feed(data)
-        except UpstreamFailed:
-            # An event beyond the bound: it is relayed all the same, but not held to be read.
-            self._is_blind = True
-            self._facts.has_content = True
-            return
-        for event in events:
-            if event.data and event.data != b"[DONE]":
-                self._facts.read(event.data, event.event)
-
-    @property
-    def reading(self) -> TapReading:
-        return self._facts.reading(at_boundary=self._sse.at_boundary and not self._is_blind)
-
-
-class ResponsesBodyTap:
-    """Of an answer in one piece, read when it is whole."""
-
-    __slots__ = ("_facts", "_held", "_read_length")
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-        self._read_length = 0
-        self._facts = _Facts()
-
-    def feed(self, data: bytes) -> None:
-        if len(self._held) <= MAX_BODY_BYTES:
-            self._held += data
-
-    @property
-    def reading(self) -> TapReading:
-        length = len(self._held)
-        if length != self._read_length and length <= MAX_BODY_BYTES:
-            self._read_length = length
-            try:
-                # Cheaper than keeping count of brackets: a body mostly comes in a few pieces.
-                whole = _RESPONSE.decode(self._held) if self._held.rstrip().endswith(b"}") else None
-            except MALFORMED:
-                whole = None
-            if whole is not None:
-                self._facts = _Facts()
-                self._facts.take_whole(whole, bytes(self._held))
-        return self._facts.reading(at_boundary=False)
-
-
-class _Facts:
+class ResponsesSeen:
     """What the events so far add up to."""
 
     __slots__ = (
@@ -153,14 +91,17 @@ class _Facts:
             output_bytes=max(self._streamed_bytes, self._whole_bytes),
         )
 
-    def read(self, raw: bytes, named: str) -> None:
+    def on_event(self, event: SseEvent) -> None:
+        raw = event.data
+        if not raw or raw == b"[DONE]":
+            return
         try:
-            event = _EVENT.decode(raw)
-            self._take(event, event.type or named, raw)
+            told = _EVENT.decode(raw)
+            self._take(told, told.type or event.event, raw)
         except (UpstreamFailed, *MALFORMED):
             self.has_content = True
 
-    def _take(self, event: _Seen, kind: str, raw: bytes) -> None:
+    def _take(self, event: _Event, kind: str, raw: bytes) -> None:
         if kind in _DELTAS:
             text = event.delta
             if isinstance(text, str) and text:
@@ -222,3 +163,14 @@ class _Facts:
                 pass
         self._whole_bytes += size
         self.has_content = self.has_content or size > 0
+
+
+def read_body(body: bytes) -> ResponsesSeen | None:
+    """An answer in one piece."""
+    try:
+        whole = _RESPONSE.decode(body)
+    except MALFORMED:
+        return None
+    seen = ResponsesSeen()
+    seen.take_whole(whole, body)
+    return seen
