@@ -211,7 +211,7 @@ def _canonical(messages: Sequence[_Fields], markers: list[bytes]) -> list[Canoni
 
 def _tools(raw: msgspec.Raw) -> list[_Tool]:
     try:
-        tools = (_TOOLS.decode(raw) or []) if raw is not _ABSENT else []
+        tools: list[_Tool] = (_TOOLS.decode(raw) or []) if raw is not _ABSENT else []
     except MALFORMED as error:
         raise complaint("tools", error) from None
     for number, tool in enumerate(tools):
