@@ -1,6 +1,6 @@
 """The anthropic SDK."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -71,7 +71,7 @@ class AnthropicTalk:
             first_input=first,
         )
 
-    def pieces(self, asked: Asked) -> Iterator[object]:
+    def pieces(self, asked: Asked) -> Generator[object]:
         with self._stream(asked) as stream:
             yield from stream
 

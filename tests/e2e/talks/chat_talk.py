@@ -1,7 +1,7 @@
 """The openai SDK, chat completions."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -84,7 +84,7 @@ class ChatTalk:
             output_count=completion.usage.completion_tokens,
         )
 
-    def pieces(self, asked: Asked) -> Iterator[object]:
+    def pieces(self, asked: Asked) -> Generator[object]:
         with self._stream(asked) as stream:
             yield from stream
 

@@ -1,6 +1,6 @@
 """The google-genai SDK, synchronous: its asynchronous client warns of aiohttp."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 
 from google import genai
@@ -64,7 +64,7 @@ class GenaiTalk:
             first_input=first,
         )
 
-    def pieces(self, asked: Asked) -> Iterator[object]:
+    def pieces(self, asked: Asked) -> Generator[object]:
         yield from self._stream(asked)
 
     def _stream(self, asked: Asked) -> Iterator[google.GenerateContentResponse]:

@@ -1,7 +1,7 @@
 """The openai SDK, responses."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -94,7 +94,7 @@ class ResponsesTalk:
             output_count=usage.output_tokens,
         )
 
-    def pieces(self, asked: Asked) -> Iterator[object]:
+    def pieces(self, asked: Asked) -> Generator[object]:
         with self._stream(asked) as stream:
             yield from stream
 

@@ -8,7 +8,7 @@ import base64
 import hashlib
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -105,7 +105,7 @@ class Talk(Protocol):
         """Ask, and keep the answer in the conversation."""
         ...
 
-    def pieces(self, asked: Asked) -> Iterator[object]:
+    def pieces(self, asked: Asked) -> Generator[object]:
         """The events of a streamed answer, which is not kept; closing it leaves the stream."""
         ...
 
