@@ -79,7 +79,10 @@ class ChatTalk:
                 for call in message.tool_calls or ()
                 if call.type == "function"
             ),
-            thoughts=bool((message.model_extra or {}).get("reasoning_content")),
+            # Sealed reasoning comes in the second.
+            thoughts=not {"reasoning_content", "reasoning_details"}.isdisjoint(
+                message.model_extra or {}
+            ),
             input_count=completion.usage.prompt_tokens,
             output_count=completion.usage.completion_tokens,
         )
