@@ -9,7 +9,6 @@ import base64
 import contextlib
 import json
 import re
-import time
 from collections import Counter
 from collections.abc import Generator
 from typing import Final, TypeAlias
@@ -19,7 +18,7 @@ import openai
 import pytest
 from google.genai import errors as google
 
-from tests.e2e.product import POLL_SECONDS, Product, environment, running
+from tests.e2e.product import Product, environment, running
 from tests.e2e.talks.sdks import SDKS, Sdk, talk
 from tests.e2e.talks.talk import LOOK, PNG_TEXT, RUN, Asked, Talk, Weather
 from tests.simulator import provider
@@ -48,8 +47,6 @@ NATIVE: Final[dict[Sdk, Dialect]] = {
     "responses": "openai_responses",
     "genai": "gemini_generate",
 }
-PATIENCE_SECONDS: Final = 10.0
-
 WINDOW: Final = {"context_tokens": 10_000_000, "thinking": True, "structured_output": True}
 
 
@@ -159,18 +156,18 @@ def test_parallel_calls_and_their_results(talking: Talk, upstream: Dialect, stre
 
 @streamed_or_whole
 def test_a_picture_is_seen(
-    talking: Talk, product: Product, upstream: Dialect, stream: bool
+    talking: Talk, product: Product, sdk: Sdk, upstream: Dialect, stream: bool
 ) -> None:
     talking.say("Look.", with_picture=True)
     told = talking.answer(Asked(model=SEEING[upstream], stream=stream))
     assert told.text
-    assert PNG_TEXT in sent(product)
+    assert PNG_TEXT in sent(product, sdk, upstream)
 
 
 @streamed_or_whole
 @pytest.mark.parametrize("sdk", [sdk for sdk in SDKS if sdk != "chat"])
 def test_a_picture_from_a_tool_is_seen(
-    talking: Talk, product: Product, upstream: Dialect, stream: bool
+    talking: Talk, product: Product, sdk: Sdk, upstream: Dialect, stream: bool
 ) -> None:
     """In the SDK for chat a tool says text alone."""
     model = SEEING[upstream]
@@ -180,12 +177,17 @@ def test_a_picture_from_a_tool_is_seen(
     talking.give(called, "Here it is.", with_picture=True)
     last = talking.answer(Asked(model=model, stream=stream, tools=True, simulate="text"))
     assert last.text
-    assert PNG_TEXT in sent(product)
+    assert PNG_TEXT in sent(product, sdk, upstream)
 
 
-def sent(product: Product) -> str:
-    """The last body that the provider saw."""
-    return str(product.seen()[-1]["body"])
+def sent(product: Product, sdk: Sdk, upstream: Dialect) -> str:
+    """The last body that the provider saw; google-genai writes base64 in the alphabet for URLs, which
+    only Google takes.
+    """
+    body = str(product.seen()[-1]["body"])
+    if sdk == "genai" and NATIVE[sdk] == upstream:
+        return body.replace("-", "+").replace("_", "/")
+    return body
 
 
 @streamed_or_whole
@@ -224,7 +226,7 @@ def test_reasoning_goes_back_to_its_maker(talking: Talk, upstream: Dialect, stre
 
 @streamed_or_whole
 def test_a_session_moves_between_providers_and_back(
-    talking: Talk, product: Product, stream: bool
+    talking: Talk, product: Product, sdk: Sdk, stream: bool
 ) -> None:
     talking.say("Think, then look.")
     route: tuple[Dialect, ...] = (*MODELS, *MODELS, *reversed(MODELS))
@@ -244,7 +246,11 @@ def test_a_session_moves_between_providers_and_back(
     for upstream, entry in zip(route, product.seen(), strict=True):
         assert PATH[upstream] in str(entry["path"])
         reasoning = REASONING[upstream].findall(str(entry["body"]))
-        print("REAS", type(talking).__name__, stream, upstream, visits[upstream], len(reasoning))
+        if NATIVE[sdk] == upstream == "openai_chat":
+            # This dialect signs nothing: what others thought stays where the client put it.
+            assert len(reasoning) >= visits[upstream]
+        else:
+            assert len(reasoning) == visits[upstream], upstream
         visits[upstream] += 1
 
 
@@ -253,7 +259,9 @@ REASONING: Final[dict[Dialect, re.Pattern[str]]] = {
     "openai_responses": re.compile(r'"encrypted_content":"[^"]'),
     "openai_chat": re.compile(r'"reasoning_content":"[^"]'),
     # Google's own word for a call of another model's.
-    "gemini_generate": re.compile(r'"thoughtSignature":"(?!skip_thought_signature_validator)'),
+    "gemini_generate": re.compile(
+        r'"thought_?[sS]ignature": ?"(?!skip_thought_signature_validator|dHVybm91dDEu)'
+    ),
 }
 """Where each provider finds what it thought before. It refuses what is not its own."""
 
@@ -379,15 +387,5 @@ def test_a_stream_that_is_left_is_left_upstream_too(
     with contextlib.closing(talking.pieces(asked)) as pieces:
         for _, _ in zip(range(3), pieces, strict=False):
             pass
-    (entry,) = until_ended(product)
+    (entry,) = product.ended()
     assert entry["aborted"] is True
-
-
-def until_ended(product: Product) -> list[dict[str, object]]:
-    ends = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < ends:
-        entries = product.seen()
-        if entries and all(entry["ended_at"] is not None for entry in entries):
-            return entries
-        time.sleep(POLL_SECONDS)
-    raise AssertionError("the provider is still answering")
