@@ -375,7 +375,7 @@ def test_base64_of_either_alphabet_is_the_one_that_all_vendors_take(
     assert decode(contents(picture)).messages[0].parts == (seen,)
     (answered,) = decode(contents(result)).messages[0].parts
     assert isinstance(answered, ToolResult)
-    assert answered.content[-1] == seen
+    assert answered.parts[-1] == seen
 
 
 def test_ids_that_nobody_wrote_are_the_same_on_every_replay() -> None:
