@@ -58,7 +58,8 @@ def test_a_stream_says_what_the_answer_says(client: genai.Client, model: str) ->
     whole = client.models.generate_content(model=model, contents=HELLO)
     chunks = list(client.models.generate_content_stream(model=model, contents=HELLO))
     assert "".join(chunk.text or "" for chunk in chunks) == whole.text
-    assert all(chunk.usage_metadata is not None for chunk in chunks)
+    assert chunks[0].usage_metadata is not None
+    assert chunks[0].usage_metadata.prompt_token_count
     last = chunks[-1]
     assert last.candidates
     assert last.candidates[0].finish_reason == types.FinishReason.STOP
@@ -70,7 +71,9 @@ def test_a_chat_goes_on(client: genai.Client, product: Product, model: str) -> N
     """The SDK's own keeper of history, which curates what it sends back."""
     chat = client.chats.create(model=model, config=types.GenerateContentConfig(tools=[RUN]))
     product.script("tool=Run", "text", "text")
-    (call,) = chat.send_message("List the files.").function_calls or ()
+    calls = chat.send_message("List the files.").function_calls
+    assert calls is not None
+    (call,) = calls
     assert call.name == "Run"
     assert set(call.args or {}) == {"command"}
     result = types.Part(

@@ -28,10 +28,11 @@ from tests.e2e.talks.talk import (
     Weather,
 )
 
+_URL: Final = f"data:image/png;base64,{PNG_TEXT}"
 _PICTURE: Final[ResponseInputImageParam] = {
     "type": "input_image",
     "detail": "auto",
-    "image_url": f"data:image/png;base64,{PNG_TEXT}",
+    "image_url": _URL,
 }
 _TOOLS: Final[list[FunctionToolParam]] = [
     {
@@ -112,7 +113,7 @@ class ResponsesTalk:
     def give(self, called: Called, text: str, *, with_picture: bool = False) -> None:
         output: list[ResponseFunctionCallOutputItemParam] = [{"type": "input_text", "text": text}]
         if with_picture:
-            output.append(_PICTURE)
+            output.append({"type": "input_image", "image_url": _URL})
         result: FunctionCallOutput = {
             "type": "function_call_output",
             "call_id": called.id,
