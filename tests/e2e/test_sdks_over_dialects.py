@@ -269,6 +269,7 @@ REASONING: Final[dict[Dialect, re.Pattern[str]]] = {
 # -- errors ------------------------------------------------------------------------------------
 
 SDK_ERRORS: Final = (anthropic.APIError, openai.APIError, google.APIError)
+STATUS_ERRORS: Final = (anthropic.APIStatusError, openai.APIStatusError, google.APIError)
 
 Kind: TypeAlias = (
     type[anthropic.APIError] | type[openai.APIError] | type[google.APIError] | type[RuntimeError]
@@ -338,7 +339,11 @@ def test_a_refusal_is_the_sdks_own_error(
     kinds: dict[Sdk, Kind],
 ) -> None:
     talking.say("Say something short.")
-    refused(talking, kinds[sdk], Asked(model=MODELS[upstream], stream=stream, simulate=directives))
+    asked = Asked(model=MODELS[upstream], stream=stream, simulate=directives)
+    error = refused(talking, kinds[sdk], asked)
+    if "retry-after" in directives:
+        assert isinstance(error, STATUS_ERRORS)
+        assert error.response.headers["retry-after"] == "7"
 
 
 @streamed_or_whole
