@@ -23,6 +23,9 @@ START_SECONDS = 60.0
 
 STOP_SECONDS = 40.0
 
+END_SECONDS = 10.0
+"""For the provider to notice that nobody listens any more."""
+
 POLL_SECONDS = 0.05
 
 PORTS = (
@@ -95,6 +98,16 @@ class Product:
             "entries"
         ]
         return entries
+
+    def ended(self) -> list[dict[str, object]]:
+        """The same, once nothing of it goes on."""
+        deadline = time.monotonic() + END_SECONDS
+        while time.monotonic() < deadline:
+            entries = self.seen()
+            if entries and all(entry["ended_at"] is not None for entry in entries):
+                return entries
+            time.sleep(POLL_SECONDS)
+        raise AssertionError("the provider is still answering")
 
     @contextlib.contextmanager
     def warehouse(self) -> Generator[Client]:

@@ -219,8 +219,8 @@ def test_counts_go_on_when_no_provider_can_be_reached(tmp_path: Path) -> None:
     closed = f"http://127.0.0.1:{free_port()}"
     settings = environment(
         tmp_path / "data",
-        PROVIDERS__ANTHROPIC__BASE_URL=closed,
-        PROVIDERS__OPENAI__BASE_URL=closed,
+        TURNOUT_PROVIDERS__ANTHROPIC__BASE_URL=closed,
+        TURNOUT_PROVIDERS__OPENAI__BASE_URL=closed,
     )
     settings["ANTHROPIC_API_KEY"] = "sk-ant-of-this-test-alone"
     settings["OPENAI_API_KEY"] = "sk-of-this-test-alone"

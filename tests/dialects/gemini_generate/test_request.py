@@ -361,6 +361,23 @@ def test_parts(part: Json, neutral: Part) -> None:
     assert message.parts == (neutral,)
 
 
+@pytest.mark.parametrize(
+    ("written", "usual"),
+    [("-_-_", "+/+/"), ("-_8", "+/8="), ("_w", "/w=="), ("+/8=", "+/8=")],
+)
+def test_base64_of_either_alphabet_is_the_one_that_all_vendors_take(
+    written: str, usual: str
+) -> None:
+    """google-genai writes bytes in the alphabet for URLs."""
+    picture = {"inlineData": {"mimeType": "image/png", "data": written}}
+    result = {"functionResponse": {"name": "f", "response": {}, "parts": [picture]}}
+    seen = Image(Base64Source("image/png", usual))
+    assert decode(contents(picture)).messages[0].parts == (seen,)
+    (answered,) = decode(contents(result)).messages[0].parts
+    assert isinstance(answered, ToolResult)
+    assert answered.parts[-1] == seen
+
+
 def test_ids_that_nobody_wrote_are_the_same_on_every_replay() -> None:
     call = {"functionCall": {"name": "ls", "args": {}}}
     result = {"functionResponse": {"name": "ls", "response": {"output": "a"}}}

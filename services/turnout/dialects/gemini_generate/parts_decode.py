@@ -1,7 +1,7 @@
 """Parts of a content into neutral parts.
 
 Rules: a part holds one thing; what stands beside it (video metadata, resolution) is an extra of the
-neutral part; base64 is never decoded; a file of Google's own is readable there alone, any other link
+neutral part; base64 is never decoded, and is of the usual alphabet afterwards; a file of Google's own is readable there alone, any other link
 is one; sound, film, code that ran at Google's and whatever is not known here is `Opaque`, whole. A
 signature is reasoning in front of its part, as `Thinking` says; one of ours is what it stands for.
 """
@@ -40,7 +40,7 @@ def decode_media(part: WireFields, raw: msgspec.Raw) -> Image | Document | Opaqu
     blob = part.object("inlineData")
     if blob is not None:
         media_type = blob.string("mimeType") or ""
-        source = Base64Source(media_type, blob.string("data") or "")
+        source = Base64Source(media_type, _usual_base64(blob.string("data") or ""))
         return _media(source, media_type, blob, part, raw)
     file = part.object("fileData")
     if file is None:
@@ -49,6 +49,15 @@ def decode_media(part: WireFields, raw: msgspec.Raw) -> Image | Document | Opaqu
     uri = file.required_string("fileUri")
     link = FileSource(uri) if _GOOGLES_FILE.match(uri) else UrlSource(uri)
     return _media(link, media_type, file, part, raw)
+
+
+def _usual_base64(data: str) -> str:
+    """Google takes both alphabets (JSON of protocol buffers) and google-genai writes the one for URLs;
+    no other vendor takes that.
+    """
+    if "-" in data or "_" in data:
+        data = data.replace("-", "+").replace("_", "/")
+    return data + "=" * (-len(data) % 4)
 
 
 def _media(
