@@ -5,6 +5,7 @@ catalog has for it, so everything that is done to a request on its way is done h
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -196,3 +197,8 @@ def sent(request: DispatchRequest, upstream: Dialect, model: str) -> Sent:
     prepared: Prepared = prepare(request, there, dialects=DIALECTS)
     raw = prepared.outgoing.body
     return Sent(request.body, raw, json.loads(raw), prepared.outgoing.url)
+
+
+def as_asked(body: bytes) -> bytes:
+    """A relayed answer: the provider's bytes but for the name of the model."""
+    return re.sub(rb'("model(?:Version)?"\s*:\s*)"[^"]*"', rb'\g<1>"%b"' % ASKED.encode(), body)

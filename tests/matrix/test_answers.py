@@ -6,7 +6,7 @@ import pytest
 
 from tests.matrix.answers import ANSWERS
 from tests.matrix.declared import ALL, PAIRS, SHORT, Feature, Kept, Pair, outcome
-from tests.matrix.driving import AGENT, TUNED, asked, target_of
+from tests.matrix.driving import AGENT, TUNED, as_asked, asked, target_of
 from tests.matrix.rig import FOLDED, Rig, received, reply, rig
 from turnout.capabilities import Dialect
 
@@ -58,7 +58,7 @@ async def test_cell(feature: Feature, pair: Pair, stream: bool, there: Rig) -> N
     answer = await there.ask(request, upstream, told)
     assert answer.head.status == 200
     if client == upstream:
-        assert answer.body == told.body
+        assert answer.body == as_asked(told.body)
         return
     heard = received(client, answer, stream=stream)
     if isinstance(outcome(feature, upstream, client, pair), Kept):

@@ -9,7 +9,7 @@ import pytest
 from tests.matrix.answer_rows import says
 from tests.matrix.answer_streams import events_of, named, unnamed
 from tests.matrix.declared import ALL, PAIRS, SHORT, Feature, Json, Pair
-from tests.matrix.driving import AGENT, PROVIDERS, asked, target_of
+from tests.matrix.driving import AGENT, PROVIDERS, as_asked, asked, target_of
 from tests.matrix.failures import FAILURES
 from tests.matrix.rig import EVENTS, JSON, STREAMED, Reply, Rig, rig
 from turnout.capabilities import Dialect
@@ -120,7 +120,7 @@ async def test_broken(pair: Pair, there: Rig) -> None:
     told = Reply(broken_off(upstream), headers=(EVENTS,))
     answer = await there.ask(request, upstream, told)
     if client == upstream:
-        assert answer.body == told.body
+        assert answer.body == as_asked(told.body)
     events = list(events_of(answer.body))
     assert answer.head.status == 200
     assert is_failure(client, events[-1])

@@ -8,7 +8,7 @@ import pytest
 from tests.matrix import answer_readers as read
 from tests.matrix.answer_rows import calling
 from tests.matrix.declared import PAIRS, SHORT, Pair
-from tests.matrix.driving import AGENT, asked, sent, target_of
+from tests.matrix.driving import AGENT, as_asked, asked, sent, target_of
 from tests.matrix.request_custom import STRANGE
 from tests.matrix.request_tools import SCHEMA, offered, wires_of
 from tests.matrix.rig import Rig, received, reply, rig
@@ -44,7 +44,7 @@ async def test_names_come_back(pair: Pair, stream: bool, there: Rig) -> None:
     answer = await there.ask(request, upstream, told)
     if client == upstream:
         assert name == STRANGE[client]
-        assert answer.body == told.body
+        assert answer.body == as_asked(told.body)
         return
     calls = read.calls(client, received(client, answer, stream=stream))
     assert isinstance(calls, list)

@@ -25,6 +25,9 @@ CHAT_USAGE = _chat(
 )
 CHAT_DONE = b"data: [DONE]\n\n"
 CHAT_STREAM = (CHAT_ROLE, CHAT_TEXT, CHAT_MORE, CHAT_STOP, CHAT_USAGE, CHAT_DONE)
+UPSTREAM_NAME, ASKED_NAME = b'"gpt-5.4-2026-03-05"', b'"gpt-5.4"'
+"""What another provider than OpenAI would hardly answer; the client asks for `gpt-5.4`."""
+
 CHAT_ERROR = chat_event(
     '{"error":{"message":"The server had an error","type":"server_error","param":null,"code":null}}'
 )

@@ -16,6 +16,7 @@ from tests.upstream_dispatcher.faults import (
     whole_stream,
 )
 from tests.upstream_dispatcher.samples import (
+    ASKED_NAME,
     CHAT_DONE,
     CHAT_MORE,
     CHAT_ROLE,
@@ -26,6 +27,7 @@ from tests.upstream_dispatcher.samples import (
     EVENTS,
     MESSAGE_START,
     PING,
+    UPSTREAM_NAME,
 )
 from tests.upstream_dispatcher.scripted import Exchange, Script, provider
 from tests.upstream_dispatcher.workbench import (
@@ -66,10 +68,12 @@ async def test_bug_14_committed_by_time_the_client_gets_signs_of_life_and_still_
         answer = await answer_of(on, request(FIRST, SECOND))
         assert answer.head.status == 200
         assert answer.head.headers == (("content-type", "text/event-stream; charset=utf-8"),)
-        signs, _, rest = answer.body.partition(CHAT_ROLE)
+        begun = CHAT_ROLE.replace(UPSTREAM_NAME, ASKED_NAME)
+        signs, _, rest = answer.body.partition(begun)
         assert set(signs.split(b"\n\n")) == {b": keep-alive", b""}
         assert signs.count(b": keep-alive") >= 2
-        assert CHAT_ROLE + rest == b"".join(CHAT_STREAM)
+        said = b"".join(CHAT_STREAM)
+        assert begun + rest == said.replace(UPSTREAM_NAME, ASKED_NAME)
         assert on.facts.completed.target == SECOND
 
 

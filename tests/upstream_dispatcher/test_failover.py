@@ -27,12 +27,14 @@ from tests.upstream_dispatcher.faults import (
     whole_stream,
 )
 from tests.upstream_dispatcher.samples import (
+    ASKED_NAME,
     CHAT_ERROR,
     CHAT_MORE,
     CHAT_STREAM,
     CHAT_TEXT,
     EVENTS,
     JSON,
+    UPSTREAM_NAME,
 )
 from tests.upstream_dispatcher.scripted import Exchange, Script, provider, unused_url
 from tests.upstream_dispatcher.workbench import (
@@ -85,7 +87,7 @@ async def test_a_failure_before_content_goes_to_the_next_target(
         bench({"openai": openai.url, "deepseek": deepseek.url}, limits=quick) as on,
     ):
         answer = await answer_of(on, request(FIRST, SECOND))
-        assert answer.body == b"".join(CHAT_STREAM)
+        assert answer.body == b"".join(CHAT_STREAM).replace(UPSTREAM_NAME, ASKED_NAME)
         assert (answer.head.target, answer.head.attempts) == (SECOND, tries + 1)
         assert len(openai.seen) == tries
         failed, *_, served = on.facts.attempts

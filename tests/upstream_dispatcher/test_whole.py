@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from msgspec import structs
 
-from tests.upstream_dispatcher.samples import CHAT_WHOLE, EVENTS, JSON
+from tests.upstream_dispatcher.samples import ASKED_NAME, CHAT_WHOLE, EVENTS, JSON, UPSTREAM_NAME
 from tests.upstream_dispatcher.scripted import Exchange, Script, provider, unused_url
 from tests.upstream_dispatcher.workbench import (
     CHAT_WHOLE_BODY,
@@ -102,7 +102,7 @@ async def test_no_whole_answer_goes_to_the_next_target(fault: Script) -> None:
         ) as on,
     ):
         answer = await answer_of(on, whole_request(FIRST, SECOND))
-        assert answer.body == CHAT_WHOLE
+        assert answer.body == CHAT_WHOLE.replace(UPSTREAM_NAME, ASKED_NAME)
         assert answer.head.target == SECOND
         assert [fact.outcome for fact in on.facts.attempts] == ["failed", "answered"]
 

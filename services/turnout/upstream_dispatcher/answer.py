@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Protocol, assert_never
 
 from turnout.capabilities import Dialect
+from turnout.dialects.answer_model import named_in_events
 from turnout.dialects.dialect import (
     StreamDecoder,
     StreamEncoder,
@@ -100,18 +101,28 @@ class Course(Protocol):
 
 
 class RelayedCourse:
-    """Within one dialect: the bytes as they come, with a tap beside them."""
+    """Within one dialect: the bytes as they come, with a tap beside them.
 
-    __slots__ = ("_dialect", "_filter", "_held", "_tap")
+    `names_model` is written in the place of the provider's name of the model; "" leaves it.
+    """
 
-    def __init__(self, dialect: WireDialect, *, hides_usage: bool) -> None:
+    __slots__ = ("_dialect", "_filter", "_held", "_names_model", "_tap")
+
+    def __init__(self, dialect: WireDialect, *, hides_usage: bool, names_model: str = "") -> None:
         self._dialect = dialect
+        self._names_model = names_model
         self._tap: StreamTap = dialect.tap(stream=True)
         self._filter = UsageChunkFilter() if hides_usage else None
         # The beginning of an event whose end has not come.
         self._held = bytearray()
 
     def feed(self, data: bytes) -> bytes:
+        whole = self._whole_events(data)
+        if self._names_model and whole:
+            return named_in_events(self._dialect.name, whole, self._names_model)
+        return whole
+
+    def _whole_events(self, data: bytes) -> bytes:
         self._tap.feed(data)
         if self._filter is not None:
             return self._filter.feed(data)

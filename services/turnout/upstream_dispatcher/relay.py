@@ -117,7 +117,11 @@ def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> Str
 
     course: Course
     if prepared.is_native:
-        course = RelayedCourse(parts.dialects[request.dialect], hides_usage=prepared.hides_usage)
+        course = RelayedCourse(
+            parts.dialects[request.dialect],
+            hides_usage=prepared.hides_usage,
+            names_model=prepared.names_model,
+        )
     else:
         course = retold()
     return StreamAttempt(

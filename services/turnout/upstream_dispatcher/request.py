@@ -68,6 +68,8 @@ class Prepared:
         is_native: the target speaks the client's dialect; the answer is relayed as it comes.
         fitted: the decoded request as the target takes it, where it had to be translated.
         hides_usage: the client did not ask for the usage chunk that we asked for.
+        names_model: the name to write into an answer that is relayed, where the client's is another
+            than the provider's; "" where it is not.
         changes: what was changed for the target, as words of a small set.
 
     """
@@ -77,6 +79,7 @@ class Prepared:
     fitted: Fitted | None
     hides_usage: bool
     changes: tuple[str, ...] = ()
+    names_model: str = ""
 
 
 def is_count(request: DispatchRequest) -> bool:
@@ -191,7 +194,15 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
     if request.query:
         url = f"{url}?{request.query}"
     outgoing = Outgoing(url, _native_headers(request, to), body)
-    return Prepared(outgoing, is_native=True, fitted=None, hides_usage=hides_usage, changes=changes)
+    written = request.features.requested_model
+    return Prepared(
+        outgoing,
+        is_native=True,
+        fitted=None,
+        hides_usage=hides_usage,
+        changes=changes,
+        names_model="" if written in to.names else written,
+    )
 
 
 def _native_path(request: DispatchRequest, to: Destination) -> str:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnout.capabilities import Dialect
+from turnout.dialects.answer_model import named_in_body
 from turnout.dialects.dialect import TapReading, WireDialect
 from turnout.dialects.stream import StreamEvent, made_by
 from turnout.errors import TurnoutError, UpstreamFailed, UpstreamTimeout
@@ -101,6 +102,8 @@ def _told(
     if prepared.is_native:
         log.reading = _counted(body) if is_count(request) else _tapped(own, body)
         _refuse_broken(log.reading)
+        if prepared.names_model and not is_count(request):
+            body = named_in_body(request.dialect, body, prepared.names_model)
         return Whole(passed_headers(incoming.headers.multi_items()), body)
     events = own.decode_response(body)
     fitter = None if prepared.fitted is None else prepared.fitted.answer()
