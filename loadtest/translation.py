@@ -13,7 +13,7 @@ from itertools import permutations
 from typing import Final
 
 from loadtest import bodies
-from loadtest.report import Target
+from loadtest.targets import Target
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.fit import fit
 from turnout.dialects.registry import DIALECTS
