@@ -26,8 +26,8 @@ from turnout.dialects.anthropic_messages.events import (
 from turnout.dialects.anthropic_messages.stop import decode_stop
 from turnout.dialects.anthropic_messages.usage import UsageTally
 from turnout.dialects.conversation import Opaque, Provenance
-from turnout.dialects.seal import unseal
 from turnout.dialects.reading import MALFORMED
+from turnout.dialects.seal import unseal
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (
     AnnotationAdded,

@@ -106,7 +106,11 @@ class ResponsesBodyTap:
                 whole = None
             if whole is not None:
                 self._facts = _Facts()
-                self._facts.take_whole(whole, bytes(self._held))
+                try:
+                    self._facts.take_whole(whole, bytes(self._held))
+                except (UpstreamFailed, *MALFORMED):
+                    # An item that cannot be read is content, as an event of a stream is.
+                    self._facts.has_content = True
         return self._facts.reading(at_boundary=False)
 
 
