@@ -7,8 +7,9 @@ vendor serves it, and encoded. An answer goes through the dispatcher's own cours
 
 import gc
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import permutations
 from typing import Final
 
@@ -123,14 +124,9 @@ def measure(*, rounds: int) -> Translation:
     steps = steps_for(MEGABYTE)
     middle = {name: body_of(name, steps=steps) for name in DIALECTS}
     large = {name: body_of(name, steps=2 * steps) for name in DIALECTS}
+    bodies_by_size = (small, middle, large)
     ways = tuple(
-        Way(
-            client,
-            target,
-            small_ms=_best(lambda c=client, t=target: translate(c, t, small[c]), rounds, calls=20),
-            middle_ms=_best(lambda c=client, t=target: translate(c, t, middle[c]), rounds, calls=1),
-            large_ms=_best(lambda c=client, t=target: translate(c, t, large[c]), rounds, calls=1),
-        )
+        _way(client, target, [found[client] for found in bodies_by_size], rounds)
         for client, target in permutations(DIALECTS, 2)
     )
     answers = {name: wire_of(name) for name in DIALECTS}
@@ -140,6 +136,14 @@ def measure(*, rounds: int) -> Translation:
         for client in DIALECTS
     )
     return Translation(ways, events)
+
+
+def _way(client: Dialect, target: Dialect, sizes: Sequence[bytes], rounds: int) -> Way:
+    costs = [
+        _best(partial(translate, client, target, body), rounds, calls=20 if number == 0 else 1)
+        for number, body in enumerate(sizes)
+    ]
+    return Way(client, target, *costs)
 
 
 def body_of(dialect: Dialect, *, steps: int) -> bytes:
