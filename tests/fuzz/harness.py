@@ -131,20 +131,21 @@ def _tell(client: WireDialect, events: Sequence[StreamEvent]) -> None:
 
 
 def is_sound(events: Sequence[StreamEvent]) -> bool:
-    """Whether an answer says what a client may count on whatever is translated: arguments that are an
-    object, a prompt of some size, nothing that is its own dialect's alone.
+    """Whether an answer says what a client may count on: calls with a name and an object of arguments,
+    a prompt of some size, nothing that is its own dialect's alone.
     """
     told = accumulate(events)
     if told.usage is not None and not told.usage.input_total:
         return False
     return all(
-        not isinstance(part, Opaque)
-        and not (isinstance(part, ToolCall) and part.kind == "function" and not _is_object(part))
+        not isinstance(part, Opaque) and not (isinstance(part, ToolCall) and not _is_usable(part))
         for part in told.parts
     )
 
 
-def _is_object(call: ToolCall) -> bool:
+def _is_usable(call: ToolCall) -> bool:
+    if not call.name or call.kind == "custom":
+        return bool(call.name)
     try:
         return isinstance(json.loads(call.arguments), dict)
     except ValueError:
