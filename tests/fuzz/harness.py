@@ -19,13 +19,13 @@ from tests.dialects.openai_responses import grammar as responses_grammar
 from tests.fuzz.asgi import Exchange
 from tests.ingress.edge import Edge, edge
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import Opaque, ToolCall
+from turnout.dialects.conversation import Opaque, Text, ToolCall
 from turnout.dialects.dialect import StreamDecoder, WireDialect
 from turnout.dialects.fit import fit
 from turnout.dialects.openai_responses.socket import Chain, chain_behind, read_frame
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.sse import SseDecoder, SseEvent
-from turnout.dialects.stream import Finished, StreamEvent, StreamFailed, accumulate
+from turnout.dialects.stream import AnswerPart, Finished, StreamEvent, StreamFailed, accumulate
 from turnout.errors import InvalidRequest, TurnoutError, UpstreamFailed
 from turnout.ingress.known_prompts import KnownPrompts
 from turnout.quirks import DIALECT_QUIRKS
@@ -132,15 +132,24 @@ def _tell(client: WireDialect, events: Sequence[StreamEvent]) -> None:
 
 def is_sound(events: Sequence[StreamEvent]) -> bool:
     """Whether an answer says what a client may count on: calls with a name and an object of arguments,
-    a prompt of some size, nothing that is its own dialect's alone.
+    a prompt of some size, texts with something in them, nothing that is its own dialect's alone.
     """
     told = accumulate(events)
     if told.usage is not None and not told.usage.input_total:
         return False
-    return all(
-        not isinstance(part, Opaque) and not (isinstance(part, ToolCall) and not _is_usable(part))
-        for part in told.parts
-    )
+    return all(map(_is_told_everywhere, told.parts))
+
+
+def _is_told_everywhere(part: AnswerPart) -> bool:
+    match part:
+        case Opaque():
+            return False
+        case Text(text=text):
+            return bool(text)
+        case ToolCall():
+            return _is_usable(part)
+        case _:
+            return True
 
 
 def _is_usable(call: ToolCall) -> bool:
