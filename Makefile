@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 PROTO := .venv-proto
 LOADTEST := .venv-loadtest
+FUZZ := .venv-fuzz
 STUBS := services/turnout/rpc/v1 services/turnout/events/v1
 
 .PHONY: help
@@ -28,6 +29,11 @@ $(PROTO)/.ready: requirements/proto.txt
 $(LOADTEST)/.ready: requirements/loadtest.txt
 	$(PYTHON) -m venv $(LOADTEST)
 	$(LOADTEST)/bin/python $(PIP) -r $<
+	@touch $@
+
+$(FUZZ)/.ready: requirements/fuzz.txt
+	$(PYTHON) -m venv $(FUZZ)
+	$(FUZZ)/bin/python $(PIP) -r $<
 	@touch $@
 
 .PHONY: setup
@@ -91,13 +97,17 @@ proto-check: proto
 
 .PHONY: lock
 lock: $(VENV)/.ready ## Compile the pinned requirements again
-	cd requirements && for name in run all proto loadtest; do ../$(BIN)/pip-compile --quiet --generate-hashes \
+	cd requirements && for name in run all proto loadtest fuzz; do ../$(BIN)/pip-compile --quiet --generate-hashes \
 	  --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --output-file $$name.txt $$name.in; done
 
 .PHONY: loadtest
 loadtest: setup $(LOADTEST)/.ready ## Locust users that behave like agents, against one process and split
 	$(BIN)/python -m loadtest.agents $(LOADTEST_ARGS)
+
+.PHONY: fuzz
+fuzz: setup $(FUZZ)/.ready ## Fuzz decoders and the HTTP edge, guided by coverage; 60 s a target
+	$(BIN)/python -m tests.fuzz.campaign $(FUZZ_ARGS)
 
 .PHONY: bench
 bench: setup ## Measure against a bare relay; prints ratios of one run

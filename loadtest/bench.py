@@ -16,7 +16,7 @@ from typing import get_args
 
 import msgspec
 
-from loadtest import gateways, machine, routing, throughput
+from loadtest import gateways, machine, routing, streams, throughput, translation
 from loadtest.answers import Dialect
 from loadtest.bodies import SIZES
 from loadtest.gateways import Engines, Name, Place
@@ -24,9 +24,13 @@ from loadtest.load import NoAnswer
 from loadtest.machine import Cpus, NotStarted, Started
 from loadtest.report import Report, Resident
 from loadtest.routing import RouteFailed
+from loadtest.streams import StreamLost
 from loadtest.throughput import Case, Plan, RunFailed
 
 MEGABYTE = 1_000_000
+
+TRANSLATION_ROUNDS = 15
+"""Best of so many: one of them is hardly ever disturbed."""
 
 
 def main() -> int:
@@ -53,9 +57,12 @@ def main() -> int:
         place = Place(
             cpus=cpus, port=told.port, directory=directory, engines=told.engines, peers=peers
         )
-        _throughput(report, place)
-        if told.route_seconds:
+        if told.only in {"", "throughput"}:
+            _throughput(report, place)
+        if told.only in {"", "route"} and told.route_seconds:
             _route(report, place, seconds=told.route_seconds)
+        if told.only in {"", "translation"}:
+            _translation(report, place)
     print("\n".join(report.lines()))
     if told.json:
         Path(told.json).write_bytes(_as_json(report))
@@ -70,6 +77,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--dialects", default=",".join(get_args(Dialect)))
     parser.add_argument("--engines", choices=get_args(Engines), default="beside")
     parser.add_argument("--route-seconds", type=float, default=20.0, help="0 leaves Route out")
+    parser.add_argument(
+        "--only", choices=("throughput", "route", "translation"), default="", help="one section"
+    )
     parser.add_argument("--port", type=int, default=19200, help="first of 20 free ports")
     parser.add_argument(
         "--peers", default=".venv-peers", help="where LiteLLM and Portkey are, if they are"
@@ -129,6 +139,16 @@ def _route(report: Report, place: Place, *, seconds: float) -> None:
         report.failures.append(f"Route: {reason}")
 
 
+def _translation(report: Report, place: Place) -> None:
+    _progress("translation between all pairs of dialects, in this process")
+    report.translation = translation.measure(rounds=TRANSLATION_ROUNDS)
+    _progress("streams within a dialect beside the relay, and memory of open ones")
+    try:
+        report.streams = streams.measure(place, rounds=report.plan.rounds)
+    except (NotStarted, StreamLost) as reason:
+        report.failures.append(f"streams: {reason}")
+
+
 def _as_json(report: Report) -> bytes:
     content = {
         "plan": report.plan,
@@ -138,6 +158,8 @@ def _as_json(report: Report) -> bytes:
         "resident": report.resident,
         "route_mixed": report.route_mixed,
         "route_cached": report.route_cached,
+        "translation": report.translation,
+        "streams": report.streams,
         "targets": [
             {
                 "what": target.what,

@@ -32,7 +32,7 @@ from loadtest import machine
 from loadtest.fact_mix import Mix, facts_of, filled, records_of, rows_of, window_of
 from loadtest.fact_processes import CpuTime, Processes, cpu_of, engines, telemetry
 from loadtest.machine import NotStarted
-from loadtest.report import Target
+from loadtest.targets import Target
 from turnout.bus.connection import ensure_stream, open_bus
 from turnout.bus.publisher import LINGER_SECONDS, Message, messages_of
 from turnout.bus.records import Record

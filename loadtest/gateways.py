@@ -45,8 +45,9 @@ class Place:
 
 
 @contextmanager
-def upstream(place: Place) -> Generator[Started]:
-    argv = (sys.executable, "-m", "loadtest.upstream", "--port", str(place.port))
+def upstream(place: Place, pace: tuple[str, ...] = ()) -> Generator[Started]:
+    """`pace` are further options of the scripted upstream."""
+    argv = (sys.executable, "-m", "loadtest.upstream", "--port", str(place.port), *pace)
     with machine.running(
         argv,
         url=place.upstream_url,
@@ -222,11 +223,13 @@ def installed_peers(peers: Path) -> tuple[Name, ...]:
 
 
 @contextmanager
-def all_running(place: Place, names: tuple[Name, ...]) -> Generator[dict[Name, Started]]:
+def all_running(
+    place: Place, names: tuple[Name, ...], *, pace: tuple[str, ...] = ()
+) -> Generator[dict[Name, Started]]:
     """The upstream and the named gateways, all at once; `direct` is the upstream itself."""
     with ExitStack() as stack:
         found: dict[Name, Started] = {}
-        source = stack.enter_context(upstream(place))
+        source = stack.enter_context(upstream(place, pace))
         for name in names:
             match name:
                 case "direct":

@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
 
 from loadtest import figures
 from loadtest.gateways import Engines, Name
 from loadtest.machine import Cpus
 from loadtest.routing import RouteRun
+from loadtest.streams import Streams
+from loadtest.targets import Target
 from loadtest.throughput import Case, Cell, Cells, Plan
+from loadtest.translation import Translation
 
 MIN_RELAY_SHARE = 0.5
 MIN_LITELLM_TIMES = 8.0
@@ -16,33 +18,6 @@ MAX_ROUTE_MS = 50.0
 MAX_CACHED_ROUTE_MS = 10.0
 MAX_RESIDENT_MB = 300.0
 """The promises; where they come from is said in the README beside this file."""
-
-Bound: TypeAlias = Literal["at least", "under"]
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A promise and what became of it in this run."""
-
-    what: str
-    measured: float
-    bound: Bound
-    limit: float
-    unit: str = ""
-
-    @property
-    def is_met(self) -> bool:
-        if self.bound == "at least":
-            return self.measured >= self.limit
-        return self.measured < self.limit
-
-    @property
-    def line(self) -> str:
-        verdict = "met" if self.is_met else "NOT MET"
-        return (
-            f"{self.what}: {self.measured:.2f}{self.unit},"
-            f" target {self.bound} {self.limit:g}{self.unit}: {verdict}"
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +52,8 @@ class Report:
     resident: list[Resident] = field(default_factory=list)
     route_mixed: RouteRun | None = None
     route_cached: RouteRun | None = None
+    translation: Translation | None = None
+    streams: Streams | None = None
     failures: list[str] = field(default_factory=list)
     unable: list[str] = field(default_factory=list)
 
@@ -106,6 +83,9 @@ class Report:
         ):
             if run is not None:
                 found.append(Target(title, run.total.p99, "under", limit, " ms"))
+        for section in (self.translation, self.streams):
+            if section is not None:
+                found += section.targets()
         return found
 
     def _ratio(self, of: Name, to: Name, case: Case) -> float | None:
@@ -127,6 +107,9 @@ class Report:
         for title, run in (("new", self.route_mixed), ("known", self.route_cached)):
             if run is not None:
                 told.append(_route_line(title, run))
+        for section in (self.translation, self.streams):
+            if section is not None:
+                told += ["", *section.lines()]
         told += ["", *(f"TARGET  {target.line}" for target in self.targets())]
         told += [f"UNABLE  {what}" for what in self.unable]
         told += [f"FAILED  {failure}" for failure in self.failures]

@@ -23,8 +23,9 @@ from loadtest import gateways, machine, routing, throughput
 from loadtest.gateways import Name, Place
 from loadtest.load import Result
 from loadtest.machine import Cpus, NotStarted, Started
-from loadtest.report import Report, Target
+from loadtest.report import Report
 from loadtest.routing import RouteFailed, RouteRun
+from loadtest.targets import Target
 from loadtest.throughput import Case, Plan, RunFailed
 
 MIN_CHAIN_SHARE = 0.5

@@ -4,7 +4,8 @@ import pytest
 
 from loadtest.gateways import Name
 from loadtest.machine import Cpus
-from loadtest.report import Report, Resident, Target
+from loadtest.report import Report, Resident
+from loadtest.targets import Target
 from loadtest.throughput import Case, Cell, Plan
 
 CASE = Case(dialect="openai_chat", size="small", stream=False)

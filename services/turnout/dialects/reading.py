@@ -95,17 +95,21 @@ class ObjectReader:
 
     def rest(self) -> Fields:
         """What nobody asked for, in order."""
-        return tuple(
-            (name, utf8(self.path(name), bytes(raw))) for name, raw in self._fields.items()
-        )
+        fields = self._fields
+        if not fields:
+            return ()
+        return tuple([(name, utf8(self.path(name), bytes(raw))) for name, raw in fields.items()])
 
     def _typed(self, name: str, decoder: msgspec.json.Decoder[_T]) -> _T | None:
-        raw = self.raw(name)
-        if raw is None:
+        value = self._fields.pop(name, None)
+        if value is None:
             return None
         try:
-            return decoder.decode(raw)
+            return decoder.decode(value)
         except MALFORMED as error:
+            # Looked at last, because fields are hardly ever null and may be large.
+            if bytes(value) == _NULL:
+                return None
             raise complaint(self.path(name), error) from None
 
 
@@ -132,4 +136,4 @@ def decode_list(raw: bytes, where: str) -> list[msgspec.Raw]:
 
 def raw_fields(fields: Fields) -> dict[str, object]:
     """Fields as an object that `msgspec.json.encode` writes in their own characters."""
-    return {name: msgspec.Raw(value.encode()) for name, value in fields}
+    return {name: msgspec.Raw(value.encode()) for name, value in fields} if fields else {}

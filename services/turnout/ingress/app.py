@@ -3,6 +3,8 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote_from_bytes
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -48,6 +50,9 @@ _STATUS: Mapping[str, int] = {
 _COME_BACK_SECONDS = 5
 """Retry-After of control endpoints: a part of ours is back within seconds or needs a person."""
 
+_ASCII: Final = bytes(range(0x80))
+"""What stands in a query as it is; the client has encoded what it had to."""
+
 _LOG = logging.getLogger(__name__)
 
 
@@ -85,6 +90,12 @@ class Edge:
     sockets: ResponsesSockets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not scope.get("query_string", b"").isascii():
+            # What reads queries takes them for text, and a server passes them on as they came.
+            scope = {
+                **scope,
+                "query_string": quote_from_bytes(scope["query_string"], _ASCII).encode(),
+            }
         if scope["type"] == "http" and scope["method"] == "POST":
             path: str = scope["path"]
             endpoint = self.hot.get(path)

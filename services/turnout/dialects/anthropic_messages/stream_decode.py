@@ -26,6 +26,7 @@ from turnout.dialects.anthropic_messages.events import (
 from turnout.dialects.anthropic_messages.stop import decode_stop
 from turnout.dialects.anthropic_messages.usage import UsageTally
 from turnout.dialects.conversation import Opaque, Provenance
+from turnout.dialects.reading import MALFORMED
 from turnout.dialects.seal import unseal
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (
@@ -278,10 +279,17 @@ class MessageStreamDecoder:
 
 
 def _with_input(raw: bytes, streamed: str) -> str:
-    """The raw block, with the input that its deltas brought in the place of the empty one."""
+    """The raw block, with the input that its deltas brought in the place of the empty one.
+
+    Input that was cut or is no JSON stands in it as a text, so that the block is JSON whatever came.
+    """
     if not streamed.strip():
         return raw.decode("utf-8", "replace")
     fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+    try:
+        msgspec.json.decode(streamed)
+    except MALFORMED:
+        streamed = msgspec.json.encode({"arguments": streamed}).decode()
     fields["input"] = msgspec.Raw(streamed.encode())
     return msgspec.json.encode(fields).decode()
 

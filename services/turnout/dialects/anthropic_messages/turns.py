@@ -105,7 +105,7 @@ def _with_legal_ids(
         if isinstance(part, ToolCall):
             legal = _legal(part.call_id, used)
             ids.append((part.call_id, legal))
-            renamed.append(replace(part, call_id=legal))
+            renamed.append(part if legal == part.call_id else replace(part, call_id=legal))
         else:
             renamed.append(part)
     return renamed, ids
@@ -142,7 +142,7 @@ def _take_results(
             continue
         result = rest.pop(place)
         assert isinstance(result, ToolResult)
-        results.append(replace(result, call_id=legal))
+        results.append(result if legal == call_id else replace(result, call_id=legal))
     return results, rest
 
 

@@ -6,6 +6,7 @@ nothing has changed too; so fitting to a target without quirks is the identity.
 
 from collections.abc import Callable
 from dataclasses import replace
+from operator import is_not
 
 from turnout.dialects.conversation import Conversation, Message, Part, ResultPart, ToolResult
 
@@ -16,7 +17,7 @@ def with_parts(conversation: Conversation, change: Callable[[Part], Part]) -> Co
     messages: list[Message] = []
     for message in conversation.messages:
         parts = tuple(map(change, message.parts))
-        if any(new is not old for new, old in zip(parts, message.parts, strict=True)):
+        if any(map(is_not, parts, message.parts)):
             changed = True
             messages.append(replace(message, parts=parts))
         else:
@@ -26,6 +27,4 @@ def with_parts(conversation: Conversation, change: Callable[[Part], Part]) -> Co
 
 def with_result_parts(result: ToolResult, change: Callable[[ResultPart], ResultPart]) -> ToolResult:
     parts = tuple(map(change, result.parts))
-    if all(new is old for new, old in zip(parts, result.parts, strict=True)):
-        return result
-    return replace(result, parts=parts)
+    return replace(result, parts=parts) if any(map(is_not, parts, result.parts)) else result

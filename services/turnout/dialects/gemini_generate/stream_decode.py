@@ -27,6 +27,7 @@ from turnout.dialects.gemini_generate.wire import (
     decode_part,
 )
 from turnout.dialects.prefix import digest
+from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (
     AnnotationAdded,
@@ -49,6 +50,7 @@ from turnout.dialects.stream import (
 from turnout.dialects.usage import UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
+_FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _EMPTY_ARGS: Final = frozenset({b"", b"null", b"{}"})
 _OWN_FIELDS: Final = frozenset({"text", "thought", "thoughtSignature"})
 
@@ -252,7 +254,10 @@ class GeminiStreamDecoder:
         return "call_" + digest(*(part.encode() for part in parts), bytes(call.args))
 
     def _on_opaque(self, raw: msgspec.Raw) -> None:
-        fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        try:
+            fields = _FIELDS.decode(raw)
+        except MALFORMED:
+            raise UpstreamFailed("the upstream's stream has a part that is not UTF-8") from None
         kind = next((name for name in fields if name not in _OWN_FIELDS), "")
         if not kind:
             return

@@ -39,6 +39,10 @@ _PIECES: Final = msgspec.json.Decoder(list[tuple[str, str]])
 _STANDARD: Final = str.maketrans("-_", "+/")
 
 
+_BASE64: Final = re.compile("([a-zA-Z0-9+/_-]+)={0,2}")
+"""Of either alphabet, filled up or not."""
+
+
 def demands_signatures(model: str) -> bool:
     """Whether the model is of the generation that refuses calls without a signature; the same one
     takes thinking levels, and images inside a tool's result.
@@ -51,8 +55,12 @@ def is_sealed(signature: str) -> bool:
 
 
 def is_signature(signature: str) -> bool:
-    """Whether a Gemini model wrote it."""
-    return bool(signature) and signature not in STAND_INS and not is_sealed(signature)
+    """Whether a Gemini model may have written it: the field is bytes, and what is no base64 is refused
+    where it is sent back.
+    """
+    found = _BASE64.fullmatch(signature)
+    is_bytes = found is not None and len(found[1]) % 4 != 1
+    return is_bytes and signature not in STAND_INS and not is_sealed(signature)
 
 
 def mark(made_by: Provenance) -> str:

@@ -20,7 +20,7 @@ from turnout.dialects.conversation import (
     Text,
     UrlSource,
 )
-from turnout.dialects.reading import MALFORMED, ObjectReader, complaint, decode_string
+from turnout.dialects.reading import MALFORMED, ObjectReader, complaint, decode_string, utf8
 from turnout.errors import InvalidRequest
 
 REFUSAL_FIELD: Final[Fields] = (("field", '"refusal"'),)
@@ -71,7 +71,7 @@ def _part(raw: bytes, where: str) -> ContentPart:
         case "file":
             return _document(fields)
         case _:
-            return Opaque("openai_chat", kind, raw.decode())
+            return Opaque("openai_chat", kind, utf8(where, raw))
 
 
 def _image(fields: ObjectReader) -> Image:

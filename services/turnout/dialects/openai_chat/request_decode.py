@@ -222,7 +222,7 @@ class _MessageDecoder:
         raw = function.raw("arguments") or b'""'
         # Some servers write the arguments as an object, and clients echo what they were given.
         where = function.path("arguments")
-        text = decode_string(raw, where) if raw[:1] == b'"' else raw.decode()
+        text = decode_string(raw, where) if raw[:1] == b'"' else utf8(where, raw)
         arguments = text if text.strip() else "{}"
         return ToolCall(call_id, name, arguments, extras=fields.rest())
 
@@ -265,7 +265,7 @@ def _tools(fields: ObjectReader) -> tuple[Tool | ServerTool, ...]:
             case "function" | "custom" as own:
                 tools.append(_tool(tool, own))
             case kind:
-                tools.append(ServerTool("openai_chat", kind, kind, bytes(raw).decode()))
+                tools.append(ServerTool("openai_chat", kind, kind, utf8(where, bytes(raw))))
     search = fields.json("web_search_options")
     if search:
         tools.append(ServerTool("openai_chat", "web_search", "web_search_options", search))

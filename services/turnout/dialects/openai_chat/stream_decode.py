@@ -219,7 +219,12 @@ class ChatStreamDecoder:
             return reasoning_text(delta)
         # Encrypted entries have no text, and belong to the part that is open or begins with them.
         self._run("thinking")
-        return_text = self._details.add(delta.reasoning_details)
+        try:
+            return_text = self._details.add(delta.reasoning_details)
+        except MALFORMED as error:
+            raise UpstreamFailed(
+                f"the upstream sent reasoning_details that cannot be read: {error}"
+            ) from None
         return reasoning_text(delta) or return_text
 
     def _run(self, kind: _Running) -> int:

@@ -156,7 +156,10 @@ def chain_behind(create: Create, event: bytes) -> Chain | None:
         return None
     if told.type not in _ENDINGS or told.response is None:
         return None
-    made = tuple(_as_input(bytes(item)) for item in told.response.output or ())
+    try:
+        made = tuple(_as_input(bytes(item)) for item in told.response.output or ())
+    except MALFORMED:
+        return None
     return Chain(told.response.id, (*create.items, *made))
 
 

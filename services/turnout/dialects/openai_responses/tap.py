@@ -172,5 +172,9 @@ def read_body(body: bytes) -> ResponsesSeen | None:
     except MALFORMED:
         return None
     seen = ResponsesSeen()
-    seen.take_whole(whole, body)
+    try:
+        seen.take_whole(whole, body)
+    except (UpstreamFailed, *MALFORMED):
+        # An item that cannot be read is content, as an event of a stream is.
+        seen.has_content = True
     return seen
