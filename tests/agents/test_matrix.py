@@ -48,7 +48,7 @@ def task(agent: Agent, desk: Desk) -> tuple[str, ...]:
         return (spoken(f"{ANSWER}\n\n{MADE}\n```\n{HIDDEN}\n```\n"),)
     return (
         scripted(agent.shell(f"printf 'wombat-%s' 5678 > {MADE}"), steps=9),
-        scripted(agent.shell(f"cat {MADE}"), agent.read(desk.readme), steps=9),
+        scripted(agent.read(str(desk.project / MADE)), agent.read(desk.readme), steps=9),
         spoken(ANSWER),
     )
 

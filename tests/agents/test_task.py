@@ -46,12 +46,12 @@ WAYS: Final = (
         "anthropic/claude-haiku-5-5@simulated",
         "/v1/messages",
     ),
-    Way("translated", TRANSLATING, "openai/gpt-5.4-mini@simulated", "/v1/chat/completions"),
+    Way("translated", TRANSLATING, "openai/gpt-5.4-mini@simulated", "/v1/responses"),
     Way(
         "five processes",
         TRANSLATING,
         "openai/gpt-5.4-mini@simulated",
-        "/v1/chat/completions",
+        "/v1/responses",
         split=True,
     ),
 )

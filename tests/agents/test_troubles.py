@@ -22,8 +22,8 @@ ANSWER: Final = "The readme names one password, and it is quokka with four digit
 TROUBLES: Final = {
     "429 with Retry-After": "status=429,retry-after=1",
     "529": "status=529",
-    "dies mid-stream": "cut=after-content,text,tokens=80",
-    "breaks inside an event": "half,text,tokens=80",
+    "dies mid-stream": "cut=before-end,text,tokens=80,gap=0.03",
+    "breaks inside an event": "half,text,tokens=80,gap=0.03",
     "slow first token": "",
 }
 

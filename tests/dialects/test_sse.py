@@ -103,6 +103,20 @@ def test_crlf_cut_in_two_is_one_line_end() -> None:
     assert decoder.at_boundary
 
 
+BARE = b'data: a\n\n{\n  "error": {"code": 503}\n}\n'
+
+
+@given(st.lists(st.integers(0, 100), max_size=8), st.sampled_from([b"", b"\n", b"\r\n\r\n"]))
+def test_a_bare_object_ends_a_stream_of_google(cuts: list[int], end: bytes) -> None:
+    stream = BARE.removesuffix(b"\n") + end
+    assert decode(stream, cuts)[0] == [SseEvent("", b"a")]
+    decoder = SseDecoder(bare_objects=True)
+    events = [event for piece in pieces(stream, cuts) for event in decoder.feed(piece)]
+    events += decoder.close()
+    assert events == [SseEvent("", b"a"), SseEvent("", b'{\n  "error": {"code": 503}\n}')]
+    assert not decoder.close()
+
+
 def test_byte_order_mark_is_skipped() -> None:
     assert decode(b"\xef\xbb\xbfdata: a\n\n", [1, 2])[0] == [SseEvent("", b"a")]
 

@@ -115,7 +115,7 @@ def test_garbage_is_a_200_of_something_else(base: str, path: str) -> None:
         ("/v1/messages", 'event: error\ndata: {"type":"error","error":{"type":"overloaded_error"'),
         ("/v1/chat/completions", 'data: {"error":{"message":'),
         ("/v1/responses", 'event: error\ndata: {"type":"error","sequence_number":'),
-        (GEMINI, 'data: {"error":{"code":503,'),
+        (GEMINI, '\n{\n  "error": {\n    "code": 503,'),
     ],
 )
 def test_an_error_can_come_inside_a_stream(base: str, path: str, event: str) -> None:

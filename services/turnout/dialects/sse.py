@@ -2,9 +2,13 @@
 
 Rules: lines end at CR, LF or CRLF and at nothing else (other Unicode line breaks are data); any
 split of the same bytes gives the same events; a comment is nobody's event; an event is bounded;
-`id` and `retry` are read by no client of ours and are dropped.
+`id` and `retry` are read by no client of ours and are dropped. Google ends a stream that fails in an
+object without `data:`, which a decoder that is told so gives as an event.
 Format: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-stream-interpretation
 """
+
+import json
+from typing import Final
 
 import msgspec
 
@@ -14,6 +18,11 @@ MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Bytes of one event. The largest honest one carries a whole answer with images as base64."""
 
 _BOM = b"\xef\xbb\xbf"
+
+_MAX_BARE_BYTES = 16 * 1024
+"""Of an object that is looked for before its blank line has come: errors are far smaller."""
+
+_OBJECT: Final = json.JSONDecoder()
 
 
 class SseEvent(msgspec.Struct, frozen=True, gc=False):
@@ -29,10 +38,20 @@ class SseEvent(msgspec.Struct, frozen=True, gc=False):
 class SseDecoder:
     """Bytes in, whole events out."""
 
-    __slots__ = ("_after_cr", "_at_start", "_buffer", "_max_event_bytes", "_scan_from")
+    __slots__ = (
+        "_after_cr",
+        "_at_start",
+        "_bare_objects",
+        "_buffer",
+        "_max_event_bytes",
+        "_scan_from",
+    )
 
-    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+    def __init__(
+        self, *, max_event_bytes: int = MAX_EVENT_BYTES, bare_objects: bool = False
+    ) -> None:
         self._max_event_bytes = max_event_bytes
+        self._bare_objects = bare_objects
         # Unfinished event, its line ends already turned into LF.
         self._buffer = bytearray()
         self._scan_from = 0
@@ -69,12 +88,16 @@ class SseDecoder:
             blocks = bytes(buffer[:end]).split(b"\n\n")
             del buffer[: end + 2]
             self._drop_blank_lines()
-            self._keep_unfinished()
         events: list[SseEvent] = []
         for block in blocks:
-            event = self._parse(block)
+            rest = self._take_bare(block, events) if self._is_bare(block) else block
+            event = self._parse(rest)
             if event is not None:
                 events.append(event)
+        if buffer:
+            events += self._keep_unfinished()
+        else:
+            self._scan_from = 0
         return events
 
     def close(self) -> list[SseEvent]:
@@ -106,13 +129,17 @@ class SseDecoder:
             del buffer[: len(buffer) - len(buffer.lstrip(b"\n"))]
 
     def _keep_unfinished(self) -> list[SseEvent]:
+        """Let what is here wait for more, except bare objects: after one nothing may come."""
         self._drop_blank_lines()
+        whole: list[SseEvent] = []
+        if self._is_bare(self._buffer) and len(self._buffer) <= _MAX_BARE_BYTES:
+            self._buffer[:] = self._take_bare(bytes(self._buffer), whole)
         held = len(self._buffer)
         if held > self._max_event_bytes:
             raise self._too_large()
         # A separator may have its first LF at the end of what is already here.
         self._scan_from = max(0, held - 1)
-        return []
+        return whole
 
     def _too_large(self) -> UpstreamFailed:
         return UpstreamFailed(
@@ -133,6 +160,22 @@ class SseDecoder:
             if block.startswith(b"data: ", end + 1) and block.find(b"\n", end + 1) < 0 < end:
                 return SseEvent(block[7:end].decode("utf-8", "replace"), block[end + 7 :])
         return _parse_lines(block)
+
+    def _is_bare(self, block: bytes | bytearray) -> bool:
+        return self._bare_objects and block.startswith(b"{")
+
+    def _take_bare(self, block: bytes, events: list[SseEvent]) -> bytes:
+        """Add the objects that `block` begins with; return what follows them."""
+        while self._is_bare(block) and b"}" in block:
+            try:
+                text = block.decode("utf-8")
+                _, end = _OBJECT.raw_decode(text)
+            except (ValueError, RecursionError):
+                break
+            length = len(text[:end].encode())
+            events.append(SseEvent("", block[:length]))
+            block = block[length:].lstrip(b"\n")
+        return block
 
 
 def _parse_lines(block: bytes) -> SseEvent | None:

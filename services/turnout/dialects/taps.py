@@ -35,8 +35,8 @@ class EventTap:
 
     __slots__ = ("_is_blind", "_seen", "_sse")
 
-    def __init__(self, seen: Seen) -> None:
-        self._sse = SseDecoder()
+    def __init__(self, seen: Seen, *, bare_objects: bool = False) -> None:
+        self._sse = SseDecoder(bare_objects=bare_objects)
         self._seen = seen
         self._is_blind = False
 

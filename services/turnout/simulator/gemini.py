@@ -150,7 +150,8 @@ class GeminiWire:
         del call, answer, created_at
         error = msgspec.json.encode(_error(self.scripted_refusal(503)))
         if self.is_sse:
-            return _event(error)
+            # Google's end of a stream that fails is indented JSON without `data:`.
+            return msgspec.json.format(error, indent=2) + b"\n"
         return (b",\r\n" if len(sent) > 1 else b"") + error + b"]"
 
     def stream_type(self) -> str:

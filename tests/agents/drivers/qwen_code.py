@@ -20,7 +20,7 @@ SETTINGS: Final = """{
   "privacy": {"usageStatisticsEnabled": false},
   "telemetry": {"enabled": false}
 }"""
-"""On a terminal of its own a command that ends at once may lose its output."""
+"""On a terminal of its own, and sometimes without, a command that ends at once loses its output."""
 
 
 def launch(errand: Errand) -> Launch:

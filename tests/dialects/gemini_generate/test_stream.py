@@ -280,7 +280,7 @@ def test_bug_13_stream_without_an_end_has_failed() -> None:
 
 def test_bug_13_failed_stream_ends_in_an_error_that_google_genai_knows() -> None:
     stream = encode([StreamStarted("r", "m"), StreamFailed(Overloaded("busy"))])
-    assert stream.startswith(b'data: {"error":{"code":503,')
+    assert stream.startswith(b'{"error":{"code":503,')
     assert isinstance(accumulate(GOLDEN.decode([stream])).error, Overloaded)
 
 

@@ -40,7 +40,9 @@ class GeminiGenerate:
         return foreign_thinking.without_foreign_reasoning(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:
-        return EventTap(GeminiSeen()) if stream else BodyTap(GeminiSeen(), read_body)
+        if stream:
+            return EventTap(GeminiSeen(), bare_objects=True)
+        return BodyTap(GeminiSeen(), read_body)
 
     def stream_decoder(self) -> StreamDecoder:
         return GeminiStreamDecoder()

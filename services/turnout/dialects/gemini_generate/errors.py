@@ -1,7 +1,8 @@
 """Errors of this wire: kinds to answers, providers' answers to kinds.
 
 Rules: the body is `{"error": {"code", "message", "status", "details"}}`, and `error` is its only field,
-because google-genai knows an error inside a stream by the first letters of its JSON; whoever is told
+because google-genai knows an error inside a stream by the first letters of its JSON, and it stands there
+without `data:`, as Google sends it, because js-genai reads over one that has it; whoever is told
 to come back is told when, in a header and as `RetryInfo`, which is where Google's clients look, within
 a minute; a full context is said in Google's sentence; messages of a provider are cut.
 Sources: https://ai.google.dev/gemini-api/docs/troubleshooting and google.rpc.Status.
@@ -17,7 +18,6 @@ import msgspec
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.retry_after import read_retry_after
-from turnout.dialects.sse import encode_event
 from turnout.errors import (
     ContextTooLong,
     ErrorKind,
@@ -110,11 +110,11 @@ def encode_error(error: TurnoutError, *, request_id: str) -> ErrorAnswer:
 
 
 def encode_stream_error(error: TurnoutError) -> bytes:
-    """The last event of a stream that has begun.
+    """The end of a stream that has begun.
 
-    google-genai raises it; gemini-cli and the AI SDK miss the finish reason and ask again.
+    google-genai and js-genai raise it; the AI SDK misses the finish reason and asks again.
     """
-    return encode_event(None, _body(error))
+    return b"%b\n\n" % _body(error)
 
 
 def _status(error: TurnoutError) -> tuple[int, str]:

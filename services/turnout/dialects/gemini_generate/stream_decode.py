@@ -61,7 +61,7 @@ class GeminiStreamDecoder:
     """One per answer."""
 
     def __init__(self) -> None:
-        self._sse = SseDecoder()
+        self._sse = SseDecoder(bare_objects=True)
         self._out: list[StreamEvent] = []
         self._started = False
         self._ended = False
