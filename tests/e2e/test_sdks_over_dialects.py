@@ -10,7 +10,7 @@ import contextlib
 import json
 import re
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Final, TypeAlias
 
 import anthropic
@@ -19,7 +19,7 @@ import pytest
 from google.genai import errors as google
 
 from tests.e2e.product import Product, environment, running
-from tests.e2e.talks.sdks import SDKS, Sdk, talk
+from tests.e2e.talks.sdks import SDKS, Sdk, talks
 from tests.e2e.talks.talk import LOOK, PNG_TEXT, RUN, Asked, Talk, Weather
 from tests.simulator import provider
 from turnout.capabilities import Dialect
@@ -91,10 +91,17 @@ def upstream(request: pytest.FixtureRequest) -> Dialect:
     return found
 
 
+@pytest.fixture(scope="module")
+def begin(process: Product) -> Generator[dict[Sdk, Callable[[], Talk]]]:
+    with contextlib.ExitStack() as clients:
+        yield {sdk: clients.enter_context(talks(sdk, process.url)) for sdk in SDKS}
+
+
 @pytest.fixture
-def talking(product: Product, sdk: Sdk) -> Generator[Talk]:
-    with talk(sdk, product.url) as talking:
-        yield talking
+def talking(begin: dict[Sdk, Callable[[], Talk]], product: Product, sdk: Sdk) -> Talk:
+    # The product is asked for so that its script is empty when the talk begins.
+    del product
+    return begin[sdk]()
 
 
 streamed_or_whole = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.upstream_dispatcher.samples import CHAT_STREAM, CHAT_TEXT, CHAT_USAGE
 from turnout.dialects.registry import DIALECTS
+from turnout.errors import Overloaded
 from turnout.upstream_dispatcher.answer import RelayedCourse, answer_id
 
 CHAT = DIALECTS["openai_chat"]
@@ -56,6 +57,22 @@ def test_a_missing_last_line_end_loses_nothing() -> None:
     course = RelayedCourse(CHAT, hides_usage=False)
     assert course.feed(CHAT_TEXT + b"data: [DONE]") == CHAT_TEXT
     assert course.close() == b"data: [DONE]"
+
+
+GOOGLES = (
+    b'data: {"candidates":[{"content":{"parts":[{"text":"Half"}],"role":"model"},"index":0}]}\r\n\r\n'
+    b'{\n  "error": {\n    "code": 503,\n    "message": "busy"\n  }\n}'
+)
+
+
+@given(cuts=st.lists(st.integers(0, len(GOOGLES)), max_size=6))
+def test_googles_error_goes_out_as_soon_as_it_is_whole(cuts: list[int]) -> None:
+    course = RelayedCourse(DIALECTS["gemini_generate"], hides_usage=False)
+    out = [
+        course.feed(GOOGLES[start:end]) for start, end in pairwise([0, *sorted(cuts), len(GOOGLES)])
+    ]
+    assert b"".join(out) == GOOGLES
+    assert isinstance(course.reading.error, Overloaded)
 
 
 def test_an_answer_of_ours_has_an_id_of_its_dialect_that_is_not_our_request_id() -> None:

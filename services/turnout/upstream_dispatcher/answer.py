@@ -132,8 +132,8 @@ class RelayedCourse:
         scan_from = max(0, len(held) - 3)
         held += data
         end = _last_event_end(held, scan_from)
-        if not end and self._tap.reading.at_boundary:
-            # Line ends of a kind that is not looked for above.
+        if end < len(held) and self._tap.reading.at_boundary:
+            # Line ends of a kind that is not looked for above, or an error that no blank line ends.
             end = len(held)
         if not end:
             if len(held) > MAX_EVENT_BYTES:

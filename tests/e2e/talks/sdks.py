@@ -1,6 +1,6 @@
 """The four SDKs, each with a client that never tries again by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final, Literal, TypeAlias, assert_never
 
@@ -23,22 +23,22 @@ SDKS: Final[tuple[Sdk, ...]] = ("anthropic", "chat", "responses", "genai")
 
 
 @contextmanager
-def talk(sdk: Sdk, url: str) -> Iterator[Talk]:
-    """A new conversation through one SDK, which never tries again by itself."""
+def talks(sdk: Sdk, url: str) -> Iterator[Callable[[], Talk]]:
+    """Begins conversations through one SDK, all with the same client: it takes 0.1 s to make."""
     match sdk:
         case "anthropic":
             with anthropic.Anthropic(
                 base_url=url, api_key="dummy", max_retries=0, timeout=TIMEOUT_SECONDS
             ) as client:
-                yield AnthropicTalk(client)
+                yield lambda: AnthropicTalk(client)
         case "chat" | "responses":
             with openai.OpenAI(
                 base_url=f"{url}/v1", api_key="dummy", max_retries=0, timeout=TIMEOUT_SECONDS
             ) as client:
-                yield ChatTalk(client) if sdk == "chat" else ResponsesTalk(client)
+                yield lambda: ChatTalk(client) if sdk == "chat" else ResponsesTalk(client)
         case "genai":
             options = google.HttpOptions(base_url=url, timeout=int(TIMEOUT_SECONDS * 1_000))
             with genai.Client(api_key="dummy", http_options=options) as client:
-                yield GenaiTalk(client)
+                yield lambda: GenaiTalk(client)
         case _:
             assert_never(sdk)
