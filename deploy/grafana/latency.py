@@ -165,6 +165,20 @@ _ANSWERING = Section(
                 ),
             ),
         ),
+        Panel(
+            "Changes made for a target",
+            "What was changed in requests because the target does not take it, per second.",
+            "timeseries",
+            "ops",
+            (
+                PromQl(
+                    "sum by (change, provider)"
+                    " (rate(turnout_translation_changes_total[$__rate_interval]))",
+                    "{{change}} {{provider}}",
+                ),
+            ),
+            stacked=True,
+        ),
     ),
 )
 

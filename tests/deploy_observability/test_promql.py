@@ -116,6 +116,8 @@ async def _ask(
         "model": model,
         "max_tokens": 64,
         "stream": True,
+        # Which GPT does not take: a change for its target.
+        "stop_sequences": ["Human:"],
         "system": [{"type": "text", "text": prompt, "cache_control": {"type": "ephemeral"}}],
         "messages": messages,
         # Without tools an agent's request counts as auxiliary and moves no thread.
@@ -127,7 +129,9 @@ async def _ask(
 
 
 async def traffic(client: aiohttp.ClientSession, product: Product) -> None:
-    """Answers, cache reads, a switch of a thread, a failure, a rejection and an outcome."""
+    """Answers, cache reads, a switch of a thread, a change for a target, a failure, a rejection and an
+    outcome.
+    """
     for steps, model in enumerate(
         ("turnout/claude-opus-5-5", "turnout/claude-opus-5-5", "turnout/gpt-5.5", "turnout/auto")
     ):

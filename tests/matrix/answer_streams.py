@@ -35,6 +35,8 @@ def events_of(stream: bytes) -> Iterator[Json]:
             for line in block.split("\n")
             if line.startswith("data:")
         )
+        # Google's word of a failure stands without `data:`.
+        data = data or (block if block.startswith("{") else "")
         if data and data != "[DONE]":
             event: Json = json.loads(data)
             if event.get("type") != "ping":

@@ -120,7 +120,7 @@ def thinking_answer(upstream: Dialect, n: int) -> Json:
                 [
                     {"text": thought, "thought": True},
                     {"text": said},
-                    {"functionCall": asked, "thoughtSignature": f"R2VtaW5p{n}=="},
+                    {"functionCall": asked, "thoughtSignature": f"R2VtaW5p{n}A=="},
                 ]
             )
 
@@ -135,7 +135,7 @@ def seals_for(upstream: Dialect, n: int) -> list[str]:
         "anthropic_messages": [f"QW50aHJvcGlj{n}==", f"UmVkYWN0ZWQ{n}="],
         "openai_chat": [f"Um91dGVy{n}=="],
         "openai_responses": [f"T3BlbkFJ{n}=="],
-        "gemini_generate": [f"R2VtaW5p{n}=="],
+        "gemini_generate": [f"R2VtaW5p{n}A=="],
     }[upstream]
 
 
