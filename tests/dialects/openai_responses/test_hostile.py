@@ -3,7 +3,7 @@
 import json
 from contextlib import suppress
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from turnout.capabilities import Capabilities
@@ -76,6 +76,7 @@ def test_requests(request: dict[str, object]) -> None:
 
 
 @given(st.lists(EVENTS, max_size=4))
+@example([{"type": "response.output_text.annotation.added", "annotation": []}])
 def test_answers(events: list[dict[str, object]]) -> None:
     decoder = OPENAI_RESPONSES.stream_decoder()
     encoder = OPENAI_RESPONSES.stream_encoder(

@@ -14,7 +14,6 @@ import msgspec
 
 from turnout.dialects.conversation import (
     Annotation,
-    JsonText,
     Opaque,
     Refusal,
     Text,
@@ -189,10 +188,12 @@ def seal_of(thinking: Thinking) -> str:
 
 
 def encode_annotation(annotation: Annotation, *, length: int) -> Json | None:
-    """A source of a text of which `length` characters have been said."""
+    """A source of a text of which `length` characters have been said; None of what is no object."""
     if annotation.dialect == "openai_responses":
-        own: JsonText = annotation.json
-        return dict(_OBJECT.decode(own))
+        try:
+            return dict(_OBJECT.decode(annotation.json))
+        except MALFORMED:
+            return None
     cited = annotation.citation
     if cited is None:
         return None
