@@ -1,26 +1,15 @@
 """What requests of OpenAI's two wires say alike.
 
-Rules: ids that are too long are mapped by a digest, the same on every replay; deferred tools stand
-behind the others in the order of their first use, so that the tools before them stay a prefix that
-is cached; a deferred tool that is referred to is spelled out, because these wires have no reference.
+Rules: ids that are too long are mapped by a digest, the same on every replay; the budgets of other
+wires become the nearest word of effort; a custom tool's format is written in either form.
 """
 
 import re
-from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from turnout.dialects.conversation import (
-    Conversation,
-    JsonText,
-    ServerTool,
-    ThinkingControl,
-    Tool,
-    ToolCall,
-    ToolReference,
-    ToolResult,
-)
+from turnout.dialects.conversation import JsonText, ThinkingControl
 from turnout.dialects.prefix import digest
 from turnout.dialects.reading import MALFORMED
 
@@ -75,21 +64,6 @@ def effort_of(thinking: ThinkingControl) -> str:
     return "medium" if thinking.budget_tokens >= MEDIUM_EFFORT_FROM_TOKENS else "low"
 
 
-def tool_text(conversation: Conversation, name: str) -> str:
-    """A tool spelled out; its name alone where the conversation does not have it."""
-    for tool in conversation.tools:
-        if isinstance(tool, Tool) and tool.name == name:
-            return spelled_out(name, tool.description, tool.schema)
-    return name
-
-
-def spelled_out(name: str, description: str, schema: JsonText) -> str:
-    shown: dict[str, object] = {"name": name, "description": description}
-    if schema:
-        shown["parameters"] = msgspec.Raw(schema.encode())
-    return msgspec.json.encode(shown).decode()
-
-
 def grammar_of(tool_format: JsonText, *, nested: bool) -> JsonText:
     """The format of a custom tool as the other of the two wires writes it: Responses has the
     grammar's syntax and definition in the format, chat in an object `grammar` inside it.
@@ -104,35 +78,3 @@ def grammar_of(tool_format: JsonText, *, nested: bool) -> JsonText:
     grammar = {"definition": inner.definition, "syntax": inner.syntax or "lark"}
     written: dict[str, object] = {"type": "grammar"}
     return msgspec.json.encode(written | ({"grammar": grammar} if nested else grammar)).decode()
-
-
-def offered_tools(conversation: Conversation) -> Iterator[Tool | ServerTool]:
-    """Tools in order, deferred ones behind the others and only once something has named them."""
-    deferred: dict[str, Tool] = {}
-    for tool in conversation.tools:
-        if isinstance(tool, Tool) and tool.is_deferred:
-            deferred[tool.name] = tool
-        else:
-            yield tool
-    if not deferred:
-        return
-    for name in _named_tools(conversation):
-        found = deferred.pop(name, None)
-        if found is not None:
-            yield found
-
-
-def _named_tools(conversation: Conversation) -> Iterator[str]:
-    for message in conversation.messages:
-        for part in message.parts:
-            match part:
-                case ToolCall(name=name) | ToolReference(tool_name=name):
-                    yield name
-                case ToolResult(parts=inner):
-                    for item in inner:
-                        if isinstance(item, ToolReference):
-                            yield item.tool_name
-                case _:
-                    pass
-    if conversation.tool_choice is not None:
-        yield from conversation.tool_choice.names

@@ -21,6 +21,7 @@ from turnout.dialects.conversation import (
     ToolResult,
 )
 from turnout.dialects.fit.walk import with_parts, with_result_parts
+from turnout.dialects.offered_tools import named_tools
 from turnout.dialects.prefix import digest
 
 _ILLEGAL: Final = re.compile(r"[^a-zA-Z0-9_-]")
@@ -46,19 +47,7 @@ def tool_names(conversation: Conversation) -> Iterator[str]:
     """Every name of a tool that stands in the conversation, in order."""
     for tool in conversation.tools:
         yield tool.name
-    for message in conversation.messages:
-        for part in message.parts:
-            match part:
-                case ToolCall(name=name) | ToolReference(tool_name=name):
-                    yield name
-                case ToolResult(parts=inner):
-                    for item in inner:
-                        if isinstance(item, ToolReference):
-                            yield item.tool_name
-                case _:
-                    pass
-    if conversation.tool_choice is not None:
-        yield from conversation.tool_choice.names
+    yield from named_tools(conversation)
 
 
 def names_to_change(conversation: Conversation, pattern: str) -> dict[str, str]:

@@ -25,7 +25,6 @@ from turnout.dialects.conversation import (
     Text,
     TextSource,
     Thinking,
-    Tool,
     ToolCall,
     ToolReference,
     ToolResult,
@@ -34,6 +33,7 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.gemini_generate.contents_decode import ERROR, MADE_ID, OUTPUT
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, demands_signatures
+from turnout.dialects.offered_tools import tool_text
 from turnout.dialects.reading import MALFORMED, raw_fields
 from turnout.errors import Unsupported
 
@@ -136,7 +136,7 @@ class PartEncoder:
             case ToolCall():
                 return self._call(part)
             case ToolReference(tool_name=name):
-                return {"text": self._tool_text(name)}
+                return {"text": tool_text(self._conversation, name)}
             case Opaque():
                 return opaque_part(part)
             case Thinking() | ToolResult():
@@ -191,7 +191,7 @@ class PartEncoder:
                 case Text(text=text) if text:
                     yield text
                 case ToolReference(tool_name=name):
-                    yield self._tool_text(name)
+                    yield tool_text(self._conversation, name)
                 case Document(source=TextSource()):
                     yield joined_text([_text_of(part)])
                 case _:
@@ -207,16 +207,6 @@ class PartEncoder:
             if encoded is not None:
                 found.append(encoded)
         return found
-
-    def _tool_text(self, name: str) -> str:
-        """A deferred tool spelled out: this wire knows no references."""
-        for tool in self._conversation.tools:
-            if isinstance(tool, Tool) and tool.name == name:
-                shown: Json = {"name": name, "description": tool.description}
-                if tool.schema:
-                    shown["parameters"] = msgspec.Raw(tool.schema.encode())
-                return msgspec.json.encode(shown).decode()
-        return name
 
     def _image(self, image: Image) -> Json:
         if not self._has.images:

@@ -12,17 +12,11 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Capabilities
-from turnout.dialects.conversation import (
-    Conversation,
-    ServerTool,
-    Tool,
-    ToolCall,
-    ToolReference,
-    ToolResult,
-)
+from turnout.dialects.conversation import Conversation, ServerTool, Tool
 from turnout.dialects.gemini_generate.contents_encode import encode_contents
 from turnout.dialects.gemini_generate.schema import narrow_schema
 from turnout.dialects.gemini_generate.thoughts import demands_signatures
+from turnout.dialects.offered_tools import offered_tools
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
@@ -188,7 +182,7 @@ def _tools(
 ) -> Iterator[tuple[str, object]]:
     declared: list[_Json] = []
     entries: list[_Json] = []
-    for tool in _offered(conversation):
+    for tool in offered_tools(conversation):
         match tool:
             case Tool():
                 declared.append(_tool(tool, own=own))
@@ -206,39 +200,6 @@ def _tools(
         return
     if declared and conversation.tool_choice is not None:
         yield "toolConfig", {"functionCallingConfig": _calling(conversation)}
-
-
-def _offered(conversation: Conversation) -> Iterator[Tool | ServerTool]:
-    """Tools in order, deferred ones behind the others and only once something has named them.
-
-    In the order of their first use, so that the tools before them stay a prefix that is cached.
-    """
-    deferred: dict[str, Tool] = {}
-    for tool in conversation.tools:
-        if isinstance(tool, Tool) and tool.is_deferred:
-            deferred[tool.name] = tool
-        else:
-            yield tool
-    for name in _named_tools(conversation) if deferred else ():
-        found = deferred.pop(name, None)
-        if found is not None:
-            yield found
-
-
-def _named_tools(conversation: Conversation) -> Iterator[str]:
-    for message in conversation.messages:
-        for part in message.parts:
-            match part:
-                case ToolCall(name=name) | ToolReference(tool_name=name):
-                    yield name
-                case ToolResult(parts=inner):
-                    for item in inner:
-                        if isinstance(item, ToolReference):
-                            yield item.tool_name
-                case _:
-                    pass
-    if conversation.tool_choice is not None:
-        yield from conversation.tool_choice.names
 
 
 def _tool(tool: Tool, *, own: bool) -> _Json:

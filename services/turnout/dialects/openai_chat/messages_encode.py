@@ -35,9 +35,10 @@ from turnout.dialects.conversation import (
     UrlSource,
     joined_text,
 )
+from turnout.dialects.offered_tools import tool_text
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
-from turnout.dialects.openai_requests import NO_RESULT, family, tool_text, wire_id
+from turnout.dialects.openai_requests import NO_RESULT, family, wire_id
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 

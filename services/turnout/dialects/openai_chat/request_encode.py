@@ -19,11 +19,12 @@ from turnout.dialects.conversation import (
     ServerTool,
     Tool,
 )
+from turnout.dialects.offered_tools import offered_tools
 from turnout.dialects.openai_chat.messages_encode import (
     cache_control,
     encode_messages,
 )
-from turnout.dialects.openai_requests import effort_of, grammar_of, offered_tools
+from turnout.dialects.openai_requests import effort_of, grammar_of
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 

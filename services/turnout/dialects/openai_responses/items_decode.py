@@ -29,7 +29,7 @@ from turnout.dialects.conversation import (
     ToolKind,
     ToolResult,
 )
-from turnout.dialects.openai_requests import spelled_out
+from turnout.dialects.offered_tools import spelled_out
 from turnout.dialects.openai_responses.parts_decode import (
     INPUT_TEXT,
     OUTPUT_TEXT,

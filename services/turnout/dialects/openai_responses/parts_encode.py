@@ -25,7 +25,7 @@ from turnout.dialects.conversation import (
     ToolReference,
     UrlSource,
 )
-from turnout.dialects.openai_requests import tool_text
+from turnout.dialects.offered_tools import tool_text
 from turnout.dialects.openai_responses.items_decode import ITEM
 from turnout.dialects.openai_responses.parts_decode import BARE, INPUT_TEXT, OUTPUT_TEXT
 from turnout.dialects.reading import raw_fields

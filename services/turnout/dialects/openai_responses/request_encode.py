@@ -16,7 +16,8 @@ import msgspec
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation, ServerTool, Tool, joined_text
-from turnout.dialects.openai_requests import effort_of, grammar_of, offered_tools
+from turnout.dialects.offered_tools import offered_tools
+from turnout.dialects.openai_requests import effort_of, grammar_of
 from turnout.dialects.openai_responses.items_decode import LOADED
 from turnout.dialects.openai_responses.items_encode import encode_items, encode_own_message
 from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
