@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Needs
+from turnout.dialects.openai_attachments import Attachments
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
 from turnout.dialects.openai_chat.reasoning_details import SEAL_MARK
 from turnout.dialects.prefix import (
@@ -28,21 +29,15 @@ from turnout.dialects.prefix import (
 )
 from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.survey import (
-    BYTES_PER_TOKEN,
-    DOCUMENT_BYTES_PER_TOKEN,
     Survey,
     ToolOutcome,
 )
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, TypedText, joined_texts, roles_of
 from turnout.errors import InvalidRequest
 
-IMAGE_TOKENS: Final = 1_100
-"""A screenshot of a megapixel at any of the large providers, roughly."""
-
 _ATTACHED: Final = re.compile(r"\s*Attached (?:image|to the)")
 """How harnesses begin a message that carries images behind a tool."""
 
-_BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
 _IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"image_url"')
 _FILE_PART: Final = re.compile(rb'"type"\s*:\s*"file"')
 _ROLES: Final = {
@@ -53,7 +48,6 @@ _ROLES: Final = {
     b'"tool"': "tool",
     b'"function"': "function",
 }
-_LIST_BEGINS: Final = ord("[")
 _LEADING: Final = frozenset({"system", "developer"})
 _RESULTS: Final = frozenset({"tool", "function"})
 
@@ -151,7 +145,9 @@ def survey_request(body: bytes) -> Survey:
     if any(tool.is_marked for tool in tools):
         offered = without_markers(bytes(fields.tools), markers)
     offered_digest = digest(offered)
-    attachments = _Attachments(messages)
+    attachments = Attachments(_IMAGE_PART, _FILE_PART)
+    for message in messages:
+        attachments.count(message, "content")
     typed = TypedText(roles, lambda number: _typed(messages[number], number))
     outcomes = () if typed.since_answer else _outcomes(messages, roles, typed.last_answer)
     effort = fields.reasoning_effort
@@ -232,43 +228,6 @@ def _server_tools(fields: _Body, tools: Sequence[_Tool]) -> tuple[str, ...]:
     if bytes(fields.web_search_options) not in {b"", b"null"}:
         kinds.append("web_search_options")
     return tuple(kind for kind in kinds if kind)
-
-
-class _Attachments:
-    """Images and files among the messages, found by their marks and not by parsing."""
-
-    def __init__(self, messages: Sequence[_Fields]) -> None:
-        self.images = 0
-        self.documents = 0
-        self._image_bytes = 0
-        self._document_bytes = 0
-        for message in messages:
-            raw = message.get("content")
-            # Only a list of parts can hold one, and most contents are plain strings.
-            if raw is not None and memoryview(raw)[0] == _LIST_BEGINS:
-                self._count(bytes(raw))
-
-    def _count(self, content: bytes) -> None:
-        images = len(_IMAGE_PART.findall(content))
-        documents = len(_FILE_PART.findall(content))
-        if not images and not documents:
-            return
-        held = sum(len(data) for data in _BASE64.findall(content))
-        if documents:
-            self._document_bytes += held
-        else:
-            self._image_bytes += held
-        self.images += images
-        self.documents += documents
-
-    @property
-    def tokens(self) -> int:
-        files = self._document_bytes // DOCUMENT_BYTES_PER_TOKEN
-        return files + self.images * IMAGE_TOKENS
-
-    def estimate(self, prompt_bytes: int) -> int:
-        text = prompt_bytes - self._image_bytes - self._document_bytes
-        return round(max(0, text) / BYTES_PER_TOKEN) + self.tokens
 
 
 def _texts(message: _Fields, number: int) -> list[str]:

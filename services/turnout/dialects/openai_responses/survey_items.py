@@ -11,21 +11,17 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.openai_attachments import Attachments
 from turnout.dialects.openai_responses.tool_names import joined_name
 from turnout.dialects.prefix import Canonical, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.seal import SEAL_PREFIX
-from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
+from turnout.dialects.survey import ToolOutcome
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts
 from turnout.errors import InvalidRequest
 
-IMAGE_TOKENS: Final = 1_100
-"""A screenshot of a megapixel at any of the large providers, roughly."""
-
 _ABSENT: Final = msgspec.Raw()
-_LIST_BEGINS: Final = ord("[")
 _SEALED: Final = b'"' + SEAL_PREFIX.encode()
-_BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
 _IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"input_image"')
 _FILE_PART: Final = re.compile(rb'"type"\s*:\s*"input_file"')
 
@@ -85,7 +81,7 @@ class SurveyedItems:
         self.result_count = 0
         self.has_foreign_thinking = False
         self.canonical: list[Canonical] = []
-        self.attachments = Attachments()
+        self.attachments = Attachments(_IMAGE_PART, _FILE_PART)
         self._kinds: list[str] = []
         for number, item in enumerate(items):
             kind = self._kind(item, number)
@@ -99,7 +95,7 @@ class SurveyedItems:
                 is_ours = bytes(memoryview(sealed)[: len(_SEALED)]) == _SEALED
                 self.has_foreign_thinking = self.has_foreign_thinking or is_ours
             self.result_count += kind in _RESULTS
-            self.attachments.count(item)
+            self.attachments.count(item, "content", "output")
 
     def _kind(self, item: _Fields, number: int) -> str:
         kind = self._string(item, "type", number)
@@ -175,43 +171,3 @@ class SurveyedItems:
                 call_id = self._string(item, "call_id", number)
                 names[call_id] = joined_name(namespace, name) if namespace else name
         return names
-
-
-class Attachments:
-    """Images and files among the items, found by their marks and not by parsing."""
-
-    def __init__(self) -> None:
-        self.images = 0
-        self.documents = 0
-        self._image_bytes = 0
-        self._document_bytes = 0
-
-    def count(self, item: _Fields) -> None:
-        for name in ("content", "output"):
-            raw = item.get(name)
-            # Only a list of parts can hold one, and most contents of a thread are plain strings.
-            if raw is not None and memoryview(raw)[0] == _LIST_BEGINS:
-                self._count(bytes(raw))
-
-    def _count(self, content: bytes) -> None:
-        images = len(_IMAGE_PART.findall(content))
-        documents = len(_FILE_PART.findall(content))
-        if not images and not documents:
-            return
-        held = sum(len(data) for data in _BASE64.findall(content))
-        if documents:
-            self._document_bytes += held
-        else:
-            self._image_bytes += held
-        self.images += images
-        self.documents += documents
-
-    @property
-    def tokens(self) -> int:
-        files = self._document_bytes // DOCUMENT_BYTES_PER_TOKEN
-        return files + self.images * IMAGE_TOKENS
-
-    def estimate(self, prompt_bytes: int) -> int:
-        """Tokens of a prompt of that many bytes with these in it."""
-        text = prompt_bytes - self._image_bytes - self._document_bytes
-        return round(max(0, text) / BYTES_PER_TOKEN) + self.tokens

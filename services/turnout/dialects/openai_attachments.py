@@ -1,0 +1,58 @@
+"""Images and files in bodies of OpenAI's two wires, found by their marks and not by parsing."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN
+
+IMAGE_TOKENS: Final = 1_100
+"""A screenshot of a megapixel at any of the large providers, roughly."""
+
+_BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
+_LIST_BEGINS: Final = ord("[")
+
+
+class Attachments:
+    """What has been counted so far. The patterns find the beginnings of an image and of a file."""
+
+    def __init__(self, image: re.Pattern[bytes], file: re.Pattern[bytes]) -> None:
+        self.images = 0
+        self.documents = 0
+        self._image = image
+        self._file = file
+        self._image_bytes = 0
+        self._document_bytes = 0
+
+    def count(self, fields: Mapping[str, msgspec.Raw], *names: str) -> None:
+        """Those in the fields of these names."""
+        for name in names:
+            raw = fields.get(name)
+            # Only a list of parts can hold one, and most contents are plain strings.
+            if raw is not None and memoryview(raw)[0] == _LIST_BEGINS:
+                self._count(bytes(raw))
+
+    def _count(self, content: bytes) -> None:
+        images = len(self._image.findall(content))
+        documents = len(self._file.findall(content))
+        if not images and not documents:
+            return
+        held = sum(len(data) for data in _BASE64.findall(content))
+        if documents:
+            self._document_bytes += held
+        else:
+            self._image_bytes += held
+        self.images += images
+        self.documents += documents
+
+    @property
+    def tokens(self) -> int:
+        files = self._document_bytes // DOCUMENT_BYTES_PER_TOKEN
+        return files + self.images * IMAGE_TOKENS
+
+    def estimate(self, prompt_bytes: int) -> int:
+        """Tokens of a prompt of that many bytes with these in it."""
+        text = prompt_bytes - self._image_bytes - self._document_bytes
+        return round(max(0, text) / BYTES_PER_TOKEN) + self.tokens
