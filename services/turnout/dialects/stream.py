@@ -329,6 +329,19 @@ def accumulate(events: Iterable[StreamEvent]) -> Answer:
     )
 
 
+def accumulate_whole(events: Iterable[StreamEvent]) -> tuple[Answer, StopReason]:
+    """An answer that has been finished, and how.
+
+    Raises the error that the events end in, `UpstreamFailed` when they do not end.
+    """
+    answer = accumulate(events)
+    if answer.error is not None:
+        raise answer.error
+    if answer.stop is None:
+        raise UpstreamFailed("the upstream's answer broke off before its end")
+    return answer, answer.stop
+
+
 def _open(parts: dict[int, _OpenPart], index: int) -> _OpenPart:
     part = parts.get(index)
     if part is None:

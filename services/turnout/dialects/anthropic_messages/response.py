@@ -23,9 +23,8 @@ from turnout.dialects.conversation import (
 from turnout.dialects.prefix import digest
 from turnout.dialects.reading import MALFORMED, raw_fields
 from turnout.dialects.seal import seal
-from turnout.dialects.stream import AnswerPart, StreamEvent, accumulate
+from turnout.dialects.stream import AnswerPart, StreamEvent, accumulate_whole
 from turnout.dialects.usage import final_usage
-from turnout.errors import UpstreamFailed
 
 _Json = dict[str, object]
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
@@ -61,17 +60,13 @@ def encode_response(
     events: Sequence[StreamEvent], *, response_id: str, model: str, input_estimate: int
 ) -> bytes:
     """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
-    answer = accumulate(events)
-    if answer.error is not None:
-        raise answer.error
-    if answer.stop is None:
-        raise UpstreamFailed("the upstream's answer broke off before its end")
+    answer, stop = accumulate_whole(events)
     content: list[_Json] = []
     for part in _without_silent_end(answer.parts):
         block = _block(part, response_id, len(content))
         if block is not None:
             content.append(block)
-    word = encode_stop(answer.stop, has_calls=answer.has_tool_calls)
+    word = encode_stop(stop, has_calls=answer.has_tool_calls)
     return msgspec.json.encode(
         {
             "id": response_id,

@@ -14,20 +14,15 @@ from turnout.dialects.gemini_generate.grounding import GroundingEncoder, encode_
 from turnout.dialects.gemini_generate.parts_encode import Json
 from turnout.dialects.gemini_generate.stop import encode_stop
 from turnout.dialects.gemini_generate.usage import encode_usage
-from turnout.dialects.stream import Answer, StreamEvent, accumulate
+from turnout.dialects.stream import Answer, StreamEvent, accumulate_whole
 from turnout.dialects.usage import final_usage
-from turnout.errors import UpstreamFailed
 
 
 def encode_response(
     events: Sequence[StreamEvent], *, response_id: str, model: str, input_estimate: int
 ) -> bytes:
     """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
-    answer = accumulate(events)
-    if answer.error is not None:
-        raise answer.error
-    if answer.stop is None:
-        raise UpstreamFailed("the upstream's answer broke off before its end")
+    answer, stop = accumulate_whole(events)
     grounding = GroundingEncoder()
     parts = _parts(answer, response_id, grounding)
     has_refusal = any(isinstance(part, Refusal) for part in answer.parts)
@@ -38,7 +33,7 @@ def encode_response(
     candidate: Json = {}
     if parts:
         candidate["content"] = {"parts": [msgspec.Raw(part) for part in parts], "role": "model"}
-    candidate["finishReason"] = encode_stop(answer.stop, has_refusal=has_refusal)
+    candidate["finishReason"] = encode_stop(stop, has_refusal=has_refusal)
     candidate |= grounding.fields() | encode_logprobs(logprobs)
     candidate["index"] = 0
     return msgspec.json.encode(

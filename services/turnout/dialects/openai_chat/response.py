@@ -15,9 +15,8 @@ from turnout.dialects.openai_chat.reasoning_details import encode_entry
 from turnout.dialects.openai_chat.stop import encode_stop
 from turnout.dialects.openai_chat.stream_encode import made_call_id
 from turnout.dialects.openai_chat.usage import encode_usage
-from turnout.dialects.stream import Answer, StreamEvent, accumulate
+from turnout.dialects.stream import Answer, StreamEvent, accumulate_whole
 from turnout.dialects.usage import final_usage
-from turnout.errors import UpstreamFailed
 
 _Json = dict[str, object]
 
@@ -31,17 +30,13 @@ def encode_response(
     input_estimate: int,
 ) -> bytes:
     """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
-    answer = accumulate(events)
-    if answer.error is not None:
-        raise answer.error
-    if answer.stop is None:
-        raise UpstreamFailed("the upstream's answer broke off before its end")
+    answer, stop = accumulate_whole(events)
     message = _message(answer, response_id)
-    stop = encode_stop(
-        answer.stop, has_calls="tool_calls" in message, has_refusal=bool(message["refusal"])
+    reason = encode_stop(
+        stop, has_calls="tool_calls" in message, has_refusal=bool(message["refusal"])
     )
     choice = {"index": 0, "message": message, "logprobs": _logprobs(answer)}
-    choice["finish_reason"] = stop
+    choice["finish_reason"] = reason
     return msgspec.json.encode(
         {
             "id": response_id,

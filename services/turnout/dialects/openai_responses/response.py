@@ -15,9 +15,8 @@ from turnout.dialects.openai_responses.output import (
     response_object,
 )
 from turnout.dialects.openai_responses.stop import encode_stop
-from turnout.dialects.stream import StreamEvent, accumulate
+from turnout.dialects.stream import StreamEvent, accumulate_whole
 from turnout.dialects.usage import final_usage
-from turnout.errors import UpstreamFailed
 
 
 def encode_response(
@@ -29,13 +28,9 @@ def encode_response(
     input_estimate: int,
 ) -> bytes:
     """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
-    answer = accumulate(events)
-    if answer.error is not None:
-        raise answer.error
-    if answer.stop is None:
-        raise UpstreamFailed("the upstream's answer broke off before its end")
+    answer, stop = accumulate_whole(events)
     has_refusal = any(isinstance(part, Refusal) and part.text for part in answer.parts)
-    reason = encode_stop(answer.stop, has_refusal=has_refusal)
+    reason = encode_stop(stop, has_refusal=has_refusal)
     status: Status = "completed" if reason is None else "incomplete"
     shown = response_object(
         response_id=response_id,
