@@ -1,39 +1,24 @@
-"""Usage of this wire and ours.
-
-Rules: `prompt_tokens` include the cached and the written part, so they are taken apart into counts
-that do not overlap; `completion_tokens` include reasoning; a total survives the way there and back.
-"""
+"""Usage of this wire and ours; what the counts include is said at `openai_usage`."""
 
 from turnout.dialects.openai_chat.wire import WireUsage
+from turnout.dialects.openai_usage import usage_of
 from turnout.dialects.usage import Usage
 
 
 def decode_usage(wire: WireUsage) -> Usage:
-    prompt = max(0, wire.prompt_tokens or 0)
-    output = max(0, wire.completion_tokens or 0)
-    details = wire.prompt_tokens_details
-    cached = details.cached_tokens if details is not None else None
+    details, said = wire.prompt_tokens_details, wire.completion_tokens_details
+    cached = None if details is None else details.cached_tokens
     if cached is None:
         cached = wire.prompt_cache_hit_tokens
     if cached is None:
         cached = wire.cached_tokens
-    read = min(max(0, cached or 0), prompt)
-    written = max(0, (details.cache_write_tokens or 0) if details is not None else 0)
-    # The specification does not say whether written tokens are inside `prompt_tokens`. Where they
-    # cannot be, nothing is left of the fresh part to take them from.
-    fresh = prompt - read - written if read + written <= prompt else prompt - read
-    reasoning = 0
-    if wire.completion_tokens_details is not None:
-        reasoning = max(0, wire.completion_tokens_details.reasoning_tokens or 0)
-    if reasoning and wire.total_tokens == prompt + output + reasoning:
-        # xAI leaves reasoning out of `completion_tokens`; the total gives it away.
-        output += reasoning
-    return Usage(
-        fresh_input=fresh,
-        cache_read=read,
-        cache_write_other=written,
-        output=output,
-        reasoning=min(reasoning, output),
+    return usage_of(
+        prompt=wire.prompt_tokens,
+        output=wire.completion_tokens,
+        total=wire.total_tokens,
+        cached=cached,
+        written=None if details is None else details.cache_write_tokens,
+        reasoning=None if said is None else said.reasoning_tokens,
     )
 
 

@@ -1,11 +1,8 @@
-"""Usage of this wire and ours.
-
-Rules: `input_tokens` include the cached and the written part, so they are taken apart into counts
-that do not overlap; `output_tokens` include reasoning; a total survives the way there and back.
-"""
+"""Usage of this wire and ours; what the counts include is said at `openai_usage`."""
 
 import msgspec
 
+from turnout.dialects.openai_usage import usage_of
 from turnout.dialects.usage import Usage
 
 
@@ -27,27 +24,14 @@ class WireUsage(msgspec.Struct):
 
 
 def decode_usage(wire: WireUsage) -> Usage:
-    prompt = max(0, wire.input_tokens or 0)
-    output = max(0, wire.output_tokens or 0)
-    read, written = 0, 0
-    if wire.input_tokens_details is not None:
-        read = min(max(0, wire.input_tokens_details.cached_tokens or 0), prompt)
-        written = max(0, wire.input_tokens_details.cache_write_tokens or 0)
-    # The documentation does not say whether written tokens are inside `input_tokens`. Where they
-    # cannot be, nothing is left of the fresh part to take them from.
-    fresh = prompt - read - written if read + written <= prompt else prompt - read
-    reasoning = 0
-    if wire.output_tokens_details is not None:
-        reasoning = max(0, wire.output_tokens_details.reasoning_tokens or 0)
-    if reasoning and wire.total_tokens == prompt + output + reasoning:
-        # xAI leaves reasoning out of its output; the total gives it away.
-        output += reasoning
-    return Usage(
-        fresh_input=fresh,
-        cache_read=read,
-        cache_write_other=written,
-        output=output,
-        reasoning=min(reasoning, output),
+    details, said = wire.input_tokens_details, wire.output_tokens_details
+    return usage_of(
+        prompt=wire.input_tokens,
+        output=wire.output_tokens,
+        total=wire.total_tokens,
+        cached=None if details is None else details.cached_tokens,
+        written=None if details is None else details.cache_write_tokens,
+        reasoning=None if said is None else said.reasoning_tokens,
     )
 
 
