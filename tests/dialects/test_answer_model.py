@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from turnout.capabilities import Dialect
 from turnout.dialects.answer_model import named_in_body, named_in_events
 from turnout.dialects.conversation import Text, ToolCall
 from turnout.dialects.registry import DIALECTS
-from turnout.dialects.stream import Answer, events_of
+from turnout.dialects.stream import Answer
 from turnout.dialects.usage import Usage
 
 ANSWER = Answer(

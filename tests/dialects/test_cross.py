@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from tests.dialects.openai_chat.answers import streams
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import (
@@ -24,7 +25,7 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.registry import DIALECTS
-from turnout.dialects.stream import Answer, StreamEvent, StreamFailed, accumulate, events_of
+from turnout.dialects.stream import Answer, StreamEvent, StreamFailed, accumulate
 from turnout.errors import Overloaded
 
 CHAT = DIALECTS["openai_chat"]

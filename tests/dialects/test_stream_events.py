@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 
 from tests.dialects.anthropic_messages.answers import answers
+from tests.dialects.events import events_of
 from turnout.dialects.conversation import (
     Annotation,
     Opaque,
@@ -26,7 +27,6 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
     accumulate,
-    events_of,
 )
 from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, UpstreamFailed

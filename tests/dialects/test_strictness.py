@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dialects.anthropic_messages import grammar as anthropic_grammar
+from tests.dialects.events import events_of
 from tests.dialects.gemini_generate import grammar as gemini_grammar
 from tests.dialects.golden import Golden
 from tests.dialects.openai_chat import grammar as chat_grammar
@@ -23,7 +24,7 @@ from turnout.capabilities import Dialect
 from turnout.dialects.conversation import Provenance, Text, Thinking, ToolCall
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.sse import SseDecoder, encode_event
-from turnout.dialects.stream import Answer, StreamEvent, StreamFailed, events_of
+from turnout.dialects.stream import Answer, StreamEvent, StreamFailed
 from turnout.dialects.usage import Usage
 from turnout.errors import UpstreamFailed
 

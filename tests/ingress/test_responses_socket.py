@@ -12,11 +12,12 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.dialects.events import events_of
 from tests.ingress.edge import LIMITS, OPEN_DOOR, WAIT_SECONDS, Edge, edge, head
 from tests.ingress.test_control import CLOSED
 from turnout.dialects.conversation import Text, ToolCall
 from turnout.dialects.openai_responses import OPENAI_RESPONSES
-from turnout.dialects.stream import Answer, events_of
+from turnout.dialects.stream import Answer
 from turnout.dialects.usage import Usage
 from turnout.engines.handover import NOBODY
 from turnout.errors import RateLimited

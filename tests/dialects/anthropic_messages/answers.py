@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from turnout.dialects.conversation import Provenance, Text, Thinking, ToolCall
 from turnout.dialects.stream import (
     Answer,
@@ -14,7 +15,6 @@ from turnout.dialects.stream import (
     ToolArgumentsDelta,
     ToolCallStarted,
     UsageReported,
-    events_of,
 )
 from turnout.dialects.usage import Usage
 

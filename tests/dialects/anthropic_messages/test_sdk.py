@@ -9,9 +9,10 @@ from pydantic import TypeAdapter
 from tests.dialects.anthropic_messages.answers import answers, streams
 from tests.dialects.anthropic_messages.grammar import events_in
 from tests.dialects.anthropic_messages.test_stream import encode
+from tests.dialects.events import events_of
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.conversation import Text, ToolCall
-from turnout.dialects.stream import Answer, StreamEvent, events_of
+from turnout.dialects.stream import Answer, StreamEvent
 
 EVENT: TypeAdapter[RawMessageStreamEvent] = TypeAdapter(RawMessageStreamEvent)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from tests.dialects.anthropic_messages.answers import answers, streams
 from tests.dialects.anthropic_messages.grammar import check, events_in
+from tests.dialects.events import events_of
 from tests.dialects.golden import Golden, shown
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.conversation import Opaque, Provenance, Text, Thinking, ToolCall
@@ -32,7 +33,6 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
     accumulate,
-    events_of,
 )
 from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, UpstreamFailed

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from turnout.capabilities import Capabilities, Dialect
 from turnout.catalog.providers import PROVIDERS
 from turnout.dialects.conversation import (
@@ -34,7 +35,6 @@ from turnout.dialects.stream import (
     TextDelta,
     ToolArgumentsDelta,
     accumulate,
-    events_of,
 )
 from turnout.errors import Unsupported
 from turnout.quirks import DIALECT_QUIRKS, NOTHING, Quirks

@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from turnout.dialects.conversation import Provenance, Refusal, Text, Thinking, ToolCall
 from turnout.dialects.stream import (
     Answer,
@@ -13,7 +14,6 @@ from turnout.dialects.stream import (
     ToolArgumentsDelta,
     ToolCallStarted,
     UsageReported,
-    events_of,
 )
 from turnout.dialects.usage import Usage
 

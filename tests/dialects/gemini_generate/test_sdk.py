@@ -11,6 +11,7 @@ from google.genai import errors as genai_errors
 from google.genai import types
 from hypothesis import given, settings
 
+from tests.dialects.events import events_of
 from tests.dialects.gemini_generate.answers import spoken, streams
 from tests.dialects.golden import Golden
 from turnout.dialects.conversation import Provenance, Text, Thinking, ToolCall
@@ -24,7 +25,6 @@ from turnout.dialects.stream import (
     TextDelta,
     TextStarted,
     accumulate,
-    events_of,
 )
 from turnout.errors import ContextTooLong, NotAuthenticated, Overloaded, RateLimited, TurnoutError
 

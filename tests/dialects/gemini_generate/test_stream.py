@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from tests.dialects.gemini_generate.answers import answers, spoken, streams
 from tests.dialects.gemini_generate.grammar import check
 from tests.dialects.golden import Golden, shown
@@ -41,7 +42,6 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
     accumulate,
-    events_of,
 )
 from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, UpstreamFailed

@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from tests.dialects.golden import Golden
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.gemini_generate import GEMINI_GENERATE
-from turnout.dialects.stream import Finished, StreamFailed, accumulate, events_of
+from turnout.dialects.stream import Finished, StreamFailed, accumulate
 from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, UpstreamFailed
 

@@ -5,6 +5,7 @@ from typing import Final
 
 import pytest
 
+from tests.dialects.events import events_of
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import (
     Annotation,
@@ -18,7 +19,7 @@ from turnout.dialects.conversation import (
 from turnout.dialects.openai_chat import OPENAI_CHAT
 from turnout.dialects.openai_chat.reasoning_details import without_sealed
 from turnout.dialects.seal import seal
-from turnout.dialects.stream import Answer, StreamEvent, accumulate, events_of
+from turnout.dialects.stream import Answer, StreamEvent, accumulate
 from turnout.errors import InvalidRequest
 
 THINKS: Final = Capabilities(thinking=True)

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from openai.types.chat import ChatCompletionChunk
 
+from tests.dialects.events import events_of
 from tests.dialects.openai_chat.answers import streams
 from turnout.dialects.conversation import Refusal, Text, ToolCall
 from turnout.dialects.openai_chat import OPENAI_CHAT
@@ -16,7 +17,6 @@ from turnout.dialects.stream import (
     StreamStarted,
     TextDelta,
     TextStarted,
-    events_of,
 )
 from turnout.errors import ContextTooLong, NotAuthenticated, Overloaded, RateLimited, TurnoutError
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from tests.dialects.golden import Golden, shown
 from tests.dialects.openai_chat.answers import answers, streams
 from tests.dialects.openai_chat.grammar import check
@@ -28,7 +29,6 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
     accumulate,
-    events_of,
 )
 from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, RateLimited, UpstreamFailed

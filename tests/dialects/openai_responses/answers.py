@@ -2,6 +2,7 @@
 
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from tests.dialects.openai_chat.answers import ARGUMENTS, WORDS, usages
 from turnout.dialects.conversation import (
     Annotation,
@@ -24,7 +25,6 @@ from turnout.dialects.stream import (
     ToolArgumentsDelta,
     ToolCallStarted,
     UsageReported,
-    events_of,
 )
 
 NAMES = st.text(alphabet="abcdefg_", min_size=1, max_size=8) | st.sampled_from(

@@ -12,6 +12,7 @@ from openai.types.responses import (
 )
 from pydantic import BaseModel, TypeAdapter
 
+from tests.dialects.events import events_of
 from tests.dialects.openai_responses.answers import answers, streams
 from tests.dialects.openai_responses.grammar import events_of_stream
 from tests.dialects.openai_responses.test_stream import encode
@@ -25,7 +26,6 @@ from turnout.dialects.stream import (
     StreamStarted,
     TextDelta,
     TextStarted,
-    events_of,
 )
 from turnout.dialects.usage import Usage
 from turnout.errors import ContextTooLong, NotAuthenticated, Overloaded, RateLimited, TurnoutError

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from tests.dialects.golden import Golden, shown
 from tests.dialects.openai_chat.test_stream import obey
 from tests.dialects.openai_responses.answers import answers, streams
@@ -46,7 +47,6 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
     accumulate,
-    events_of,
 )
 from turnout.dialects.usage import Usage
 from turnout.errors import (

@@ -6,11 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.events import events_of
 from tests.dialects.golden import Golden
 from tests.dialects.openai_chat.test_tap import comparable
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.openai_responses import OPENAI_RESPONSES
-from turnout.dialects.stream import Finished, accumulate, events_of
+from turnout.dialects.stream import Finished, accumulate
 from turnout.errors import Overloaded
 
 GOLDEN = Golden("openai_responses")
