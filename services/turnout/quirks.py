@@ -40,7 +40,6 @@ class Quirks:
         deferred_tools: whether tools may be offered by name only and referred to in results.
         system_anywhere: whether a system message may stand behind the first other one.
         developer_role: whether a system message may be called `developer`.
-        schema_keywords: the only keywords a schema may have.
         schema_refuses: keywords that it may not have.
         schema_kinds: forms of structured output: `json_schema`, `json`.
         thinking: how thinking is asked for.
@@ -65,7 +64,6 @@ class Quirks:
     deferred_tools: bool | None = None
     system_anywhere: bool | None = None
     developer_role: bool | None = None
-    schema_keywords: tuple[str, ...] | None = None
     schema_refuses: tuple[str, ...] | None = None
     schema_kinds: tuple[Literal["json", "json_schema"], ...] | None = None
     thinking: ThinkingForm | None = None

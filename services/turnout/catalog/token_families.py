@@ -37,8 +37,6 @@ Preview, and Claude Sonnet 5 [...] approximately 30 percent more tokens than on 
 (platform.claude.com/docs/en/build-with-claude/token-counting). Haiku 5 is taken to be like them.
 """
 
-FITTED_ON: Final = "2026-11-30"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFigures:

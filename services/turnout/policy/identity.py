@@ -188,9 +188,6 @@ def _harness_by_shape(
         return "qwen_code"
     if "ai-sdk/" in agent and survey.tool_count:
         return "cline"
-    if agent.startswith("GeminiCLI") and dialect == "gemini_generate":
-        # It names its installation only while its usage statistics are on.
-        return "gemini_cli"
     if agent.startswith("pi (") and (survey.tool_count or "x-stainless-lang" in headers):
         return "pi"
     if _is_litellm(headers, agent) and survey.stream and not survey.tool_count:

@@ -1,4 +1,4 @@
-"""What both wire formats of the simulator have in common: a call, a refusal, and frames.
+"""What the wire formats of the simulator have in common: a call, a refusal, and frames.
 
 Rules of this module: data only. A wire format is a module (`anthropic`, `openai`,
 `openai_responses`, `gemini`) whose value of type `Wire` reads a request, charges its prompt to the

@@ -25,7 +25,6 @@ from turnout.simulator.json_types import JsonObject, array_of, object_of, text_o
 from turnout.simulator.measure import canonical, count_bytes
 from turnout.simulator.prefix_charge import shortest_lifetime
 
-PROVIDER = "gcp.gemini"
 OLD_GENERATION = re.compile(r"gemini-[12]\b")
 """Before Gemini 3: thinking has a budget and no level, signatures need not come back."""
 

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from turnout.dialects.gemini_generate.schema import (
     JSON_SCHEMA_KEYWORDS,
-    OPENAPI_KEYWORDS,
     json_schema,
     narrow_schema,
 )
@@ -17,10 +16,8 @@ from turnout.dialects.gemini_generate.schema import (
 Json = dict[str, Any]
 
 
-def narrowed(
-    schema: object, keywords: frozenset[str] = JSON_SCHEMA_KEYWORDS
-) -> tuple[Any, list[str]]:
-    text, lost = narrow_schema(json.dumps(schema), keywords)
+def narrowed(schema: object) -> tuple[Any, list[str]]:
+    text, lost = narrow_schema(json.dumps(schema))
     return json.loads(text), list(lost)
 
 
@@ -155,34 +152,6 @@ def test_schemas_deeper_than_google_takes_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("schema", "expected", "lost"),
-    [
-        ({"type": ["integer", "null"]}, {"type": "INTEGER", "nullable": True}, []),
-        ({"type": [[]]}, {}, []),
-        ({"type": ["integer", "string"]}, {"anyOf": [{"type": "INTEGER"}, {"type": "STRING"}]}, []),
-        (
-            {"type": "string", "enum": ["a", None]},
-            {"type": "STRING", "enum": ["a"], "nullable": True},
-            [],
-        ),
-        ({"type": "integer", "enum": [1, 2]}, {"type": "INTEGER"}, ["enum"]),
-        (
-            {"type": "object", "additionalProperties": False, "properties": {"a": {"const": "x"}}},
-            {"type": "OBJECT", "properties": {"a": {"enum": ["x"], "type": "STRING"}}},
-            ["additionalProperties"],
-        ),
-        (
-            {"type": "string", "pattern": "a", "default": "b"},
-            {"type": "STRING", "pattern": "a", "default": "b"},
-            [],
-        ),
-    ],
-)
-def test_bug_33_openapi_has_other_keywords(schema: Json, expected: Json, lost: list[str]) -> None:
-    assert narrowed(schema, OPENAPI_KEYWORDS) == (expected, lost)
-
-
-@pytest.mark.parametrize(
     ("schema", "expected"),
     [
         ({"type": "STRING", "format": "enum", "enum": ["a"]}, {"type": "string", "enum": ["a"]}),
@@ -218,8 +187,8 @@ def test_what_needs_nothing_keeps_its_characters(schema: str) -> None:
 
 NAMES = st.sampled_from(
     [
-        *JSON_SCHEMA_KEYWORDS, *OPENAPI_KEYWORDS, "$ref", "$defs", "allOf", "oneOf", "const",
-        "not", "if", "exclusiveMinimum", "patternProperties",
+        *JSON_SCHEMA_KEYWORDS, "$ref", "$defs", "allOf", "oneOf", "const", "nullable", "pattern",
+        "default", "minLength", "not", "if", "exclusiveMinimum", "patternProperties",
     ]
 )  # fmt: skip
 VALUES = st.recursive(
@@ -231,26 +200,21 @@ VALUES = st.recursive(
 )
 
 
-@given(
-    st.dictionaries(NAMES, VALUES, max_size=5),
-    st.sampled_from([JSON_SCHEMA_KEYWORDS, OPENAPI_KEYWORDS]),
-)
-def test_nothing_but_the_keywords_is_left_whatever_comes(
-    schema: Json, keywords: frozenset[str]
-) -> None:
-    found, _ = narrowed(schema, keywords)
+@given(st.dictionaries(NAMES, VALUES, max_size=5))
+def test_nothing_but_the_keywords_is_left_whatever_comes(schema: Json) -> None:
+    found, _ = narrowed(schema)
     assert isinstance(found, dict)
-    check(found, keywords)
-    assert narrowed(found, keywords)[0] == found
+    check(found)
+    assert narrowed(found)[0] == found
 
 
-def check(schema: Json, keywords: frozenset[str]) -> None:
-    assert set(schema) <= keywords
+def check(schema: Json) -> None:
+    assert set(schema) <= JSON_SCHEMA_KEYWORDS
     some = schema.get("anyOf")
     for one in some if isinstance(some, list) else ():
         if isinstance(one, dict):
-            check(one, keywords)
+            check(one)
     properties = schema.get("properties")
     for one in properties.values() if isinstance(properties, dict) else ():
         if isinstance(one, dict):
-            check(one, keywords)
+            check(one)

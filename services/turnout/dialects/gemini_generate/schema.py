@@ -1,8 +1,9 @@
 """JSON schema of this wire and ours.
 
 The wire has two: `parametersJsonSchema` and `responseJsonSchema` take JSON schema, of which Google
-lists the keywords that mean something to it; `parameters` and `responseSchema` take a subset of
-OpenAPI 3.0 with types in capitals and `nullable`. The neutral schema is JSON schema.
+lists the keywords that mean something to it, and these are written; `parameters` and
+`responseSchema`, a subset of OpenAPI 3.0 with types in capitals and `nullable`, are read only. The
+neutral schema is JSON schema.
 
 Rules: pure; what is narrowed admits at least what the original admits, so that no argument becomes
 wrong that was right; a keyword that can be said otherwise is (`const`, `nullable`, `oneOf`, bounds of
@@ -12,7 +13,6 @@ Sources: https://ai.google.dev/api/generate-content#FIELDS.response_json_schema 
 https://ai.google.dev/api/caching#Schema
 """
 
-from collections.abc import Collection
 from typing import Final, TypeGuard
 
 import msgspec
@@ -28,16 +28,6 @@ JSON_SCHEMA_KEYWORDS: Final = frozenset(
     }
 )
 """Of `parametersJsonSchema` and `responseJsonSchema`; `oneOf` means `anyOf` there."""
-
-OPENAPI_KEYWORDS: Final = frozenset(
-    {
-        *("type", "format", "title", "description", "nullable", "enum", "items", "minItems"),
-        *("maxItems", "properties", "required", "minProperties", "maxProperties", "minLength"),
-        *("maxLength", "pattern", "example", "anyOf", "propertyOrdering", "default", "minimum"),
-        "maximum",
-    }
-)
-"""Of `parameters` and `responseSchema`."""
 
 MAX_DEPTH: Final = 32
 """Of schemas within schemas. Google refuses deeper ones; those of agents' tools reach 10."""
@@ -65,10 +55,8 @@ _COUNTS: Final = (
 )
 
 
-def narrow_schema(
-    schema: JsonText, keywords: Collection[str] = JSON_SCHEMA_KEYWORDS
-) -> tuple[JsonText, tuple[str, ...]]:
-    """The schema in `keywords` alone, and the paths of what could not be said in them.
+def narrow_schema(schema: JsonText) -> tuple[JsonText, tuple[str, ...]]:
+    """The schema in `JSON_SCHEMA_KEYWORDS` alone, and the paths of what could not be said in them.
 
     A schema that needs nothing comes back in its own characters; one that is no JSON object is
     passed on as it is.
@@ -76,7 +64,7 @@ def narrow_schema(
     root = _object(schema)
     if root is None:
         return schema, ()
-    narrower = _Narrower(root, keywords)
+    narrower = _Narrower(root)
     narrowed = narrower.narrow(root, "", 0, ())
     if narrowed == root:
         return schema, tuple(narrower.lost)
@@ -172,12 +160,10 @@ class _Narrower:
 
     Attributes:
         lost: paths of keywords that narrowed the value and are gone.
-
     """
 
-    def __init__(self, root: _Json, keywords: Collection[str]) -> None:
+    def __init__(self, root: _Json) -> None:
         self._root = root
-        self._keywords = keywords
         self._nodes = 0
         self.lost: list[str] = []
 
@@ -191,7 +177,7 @@ class _Narrower:
         schema = self._respelled(schema)
         found: _Json = {}
         for name, value in schema.items():
-            if name not in self._keywords:
+            if name not in JSON_SCHEMA_KEYWORDS:
                 if name not in _ANNOTATIONS and not self._is_empty(name, value):
                     self.lost.append(_at(path, name.strip()))
                 continue
@@ -254,7 +240,7 @@ class _Narrower:
     def _merged(self, schema: _Json, path: str, seen: tuple[str, ...]) -> _Json:
         """`allOf` of parts that do not contradict each other is one schema."""
         parts = _items(schema.get("allOf"))
-        if not parts or "allOf" in self._keywords:
+        if not parts:
             return schema
         merged = {name: value for name, value in schema.items() if name != "allOf"}
         for number, part in enumerate(parts):
@@ -277,24 +263,22 @@ class _Narrower:
     def _respelled(self, schema: _Json) -> _Json:
         """What other keywords say as well, in those."""
         found = dict(schema)
-        if "const" in found and "const" not in self._keywords:
+        if "const" in found:
             value = found.pop("const")
-            if isinstance(value, str) or (_is_number(value) and "nullable" not in self._keywords):
+            if isinstance(value, str) or _is_number(value):
                 found.setdefault("enum", [value])
                 found.setdefault("type", _type_of(value))
             else:
                 found["const"] = value
-        if "oneOf" in found and "oneOf" not in self._keywords and "anyOf" not in found:
+        if "oneOf" in found and "anyOf" not in found:
             found["anyOf"] = found.pop("oneOf")
         self._bounds(found)
-        if "nullable" in self._keywords:
-            return self._openapi(found)
         # This one level: those inside are narrowed in their turn.
         return self._enum(_standard(found, MAX_DEPTH))
 
     def _enum(self, found: _Json) -> _Json:
         """The wire's enums are of strings and numbers; null beside them is an alternative."""
-        if not _is_list(found.get("enum")) or "enum" not in self._keywords:
+        if not _is_list(found.get("enum")):
             return found
         values = _items(found["enum"])
         plain = [one for one in values if isinstance(one, str) or _is_number(one)]
@@ -314,34 +298,11 @@ class _Narrower:
             ("exclusiveMaximum", "maximum", -1),
         ):
             value = found.get(exclusive)
-            if exclusive in self._keywords or isinstance(value, bool):
+            if isinstance(value, bool):
                 continue
             if is_integer and isinstance(value, int) and inclusive not in found:
                 found[inclusive] = value + step
                 del found[exclusive]
-
-    def _openapi(self, found: _Json) -> _Json:
-        """A list of types as `nullable` or `anyOf`; types in capitals, enums of strings alone."""
-        kinds = found.get("type")
-        if _is_list(kinds):
-            names = [one for one in kinds if isinstance(one, str) and one != "null"]
-            if "null" in kinds:
-                found["nullable"] = True
-            del found["type"]
-            if len(names) == 1:
-                found["type"] = names[0]
-            elif names and "anyOf" not in found:
-                found["anyOf"] = [{"type": name} for name in names]
-        if isinstance(found.get("type"), str):
-            found["type"] = str(found["type"]).upper()
-        if _is_list(found.get("enum")):
-            values = _items(found["enum"])
-            if None in values:
-                found["nullable"] = True
-            found["enum"] = [one for one in values if one is not None]
-            if not all(isinstance(one, str) for one in _items(found["enum"])):
-                found[_ENUM_OF_OTHERS] = found.pop("enum")
-        return found
 
     def _is_empty(self, name: str, value: object) -> bool:
         """Whether a keyword that goes has said nothing."""

@@ -17,7 +17,6 @@ class WireUsage(msgspec.Struct, rename="camel"):
     candidates_token_count: int | None = None
     thoughts_token_count: int | None = None
     tool_use_prompt_token_count: int | None = None
-    total_token_count: int | None = None
 
 
 def decode_usage(wire: WireUsage) -> Usage:

@@ -55,7 +55,6 @@ class Logprobs(msgspec.Struct, rename="camel"):
 class Candidate(msgspec.Struct, rename="camel"):
     content: Content | None = None
     finish_reason: str | None = None
-    finish_message: str | None = None
     index: int | None = None
     grounding_metadata: msgspec.Raw = ABSENT
     logprobs_result: Logprobs | None = None
