@@ -5,7 +5,7 @@ import json
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pytest
@@ -24,6 +24,7 @@ from turnout.errors import RateLimited
 from turnout.http_server import serve_http
 from turnout.ingress.app import Edge as Application
 from turnout.ingress.callers import Door
+from turnout.ingress.proxy import Limits
 from turnout.ports import Chunk, Head
 
 pytestmark = pytest.mark.anyio
@@ -58,8 +59,8 @@ class Served:
 
 
 @asynccontextmanager
-async def served(*, door: Door = OPEN_DOOR) -> AsyncGenerator[Served]:
-    on = edge(door=door)
+async def served(*, door: Door = OPEN_DOOR, limits: Limits = LIMITS) -> AsyncGenerator[Served]:
+    on = edge(door=door, limits=limits)
     app = on.app
     assert isinstance(app, Application)
     stop = asyncio.Event()
@@ -164,12 +165,25 @@ async def test_what_cannot_be_continued_is_said_so_that_clients_send_all_again()
         assert (await until_end(connection))[-1]["type"] == "response.completed"
 
 
-@pytest.mark.parametrize("frame", ["{", '{"type":"session.update"}', create(input=7)])
+def header(value: str, name: str = "x-codex-turn-metadata") -> str:
+    return create(client_metadata={name: value})
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        *("{", '{"type":"session.update"}', create(input=7)),
+        *(header("a\r\nauthorization: x"), header("\0"), header("a", name="x-codex-a b")),
+        header("a", name="x-codex-\r\nb"),
+    ],
+)
 async def test_bad_frames_are_answered_and_the_connection_lives(frame: str) -> None:
     async with served() as at, opened(at.url) as connection:
         await connection.send(frame)
         (event,) = await until_end(connection)
         assert event["status"] == 400
+        assert (at.on.facts.completed.outcome, at.on.facts.completed.status) == ("rejected", 400)
+        assert not at.on.dispatcher.asked
         at.on.dispatcher.script = (head(), *map(Chunk, SAID))
         await connection.send(create())
         assert (await until_end(connection))[-1]["type"] == "response.completed"
@@ -235,6 +249,42 @@ async def test_frames_that_come_meanwhile_wait_and_a_flood_is_cut_off() -> None:
         assert closed.value.rcvd.code == 1008
 
 
+async def test_a_flood_in_front_of_the_head_is_cut_off_with_its_reason() -> None:
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (asyncio.Event(),)
+        with pytest.raises(ConnectionClosed) as closed:
+            for _ in range(20):
+                await connection.send(create())
+            await until_end(connection)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+
+
+async def test_what_waits_is_bounded_in_bytes_too() -> None:
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (head(), asyncio.Event())
+        await connection.send(create())
+        with pytest.raises(ConnectionClosed) as closed:
+            for _ in range(2):
+                await connection.send(create(instructions="x" * (LIMITS.max_body_bytes - 500)))
+            await until_end(connection)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+
+
+async def test_a_silent_connection_ends_with_its_time() -> None:
+    async with served(limits=replace(LIMITS, socket_seconds=0.05)) as at:
+        async with opened(at.url) as connection:
+            (told,) = await until_end(connection)
+            error = told["error"]
+            assert isinstance(error, dict)
+            assert error["code"] == "websocket_connection_limit_reached"
+            with pytest.raises(ConnectionClosed) as closed:
+                await connection.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1001
+
+
 async def test_a_frame_beyond_the_limit_closes_and_a_thread_beyond_it_is_told() -> None:
     async with served() as at:
         async with opened(at.url) as connection:
@@ -273,6 +323,9 @@ async def test_an_upgrade_is_guarded_like_a_request(
             )
         assert refused.value.response.status_code == status
         assert json.loads(refused.value.response.body)["error"]["message"]
+        fact = at.on.facts.completed
+        assert (fact.outcome, fact.status) == ("rejected", status)
+        assert refused.value.response.headers["turnout-request-id"] == fact.request_id
 
 
 async def test_a_stopping_ingress_ends_the_answer_and_then_the_connection() -> None:

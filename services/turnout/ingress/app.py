@@ -126,9 +126,10 @@ def build_edge(proxy: Proxy, control: Control, *, tracer: Tracer | None = None) 
     sockets = ResponsesSockets(
         hot[SOCKET_PATH],
         control.intake,
+        control.facts,
         DIALECTS[PROXY_PATHS[SOCKET_PATH]],
         path=SOCKET_PATH,
-        max_bytes=control.limits.max_body_bytes,
+        limits=control.limits,
     )
     return Edge(app=build_app(hot, gemini, control), hot=hot, gemini=gemini, sockets=sockets)
 

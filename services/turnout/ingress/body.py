@@ -23,7 +23,7 @@ async def read_body(scope: Scope, receive: Receive, *, max_bytes: int, seconds: 
         )
     announced = _content_length(scope)
     if announced is not None and announced > max_bytes:
-        raise _too_large(announced, max_bytes)
+        raise too_large(announced, max_bytes)
     try:
         # One deadline for all parts: a large body comes in many.
         async with asyncio.timeout(seconds):
@@ -44,7 +44,7 @@ async def _parts(receive: Receive, max_bytes: int) -> bytes:
         parts.append(body)
         size += len(body)
         if size > max_bytes:
-            raise _too_large(size, max_bytes)
+            raise too_large(size, max_bytes)
         if not message.get("more_body", False):
             return body if len(parts) == 1 else b"".join(parts)
 
@@ -62,7 +62,7 @@ def _header(scope: Scope, wanted: bytes) -> bytes:
     return b""
 
 
-def _too_large(size: int, max_bytes: int) -> RequestTooLarge:
+def too_large(size: int, max_bytes: int) -> RequestTooLarge:
     return RequestTooLarge(
         f"The body has {size} bytes or more; the limit is {max_bytes}"
         " (TURNOUT_INGRESS__MAX_BODY_BYTES)."

@@ -64,11 +64,16 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What the edge allows. Bytes and seconds."""
+    """What the edge allows. Bytes and seconds.
+
+    Attributes:
+        socket_seconds: how long a WebSocket lasts, as at OpenAI, whose clients open another one then.
+    """
 
     max_body_bytes: int
     body_seconds: float
     route_seconds: float
+    socket_seconds: float = 3_600.0
 
 
 class Proxy:

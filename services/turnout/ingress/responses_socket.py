@@ -1,9 +1,10 @@
 """The Responses API over WebSocket: each frame is a request like any other, on a connection that lasts.
 
-Rules: host, origin and key are checked before the upgrade and again with each frame; a frame goes the
-way that a POST to the same path goes, with a body that holds the whole thread, so that nothing behind
-this module knows of sockets; one answer at a time; what a connection remembers is bounded by the largest
-body; a connection that a replaced or stopping ingress holds is closed when its answer is over.
+Rules: host, origin and key are checked before the upgrade and again with each frame that asks a model;
+a frame goes the way that a POST to the same path goes, with a body that holds the whole thread, so that
+nothing behind this module knows of sockets; one answer at a time; a connection remembers a thread and
+the frames that wait, each bounded by the largest body; one that is silent is closed with its hour, one
+that a replaced or stopping ingress holds when what has come is answered; what is refused leaves a fact.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from turnout.dialects.dialect import WireDialect
+from turnout.dialects.dialect import ErrorAnswer, WireDialect
 from turnout.dialects.openai_responses.socket import (
     NOT_FOUND,
     TOO_OLD,
@@ -32,11 +33,13 @@ from turnout.dialects.openai_responses.socket import (
 from turnout.dialects.sse import SseDecoder
 from turnout.dialects.stream import Finished, StreamEvent, StreamStarted, UsageReported
 from turnout.dialects.usage import Usage
-from turnout.errors import RequestTooLarge, TurnoutError
-from turnout.ingress.intake import Intake
-
-MAX_CONNECTION_SECONDS: Final = 3_600.0
-"""As at OpenAI, whose clients open another one then."""
+from turnout.errors import TurnoutError
+from turnout.ingress.answers import encode_headers
+from turnout.ingress.body import too_large
+from turnout.ingress.intake import Arrival, Intake
+from turnout.ingress.proxy import Limits
+from turnout.ingress.rejected import rejected
+from turnout.ports import FactSink
 
 MAX_WAITING_FRAMES: Final = 4
 """Frames that came while an answer is given. Clients wait for the end; a flood is cut off."""
@@ -64,37 +67,36 @@ class ResponsesSockets:
     """All connections of one ingress; an ASGI application for scopes of type `websocket`."""
 
     def __init__(
-        self, endpoint: ASGIApp, intake: Intake, dialect: WireDialect, *, path: str, max_bytes: int
+        self,
+        endpoint: ASGIApp,
+        intake: Intake,
+        facts: FactSink,
+        dialect: WireDialect,
+        *,
+        path: str,
+        limits: Limits,
     ) -> None:
         """`endpoint` is what serves a POST to `path`."""
         self._endpoint = endpoint
         self._intake = intake
+        self._facts = facts
         self._dialect = dialect
         self._path = path
-        self._max_bytes = max_bytes
+        self._limits = limits
         self._open: set[_Connection] = set()
         self._is_leaving = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert (await receive())["type"] == "websocket.connect"
-        if not await self._admitted(scope, send):
-            return
-        await send({"type": "websocket.accept"})
-        connection = _Connection(scope, receive, send)
-        self._open.add(connection)
         try:
-            if self._is_leaving:
-                connection.leave()
-            await self._serve(connection)
-        except _Closed as closed:
-            if closed.code is not None:
-                await send({"type": "websocket.close", "code": closed.code})
+            if await self._admitted(scope, send):
+                await send({"type": "websocket.accept"})
+                await self._serve_until_closed(
+                    _Connection(scope, receive, send, self._limits.max_body_bytes)
+                )
         except OSError:
             # Gone while something was sent.
             return
-        finally:
-            self._open.discard(connection)
-            await connection.aclose()
 
     async def leave(self) -> None:
         """Close what is idle now and the others when their answer is over; returns when all are."""
@@ -105,51 +107,79 @@ class ResponsesSockets:
         if ends:
             await asyncio.gather(*ends)
 
-    async def _admitted(self, scope: Scope, send: Send) -> bool:
-        arrival = self._intake.arrive(
+    def _arrive(self, scope: Scope) -> Arrival:
+        return self._intake.arrive(
             path=self._path,
             query=scope["query_string"].decode("latin-1"),
             raw_headers=scope["headers"],
         )
+
+    def _refuse(self, error: TurnoutError, arrival: Arrival) -> ErrorAnswer:
+        """The answer; a fact tells of it."""
+        answer = self._dialect.encode_error(error, request_id=arrival.request_id)
+        self._facts.record(
+            rejected(
+                error,
+                arrival=arrival,
+                question=None,
+                dialect=self._dialect.name,
+                status=answer.status,
+                now=self._intake.clock(),
+            )
+        )
+        return answer
+
+    async def _admitted(self, scope: Scope, send: Send) -> bool:
+        arrival = self._arrive(scope)
         try:
             self._intake.admit(arrival, self._dialect.name)
         except TurnoutError as error:
-            answer = self._dialect.encode_error(error, request_id=arrival.request_id)
-            headers = [(name.encode(), value.encode()) for name, value in answer.headers]
+            answer = self._refuse(error, arrival)
+            headers = (*answer.headers, ("turnout-request-id", arrival.request_id))
             await send(
                 {
                     "type": "websocket.http.response.start",
                     "status": answer.status,
-                    "headers": headers,
+                    "headers": encode_headers(headers),
                 }
             )
             await send({"type": "websocket.http.response.body", "body": answer.body})
             return False
         return True
 
+    async def _serve_until_closed(self, connection: "_Connection") -> None:
+        self._open.add(connection)
+        try:
+            if self._is_leaving:
+                connection.leave()
+            await self._serve(connection)
+        except _Closed as closed:
+            if closed.code is not None:
+                await connection.close(closed.code)
+        finally:
+            self._open.discard(connection)
+            await connection.aclose()
+
     async def _serve(self, connection: "_Connection") -> None:
         chain: Chain | None = None
-        age_ends = asyncio.get_running_loop().time() + MAX_CONNECTION_SECONDS
+        age_ends = asyncio.get_running_loop().time() + self._limits.socket_seconds
         while True:
-            text = await connection.next_frame()
-            if asyncio.get_running_loop().time() > age_ends:
-                told = "This connection has lasted an hour; open another one."
+            text = await connection.next_frame(until=age_ends)
+            if text is None:
+                told = "This connection has lasted long enough; open another one."
                 await connection.send_frame(coded_error_frame(400, TOO_OLD, told))
                 raise _Closed(GOING_AWAY)
             try:
                 create = read_frame(text, chain)
                 if create is None:
                     continue
-                if len(create.body) > self._max_bytes:
-                    raise RequestTooLarge(
-                        f"The thread has {len(create.body)} bytes; the limit is {self._max_bytes}"
-                        " (TURNOUT_INGRESS__MAX_BODY_BYTES)."
-                    )
+                if len(create.body) > self._limits.max_body_bytes:
+                    raise too_large(len(create.body), self._limits.max_body_bytes)
             except PreviousResponseUnknown as error:
                 await connection.send_frame(coded_error_frame(400, NOT_FOUND, error.message))
                 continue
             except TurnoutError as error:
-                answer = self._dialect.encode_error(error, request_id="")
+                answer = self._refuse(error, self._arrive(connection.scope))
                 await connection.send_frame(error_frame(answer))
                 continue
             if create.generates:
@@ -189,9 +219,10 @@ class ResponsesSockets:
 class _Connection:
     """One client's socket: its frames, and whether it is still there."""
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, max_bytes: int) -> None:
         self.ended = asyncio.Event()
-        self._scope = scope
+        self.scope = scope
+        self._max_bytes = max_bytes
         self._receive = receive
         self._send = send
         self._waiting: deque[bytes] = deque()
@@ -202,20 +233,30 @@ class _Connection:
     def leave(self) -> None:
         self._leaving.set()
 
-    async def next_frame(self) -> bytes:
-        """The next frame. Raises `_Closed` when the client is gone or is to go."""
+    async def next_frame(self, *, until: float) -> bytes | None:
+        """The next frame; None when there is none `until` then, by the loop's clock.
+
+        Raises `_Closed` when the client is gone or is to go.
+        """
         if self._closed is not None:
             raise self._closed
+        left = until - asyncio.get_running_loop().time()
+        if left <= 0:
+            return None
         if self._waiting:
             return self._waiting.popleft()
         leaving = asyncio.ensure_future(self._leaving.wait())
         reading = self._begin_reading()
         try:
-            await asyncio.wait({reading, leaving}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {reading, leaving}, timeout=left, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
             leaving.cancel()
         if not reading.done():
-            raise _Closed(SERVICE_RESTART)
+            if self._leaving.is_set():
+                raise _Closed(SERVICE_RESTART)
+            return None
         self._reading = None
         return _frame_in(reading.result())
 
@@ -226,7 +267,8 @@ class _Connection:
             self._reading = None
             try:
                 self._waiting.append(_frame_in(message))
-                if len(self._waiting) > MAX_WAITING_FRAMES:
+                is_flood = len(self._waiting) > MAX_WAITING_FRAMES
+                if is_flood or sum(map(len, self._waiting)) > self._max_bytes:
                     raise _Closed(POLICY_VIOLATION)
             except _Closed as closed:
                 self._closed = closed
@@ -241,14 +283,17 @@ class _Connection:
     async def send_frame(self, data: bytes) -> None:
         await self._send({"type": "websocket.send", "text": data.decode("utf-8", "replace")})
 
+    async def close(self, code: int) -> None:
+        await self._send({"type": "websocket.close", "code": code})
+
     def http_scope(self, create: Create, path: str) -> Scope:
         """The scope of the request that a frame stands for."""
         return {
             "type": "http",
             "method": "POST",
             "path": path,
-            "query_string": self._scope["query_string"],
-            "headers": list(_headers(self._scope["headers"], create)),
+            "query_string": self.scope["query_string"],
+            "headers": list(_headers(self.scope["headers"], create)),
         }
 
     async def aclose(self) -> None:
@@ -328,7 +373,4 @@ class _Exchange:
         if self._status and not self._is_stream:
             frame = frame_of_error(self._status, self._headers, b"".join(self._whole))
             await self._connection.send_frame(frame)
-        elif self._status == 0:
-            # Nobody was there to be answered.
-            raise _Closed
         return self._chain

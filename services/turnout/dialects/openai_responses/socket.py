@@ -8,6 +8,7 @@ only this transport has is taken out.
 Described at developers.openai.com, guide "WebSocket mode".
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -27,6 +28,10 @@ TRANSPORT_FIELDS: Final = ("type", "previous_response_id", "generate", "stream",
 METADATA_PREFIXES: Final = ("x-codex-", "x-openai-")
 METADATA_NAMES: Final = frozenset({"session-id", "thread-id"})
 """What Codex says in headers over HTTP stands in `client_metadata` of each frame here."""
+
+_HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+")
+_NOT_IN_A_HEADER: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+"""Field names are tokens and values have no controls but tab (RFC 9110, 5.1 and 5.5)."""
 
 NOT_FOUND: Final = "previous_response_not_found"
 TOO_OLD: Final = "websocket_connection_limit_reached"
@@ -138,12 +143,17 @@ def _metadata(frame: ObjectReader) -> Mapping[str, str]:
         told = msgspec.json.decode(raw, type=dict[str, object])
     except MALFORMED as error:
         raise complaint("client_metadata", error) from None
-    return {
+    found = {
         name.lower(): value
         for name, value in told.items()
         if isinstance(value, str)
         and (name.lower().startswith(METADATA_PREFIXES) or name.lower() in METADATA_NAMES)
     }
+    for name, value in found.items():
+        # They go where headers go, and nothing else would notice a line end in one.
+        if _HEADER_NAME.fullmatch(name) is None or _NOT_IN_A_HEADER.search(value):
+            raise InvalidRequest(f"client_metadata: {name!r} cannot be a header")
+    return found
 
 
 def chain_behind(create: Create, event: bytes) -> Chain | None:
