@@ -129,10 +129,10 @@ def test_bug_34_a_compatible_server_gets_the_form_it_knows(
 def test_what_an_endpoint_refuses_is_never_sent_and_a_body_without_it_is_the_same() -> None:
     quirks = Quirks(refuses=("stream_options",), thinking_refuses=("temperature",))
     body = b'{"stream_options":{},"temperature":1}'
-    assert reshaped(body, quirks, thinks=False) == (
+    assert reshaped(body, quirks, dialect="openai_chat", thinks=False) == (
         b'{"temperature":1}',
         ("dropped:stream_options",),
     )
-    assert reshaped(body, quirks, thinks=True)[0] == b"{}"
+    assert reshaped(body, quirks, dialect="openai_chat", thinks=True)[0] == b"{}"
     clean = b'{"model":"m"}'
-    assert reshaped(clean, quirks, thinks=True)[0] is clean
+    assert reshaped(clean, quirks, dialect="openai_chat", thinks=True)[0] is clean

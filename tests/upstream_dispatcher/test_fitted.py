@@ -128,7 +128,7 @@ async def test_a_renamed_tool_is_called_by_the_clients_name() -> None:
     assert TOO_LONG.encode() in answer.body
 
 
-CLAUDE_CODE = {
+CLAUDE_CODE: dict[str, Any] = {
     "model": "claude-opus-5-5",
     "max_tokens": 64,
     "messages": [
@@ -161,13 +161,32 @@ WHOLE = (
 
 
 async def test_an_imitation_of_the_clients_dialect_is_told_no_references() -> None:
+    seen, changes = await sent_to_deepseek(CLAUDE_CODE)
+    assert b"tool_reference" not in seen
+    assert b"defer_loading" not in seen
+    assert [tool["name"] for tool in json.loads(seen)["tools"]] == ["ToolSearch", "WebFetch"]
+    assert changes == ("deferred_tools",)
+
+
+async def test_bug_35_an_imitation_that_is_fitted_gets_its_roles_too() -> None:
+    note = {"role": "system", "content": "a note", "clear_at": "next_user_message"}
+    body = CLAUDE_CODE | {"messages": [*CLAUDE_CODE["messages"], note]}
+    seen, changes = await sent_to_deepseek(body)
+    roles = {message["role"] for message in json.loads(seen)["messages"]}
+    assert roles == {"user", "assistant"}
+    assert b"a note" in seen
+    assert b"clear_at" not in seen
+    assert changes == ("deferred_tools", "system_role")
+
+
+async def sent_to_deepseek(body: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
     async def script(exchange: Exchange) -> None:
         await exchange.answer(200, WHOLE, JSON)
 
     asked = request(
         "deepseek/deepseek-v4-pro@env",
         dialect="anthropic_messages",
-        body=json.dumps(CLAUDE_CODE).encode(),
+        body=json.dumps(body).encode(),
         model="claude-opus-5-5",
         stream=False,
     )
@@ -179,9 +198,6 @@ async def test_an_imitation_of_the_clients_dialect_is_told_no_references() -> No
         (seen,) = deepseek.seen
     assert answer.head.status == 200
     assert seen.line.split()[1] == "/v1/messages"
-    assert b"tool_reference" not in seen.body
-    assert b"defer_loading" not in seen.body
-    sent = json.loads(seen.body)
-    assert [tool["name"] for tool in sent["tools"]] == ["ToolSearch", "WebFetch"]
     (fact,) = on.facts.attempts
-    assert (fact.dialect, fact.changes) == ("anthropic_messages", ("deferred_tools",))
+    assert fact.dialect == "anthropic_messages"
+    return seen.body, fact.changes

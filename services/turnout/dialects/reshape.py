@@ -65,17 +65,34 @@ _THINKING: Final = msgspec.json.Decoder(_Thinking)
 _CONFIG: Final = msgspec.json.Decoder(_Config)
 
 
-def reshaped(body: bytes, quirks: Quirks, *, thinks: bool) -> tuple[bytes, tuple[str, ...]]:
-    """Without the fields that the endpoint refuses, and with the others under their names there."""
+def reshaped(
+    body: bytes, quirks: Quirks, *, dialect: Dialect, thinks: bool
+) -> tuple[bytes, tuple[str, ...]]:
+    """In the roles that the endpoint knows, without the fields that it refuses, and with the others
+    under their names there.
+    """
     refused = refused_fields(quirks, thinks=thinks)
     renames = quirks.renames or ()
-    if not refused and not renames:
+    has_fewer_roles = quirks.system_anywhere is False or quirks.developer_role is False
+    if not refused and not renames and not has_fewer_roles:
         return body, ()
-    present = {member.name for member in members(body)}
+    present = {member.name: body[member.value_start : member.value_end] for member in members(body)}
     dropped = [name for name in present if name in refused]
     edits: list[Edit] = [DropField(name) for name in dropped]
     edits += [RenameField(name, becomes) for name, becomes in renames if name in present]
-    return splice(body, edits), tuple(f"dropped:{name}" for name in sorted(dropped))
+    changes = [f"dropped:{name}" for name in sorted(dropped)]
+    messages = present.get("messages", b"")
+    if (
+        dialect == "anthropic_messages"
+        and quirks.system_anywhere is False
+        and b'"system"' in messages
+    ):
+        edits += (RenameRole("system", "user"), *map(DropMessageField, MESSAGE_CONTROLS))
+        changes.append("system_role")
+    if dialect == "openai_chat" and quirks.developer_role is False and b'"developer"' in messages:
+        edits.append(RenameRole("developer", "system"))
+        changes.append("developer_role")
+    return splice(body, edits), tuple(changes)
 
 
 def switched(
@@ -93,17 +110,13 @@ def switched(
         if has.max_output_tokens is not None and _above(fields.get(name), has.max_output_tokens):
             edits.append(SetField(name, str(has.max_output_tokens).encode()))
             changes.append("limited:max_output_tokens")
-    if dialect == "anthropic_messages":
+    if dialect == "anthropic_messages" and has.thinking:
         edits += _claude(fields, quirks, has, changes)
-    if dialect == "openai_chat":
-        if quirks.developer_role is False and b'"developer"' in fields.get("messages", b""):
-            edits.append(RenameRole("developer", "system"))
-            changes.append("developer_role")
-        if has.thinking and "reasoning_effort" in fields:
-            edits += _effort_word(fields["reasoning_effort"], quirks, changes)
+    if dialect == "openai_chat" and has.thinking and "reasoning_effort" in fields:
+        edits += _effort_word(fields["reasoning_effort"], quirks, changes)
     body = splice(body, edits)
-    body, dropped = reshaped(body, quirks, thinks=has.thinking)
-    return body, (*changes, *dropped)
+    body, told = reshaped(body, quirks, dialect=dialect, thinks=has.thinking)
+    return body, (*changes, *told)
 
 
 def _above(value: bytes | None, most: int) -> bool:
@@ -127,18 +140,6 @@ def _effort_word(value: bytes, quirks: Quirks, changes: list[str]) -> Iterable[E
 
 
 def _claude(
-    fields: dict[str, bytes], quirks: Quirks, has: Capabilities, changes: list[str]
-) -> Iterable[Edit]:
-    messages = fields.get("messages", b"")
-    if quirks.system_anywhere is False and b'"system"' in messages:
-        yield RenameRole("system", "user")
-        yield from (DropMessageField(name) for name in MESSAGE_CONTROLS)
-        changes.append("system_role")
-    if has.thinking:
-        yield from _claude_thinking(fields, quirks, has, changes)
-
-
-def _claude_thinking(
     fields: dict[str, bytes], quirks: Quirks, has: Capabilities, changes: list[str]
 ) -> Iterable[Edit]:
     try:

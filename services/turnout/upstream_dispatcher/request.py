@@ -117,7 +117,7 @@ def prepare(
         fitted.conversation, model=to.upstream_name, has=to.capabilities
     )
     thinks = to.capabilities.thinking and fitted.conversation.thinking.effort != "none"
-    body, dropped = reshaped(encoded, to.quirks, thinks=thinks)
+    body, dropped = reshaped(encoded, to.quirks, dialect=to.dialect, thinks=thinks)
     headers = (
         ("content-type", "application/json"),
         ("accept", "text/event-stream" if request.features.stream else "application/json"),
