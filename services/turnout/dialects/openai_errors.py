@@ -6,7 +6,6 @@ told when, within a minute, because clients give up on longer waits; messages of
 `param` is the path of the field that a message begins with.
 """
 
-import math
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -15,7 +14,7 @@ import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.reading import MALFORMED
-from turnout.dialects.retry_after import read_retry_after
+from turnout.dialects.retry_after import read_retry_after, retry_after_of
 from turnout.errors import (
     ContextTooLong,
     ErrorKind,
@@ -28,12 +27,6 @@ from turnout.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-
-MAX_RETRY_AFTER_SECONDS: Final = 60
-"""Claude Code and the SDKs fail at once on more (WIRE measurements: 429 with 80 s)."""
-
-DEFAULT_RETRY_AFTER_SECONDS: Final = 5
-"""When nobody said: long enough for a burst to pass, short enough for a user to wait."""
 
 MAX_MESSAGE_CHARACTERS: Final = 1_000
 """Of a provider's message: the sentences that clients act on come first."""
@@ -129,14 +122,6 @@ def error_fields(error: TurnoutError) -> dict[str, str | None]:
         # Codex tells its user about the account then, and does not wait for the next minute.
         kind = code = "insufficient_quota"
     return {"message": message, "type": kind, "param": _param(error), "code": code}
-
-
-def retry_after_of(error: TurnoutError) -> int:
-    """Whole seconds, at least one and at most a minute."""
-    seconds = error.retry_after_seconds
-    if seconds is None or not math.isfinite(seconds):
-        return DEFAULT_RETRY_AFTER_SECONDS
-    return min(max(1, math.ceil(seconds)), MAX_RETRY_AFTER_SECONDS)
 
 
 def _param(error: TurnoutError) -> str | None:

@@ -133,10 +133,7 @@ def encode_model(
 
 def encode_error(asked: Asked, error: TurnoutError, *, request_id: str) -> ErrorAnswer:
     """An error in the shape of whoever asks."""
-    dialect = DIALECTS.get(dialect_of(asked.shape))
-    if dialect is None:
-        dialect = DIALECTS["openai_chat"]
-    return dialect.encode_error(error, request_id=request_id)
+    return DIALECTS[dialect_of(asked.shape)].encode_error(error, request_id=request_id)
 
 
 # -- Anthropic: anthropic.types.ModelInfo ------------------------------------------------------

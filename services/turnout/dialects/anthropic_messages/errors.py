@@ -7,7 +7,6 @@ mend says so in `x-should-retry`; messages of a provider are cut, else kept, bec
 negotiate by them.
 """
 
-import math
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -16,7 +15,7 @@ import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.reading import MALFORMED
-from turnout.dialects.retry_after import read_retry_after
+from turnout.dialects.retry_after import read_retry_after, retry_after_of
 from turnout.dialects.sse import encode_event
 from turnout.errors import (
     ContextTooLong,
@@ -30,12 +29,6 @@ from turnout.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-
-MAX_RETRY_AFTER_SECONDS: Final = 60
-"""Claude Code honours 60 s and fails at once on 80 s (measured)."""
-
-DEFAULT_RETRY_AFTER_SECONDS: Final = 5
-"""When nobody said: long enough for a burst to pass, short enough for a user to wait."""
 
 MAX_MESSAGE_CHARACTERS: Final = 1_000
 """Of a provider's message: the sentences that clients act on come first."""
@@ -96,7 +89,7 @@ def encode_error(error: TurnoutError, *, request_id: str) -> ErrorAnswer:
     status, _ = _status(error)
     headers = [("content-type", "application/json"), ("request-id", request_id)]
     if error.kind in _COME_BACK:
-        headers.append(("retry-after", str(_retry_after(error))))
+        headers.append(("retry-after", str(retry_after_of(error))))
     if status in _CREDENTIAL_TYPES:
         headers.append(("x-should-retry", "false"))
     return ErrorAnswer(status, tuple(headers), _body(error, request_id=request_id))
@@ -135,13 +128,6 @@ def _context_message(message: str) -> str:
     if len(figures) >= 2 and max(figures) > min(figures):
         return f"{_TOO_LONG}: {max(figures)} tokens > {min(figures)} maximum"
     return f"{_TOO_LONG}: {message}"
-
-
-def _retry_after(error: TurnoutError) -> int:
-    seconds = error.retry_after_seconds
-    if seconds is None or not math.isfinite(seconds):
-        return DEFAULT_RETRY_AFTER_SECONDS
-    return min(max(1, math.ceil(seconds)), MAX_RETRY_AFTER_SECONDS)
 
 
 def decode_error(

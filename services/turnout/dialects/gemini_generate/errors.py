@@ -8,7 +8,6 @@ a minute; a full context is said in Google's sentence; messages of a provider ar
 Sources: https://ai.google.dev/gemini-api/docs/troubleshooting and google.rpc.Status.
 """
 
-import math
 import re
 from collections.abc import Sequence
 from typing import Final
@@ -17,7 +16,7 @@ import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.reading import MALFORMED
-from turnout.dialects.retry_after import read_retry_after
+from turnout.dialects.retry_after import read_retry_after, retry_after_of
 from turnout.errors import (
     ContextTooLong,
     ErrorKind,
@@ -30,12 +29,6 @@ from turnout.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-
-MAX_RETRY_AFTER_SECONDS: Final = 60
-"""Agents give up on longer waits (WIRE measurements: 429 with 80 s)."""
-
-DEFAULT_RETRY_AFTER_SECONDS: Final = 5
-"""When nobody said: long enough for a burst to pass, short enough for a user to wait."""
 
 MAX_MESSAGE_CHARACTERS: Final = 1_000
 """Of a provider's message: the sentences that clients act on come first."""
@@ -103,7 +96,7 @@ def encode_error(error: TurnoutError, *, request_id: str) -> ErrorAnswer:
     status, _ = _status(error)
     headers = [("content-type", "application/json; charset=UTF-8"), ("x-request-id", request_id)]
     if error.kind in _COME_BACK:
-        headers.append(("retry-after", str(_retry_after(error))))
+        headers.append(("retry-after", str(retry_after_of(error))))
     if status in {401, 402, 403}:
         headers.append(("x-should-retry", "false"))
     return ErrorAnswer(status, tuple(headers), _body(error))
@@ -131,15 +124,8 @@ def _body(error: TurnoutError) -> bytes:
         message = f"{CONTEXT_SENTENCE} {message}"
     inner: dict[str, object] = {"code": code, "message": message, "status": status}
     if error.kind in _COME_BACK:
-        inner["details"] = [{"@type": _RETRY_INFO, "retryDelay": f"{_retry_after(error)}s"}]
+        inner["details"] = [{"@type": _RETRY_INFO, "retryDelay": f"{retry_after_of(error)}s"}]
     return msgspec.json.encode({"error": inner})
-
-
-def _retry_after(error: TurnoutError) -> int:
-    seconds = error.retry_after_seconds
-    if seconds is None or not math.isfinite(seconds):
-        return DEFAULT_RETRY_AFTER_SECONDS
-    return min(max(1, math.ceil(seconds)), MAX_RETRY_AFTER_SECONDS)
 
 
 def _speaks_of_context(message: str) -> bool:

@@ -13,8 +13,9 @@ from typing import Final
 
 import msgspec
 
-from turnout.dialects.openai_errors import error_fields, retry_after_of
+from turnout.dialects.openai_errors import error_fields
 from turnout.dialects.openai_responses.output import Json, response_object
+from turnout.dialects.retry_after import retry_after_of
 from turnout.dialects.sse import encode_event
 from turnout.errors import ErrorKind, TurnoutError
 
