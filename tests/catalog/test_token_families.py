@@ -26,6 +26,8 @@ CATALOG = parse_catalog(snapshot_bytes())
         ("claude-3-7-sonnet-20250219", "claude"),
         ("claude-opus-4-7", "claude-4.7"),
         ("anthropic/claude-opus-4.7", "claude-4.7"),
+        ("anthropic.claude-opus-4-7", "claude-4.7"),
+        ("us.anthropic.claude-haiku-4-5-20251001-v1:0", "claude"),
         ("Claude-Opus-4-8[1m]", "claude-4.7"),
         ("claude-opus-5-5", "claude-4.7"),
         ("claude-sonnet-5", "claude-4.7"),

@@ -98,6 +98,8 @@ FIGURES: Final[Mapping[Family, TokenFigures]] = MappingProxyType(
     }
 )
 
+_CLAUDE: Final = re.compile(r"^.*\.claude-")
+
 _PATTERNS: Final[tuple[tuple[re.Pattern[str], Family], ...]] = (
     (
         re.compile(r"claude-(opus-(4-[789]|[5-9])|(sonnet|haiku)-[5-9]|fable|mythos)"),
@@ -117,7 +119,8 @@ _PATTERNS: Final[tuple[tuple[re.Pattern[str], Family], ...]] = (
 
 def family_of(name: str) -> Family:
     """The family of a model by its name, known to the catalog or not."""
-    bare = name.strip().lower().rpartition("/")[2]
+    # Bedrock writes anthropic.claude-opus-4-7, with a region in front of it too.
+    bare = _CLAUDE.sub("claude-", name.strip().lower().rpartition("/")[2])
     if bare.startswith("claude-"):
         # OpenRouter writes claude-opus-4.7 where Anthropic writes claude-opus-4-7.
         bare = bare.replace(".", "-")
