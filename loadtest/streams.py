@@ -119,6 +119,8 @@ async def _event_cpu(to: Started, dialect: Dialect) -> float:
     finally:
         for _, writer in opened:
             writer.close()
+    if not sum(counts):
+        raise StreamLost(f"{to.url}: no event of {dialect} came in {SECONDS:g} s")
     return cpu * 1e6 / sum(counts)
 
 
@@ -142,7 +144,10 @@ async def _open(
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     """A stream of which the first event has come."""
     host, _, port = url.removeprefix("http://").partition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        reader, writer = await asyncio.open_connection(host, int(port))
+    except OSError as error:
+        raise StreamLost(f"{url}: {error}") from None
     body = bodies.body(dialect, "small", stream=True, agent=agent)
     writer.write(
         f"POST {PATHS[dialect]} HTTP/1.1\r\nhost: {host}:{port}\r\nauthorization: Bearer {KEY}\r\n"
@@ -152,7 +157,7 @@ async def _open(
     try:
         async with asyncio.timeout(OPEN_SECONDS):
             await reader.readuntil(b"data: ")
-    except (asyncio.IncompleteReadError, TimeoutError):
+    except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, TimeoutError):
         writer.close()
         raise StreamLost(f"{url}: no stream of {dialect} began") from None
     return reader, writer
@@ -168,6 +173,8 @@ async def _events_in(reader: asyncio.StreamReader, seconds: float) -> int:
                 data = await reader.read(65_536)
         except TimeoutError:
             break
+        except OSError:
+            data = b""
         if not data:
             raise StreamLost("a stream ended while its events were counted")
         count += data.count(b"data: ")
