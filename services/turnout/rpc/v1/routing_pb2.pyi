@@ -350,9 +350,7 @@ Global___WarmPrefix: _TypeAlias = WarmPrefix  # noqa: Y015
 
 @_typing.final
 class Maker(_message.Message):
-    """A thread as the tracker remembers it; the defaults describe a thread never seen.
-    Who wrote a run of a thread's answers, up to the first message of the next maker.
-    """
+    """Who wrote a run of a thread's answers, up to the first message of the next maker."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -376,6 +374,8 @@ Global___Maker: _TypeAlias = Maker  # noqa: Y015
 
 @_typing.final
 class ThreadState(_message.Message):
+    """A thread as the tracker remembers it; the defaults describe a thread never seen."""
+
     DESCRIPTOR: _descriptor.Descriptor
 
     STEPS_FIELD_NUMBER: _builtins.int
