@@ -115,7 +115,7 @@ class Exchange:
         assert told["message"]
         path = self.path
         headers = {name.decode("latin-1"): "" for name, _ in self.headers}
-        match speaks_at(path, headers):
+        match speaks_at(path, self.query.decode("latin-1"), headers):
             case "anthropic_messages" if path.startswith("/v1/messages"):
                 assert json.loads(self.told)["type"] == "error"
             case "gemini_generate" if path.startswith("/v1beta/"):

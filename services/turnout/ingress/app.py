@@ -210,7 +210,7 @@ class _Unserved:
     async def __call__(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         path = request.url.path
-        name = speaks_at(path, request.headers)
+        name = speaks_at(path, request.url.query, request.headers)
         allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
         if error.status_code == 405:
             wrong: TurnoutError = InvalidRequest(

@@ -147,7 +147,7 @@ class ControlEndpoints:
 
     def _admit(self, request: Request) -> Caller:
         arrival = self._arrive(request)
-        dialect = speaks_at(request.url.path, arrival.headers)
+        dialect = speaks_at(arrival.path, arrival.query, arrival.headers)
         return self._control.intake.admit(arrival, dialect)
 
     async def _body(self, request: Request, *, max_bytes: int) -> bytes:

@@ -24,6 +24,7 @@ from turnout.catalog.models import Model
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import InvalidRequest, TurnoutError, UnknownModel
+from turnout.ingress.paths import speaks_at
 from turnout.policy.decision import Access
 from turnout.policy.targets import AUTO, PREFIX
 
@@ -32,7 +33,6 @@ Shape: TypeAlias = Literal["anthropic", "openai", "gemini", "codex"]
 JsonObject: TypeAlias = dict[str, object]
 
 GEMINI_PREFIX: Final = "models/"
-GEMINI_ROOT: Final = "/v1beta/"
 GEMINI_METHODS: Final = ("generateContent", "countTokens")
 """What ai.google.dev lists of the methods that we serve; streaming goes without saying there."""
 
@@ -59,17 +59,15 @@ class Listed:
 
 
 def asked_by(*, path: str, query: str, headers: Mapping[str, str]) -> Asked:
-    """In whose shape to answer: google-genai asks at /v1 too, and is known by its headers."""
+    """In whose shape to answer: Codex names its version, the others speak a dialect."""
     told = {name: values[-1] for name, values in parse_qs(query).items()}
-    if path.startswith(GEMINI_ROOT):
-        return Asked("gemini", told)
-    if "anthropic-version" in headers:
-        return Asked("anthropic", told)
-    if "client_version" in told:
-        return Asked("codex", told)
-    if "x-goog-api-key" in headers or "x-goog-api-client" in headers or "key" in told:
-        return Asked("gemini", told)
-    return Asked("openai", told)
+    match speaks_at(path, query, headers):
+        case "gemini_generate":
+            return Asked("gemini", told)
+        case "anthropic_messages":
+            return Asked("anthropic", told)
+        case "openai_chat" | "openai_responses":
+            return Asked("codex" if "client_version" in told else "openai", told)
 
 
 def dialect_of(shape: Shape) -> Dialect:

@@ -7,6 +7,7 @@ method, all others are fixed.
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
+from urllib.parse import parse_qs
 
 from turnout.capabilities import Dialect
 
@@ -32,12 +33,18 @@ def is_gemini_call(path: str) -> bool:
     return path.startswith(GEMINI_PREFIXES) and ":" in path
 
 
-def speaks_at(path: str, headers: Mapping[str, str]) -> Dialect:
-    """The dialect of whoever asks for a path, also for one that is not served."""
+def speaks_at(path: str, query: str, headers: Mapping[str, str]) -> Dialect:
+    """The dialect of whoever asks for a path, also for one that is not served.
+
+    google-genai asks at /v1 too, and is known by its headers or its key in the query.
+    """
     if path in PROXY_PATHS:
         return PROXY_PATHS[path]
+    if path.startswith("/v1beta/") or is_gemini_call(path):
+        return "gemini_generate"
     if path.startswith("/v1/messages") or "anthropic-version" in headers:
         return "anthropic_messages"
-    if path.startswith("/v1beta/") or is_gemini_call(path) or "x-goog-api-key" in headers:
-        return "gemini_generate"
-    return "openai_responses" if path.startswith("/v1/responses") else "openai_chat"
+    if path.startswith("/v1/responses"):
+        return "openai_responses"
+    is_googles = "x-goog-api-key" in headers or "x-goog-api-client" in headers
+    return "gemini_generate" if is_googles or "key" in parse_qs(query) else "openai_chat"
