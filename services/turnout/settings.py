@@ -253,7 +253,8 @@ class ProviderSettings(_Section):
 class Simulator(_Section):
     enabled: Literal["auto", "always", "never"] = Field(
         default="auto",
-        description="auto: when no provider key and no provider address is configured.",
+        description="auto: when no provider key, no provider address and no model of a server"
+        " without keys is configured.",
     )
     port: int = Field(default=8089, ge=1, le=65535, description="Port of the simulated provider.")
     url: str = Field(default="", description="A simulated provider that runs elsewhere.")

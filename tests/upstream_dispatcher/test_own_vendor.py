@@ -84,6 +84,36 @@ async def test_the_turn_state_of_openai_goes_to_codex_and_back_and_the_rerouted_
 
 
 @pytest.mark.parametrize(
+    ("query", "sent"),
+    [
+        ("", "alt=sse"),
+        ("alt=sse", "alt=sse"),
+        ("alt=json&fields=candidates", "fields=candidates&alt=sse"),
+        ("alt=sse&fields=candidates", "alt=sse&fields=candidates"),
+    ],
+)
+async def test_a_stream_of_geminis_is_one_of_events_whatever_was_asked(
+    query: str, sent: str
+) -> None:
+    path = "/v1beta/models/gemini-3.8-flash:streamGenerateContent"
+    body = b'{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}'
+    async with (
+        provider(refuses) as upstream,
+        bench({"gcp.gemini": upstream.url}, also=("gemini_generate",)) as on,
+    ):
+        asked = request(
+            "gcp.gemini/gemini-3.8-flash@env",
+            dialect="gemini_generate",
+            body=body,
+            model="gemini-3.8-flash",
+            path=path,
+            query=query,
+        )
+        await answer_of(on, asked)
+        assert [seen.line for seen in upstream.seen] == [f"POST {path}?{sent} HTTP/1.1"]
+
+
+@pytest.mark.parametrize(
     ("target", "dialect", "called"),
     [
         ("openai/gpt-5.4@env", "anthropic_messages", "/v1/chat/completions"),

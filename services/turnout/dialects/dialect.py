@@ -3,9 +3,9 @@
 A dialect is a value of type `WireDialect` found in `turnout.dialects.registry.DIALECTS`. Its parts
 are pure: bytes in, data or bytes out; no clock, no sockets, no randomness (ids come in).
 
-Traffic within one dialect never passes through the neutral form: the request is edited by span
-(`passthrough.splice`), the answer is relayed as it came, and a `StreamTap` watches it go by.
-Traffic between dialects is decoded to the neutral conversation, encoded for the target, and the
+Traffic within one dialect does not pass through the neutral form, but for what an imitation of it
+cannot take: the request is edited by span (`passthrough.splice`), the answer is relayed as it came
+but for the model's name, and a `StreamTap` watches it go by. Other traffic is decoded to the neutral conversation, encoded for the target, and the
 answer comes back event by event through `StreamDecoder` and `StreamEncoder`.
 """
 

@@ -1,13 +1,15 @@
 """Building one upstream call from the client's request and a destination.
 
 Rules: within a dialect the body is the client's bytes with named span edits, the very same object
-when there is nothing to edit; between dialects it is translated. Headers go by a list of what may
+when there is nothing to edit; between dialects, and for what an imitation cannot take, it is
+translated. Headers go by a list of what may
 go, so that a secret in a header we do not know stays here; cookies, hop-by-hop and router headers
 are never on it. What names a client's account goes only with the client's own credential.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl, urlencode
 
 from turnout.capabilities import Dialect
 from turnout.catalog.token_families import Family, family_of
@@ -191,8 +193,9 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         hides_usage = asked is not body
         body = asked
     url = to.base_url + _native_path(request, to)
-    if request.query:
-        url = f"{url}?{request.query}"
+    query = _native_query(request)
+    if query:
+        url = f"{url}?{query}"
     outgoing = Outgoing(url, _native_headers(request, to), body)
     written = request.features.requested_model
     return Prepared(
@@ -212,6 +215,18 @@ def _native_path(request: DispatchRequest, to: Destination) -> str:
         return request.path.removeprefix(BASE_PATH[to.dialect])
     name = call.model if call.model in to.names else to.upstream_name
     return gemini_path(name, call.method, version=call.version)
+
+
+def _native_query(request: DispatchRequest) -> str:
+    """As the client wrote it, but that a stream of Gemini's is always one of events: the array that
+    Google gives without `alt=sse` is none until it ends.
+    """
+    if request.dialect != "gemini_generate" or not request.features.stream:
+        return request.query
+    told = parse_qsl(request.query, keep_blank_values=True)
+    if ("alt", "sse") in told:
+        return request.query
+    return urlencode([*((name, value) for name, value in told if name != "alt"), ("alt", "sse")])
 
 
 def _native_headers(request: DispatchRequest, to: Destination) -> tuple[tuple[str, str], ...]:
