@@ -29,7 +29,7 @@ LEGEND = """\
 Columns are what the client speaks, letters what the upstream speaks: **M** Anthropic Messages, **C** OpenAI
 Chat Completions, **R** OpenAI Responses, **G** Gemini. A letter: it arrives. `-`: one of the two has no way
 to say it, the last column says which and why. `!`: the request is refused with an error that names it.
-Where client and upstream speak the same, the bytes go as they are.
+Where client and upstream speak the same, the bytes go as they are, but for named edits such as the model's name.
 """
 
 BEGIN, END = "<!-- matrix -->\n", "<!-- end -->"
