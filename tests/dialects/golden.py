@@ -63,6 +63,13 @@ def cut(stream: bytes, cuts: Iterable[int]) -> list[bytes]:
     return [stream[a:b] for a, b in pairwise(at)]
 
 
+def comparable(reading: TapReading) -> dict[str, object]:
+    """Every field; errors are compared by what they say."""
+    fields = {name: getattr(reading, name) for name in TapReading.__struct_fields__}
+    error = reading.error
+    return fields | {"error": None if error is None else (error.kind, error.message)}
+
+
 def shown(events: Iterable[StreamEvent]) -> list[object]:
     """Events as plain JSON: the name and the fields."""
     return [{type(event).__name__: _fields(event)} for event in events]

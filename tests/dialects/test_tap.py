@@ -7,9 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dialects.events import events_of
-from tests.dialects.golden import CUTS, GOLDEN_CASES, Golden, cut
+from tests.dialects.golden import CUTS, GOLDEN_CASES, Golden, comparable, cut
 from turnout.capabilities import Dialect
-from turnout.dialects.dialect import TapReading
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.stream import Finished, StreamFailed, accumulate
 from turnout.errors import Overloaded, RateLimited, TurnoutError
@@ -52,13 +51,6 @@ TERMS: dict[Dialect, Terms] = {
         "parallel_calls", "STOP", b'{"error":{"message":"busy","code":503}}\n'
     ),
 }
-
-
-def comparable(reading: TapReading) -> dict[str, object]:
-    """Every field; errors are compared by what they say."""
-    fields = {name: getattr(reading, name) for name in TapReading.__struct_fields__}
-    error = reading.error
-    return fields | {"error": None if error is None else (error.kind, error.message)}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
