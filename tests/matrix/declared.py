@@ -31,6 +31,9 @@ SHORT: Final[Mapping[Dialect, str]] = {
     "gemini_generate": "gemini",
 }
 
+IDS: Final = [f"{SHORT[client]}-{SHORT[upstream]}" for client, upstream in PAIRS]
+"""Of the test cases, in the order of `PAIRS`."""
+
 OPENAI: Final[frozenset[Dialect]] = frozenset({"openai_chat", "openai_responses"})
 """Two dialects of one vendor, whose own words mean the same in both."""
 

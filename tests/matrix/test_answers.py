@@ -1,27 +1,14 @@
 """Every feature of an answer over every pair that can say it, streamed and whole."""
 
-from collections.abc import AsyncGenerator
-
 import pytest
 
 from tests.matrix.answers import ANSWERS
 from tests.matrix.declared import ALL, PAIRS, SHORT, Feature, Kept, Pair, outcome
 from tests.matrix.driving import AGENT, TUNED, as_asked, asked, target_of
-from tests.matrix.rig import FOLDED, Rig, received, reply, rig
+from tests.matrix.rig import FOLDED, Rig, received, reply
 from turnout.capabilities import Dialect
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def there() -> AsyncGenerator[Rig, None]:
-    async with rig() as found:
-        yield found
 
 
 def cells() -> list[object]:

@@ -1,34 +1,20 @@
 """Every error over every pair: before the answer has begun, and in its middle."""
 
 import json
-from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
 
 from tests.matrix.answer_rows import says
 from tests.matrix.answer_streams import events_of, named, unnamed
-from tests.matrix.declared import ALL, PAIRS, SHORT, Feature, Json, Pair
+from tests.matrix.declared import ALL, IDS, PAIRS, SHORT, Feature, Json, Pair
 from tests.matrix.driving import AGENT, PROVIDERS, as_asked, asked, target_of
 from tests.matrix.failures import FAILURES
-from tests.matrix.rig import EVENTS, JSON, STREAMED, Reply, Rig, rig
+from tests.matrix.rig import EVENTS, JSON, STREAMED, Reply, Rig
 from turnout.capabilities import Dialect
 from turnout.ports import Credential
 
 pytestmark = pytest.mark.anyio
-
-IDS = [f"{SHORT[client]}-{SHORT[upstream]}" for client, upstream in PAIRS]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def there() -> AsyncGenerator[Rig, None]:
-    async with rig() as found:
-        yield found
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])

@@ -6,14 +6,13 @@ it was asked last.
 """
 
 import json
-from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
 
 from tests.matrix.declared import ALL, SHORT, Json
 from tests.matrix.driving import AGENT, asked, target_of
-from tests.matrix.rig import Rig, received, reply, rig
+from tests.matrix.rig import Rig, received, reply
 from tests.matrix.thread import SEALS, Thread, seals_for, seals_in, thinking_answer
 from tests.matrix.transcripts import Item, transcript_of
 from turnout.capabilities import Dialect
@@ -42,17 +41,6 @@ _TURNS: dict[Dialect, str] = {
     "openai_responses": "input",
     "gemini_generate": "contents",
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def there() -> AsyncGenerator[Rig, None]:
-    async with rig() as found:
-        yield found
 
 
 def without_marks(value: Any) -> Any:

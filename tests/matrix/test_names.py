@@ -1,32 +1,18 @@
 """A tool is called by the client's own name, whatever the upstream knows it by."""
 
 import json
-from collections.abc import AsyncGenerator
 
 import pytest
 
 from tests.matrix import answer_readers as read
 from tests.matrix.answer_rows import calling
-from tests.matrix.declared import PAIRS, SHORT, Pair
+from tests.matrix.declared import IDS, PAIRS, Pair
 from tests.matrix.driving import AGENT, as_asked, asked, sent, target_of
 from tests.matrix.request_custom import STRANGE
 from tests.matrix.request_tools import SCHEMA, offered, wires_of
-from tests.matrix.rig import Rig, received, reply, rig
+from tests.matrix.rig import Rig, received, reply
 
 pytestmark = pytest.mark.anyio
-
-IDS = [f"{SHORT[client]}-{SHORT[upstream]}" for client, upstream in PAIRS]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def there() -> AsyncGenerator[Rig, None]:
-    async with rig() as found:
-        yield found
 
 
 @pytest.mark.parametrize("stream", [True, False], ids=["stream", "whole"])

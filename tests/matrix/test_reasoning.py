@@ -1,30 +1,15 @@
 """Reasoning goes back to its maker as it was, and to nobody else, whoever keeps it in between."""
 
-from collections.abc import AsyncGenerator
-
 import pytest
 
-from tests.matrix.declared import ALL, PAIRS, SHORT, Pair
+from tests.matrix.declared import ALL, IDS, PAIRS, SHORT, Pair
 from tests.matrix.driving import AGENT, asked, sent, target_of
-from tests.matrix.rig import Rig, received, reply, rig
+from tests.matrix.rig import Rig, received, reply
 from tests.matrix.thread import SEALS, Thread, seals_for, seals_in, thinking_answer
 from turnout.capabilities import Dialect
 from turnout.policy.thread import Maker
 
 pytestmark = pytest.mark.anyio
-
-IDS = [f"{SHORT[client]}-{SHORT[upstream]}" for client, upstream in PAIRS]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def there() -> AsyncGenerator[Rig, None]:
-    async with rig() as found:
-        yield found
 
 
 async def a_turn(there: Rig, pair: Pair, *, stream: bool) -> Thread:

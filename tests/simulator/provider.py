@@ -3,12 +3,15 @@
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 
+REST_SECONDS = 5.0
+POLL_SECONDS = 0.02
 SERVICES = Path(__file__).parents[2] / "services"
 
 
@@ -28,3 +31,11 @@ def running(*options: str) -> Iterator[str]:
 def log(base: str) -> dict[str, object]:
     answer: dict[str, object] = httpx.get(f"{base}/simulate/log").json()
     return answer
+
+
+def log_at_rest(base: str) -> dict[str, object]:
+    """The log once nothing is in flight any more, or as it is when the patience is over."""
+    until = time.monotonic() + REST_SECONDS
+    while (seen := log(base))["in_flight"] and time.monotonic() < until:
+        time.sleep(POLL_SECONDS)
+    return seen

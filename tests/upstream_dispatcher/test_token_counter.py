@@ -71,7 +71,7 @@ async def test_too_many_that_wait_are_not_counted(counter: TokenCounter) -> None
     gate = threading.Event()
 
     def held() -> Conversation:
-        gate.wait(10)
+        assert gate.wait(10)
         return saying("hi")()
 
     waiting = [

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dialects.anthropic_messages.test_request import FULL, NATIVE
-from tests.dialects.golden import Golden
+from tests.dialects.golden import Golden, comparable
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
 from turnout.errors import InvalidRequest, UpstreamFailed
@@ -48,8 +48,9 @@ def test_spoilt_requests_are_served_or_refused(body: bytes) -> None:
 @given(spoilt(st.sampled_from(GOLDEN.cases).map(GOLDEN.stream_of)))
 def test_spoilt_streams_are_read_or_failed(stream: bytes) -> None:
     tap = ANTHROPIC_MESSAGES.tap(stream=True)
-    tap.feed(stream)
-    assert tap.reading
+    for at in range(len(stream)):
+        tap.feed(stream[at : at + 1])
+    assert comparable(tap.reading) == comparable(GOLDEN.read([stream]))
     decoder = ANTHROPIC_MESSAGES.stream_decoder()
     with suppress(UpstreamFailed):
         decoder.feed(stream)
@@ -60,9 +61,10 @@ def test_spoilt_streams_are_read_or_failed(stream: bytes) -> None:
 def test_spoilt_answers_are_read_or_failed(body: bytes) -> None:
     tap = ANTHROPIC_MESSAGES.tap(stream=False)
     tap.feed(body)
-    assert tap.reading
+    reading = tap.reading
     with suppress(UpstreamFailed):
         ANTHROPIC_MESSAGES.decode_response(body)
+        assert reading.is_complete
 
 
 @pytest.mark.parametrize(

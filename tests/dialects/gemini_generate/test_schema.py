@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.gemini_generate.hostile import VALUES as ANYTHING
 from turnout.dialects.gemini_generate.schema import (
     JSON_SCHEMA_KEYWORDS,
     json_schema,
@@ -218,3 +219,8 @@ def check(schema: Json) -> None:
     for one in properties.values() if isinstance(properties, dict) else ():
         if isinstance(one, dict):
             check(one)
+
+
+@given(ANYTHING)
+def test_whatever_stands_for_a_schema_is_survived(value: object) -> None:
+    narrow_schema(json_schema(json.dumps(value)))

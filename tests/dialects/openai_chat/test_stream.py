@@ -1,14 +1,14 @@
-"""Chat streams: golden cases, splits, grammar, identity, usage; recurring bugs by name."""
+"""Chat streams: grammar, identity, usage; recurring bugs by name."""
 
 from dataclasses import replace
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.dialects.contract import obey
 from tests.dialects.events import events_of
-from tests.dialects.golden import Golden, shown
+from tests.dialects.golden import Golden
 from tests.dialects.openai_chat.answers import answers, streams
 from tests.dialects.openai_chat.grammar import check
 from turnout.dialects.conversation import Opaque, Provenance, Thinking, ToolCall
@@ -49,58 +49,6 @@ def encode(
     return b"".join(encoder.encode(event) for event in events)
 
 
-def cut(stream: bytes, cuts: list[int]) -> list[bytes]:
-    at = [0, *sorted(c % (len(stream) + 1) for c in cuts), len(stream)]
-    return [stream[a:b] for a, b in pairwise(at)]
-
-
-CUTS = st.lists(st.integers(0, 10_000), max_size=12)
-
-
-@pytest.mark.parametrize("case", GOLDEN.cases)
-def test_golden_stream(case: str) -> None:
-    assert shown(GOLDEN.decode([GOLDEN.stream_of(case)])) == GOLDEN.expected_of(case)
-
-
-@given(st.sampled_from(GOLDEN.cases), CUTS)
-def test_any_split_gives_the_same_events(case: str, cuts: list[int]) -> None:
-    stream = GOLDEN.stream_of(case)
-    assert shown(GOLDEN.decode(cut(stream, cuts))) == shown(GOLDEN.decode([stream]))
-
-
-@pytest.mark.parametrize("case", GOLDEN.cases)
-def test_events_obey_the_contract(case: str) -> None:
-    obey(GOLDEN.decode([GOLDEN.stream_of(case)]))
-
-
-def obey(events: list[StreamEvent]) -> None:
-    """The contract of `turnout.dialects.stream`, for a decoder."""
-    opened: set[int] = set()
-    ended: set[int] = set()
-    assert isinstance(events[-1], Finished | StreamFailed)
-    assert isinstance(events[0], StreamStarted | StreamFailed)
-    for event in events[:-1]:
-        match event:
-            case Finished() | StreamFailed():
-                pytest.fail("something follows the end")
-            case StreamStarted():
-                assert event is events[0]
-            case UsageReported():
-                pass
-            case PartEnded(index=index):
-                assert index in opened - ended
-                ended.add(index)
-            case TextDelta() | ToolArgumentsDelta():
-                assert event.index in opened - ended
-            case _ if type(event).__name__.endswith("Started"):
-                assert event.index == len(opened)
-                opened.add(event.index)
-            case _:
-                assert event.index in opened - ended
-    if isinstance(events[-1], Finished):
-        assert opened == ended
-
-
 @given(streams())
 def test_decode_after_encode_is_the_answer(drawn: tuple[Answer, list[StreamEvent]]) -> None:
     answer, events = drawn
@@ -133,12 +81,6 @@ def test_whole_answers_survive(answer: Answer) -> None:
         events_of(answer), response_id="resp_1", model="upstream", created_at=5
     )
     assert accumulate(OPENAI_CHAT.decode_response(body)) == answer
-
-
-@given(streams())
-def test_usage_is_conserved(drawn: tuple[Answer, list[StreamEvent]]) -> None:
-    answer, events = drawn
-    assert accumulate(GOLDEN.decode([encode(events)])).usage == answer.usage
 
 
 def test_bug_02_parallel_calls_keep_apart() -> None:

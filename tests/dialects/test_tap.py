@@ -1,0 +1,132 @@
+"""The contract of `StreamTap`, over every dialect: any split, and what the decoder says."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.dialects.events import events_of
+from tests.dialects.golden import CUTS, GOLDEN_CASES, Golden, comparable, cut
+from turnout.capabilities import Dialect
+from turnout.dialects.registry import DIALECTS
+from turnout.dialects.stream import Finished, StreamFailed, accumulate
+from turnout.errors import Overloaded, RateLimited, TurnoutError
+
+UNTOLD = {
+    *((dialect, "cut_off") for dialect in DIALECTS),
+    ("anthropic_messages", "no_message_stop"),
+    ("gemini_generate", "no_usage"),
+}
+"""What ends only with its bytes, which a tap is not told."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the wires call the same things."""
+
+    calls: str
+    """The golden stream of parallel calls, read as a whole body."""
+    finish_reason: str
+    busy: bytes
+    first_error: type[TurnoutError] = Overloaded
+
+
+TERMS: dict[Dialect, Terms] = {
+    "anthropic_messages": Terms(
+        "parallel_tools",
+        "tool_use",
+        b'{"type":"error","error":{"type":"overloaded_error","message":"busy"}}\n',
+        RateLimited,
+    ),
+    "openai_chat": Terms(
+        "openai_parallel_tools", "tool_calls", b'{"error":{"message":"busy","code":503}}\n'
+    ),
+    "openai_responses": Terms(
+        "openai_parallel_tools",
+        "completed",
+        b'{"error":{"message":"busy","code":"server_is_overloaded"}}\n',
+    ),
+    "gemini_generate": Terms(
+        "parallel_calls", "STOP", b'{"error":{"message":"busy","code":503}}\n'
+    ),
+}
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(data=st.data(), cuts=CUTS)
+def test_any_split_gives_the_same_readings_at_the_same_places(
+    dialect: Dialect, data: st.DataObject, cuts: list[int]
+) -> None:
+    golden = Golden(dialect)
+    stream = golden.stream_of(data.draw(st.sampled_from(golden.cases)))
+    tap = DIALECTS[dialect].tap(stream=True)
+    passed = b""
+    for piece in cut(stream, cuts):
+        tap.feed(piece)
+        passed += piece
+        assert comparable(tap.reading) == comparable(golden.read([passed]))
+
+
+@pytest.mark.parametrize(("dialect", "case"), GOLDEN_CASES)
+def test_tap_and_decoder_agree(dialect: Dialect, case: str) -> None:
+    stream = Golden(dialect).stream_of(case)
+    decoder = DIALECTS[dialect].stream_decoder()
+    told = list(decoder.feed(stream))
+    end = told[-1] if isinstance(told[-1], Finished | StreamFailed) else None
+    assert (end is None) == ((dialect, case) in UNTOLD)
+    answer = accumulate([*told, *decoder.close()])
+    reading = Golden(dialect).read([stream])
+    assert reading.usage == answer.usage
+    assert reading.has_content == bool(answer.parts)
+    assert (reading.response_model, reading.response_id) == (answer.model, answer.response_id)
+    assert reading.is_complete == isinstance(end, Finished)
+    assert (reading.error is not None) == isinstance(end, StreamFailed)
+    assert (reading.source == "reported") == (answer.source == "reported")
+    if reading.is_complete and answer.usage is not None:
+        assert reading.source == "reported"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_error_of_a_stream_is_seen(dialect: Dialect) -> None:
+    golden = Golden(dialect)
+    reading = golden.read([golden.stream_of("error_first")])
+    assert isinstance(reading.error, TERMS[dialect].first_error)
+    assert (reading.has_content, reading.is_complete) == (False, False)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize(
+    "unreadable",
+    [b"data: {broken\n\n", b"data: " + b"x" * (17 * 1024 * 1024)],
+    ids=["json", "size"],
+)
+def test_what_cannot_be_read_counts_as_content(dialect: Dialect, unreadable: bytes) -> None:
+    assert Golden(dialect).read([unreadable]).has_content
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("size", [1, 50, 100_000])
+def test_whole_body_is_read_when_it_is_whole(dialect: Dialect, size: int) -> None:
+    golden, terms = Golden(dialect), TERMS[dialect]
+    answer = accumulate(golden.decode([golden.stream_of(terms.calls)]))
+    body = DIALECTS[dialect].encode_response(
+        events_of(answer), response_id="r", model="m", created_at=1
+    )
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    tap = DIALECTS[dialect].tap(stream=False)
+    for piece in pieces[:-1]:
+        tap.feed(piece)
+        assert not tap.reading.is_complete
+    tap.feed(pieces[-1])
+    reading = tap.reading
+    assert (reading.is_complete, reading.has_content, reading.at_boundary) == (True, True, False)
+    assert (reading.usage, reading.source) == (answer.usage, "reported")
+    assert (reading.finish_reason, reading.response_model) == (terms.finish_reason, "m")
+    assert reading.response_id == "r"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_whole_body_that_is_an_error(dialect: Dialect) -> None:
+    reading = Golden(dialect).read([TERMS[dialect].busy], stream=False)
+    assert isinstance(reading.error, Overloaded)
