@@ -7,7 +7,7 @@ of the tools that agents send in that dialect (custom, namespaces, tool search),
 """
 
 from turnout.catalog import provider_quirks as quirks
-from turnout.catalog.models import CacheTerms, Endpoint, Provider
+from turnout.catalog.models import Auth, CacheTerms, Endpoint, Provider
 from turnout.quirks import Quirks
 
 FIVE_MINUTES = 300
@@ -32,22 +32,17 @@ def _chat(base_url: str, departs: Quirks = quirks.COMPATIBLE) -> Endpoint:
     return Endpoint(dialect="openai_chat", base_url=base_url, quirks=departs)
 
 
-def _anthropic(base_url: str, departs: Quirks = quirks.ANTHROPIC_IMITATION) -> Endpoint:
-    return Endpoint(
-        dialect="anthropic_messages", base_url=base_url, auth="x-api-key", quirks=departs
-    )
+def _anthropic(
+    base_url: str, departs: Quirks = quirks.ANTHROPIC_IMITATION, *, auth: Auth = "x-api-key"
+) -> Endpoint:
+    return Endpoint(dialect="anthropic_messages", base_url=base_url, auth=auth, quirks=departs)
 
 
 def _local(port: int) -> tuple[Endpoint, ...]:
     root = f"http://127.0.0.1:{port}"
     return (
         Endpoint(dialect="openai_chat", base_url=f"{root}/v1", auth="none", quirks=quirks.LOCAL),
-        Endpoint(
-            dialect="anthropic_messages",
-            base_url=root,
-            auth="none",
-            quirks=quirks.ANTHROPIC_IMITATION,
-        ),
+        _anthropic(root, auth="none"),
     )
 
 
@@ -75,11 +70,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         endpoints=(
             _chat("https://api.moonshot.ai/v1", quirks.MOONSHOT_CHAT),
             # platform.moonshot.ai/docs/guide/agent-support: with a bearer token.
-            Endpoint(
-                dialect="anthropic_messages",
-                base_url="https://api.moonshot.ai/anthropic",
-                quirks=quirks.ANTHROPIC_IMITATION,
-            ),
+            _anthropic("https://api.moonshot.ai/anthropic", auth="bearer"),
         ),
         api_key_env="MOONSHOT_API_KEY",
         cache=ASSUMED_TERMS,
@@ -102,11 +93,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         endpoints=(
             _chat("https://api.z.ai/api/paas/v4", quirks.ZHIPU_CHAT),
             # docs.z.ai/devpack/tool/claude: with a bearer token.
-            Endpoint(
-                dialect="anthropic_messages",
-                base_url="https://api.z.ai/api/anthropic",
-                quirks=quirks.ANTHROPIC_IMITATION,
-            ),
+            _anthropic("https://api.z.ai/api/anthropic", auth="bearer"),
         ),
         api_key_env="ZAI_API_KEY",
         cache=ASSUMED_TERMS,
@@ -144,11 +131,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
                 Quirks(takes=("prompt_cache_key", "verbosity", "metadata")).over(quirks.COMPATIBLE),
             ),
             # openrouter.ai/docs/guides/guides/claude-code-integration: with a bearer token.
-            Endpoint(
-                dialect="anthropic_messages",
-                base_url="https://openrouter.ai/api",
-                quirks=quirks.ANTHROPIC_IMITATION,
-            ),
+            _anthropic("https://openrouter.ai/api", auth="bearer"),
         ),
         api_key_env="OPENROUTER_API_KEY",
         cache=ASSUMED_TERMS,

@@ -12,7 +12,8 @@ import msgspec
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.anthropic_messages.parts_decode import TOOL_ADDITION
-from turnout.dialects.anthropic_messages.response import input_object, opaque_block
+from turnout.dialects.anthropic_messages.response import opaque_block
+from turnout.dialects.calls import arguments_object
 from turnout.dialects.conversation import (
     Base64Source,
     CacheLifetime,
@@ -102,7 +103,7 @@ class PartEncoder:
             "type": "tool_use",
             "id": call.call_id,
             "name": call.name,
-            "input": input_object(call.arguments, is_custom=call.kind == "custom"),
+            "input": arguments_object(call.arguments, is_custom=call.kind == "custom"),
         }
         return self._finish(block, call.cache, call.extras)
 

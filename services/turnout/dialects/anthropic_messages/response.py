@@ -13,6 +13,7 @@ import msgspec
 from turnout.dialects.anthropic_messages.citations import encode_citations
 from turnout.dialects.anthropic_messages.stop import encode_stop
 from turnout.dialects.anthropic_messages.usage import encode_usage
+from turnout.dialects.calls import arguments_object
 from turnout.dialects.conversation import (
     Opaque,
     Refusal,
@@ -21,7 +22,7 @@ from turnout.dialects.conversation import (
     ToolCall,
 )
 from turnout.dialects.prefix import digest
-from turnout.dialects.reading import MALFORMED, raw_fields
+from turnout.dialects.reading import raw_fields
 from turnout.dialects.seal import seal
 from turnout.dialects.stream import AnswerPart, StreamEvent, accumulate_whole
 from turnout.dialects.usage import final_usage
@@ -40,20 +41,6 @@ def opaque_block(part: Opaque) -> _Json | None:
     if part.dialect != "anthropic_messages":
         return None
     return dict(_OBJECT.decode(part.json))
-
-
-def input_object(arguments: str, *, is_custom: bool) -> object:
-    """Arguments as the object that `input` must be, in the model's own characters."""
-    if is_custom:
-        return {"input": arguments}
-    if not arguments.strip():
-        return {}
-    try:
-        _OBJECT.decode(arguments)
-    except MALFORMED:
-        # Cut or malformed: the client's own validation then tells the model what it wrote.
-        return {"arguments": arguments}
-    return msgspec.Raw(arguments.encode())
 
 
 def encode_response(
@@ -109,7 +96,7 @@ def _block(part: AnswerPart, response_id: str, number: int) -> _Json | None:
                 "type": "tool_use",
                 "id": part.call_id or made_call_id(response_id, number),
                 "name": part.name,
-                "input": input_object(part.arguments, is_custom=part.kind == "custom"),
+                "input": arguments_object(part.arguments, is_custom=part.kind == "custom"),
             }
         case Opaque():
             return opaque_block(part)

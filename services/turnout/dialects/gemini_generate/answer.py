@@ -9,19 +9,13 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.calls import arguments_object, made_call_id
 from turnout.dialects.conversation import Thinking
-from turnout.dialects.gemini_generate.parts_encode import args_object
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, mark, signature_of
-from turnout.dialects.prefix import digest
 
 Json = dict[str, object]
 
 _JSON: Final = msgspec.json.Encoder()
-
-
-def made_call_id(response_id: str, number: int) -> str:
-    """For a call that came without an id: clients refuse an empty one."""
-    return "call_" + digest(response_id.encode(), str(number).encode())
 
 
 class PartWriter:
@@ -53,7 +47,7 @@ class PartWriter:
     def call(self, call_id: str, name: str, arguments: str, *, is_custom: bool) -> bytes:
         call_id = call_id or made_call_id(self._response_id, self._call_count)
         inner: Json = {"id": call_id, "name": name}
-        inner["args"] = args_object(arguments, is_custom=is_custom)
+        inner["args"] = arguments_object(arguments, is_custom=is_custom)
         # Gemini 3 refuses the first call of a step without one, on the next turn.
         stand_in = "" if self._call_count else STAND_IN
         self._call_count += 1

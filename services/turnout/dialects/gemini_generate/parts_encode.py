@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Capabilities
+from turnout.dialects.calls import arguments_object
 from turnout.dialects.conversation import (
     Base64Source,
     Conversation,
@@ -34,7 +35,7 @@ from turnout.dialects.conversation import (
 from turnout.dialects.gemini_generate.contents_decode import ERROR, MADE_ID, OUTPUT
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, demands_signatures
 from turnout.dialects.offered_tools import tool_text
-from turnout.dialects.reading import MALFORMED, raw_fields
+from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
 Json = dict[str, object]
@@ -49,20 +50,6 @@ IMAGE_TYPES: Final = {
 
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _STRING: Final = msgspec.json.Decoder(str)
-
-
-def args_object(arguments: str, *, is_custom: bool) -> object:
-    """Arguments as the object that `args` must be, in the model's own characters."""
-    if is_custom:
-        return {"input": arguments}
-    if not arguments.strip():
-        return {}
-    try:
-        _OBJECT.decode(arguments)
-    except MALFORMED:
-        # Cut or malformed: the client's own validation then tells the model what it wrote.
-        return {"arguments": arguments}
-    return msgspec.Raw(arguments.encode())
 
 
 def opaque_part(part: Opaque) -> Json | None:
@@ -151,7 +138,7 @@ class PartEncoder:
         inner: Json = {"name": call.name}
         if not call.call_id.startswith(MADE_ID):
             inner["id"] = call.call_id
-        inner["args"] = args_object(call.arguments, is_custom=call.kind == "custom")
+        inner["args"] = arguments_object(call.arguments, is_custom=call.kind == "custom")
         return {"functionCall": inner | self._extras(call.extras)}
 
     def _result(self, result: ToolResult, beside: list[Json]) -> Json:

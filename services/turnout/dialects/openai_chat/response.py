@@ -8,12 +8,12 @@ from collections.abc import Sequence
 
 import msgspec
 
+from turnout.dialects.calls import made_call_id
 from turnout.dialects.conversation import Opaque, Refusal, Text, Thinking, ToolCall
 from turnout.dialects.openai_chat.logprobs import encode_annotation, encode_logprobs
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
 from turnout.dialects.openai_chat.reasoning_details import encode_entry
 from turnout.dialects.openai_chat.stop import encode_stop
-from turnout.dialects.openai_chat.stream_encode import made_call_id
 from turnout.dialects.openai_chat.usage import encode_usage
 from turnout.dialects.stream import Answer, StreamEvent, accumulate_whole
 from turnout.dialects.usage import final_usage

@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from turnout.dialects.calls import text_of
 from turnout.dialects.conversation import Provenance, ToolKind
 from turnout.dialects.openai_chat.logprobs import decode_annotation, decode_logprobs
 from turnout.dialects.openai_chat.reasoning_details import Details
@@ -270,7 +271,7 @@ class ChatStreamDecoder:
             call.call_id = wire.id
         if not call.name and called.name:
             call.name = called.name
-        fragment = called.input if kind == "custom" else _arguments(called.arguments)
+        fragment = called.input if kind == "custom" else text_of(called.arguments)
         if call.index < 0:
             if fragment:
                 call.pieces.append(fragment)
@@ -351,13 +352,6 @@ def _decode_chunk(raw: bytes) -> Chunk:
         return CHUNK.decode(raw)
     except MALFORMED as error:
         raise UpstreamFailed(f"the upstream sent what is no chat answer: {error}") from None
-
-
-def _arguments(value: object) -> str:
-    """Arguments as text; some servers write the object itself."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
 
 
 def _is_whole(call: _Call) -> bool:

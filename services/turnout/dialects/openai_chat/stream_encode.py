@@ -10,12 +10,12 @@ from typing import Final, assert_never
 
 import msgspec
 
+from turnout.dialects.calls import made_call_id
 from turnout.dialects.openai_chat.errors import encode_stream_error
 from turnout.dialects.openai_chat.logprobs import encode_annotation, encode_logprobs
 from turnout.dialects.openai_chat.reasoning_details import encode_entry
 from turnout.dialects.openai_chat.stop import encode_stop
 from turnout.dialects.openai_chat.usage import encode_usage
-from turnout.dialects.prefix import digest
 from turnout.dialects.sse import encode_event
 from turnout.dialects.stream import (
     AnnotationAdded,
@@ -40,11 +40,6 @@ from turnout.dialects.stream import (
 from turnout.dialects.usage import Usage, final_usage
 
 _JSON: Final = msgspec.json.Encoder()
-
-
-def made_call_id(response_id: str, number: int) -> str:
-    """For a call that came without an id: clients refuse an empty one."""
-    return "call_" + digest(response_id.encode(), str(number).encode())
 
 
 class ChatStreamEncoder:

@@ -11,6 +11,7 @@ from typing import Protocol
 
 import msgspec
 
+from turnout.dialects.calls import text_of
 from turnout.dialects.conversation import Opaque, Provenance, Thinking, ToolKind
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, joined_name
 from turnout.dialects.openai_responses.wire import (
@@ -20,7 +21,6 @@ from turnout.dialects.openai_responses.wire import (
     decode_annotation,
     decode_logprobs,
     decode_parts,
-    text_of,
 )
 from turnout.dialects.prefix import digest
 from turnout.dialects.seal import unseal

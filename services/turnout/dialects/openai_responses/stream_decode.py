@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from turnout.dialects.calls import text_of
 from turnout.dialects.openai_errors import decode_stream_error
 from turnout.dialects.openai_responses.items_read import (
     CallReader,
@@ -31,7 +32,6 @@ from turnout.dialects.openai_responses.wire import (
     decode_part,
     decode_response_object,
     is_there,
-    text_of,
 )
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (

@@ -202,10 +202,3 @@ def decode_logprobs(wire: Sequence[WireLogprob]) -> tuple[TokenLogprob, ...]:
         for one in wire
         if one.token is not None and one.logprob is not None
     )
-
-
-def text_of(value: object) -> str:
-    """Arguments as text; some servers write the object itself."""
-    if value is None:
-        return ""
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
