@@ -34,7 +34,7 @@ from turnout.errors import InvalidRequest
 TOOL_ADDITION: Final = "tool_addition"
 """A block of system messages: a deferred tool is offered from here on."""
 
-_MAKER: Final = Provenance("anthropic_messages")
+MAKER: Final = Provenance("anthropic_messages")
 
 
 def read_cache(block: ObjectReader) -> CacheLifetime | None:
@@ -69,7 +69,7 @@ def _part(raw: msgspec.Raw, where: str) -> Part:
             return _thinking(block)
         case "redacted_thinking":
             data = block.required_string("data")
-            return Thinking("", _MAKER, redacted=data, extras=block.rest())
+            return Thinking("", MAKER, redacted=data, extras=block.rest())
         case kind:
             return _result_part(kind, block, raw)
 
@@ -127,7 +127,7 @@ def _thinking(block: ObjectReader) -> Thinking:
     foreign = unseal(text, signature)
     if foreign is not None:
         return foreign
-    return Thinking(text, _MAKER, signature=signature, extras=block.rest())
+    return Thinking(text, MAKER, signature=signature, extras=block.rest())
 
 
 def _tool_result(block: ObjectReader) -> ToolResult:

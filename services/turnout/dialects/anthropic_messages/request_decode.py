@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from turnout.dialects.anthropic_messages.parts_decode import decode_content, read_cache
+from turnout.dialects.anthropic_messages.usual import usual_message, usual_tool
 from turnout.dialects.conversation import (
     Conversation,
     Fields,
@@ -42,7 +43,9 @@ def decode_request(body: bytes) -> Conversation:
     fields = ObjectReader(body, "")
     model = fields.required_string("model")
     messages = _system(fields) + _messages(fields)
-    tools = tuple(_tool(raw, n) for n, raw in enumerate(fields.list("tools") or ()))
+    tools = tuple(
+        [usual_tool(raw) or _tool(raw, n) for n, raw in enumerate(fields.list("tools") or ())]
+    )
     tool_choice, parallel_tools = _tool_choice(fields)
     thinking, output_format, config = _controls(fields)
     user, metadata = _metadata(fields)
@@ -110,7 +113,9 @@ def _messages(fields: ObjectReader) -> tuple[Message, ...]:
     raw_messages = fields.list("messages")
     if not raw_messages:
         raise InvalidRequest("messages: required, a list of at least one message")
-    return _without_cleared([_message(raw, f"messages.{n}") for n, raw in enumerate(raw_messages)])
+    return _without_cleared(
+        [usual_message(raw) or _message(raw, f"messages.{n}") for n, raw in enumerate(raw_messages)]
+    )
 
 
 def _message(raw: msgspec.Raw, where: str) -> Message:
