@@ -38,15 +38,14 @@ def named_tools(conversation: Conversation) -> Iterator[str]:
     """Every name that calls, references and the choice of a tool say, in order."""
     for message in conversation.messages:
         for part in message.parts:
-            match part:
-                case ToolCall(name=name) | ToolReference(tool_name=name):
-                    yield name
-                case ToolResult(parts=inner):
-                    for item in inner:
-                        if isinstance(item, ToolReference):
-                            yield item.tool_name
-                case _:
-                    pass
+            if isinstance(part, ToolResult):
+                for item in part.parts:
+                    if isinstance(item, ToolReference):
+                        yield item.tool_name
+            elif isinstance(part, ToolCall):
+                yield part.name
+            elif isinstance(part, ToolReference):
+                yield part.tool_name
     if conversation.tool_choice is not None:
         yield from conversation.tool_choice.names
 
