@@ -196,10 +196,10 @@ CHAT_DEFECTS: dict[str, Defect] = {
     "named events": lambda chunks: [("chunk", data) for _, data in chunks],
     "a field of a router's": edited(lambda data: data.update(provider="p")),
 }
-DEFECTS: list[tuple[Dialect, str, Defect]] = [
-    *(("anthropic_messages", name, defect) for name, defect in MESSAGES_DEFECTS.items()),
-    *(("openai_chat", name, defect) for name, defect in CHAT_DEFECTS.items()),
-]
+DEFECTS: dict[Dialect, dict[str, Defect]] = {
+    "anthropic_messages": MESSAGES_DEFECTS,
+    "openai_chat": CHAT_DEFECTS,
+}
 
 
 @pytest.mark.parametrize("dialect", GRAMMARS)
@@ -209,9 +209,11 @@ def test_a_whole_answer_is_without_a_defect(dialect: Dialect) -> None:
     GRAMMARS[dialect](stream_of(chunks_of(stream)))
 
 
-@pytest.mark.parametrize(("dialect", "name", "defect"), DEFECTS, ids=lambda value: str(value)[:40])
-def test_the_grammar_sees_what_breaks_a_client(dialect: Dialect, name: str, defect: Defect) -> None:
-    spoilt = stream_of(defect(chunks_of(encoded(dialect, events_of(WHOLE)))))
+@pytest.mark.parametrize(
+    ("dialect", "name"), [(dialect, name) for dialect, named in DEFECTS.items() for name in named]
+)
+def test_the_grammar_sees_what_breaks_a_client(dialect: Dialect, name: str) -> None:
+    spoilt = stream_of(DEFECTS[dialect][name](chunks_of(encoded(dialect, events_of(WHOLE)))))
     with pytest.raises((AssertionError, KeyError, ValueError)):
         GRAMMARS[dialect](spoilt)
 
