@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -158,12 +159,9 @@ def decode(request: Mapping[str, object]) -> Conversation:
 
 
 def foreign(
-    *messages: Message, tools: tuple[Tool | ServerTool, ...] = (), **fields: object
+    *messages: Message, tools: tuple[Tool | ServerTool, ...] = (), **fields: Any
 ) -> Conversation:
-    made = Conversation("openai_chat", "gpt", messages, tools)
-    for name, value in fields.items():
-        object.__setattr__(made, name, value)
-    return made
+    return Conversation("openai_chat", "gpt", messages, tools, **fields)
 
 
 def user(*parts: Part) -> Message:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -126,7 +127,7 @@ def test_a_target_without_quirks_gets_the_conversation_itself(
     told: Conversation, dialect: Dialect
 ) -> None:
     nothing = replace(NOTHING, deferred_tools=True)
-    same = replace(told, dialect=dialect)
+    same = msgspec.structs.replace(told, dialect=dialect)
     fitted = fit(same, to=dialect, quirks=nothing, has=ABLE)
     assert fitted.conversation is same
     assert fitted.changes == ()
@@ -135,7 +136,9 @@ def test_a_target_without_quirks_gets_the_conversation_itself(
 
 @given(conversations(), st.sampled_from([*DIALECT_QUIRKS.values(), MISTRAL]))
 def test_one_more_message_leaves_the_fitted_ones_alone(told: Conversation, quirks: Quirks) -> None:
-    longer = replace(told, messages=(*told.messages, Message("user", (Text("more"),))))
+    longer = msgspec.structs.replace(
+        told, messages=(*told.messages, Message("user", (Text("more"),)))
+    )
     short = fit(told, to="anthropic_messages", quirks=quirks, has=ABLE).conversation
     long = fit(longer, to="anthropic_messages", quirks=quirks, has=ABLE).conversation
     assert long.messages[: len(told.messages)] == short.messages
@@ -233,7 +236,7 @@ def test_what_a_model_writes_instead_of_the_text_reaches_the_client(
 def test_bug_37_a_custom_tool_becomes_a_function_that_shows_its_grammar() -> None:
     lark = {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"}
     for form in (lark, {"type": "grammar", "grammar": lark}):
-        tool = replace(APPLY_PATCH, format=json.dumps(form))
+        tool = msgspec.structs.replace(APPLY_PATCH, format=json.dumps(form))
         history = (
             Message("assistant", (ToolCall("c", "apply_patch", 'a"b', kind="custom"),)),
             Message("user", (ToolResult("c", (Text("done"),), kind="custom"),)),
@@ -447,7 +450,7 @@ EVERYTHING = Sampling(
             "openai_chat",
             quirks_of("groq", "openai_chat"),
             ABLE,
-            replace(EVERYTHING, top_k=None, top_logprobs=None),
+            msgspec.structs.replace(EVERYTHING, top_k=None, top_logprobs=None),
             "top_k top_logprobs",
         ),
         (
@@ -465,7 +468,7 @@ def test_bug_34_what_a_target_refuses_is_dropped_and_told(
 ) -> None:
     told = conversation(dialect="openai_chat", sampling=EVERYTHING)
     if to == "openai_chat":
-        told = replace(told, dialect="gemini_generate")
+        told = msgspec.structs.replace(told, dialect="gemini_generate")
     fitted = fit(told, to=to, quirks=quirks, has=has)
     assert fitted.conversation.sampling == left
     dropped = {change for change in fitted.changes if change.startswith("dropped:")}
@@ -549,7 +552,7 @@ def test_what_is_refused_beside_thinking_decides_against_thinking(
 
 def test_a_turn_that_claude_thought_over_may_go_on_thinking() -> None:
     call, result = turn("f")
-    call = replace(call, parts=(SIGNED, *call.parts))
+    call = msgspec.structs.replace(call, parts=(SIGNED, *call.parts))
     told = conversation(call, result, thinking=WORD)
     fitted = fit(told, to="anthropic_messages", quirks=SONNET_45, has=ABLE)
     assert fitted.conversation.thinking.mode == "on"

@@ -213,8 +213,7 @@ def encode(conversation: Conversation, has: Capabilities = ABLE) -> dict[str, ob
 
 
 def foreign(*messages: Message, **fields: Any) -> Conversation:
-    plain = Conversation("anthropic_messages", "claude", messages or (user("hi"),))
-    return replace(plain, **fields)
+    return Conversation("anthropic_messages", "claude", messages or (user("hi"),), **fields)
 
 
 def user(text: str) -> Message:

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -287,7 +288,7 @@ def encode(conversation: Conversation, has: Capabilities = ABLE, *, model: str =
 
 def foreign(*messages: Message, **fields: Any) -> Conversation:
     plain = Conversation("anthropic_messages", "claude", messages or (user("hi"),))
-    return replace(plain, **fields)
+    return msgspec.structs.replace(plain, **fields)
 
 
 def user(text: str) -> Message:

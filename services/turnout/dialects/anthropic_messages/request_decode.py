@@ -8,10 +8,10 @@ other dialect has it.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.anthropic_messages.parts_decode import decode_content, read_cache
 from turnout.dialects.conversation import (

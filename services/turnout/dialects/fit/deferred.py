@@ -4,7 +4,7 @@ Rules: tools are offered as `offered_tools` says; a reference is spelled out wit
 Code's placeholder is never named and so never offered.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Conversation,

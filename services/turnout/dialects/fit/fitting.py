@@ -8,7 +8,9 @@ refused by name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import Conversation, Tool

@@ -8,10 +8,11 @@ whoever made it; tools that a search of the client's has loaded are tools of the
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Fields,
