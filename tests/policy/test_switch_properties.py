@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -128,6 +128,14 @@ def outcome(inputs: DecisionInputs, tables: PlainTables) -> Decision | str:
         return refused.message
 
 
+def made(inputs: DecisionInputs, tables: PlainTables) -> Decision:
+    """The decision; scenes that are refused are not drawn."""
+    decision = outcome(inputs, tables)
+    assume(not isinstance(decision, str))
+    assert not isinstance(decision, str)
+    return decision
+
+
 def found(decision: Decision, target: str) -> Candidate:
     return next(one for one in decision.candidates if one.target == target)
 
@@ -167,9 +175,8 @@ def test_every_decision_is_whole(inputs: DecisionInputs, tables: PlainTables) ->
 def test_serves_within_the_mode_the_pin_and_the_ceiling(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
-    decision = outcome(inputs, tables)
-    if isinstance(decision, str) or not decision.candidates:
-        return
+    decision = made(inputs, tables)
+    assume(decision.candidates)
     asked = asked_for(inputs.features.requested_model, CATALOG, inputs.settings)
     assert asked.model is not None
     served = [found(decision, target).model for target in decision.targets]
@@ -190,14 +197,13 @@ def test_serves_within_the_mode_the_pin_and_the_ceiling(
 def test_a_warm_incumbent_is_left_only_for_a_gain_beyond_the_margin(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
-    decision = outcome(structs.replace(inputs, mode="full"), tables)
-    if isinstance(decision, str) or decision.action == "pin" or not decision.candidates:
-        return
+    decision = made(structs.replace(inputs, mode="full"), tables)
     incumbent = next(
         (one for one in decision.candidates if one.target == inputs.state.target), None
     )
     if (
-        incumbent is None
+        decision.action == "pin"
+        or incumbent is None
         or incumbent.score is None
         or decision.reason.startswith("free_window")
         or decision.action == "passthrough"
@@ -222,17 +228,14 @@ def test_without_the_tracker_nothing_is_switched(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
     blind = structs.replace(inputs, state=ThreadState(), degraded=("tracker",), mode="full")
-    decision = outcome(blind, tables)
-    if isinstance(decision, str) or decision.reason == "no_eligible_requested_target":
-        return
+    decision = made(blind, tables)
+    assume(decision.reason != "no_eligible_requested_target")
     assert decision.model == decision.baseline_model
 
 
 @given(scenes(), tables_of)
 def test_a_recorded_decision_can_be_made_again(inputs: DecisionInputs, tables: PlainTables) -> None:
-    decision = outcome(inputs, tables)
-    if isinstance(decision, str):
-        return
+    decision = made(inputs, tables)
     fact = RequestRouted(
         event_id="r:routed",
         occurred_at=NOW,
