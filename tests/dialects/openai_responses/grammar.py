@@ -78,6 +78,7 @@ def _check_end(final: Json) -> None:
     if final["status"] == "incomplete":
         assert final["incomplete_details"]["reason"] in {"max_output_tokens", "content_filter"}
     usage = final["usage"]
+    assert usage is not None
     assert set(usage) == {
         *("input_tokens", "input_tokens_details", "output_tokens"),
         *("output_tokens_details", "total_tokens"),
@@ -88,6 +89,7 @@ def _check_end(final: Json) -> None:
 
 
 def _take(events: list[Json], kind: str, place: Json) -> Json:
+    assert events, f"response.{kind} is missing"
     event = events.pop(0)
     assert event["type"] == f"response.{kind}"
     assert {name: event[name] for name in place} == place
