@@ -269,7 +269,7 @@ class ServerTool(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         kind: the dialect's versioned type (web_search_20250305, code_interpreter, ...).
-        json: the whole definition.
+        json: the whole definition; "" where it stands in a message, which keeps it.
     """
 
     dialect: Dialect

@@ -171,6 +171,16 @@ OPAQUE = st.sampled_from(
         {"type": "mcp_approval_response", "approval_request_id": "m", "approve": True},
         {"type": "local_shell_call_output", "id": "l", "output": "x"},
         {"type": "shell_call", "call_id": "s", "action": {"commands": ["ls"]}},
+        {
+            "type": "additional_tools",
+            "id": "at_1",
+            "role": "developer",
+            "tools": [{"type": "custom", "name": "n"}],
+        },
+        {
+            "type": "agent_message",
+            "content": [{"type": "encrypted_content", "encrypted_content": "gAAAAA"}],
+        },
     ]
 )
 ITEM = MESSAGE | ANSWER | REASONING | CALL | CUSTOM_CALL | SEARCH | SEARCH_OUTPUT | OUTPUT | OPAQUE
