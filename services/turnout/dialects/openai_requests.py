@@ -47,7 +47,7 @@ def wire_id(call_id: str) -> str:
     return "call_" + digest(call_id.encode())
 
 
-def family(model: str) -> str:
+def first_word(model: str) -> str:
     """The first word of a model's name: `deepseek` of `deepseek/DeepSeek-V4-Pro`."""
     found = _FIRST_WORD.match(model.rpartition("/")[2])
     return "" if found is None else found.group().lower()

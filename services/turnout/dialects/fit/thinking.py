@@ -12,7 +12,7 @@ from typing import Final
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation, Message, Thinking, ThinkingControl, ToolCall
-from turnout.dialects.seal import is_claudes
+from turnout.dialects.seal import is_sealed_in
 from turnout.quirks import EFFORTS, Effort, Quirks
 
 EFFORT_BUDGETS: Final[Mapping[str, int]] = MappingProxyType(
@@ -178,5 +178,5 @@ def _ends_in_foreign_turn(messages: tuple[Message, ...]) -> bool:
         if not any(isinstance(part, ToolCall) for part in message.parts):
             return False
         first = message.parts[0]
-        return not (isinstance(first, Thinking) and is_claudes(first))
+        return not (isinstance(first, Thinking) and is_sealed_in(first, "anthropic_messages"))
     return False

@@ -38,7 +38,7 @@ from turnout.dialects.conversation import (
 from turnout.dialects.offered_tools import tool_text
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
-from turnout.dialects.openai_requests import NO_RESULT, family, wire_id
+from turnout.dialects.openai_requests import NO_RESULT, first_word, wire_id
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
@@ -65,7 +65,7 @@ def encode_messages(conversation: Conversation, *, model: str, has: Capabilities
 class _MessageEncoder:
     def __init__(self, conversation: Conversation, *, model: str, has: Capabilities) -> None:
         self._conversation = conversation
-        self._family = family(model)
+        self._family = first_word(model)
         self._own = conversation.dialect == "openai_chat"
         self._has = has
         self._out: list[_Json] = []
@@ -194,7 +194,7 @@ class _MessageEncoder:
         # DeepSeek and Kimi refuse a tool turn without the reasoning that led to it, OpenAI refuses
         # the field: so it goes back to the family that wrote it. A history that does not say who
         # did came from a server that has the field.
-        if made_by.model and family(made_by.model) != self._family:
+        if made_by.model and first_word(made_by.model) != self._family:
             return {}
         field = "reasoning" if ("field", '"reasoning"') in thinking.extras else "reasoning_content"
         encoded: _Json = {field: thinking.text} if thinking.text else {}

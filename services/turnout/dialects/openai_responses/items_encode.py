@@ -29,7 +29,7 @@ from turnout.dialects.conversation import (
     ToolResult,
     joined_text,
 )
-from turnout.dialects.openai_requests import NO_RESULT, family, wire_id
+from turnout.dialects.openai_requests import NO_RESULT, first_word, wire_id
 from turnout.dialects.openai_responses.items_decode import ITEM, PLAIN, RESULTS
 from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, split_name
@@ -55,7 +55,7 @@ class _ItemEncoder:
     def __init__(self, conversation: Conversation, *, model: str, has: Capabilities) -> None:
         self._conversation = conversation
         self._parts = PartEncoder(conversation, has)
-        self._family = family(model)
+        self._family = first_word(model)
         self._has = has
         self._out: list[Json] = []
         # Calls of the last assistant message that wait for a result, and what waits behind them.
@@ -143,7 +143,7 @@ class _ItemEncoder:
         sealed = sealed_form(thinking)
         if made_by.dialect != "openai_responses" or not sealed or not self._has.thinking:
             return
-        if made_by.model and family(made_by.model) != self._family:
+        if made_by.model and first_word(made_by.model) != self._family:
             return
         summary = [{"type": "summary_text", "text": thinking.text}] if thinking.text else []
         yield {"type": "reasoning", "summary": summary, "encrypted_content": sealed}
