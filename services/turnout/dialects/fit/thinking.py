@@ -84,8 +84,6 @@ def fit_thinking_control(
         case "effort":
             effort = nearest_effort(_effort(asked), quirks.efforts)
             changes = ("dropped:effort",) if _effort(asked) and not effort else ()
-            if effort == asked.effort:
-                return asked, changes
             return ThinkingControl(effort=effort, display=asked.display), changes
         case "adaptive":
             return _adaptive(asked, quirks)

@@ -29,7 +29,7 @@ from turnout.dialects.conversation import (
     ToolResult,
     joined_text,
 )
-from turnout.dialects.openai_requests import NO_RESULT, first_word, wire_id
+from turnout.dialects.openai_requests import NO_RESULT, first_word
 from turnout.dialects.openai_responses.items_decode import ITEM, PLAIN, RESULTS
 from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, split_name
@@ -101,7 +101,7 @@ class _ItemEncoder:
             self._put(_message("user", content))
 
     def _result(self, result: ToolResult) -> None:
-        call_id = wire_id(result.call_id)
+        call_id = result.call_id
         content = self._parts.inputs(result.parts)
         kind = self._unanswered.pop(call_id, None)
         if kind is None:
@@ -130,9 +130,8 @@ class _ItemEncoder:
                 case Thinking():
                     self._out += self._reasoning(part)
                 case ToolCall():
-                    call_id = wire_id(part.call_id)
-                    self._unanswered[call_id] = part.kind
-                    self._out.append(_call(part, call_id))
+                    self._unanswered[part.call_id] = part.kind
+                    self._out.append(_call(part))
                 case _:
                     pass
         if said:
@@ -161,17 +160,17 @@ def _output(call_id: str, kind: ToolKind, output: object) -> Json:
     return {"type": _OUTPUTS[kind], "call_id": call_id, "output": output}
 
 
-def _call(call: ToolCall, call_id: str) -> Json:
+def _call(call: ToolCall) -> Json:
     if call.kind == "custom":
         return {
             "type": "custom_tool_call",
-            "call_id": call_id,
+            "call_id": call.call_id,
             "name": call.name,
             "input": call.arguments,
         }
     return {
         "type": "function_call",
-        "call_id": call_id,
+        "call_id": call.call_id,
         "name": call.name,
         "arguments": call.arguments,
     }
@@ -256,7 +255,7 @@ def _own_call(call: ToolCall) -> Json:
             "arguments": arguments,
         }
     namespace, name = split_name(call.name)
-    shown = _call(call, call.call_id) | {"name": name}
+    shown = _call(call) | {"name": name}
     return shown | {"namespace": namespace} if namespace else shown
 
 
