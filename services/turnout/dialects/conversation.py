@@ -265,7 +265,8 @@ class Tool(msgspec.Struct, frozen=True, gc=False):
 
 
 class ServerTool(msgspec.Struct, frozen=True, gc=False):
-    """A tool that the provider itself runs. Other dialects raise `Unsupported`, naming it.
+    """A tool that the provider itself runs. Elsewhere the conversation goes without it or not at all:
+    `turnout.dialects.fit.server_tools`.
 
     Attributes:
         kind: the dialect's versioned type (web_search_20250305, code_interpreter, ...).

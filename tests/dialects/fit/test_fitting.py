@@ -483,6 +483,35 @@ def test_an_output_limit_is_raised_to_the_least() -> None:
     assert fitted.changes == ("limited:max_output_tokens",)
 
 
+def test_an_output_limit_is_lowered_to_what_the_model_can_write() -> None:
+    told = conversation(max_output_tokens=128_000)
+    has = replace(ABLE, max_output_tokens=32_000)
+    fitted = fit(told, to="openai_chat", quirks=DIALECT_QUIRKS["openai_chat"], has=has)
+    assert fitted.conversation.max_output_tokens == 32_000
+    assert fitted.changes == ("limited:max_output_tokens",)
+
+
+def test_what_is_strict_for_one_vendor_guides_only_at_another() -> None:
+    form = OutputFormat("json_schema", '{"type":"object"}', strict=True)
+    told = conversation(tools=(Tool("f", schema='{"type":"object"}', strict=True),))
+    told = replace(told, output_format=form)
+    for to in DIALECTS:
+        fitted = fit(told, to=to, quirks=NOTHING, has=ABLE)
+        (tool,) = fitted.conversation.tools
+        assert isinstance(tool, Tool)
+        assert fitted.conversation.output_format is not None
+        is_openais = to in {"openai_chat", "openai_responses"}
+        assert tool.strict is fitted.conversation.output_format.strict is (is_openais or None)
+        assert fitted.changes == (() if is_openais else ("dropped:strict",))
+
+
+def test_a_model_that_cannot_be_held_to_a_schema_is_not_asked() -> None:
+    told = conversation(output_format=OutputFormat("json_schema", "{}"))
+    for to, quirks in DIALECT_QUIRKS.items():
+        with pytest.raises(Unsupported, match="output format"):
+            fit(told, to=to, quirks=quirks, has=Capabilities())
+
+
 def test_a_schema_for_a_target_that_knows_json_alone_is_said_in_words() -> None:
     told = conversation(output_format=OutputFormat("json_schema", '{"type":"object"}'))
     quirks = quirks_of("deepseek", "openai_chat")
@@ -501,6 +530,7 @@ OPUS = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
 SONNET_45 = quirks_of("anthropic", "anthropic_messages", "claude-sonnet-4-5")
 GPT = quirks_of("openai", "openai_chat", "gpt-5.5")
 GPT_5 = quirks_of("openai", "openai_chat", "gpt-5-mini")
+GPT_4 = quirks_of("openai", "openai_chat", "gpt-4.1")
 DEEPSEEK = quirks_of("deepseek", "openai_chat")
 WORD = ThinkingControl(effort="medium")
 
@@ -518,6 +548,7 @@ WORD = ThinkingControl(effort="medium")
         (GPT, ThinkingControl("on", 10_000), WORD),
         (GPT, ThinkingControl("off"), ThinkingControl(effort="none")),
         (GPT_5, ThinkingControl(effort="none"), ThinkingControl(effort="minimal")),
+        (GPT_4, ThinkingControl("on", 31_999), ThinkingControl()),
         (DEEPSEEK, ThinkingControl(effort="low"), ThinkingControl(effort="high")),
     ],
 )
@@ -593,3 +624,12 @@ def test_a_stop_sequence_that_the_target_is_not_told_of_still_stops(
         assert back.parts == (Text(whole[:met]),)
         assert back.stop == "stop_sequence"
         assert back.stop_sequence == next(s for s in ("</b>", "bb") if whole.startswith(s, met))
+
+
+def test_a_stop_sequence_of_white_space_is_looked_for_where_it_is_refused() -> None:
+    told = conversation(stop_sequences=("\n", "END"))
+    quirks = DIALECT_QUIRKS["anthropic_messages"]
+    fitted = fit(told, to="anthropic_messages", quirks=quirks, has=PLAIN)
+    assert fitted.conversation.stop_sequences == ("END",)
+    back = told_back(fitted, events_of(Answer("r", "m", (Text("one\ntwo"),), stop="end_turn")))
+    assert (back.parts, back.stop_sequence) == ((Text("one"),), "\n")

@@ -33,7 +33,7 @@ from turnout.dialects.conversation import (
     UrlSource,
 )
 from turnout.dialects.reading import raw_fields
-from turnout.dialects.seal import is_claudes
+from turnout.dialects.seal import is_sealed_in
 from turnout.errors import Unsupported
 
 Json = dict[str, object]
@@ -121,7 +121,7 @@ class PartEncoder:
         return self._finish(block, result.cache, result.extras)
 
     def _thinking(self, thinking: Thinking) -> Json | None:
-        if not self._has.thinking or not is_claudes(thinking):
+        if not self._has.thinking or not is_sealed_in(thinking, "anthropic_messages"):
             return None
         block: Json
         if thinking.redacted:

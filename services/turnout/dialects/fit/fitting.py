@@ -18,7 +18,12 @@ from turnout.dialects.fit.answer import AnswerFitter
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
-from turnout.dialects.fit.parameters import fit_output_format, fit_parameters, fit_stop_sequences
+from turnout.dialects.fit.parameters import (
+    fit_output_format,
+    fit_parameters,
+    fit_stop_sequences,
+    fit_strictness,
+)
 from turnout.dialects.fit.schemas import narrowed
 from turnout.dialects.fit.server_tools import without_server_tools
 from turnout.dialects.fit.thinking import fit_thinking
@@ -76,7 +81,9 @@ def fit(
     if has_new_ids:
         changes.append("call_id")
     fitted = _with_schemas(fitted, quirks, changes)
-    fitted, told = fit_output_format(fitted, quirks)
+    fitted, told = fit_strictness(fitted, to=to)
+    changes += told
+    fitted, told = fit_output_format(fitted, quirks, has)
     changes += told
     fitted, told = fit_thinking(fitted, quirks, has)
     changes += told
