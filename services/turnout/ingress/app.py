@@ -21,11 +21,13 @@ from turnout.errors import Internal, InvalidRequest, TurnoutError, UnknownPath, 
 from turnout.ingress.answers import send_whole
 from turnout.ingress.body import ClientGone
 from turnout.ingress.control import Control, ControlEndpoints
+from turnout.ingress.gemini_array import ArrayAnswer
 from turnout.ingress.paths import (
     GEMINI_PREFIXES,
     GEMINI_ROUTE,
     PROXY_PATHS,
     SOCKET_PATH,
+    asks_for_array,
     is_gemini_call,
     speaks_at,
 )
@@ -67,6 +69,8 @@ class _ProxyEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"] if self._path is None else self._path
+        if self._path is None and asks_for_array(path, scope["query_string"].decode("latin-1")):
+            send = ArrayAnswer(send)
         await self._proxy.handle(scope, receive, send, dialect=self._dialect, path=path)
 
 
