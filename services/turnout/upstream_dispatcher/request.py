@@ -58,6 +58,9 @@ SIMULATION_HEADER = "x-simulate"
 DEFERRAL_MARKS = (b'"tool_reference"', b'"defer_loading"')
 """In a body of Claude Code's that offers tools by name only."""
 
+TOOL_CHANGE_MARKS = (b'"tool_addition"', b'"tool_removal"')
+"""In one that changes in its system messages what is offered."""
+
 CUSTOM_MARK = b'"custom"'
 """In a body of OpenAI's that has tools which take plain text."""
 
@@ -150,8 +153,12 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
         # A form that is cut out is a form that is not kept: it is said in words, or another target
         # is asked.
         return True
-    if quirks.deferred_tools is False and request.dialect == "anthropic_messages":
-        return any(mark in body for mark in DEFERRAL_MARKS)
+    if request.dialect == "anthropic_messages":
+        knows_none = quirks.deferred_tools is False
+        knows_no_change = quirks.system_anywhere is False and _is_switch(request, to)
+        return (knows_none and any(mark in body for mark in DEFERRAL_MARKS)) or (
+            (knows_none or knows_no_change) and any(mark in body for mark in TOOL_CHANGE_MARKS)
+        )
     return quirks.custom_tools is False and CUSTOM_MARK in body
 
 
