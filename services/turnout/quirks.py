@@ -50,6 +50,8 @@ class Quirks:
         most_temperature: what is above is refused.
         most_stop_sequences: how many are taken; 0 for none.
         least_output_tokens: below this `max_tokens` is refused.
+        call_reasoning: messages with calls are refused without the reasoning that led to them; what
+            stands for reasoning that was another model's: nothing at all, or a blank.
         reports_usage_unasked: a stream tells its usage without `stream_options`.
     """
 
@@ -74,6 +76,7 @@ class Quirks:
     most_temperature: float | None = None
     most_stop_sequences: int | None = None
     least_output_tokens: int | None = None
+    call_reasoning: Literal["empty", "blank"] | None = None
     reports_usage_unasked: bool | None = None
 
     def over(self, below: "Quirks") -> "Quirks":
