@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
 import msgspec
 import pytest
@@ -327,6 +328,86 @@ def test_deferred_tools_come_behind_the_others_once_something_names_them() -> No
     ]
     own = fit(told, to="anthropic_messages", quirks=DIALECT_QUIRKS["anthropic_messages"], has=ABLE)
     assert own.conversation is told
+
+
+def changed(name: str, change: Literal["added", "removed"], new: Tool | None = None) -> Message:
+    return Message("system", (ToolReference(name, change, new),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "offered"),
+    [
+        ([changed("Draw", "added", Tool("Draw"))], ["Read", "Write", "Draw"]),
+        ([changed("Later", "added")], ["Read", "Write", "Later"]),
+        ([changed("Read", "removed")], ["Write"]),
+        ([changed("Read", "removed"), changed("Read", "added")], ["Write", "Read"]),
+        ([changed("Read", "added", Tool("Read", "anew"))], ["Write", "Read"]),
+        (
+            [changed("Later", "added"), changed("Later", "removed"), *turn("Later")],
+            ["Read", "Write"],
+        ),
+        ([changed("Later", "removed"), *turn("Later")], ["Read", "Write"]),
+        ([changed("Read", "added"), changed("Nobody", "added")], ["Read", "Write"]),
+        (
+            [
+                changed("Draw", "added", Tool("Draw")),
+                changed("Draw", "removed"),
+                changed("Draw", "added", Tool("Draw", "anew")),
+                *turn("Draw"),
+            ],
+            ["Read", "Write", "Draw"],
+        ),
+    ],
+)
+def test_the_tools_that_other_vendors_get_follow_what_system_messages_change(
+    changes: list[Message], offered: list[str]
+) -> None:
+    tools = (Tool("Read"), Tool("Write"), Tool("Later", is_deferred=True))
+    told = Conversation(
+        "anthropic_messages", "m", (Message("user", (Text("go"),)), *changes), tools=tools
+    )
+    for dialect in DIALECTS:
+        if dialect != "anthropic_messages":
+            fitted = fit(told, to=dialect, quirks=DIALECT_QUIRKS[dialect], has=ABLE)
+            assert [tool.name for tool in fitted.conversation.tools] == offered
+            assert "deferred_tools" in fitted.changes
+    own = fit(told, to="anthropic_messages", quirks=DIALECT_QUIRKS["anthropic_messages"], has=ABLE)
+    assert own.conversation is told
+    older = replace(DIALECT_QUIRKS["anthropic_messages"], system_anywhere=False)
+    in_front = fit(told, to="anthropic_messages", quirks=older, has=ABLE)
+    assert [tool.name for tool in in_front.conversation.tools] == offered
+
+
+def test_what_a_system_message_changes_is_told_in_words_where_it_stands() -> None:
+    drawn = Tool("Draw", "draws", schema='{"type":"object"}')
+    told = Conversation(
+        "anthropic_messages",
+        "m",
+        (
+            Message("user", (Text("go"),)),
+            changed("Draw", "added", drawn),
+            changed("Read", "removed"),
+        ),
+        tools=(Tool("Read"),),
+    )
+    fitted = fit(told, to="openai_chat", quirks=DIALECT_QUIRKS["openai_chat"], has=ABLE)
+    assert [message.parts for message in fitted.conversation.messages[1:]] == [
+        (Text('{"name":"Draw","description":"draws","parameters":{"type":"object"}}'),),
+        (Text("The tool Read is no longer offered."),),
+    ]
+
+
+def test_a_server_tool_that_a_system_message_defines_is_refused_elsewhere_until_it_is_removed() -> (
+    None
+):
+    search = ServerTool("anthropic_messages", "web_search", "web_search_20250305", "{}")
+    added = Message("system", (ToolReference("web_search", "added", search),))
+    told = Conversation("anthropic_messages", "m", (Message("user", (Text("go"),)), added))
+    chat = DIALECT_QUIRKS["openai_chat"]
+    with pytest.raises(Unsupported, match="web_search_20250305"):
+        fit(told, to="openai_chat", quirks=chat, has=ABLE)
+    over = replace(told, messages=(*told.messages, changed("web_search", "removed")))
+    assert fit(over, to="openai_chat", quirks=chat, has=ABLE).conversation.tools == ()
 
 
 # -- server tools ------------------------------------------------------------------------------
