@@ -165,18 +165,24 @@ class ToolCall(msgspec.Struct, frozen=True, gc=False):
 
 
 class ToolReference(msgspec.Struct, frozen=True, gc=False):
-    """Anthropic's tool search answers with names of deferred tools; others need the schema too."""
+    """A tool by its name, where a search has found it or a system message changes what is offered.
+
+    Attributes:
+        change: from here on it is offered, or no longer; "" for what was found.
+        definition: of an added tool that `Conversation.tools` does not have, or has otherwise.
+    """
 
     tool_name: str
+    change: Literal["", "added", "removed"] = ""
+    definition: "Tool | ServerTool | None" = None
     extras: Fields = ()
 
 
 class Thinking(msgspec.Struct, frozen=True, gc=False):
     """Reasoning that the model wrote before answering.
 
-    Gemini puts its signature on the part that the reasoning led to, mostly a call. Here that is a
-    part of its own in front of it: no text, `provenance` Gemini, `signature` set. So whatever keeps
-    reasoning keeps it, also in dialects whose calls have no place for a signature.
+    Gemini's signature on the part that the reasoning led to, mostly a call, is a part of its own in
+    front of it, without text: so whatever keeps reasoning keeps it, in every dialect.
 
     Attributes:
         text: as shown; "" when only the sealed form was given.
@@ -202,8 +208,7 @@ class Opaque(msgspec.Struct, frozen=True, gc=False):
     """A part that only its own dialect understands: server tool calls, containers, compaction.
 
     Attributes:
-        kind: the dialect's own type name.
-        json: the whole part, its cache marker included.
+        kind: the dialect's own type name; `json`: the whole part, its cache marker included.
     """
 
     dialect: Dialect
@@ -265,11 +270,12 @@ class Tool(msgspec.Struct, frozen=True, gc=False):
 
 
 class ServerTool(msgspec.Struct, frozen=True, gc=False):
-    """A tool that the provider itself runs. Other dialects raise `Unsupported`, naming it.
+    """A tool that the provider itself runs. Elsewhere the conversation goes without it or not at all:
+    `turnout.dialects.fit.server_tools`.
 
     Attributes:
         kind: the dialect's versioned type (web_search_20250305, code_interpreter, ...).
-        json: the whole definition.
+        json: the whole definition; "" where it stands in a message, which keeps it.
     """
 
     dialect: Dialect
