@@ -11,8 +11,9 @@ Reasoning comes with a seal of its maker's: a signature or an encrypted form. Ru
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import Conversation, Message, Part, Thinking
 from turnout.policy.thread import Maker

@@ -7,8 +7,9 @@ two names never become one; definitions, calls, choices and references are renam
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Conversation,

@@ -5,8 +5,9 @@ nothing has changed too; so fitting to a target without quirks is the identity.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from operator import is_not
+
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import Conversation, Message, Part, ResultPart, ToolResult
 

@@ -34,7 +34,7 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.gemini_generate.contents_decode import ERROR, MADE_ID, OUTPUT
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, demands_signatures
-from turnout.dialects.offered_tools import tool_text
+from turnout.dialects.offered_tools import told
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
@@ -122,8 +122,8 @@ class PartEncoder:
                 return self._document(part) | self._extras(part.extras, inner=_MEDIA_FIELDS)
             case ToolCall():
                 return self._call(part)
-            case ToolReference(tool_name=name):
-                return {"text": tool_text(self._conversation, name)}
+            case ToolReference():
+                return {"text": told(self._conversation, part)}
             case Opaque():
                 return opaque_part(part)
             case Thinking() | ToolResult():
@@ -177,8 +177,8 @@ class PartEncoder:
             match part:
                 case Text(text=text) if text:
                     yield text
-                case ToolReference(tool_name=name):
-                    yield tool_text(self._conversation, name)
+                case ToolReference():
+                    yield told(self._conversation, part)
                 case Document(source=TextSource()):
                     yield joined_text([_text_of(part)])
                 case _:
