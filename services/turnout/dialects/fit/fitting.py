@@ -19,6 +19,7 @@ from turnout.dialects.fit.names import names_to_change, with_call_ids, with_name
 from turnout.dialects.fit.parameters import fit_output_format, fit_parameters, fit_stop_sequences
 from turnout.dialects.fit.schemas import narrowed
 from turnout.dialects.fit.server_tools import without_server_tools
+from turnout.dialects.fit.strange import refuse_strange
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.quirks import Quirks
 
@@ -59,6 +60,7 @@ def fit(
 
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
+    refuse_strange(conversation, to=to)
     changes: list[str] = []
     fitted, kinds = without_server_tools(conversation, to=to, is_original=is_original)
     changes += [f"dropped:{kind}" for kind in kinds]
