@@ -712,5 +712,5 @@ def test_a_stop_sequence_of_white_space_is_looked_for_where_it_is_refused() -> N
     quirks = DIALECT_QUIRKS["anthropic_messages"]
     fitted = fit(told, to="anthropic_messages", quirks=quirks, has=PLAIN)
     assert fitted.conversation.stop_sequences == ("END",)
-    back = told_back(fitted, events_of(Answer("r", "m", (Text("one\ntwo"),), stop="end_turn")))
+    back = told_back(fitted, events_of(Answer("r", "m", (Text("one\ntwo"),), stop="end")))
     assert (back.parts, back.stop_sequence) == ((Text("one"),), "\n")

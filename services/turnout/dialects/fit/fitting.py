@@ -26,6 +26,7 @@ from turnout.dialects.fit.parameters import (
 )
 from turnout.dialects.fit.schemas import narrowed
 from turnout.dialects.fit.server_tools import without_server_tools
+from turnout.dialects.fit.strange import refuse_strange
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
@@ -67,6 +68,7 @@ def fit(
 
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
+    refuse_strange(conversation, to=to)
     changes: list[str] = []
     fitted = conversation
     if not (quirks.deferred_tools and conversation.dialect == to) or (
