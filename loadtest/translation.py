@@ -1,8 +1,8 @@
 """What translating costs, in this process: requests between all pairs of dialects, and stream events.
 
 CPU time of the functions that the dispatcher calls, the best of several rounds: what disturbs the
-machine makes a round slower and never faster. A request is decoded, fitted to the target as its own
-vendor serves it, and encoded. An answer goes through the dispatcher's own course, one event at a time.
+machine makes a round slower and never faster. A request is decoded, shown what its reader may see,
+fitted to the target as its own vendor serves it, encoded, and reshaped for the endpoint. An answer goes through the dispatcher's own course, one event at a time.
 """
 
 import gc
@@ -13,11 +13,14 @@ from functools import partial
 from itertools import permutations
 from typing import Final
 
+import msgspec
+
 from loadtest import bodies
 from loadtest.targets import Target
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.fit import fit
 from turnout.dialects.registry import DIALECTS
+from turnout.dialects.reshape import reshaped
 from turnout.dialects.stream import (
     Finished,
     PartEnded,
@@ -30,6 +33,7 @@ from turnout.dialects.stream import (
     UsageReported,
 )
 from turnout.dialects.usage import Usage
+from turnout.policy.provenance import shown_to
 from turnout.quirks import DIALECT_QUIRKS
 from turnout.running import settle_memory
 from turnout.upstream_dispatcher.answer import Course, RelayedCourse, translated_course
@@ -54,6 +58,8 @@ class Way:
 
     Attributes:
         middle_ms, large_ms: of the same thread with more steps, 1 MB and 2 MB.
+        unusual_ms: of the small one with a field that nobody knows on every message and every tool,
+            so that none is read in one step.
     """
 
     client: Dialect
@@ -61,6 +67,7 @@ class Way:
     small_ms: float
     middle_ms: float
     large_ms: float
+    unusual_ms: float
 
     @property
     def growth(self) -> float:
@@ -106,11 +113,11 @@ class Translation:
         yield Target(what, slowest.microseconds, "under", MAX_EVENT_US, " us")
 
     def lines(self) -> Iterator[str]:
-        yield f"{'request':18} {'to':18} {'60 kB ms':>9} {'1 MB ms':>9} {'2 MB ms':>9} {'2nd/1st':>8}"
+        yield f"{'request':18} {'to':18} {'60 kB ms':>9} {'1 MB ms':>9} {'2 MB ms':>9} {'2nd/1st':>8} {'unusual':>8}"
         for way in self.ways:
             yield (
                 f"{way.client:18} {way.target:18} {way.small_ms:9.3f} {way.middle_ms:9.2f}"
-                f" {way.large_ms:9.2f} {way.growth:7.2f}x"
+                f" {way.large_ms:9.2f} {way.growth:7.2f}x {way.unusual_ms:8.3f}"
             )
         yield f"{'answer':18} {'to':18} {'us/event':>9}"
         for event in self.events:
@@ -124,9 +131,10 @@ def measure(*, rounds: int) -> Translation:
     steps = steps_for(MEGABYTE)
     middle = {name: body_of(name, steps=steps) for name in DIALECTS}
     large = {name: body_of(name, steps=2 * steps) for name in DIALECTS}
-    bodies_by_size = (small, middle, large)
+    unusual = {name: with_unknown_fields(body) for name, body in small.items()}
+    sizes = (small, middle, large, unusual)
     ways = tuple(
-        _way(client, target, [found[client] for found in bodies_by_size], rounds)
+        _way(client, target, [found[client] for found in sizes], rounds)
         for client, target in permutations(DIALECTS, 2)
     )
     answers = {name: wire_of(name) for name in DIALECTS}
@@ -140,8 +148,12 @@ def measure(*, rounds: int) -> Translation:
 
 def _way(client: Dialect, target: Dialect, sizes: Sequence[bytes], rounds: int) -> Way:
     costs = [
-        _best(partial(translate, client, target, body), rounds, calls=20 if number == 0 else 1)
-        for number, body in enumerate(sizes)
+        _best(
+            partial(translate, client, target, body),
+            rounds,
+            calls=20 if len(body) < MEGABYTE // 2 else 1,
+        )
+        for body in sizes
     ]
     return Way(client, target, *costs)
 
@@ -157,6 +169,22 @@ def body_of(dialect: Dialect, *, steps: int) -> bytes:
     )
 
 
+def with_unknown_fields(body: bytes) -> bytes:
+    """The request with a field more on every message and every tool."""
+    request = msgspec.json.decode(body, type=dict[str, object])
+    for name in ("messages", "input", "contents", "tools"):
+        _add_unknown(request.get(name))
+    return msgspec.json.encode(request)
+
+
+def _add_unknown(values: object) -> None:
+    for value in values if isinstance(values, list) else ():
+        declared = value.get("functionDeclarations")
+        if declared is None:
+            value["x_unknown"] = True
+        _add_unknown(declared)
+
+
 def steps_for(size: int) -> int:
     """Steps that take as many bytes."""
     bare, hundred = (len(body_of("anthropic_messages", steps=steps)) for steps in (0, 100))
@@ -166,8 +194,10 @@ def steps_for(size: int) -> int:
 def translate(client: Dialect, target: Dialect, body: bytes) -> bytes:
     path = GEMINI_PATH if client == "gemini_generate" else ""
     conversation = DIALECTS[client].decode_request(body, path=path)
-    fitted = fit(conversation, to=target, quirks=DIALECT_QUIRKS[target], has=ABLE)
-    return DIALECTS[target].encode_request(fitted.conversation, model="m", has=ABLE)
+    quirks = DIALECT_QUIRKS[target]
+    fitted = fit(shown_to("p/m@key", conversation), to=target, quirks=quirks, has=ABLE)
+    body = DIALECTS[target].encode_request(fitted.conversation, model="m", has=ABLE)
+    return reshaped(body, quirks, dialect=target, thinks=ABLE.thinking)[0]
 
 
 def answer_events() -> Iterator[StreamEvent]:

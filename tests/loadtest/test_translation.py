@@ -20,6 +20,17 @@ def test_requests_are_of_their_size_in_every_dialect(dialect: Dialect) -> None:
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+def test_an_unusual_request_says_the_same_with_a_field_more_on_every_message_and_tool(
+    dialect: Dialect,
+) -> None:
+    small = translation.body_of(dialect, steps=0)
+    unusual = translation.with_unknown_fields(small)
+    # The first user message, 24 calls with their results, and 20 tools at least.
+    assert unusual.count(b'"x_unknown":true') >= 69
+    assert unusual.replace(b',"x_unknown":true', b"") == small
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 def test_the_answer_is_the_same_in_every_dialect_and_comes_an_event_a_piece(
     dialect: Dialect,
 ) -> None:
@@ -36,8 +47,8 @@ def test_the_answer_is_the_same_in_every_dialect_and_comes_an_event_a_piece(
 
 
 def test_both_ways_are_added_up_and_steps_compared_with_steps() -> None:
-    there = Way("anthropic_messages", "openai_chat", 0.7, middle_ms=20.7, large_ms=40.7)
-    back = Way("openai_chat", "anthropic_messages", 0.9, middle_ms=20.9, large_ms=50.9)
+    there = Way("anthropic_messages", "openai_chat", 0.7, 20.7, 40.7, unusual_ms=1.2)
+    back = Way("openai_chat", "anthropic_messages", 0.9, 20.9, 50.9, unusual_ms=1.4)
     event = EventCost("openai_chat", "anthropic_messages", 30.0)
     both, growth, slowest = Translation((there, back), (event,)).targets()
     assert both.line.endswith(

@@ -73,8 +73,9 @@ def reshaped(
     """
     refused = refused_fields(quirks, thinks=thinks)
     renames = quirks.renames or ()
-    has_fewer_roles = quirks.system_anywhere is False or quirks.developer_role is False
-    if not refused and not renames and not has_fewer_roles:
+    no_system = dialect == "anthropic_messages" and quirks.system_anywhere is False
+    no_developer = dialect == "openai_chat" and quirks.developer_role is False
+    if not (refused or renames or no_system or no_developer):
         return body, ()
     present = {member.name: body[member.value_start : member.value_end] for member in members(body)}
     dropped = [name for name in present if name in refused]
@@ -82,14 +83,10 @@ def reshaped(
     edits += [RenameField(name, becomes) for name, becomes in renames if name in present]
     changes = [f"dropped:{name}" for name in sorted(dropped)]
     messages = present.get("messages", b"")
-    if (
-        dialect == "anthropic_messages"
-        and quirks.system_anywhere is False
-        and b'"system"' in messages
-    ):
+    if no_system and b'"system"' in messages:
         edits += (RenameRole("system", "user"), *map(DropMessageField, MESSAGE_CONTROLS))
         changes.append("system_role")
-    if dialect == "openai_chat" and quirks.developer_role is False and b'"developer"' in messages:
+    if no_developer and b'"developer"' in messages:
         edits.append(RenameRole("developer", "system"))
         changes.append("developer_role")
     return splice(body, edits), tuple(changes)

@@ -406,7 +406,9 @@ def test_a_server_tool_that_a_system_message_defines_is_refused_elsewhere_until_
     chat = DIALECT_QUIRKS["openai_chat"]
     with pytest.raises(Unsupported, match="web_search_20250305"):
         fit(told, to="openai_chat", quirks=chat, has=ABLE)
-    over = replace(told, messages=(*told.messages, changed("web_search", "removed")))
+    over = msgspec.structs.replace(
+        told, messages=(*told.messages, changed("web_search", "removed"))
+    )
     assert fit(over, to="openai_chat", quirks=chat, has=ABLE).conversation.tools == ()
 
 
@@ -575,7 +577,7 @@ def test_an_output_limit_is_lowered_to_what_the_model_can_write() -> None:
 def test_what_is_strict_for_one_vendor_guides_only_at_another() -> None:
     form = OutputFormat("json_schema", '{"type":"object"}', strict=True)
     told = conversation(tools=(Tool("f", schema='{"type":"object"}', strict=True),))
-    told = replace(told, output_format=form)
+    told = msgspec.structs.replace(told, output_format=form)
     for to in DIALECTS:
         fitted = fit(told, to=to, quirks=NOTHING, has=ABLE)
         (tool,) = fitted.conversation.tools
