@@ -124,9 +124,7 @@ class Incoming:
             try:
                 data = await self._content.readany()
             except aiohttp.ClientError as error:
-                raise UpstreamFailed(
-                    f"connection lost: the upstream's answer broke off ({_name(error)})"
-                ) from error
+                raise UpstreamFailed("connection lost: the upstream's answer broke off") from error
             if self._inflate is None or not data:
                 return data
             try:
