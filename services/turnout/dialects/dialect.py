@@ -68,6 +68,11 @@ class StreamTap(Protocol):
 
     def feed(self, data: bytes) -> None: ...
     @property
+    def is_over(self) -> bool:
+        """The terminal event or an error has passed; asked for every piece, where `reading` is dear."""
+        ...
+
+    @property
     def reading(self) -> TapReading: ...
 
 
