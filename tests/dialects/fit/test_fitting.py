@@ -361,44 +361,6 @@ def test_an_imitation_runs_no_server_tools() -> None:
         fit(told, to="anthropic_messages", quirks=own, has=ABLE, is_original=False)
 
 
-# -- schemas -----------------------------------------------------------------------------------
-
-
-def test_refused_keywords_are_said_otherwise_and_told() -> None:
-    schema = {
-        "$schema": "x",
-        "type": "object",
-        "properties": {
-            "const": {"const": "a"},
-            "n": {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 9},
-            "o": {"oneOf": [{"type": "string", "$schema": "y"}]},
-        },
-        "required": ["const"],
-    }
-    refused = ("$schema", "const", "oneOf", "exclusiveMinimum", "exclusiveMaximum")
-    tool = Tool("f", schema=json.dumps(schema))
-    quirks = Quirks(schema_refuses=refused)
-    fitted = fit(conversation(tools=(tool,)), to="openai_chat", quirks=quirks, has=ABLE)
-    (narrow,) = fitted.conversation.tools
-    assert isinstance(narrow, Tool)
-    assert json.loads(narrow.schema) == {
-        "type": "object",
-        "properties": {
-            "const": {"enum": ["a"]},
-            "n": {"type": "integer", "minimum": 1, "maximum": 8},
-            "o": {"anyOf": [{"type": "string"}]},
-        },
-        "required": ["const"],
-    }
-    assert set(fitted.changes) == {f"schema:{keyword}" for keyword in refused}
-
-
-def test_a_schema_without_refused_keywords_keeps_its_characters() -> None:
-    told = conversation(tools=(Tool("f", schema='{ "type" :"object", "title":"const" }'),))
-    quirks = Quirks(schema_refuses=("const",))
-    assert fit(told, to="openai_chat", quirks=quirks, has=ABLE).conversation is told
-
-
 # -- parameters --------------------------------------------------------------------------------
 
 EVERYTHING = Sampling(
@@ -628,5 +590,5 @@ def test_a_stop_sequence_of_white_space_is_looked_for_where_it_is_refused() -> N
     quirks = DIALECT_QUIRKS["anthropic_messages"]
     fitted = fit(told, to="anthropic_messages", quirks=quirks, has=PLAIN)
     assert fitted.conversation.stop_sequences == ("END",)
-    back = told_back(fitted, events_of(Answer("r", "m", (Text("one\ntwo"),), stop="end_turn")))
+    back = told_back(fitted, events_of(Answer("r", "m", (Text("one\ntwo"),), stop="end")))
     assert (back.parts, back.stop_sequence) == ((Text("one"),), "\n")
