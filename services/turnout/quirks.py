@@ -132,6 +132,8 @@ class Quirks:
         most_stop_sequences: how many are taken; 0 for none.
         blank_stop_sequences: whether one may be nothing but white space.
         least_output_tokens: below this `max_tokens` is refused.
+        call_reasoning: messages with calls are refused without the reasoning that led to them; what
+            stands for reasoning that was another model's: nothing at all, or a blank.
         reports_usage_unasked: a stream tells its usage without `stream_options`.
     """
 
@@ -158,6 +160,7 @@ class Quirks:
     most_stop_sequences: int | None = None
     blank_stop_sequences: bool | None = None
     least_output_tokens: int | None = None
+    call_reasoning: Literal["empty", "blank"] | None = None
     reports_usage_unasked: bool | None = None
 
     def over(self, below: "Quirks") -> "Quirks":

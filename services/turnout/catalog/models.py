@@ -206,3 +206,8 @@ def endpoint_for(
 def target_id(provider: str, model: str, credential: Credential) -> str:
     """Where an attempt goes. `credential` says where the key comes from; it is never the key."""
     return f"{provider}/{model}@{credential}"
+
+
+def model_of_target(target: str) -> str:
+    """The model in a target's id; "" in what is none. Names of models may hold slashes and ats."""
+    return target.rpartition("@")[0].partition("/")[2]

@@ -63,6 +63,8 @@ DEEPSEEK_ANTHROPIC: Final = Quirks(
     # api-docs.deepseek.com/guides/anthropic_api: effort is taken, budgets are ignored.
     takes=("output_config",),
     efforts=("high", "max"),
+    # Likewise, in its words; QwenLM/qwen-code#3788: an empty block is taken.
+    call_reasoning="empty",
 ).over(ANTHROPIC_IMITATION)
 
 OPENAI_CHAT: Final = Quirks(
@@ -154,7 +156,10 @@ DEEPSEEK_CHAT: Final = Quirks(
     # api-docs.deepseek.com/guides/thinking_mode: high and max; sampling has no effect with it.
     # api-docs.deepseek.com/guides/json_mode: no schema.
     refuses=("parallel_tool_calls", "seed"),
+    # The same page: a 400 for a turn with calls without its reasoning_content, in all later requests.
+    # theopenco/llmgateway#2093 tried what stands for reasoning that there is none of.
     efforts=("high", "max"),
+    call_reasoning="empty",
     schema_kinds=("json",),
     most_stop_sequences=16,
 ).over(COMPATIBLE)
@@ -166,10 +171,13 @@ MOONSHOT_CHAT: Final = Quirks(
     tool_schema=replace(OPENAI_TOOL_SCHEMA, restates=("oneOf",), types_beside_unions=False),
     # platform.moonshot.ai/docs/guide: temperature from 0 to 1, no effort.
     refuses=("reasoning_effort", "seed"),
+    # .../use-kimi-k2-thinking-model: reasoning_content on every message with calls;
+    # theopenco/llmgateway#2093: an empty one counts as missing, a space does not.
     takes=("prompt_cache_key", "safety_identifier"),
     most_temperature=1.0,
     most_stop_sequences=5,
     efforts=(),
+    call_reasoning="blank",
 ).over(COMPATIBLE)
 
 ZHIPU_CHAT: Final = Quirks(

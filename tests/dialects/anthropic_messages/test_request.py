@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -166,12 +167,9 @@ def decode(request: Mapping[str, object]) -> Conversation:
 
 
 def foreign(
-    *messages: Message, tools: tuple[Tool | ServerTool, ...] = (), **fields: object
+    *messages: Message, tools: tuple[Tool | ServerTool, ...] = (), **fields: Any
 ) -> Conversation:
-    made = Conversation("openai_chat", "gpt", messages, tools)
-    for name, value in fields.items():
-        object.__setattr__(made, name, value)
-    return made
+    return Conversation("openai_chat", "gpt", messages, tools, **fields)
 
 
 def user(*parts: Part) -> Message:
@@ -539,20 +537,35 @@ def test_a_tool_added_in_the_middle_is_a_reference_to_it_and_goes_back_as_it_cam
         "tool": {"type": "tool_reference", "name": "WebFetch"},
         "cache_control": {"type": "ephemeral"},
     }
-    inline = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {}}}
+    definition = {"name": "Draw", "input_schema": {"type": "object"}, "strict": True}
+    inline = {
+        "type": "tool_addition",
+        "tool": {"type": "tool_definition", "definition": definition},
+    }
     removed = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "WebFetch"}}
+    on_a_server = {
+        "type": "tool_addition",
+        "tool": {"type": "mcp_tool_reference", "server_name": "s", "name": "t"},
+    }
     request = {
         "model": "m",
         "max_tokens": 5,
         "messages": [
             {"role": "user", "content": "a"},
-            {"role": "system", "content": [added, inline, removed]},
+            {"role": "system", "content": [added, inline, removed, on_a_server]},
         ],
     }
-    reference, *opaque = decode(request).messages[1].parts
-    assert isinstance(reference, ToolReference)
-    assert reference.tool_name == "WebFetch"
-    assert [type(part) for part in opaque] == [Opaque, Opaque]
+    *changes, opaque = decode(request).messages[1].parts
+    assert [
+        (part.tool_name, part.change, part.definition)
+        for part in changes
+        if isinstance(part, ToolReference)
+    ] == [
+        ("WebFetch", "added", None),
+        ("Draw", "added", Tool("Draw", schema='{"type": "object"}', strict=True)),
+        ("WebFetch", "removed", None),
+    ]
+    assert isinstance(opaque, Opaque)
     assert messages_of(encode(decode(request))) == request["messages"]
 
 

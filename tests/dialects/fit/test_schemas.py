@@ -1,12 +1,12 @@
 """JSON schemas as targets take them; BUGS class 33."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.dialects.fit.test_fitting import ABLE, conversation, quirks_of
 from tests.dialects.gemini_generate.hostile import VALUES as ANYTHING

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -176,6 +177,16 @@ OPAQUE = st.sampled_from(
         {"type": "mcp_approval_response", "approval_request_id": "m", "approve": True},
         {"type": "local_shell_call_output", "id": "l", "output": "x"},
         {"type": "shell_call", "call_id": "s", "action": {"commands": ["ls"]}},
+        {
+            "type": "additional_tools",
+            "id": "at_1",
+            "role": "developer",
+            "tools": [{"type": "custom", "name": "n"}],
+        },
+        {
+            "type": "agent_message",
+            "content": [{"type": "encrypted_content", "encrypted_content": "gAAAAA"}],
+        },
     ]
 )
 ITEM = MESSAGE | ANSWER | REASONING | CALL | CUSTOM_CALL | SEARCH | SEARCH_OUTPUT | OUTPUT | OPAQUE
@@ -294,7 +305,7 @@ def encode(conversation: Conversation, has: Capabilities = ABLE, *, model: str =
 
 def foreign(*messages: Message, **fields: Any) -> Conversation:
     plain = Conversation("anthropic_messages", "claude", messages or (user("hi"),))
-    return replace(plain, **fields)
+    return msgspec.structs.replace(plain, **fields)
 
 
 def user(text: str) -> Message:

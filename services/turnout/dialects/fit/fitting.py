@@ -24,7 +24,9 @@ from turnout.dialects.fit.parameters import (
 )
 from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
+from turnout.dialects.fit.strange import refuse_strange
 from turnout.dialects.fit.thinking import fit_thinking
+from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
 
 
@@ -64,11 +66,16 @@ def fit(
 
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
+    refuse_strange(conversation, to=to)
     changes: list[str] = []
-    fitted, kinds = without_server_tools(conversation, to=to, is_original=is_original)
-    changes += [f"dropped:{kind}" for kind in kinds]
-    if not (quirks.deferred_tools and conversation.dialect == to):
+    fitted = conversation
+    if not (quirks.deferred_tools and conversation.dialect == to) or (
+        # They stand in such messages, and models without these know none.
+        quirks.system_anywhere is False and changes_tools(conversation)
+    ):
         fitted = _noted(fitted, without_deferral(fitted), "deferred_tools", changes)
+    fitted, kinds = without_server_tools(fitted, to=to, is_original=is_original)
+    changes += [f"dropped:{kind}" for kind in kinds]
     custom = frozenset[str]()
     if quirks.custom_tools is False:
         custom = custom_names(fitted)

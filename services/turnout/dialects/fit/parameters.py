@@ -6,9 +6,10 @@ not refuse stays as it came.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
+
+from msgspec.structs import replace
 
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import Conversation, Message, OutputFormat, Text, Tool

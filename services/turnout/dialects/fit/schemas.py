@@ -7,11 +7,11 @@ closed. Only what was lost is told, in the words of JSON schema. A schema that h
 the target refuses comes back in its own characters; the names of properties are no keywords.
 """
 
-from dataclasses import replace
 from operator import is_not
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import Conversation, JsonText, ServerTool, Tool
 from turnout.dialects.fit.respelled import (

@@ -6,9 +6,10 @@ against the answer; a model that cannot think is not asked to.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
+
+from msgspec.structs import replace
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation, Message, Thinking, ThinkingControl, ToolCall

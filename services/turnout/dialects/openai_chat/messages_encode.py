@@ -35,7 +35,7 @@ from turnout.dialects.conversation import (
     UrlSource,
     joined_text,
 )
-from turnout.dialects.offered_tools import tool_text
+from turnout.dialects.offered_tools import told
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
 from turnout.dialects.openai_requests import NO_RESULT, first_word
@@ -157,8 +157,8 @@ class _MessageEncoder:
         match part:
             case Text(text=text):
                 return text
-            case ToolReference(tool_name=name):
-                return tool_text(self._conversation, name)
+            case ToolReference():
+                return told(self._conversation, part)
             case Image() | Document() | Opaque():
                 return ""
 
@@ -238,8 +238,8 @@ class _MessageEncoder:
                 return self._image(part)
             case Document():
                 return self._document(part)
-            case ToolReference(tool_name=name):
-                return {"type": "text", "text": tool_text(self._conversation, name)}
+            case ToolReference():
+                return {"type": "text", "text": told(self._conversation, part)}
             case Opaque(dialect="openai_chat", json=json):
                 return msgspec.json.decode(json, type=dict[str, object])
             case _:

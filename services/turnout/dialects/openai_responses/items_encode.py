@@ -30,7 +30,8 @@ from turnout.dialects.conversation import (
     joined_text,
 )
 from turnout.dialects.openai_requests import NO_RESULT, first_word
-from turnout.dialects.openai_responses.items_decode import ITEM, PLAIN, RESULTS
+from turnout.dialects.openai_responses import agent_messages
+from turnout.dialects.openai_responses.items_decode import ITEM, ITEMS, PLAIN
 from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, split_name
 from turnout.dialects.reading import ObjectReader, raw_fields
@@ -181,9 +182,12 @@ def encode_own_message(message: Message, parts: PartEncoder, *, thinks: bool) ->
     match message.role:
         case "assistant":
             yield from _own_answer(message, parts, thinks=thinks)
-        case "user" if message.extras == RESULTS:
+        case "user" | "system" if message.extras == ITEMS:
             for part in message.parts:
                 yield _own_item(part, parts)
+        case "user" if message.extras and message.extras[0][0] == agent_messages.WHOLE:
+            plain = agent_messages.with_plain_texts(message.extras[0][1].encode())
+            yield msgspec.json.decode(plain, type=dict[str, object])
         case "user" | "system":
             extras = dict(message.extras)
             is_developer = extras.pop("role", "") == '"developer"'

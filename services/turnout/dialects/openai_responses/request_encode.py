@@ -176,7 +176,8 @@ def _own_tools(conversation: Conversation) -> Iterator[object]:
             yield namespace | {"tools": members}
             namespace, members = {}, []
         if isinstance(tool, ServerTool):
-            yield msgspec.Raw(tool.json.encode())
+            if tool.json:
+                yield msgspec.Raw(tool.json.encode())
         elif tool.extras == LOADED:
             continue
         elif head:
