@@ -5,10 +5,11 @@ documented to be refused or ignored, and what an imitation of another vendor's A
 take is left out of what we send there.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from turnout.catalog.models import FamilyQuirks
-from turnout.quirks import Quirks
+from turnout.quirks import OPENAI_TOOL_SCHEMA, Quirks, SchemaQuirks
 
 OPENAI_ONLY: Final = (
     "prompt_cache_key",
@@ -164,6 +165,10 @@ DEEPSEEK_CHAT: Final = Quirks(
 ).over(COMPATIBLE)
 
 MOONSHOT_CHAT: Final = Quirks(
+    # The API's own errors: "when using anyOf, type should be defined in anyOf items instead of the
+    # parent schema", also at the root and for oneOf, and "tools.function.parameters.type is required
+    # and must be object" (github.com/MoonshotAI/kimi-code/issues/2661).
+    tool_schema=replace(OPENAI_TOOL_SCHEMA, restates=("oneOf",), types_beside_unions=False),
     # platform.moonshot.ai/docs/guide: temperature from 0 to 1, no effort.
     refuses=("reasoning_effort", "seed"),
     # .../use-kimi-k2-thinking-model: reasoning_content on every message with calls;
@@ -226,6 +231,9 @@ GROQ_CHAT: Final = Quirks(
 ).over(COMPATIBLE)
 
 CEREBRAS_CHAT: Final = Quirks(
+    # inference-docs.cerebras.ai/capabilities/structured-outputs: unions by anyOf, never by a list of
+    # types.
+    answer_schema=SchemaQuirks(type_lists=False),
     # inference-docs.cerebras.ai/resources/openai: penalties and logit_bias draw a 400.
     refuses=("presence_penalty", "frequency_penalty", "logit_bias"),
 ).over(COMPATIBLE)

@@ -406,7 +406,9 @@ def test_a_server_tool_that_a_system_message_defines_is_refused_elsewhere_until_
     chat = DIALECT_QUIRKS["openai_chat"]
     with pytest.raises(Unsupported, match="web_search_20250305"):
         fit(told, to="openai_chat", quirks=chat, has=ABLE)
-    over = replace(told, messages=(*told.messages, changed("web_search", "removed")))
+    over = msgspec.structs.replace(
+        told, messages=(*told.messages, changed("web_search", "removed"))
+    )
     assert fit(over, to="openai_chat", quirks=chat, has=ABLE).conversation.tools == ()
 
 
@@ -443,44 +445,6 @@ def test_an_imitation_runs_no_server_tools() -> None:
     assert fit(told, to="anthropic_messages", quirks=own, has=ABLE).conversation is told
     with pytest.raises(Unsupported, match="web_search_20250305"):
         fit(told, to="anthropic_messages", quirks=own, has=ABLE, is_original=False)
-
-
-# -- schemas -----------------------------------------------------------------------------------
-
-
-def test_refused_keywords_are_said_otherwise_and_told() -> None:
-    schema = {
-        "$schema": "x",
-        "type": "object",
-        "properties": {
-            "const": {"const": "a"},
-            "n": {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 9},
-            "o": {"oneOf": [{"type": "string", "$schema": "y"}]},
-        },
-        "required": ["const"],
-    }
-    refused = ("$schema", "const", "oneOf", "exclusiveMinimum", "exclusiveMaximum")
-    tool = Tool("f", schema=json.dumps(schema))
-    quirks = Quirks(schema_refuses=refused)
-    fitted = fit(conversation(tools=(tool,)), to="openai_chat", quirks=quirks, has=ABLE)
-    (narrow,) = fitted.conversation.tools
-    assert isinstance(narrow, Tool)
-    assert json.loads(narrow.schema) == {
-        "type": "object",
-        "properties": {
-            "const": {"enum": ["a"]},
-            "n": {"type": "integer", "minimum": 1, "maximum": 8},
-            "o": {"anyOf": [{"type": "string"}]},
-        },
-        "required": ["const"],
-    }
-    assert set(fitted.changes) == {f"schema:{keyword}" for keyword in refused}
-
-
-def test_a_schema_without_refused_keywords_keeps_its_characters() -> None:
-    told = conversation(tools=(Tool("f", schema='{ "type" :"object", "title":"const" }'),))
-    quirks = Quirks(schema_refuses=("const",))
-    assert fit(told, to="openai_chat", quirks=quirks, has=ABLE).conversation is told
 
 
 # -- parameters --------------------------------------------------------------------------------
@@ -575,7 +539,7 @@ def test_an_output_limit_is_lowered_to_what_the_model_can_write() -> None:
 def test_what_is_strict_for_one_vendor_guides_only_at_another() -> None:
     form = OutputFormat("json_schema", '{"type":"object"}', strict=True)
     told = conversation(tools=(Tool("f", schema='{"type":"object"}', strict=True),))
-    told = replace(told, output_format=form)
+    told = msgspec.structs.replace(told, output_format=form)
     for to in DIALECTS:
         fitted = fit(told, to=to, quirks=NOTHING, has=ABLE)
         (tool,) = fitted.conversation.tools
