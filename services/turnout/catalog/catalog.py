@@ -174,6 +174,7 @@ def _check_provider(provider: Provider) -> None:
         levels = (endpoint.quirks, *(family.quirks for family in endpoint.families))
         patterns = [family.names for family in endpoint.families]
         patterns += [q.tool_name_pattern for q in levels] + [q.call_id_pattern for q in levels]
+        patterns += [one for q in levels for one in q.refusals.retry_sentences]
         for pattern in patterns:
             try:
                 re.compile(pattern)

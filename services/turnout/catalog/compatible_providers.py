@@ -42,7 +42,7 @@ def _local(port: int) -> tuple[Endpoint, ...]:
     root = f"http://127.0.0.1:{port}"
     return (
         Endpoint(dialect="openai_chat", base_url=f"{root}/v1", auth="none", quirks=quirks.LOCAL),
-        _anthropic(root, auth="none"),
+        _anthropic(root, quirks.LOCAL_ANTHROPIC, auth="none"),
     )
 
 
@@ -70,7 +70,9 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         endpoints=(
             _chat("https://api.moonshot.ai/v1", quirks.MOONSHOT_CHAT),
             # platform.moonshot.ai/docs/guide/agent-support: with a bearer token.
-            _anthropic("https://api.moonshot.ai/anthropic", auth="bearer"),
+            _anthropic(
+                "https://api.moonshot.ai/anthropic", quirks.MOONSHOT_ANTHROPIC, auth="bearer"
+            ),
         ),
         api_key_env="MOONSHOT_API_KEY",
         cache=ASSUMED_TERMS,
@@ -93,7 +95,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         endpoints=(
             _chat("https://api.z.ai/api/paas/v4", quirks.ZHIPU_CHAT),
             # docs.z.ai/devpack/tool/claude: with a bearer token.
-            _anthropic("https://api.z.ai/api/anthropic", auth="bearer"),
+            _anthropic("https://api.z.ai/api/anthropic", quirks.ZHIPU_ANTHROPIC, auth="bearer"),
         ),
         api_key_env="ZAI_API_KEY",
         cache=ASSUMED_TERMS,
@@ -103,7 +105,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         endpoints=(
             _chat("https://api.minimax.io/v1", quirks.MINIMAX_CHAT),
             # platform.minimax.io/docs/api-reference/text-anthropic-api
-            _anthropic("https://api.minimax.io/anthropic"),
+            _anthropic("https://api.minimax.io/anthropic", quirks.MINIMAX_ANTHROPIC),
         ),
         api_key_env="MINIMAX_API_KEY",
         cache=ASSUMED_TERMS,
@@ -113,7 +115,9 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         endpoints=(
             _chat("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", quirks.ALIBABA_CHAT),
             # alibabacloud.com/help/en/model-studio/anthropic-api-messages
-            _anthropic("https://dashscope-intl.aliyuncs.com/apps/anthropic"),
+            _anthropic(
+                "https://dashscope-intl.aliyuncs.com/apps/anthropic", quirks.ALIBABA_ANTHROPIC
+            ),
         ),
         api_key_env="DASHSCOPE_API_KEY",
         # Model Studio, context cache: implicit from 256 tokens; lifetime not stated.
@@ -124,14 +128,9 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
     Provider(
         name="openrouter",
         endpoints=(
-            # openrouter.ai/docs/api-reference/overview: fields that a model does not know are
-            # left out there, not refused.
-            _chat(
-                "https://openrouter.ai/api/v1",
-                Quirks(takes=("prompt_cache_key", "verbosity", "metadata")).over(quirks.COMPATIBLE),
-            ),
+            _chat("https://openrouter.ai/api/v1", quirks.OPENROUTER_CHAT),
             # openrouter.ai/docs/guides/guides/claude-code-integration: with a bearer token.
-            _anthropic("https://openrouter.ai/api", auth="bearer"),
+            _anthropic("https://openrouter.ai/api", quirks.OPENROUTER_ANTHROPIC, auth="bearer"),
         ),
         api_key_env="OPENROUTER_API_KEY",
         cache=ASSUMED_TERMS,
@@ -144,7 +143,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
     ),
     Provider(
         name="together_ai",
-        endpoints=(_chat("https://api.together.xyz/v1"),),
+        endpoints=(_chat("https://api.together.xyz/v1", quirks.TOGETHER_CHAT),),
         api_key_env="TOGETHER_API_KEY",
         cache=ASSUMED_TERMS,
     ),

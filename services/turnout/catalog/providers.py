@@ -106,7 +106,7 @@ PROVIDERS: tuple[Provider, ...] = (
                 base_url="",
                 auth="api-key",
                 is_original=True,
-                quirks=quirks.OPENAI_RESPONSES,
+                quirks=quirks.AZURE_RESPONSES,
                 families=quirks.OPENAI_FAMILIES,
             ),
             Endpoint(
@@ -114,7 +114,7 @@ PROVIDERS: tuple[Provider, ...] = (
                 base_url="",
                 auth="api-key",
                 is_original=True,
-                quirks=quirks.OPENAI_CHAT,
+                quirks=quirks.AZURE_CHAT,
                 families=quirks.OPENAI_FAMILIES,
             ),
         ),

@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
 from turnout.dialects.dialect import WireDialect
+from turnout.dialects.refusal_words import as_meant
 from turnout.errors import Internal, TurnoutError, Unavailable, UpstreamFailed, UpstreamTimeout
+from turnout.refusals import Refusals
 from turnout.upstream_dispatcher.accounting import AttemptLog
 from turnout.upstream_dispatcher.answer import Course, TranslatedCourse
 from turnout.upstream_dispatcher.limits import (
@@ -148,7 +150,13 @@ class StreamAttempt:
             if opened.status != 200:
                 self.log.is_refused = True
                 refusal = await read_refusal(opened)
-                self.log.error = refused(refusal, opened, dialect=self._dialect, now=self._clock())
+                self.log.error = refused(
+                    refusal,
+                    opened,
+                    dialect=self._dialect,
+                    refusals=self.log.to.quirks.refusals,
+                    now=self._clock(),
+                )
                 return AttemptFailed(self.log.error, refusal)
             self._kind = opened.content_type
         kind = self._kind
@@ -187,7 +195,7 @@ class StreamAttempt:
             log.reading = reading = self._course.reading
             if log.first_content_at is None:
                 if reading.error is not None and not reading.has_content:
-                    raise reading.error
+                    raise as_meant(reading.error, log.to.quirks.refusals)
                 if reading.has_content:
                     log.first_content_at = self._clock()
                 elif not reading.is_complete:
@@ -321,7 +329,12 @@ async def read_refusal(incoming: Incoming) -> Refusal:
 
 
 def refused(
-    refusal: Refusal, incoming: Incoming, *, dialect: WireDialect, now: float
+    refusal: Refusal,
+    incoming: Incoming,
+    *,
+    dialect: WireDialect,
+    refusals: Refusals,
+    now: float,
 ) -> TurnoutError:
     """What a provider's error answer means."""
     if refusal.status < 400:
@@ -330,7 +343,7 @@ def refused(
             upstream_status=refusal.status,
         )
     return dialect.decode_error(
-        refusal.status, incoming.headers.multi_items(), refusal.body, now=now
+        refusal.status, incoming.headers.multi_items(), refusal.body, now=now, refusals=refusals
     )
 
 
