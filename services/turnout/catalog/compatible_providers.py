@@ -12,6 +12,7 @@ from turnout.quirks import Quirks
 
 FIVE_MINUTES = 300
 _ONE_HOUR = 3_600
+_TWO_HOURS = 7_200
 
 ASSUMED_TERMS = CacheTerms(
     kind="automatic",
@@ -20,6 +21,19 @@ ASSUMED_TERMS = CacheTerms(
     block_tokens=128,
 )
 """Automatic caching whose details are not documented: taken to be no better than OpenAI's."""
+
+GROQ_TERMS = CacheTerms(
+    kind="automatic",
+    lifetimes_seconds=(_TWO_HOURS,),
+    minimum_prefix_tokens=1_024,
+    block_tokens=128,
+)
+"""console.groq.com/docs/prompt-caching: expires after two hours without use; the sizes are assumed."""
+
+CEREBRAS_TERMS = CacheTerms(
+    kind="automatic", lifetimes_seconds=(FIVE_MINUTES,), minimum_prefix_tokens=128, block_tokens=128
+)
+"""inference-docs.cerebras.ai/capabilities/prompt-caching: blocks of 128 tokens, five minutes at least."""
 
 PREFIX_TERMS = CacheTerms(
     kind="automatic", lifetimes_seconds=(FIVE_MINUTES,), minimum_prefix_tokens=16, block_tokens=16
@@ -69,7 +83,8 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         name="moonshot_ai",
         endpoints=(
             _chat("https://api.moonshot.ai/v1", quirks.MOONSHOT_CHAT),
-            # platform.moonshot.ai/docs/guide/agent-support: with a bearer token.
+            # platform.moonshot.ai/docs/guide/agent-support: ANTHROPIC_AUTH_TOKEN, a bearer token.
+            # platform.moonshot.ai/docs/api/chat names neither lifetime nor minimum of its cache.
             _anthropic(
                 "https://api.moonshot.ai/anthropic", quirks.MOONSHOT_ANTHROPIC, auth="bearer"
             ),
@@ -81,6 +96,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         name="x_ai",
         endpoints=(_chat("https://api.x.ai/v1", quirks.XAI_CHAT),),
         api_key_env="XAI_API_KEY",
+        # docs.x.ai/developers/advanced-api-usage/prompt-caching: may be evicted at any time.
         cache=ASSUMED_TERMS,
         closing_stops_billing=True,
     ),
@@ -94,7 +110,9 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         name="z_ai",
         endpoints=(
             _chat("https://api.z.ai/api/paas/v4", quirks.ZHIPU_CHAT),
-            # docs.z.ai/devpack/tool/claude: with a bearer token.
+            # docs.z.ai/devpack/tool/claude: with a bearer token. The address is that of pay as you
+            # go; a coding plan has api/coding/paas/v4 (docs.z.ai/devpack), which `BASE_URL` names.
+            # docs.z.ai/guides/capabilities/cache: automatic, without lifetime or minimum.
             _anthropic("https://api.z.ai/api/anthropic", quirks.ZHIPU_ANTHROPIC, auth="bearer"),
         ),
         api_key_env="ZAI_API_KEY",
@@ -104,7 +122,8 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         name="minimax",
         endpoints=(
             _chat("https://api.minimax.io/v1", quirks.MINIMAX_CHAT),
-            # platform.minimax.io/docs/api-reference/text-anthropic-api
+            # platform.minimax.io/docs/api-reference/text-anthropic-api. Beside caching by itself it
+            # takes four breakpoints of five minutes (.../anthropic-api-compatible-cache).
             _anthropic("https://api.minimax.io/anthropic", quirks.MINIMAX_ANTHROPIC),
         ),
         api_key_env="MINIMAX_API_KEY",
@@ -139,7 +158,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         name="groq",
         endpoints=(_chat("https://api.groq.com/openai/v1", quirks.GROQ_CHAT),),
         api_key_env="GROQ_API_KEY",
-        cache=ASSUMED_TERMS,
+        cache=GROQ_TERMS,
     ),
     Provider(
         name="together_ai",
@@ -150,9 +169,9 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
     Provider(
         name="fireworks_ai",
         endpoints=(
-            _chat("https://api.fireworks.ai/inference/v1"),
-            # docs.fireworks.ai/tools-sdks/anthropic-compatibility
-            _anthropic("https://api.fireworks.ai/inference"),
+            _chat("https://api.fireworks.ai/inference/v1", quirks.FIREWORKS_CHAT),
+            # docs.fireworks.ai/tools-sdks/anthropic-compatibility: with a bearer token.
+            _anthropic("https://api.fireworks.ai/inference", auth="bearer"),
         ),
         api_key_env="FIREWORKS_API_KEY",
         cache=ASSUMED_TERMS,
@@ -161,13 +180,13 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         name="cerebras",
         endpoints=(_chat("https://api.cerebras.ai/v1", quirks.CEREBRAS_CHAT),),
         api_key_env="CEREBRAS_API_KEY",
-        cache=ASSUMED_TERMS,
+        cache=CEREBRAS_TERMS,
     ),
     # docs.vllm.ai/en/latest/serving/openai_compatible_server.html
     Provider(name="vllm", endpoints=_local(8000), cache=PREFIX_TERMS),
     # docs.ollama.com/api/openai-compatibility and .../anthropic-compatibility
     Provider(name="ollama", endpoints=_local(11434), cache=PREFIX_TERMS),
-    # github.com/ggml-org/llama.cpp, tools/server/README.md
+    # github.com/ggml-org/llama.cpp, tools/server/README.md; Anthropic's API since its #17570.
     Provider(name="llama_cpp", endpoints=_local(8080), cache=PREFIX_TERMS),
     # lmstudio.ai/docs/developer/openai-compat and .../anthropic-compat
     Provider(name="lm_studio", endpoints=_local(1234), cache=PREFIX_TERMS),

@@ -69,7 +69,7 @@ LOCAL_ANTHROPIC: Final = Quirks(refusals=refusals.LOCAL).over(ANTHROPIC_IMITATIO
 DEEPSEEK_ANTHROPIC: Final = Quirks(
     # api-docs.deepseek.com/guides/anthropic_api: effort is taken, budgets are ignored.
     takes=("output_config",),
-    efforts=("high", "max"),
+    efforts=("low", "high", "max"),
 ).over(ANTHROPIC_IMITATION)
 
 OPENAI_CHAT: Final = Quirks(
@@ -159,10 +159,10 @@ GEMINI_CHAT: Final = Quirks(
 ).over(COMPATIBLE)
 
 DEEPSEEK_CHAT: Final = Quirks(
-    # api-docs.deepseek.com/guides/thinking_mode: high and max; sampling has no effect with it.
+    # api-docs.deepseek.com/guides/thinking_mode: low, high and max; sampling has no effect with it.
     # api-docs.deepseek.com/guides/json_mode: no schema.
     refuses=("parallel_tool_calls", "seed"),
-    efforts=("high", "max"),
+    efforts=("low", "high", "max"),
     schema_kinds=("json",),
     most_stop_sequences=16,
 ).over(COMPATIBLE)
@@ -236,6 +236,9 @@ CEREBRAS_CHAT: Final = Quirks(
     # inference-docs.cerebras.ai/resources/openai: penalties and logit_bias draw a 400.
     refuses=("presence_penalty", "frequency_penalty", "logit_bias"),
 ).over(COMPATIBLE)
+
+# docs.fireworks.ai/guides/prompt-caching: the key keeps a conversation at its replica.
+FIREWORKS_CHAT: Final = Quirks(takes=("prompt_cache_key",)).over(COMPATIBLE)
 
 TOGETHER_CHAT: Final = Quirks(refusals=refusals.TOGETHER).over(COMPATIBLE)
 
