@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from turnout.capabilities import Dialect
+from turnout.refusals import ANTHROPIC, GEMINI, OPENAI, PLAIN, Refusals
 
 Effort: TypeAlias = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -135,6 +136,7 @@ class Quirks:
         call_reasoning: messages with calls are refused without the reasoning that led to them; what
             stands for reasoning that was another model's: nothing at all, or a blank.
         reports_usage_unasked: a stream tells its usage without `stream_options`.
+        refusals: what its errors look like and mean; each field added in front of those below.
     """
 
     refuses: tuple[str, ...] = ()
@@ -162,6 +164,7 @@ class Quirks:
     least_output_tokens: int | None = None
     call_reasoning: Literal["empty", "blank"] | None = None
     reports_usage_unasked: bool | None = None
+    refusals: Refusals = PLAIN
 
     def over(self, below: "Quirks") -> "Quirks":
         """This level laid over the one below."""
@@ -176,6 +179,7 @@ class Quirks:
         for name in ("refuses", "thinking_refuses"):
             kept = [field for field in getattr(below, name) if field not in self.takes]
             said[name] = tuple(dict.fromkeys((*kept, *getattr(self, name))))
+        said["refusals"] = self.refusals.over(below.refusals)
         return replace(below, **said)
 
 
@@ -187,6 +191,7 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
         # platform.claude.com/docs/en/agents-and-tools/tool-use/implement-tool-use (names);
         # ids: the API's own error names the pattern ^[a-zA-Z0-9_-]+$.
         "anthropic_messages": Quirks(
+            refusals=ANTHROPIC,
             tool_name_pattern="[a-zA-Z0-9_-]{1,128}",
             call_id_pattern="[a-zA-Z0-9_-]+",
             call_id_characters=21,
@@ -209,6 +214,7 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
         ),
         # platform.openai.com/docs/api-reference/chat/create
         "openai_chat": Quirks(
+            refusals=OPENAI,
             tool_name_pattern="[a-zA-Z0-9_-]{1,64}",
             call_id_pattern=r"[\s\S]{1,64}",
             custom_tools=True,
@@ -224,6 +230,7 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
         ),
         # platform.openai.com/docs/api-reference/responses/create: no stop sequences.
         "openai_responses": Quirks(
+            refusals=OPENAI,
             tool_name_pattern="[a-zA-Z0-9_-]{1,64}",
             call_id_pattern=r"[\s\S]{1,64}",
             custom_tools=True,
@@ -243,6 +250,7 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
         # ai.google.dev/api/generate-content: 5 stop sequences. Which form thinking is asked for in
         # the encoder knows.
         "gemini_generate": Quirks(
+            refusals=GEMINI,
             tool_name_pattern="[a-zA-Z_][a-zA-Z0-9_.:-]{0,63}",
             custom_tools=False,
             deferred_tools=False,

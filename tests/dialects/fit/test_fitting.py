@@ -594,7 +594,7 @@ WORD = ThinkingControl(effort="medium")
         (GPT, ThinkingControl("off"), ThinkingControl(effort="none")),
         (GPT_5, ThinkingControl(effort="none"), ThinkingControl(effort="minimal")),
         (GPT_4, ThinkingControl("on", 31_999), ThinkingControl()),
-        (DEEPSEEK, ThinkingControl(effort="low"), ThinkingControl(effort="high")),
+        (DEEPSEEK, ThinkingControl(effort="minimal"), ThinkingControl(effort="low")),
     ],
 )
 def test_thinking_is_asked_for_as_the_model_takes_it(
