@@ -179,6 +179,30 @@ async def test_bug_35_an_imitation_that_is_fitted_gets_its_roles_too() -> None:
     assert changes == ("deferred_tools", "system_role")
 
 
+async def test_an_imitation_of_the_clients_dialect_gets_the_tools_that_messages_change() -> None:
+    inline = {
+        "type": "tool_definition",
+        "definition": {"name": "Draw", "input_schema": {"type": "object"}},
+    }
+    note = {
+        "role": "system",
+        "content": [
+            {"type": "tool_addition", "tool": inline},
+            {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "ToolSearch"}},
+        ],
+    }
+    plain = {"name": "Read", "input_schema": {"type": "object"}}
+    search = CLAUDE_CODE["tools"][0]
+    messages = [{"role": "user", "content": "go"}, note]
+    seen, changes = await sent_to_deepseek(
+        CLAUDE_CODE | {"tools": [search, plain], "messages": messages}
+    )
+    assert [tool["name"] for tool in json.loads(seen)["tools"]] == ["Read", "Draw"]
+    assert b"tool_addition" not in seen
+    assert b"tool_removal" not in seen
+    assert changes == ("deferred_tools", "system_role")
+
+
 async def sent_to_deepseek(body: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
     async def script(exchange: Exchange) -> None:
         await exchange.answer(200, WHOLE, JSON)

@@ -108,6 +108,7 @@ def _check_end(final: Json) -> None:
     if final["status"] == "incomplete":
         assert final["incomplete_details"]["reason"] in {"max_output_tokens", "content_filter"}
     usage = final["usage"]
+    assert usage is not None
     assert set(usage) == {
         *("input_tokens", "input_tokens_details", "output_tokens"),
         *("output_tokens_details", "total_tokens"),
