@@ -12,7 +12,7 @@ from tests.dialects.fit.test_fitting import ABLE, conversation, quirks_of
 from tests.dialects.gemini_generate.hostile import VALUES as ANYTHING
 from turnout.dialects.conversation import OutputFormat, Tool
 from turnout.dialects.fit import fit
-from turnout.dialects.fit.schemas import narrowed
+from turnout.dialects.fit.schemas import KEPT_CHARACTERS, narrowed
 from turnout.errors import Unsupported
 from turnout.quirks import DIALECT_QUIRKS, Quirks, SchemaQuirks
 
@@ -312,6 +312,20 @@ def test_schemas_deeper_than_google_takes_end() -> None:
 @pytest.mark.parametrize("to", [GEMINI, GEMINI_TOOL, CLAUDE_TOOL, MOONSHOT_TOOL, CEREBRAS])
 def test_what_needs_nothing_keeps_its_characters(schema: str, to: SchemaQuirks) -> None:
     assert narrowed(schema, to) == (schema, ())
+
+
+@pytest.mark.parametrize("padding", ["", " " * KEPT_CHARACTERS], ids=["kept", "too-long"])
+def test_a_schema_that_comes_again_is_narrowed_to_the_same(padding: str) -> None:
+    to = DIALECT_QUIRKS["gemini_generate"].tool_schema
+    assert to is not None
+    changed = {"type": "integer", "exclusiveMinimum": 0, "allOf": [{"not": {}}]}
+    first, second = (narrowed(json.dumps(changed) + padding, to) for _ in range(2))
+    assert first == second
+    assert json.loads(first[0])["minimum"] == 1
+    for _ in range(2):
+        # A name that looks like a keyword: looked into, and taken as it is.
+        needs_nothing = json.dumps({"properties": {"const": {"type": "string"}}}) + padding
+        assert narrowed(needs_nothing, to)[0] is needs_nothing
 
 
 def test_what_was_lost_is_told_once_and_never_in_the_clients_words() -> None:

@@ -7,6 +7,7 @@ closed. Only what was lost is told, in the words of JSON schema. A schema that h
 the target refuses comes back in its own characters; the names of properties are no keywords.
 """
 
+from functools import lru_cache
 from operator import is_not
 from typing import Final
 
@@ -41,6 +42,12 @@ MAX_NODES: Final = 20_000
 
 MAX_WORDS: Final = 1_000
 """Characters of what one description is told of lost keywords; longer ones go untold to the model."""
+
+SCHEMAS_KEPT: Final = 512
+"""Narrowed ones, of several agents' tools: some 10 MB at most, by `KEPT_CHARACTERS`."""
+
+KEPT_CHARACTERS: Final = 10_000
+"""The longest schema that is kept: those of agents' tools are shorter."""
 
 REACHED: Final = "depth"
 """Told where a schema is too deep or too large."""
@@ -100,14 +107,27 @@ def _with_schema(
 
 def narrowed(schema: JsonText, quirks: SchemaQuirks) -> tuple[JsonText, tuple[str, ...]]:
     """The schema as it is taken, and the keywords that are lost; what is no JSON object as it is."""
-    root = schema_object(schema) if _is_concerned(schema, quirks) else None
-    if root is None:
+    if not _is_concerned(schema, quirks):
         return schema, ()
+    again = _narrowed_again if len(schema) <= KEPT_CHARACTERS else _narrowed
+    found, lost = again(schema, quirks)
+    return (schema, ()) if found is None else (found, lost)
+
+
+def _narrowed(schema: JsonText, quirks: SchemaQuirks) -> tuple[JsonText | None, tuple[str, ...]]:
+    """None where the schema is taken as it is."""
+    root = schema_object(schema)
+    if root is None:
+        return None, ()
     narrower = _Narrower(root, quirks)
     found = narrower.narrow(root, 0, ())
     if found == root:
-        return schema, ()
+        return None, ()
     return msgspec.json.encode(found).decode(), tuple(narrower.lost)
+
+
+_narrowed_again: Final = lru_cache(maxsize=SCHEMAS_KEPT)(_narrowed)
+"""An agent sends the same tools with every step, and a schema of ten objects takes as long as twenty messages."""
 
 
 def marks(quirks: SchemaQuirks) -> tuple[str, ...]:
