@@ -50,6 +50,8 @@ class Quirks:
         most_temperature: what is above is refused.
         most_stop_sequences: how many are taken; 0 for none.
         least_output_tokens: below this `max_tokens` is refused.
+        preserved_thinking: it thinks unless told not to, and refuses thinking of its own that comes back
+            behind another prompt than it was made for.
         call_reasoning: messages with calls are refused without the reasoning that led to them; what
             stands for reasoning that was another model's: nothing at all, or a blank.
         reports_usage_unasked: a stream tells its usage without `stream_options`.
@@ -76,6 +78,7 @@ class Quirks:
     most_temperature: float | None = None
     most_stop_sequences: int | None = None
     least_output_tokens: int | None = None
+    preserved_thinking: bool | None = None
     call_reasoning: Literal["empty", "blank"] | None = None
     reports_usage_unasked: bool | None = None
 

@@ -292,8 +292,7 @@ class ServerTool:
     """A tool that the provider itself runs. Other dialects raise `Unsupported`, naming it.
 
     Attributes:
-        kind: the dialect's versioned type (web_search_20250305, code_interpreter, ...).
-        json: the whole definition.
+        kind: the dialect's versioned type (code_interpreter, ...); `json`: the whole definition.
     """
 
     dialect: Dialect
@@ -350,12 +349,14 @@ class ThinkingControl:
         budget_tokens: the most thinking tokens, with mode `on`.
         effort: the client's word (none, minimal, low, medium, high, xhigh, max); "" when not said.
         display: the dialect's word for how thinking is to be shown (omitted, auto, ...).
+        drops_unbound: thinking of the history that the target refuses to read is left out instead.
     """
 
     mode: Literal["off", "on", "adaptive"] | None = None
     budget_tokens: int | None = None
     effort: str = ""
     display: str = ""
+    drops_unbound: bool = False
 
 
 @dataclass(frozen=True, slots=True)
