@@ -15,7 +15,9 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from turnout.dialects.dialect import WireDialect
+from turnout.dialects.refusal_words import as_meant
 from turnout.errors import Internal, TurnoutError, Unavailable, UpstreamFailed, UpstreamTimeout
+from turnout.refusals import Refusals
 from turnout.upstream_dispatcher.accounting import AttemptLog
 from turnout.upstream_dispatcher.alarm import Alarm
 from turnout.upstream_dispatcher.answer import Course, TranslatedCourse
@@ -154,7 +156,13 @@ class StreamAttempt:
         if opened.status != 200:
             self.log.is_refused = True
             refusal = await read_refusal(opened)
-            self.log.error = refused(refusal, opened, dialect=self._dialect, now=self._clock())
+            self.log.error = refused(
+                refusal,
+                opened,
+                dialect=self._dialect,
+                refusals=self.log.to.quirks.refusals,
+                now=self._clock(),
+            )
             return AttemptFailed(self.log.error, refusal)
         kind = opened.content_type
         if kind == EVENT_STREAM:
@@ -208,7 +216,7 @@ class StreamAttempt:
         """Whether an answer has begun with what has come; one without content begins with its end."""
         self.log.reading = reading = self._course.reading
         if reading.error is not None and not reading.has_content:
-            raise reading.error
+            raise as_meant(reading.error, self.log.to.quirks.refusals)
         if reading.has_content:
             self.log.first_content_at = self._clock()
             return True
@@ -339,7 +347,12 @@ async def read_refusal(incoming: Incoming) -> Refusal:
 
 
 def refused(
-    refusal: Refusal, incoming: Incoming, *, dialect: WireDialect, now: float
+    refusal: Refusal,
+    incoming: Incoming,
+    *,
+    dialect: WireDialect,
+    refusals: Refusals,
+    now: float,
 ) -> TurnoutError:
     """What a provider's error answer means."""
     if refusal.status < 400:
@@ -348,7 +361,7 @@ def refused(
             upstream_status=refusal.status,
         )
     return dialect.decode_error(
-        refusal.status, incoming.headers.multi_items(), refusal.body, now=now
+        refusal.status, incoming.headers.multi_items(), refusal.body, now=now, refusals=refusals
     )
 
 
