@@ -25,7 +25,7 @@ PATHS: dict[Dialect, str] = {
     "openai_chat": "/v1/chat/completions",
     "anthropic_messages": "/v1/messages",
     "openai_responses": "/v1/responses",
-    "gemini_generate": f"/v1beta/models/{MODELS['gemini_generate']}:streamGenerateContent",
+    "gemini_generate": f"/v1beta/models/{MODELS['gemini_generate']}:streamGenerateContent?alt=sse",
 }
 """Of streams; that of Gemini alone says so."""
 

@@ -47,7 +47,7 @@ def build(upstream: str) -> FastAPI:
     async def forward(path: str, request: Request) -> Response:
         sent = client.build_request(
             "POST",
-            f"/{path}",
+            httpx.URL(path=f"/{path}", query=request.scope["query_string"] or None),
             content=await request.body(),
             headers=[
                 (name, value) for name, value in request.headers.items() if name not in OWN_HEADERS

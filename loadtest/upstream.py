@@ -78,7 +78,7 @@ class Upstream:
         self.pace = pace
         self.stats = Stats()
         self._answers = {
-            path.encode(): _Prepared.of(script(name, event_count=event_count))
+            path.partition("?")[0].encode(): _Prepared.of(script(name, event_count=event_count))
             for name, path in PATHS.items()
         }
 

@@ -37,6 +37,9 @@ _HEAD: Final = re.compile(
 """A chunk up to its text, as providers write it. Within an answer it stays the same, so it is compared
 and not read."""
 
+MAX_HEAD_BYTES: Final = 4096
+"""It is kept as long as the answer; honest ones are a few hundred bytes."""
+
 _REST: Final = re.compile(
     rb'(%b)"\}(?:, ?"(?:logprobs|finish_reason)": ?null)*+\}\]'
     rb'(?:, ?"(?:usage": ?null|(?:obfuscation|service_tier|system_fingerprint)": ?%b))*+\}\n\n'
@@ -130,7 +133,7 @@ class ChatSeen:
     def _learn(self, raw: bytes) -> None:
         """How an event with a piece of text begins in this answer."""
         if not self._head or not raw.startswith(self._head[len(_DATA) :]):
-            found = _HEAD.match(raw)
+            found = _HEAD.match(raw, 0, MAX_HEAD_BYTES)
             self._head = _DATA + found[0] if found else b""
 
     def _is_mere_text(self, chunk: Chunk) -> bool:
