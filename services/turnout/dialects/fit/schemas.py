@@ -145,7 +145,9 @@ def _is_concerned(schema: JsonText, quirks: SchemaQuirks) -> bool:
         return True
     if quirks.closed_objects or any(mark in schema for mark in marks(quirks)):
         return True
-    if not (quirks.object_at_root or quirks.root_refuses):
+    # Most schemas begin with their type, and looking for a word is cheaper than reading them.
+    is_root_told = not quirks.object_at_root or schema.startswith('{"type":"object"')
+    if is_root_told and not any(f'"{keyword}"' in schema for keyword in quirks.root_refuses):
         return False
     try:
         members = _MEMBERS.decode(schema)
