@@ -77,7 +77,6 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
             minimum_prefix_tokens=64,
             block_tokens=64,
         ),
-        closing_stops_billing=True,
     ),
     Provider(
         name="moonshot_ai",
@@ -98,7 +97,6 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         api_key_env="XAI_API_KEY",
         # docs.x.ai/developers/advanced-api-usage/prompt-caching: may be evicted at any time.
         cache=ASSUMED_TERMS,
-        closing_stops_billing=True,
     ),
     Provider(
         name="mistral_ai",

@@ -5,11 +5,12 @@ documented to be refused or ignored, and what an imitation of another vendor's A
 take is left out of what we send there.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from turnout.catalog import provider_refusals as refusals
-from turnout.catalog.models import Family
-from turnout.quirks import Quirks
+from turnout.catalog.models import FamilyQuirks
+from turnout.quirks import OPENAI_TOOL_SCHEMA, Quirks, SchemaQuirks
 
 OPENAI_ONLY: Final = (
     "prompt_cache_key",
@@ -70,6 +71,8 @@ DEEPSEEK_ANTHROPIC: Final = Quirks(
     # api-docs.deepseek.com/guides/anthropic_api: effort is taken, budgets are ignored.
     takes=("output_config",),
     efforts=("low", "high", "max"),
+    # Likewise, in its words; QwenLM/qwen-code#3788: an empty block is taken.
+    call_reasoning="empty",
 ).over(ANTHROPIC_IMITATION)
 
 OPENAI_CHAT: Final = Quirks(
@@ -93,13 +96,13 @@ OPENAI_RESPONSES: Final = Quirks(thinking_refuses=("temperature", "top_p", "top_
 OPENAI_FAMILIES: Final = (
     # developers.openai.com/api/docs/models: effort, verbosity and custom tools came with gpt-5;
     # gpt-5 and the o series know no `none`, gpt-5.1 and later no `minimal`.
-    Family(
+    FamilyQuirks(
         names=r"(gpt-4|gpt-3|chatgpt).*",
         quirks=Quirks(
             refuses=("reasoning_effort", "verbosity", "reasoning"), custom_tools=False, efforts=()
         ),
     ),
-    Family(
+    FamilyQuirks(
         names=r"o\d.*",
         quirks=Quirks(
             refuses=("verbosity", "parallel_tool_calls"),
@@ -107,8 +110,8 @@ OPENAI_FAMILIES: Final = (
             efforts=("low", "medium", "high"),
         ),
     ),
-    Family(names=r"gpt-5(-.*)?", quirks=Quirks(efforts=("minimal", "low", "medium", "high"))),
-    Family(
+    FamilyQuirks(names=r"gpt-5(-.*)?", quirks=Quirks(efforts=("minimal", "low", "medium", "high"))),
+    FamilyQuirks(
         names=r"gpt-(5\.\d|[6-9]).*",
         quirks=Quirks(efforts=("none", "low", "medium", "high", "xhigh")),
     ),
@@ -117,13 +120,13 @@ OPENAI_FAMILIES: Final = (
 CLAUDE_FAMILIES: Final = (
     # platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages: from Opus 4.8
     # on, and Sonnet 5; those before take system messages in front only.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-((3|sonnet-4|haiku-4|opus-4-[0-7]|opus-4-2).*|opus-4(@.*)?|mythos-preview)",
         quirks=Quirks(system_anywhere=False),
     ),
     # platform.claude.com/docs/en/build-with-claude/effort: from Opus 4.5 and Sonnet 4.6 on;
     # .../adaptive-thinking: from 4.6 on; before, budgets only.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(3.*|(sonnet|haiku)-4-5.*|(sonnet|opus)-4(-[01].*|-2025.*|@.*)?)",
         quirks=Quirks(
             refuses=("safeguards",),
@@ -132,20 +135,20 @@ CLAUDE_FAMILIES: Final = (
             one_of_temperature_and_top_p=True,
         ),
     ),
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-opus-4-5.*",
         quirks=Quirks(thinking="budget", efforts=("low", "medium", "high")),
     ),
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(opus|sonnet)-4-6.*",
         quirks=Quirks(efforts=("low", "medium", "high", "max")),
     ),
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(opus-4-[56]|sonnet-4-6).*",
         quirks=Quirks(one_of_temperature_and_top_p=True),
     ),
     # platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-7: sampling is refused.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*",
         quirks=Quirks(refuses=("temperature", "top_p", "top_k")),
     ),
@@ -162,19 +165,29 @@ DEEPSEEK_CHAT: Final = Quirks(
     # api-docs.deepseek.com/guides/thinking_mode: low, high and max; sampling has no effect with it.
     # api-docs.deepseek.com/guides/json_mode: no schema.
     refuses=("parallel_tool_calls", "seed"),
+    # The same page: a 400 for a turn with calls without its reasoning_content, in all later requests.
+    # theopenco/llmgateway#2093 tried what stands for reasoning that there is none of.
     efforts=("low", "high", "max"),
+    call_reasoning="empty",
     schema_kinds=("json",),
     most_stop_sequences=16,
 ).over(COMPATIBLE)
 
 MOONSHOT_CHAT: Final = Quirks(
     refusals=refusals.MOONSHOT,
+    # The API's own errors: "when using anyOf, type should be defined in anyOf items instead of the
+    # parent schema", also at the root and for oneOf, and "tools.function.parameters.type is required
+    # and must be object" (github.com/MoonshotAI/kimi-code/issues/2661).
+    tool_schema=replace(OPENAI_TOOL_SCHEMA, restates=("oneOf",), types_beside_unions=False),
     # platform.moonshot.ai/docs/guide: temperature from 0 to 1, no effort.
     refuses=("reasoning_effort", "seed"),
+    # .../use-kimi-k2-thinking-model: reasoning_content on every message with calls;
+    # theopenco/llmgateway#2093: an empty one counts as missing, a space does not.
     takes=("prompt_cache_key", "safety_identifier"),
     most_temperature=1.0,
     most_stop_sequences=5,
     efforts=(),
+    call_reasoning="blank",
 ).over(COMPATIBLE)
 
 ZHIPU_CHAT: Final = Quirks(
@@ -233,6 +246,9 @@ GROQ_CHAT: Final = Quirks(
 
 CEREBRAS_CHAT: Final = Quirks(
     refusals=refusals.CEREBRAS,
+    # inference-docs.cerebras.ai/capabilities/structured-outputs: unions by anyOf, never by a list of
+    # types.
+    answer_schema=SchemaQuirks(type_lists=False),
     # inference-docs.cerebras.ai/resources/openai: penalties and logit_bias draw a 400.
     refuses=("presence_penalty", "frequency_penalty", "logit_bias"),
 ).over(COMPATIBLE)

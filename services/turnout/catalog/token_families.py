@@ -17,6 +17,8 @@ from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from turnout.catalog.names import vendor_of
+
 Vocabulary: TypeAlias = Literal["o200k_base", "qwen3.5"]
 """By the names of the tokenizer library."""
 
@@ -120,21 +122,25 @@ FIGURES: Final[Mapping[Family, TokenFigures]] = MappingProxyType(
 
 _CLAUDE: Final = re.compile(r"^.*\.claude-")
 
-_PATTERNS: Final[tuple[tuple[re.Pattern[str], Family], ...]] = (
-    (
-        re.compile(r"claude-(opus-(4-[789]|[5-9])|(sonnet|haiku)-[5-9]|fable|mythos)"),
-        "claude-4.7",
-    ),
-    (re.compile(r"claude-"), "claude"),
-    (re.compile(r"(gpt|chatgpt|codex)-|o[1-9](-|$)"), "gpt-5"),
-    (re.compile(r"gemini-"), "gemini"),
-    (re.compile(r"deepseek-"), "deepseek"),
-    (re.compile(r"kimi-|moonshot-"), "kimi"),
-    (re.compile(r"glm-"), "glm"),
-    (re.compile(r"qw(en|q)"), "qwen"),
-    (re.compile(r"(mistral|devstral|codestral|magistral|ministral|pixtral)-"), "mistral"),
-    (re.compile(r"(meta-)?llama"), "llama"),
+_NEWER_CLAUDE: Final = re.compile(
+    r"claude-(opus-(4-[789]|[5-9])|(sonnet|haiku)-[5-9]|fable|mythos)"
 )
+_LLAMA: Final = re.compile(r"(meta-)?llama")
+"""Of a vendor that the catalog has not."""
+
+_OF_VENDORS: Final[Mapping[str | None, Family]] = MappingProxyType(
+    {
+        "anthropic": "claude",
+        "openai": "gpt-5",
+        "gcp.gemini": "gemini",
+        "deepseek": "deepseek",
+        "moonshot_ai": "kimi",
+        "z_ai": "glm",
+        "alibaba": "qwen",
+        "mistral_ai": "mistral",
+    }
+)
+"""Vendors whose models have one tokenizer, and the older one of Anthropic's two."""
 
 
 def family_of(name: str) -> Family:
@@ -144,10 +150,11 @@ def family_of(name: str) -> Family:
     if bare.startswith("claude-"):
         # OpenRouter writes claude-opus-4.7 where Anthropic writes claude-opus-4-7.
         bare = bare.replace(".", "-")
-    for pattern, family in _PATTERNS:
-        if pattern.match(bare):
-            return family
-    return "unknown"
+    if _NEWER_CLAUDE.match(bare):
+        return "claude-4.7"
+    if _LLAMA.match(bare):
+        return "llama"
+    return _OF_VENDORS.get(vendor_of(bare), "unknown")
 
 
 @lru_cache(maxsize=NAMES_KEPT)

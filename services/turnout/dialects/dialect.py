@@ -69,6 +69,11 @@ class StreamTap(Protocol):
 
     def feed(self, data: bytes) -> None: ...
     @property
+    def is_over(self) -> bool:
+        """The terminal event or an error has passed; asked for every piece, where `reading` is dear."""
+        ...
+
+    @property
     def reading(self) -> TapReading: ...
 
 
@@ -115,7 +120,8 @@ class WireDialect(Protocol):
 
     def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
         """A request without the reasoning that its target would refuse: what stands under our seal
-        (`seal.py`), and all of it in the messages that `others` number, as the survey counts them.
+        (`seal.py`), and all of it in the messages that `others` number, as the survey counts them;
+        words between agents that the target would refuse become plain ones.
         The very object that came in where there is none.
         """
         ...

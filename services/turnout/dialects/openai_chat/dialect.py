@@ -43,9 +43,7 @@ class OpenAiChat:
         return encode_request(conversation, model=model, has=has)
 
     def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
-        # Only what is under our seal: a server that knows the fields reads what it can of the rest.
-        del others
-        return without_sealed(body)
+        return without_sealed(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:
         return EventTap(ChatSeen()) if stream else BodyTap(ChatSeen(), read_body)
