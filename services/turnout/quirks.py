@@ -133,6 +133,8 @@ class Quirks:
         most_stop_sequences: how many are taken; 0 for none.
         blank_stop_sequences: whether one may be nothing but white space.
         least_output_tokens: below this `max_tokens` is refused.
+        preserved_thinking: it thinks unless told not to, and refuses thinking of its own that comes back
+            behind another prompt than it was made for.
         call_reasoning: messages with calls are refused without the reasoning that led to them; what
             stands for reasoning that was another model's: nothing at all, or a blank.
         reports_usage_unasked: a stream tells its usage without `stream_options`.
@@ -162,6 +164,7 @@ class Quirks:
     most_stop_sequences: int | None = None
     blank_stop_sequences: bool | None = None
     least_output_tokens: int | None = None
+    preserved_thinking: bool | None = None
     call_reasoning: Literal["empty", "blank"] | None = None
     reports_usage_unasked: bool | None = None
     refusals: Refusals = PLAIN

@@ -77,6 +77,25 @@ def test_the_families_of_claude_take_what_their_age_takes(
     assert ("temperature" not in quirks.refuses) is takes_temperature
 
 
+@pytest.mark.parametrize(
+    ("name", "is_preserved"),
+    [
+        ("claude-opus-5", None),
+        ("claude-opus-5-5", True),
+        ("claude-sonnet-5-5-20260928", True),
+        ("claude-haiku-5-5", True),
+        ("claude-fable-5", None),
+        ("claude-fable-5-1", True),
+        ("anthropic.claude-mythos-5-2", True),
+        ("claude-sonnet-5-20260101", None),
+    ],
+)
+def test_the_newest_claude_models_bind_thinking_to_the_prompt(
+    name: str, is_preserved: bool | None
+) -> None:
+    assert claude(name).preserved_thinking is is_preserved
+
+
 def test_a_level_that_says_nothing_leaves_the_one_below() -> None:
     below = DIALECT_QUIRKS["openai_chat"]
     assert Quirks().over(below) is below

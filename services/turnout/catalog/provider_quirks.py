@@ -152,6 +152,11 @@ CLAUDE_FAMILIES: Final = (
         names=r"(.*\.)?claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*",
         quirks=Quirks(refuses=("temperature", "top_p", "top_k")),
     ),
+    # platform.claude.com/docs/en/build-with-claude/preserved-thinking/prefix-checks: these models.
+    FamilyQuirks(
+        names=r"(.*\.)?claude-((opus|sonnet|haiku)-5-[5-9]|(fable|mythos)-5-[1-9]).*",
+        quirks=Quirks(preserved_thinking=True),
+    ),
 )
 
 GEMINI_CHAT: Final = Quirks(

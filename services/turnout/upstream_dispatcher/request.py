@@ -16,6 +16,7 @@ from turnout.dialects.call_reasoning import with_stand_ins
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import (
     BASE_PATH,
+    BINDING_BETA,
     OWN_HEADERS,
     endpoint,
     gemini_call,
@@ -134,6 +135,7 @@ def prepare(
         ("accept-encoding", "identity"),
         ("user-agent", "turnout"),
         *OWN_HEADERS.get(to.dialect, ()),
+        *((BINDING_BETA,) if fitted.conversation.thinking.drops_unbound else ()),
         *(header for header in request.headers if _is_script(header[0], to)),
         *to.auth,
     )

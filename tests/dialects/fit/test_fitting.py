@@ -571,7 +571,7 @@ def test_a_schema_for_a_target_that_knows_json_alone_is_said_in_words() -> None:
 
 # -- thinking ----------------------------------------------------------------------------------
 
-OPUS = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
+OPUS = quirks_of("anthropic", "anthropic_messages", "claude-opus-4-8")
 SONNET_45 = quirks_of("anthropic", "anthropic_messages", "claude-sonnet-4-5")
 GPT = quirks_of("openai", "openai_chat", "gpt-5.5")
 GPT_5 = quirks_of("openai", "openai_chat", "gpt-5-mini")
@@ -605,6 +605,67 @@ def test_thinking_is_asked_for_as_the_model_takes_it(
 
 
 SIGNED = Thinking("so", Provenance("anthropic_messages"), signature="s")
+
+
+SHOWN = ThinkingControl("adaptive", display="summarized", drops_unbound=True)
+HIDDEN = ThinkingControl("adaptive", drops_unbound=True)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "model", "asked", "told"),
+    [
+        ("openai_chat", "claude-opus-5-5", NO_WISH, SHOWN),
+        ("openai_responses", "claude-opus-5-5", NO_WISH, HIDDEN),
+        ("gemini_generate", "claude-haiku-5-5", NO_WISH, HIDDEN),
+        ("openai_responses", "claude-sonnet-5-5", ThinkingControl(display="auto"), SHOWN),
+        ("gemini_generate", "claude-opus-5-5", ThinkingControl(display="included"), SHOWN),
+        (
+            "gemini_generate",
+            "claude-opus-5-5",
+            ThinkingControl(display="omitted"),
+            replace(HIDDEN, display="omitted"),
+        ),
+        (
+            "openai_responses",
+            "claude-opus-4-8",
+            ThinkingControl(display="detailed"),
+            replace(SHOWN, drops_unbound=False),
+        ),
+        (
+            "openai_chat",
+            "claude-opus-4-8",
+            ThinkingControl(effort="high"),
+            replace(SHOWN, effort="high", drops_unbound=False),
+        ),
+        ("openai_chat", "claude-opus-4-8", NO_WISH, NO_WISH),
+        ("openai_chat", "claude-haiku-5-5", ThinkingControl(effort="none"), ThinkingControl("off")),
+        (
+            "openai_chat",
+            "claude-haiku-4-5",
+            ThinkingControl(effort="low"),
+            ThinkingControl("on", 2_048),
+        ),
+        ("anthropic_messages", "claude-opus-5-5", NO_WISH, NO_WISH),
+    ],
+)
+def test_claude_is_told_what_clients_of_other_dialects_take_for_granted(
+    dialect: Dialect, model: str, asked: ThinkingControl, told: ThinkingControl
+) -> None:
+    quirks = quirks_of("anthropic", "anthropic_messages", model)
+    fitted = fit(
+        conversation(dialect=dialect, thinking=asked),
+        to="anthropic_messages",
+        quirks=quirks,
+        has=ABLE,
+    )
+    assert fitted.conversation.thinking == told
+
+
+def test_a_call_that_must_be_made_keeps_claude_from_being_asked_to_think() -> None:
+    told = conversation(dialect="openai_chat", tool_choice=ToolChoice("required"))
+    opus = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
+    fitted = fit(told, to="anthropic_messages", quirks=opus, has=ABLE)
+    assert fitted.conversation.thinking == NO_WISH
 
 
 @pytest.mark.parametrize(

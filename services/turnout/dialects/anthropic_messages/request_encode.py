@@ -197,7 +197,7 @@ def _thinking(conversation: Conversation) -> Json:
         case None:
             return {}
         case "off":
-            encoded["type"] = "disabled"
+            return {"thinking": {"type": "disabled"}}
         case "on":
             encoded["type"] = "enabled"
         case "adaptive":
@@ -206,4 +206,6 @@ def _thinking(conversation: Conversation) -> Json:
         encoded["budget_tokens"] = thinking.budget_tokens
     if thinking.display:
         encoded["display"] = thinking.display
+    if thinking.drops_unbound:
+        encoded["block_binding"] = {"prefix_mismatch_behavior": "drop_block"}
     return {"thinking": encoded}
