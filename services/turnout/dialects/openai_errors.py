@@ -47,6 +47,9 @@ _INVALID: Final = frozenset({"invalid_prompt", "invalid_request_error"})
 _QUOTA_SIGN: Final = "exceeded your current quota"
 """OpenAI's wording for an account without credit, which comes as a 429 like a full minute."""
 
+_RETURN_SIGN: Final = "retry in"
+"""Gemini says OpenAI's sentence of a full minute too, and behind it when that is over."""
+
 _FIELD_PATH: Final = re.compile(r"([a-z_]+(?:\.[a-z0-9_]+)*): ")
 """`tools.0.function` of `tools.0.function: required`."""
 
@@ -95,7 +98,8 @@ def error_fields(error: TurnoutError) -> dict[str, str | None]:
     message = error.message
     if error.kind == "context_too_long" and not _clients_know(message):
         message = f"{CONTEXT_SENTENCE} {message}"
-    if error.kind == "rate_limited" and _QUOTA_SIGN in message.lower():
+    text = message.lower()
+    if error.kind == "rate_limited" and _QUOTA_SIGN in text and _RETURN_SIGN not in text:
         # Codex tells its user about the account then, and does not wait for the next minute.
         kind = code = "insufficient_quota"
     return {"message": message, "type": kind, "param": _param(error), "code": code}

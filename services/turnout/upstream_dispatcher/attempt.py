@@ -252,7 +252,7 @@ class StreamAttempt:
         out = course.pass_on(self._dialect.decode_response(body))
         self.log.reading = course.reading
         if course.reading.error is not None:
-            raise course.reading.error
+            raise as_meant(course.reading.error, self.log.to.quirks.refusals)
         self.log.first_content_at = self._clock()
         self._is_at_end = True
         return Piece(out, is_last=True)

@@ -43,3 +43,6 @@ def test_an_empty_account_is_no_full_minute() -> None:
     message = "You exceeded your current quota, please check your plan and billing details."
     assert answer(RateLimited(message))[2]["code"] == "insufficient_quota"
     assert answer(RateLimited("slow down"))[2]["code"] == "rate_limit_exceeded"
+    # Gemini's words for a minute's limit; Codex would end its turn at an empty account.
+    gemini = f"{message} Please retry in 34.07s."
+    assert answer(RateLimited(gemini))[2]["code"] == "rate_limit_exceeded"
