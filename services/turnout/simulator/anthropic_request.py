@@ -14,7 +14,7 @@ from turnout.simulator.cache import Block
 from turnout.simulator.exchange import Call, Headers, Refused, credential_of, seed_of
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
 from turnout.simulator.measure import Measure, canonical, measure_of
-from turnout.simulator.seals import decoded, opens
+from turnout.simulator.preserved_thinking import bind, is_signed
 
 FRAMING_TOKENS = 3
 """Fresh tokens of every prompt behind its last block; Anthropic never reports zero."""
@@ -84,13 +84,23 @@ def read_request(
     if window is not None and prompt_tokens > window:
         raise Refused(f"prompt is too long: {prompt_tokens} tokens > {window} maximum")
     thinking = object_of(body.thinking)
+    bound = bind(
+        model.id,
+        system=_system(body),
+        tools=body.tools,
+        turns=[(message.role, _content(message)) for message in body.messages],
+        thinking=thinking,
+        betas=headers.get("anthropic-beta", ""),
+    )
     return Call(
         model=model,
         ask=_ask(body, blocks, measure),
         stream=body.stream,
         prompt_tokens=prompt_tokens,
         blocks=blocks,
-        omit_thinking=thinking.get("display") == "omitted",
+        omit_thinking=thinking.get("display", _usual_display(model.id)) == "omitted",
+        prefix=bound.prefix,
+        dropped_thinking=bound.dropped,
     )
 
 
@@ -127,6 +137,15 @@ def _model(name: str, catalog: Catalog) -> Model:
     ):
         raise Refused(f"model: {name}", status=404, kind="not_found_error")
     return model
+
+
+OMITS_THINKING = re.compile(r"claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*")
+"""platform.claude.com/docs/en/build-with-claude/thinking, controlling thinking display: from Opus 4.7
+on thinking is not shown unless it is asked for."""
+
+
+def _usual_display(model: str) -> str:
+    return "omitted" if OMITS_THINKING.fullmatch(model) else "summarized"
 
 
 def _check_messages(messages: list[Message]) -> None:
@@ -195,11 +214,6 @@ def _calls(message: Message, number: int) -> list[str]:
     return calls
 
 
-THINKER = "claude"
-"""Every Claude model takes the thinking of every other one: what it cannot read the API leaves out
-without an error (platform.claude.com, preserved thinking)."""
-
-
 def _check_thinking(messages: list[Message]) -> None:
     """Thinking comes back as a Claude model has signed it, shown or omitted, or not at all."""
     for number, message in enumerate(messages):
@@ -213,9 +227,7 @@ def _check_thinking(messages: list[Message]) -> None:
             for name in ("thinking", "signature"):
                 if not isinstance(block.get(name), str):
                     raise Refused(f"{where}.thinking.{name}: Field required")
-            sealed = decoded(text_of(block["signature"]))
-            shown = text_of(block["thinking"]) or None
-            if sealed is None or not opens(sealed, "thinking", model=THINKER, content=shown):
+            if not is_signed(text_of(block["signature"]), text_of(block["thinking"])):
                 raise Refused(f"{where}: Invalid `signature` in `thinking` block")
 
 
@@ -267,10 +279,8 @@ def _blocks(body: Body, measure: Measure) -> tuple[Block, ...]:
     # Deferred tools are no part of the prompt until a search has found them.
     offered = [tool for tool in body.tools if not tool.get("defer_loading")]
     blocks = [_block(b"tool:", tool, measure) for tool in offered]
-    system: list[JsonObject] = (
-        [{"type": "text", "text": body.system}] if isinstance(body.system, str) else body.system
-    )
-    blocks.extend(_block(b"system:", block, measure) for block in system if block.get("text") != "")
+    system = [block for block in _system(body) if block.get("text") != ""]
+    blocks.extend(_block(b"system:", block, measure) for block in system)
     # Another tool choice or thinking mode makes the cached messages useless, not tools or system.
     mode = canonical([body.tool_choice, body.thinking], measure)
     blocks.append(Block(data=mode, tokens=0))
@@ -281,6 +291,12 @@ def _blocks(body: Body, measure: Measure) -> tuple[Block, ...]:
         last = blocks[-1]
         blocks[-1] = Block(last.data, last.tokens, _lifetime(body.cache_control))
     return tuple(blocks)
+
+
+def _system(body: Body) -> list[JsonObject]:
+    if isinstance(body.system, str):
+        return [{"type": "text", "text": body.system}]
+    return body.system
 
 
 def _block(prefix: bytes, block: JsonObject, measure: Measure) -> Block:
