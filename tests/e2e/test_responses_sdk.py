@@ -194,6 +194,34 @@ def test_two_turns_on_one_connection(client: openai.OpenAI, product: Product, mo
 
 
 @of_its_own_connect
+def test_two_lanes_on_one_connection(client: openai.OpenAI) -> None:
+    """Each asked of another model before either has answered, and one forked from the other."""
+    with client.responses.connect() as connection:
+        for lane, model in (("main", OWN), ("aside", OTHER)):
+            connection.response.create(model=model, input=HELLO, store=False, stream_id=lane)
+        told: dict[str | None, Response] = {}
+        while len(told) < 2:
+            event = connection.recv()
+            assert event.type != "error", event
+            assert event.stream_id in {"main", "aside"}
+            if event.type == "response.completed":
+                told[event.stream_id] = event.response
+        connection.response.create(
+            model=OTHER,
+            previous_response_id=told["main"].id,
+            input="And now?",
+            store=False,
+            stream_id="fork",
+        )
+        forked = answered(connection)
+    assert all(answer.output_text for answer in (*told.values(), forked))
+    first, second = told["main"].usage, forked.usage
+    assert first is not None
+    assert second is not None
+    assert second.input_tokens > first.input_tokens
+
+
+@of_its_own_connect
 @pytest.mark.parametrize("model", MODELS)
 def test_an_error_is_a_frame_and_the_connection_goes_on(
     client: openai.OpenAI, product: Product, model: str
