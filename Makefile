@@ -66,7 +66,7 @@ check: setup lint types imports proto-check ## Lint, types, import contracts, pr
 .PHONY: prometheus-check
 prometheus-check: ## Check and try the alerts with promtool (Debian: apt-get install prometheus)
 	cd deploy/prometheus && promtool check rules --lint-fatal alerts.yaml recording.yaml \
-	  && promtool check config prometheus.yml && promtool test rules alerts_test.yaml
+	  && promtool check config prometheus.yml && promtool test rules alerts_test.yaml alerts_days_test.yaml
 
 .PHONY: lint
 lint:

@@ -24,17 +24,19 @@ def test_every_setting_says_what_it_means() -> None:
 
 def test_every_path_that_is_named_exists() -> None:
     text = README + ARCHITECTURE + (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    for path in re.findall(
+    paths = re.findall(
         r"`((?:tests|services|deploy|k8s|proto|loadtest|requirements)/[\w./-]*)`", text
-    ):
-        assert (ROOT / path).exists(), path
+    )
+    assert paths
+    assert [path for path in paths if not (ROOT / path).exists()] == []
 
 
 def test_every_make_target_that_is_named_exists() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     text = f"{README}\n{ARCHITECTURE}\n{CHANGELOG}\n{RUNBOOK}"
-    for target in set(re.findall(r"(?:^|`)make ([a-z][a-z0-9-]+)", text, re.MULTILINE)):
-        assert f"\n{target}:" in makefile, target
+    targets = set(re.findall(r"(?:^|`)make ([a-z][a-z0-9-]+)", text, re.MULTILINE))
+    assert targets
+    assert {target for target in targets if f"\n{target}:" not in makefile} == set()
 
 
 def test_make_alone_lists_the_targets() -> None:

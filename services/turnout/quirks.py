@@ -49,6 +49,7 @@ class Quirks:
         one_of_temperature_and_top_p: both at once are refused.
         most_temperature: what is above is refused.
         most_stop_sequences: how many are taken; 0 for none.
+        blank_stop_sequences: whether one may be nothing but white space.
         least_output_tokens: below this `max_tokens` is refused.
         preserved_thinking: it thinks unless told not to, and refuses thinking of its own that comes back
             behind another prompt than it was made for.
@@ -77,6 +78,7 @@ class Quirks:
     one_of_temperature_and_top_p: bool | None = None
     most_temperature: float | None = None
     most_stop_sequences: int | None = None
+    blank_stop_sequences: bool | None = None
     least_output_tokens: int | None = None
     preserved_thinking: bool | None = None
     call_reasoning: Literal["empty", "blank"] | None = None
@@ -119,8 +121,10 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
             # below max_tokens; only tool_choice auto or none.
             least_thinking_tokens=1_024,
             thinking_needs_free_choice=True,
-            # platform.claude.com/docs/en/api/messages: temperature from 0 to 1.
+            # platform.claude.com/docs/en/api/messages: temperature from 0 to 1. Stop sequences: the API's
+            # own error says "each stop sequence must contain non-whitespace".
             most_temperature=1.0,
+            blank_stop_sequences=False,
         ),
         # platform.openai.com/docs/api-reference/chat/create
         "openai_chat": Quirks(

@@ -61,6 +61,7 @@ def sections(text: str) -> Iterator[tuple[str, str]]:
         yield heading, body
 
 
+CASES: Final = ("alerts_test.yaml", "alerts_days_test.yaml")
 ALERTS: Final = {rule.alert: rule for rule in rules_of("alerts.yaml")}
 
 
@@ -69,19 +70,24 @@ def test_prometheus_takes_the_rules_and_the_configuration() -> None:
     promtool("check", "config", "prometheus.yml", cwd=PROMETHEUS)
 
 
-def test_alerts_fire_and_stay_silent_as_their_cases_say() -> None:
-    said = promtool("test", "rules", "alerts_test.yaml", cwd=PROMETHEUS)
+@pytest.mark.parametrize("name", CASES)
+def test_alerts_fire_and_stay_silent_as_their_cases_say(name: str) -> None:
+    said = promtool("test", "rules", name, cwd=PROMETHEUS)
 
     assert "SUCCESS" in said
 
 
 def test_every_alert_has_a_case_that_fires_and_one_that_does_not() -> None:
-    cases = msgspec.yaml.decode((PROMETHEUS / "alerts_test.yaml").read_bytes(), type=Cases)
-    expected = [one for case in cases.tests for one in case.alert_rule_test]
+    cases = [
+        case
+        for name in CASES
+        for case in msgspec.yaml.decode((PROMETHEUS / name).read_bytes(), type=Cases).tests
+    ]
+    expected = [one for case in cases for one in case.alert_rule_test]
 
     assert {one.alertname for one in expected if one.exp_alerts} == set(ALERTS)
     assert {one.alertname for one in expected if not one.exp_alerts} == set(ALERTS)
-    for case in cases.tests:
+    for case in cases:
         assert case.alert_rule_test or case.promql_expr_test, case.name
 
 
@@ -103,9 +109,11 @@ def test_the_runbook_has_a_heading_for_each_alert_and_no_other() -> None:
 
 def test_the_runbook_names_what_exists() -> None:
     known = {*variables(), "TURNOUT_<SERVICE>__METRICS_PORT"}
-    for name in re.findall(r"`(TURNOUT_[A-Z_<>]+__[A-Z_]+)`", RUNBOOK):
-        assert name in known, name
-    for name in re.findall(r"`turnout sql (\w+)`", RUNBOOK):
-        assert name in load_queries(), name
-    for name in re.findall(r"\bTurnout[A-Z]\w+", RUNBOOK):
-        assert name in ALERTS, name
+    for pattern, existing in (
+        (r"`(TURNOUT_[A-Z_<>]+__[A-Z_]+)`", known),
+        (r"`turnout sql (\w+)`", set(load_queries())),
+        (r"\bTurnout[A-Z]\w+", set(ALERTS)),
+    ):
+        named = set(re.findall(pattern, RUNBOOK))
+        assert named, pattern
+        assert named - existing == set()

@@ -183,11 +183,15 @@ async def test_a_figure_is_what_the_facts_say(
 
 
 async def test_the_choices_are_what_there_is(reader: Reader) -> None:
-    for dashboard in dashboards().values():
-        for choice in dashboard.templating.list:
-            if isinstance(choice.query, ChoiceQuery):
-                answer = await reader.ask(choice.query.raw_sql)
-                assert answer.data == [["acme"], ["other"]]
+    asked = [
+        choice.query.raw_sql
+        for dashboard in dashboards().values()
+        for choice in dashboard.templating.list
+        if isinstance(choice.query, ChoiceQuery)
+    ]
+    assert asked
+    for query in asked:
+        assert (await reader.ask(query)).data == [["acme"], ["other"]]
 
 
 def test_a_macro_that_the_plugin_does_not_have_is_no_query() -> None:

@@ -129,6 +129,7 @@ STATUS: dict[type[TurnoutError], tuple[int, int]] = {
     errors.RequestTooLarge: (413, 413),
     errors.UnknownModel: (404, 404),
     errors.UnknownPath: (404, 404),
+    errors.WrongMethod: (405, 405),
     errors.Unsupported: (400, 400),
     errors.NotAuthenticated: (401, 401),
     errors.NotAllowed: (403, 403),

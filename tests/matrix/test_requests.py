@@ -21,8 +21,6 @@ from tests.matrix.transcripts import transcript_of
 from turnout.capabilities import Dialect
 from turnout.errors import Unsupported
 
-NAMES = [feature.name for feature in REQUESTS]
-
 
 def cells() -> list[object]:
     found: list[object] = []
@@ -70,15 +68,21 @@ def test_cell(feature: Feature, pair: Pair) -> None:
             assert gone(feature, pair).body
 
 
-@pytest.mark.parametrize("dialect", ALL, ids=SHORT.get)
-@pytest.mark.parametrize("feature", REQUESTS, ids=NAMES)
+SAMPLES = [
+    pytest.param(feature, dialect, id=f"{feature.name}-{SHORT[dialect]}")
+    for feature in REQUESTS
+    for dialect in ALL
+    if feature.sides[dialect].reads is not None
+]
+
+
+@pytest.mark.parametrize(("feature", "dialect"), SAMPLES)
 def test_samples_say_what_readers_find(feature: Feature, dialect: Dialect) -> None:
     """A sample and the reader of its dialect agree, and the reader finds nothing in a request that
     does not say it: so a cell can fail.
     """
     side = feature.sides[dialect]
-    if side.reads is None:
-        return
+    assert side.reads is not None
     try:
         unsaid = side.reads(base_of(dialect))
     except (KeyError, ValueError, IndexError, TypeError):

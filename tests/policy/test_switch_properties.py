@@ -3,7 +3,7 @@
 import math
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from msgspec import structs
 
@@ -22,6 +22,7 @@ from tests.policy.scenes import (
     SECRET,
     SONNET,
     PlainTables,
+    running,
     scene,
     warm_at,
 )
@@ -75,49 +76,61 @@ states = st.builds(
 )
 
 
-@st.composite
-def scenes(draw: st.DrawFn) -> DecisionInputs:
-    return scene(
-        model=draw(
-            st.sampled_from(
-                ("turnout/auto", *MODELS, *(f"turnout/{name}" for name in MODELS), "claude-new")
-            )
-        ),
-        prompt=draw(st.integers(0, 1_200_000)),
-        kind=draw(
-            st.sampled_from(
-                (
-                    "user_input",
-                    "tool_continuation",
-                    "subagent_start",
-                    "compaction",
-                    "title",
-                    "classification",
-                    "probe",
-                    "token_count",
-                )
-            )
-        ),
-        request_class=draw(st.sampled_from(("main", "subagent", "compaction", "auxiliary"))),
-        mode=draw(st.sampled_from(("observe", "full"))),
-        access=draw(
-            st.lists(
-                st.sampled_from((ANTHROPIC_CLIENT, ANTHROPIC_ENV, OPENAI_ENV, DEEPSEEK_ENV)),
-                unique=True,
-                max_size=4,
-            ).map(tuple)
-        ),
-        candidates=draw(st.lists(st.sampled_from(MODELS), max_size=5).map(tuple)),
-        value_usd=draw(st.floats(0.01, 200)),
-        margin=draw(st.floats(0, 3)),
-        baseline=draw(st.sampled_from((OPUS, HAIKU, GPT))),
-        state=draw(states),
-        needs=draw(st.builds(Needs, tools=st.booleans(), images=st.booleans())),
-        degraded=draw(st.sampled_from(((), ("tracker",), ("text",)))),
-        asks_one_hour=draw(st.booleans()),
-        head_tokens=draw(st.integers(0, 40_000)),
-        draw=draw(st.floats(0, 1, exclude_max=True)),
-    )
+scenes = st.builds(
+    scene,
+    model=st.sampled_from(
+        ("turnout/auto", *MODELS, *(f"turnout/{name}" for name in MODELS), "claude-new")
+    ),
+    prompt=st.integers(0, 1_200_000),
+    kind=st.sampled_from(
+        (
+            "user_input",
+            "tool_continuation",
+            "subagent_start",
+            "compaction",
+            "title",
+            "classification",
+            "probe",
+            "token_count",
+        )
+    ),
+    request_class=st.sampled_from(("main", "subagent", "compaction", "auxiliary")),
+    mode=st.sampled_from(("observe", "full")),
+    access=st.lists(
+        st.sampled_from((ANTHROPIC_CLIENT, ANTHROPIC_ENV, OPENAI_ENV, DEEPSEEK_ENV)),
+        unique=True,
+        max_size=4,
+    ).map(tuple),
+    candidates=st.lists(st.sampled_from(MODELS), max_size=5).map(tuple),
+    value_usd=st.floats(0.01, 200),
+    margin=st.floats(0, 3),
+    baseline=st.sampled_from((OPUS, HAIKU, GPT)),
+    state=states,
+    needs=st.builds(Needs, tools=st.booleans(), images=st.booleans()),
+    degraded=st.sampled_from(((), ("tracker",), ("text",))),
+    asks_one_hour=st.booleans(),
+    head_tokens=st.integers(0, 40_000),
+    draw=st.floats(0, 1, exclude_max=True),
+)
+
+
+warm_scenes = st.builds(
+    scene,
+    model=st.sampled_from(("turnout/auto", OPUS)),
+    prompt=st.integers(1, 150_000),
+    kind=st.sampled_from(("user_input", "tool_continuation", "compaction")),
+    value_usd=st.floats(0.01, 200),
+    margin=st.floats(0, 3),
+    state=st.builds(
+        running,
+        st.sampled_from([f"anthropic/{name}@env" for name in (OPUS, SONNET, HAIKU)]),
+        warm=st.integers(0, 150_000),
+        steps=st.integers(1, 300),
+        kept=st.floats(0, 1),
+    ),
+    draw=st.floats(0, 1, exclude_max=True),
+)
+"""Threads that have a target whose cache holds some of the prompt, and others to go to."""
 
 
 def outcome(inputs: DecisionInputs, tables: PlainTables) -> Decision | str:
@@ -128,18 +141,26 @@ def outcome(inputs: DecisionInputs, tables: PlainTables) -> Decision | str:
         return refused.message
 
 
+def made(inputs: DecisionInputs, tables: PlainTables) -> Decision:
+    """The decision; scenes that are refused are not drawn."""
+    decision = outcome(inputs, tables)
+    assume(not isinstance(decision, str))
+    assert not isinstance(decision, str)
+    return decision
+
+
 def found(decision: Decision, target: str) -> Candidate:
     return next(one for one in decision.candidates if one.target == target)
 
 
-@given(scenes(), tables_of)
+@given(scenes, tables_of)
 def test_the_same_inputs_give_the_same_decision(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
     assert outcome(inputs, tables) == outcome(structs.replace(inputs), replace(tables))
 
 
-@given(scenes(), tables_of)
+@given(scenes, tables_of)
 def test_every_decision_is_whole(inputs: DecisionInputs, tables: PlainTables) -> None:
     decision = outcome(inputs, tables)
     if isinstance(decision, str):
@@ -163,13 +184,12 @@ def test_every_decision_is_whole(inputs: DecisionInputs, tables: PlainTables) ->
             assert set(one.lacks) <= {"price"}
 
 
-@given(scenes(), tables_of)
+@given(scenes, tables_of)
 def test_serves_within_the_mode_the_pin_and_the_ceiling(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
-    decision = outcome(inputs, tables)
-    if isinstance(decision, str) or not decision.candidates:
-        return
+    decision = made(inputs, tables)
+    assume(decision.candidates)
     asked = asked_for(inputs.features.requested_model, CATALOG, inputs.settings)
     assert asked.model is not None
     served = [found(decision, target).model for target in decision.targets]
@@ -186,53 +206,40 @@ def test_serves_within_the_mode_the_pin_and_the_ceiling(
         assert name == asked.model.id or name in inputs.settings.candidates
 
 
-@given(scenes(), tables_of)
+@given(warm_scenes, tables_of)
 def test_a_warm_incumbent_is_left_only_for_a_gain_beyond_the_margin(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
-    decision = outcome(structs.replace(inputs, mode="full"), tables)
-    if isinstance(decision, str) or decision.action == "pin" or not decision.candidates:
-        return
-    incumbent = next(
-        (one for one in decision.candidates if one.target == inputs.state.target), None
-    )
-    if (
-        incumbent is None
-        or incumbent.score is None
-        or decision.reason.startswith("free_window")
-        or decision.action == "passthrough"
-        or decision.targets[0] == incumbent.target
-    ):
-        return
+    decision = made(inputs, tables)
+    incumbent = found(decision, inputs.state.target)
     chosen = found(decision, decision.targets[0])
+    assume(chosen.target != incumbent.target)
+    assert incumbent.score is not None
     assert chosen.score is not None
     if decision.reason == "gain_exceeds_break_even":
         assert chosen.score - incumbent.score > margin_usd(inputs, chosen) >= 0.0
         return
     prompt = inputs.features.needs.prompt_tokens_estimate
     assert (
-        incumbent.warm_tokens < COLD_SHARE * max(1, prompt)
+        incumbent.warm_tokens < COLD_SHARE * prompt
         or inputs.state.kept_share < EPOCH_SHARE
         or inputs.features.step_kind == "compaction"
     )
 
 
-@given(scenes(), tables_of)
+@given(scenes, tables_of)
 def test_without_the_tracker_nothing_is_switched(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
     blind = structs.replace(inputs, state=ThreadState(), degraded=("tracker",), mode="full")
-    decision = outcome(blind, tables)
-    if isinstance(decision, str) or decision.reason == "no_eligible_requested_target":
-        return
+    decision = made(blind, tables)
+    assume(decision.reason != "no_eligible_requested_target")
     assert decision.model == decision.baseline_model
 
 
-@given(scenes(), tables_of)
+@given(scenes, tables_of)
 def test_a_recorded_decision_can_be_made_again(inputs: DecisionInputs, tables: PlainTables) -> None:
-    decision = outcome(inputs, tables)
-    if isinstance(decision, str):
-        return
+    decision = made(inputs, tables)
     fact = RequestRouted(
         event_id="r:routed",
         occurred_at=NOW,

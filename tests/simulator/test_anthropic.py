@@ -350,7 +350,7 @@ TOOL_CALL: MessageParam = {
             {"messages": [{"role": "user", "content": "x" * 3_700_000}]},
             400,
             "invalid_request_error",
-            "prompt is too long: 1027",
+            "prompt is too long: 149",
         ),
         (
             {"messages": [*HELLO, TOOL_CALL, {"role": "user", "content": "and?"}]},

@@ -63,7 +63,6 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
             minimum_prefix_tokens=64,
             block_tokens=64,
         ),
-        closing_stops_billing=True,
     ),
     Provider(
         name="moonshot_ai",
@@ -80,7 +79,6 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         endpoints=(_chat("https://api.x.ai/v1", quirks.XAI_CHAT),),
         api_key_env="XAI_API_KEY",
         cache=ASSUMED_TERMS,
-        closing_stops_billing=True,
     ),
     Provider(
         name="mistral_ai",

@@ -95,8 +95,8 @@ class CacheTerms:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """Models of one kind at an endpoint, those that the catalog does not have included.
+class FamilyQuirks:
+    """What models of one kind take at an endpoint, those that the catalog does not have included.
 
     Attributes:
         names: regular expression that the whole name of such a model matches, case ignored.
@@ -124,7 +124,7 @@ class Endpoint:
     auth: Auth = "bearer"
     is_original: bool = False
     quirks: Quirks = NOTHING
-    families: tuple[Family, ...] = ()
+    families: tuple[FamilyQuirks, ...] = ()
 
     def quirks_of(self, name: str) -> Quirks:
         """The dialect's, the endpoint's and the family's, one over the other."""
@@ -143,15 +143,12 @@ class Provider:
         name: OpenTelemetry's spelling, where it has one.
         endpoints: the preferred one for translated requests first; one a dialect.
         api_key_env: the variable that holds the key; "" where none is needed.
-        closing_stops_billing: closing the connection ends the generation that is billed. False
-            where the provider is known to go on or has not said.
     """
 
     name: str
     endpoints: tuple[Endpoint, ...]
     api_key_env: str = ""
     cache: CacheTerms = CacheTerms(kind="none")
-    closing_stops_billing: bool = False
 
     @property
     def is_keyless(self) -> bool:
@@ -209,3 +206,8 @@ def endpoint_for(
 def target_id(provider: str, model: str, credential: Credential) -> str:
     """Where an attempt goes. `credential` says where the key comes from; it is never the key."""
     return f"{provider}/{model}@{credential}"
+
+
+def model_of_target(target: str) -> str:
+    """The model in a target's id; "" in what is none. Names of models may hold slashes and ats."""
+    return target.rpartition("@")[0].partition("/")[2]

@@ -7,7 +7,7 @@ take is left out of what we send there.
 
 from typing import Final
 
-from turnout.catalog.models import Family
+from turnout.catalog.models import FamilyQuirks
 from turnout.quirks import Quirks
 
 OPENAI_ONLY: Final = (
@@ -87,13 +87,13 @@ OPENAI_RESPONSES: Final = Quirks(thinking_refuses=("temperature", "top_p", "top_
 OPENAI_FAMILIES: Final = (
     # developers.openai.com/api/docs/models: effort, verbosity and custom tools came with gpt-5;
     # gpt-5 and the o series know no `none`, gpt-5.1 and later no `minimal`.
-    Family(
+    FamilyQuirks(
         names=r"(gpt-4|gpt-3|chatgpt).*",
         quirks=Quirks(
             refuses=("reasoning_effort", "verbosity", "reasoning"), custom_tools=False, efforts=()
         ),
     ),
-    Family(
+    FamilyQuirks(
         names=r"o\d.*",
         quirks=Quirks(
             refuses=("verbosity", "parallel_tool_calls"),
@@ -101,8 +101,8 @@ OPENAI_FAMILIES: Final = (
             efforts=("low", "medium", "high"),
         ),
     ),
-    Family(names=r"gpt-5(-.*)?", quirks=Quirks(efforts=("minimal", "low", "medium", "high"))),
-    Family(
+    FamilyQuirks(names=r"gpt-5(-.*)?", quirks=Quirks(efforts=("minimal", "low", "medium", "high"))),
+    FamilyQuirks(
         names=r"gpt-(5\.\d|[6-9]).*",
         quirks=Quirks(efforts=("none", "low", "medium", "high", "xhigh")),
     ),
@@ -111,13 +111,13 @@ OPENAI_FAMILIES: Final = (
 CLAUDE_FAMILIES: Final = (
     # platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages: from Opus 4.8
     # on, and Sonnet 5; those before take system messages in front only.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-((3|sonnet-4|haiku-4|opus-4-[0-7]|opus-4-2).*|opus-4(@.*)?|mythos-preview)",
         quirks=Quirks(system_anywhere=False),
     ),
     # platform.claude.com/docs/en/build-with-claude/effort: from Opus 4.5 and Sonnet 4.6 on;
     # .../adaptive-thinking: from 4.6 on; before, budgets only.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(3.*|(sonnet|haiku)-4-5.*|(sonnet|opus)-4(-[01].*|-2025.*|@.*)?)",
         quirks=Quirks(
             refuses=("safeguards",),
@@ -126,25 +126,25 @@ CLAUDE_FAMILIES: Final = (
             one_of_temperature_and_top_p=True,
         ),
     ),
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-opus-4-5.*",
         quirks=Quirks(thinking="budget", efforts=("low", "medium", "high")),
     ),
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(opus|sonnet)-4-6.*",
         quirks=Quirks(efforts=("low", "medium", "high", "max")),
     ),
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(opus-4-[56]|sonnet-4-6).*",
         quirks=Quirks(one_of_temperature_and_top_p=True),
     ),
     # platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-7: sampling is refused.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*",
         quirks=Quirks(refuses=("temperature", "top_p", "top_k")),
     ),
     # platform.claude.com/docs/en/build-with-claude/preserved-thinking/prefix-checks: these models.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-((opus|sonnet|haiku)-5-[5-9]|(fable|mythos)-5-[1-9]).*",
         quirks=Quirks(preserved_thinking=True),
     ),

@@ -1,9 +1,7 @@
-"""The providers we know: addresses, keys, cache terms, and whether hanging up stops the bill.
+"""The providers we know: addresses, keys and cache terms.
 
 Rules of this module: constants only. Cache terms are the providers' documented ones; where a
-provider documents none, the entry says that they are assumed. `closing_stops_billing` is True only
-where closing a stream has been shown to stop generation (OpenAI, Anthropic, DeepSeek, xAI); it is
-known not to at Google AI Studio, Mistral, MiniMax and Alibaba, and False where nothing is known.
+provider documents none, the entry says that they are assumed.
 
 The first endpoint is the one that translated requests go to. OpenAI's own models: responses, which
 keeps the reasoning of a turn in sealed items that come back on the next; imitations: chat, which is
@@ -50,7 +48,6 @@ PROVIDERS: tuple[Provider, ...] = (
         ),
         api_key_env="ANTHROPIC_API_KEY",
         cache=ANTHROPIC_TERMS,
-        closing_stops_billing=True,
     ),
     Provider(
         name="openai",
@@ -72,7 +69,6 @@ PROVIDERS: tuple[Provider, ...] = (
         ),
         api_key_env="OPENAI_API_KEY",
         cache=OPENAI_TERMS,
-        closing_stops_billing=True,
     ),
     Provider(
         name="gcp.gemini",

@@ -114,7 +114,8 @@ class WireDialect(Protocol):
 
     def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
         """A request without the reasoning that its target would refuse: what stands under our seal
-        (`seal.py`), and all of it in the messages that `others` number, as the survey counts them.
+        (`seal.py`), and all of it in the messages that `others` number, as the survey counts them;
+        words between agents that the target would refuse become plain ones.
         The very object that came in where there is none.
         """
         ...

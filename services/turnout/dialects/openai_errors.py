@@ -63,6 +63,7 @@ _STATUS: Final[dict[ErrorKind, tuple[int, str, str | None]]] = {
     "request_too_large": (413, "invalid_request_error", "request_too_large"),
     "unknown_model": (404, "invalid_request_error", "model_not_found"),
     "unknown_path": (404, "invalid_request_error", "unknown_url"),
+    "wrong_method": (405, "invalid_request_error", None),
     "unsupported": (400, "invalid_request_error", "unsupported_value"),
     "not_authenticated": (401, "authentication_error", "invalid_api_key"),
     "not_allowed": (403, "permission_error", None),

@@ -68,12 +68,16 @@ class Limits:
 
     Attributes:
         socket_seconds: how long a WebSocket lasts, as at OpenAI, whose clients open another one then.
+        sockets, sockets_per_key: WebSockets that may be open, in all and of one key; each remembers
+            a thread of up to `max_body_bytes`.
     """
 
     max_body_bytes: int
     body_seconds: float
     route_seconds: float
     socket_seconds: float = 3_600.0
+    sockets: int = 512
+    sockets_per_key: int = 64
 
 
 class Proxy:

@@ -9,6 +9,7 @@ request, the same bytes for the same body; what is no Responses request either s
 client hears what was wrong with it as a chat request.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import msgspec
@@ -66,7 +67,9 @@ def as_chat(body: bytes) -> bytes | None:
 
 def _chat(conversation: Conversation) -> bytes:
     chat: WireDialect = DIALECTS["openai_chat"]
-    return chat.encode_request(conversation, model=conversation.model, has=EVERYTHING)
+    # Chat takes metadata with what is stored only.
+    told = replace(conversation, metadata=())
+    return chat.encode_request(told, model=conversation.model, has=EVERYTHING)
 
 
 def _nested(flat: list[bytes]) -> list[bytes]:

@@ -11,8 +11,9 @@ Reasoning comes with a seal of its maker's: a signature or an encrypted form. Ru
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import Conversation, Message, Part, Thinking
 from turnout.policy.thread import Maker
@@ -54,6 +55,10 @@ def shown_to(reader: str, conversation: Conversation) -> Conversation:
     """The conversation less the reasoning that names a maker whom `reader` cannot read; the very
     object where there is none.
     """
+    if not any(
+        isinstance(part, Thinking) for message in conversation.messages for part in message.parts
+    ):
+        return conversation
     messages = tuple(_shown(reader, message) for message in conversation.messages)
     if all(new is old for new, old in zip(messages, conversation.messages, strict=True)):
         return conversation

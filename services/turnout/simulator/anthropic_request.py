@@ -13,7 +13,7 @@ from turnout.simulator.answers import Ask, ToolOffer
 from turnout.simulator.cache import Block
 from turnout.simulator.exchange import Call, Headers, Refused, credential_of, seed_of
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
-from turnout.simulator.measure import canonical, count_bytes
+from turnout.simulator.measure import Measure, canonical, measure_of
 from turnout.simulator.preserved_thinking import bind, is_signed
 
 FRAMING_TOKENS = 3
@@ -76,7 +76,8 @@ def read_request(
     _check_thinking(body.messages)
     _check_tools(body.tools)
     _check_limits(body, model)
-    blocks = _blocks(body)
+    measure = measure_of(model)
+    blocks = _blocks(body, measure)
     _check_breakpoints(blocks)
     prompt_tokens = sum(block.tokens for block in blocks) + FRAMING_TOKENS
     window = model.capabilities.context_tokens
@@ -93,7 +94,7 @@ def read_request(
     )
     return Call(
         model=model,
-        ask=_ask(body, blocks),
+        ask=_ask(body, blocks, measure),
         stream=body.stream,
         prompt_tokens=prompt_tokens,
         blocks=blocks,
@@ -273,17 +274,19 @@ def _check_limits(body: Body, model: Model) -> None:
             raise Refused("`max_tokens` must be greater than `thinking.budget_tokens`.")
 
 
-def _blocks(body: Body) -> tuple[Block, ...]:
+def _blocks(body: Body, measure: Measure) -> tuple[Block, ...]:
     """The prompt in the order it is cached in: tools, system, messages."""
     # Deferred tools are no part of the prompt until a search has found them.
-    blocks = [_block(b"tool:", tool) for tool in body.tools if not tool.get("defer_loading")]
-    blocks.extend(_block(b"system:", block) for block in _system(body) if block.get("text") != "")
+    offered = [tool for tool in body.tools if not tool.get("defer_loading")]
+    blocks = [_block(b"tool:", tool, measure) for tool in offered]
+    system = [block for block in _system(body) if block.get("text") != ""]
+    blocks.extend(_block(b"system:", block, measure) for block in system)
     # Another tool choice or thinking mode makes the cached messages useless, not tools or system.
-    mode = canonical([body.tool_choice, body.thinking])
+    mode = canonical([body.tool_choice, body.thinking], measure)
     blocks.append(Block(data=mode, tokens=0))
     for message in body.messages:
         prefix = message.role.encode() + b":"
-        blocks.extend(_block(prefix, block) for block in _content(message))
+        blocks.extend(_block(prefix, block, measure) for block in _content(message))
     if body.cache_control is not None:
         last = blocks[-1]
         blocks[-1] = Block(last.data, last.tokens, _lifetime(body.cache_control))
@@ -296,7 +299,7 @@ def _system(body: Body) -> list[JsonObject]:
     return body.system
 
 
-def _block(prefix: bytes, block: JsonObject) -> Block:
+def _block(prefix: bytes, block: JsonObject, measure: Measure) -> Block:
     controls = [block.get("cache_control")]
     plain = {key: value for key, value in sorted(block.items()) if key != "cache_control"}
     if inner := array_of(block.get("content")):
@@ -305,11 +308,11 @@ def _block(prefix: bytes, block: JsonObject) -> Block:
             {key: value for key, value in object_of(item).items() if key != "cache_control"}
             for item in inner
         ]
-    data = canonical(plain)
+    data = canonical(plain, measure)
     control = next((item for item in reversed(controls) if is_object(item)), None)
     return Block(
         data=prefix + data,
-        tokens=count_bytes(len(data)),
+        tokens=measure.count_bytes(len(data)),
         lifetime_seconds=None if control is None else _lifetime(control),
     )
 
@@ -336,7 +339,7 @@ def _check_breakpoints(blocks: tuple[Block, ...]) -> None:
         )
 
 
-def _ask(body: Body, blocks: tuple[Block, ...]) -> Ask:
+def _ask(body: Body, blocks: tuple[Block, ...], measure: Measure) -> Ask:
     text, steps = _last_request(body.messages)
     choice = object_of(body.tool_choice)
     output = object_of(object_of(body.output_config).get("format"))
@@ -357,6 +360,7 @@ def _ask(body: Body, blocks: tuple[Block, ...]) -> Ask:
         output_schema=output.get("schema"),
         stop_sequences=tuple(body.stop_sequences),
         max_tokens=body.max_tokens,
+        measure=measure,
     )
 
 

@@ -104,7 +104,7 @@ class SimulatedProvider:
                 raise wire.scripted_refusal(404)
             named = _named(body, route)
             entry.model, entry.stream = named.model, named.stream
-            directives = self._take(named.model, headers)
+            directives = self._take(named.model, headers, body)
         except Refused as refused:
             await self._refuse(connection, entry, wire, refused, headers=())
             return
@@ -286,9 +286,10 @@ class SimulatedProvider:
     def _request_id(self) -> str:
         return f"req_{self._log.requests:012d}"
 
-    def _take(self, model: str, headers: dict[str, str]) -> Directives:
+    def _take(self, model: str, headers: dict[str, str], body: bytes) -> Directives:
+        header = headers.get(DIRECTIVES_HEADER, "")
         try:
-            return self._script.take(model=model, header=headers.get(DIRECTIVES_HEADER, ""))
+            return self._script.take(model=model, header=header, body=body)
         except InvalidRequest as error:
             raise Refused(error.message) from error
 

@@ -9,7 +9,6 @@ are never on it. What names a client's account goes only with the client's own c
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, urlencode
 
 from turnout.capabilities import Dialect
 from turnout.catalog.token_families import Family, family_of
@@ -22,6 +21,7 @@ from turnout.dialects.endpoints import (
     endpoint,
     gemini_call,
     gemini_path,
+    gemini_query,
 )
 from turnout.dialects.fit import Fitted, fit
 from turnout.dialects.passthrough import SetModel, SetStreamIncludeUsage, splice
@@ -237,15 +237,10 @@ def _native_path(request: DispatchRequest, to: Destination) -> str:
 
 
 def _native_query(request: DispatchRequest) -> str:
-    """As the client wrote it, but that a stream of Gemini's is always one of events: the array that
-    Google gives without `alt=sse` is none until it ends.
-    """
-    if request.dialect != "gemini_generate" or not request.features.stream:
+    """As the client wrote it, but that Gemini's names the form of the answer."""
+    if request.dialect != "gemini_generate":
         return request.query
-    told = parse_qsl(request.query, keep_blank_values=True)
-    if ("alt", "sse") in told:
-        return request.query
-    return urlencode([*((name, value) for name, value in told if name != "alt"), ("alt", "sse")])
+    return gemini_query(request.query, stream=request.features.stream)
 
 
 def _native_headers(request: DispatchRequest, to: Destination) -> tuple[tuple[str, str], ...]:

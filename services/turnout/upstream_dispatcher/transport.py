@@ -122,9 +122,7 @@ class Incoming:
             try:
                 data = await self._answer.read()
             except aiohttp.ClientError as error:
-                raise UpstreamFailed(
-                    f"connection lost: the upstream's answer broke off ({_name(error)})"
-                ) from error
+                raise UpstreamFailed("connection lost: the upstream's answer broke off") from error
             if self._inflate is None or not data:
                 return data
             try:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -127,7 +128,7 @@ def test_a_target_without_quirks_gets_the_conversation_itself(
     told: Conversation, dialect: Dialect
 ) -> None:
     nothing = replace(NOTHING, deferred_tools=True)
-    same = replace(told, dialect=dialect)
+    same = msgspec.structs.replace(told, dialect=dialect)
     fitted = fit(same, to=dialect, quirks=nothing, has=ABLE)
     assert fitted.conversation is same
     assert fitted.changes == ()
@@ -136,7 +137,9 @@ def test_a_target_without_quirks_gets_the_conversation_itself(
 
 @given(conversations(), st.sampled_from([*DIALECT_QUIRKS.values(), MISTRAL]))
 def test_one_more_message_leaves_the_fitted_ones_alone(told: Conversation, quirks: Quirks) -> None:
-    longer = replace(told, messages=(*told.messages, Message("user", (Text("more"),))))
+    longer = msgspec.structs.replace(
+        told, messages=(*told.messages, Message("user", (Text("more"),)))
+    )
     short = fit(told, to="anthropic_messages", quirks=quirks, has=ABLE).conversation
     long = fit(longer, to="anthropic_messages", quirks=quirks, has=ABLE).conversation
     assert long.messages[: len(told.messages)] == short.messages
@@ -234,7 +237,7 @@ def test_what_a_model_writes_instead_of_the_text_reaches_the_client(
 def test_bug_37_a_custom_tool_becomes_a_function_that_shows_its_grammar() -> None:
     lark = {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"}
     for form in (lark, {"type": "grammar", "grammar": lark}):
-        tool = replace(APPLY_PATCH, format=json.dumps(form))
+        tool = msgspec.structs.replace(APPLY_PATCH, format=json.dumps(form))
         history = (
             Message("assistant", (ToolCall("c", "apply_patch", 'a"b', kind="custom"),)),
             Message("user", (ToolResult("c", (Text("done"),), kind="custom"),)),
@@ -403,7 +406,9 @@ def test_a_server_tool_that_a_system_message_defines_is_refused_elsewhere_until_
     chat = DIALECT_QUIRKS["openai_chat"]
     with pytest.raises(Unsupported, match="web_search_20250305"):
         fit(told, to="openai_chat", quirks=chat, has=ABLE)
-    over = replace(told, messages=(*told.messages, changed("web_search", "removed")))
+    over = msgspec.structs.replace(
+        told, messages=(*told.messages, changed("web_search", "removed"))
+    )
     assert fit(over, to="openai_chat", quirks=chat, has=ABLE).conversation.tools == ()
 
 
@@ -528,7 +533,7 @@ EVERYTHING = Sampling(
             "openai_chat",
             quirks_of("groq", "openai_chat"),
             ABLE,
-            replace(EVERYTHING, top_k=None, top_logprobs=None),
+            msgspec.structs.replace(EVERYTHING, top_k=None, top_logprobs=None),
             "top_k top_logprobs",
         ),
         (
@@ -546,7 +551,7 @@ def test_bug_34_what_a_target_refuses_is_dropped_and_told(
 ) -> None:
     told = conversation(dialect="openai_chat", sampling=EVERYTHING)
     if to == "openai_chat":
-        told = replace(told, dialect="gemini_generate")
+        told = msgspec.structs.replace(told, dialect="gemini_generate")
     fitted = fit(told, to=to, quirks=quirks, has=has)
     assert fitted.conversation.sampling == left
     dropped = {change for change in fitted.changes if change.startswith("dropped:")}
@@ -559,6 +564,35 @@ def test_an_output_limit_is_raised_to_the_least() -> None:
     fitted = fit(told, to="openai_responses", quirks=quirks, has=ABLE)
     assert fitted.conversation.max_output_tokens == 16
     assert fitted.changes == ("limited:max_output_tokens",)
+
+
+def test_an_output_limit_is_lowered_to_what_the_model_can_write() -> None:
+    told = conversation(max_output_tokens=128_000)
+    has = replace(ABLE, max_output_tokens=32_000)
+    fitted = fit(told, to="openai_chat", quirks=DIALECT_QUIRKS["openai_chat"], has=has)
+    assert fitted.conversation.max_output_tokens == 32_000
+    assert fitted.changes == ("limited:max_output_tokens",)
+
+
+def test_what_is_strict_for_one_vendor_guides_only_at_another() -> None:
+    form = OutputFormat("json_schema", '{"type":"object"}', strict=True)
+    told = conversation(tools=(Tool("f", schema='{"type":"object"}', strict=True),))
+    told = msgspec.structs.replace(told, output_format=form)
+    for to in DIALECTS:
+        fitted = fit(told, to=to, quirks=NOTHING, has=ABLE)
+        (tool,) = fitted.conversation.tools
+        assert isinstance(tool, Tool)
+        assert fitted.conversation.output_format is not None
+        is_openais = to in {"openai_chat", "openai_responses"}
+        assert tool.strict is fitted.conversation.output_format.strict is (is_openais or None)
+        assert fitted.changes == (() if is_openais else ("dropped:strict",))
+
+
+def test_a_model_that_cannot_be_held_to_a_schema_is_not_asked() -> None:
+    told = conversation(output_format=OutputFormat("json_schema", "{}"))
+    for to, quirks in DIALECT_QUIRKS.items():
+        with pytest.raises(Unsupported, match="output format"):
+            fit(told, to=to, quirks=quirks, has=Capabilities())
 
 
 def test_a_schema_for_a_target_that_knows_json_alone_is_said_in_words() -> None:
@@ -579,6 +613,7 @@ OPUS = quirks_of("anthropic", "anthropic_messages", "claude-opus-4-8")
 SONNET_45 = quirks_of("anthropic", "anthropic_messages", "claude-sonnet-4-5")
 GPT = quirks_of("openai", "openai_chat", "gpt-5.5")
 GPT_5 = quirks_of("openai", "openai_chat", "gpt-5-mini")
+GPT_4 = quirks_of("openai", "openai_chat", "gpt-4.1")
 DEEPSEEK = quirks_of("deepseek", "openai_chat")
 WORD = ThinkingControl(effort="medium")
 
@@ -596,6 +631,7 @@ WORD = ThinkingControl(effort="medium")
         (GPT, ThinkingControl("on", 10_000), WORD),
         (GPT, ThinkingControl("off"), ThinkingControl(effort="none")),
         (GPT_5, ThinkingControl(effort="none"), ThinkingControl(effort="minimal")),
+        (GPT_4, ThinkingControl("on", 31_999), ThinkingControl()),
         (DEEPSEEK, ThinkingControl(effort="low"), ThinkingControl(effort="high")),
     ],
 )
@@ -625,19 +661,19 @@ HIDDEN = ThinkingControl("adaptive", drops_unbound=True)
             "gemini_generate",
             "claude-opus-5-5",
             ThinkingControl(display="omitted"),
-            replace(HIDDEN, display="omitted"),
+            msgspec.structs.replace(HIDDEN, display="omitted"),
         ),
         (
             "openai_responses",
             "claude-opus-4-8",
             ThinkingControl(display="detailed"),
-            replace(SHOWN, drops_unbound=False),
+            msgspec.structs.replace(SHOWN, drops_unbound=False),
         ),
         (
             "openai_chat",
             "claude-opus-4-8",
             ThinkingControl(effort="high"),
-            replace(SHOWN, effort="high", drops_unbound=False),
+            msgspec.structs.replace(SHOWN, effort="high", drops_unbound=False),
         ),
         ("openai_chat", "claude-opus-4-8", NO_WISH, NO_WISH),
         ("openai_chat", "claude-haiku-5-5", ThinkingControl(effort="none"), ThinkingControl("off")),
@@ -691,7 +727,7 @@ def test_what_is_refused_beside_thinking_decides_against_thinking(
 
 def test_a_turn_that_claude_thought_over_may_go_on_thinking() -> None:
     call, result = turn("f")
-    call = replace(call, parts=(SIGNED, *call.parts))
+    call = msgspec.structs.replace(call, parts=(SIGNED, *call.parts))
     told = conversation(call, result, thinking=WORD)
     fitted = fit(told, to="anthropic_messages", quirks=SONNET_45, has=ABLE)
     assert fitted.conversation.thinking.mode == "on"
@@ -732,3 +768,12 @@ def test_a_stop_sequence_that_the_target_is_not_told_of_still_stops(
         assert back.parts == (Text(whole[:met]),)
         assert back.stop == "stop_sequence"
         assert back.stop_sequence == next(s for s in ("</b>", "bb") if whole.startswith(s, met))
+
+
+def test_a_stop_sequence_of_white_space_is_looked_for_where_it_is_refused() -> None:
+    told = conversation(stop_sequences=("\n", "END"))
+    quirks = DIALECT_QUIRKS["anthropic_messages"]
+    fitted = fit(told, to="anthropic_messages", quirks=quirks, has=PLAIN)
+    assert fitted.conversation.stop_sequences == ("END",)
+    back = told_back(fitted, events_of(Answer("r", "m", (Text("one\ntwo"),), stop="end")))
+    assert (back.parts, back.stop_sequence) == ((Text("one"),), "\n")

@@ -86,11 +86,9 @@ def test_whole_answers_survive(answer: Answer) -> None:
     assert accumulate(GEMINI_GENERATE.decode_response(body)) == answer
 
 
-@pytest.mark.parametrize("case", GOLDEN.cases)
+@pytest.mark.parametrize("case", [case for case in GOLDEN.cases if golden(case).stop is not None])
 def test_golden_streams_written_again_say_the_same(case: str) -> None:
     answer = golden(case)
-    if answer.stop is None:
-        return
     again = accumulate(GOLDEN.decode([encode(events_of(answer))]))
     assert [part for part in again.parts if not isinstance(part, Thinking | Text)] == [
         part for part in answer.parts if not isinstance(part, Thinking | Text)

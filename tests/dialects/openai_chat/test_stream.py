@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -57,7 +58,7 @@ def test_decode_after_encode_is_the_answer(drawn: tuple[Answer, list[StreamEvent
     found = accumulate(decoded)
     made_by = Provenance("openai_chat", "alias")
     parts = tuple(
-        replace(part, provenance=made_by) if isinstance(part, Thinking) else part
+        msgspec.structs.replace(part, provenance=made_by) if isinstance(part, Thinking) else part
         for part in answer.parts
     )
     assert found == replace(answer, response_id="chatcmpl-1", model="alias", parts=parts)

@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -84,7 +85,7 @@ def relabelled(answer: Answer) -> Answer:
     """The answer as it is after a trip: under the names that the client was given."""
     made_by = Provenance("openai_responses", "alias")
     parts = tuple(
-        replace(part, provenance=made_by) if isinstance(part, Thinking) else part
+        msgspec.structs.replace(part, provenance=made_by) if isinstance(part, Thinking) else part
         for part in answer.parts
     )
     return replace(answer, model="alias", parts=parts)
@@ -93,7 +94,7 @@ def relabelled(answer: Answer) -> Answer:
 def without_seals(answer: Answer) -> Answer:
     """A stream tells the seal behind the text, a whole answer in front of it."""
     parts = tuple(
-        replace(part, signature="", redacted=part.redacted or part.signature)
+        msgspec.structs.replace(part, signature="", redacted=part.redacted or part.signature)
         if isinstance(part, Thinking)
         else part
         for part in answer.parts

@@ -39,6 +39,7 @@ _STATUS: Final[dict[ErrorKind, tuple[int, str]]] = {
     "request_too_large": (413, "request_too_large"),
     "unknown_model": (404, "not_found_error"),
     "unknown_path": (404, "not_found_error"),
+    "wrong_method": (405, "invalid_request_error"),
     "unsupported": (400, "invalid_request_error"),
     "not_authenticated": (401, "authentication_error"),
     "not_allowed": (403, "permission_error"),

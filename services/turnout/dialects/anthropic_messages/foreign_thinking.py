@@ -17,7 +17,7 @@ import msgspec
 
 from turnout.dialects.anthropic_messages.citations import FOREIGN_MARK, without_foreign_citations
 from turnout.dialects.reading import MALFORMED, complaint
-from turnout.dialects.seal import SEAL_PREFIX, is_foreign_signature
+from turnout.dialects.seal import SEAL_PREFIX
 from turnout.errors import InvalidRequest
 
 _THINKING: Final = re.compile(rb'"(?:redacted_)?thinking"')
@@ -43,6 +43,11 @@ _BODY: Final = msgspec.json.Decoder(_Body)
 _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
 _BLOCK: Final = msgspec.json.Decoder(_Block)
+
+
+def is_foreign_signature(signature: str) -> bool:
+    """Whether Anthropic did not write it."""
+    return not signature or signature.startswith(SEAL_PREFIX)
 
 
 def without_foreign_thinking(body: bytes, *, others: Sequence[range] = ()) -> bytes:

@@ -34,7 +34,7 @@ from turnout.dialects.conversation import (
     UrlSource,
 )
 from turnout.dialects.reading import raw_fields
-from turnout.dialects.seal import is_claudes
+from turnout.dialects.seal import is_sealed_in
 from turnout.errors import Unsupported
 
 Json = dict[str, object]
@@ -57,6 +57,11 @@ class PartEncoder:
 
     def _block(self, part: Part) -> Json | None:
         match part:
+            # The kinds that a history is made of first.
+            case ToolResult():
+                return self._result(part)
+            case ToolCall():
+                return self._call(part)
             case Text(text=text):
                 if not text and not self.own:
                     return None
@@ -68,10 +73,6 @@ class PartEncoder:
                 return self._finish({"type": "image", "source": source}, part.cache, part.extras)
             case Document():
                 return self._document(part)
-            case ToolCall():
-                return self._call(part)
-            case ToolResult():
-                return self._result(part)
             case Thinking():
                 return self._thinking(part)
             case ToolReference(extras=((name, json),)) if self.own and name == TOOL_CHANGE:
@@ -112,7 +113,7 @@ class PartEncoder:
         return self._finish(block, result.cache, result.extras)
 
     def _thinking(self, thinking: Thinking) -> Json | None:
-        if not self._has.thinking or not is_claudes(thinking):
+        if not self._has.thinking or not is_sealed_in(thinking, "anthropic_messages"):
             return None
         block: Json
         if thinking.redacted:

@@ -10,9 +10,9 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.anthropic_messages.citations import FOREIGN_MARK
+from turnout.dialects.anthropic_messages.foreign_thinking import is_foreign_signature
 from turnout.dialects.prefix import Canonical, canonical_fields, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
-from turnout.dialects.seal import is_foreign_signature
 from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts, roles_of
 

@@ -8,7 +8,9 @@ refused by name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import Conversation, Tool
@@ -16,9 +18,15 @@ from turnout.dialects.fit.answer import AnswerFitter
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
-from turnout.dialects.fit.parameters import fit_output_format, fit_parameters, fit_stop_sequences
+from turnout.dialects.fit.parameters import (
+    fit_output_format,
+    fit_parameters,
+    fit_stop_sequences,
+    fit_strictness,
+)
 from turnout.dialects.fit.schemas import narrowed
 from turnout.dialects.fit.server_tools import without_server_tools
+from turnout.dialects.fit.strange import refuse_strange
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
@@ -60,6 +68,7 @@ def fit(
 
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
+    refuse_strange(conversation, to=to)
     changes: list[str] = []
     fitted = conversation
     if not (quirks.deferred_tools and conversation.dialect == to) or (
@@ -79,7 +88,9 @@ def fit(
     if has_new_ids:
         changes.append("call_id")
     fitted = _with_schemas(fitted, quirks, changes)
-    fitted, told = fit_output_format(fitted, quirks)
+    fitted, told = fit_strictness(fitted, to=to)
+    changes += told
+    fitted, told = fit_output_format(fitted, quirks, has)
     changes += told
     fitted, told = fit_thinking(fitted, quirks, has)
     changes += told

@@ -6,13 +6,14 @@ against the answer; a model that cannot think is not asked to.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import replace
+
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation, Message, Thinking, ThinkingControl, ToolCall
-from turnout.dialects.seal import is_claudes
+from turnout.dialects.seal import is_sealed_in
 from turnout.quirks import EFFORTS, Effort, Quirks
 
 EFFORT_BUDGETS: Final[Mapping[str, int]] = MappingProxyType(
@@ -52,8 +53,10 @@ def fit_thinking(
     asked = conversation.thinking
     changes: tuple[str, ...] = ()
     if not has.thinking:
-        told = () if asked.mode == "off" or asked == ThinkingControl() else ("dropped:thinking",)
-        return replace(conversation, thinking=ThinkingControl()) if told else conversation, told
+        if asked == ThinkingControl():
+            return conversation, ()
+        told = () if asked.mode == "off" else ("dropped:thinking",)
+        return replace(conversation, thinking=ThinkingControl()), told
     fitted = asked
     if asked != ThinkingControl():
         fitted, changes = fit_thinking_control(asked, quirks, _most_output(conversation, has))
@@ -111,8 +114,6 @@ def fit_thinking_control(
         case "effort":
             effort = nearest_effort(_effort(asked), quirks.efforts)
             changes = ("dropped:effort",) if _effort(asked) and not effort else ()
-            if effort == asked.effort:
-                return asked, changes
             return ThinkingControl(effort=effort, display=asked.display), changes
         case "adaptive":
             return _adaptive(asked, quirks)
@@ -205,5 +206,5 @@ def _ends_in_foreign_turn(messages: tuple[Message, ...]) -> bool:
         if not any(isinstance(part, ToolCall) for part in message.parts):
             return False
         first = message.parts[0]
-        return not (isinstance(first, Thinking) and is_claudes(first))
+        return not (isinstance(first, Thinking) and is_sealed_in(first, "anthropic_messages"))
     return False

@@ -53,6 +53,7 @@ _STATUS: Final[dict[ErrorKind, tuple[int, str]]] = {
     "request_too_large": (413, "INVALID_ARGUMENT"),
     "unknown_model": (404, "NOT_FOUND"),
     "unknown_path": (404, "NOT_FOUND"),
+    "wrong_method": (405, "INVALID_ARGUMENT"),
     "unsupported": (400, "INVALID_ARGUMENT"),
     "not_authenticated": (401, "UNAUTHENTICATED"),
     "not_allowed": (403, "PERMISSION_DENIED"),

@@ -43,9 +43,6 @@ _LEVELS: Final = {
 }
 """Levels of models that have them; only some know more than these."""
 
-_CUSTOM_SCHEMA: Final = (
-    b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
-)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 _Json = dict[str, object]
@@ -59,7 +56,7 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
         body["systemInstruction"] = system
     body |= dict(_tools(conversation, has=has, own=own))
     body["contents"] = contents
-    config = dict(_config(conversation, model=model, has=has, own=own))
+    config = dict(_config(conversation, model=model, own=own))
     extras = dict(conversation.extras) if own else {}
     written = extras.pop("generationConfig", "")
     if written:
@@ -77,14 +74,9 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
     return msgspec.json.encode(body)
 
 
-def _config(
-    conversation: Conversation, *, model: str, has: Capabilities, own: bool
-) -> Iterator[tuple[str, object]]:
-    wanted = conversation.max_output_tokens
-    if wanted is not None:
-        if has.max_output_tokens is not None:
-            wanted = min(wanted, has.max_output_tokens)
-        yield "maxOutputTokens", wanted
+def _config(conversation: Conversation, *, model: str, own: bool) -> Iterator[tuple[str, object]]:
+    if conversation.max_output_tokens is not None:
+        yield "maxOutputTokens", conversation.max_output_tokens
     sampling = conversation.sampling
     values = {
         "temperature": sampling.temperature,
@@ -103,20 +95,16 @@ def _config(
             yield "logprobs", sampling.top_logprobs
     if conversation.stop_sequences:
         yield "stopSequences", list(conversation.stop_sequences)
-    yield from _output_format(conversation, has=has, own=own)
+    yield from _output_format(conversation, own=own)
     thinking = _own_thinking(conversation) if own else _thinking(conversation, model=model)
-    if thinking and has.thinking:
+    if thinking:
         yield "thinkingConfig", thinking
 
 
-def _output_format(
-    conversation: Conversation, *, has: Capabilities, own: bool
-) -> Iterator[tuple[str, object]]:
+def _output_format(conversation: Conversation, *, own: bool) -> Iterator[tuple[str, object]]:
     wanted = conversation.output_format
     if wanted is None:
         return
-    if not has.structured_output and wanted.kind == "json_schema":
-        raise Unsupported("output format: the target model cannot be held to a schema")
     yield "responseMimeType", "application/json"
     if wanted.schema:
         schema = wanted.schema if own else narrow_schema(wanted.schema)[0]
@@ -206,9 +194,7 @@ def _tool(tool: Tool, *, own: bool) -> _Json:
     encoded: _Json = {"name": tool.name}
     if tool.description:
         encoded["description"] = tool.description
-    if tool.kind == "custom":
-        encoded["parametersJsonSchema"] = msgspec.Raw(_CUSTOM_SCHEMA)
-    elif tool.schema and not own:
+    if tool.schema and not own:
         encoded["parametersJsonSchema"] = msgspec.Raw(narrow_schema(tool.schema)[0].encode())
     elif tool.schema and not any(name == "parameters" for name, _ in tool.extras):
         encoded["parametersJsonSchema"] = msgspec.Raw(tool.schema.encode())

@@ -53,6 +53,16 @@ _ONE: Final = (
 _COUNTS: Final = (
     *("minItems", "maxItems", "minProperties", "maxProperties", "minLength", "maxLength"),
 )
+_HOLDS_SCHEMAS: Final = frozenset({*_SCHEMAS, *_LISTS, *_ONE})
+
+_TYPES: Final = frozenset({"object", "array", "string", "number", "integer", "boolean", "null"})
+_SAID_OTHERWISE: Final = frozenset(
+    {
+        *("const", "oneOf", "enum", "nullable", "format", *_COUNTS),
+        *("exclusiveMinimum", "exclusiveMaximum"),
+    }
+)
+"""Keywords that may have to be said in others."""
 
 
 def narrow_schema(schema: JsonText) -> tuple[JsonText, tuple[str, ...]]:
@@ -172,17 +182,24 @@ class _Narrower:
         if depth > MAX_DEPTH or self._nodes > MAX_NODES:
             self.lost.append(path or "$")
             return {}
-        schema, seen = self._resolved(schema, path, seen)
-        schema = self._merged(schema, path, seen)
-        schema = self._respelled(schema)
+        if "$ref" in schema:
+            schema, seen = self._resolved(schema, path, seen)
+        if "allOf" in schema:
+            schema = self._merged(schema, path, seen)
+        if _is_respelled(schema):
+            schema = self._respelled(schema)
         found: _Json = {}
         for name, value in schema.items():
             if name not in JSON_SCHEMA_KEYWORDS:
                 if name not in _ANNOTATIONS and not self._is_empty(name, value):
                     self.lost.append(_at(path, name.strip()))
                 continue
-            found[name] = self._value(name, value, _at(path, name), depth, seen)
-        return self._consistent(found)
+            found[name] = (
+                self._value(name, value, _at(path, name), depth, seen)
+                if name in _HOLDS_SCHEMAS
+                else value
+            )
+        return self._consistent(found) if "required" in found else found
 
     def _value(
         self, name: str, value: object, path: str, depth: int, seen: tuple[str, ...]
@@ -322,6 +339,12 @@ class _Narrower:
             elif len(kept) != len(required):
                 found["required"] = kept
         return found
+
+
+def _is_respelled(schema: _Json) -> bool:
+    """Whether anything in it may have to be said otherwise, those inside not counted."""
+    kind = schema.get("type", "object")
+    return not (isinstance(kind, str) and kind in _TYPES) or not _SAID_OTHERWISE.isdisjoint(schema)
 
 
 def _is_number(value: object) -> bool:
