@@ -181,10 +181,12 @@ UNUSUAL: Final[Mapping[Dialect, list[object]]] = MappingProxyType(
                 "tool_calls": [{"id": "c", "function": {"name": "", "arguments": ""}}],
             },
             {"role": "assistant", "content": "x", "reasoning_content": "so"},
+            {"role": "user", "content": [{"text": "no type"}]},
         ],
         "openai_responses": [
             {"role": "user", "content": "no type"},
             {"type": "message", "role": "assistant", "content": "x"},
+            {"type": "message", "role": "user", "content": [{"text": "no type"}]},
             {"type": "function_call", "call_id": "c", "name": "f", "arguments": {}},
         ],
         "gemini_generate": [

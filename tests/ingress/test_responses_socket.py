@@ -126,6 +126,15 @@ async def test_a_frame_is_answered_with_the_events_of_a_stream() -> None:
         assert json.loads(asked.body) == {"model": "gpt-5.5", "input": [USER], "stream": True}
 
 
+async def test_frames_are_compressed_for_clients_that_offer_it() -> None:
+    """As Codex does with every upgrade."""
+    async with served() as at, opened(at.url) as connection:
+        assert [one.name for one in connection.protocol.extensions] == ["permessage-deflate"]
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create())
+        assert (await until_end(connection))[-1]["type"] == "response.completed"
+
+
 async def test_a_chained_frame_is_the_whole_thread_to_all_behind() -> None:
     async with served() as at, opened(at.url) as connection:
         at.on.dispatcher.script = (head(), *map(Chunk, CALLED))

@@ -274,7 +274,7 @@ class ServerTool(msgspec.Struct, frozen=True, gc=False):
     `turnout.dialects.fit.server_tools`.
 
     Attributes:
-        kind: the dialect's versioned type (web_search_20250305, code_interpreter, ...).
+        kind: the dialect's versioned type (code_interpreter, ...).
         json: the whole definition; "" where it stands in a message, which keeps it.
     """
 

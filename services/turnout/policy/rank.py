@@ -174,10 +174,10 @@ def candidates(
 
 
 def cache_terms(model: Model, catalog: Catalog) -> CacheTerms:
-    """The provider's terms; a model that is known not to be cached has none."""
+    """The provider's terms for the model; one that is known not to be cached has none."""
     if not model.capabilities.prompt_caching:
         return NO_CACHE
-    return catalog.provider_of(model).cache
+    return catalog.provider_of(model).cache.for_model(model.upstream_name)
 
 
 @lru_cache(maxsize=SURVIVALS_KEPT)

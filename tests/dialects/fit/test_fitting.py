@@ -447,44 +447,6 @@ def test_an_imitation_runs_no_server_tools() -> None:
         fit(told, to="anthropic_messages", quirks=own, has=ABLE, is_original=False)
 
 
-# -- schemas -----------------------------------------------------------------------------------
-
-
-def test_refused_keywords_are_said_otherwise_and_told() -> None:
-    schema = {
-        "$schema": "x",
-        "type": "object",
-        "properties": {
-            "const": {"const": "a"},
-            "n": {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 9},
-            "o": {"oneOf": [{"type": "string", "$schema": "y"}]},
-        },
-        "required": ["const"],
-    }
-    refused = ("$schema", "const", "oneOf", "exclusiveMinimum", "exclusiveMaximum")
-    tool = Tool("f", schema=json.dumps(schema))
-    quirks = Quirks(schema_refuses=refused)
-    fitted = fit(conversation(tools=(tool,)), to="openai_chat", quirks=quirks, has=ABLE)
-    (narrow,) = fitted.conversation.tools
-    assert isinstance(narrow, Tool)
-    assert json.loads(narrow.schema) == {
-        "type": "object",
-        "properties": {
-            "const": {"enum": ["a"]},
-            "n": {"type": "integer", "minimum": 1, "maximum": 8},
-            "o": {"anyOf": [{"type": "string"}]},
-        },
-        "required": ["const"],
-    }
-    assert set(fitted.changes) == {f"schema:{keyword}" for keyword in refused}
-
-
-def test_a_schema_without_refused_keywords_keeps_its_characters() -> None:
-    told = conversation(tools=(Tool("f", schema='{ "type" :"object", "title":"const" }'),))
-    quirks = Quirks(schema_refuses=("const",))
-    assert fit(told, to="openai_chat", quirks=quirks, has=ABLE).conversation is told
-
-
 # -- parameters --------------------------------------------------------------------------------
 
 EVERYTHING = Sampling(
@@ -632,7 +594,7 @@ WORD = ThinkingControl(effort="medium")
         (GPT, ThinkingControl("off"), ThinkingControl(effort="none")),
         (GPT_5, ThinkingControl(effort="none"), ThinkingControl(effort="minimal")),
         (GPT_4, ThinkingControl("on", 31_999), ThinkingControl()),
-        (DEEPSEEK, ThinkingControl(effort="low"), ThinkingControl(effort="high")),
+        (DEEPSEEK, ThinkingControl(effort="minimal"), ThinkingControl(effort="low")),
     ],
 )
 def test_thinking_is_asked_for_as_the_model_takes_it(

@@ -32,7 +32,8 @@ def _lifetime(marker: _Marker | None) -> CacheLifetime | None:
     return "1h" if marker.ttl == "1h" else "5m"
 
 
-class _Text(msgspec.Struct, forbid_unknown_fields=True, gc=False, tag_field="type", tag="text"):
+class _Text(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    type: Literal["text"]
     text: str
     cache_control: _Marker | None = None
 
@@ -124,8 +125,9 @@ class _Declared(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     strict: bool | None = None
 
 
-class _Tool(msgspec.Struct, forbid_unknown_fields=True, gc=False, tag_field="type", tag="function"):
+class _Tool(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     function: _Declared
+    type: Literal["function"] = "function"
     cache_control: _Marker | None = None
 
 

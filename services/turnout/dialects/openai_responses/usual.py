@@ -17,11 +17,8 @@ _ITEM: Final[Fields] = (("type", '"message"'),)
 _DEVELOPERS: Final[Fields] = (("role", '"developer"'), *_ITEM)
 
 
-class _Tagged(msgspec.Struct, forbid_unknown_fields=True, gc=False, tag_field="type"):
-    pass
-
-
-class _Text(_Tagged, tag="input_text"):
+class _Text(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    type: Literal["input_text"]
     text: str
 
 
@@ -34,7 +31,7 @@ def _parts(content: _Content) -> tuple[Text, ...]:
     return tuple([Text(one.text) for one in content])
 
 
-class _Item(_Tagged, kw_only=True):
+class _Item(msgspec.Struct, forbid_unknown_fields=True, gc=False, tag_field="type", kw_only=True):
     """Codex gives every item an id."""
 
     id: msgspec.Raw = ABSENT
@@ -80,7 +77,8 @@ class UsualResult(_Item, tag="function_call_output"):
 Usual: TypeAlias = UsualResult | UsualCall | UsualMessage
 
 
-class _Tool(_Tagged, tag="function"):
+class _Tool(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    type: Literal["function"]
     name: str
     description: str | None = None
     parameters: msgspec.Raw = ABSENT
