@@ -114,7 +114,7 @@ async def test_a_seal_names_the_target_that_made_the_reasoning() -> None:
 
 
 @pytest.mark.parametrize("maker", [CHAT, "openai/gpt-5.4@client", "deepseek/deepseek-chat@env"])
-async def test_sealed_reasoning_is_translated_for_its_maker_alone(maker: str) -> None:
+async def test_bug_27_sealed_reasoning_is_translated_for_its_maker_alone(maker: str) -> None:
     sealed = seal(Provenance("openai_chat", "gpt-5.4", maker))
     whole = DIALECTS["openai_chat"].encode_response(
         DIALECTS["anthropic_messages"].decode_response(WHOLE_MESSAGE),

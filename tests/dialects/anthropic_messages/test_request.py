@@ -229,6 +229,13 @@ def test_bug_24_json_of_the_client_keeps_its_characters() -> None:
     assert again.count(spelled) == 3
 
 
+def test_bug_24_schemas_of_other_clients_keep_their_characters() -> None:
+    spelled = '{"type" : "object","minimum":1.50,"b":"\\u00e9/\\/","a":1e3}'
+    turn = Message("user", (Text("go"),))
+    told = Conversation("openai_chat", "m", (turn,), tools=(Tool("t", schema=spelled),))
+    assert spelled.encode() in ANTHROPIC_MESSAGES.encode_request(told, model="m", has=FULL)
+
+
 def test_bug_19_the_billing_line_is_for_anthropic_alone() -> None:
     system = decode(NATIVE).messages[0]
     assert isinstance(system.parts[0], Opaque)

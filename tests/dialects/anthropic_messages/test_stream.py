@@ -224,6 +224,21 @@ def test_bug_12_13_an_error_ends_the_stream_in_the_protocols_own_event() -> None
     assert not tap.reading.is_complete
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        b'event: error\ndata: {"error":{"type":"overloaded_error","message":"full"}}\n\n',
+        b'data: {"type":"error","error":{"type":"overloaded_error","message":"full"}}\n\n',
+    ],
+)
+def test_bug_12_an_error_is_known_by_its_event_or_by_its_type(told: bytes) -> None:
+    decoder = ANTHROPIC_MESSAGES.stream_decoder()
+    (failed,) = decoder.feed(told)
+    assert isinstance(failed, StreamFailed)
+    assert isinstance(failed.error, Overloaded)
+    assert decoder.close() == []
+
+
 def test_bug_14_keep_alive_is_a_ping_that_nobody_counts() -> None:
     assert ANTHROPIC_MESSAGES.keep_alive() == b'event: ping\ndata: {"type": "ping"}\n\n'
     assert ANTHROPIC_MESSAGES.stream_decoder().feed(ANTHROPIC_MESSAGES.keep_alive()) == []

@@ -281,9 +281,15 @@ def test_system_messages_stay_at_their_place() -> None:
 
 
 def test_bug_21_markers_of_other_clients_do_not_reach_this_wire() -> None:
-    marked = Message("user", (Text("a", cache="5m"), Text("b", cache="1h")))
+    picture = Image(Base64Source("image/png", "QUJD"), cache="5m")
+    turns = (
+        Message("user", (Text("a", cache="5m"), Text("b", cache="1h"))),
+        Message("user", (Text("c", cache="1h"), picture)),
+        Message("assistant", (ToolCall("c", "t", "{}", cache="5m"),)),
+        Message("user", (ToolResult("c", (Text("r", cache="5m"), picture), cache="1h"),)),
+    )
     assert "cache_control" not in json.dumps(
-        encode(foreign(marked, tools=(Tool("t", cache="5m"),)))
+        encode(foreign(*turns, tools=(Tool("t", cache="5m"),)))
     )
 
 

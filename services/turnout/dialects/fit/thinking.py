@@ -53,8 +53,10 @@ def fit_thinking(
     asked = conversation.thinking
     changes: tuple[str, ...] = ()
     if not has.thinking:
-        told = () if asked.mode == "off" or asked == ThinkingControl() else ("dropped:thinking",)
-        return replace(conversation, thinking=ThinkingControl()) if told else conversation, told
+        if asked == ThinkingControl():
+            return conversation, ()
+        told = () if asked.mode == "off" else ("dropped:thinking",)
+        return replace(conversation, thinking=ThinkingControl()), told
     fitted = asked
     if asked != ThinkingControl():
         fitted, changes = fit_thinking_control(asked, quirks, _most_output(conversation, has))
