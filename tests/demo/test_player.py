@@ -11,8 +11,8 @@ from turnout.demo.sessions import Session, Step, Thread
 
 SIMULATOR = "http://simulator"
 STEPS = (
-    Step("user_input", pause_seconds=0.0, new_tokens=5, output_tokens=5, is_faulted=True),
-    Step("user_input", pause_seconds=0.0, new_tokens=5, output_tokens=5),
+    Step("user", pause_seconds=0.0, new_tokens=5, output_tokens=5, is_faulted=True),
+    Step("user", pause_seconds=0.0, new_tokens=5, output_tokens=5),
 )
 SESSION = Session(
     number=0,
