@@ -209,10 +209,13 @@ def _gemini(words: list[str]) -> Script:
         candidate = {"content": content, **finish, "index": 0}
         return {"candidates": [candidate], "usageMetadata": usage, **named}
 
+    def event(content: object) -> bytes:
+        return b"data: " + _json(content) + b"\r\n\r\n"
+
     return Script(
         whole=_json(chunk("".join(words), len(words), finishReason="STOP")),
-        events=tuple(_data(chunk(word, number)) for number, word in enumerate(words, 1)),
-        closing=_data(chunk("", len(words), finishReason="STOP")),
+        events=tuple(event(chunk(word, number)) for number, word in enumerate(words, 1)),
+        closing=event(chunk("", len(words), finishReason="STOP")),
     )
 
 

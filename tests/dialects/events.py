@@ -1,9 +1,11 @@
-"""An answer as the events that a stream of it would have had."""
+"""An answer as the events that a stream of it would have had, and events as that stream."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import assert_never
 
+from turnout.capabilities import Dialect
 from turnout.dialects.conversation import Opaque, Refusal, Text, Thinking, ToolCall
+from turnout.dialects.registry import DIALECTS
 from turnout.dialects.stream import (
     AnnotationAdded,
     Answer,
@@ -26,6 +28,23 @@ from turnout.dialects.stream import (
     ToolCallStarted,
     UsageReported,
 )
+
+ESTIMATE = 77
+"""Tokens of the prompt, where no usage was reported."""
+
+
+def encoded(
+    dialect: Dialect, events: Iterable[StreamEvent], *, include_usage: bool = True
+) -> bytes:
+    """The stream that a client gets who asked for the model `alias`, in an answer `id_1`."""
+    encoder = DIALECTS[dialect].stream_encoder(
+        response_id="id_1",
+        model="alias",
+        created_at=1_790_000_000,
+        input_estimate=ESTIMATE,
+        include_usage=include_usage,
+    )
+    return b"".join(encoder.encode(event) for event in events)
 
 
 def events_of(answer: Answer) -> tuple[StreamEvent, ...]:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.dialects.anthropic_messages.answers import streams as anthropic_streams
 from tests.dialects.contract import obey
+from tests.dialects.events import encoded
 from tests.dialects.gemini_generate.answers import streams as gemini_streams
 from tests.dialects.golden import CUTS, GOLDEN_CASES, Golden, cut, shown
 from tests.dialects.openai_chat.answers import streams as chat_streams
@@ -61,10 +62,7 @@ def test_events_obey_the_contract(dialect: Dialect, case: str) -> None:
 def test_bug_16_usage_is_conserved(dialect: Dialect, data: st.DataObject) -> None:
     """From our encoder to our decoder and to our tap."""
     answer, events = data.draw(STREAMS[dialect]())
-    encoder = DIALECTS[dialect].stream_encoder(
-        response_id="id_1", model="alias", created_at=5, input_estimate=77, include_usage=True
-    )
-    stream = b"".join(encoder.encode(event) for event in events)
+    stream = encoded(dialect, events)
     golden = Golden(dialect)
     reading = golden.read([stream])
     assert accumulate(golden.decode([stream])).usage == answer.usage

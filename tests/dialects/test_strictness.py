@@ -6,7 +6,7 @@ comes in, what goes out in another is without any, or ends in the error event of
 also holds for streams of servers that leave out, repeat or add events.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from tests.dialects.anthropic_messages import grammar as anthropic_grammar
 from tests.dialects.defects import DEFECTS, chunks_of, stream_of
-from tests.dialects.events import events_of
+from tests.dialects.events import encoded, events_of
 from tests.dialects.gemini_generate import grammar as gemini_grammar
 from tests.dialects.golden import Golden
 from tests.dialects.openai_chat import grammar as chat_grammar
@@ -48,13 +48,6 @@ WHOLE = Answer(
     "reported",
     "tool_use",
 )
-
-
-def encoded(dialect: Dialect, events: Sequence[StreamEvent]) -> bytes:
-    encoder = DIALECTS[dialect].stream_encoder(
-        response_id="id_1", model="alias", created_at=5, input_estimate=9, include_usage=True
-    )
-    return b"".join(encoder.encode(event) for event in events)
 
 
 @pytest.mark.parametrize("dialect", GRAMMARS)

@@ -18,7 +18,13 @@ from tests.ingress.edge import Edge, edge
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.dialect import StreamDecoder, WireDialect
 from turnout.dialects.fit import fit
-from turnout.dialects.openai_responses.socket import Chain, chain_behind, read_frame
+from turnout.dialects.openai_responses.socket import (
+    Chain,
+    chain_behind,
+    read_envelope,
+    read_frame,
+    steering_refused,
+)
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import Finished, StreamEvent, StreamFailed, accumulate
@@ -192,14 +198,18 @@ def _events(pieces: Sequence[bytes] | Iterator[bytes]) -> list[SseEvent] | None:
 def frame(data: bytes) -> None:
     """Frames of a WebSocket and events of answers to them, one a line: a body that is read like any
     other, or a refusal."""
-    chain: Chain | None = None
+    chains: dict[str, Chain] = {}
     create = None
     for line in data.split(b"\n"):
-        if create is not None:
-            chain = chain_behind(create, line) or chain
+        chain = None if create is None else chain_behind(create, line)
+        if chain is not None:
+            chains[chain.response_id] = chain
         with suppress(InvalidRequest):
-            create = read_frame(line, chain) or create
-            if create is not None:
+            asked = read_envelope(line)
+            if asked.is_steering:
+                json.loads(steering_refused(line))
+            elif asked.is_create:
+                create = read_frame(line, chains)
                 DIALECTS["openai_responses"].survey_request(create.body)
 
 

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from typing_extensions import override
+
 from tests.dialects.anthropic_messages import grammar as anthropic_grammar
 from tests.dialects.gemini_generate import grammar as gemini_grammar
 from tests.dialects.openai_chat import grammar as chat_grammar
@@ -47,6 +49,7 @@ class _Seen(AnswerFitter):
         self.has_own = False
         self._client = client
 
+    @override
     def back(self, events: Iterable[StreamEvent]) -> Sequence[StreamEvent]:
         fitted = super().back(events)
         self.has_own = self.has_own or any(

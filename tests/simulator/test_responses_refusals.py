@@ -81,7 +81,7 @@ def client(base: str) -> Iterator[openai.OpenAI]:
         ),
         ({"background": True, "store": False}, None, "background", "'store' to be true"),
         (
-            {"input": "x" * 3_800_000},
+            {"input": "x" * 4_200_000},
             "context_length_exceeded",
             "input",
             "exceeds the context window",

@@ -6,7 +6,7 @@ request is served in is `endpoint_for` and nowhere else.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal, TypeAlias
 
@@ -76,6 +76,18 @@ class LongContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixMinimum:
+    """The shortest prefix that models of one kind cache.
+
+    Attributes:
+        names: regular expression that the whole name of such a model matches, case ignored.
+    """
+
+    names: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheTerms:
     """How a provider's prompt cache behaves, as documented; the tracker learns the rest.
 
@@ -83,6 +95,7 @@ class CacheTerms:
         lifetimes_seconds: how long an entry lives without being read, shortest first; a request
             may choose among them. Empty when nothing is documented.
         minimum_prefix_tokens: shorter prefixes are never cached.
+        minimums: of models that have another minimum; the first that matches counts.
         block_tokens: hits come in multiples of this, counted from the start of the prompt.
         max_breakpoints: how many breakpoints a request may carry; 0 unless `kind` is explicit.
     """
@@ -92,6 +105,14 @@ class CacheTerms:
     minimum_prefix_tokens: int = 0
     block_tokens: int = 1
     max_breakpoints: int = 0
+    minimums: tuple[PrefixMinimum, ...] = ()
+
+    def for_model(self, name: str) -> "CacheTerms":
+        """The terms of one model, by any of its names."""
+        for minimum in self.minimums:
+            if re.fullmatch(minimum.names, name, re.IGNORECASE):
+                return replace(self, minimum_prefix_tokens=minimum.tokens)
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,3 +227,8 @@ def endpoint_for(
 def target_id(provider: str, model: str, credential: Credential) -> str:
     """Where an attempt goes. `credential` says where the key comes from; it is never the key."""
     return f"{provider}/{model}@{credential}"
+
+
+def model_of_target(target: str) -> str:
+    """The model in a target's id; "" in what is none. Names of models may hold slashes and ats."""
+    return target.rpartition("@")[0].partition("/")[2]

@@ -13,6 +13,7 @@ OpenAI's models from gpt-4o on, Qwen publishes its own. Of Kimi and GLM no packa
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
@@ -65,6 +66,9 @@ class TokenFigures:
     calls: int = 0
     files: int = 0
 
+
+NAMES_KEPT: Final = 1_024
+"""Models of the catalog, and names that clients make up."""
 
 UNKNOWN: Final = TokenFigures()
 """Counted by the vocabulary of OpenAI's models as it is; 3.6 bytes of JSON make a token of it on
@@ -153,11 +157,16 @@ def family_of(name: str) -> Family:
     return _OF_VENDORS.get(vendor_of(bare), "unknown")
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def figures_of(name: str) -> TokenFigures:
     return FIGURES[family_of(name)]
 
 
+def token_share(*, counted_for: str, model: str) -> float:
+    """How many tokens of one model a token is that was counted for another."""
+    return figures_of(counted_for).bytes_per_token / figures_of(model).bytes_per_token
+
+
 def in_tokens_of(tokens: int, *, counted_for: str, model: str) -> int:
     """Tokens estimated from bytes for one model as another one would count them; never 0."""
-    share = figures_of(counted_for).bytes_per_token / figures_of(model).bytes_per_token
-    return max(1, round(tokens * share))
+    return max(1, round(tokens * token_share(counted_for=counted_for, model=model)))

@@ -274,7 +274,7 @@ class ServerTool(msgspec.Struct, frozen=True, gc=False):
     `turnout.dialects.fit.server_tools`.
 
     Attributes:
-        kind: the dialect's versioned type (web_search_20250305, code_interpreter, ...).
+        kind: the dialect's versioned type (code_interpreter, ...).
         json: the whole definition; "" where it stands in a message, which keeps it.
     """
 
@@ -328,12 +328,14 @@ class ThinkingControl(msgspec.Struct, frozen=True, gc=False):
         budget_tokens: the most thinking tokens, with mode `on`.
         effort: the client's word (none, minimal, low, medium, high, xhigh, max); "" when not said.
         display: the dialect's word for how thinking is to be shown (omitted, auto, ...).
+        drops_unbound: thinking of the history that the target refuses to read is left out instead.
     """
 
     mode: Literal["off", "on", "adaptive"] | None = None
     budget_tokens: int | None = None
     effort: str = ""
     display: str = ""
+    drops_unbound: bool = False
 
 
 class Conversation(msgspec.Struct, frozen=True, gc=False):

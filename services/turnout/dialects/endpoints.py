@@ -30,6 +30,10 @@ OWN_HEADERS: Final[Mapping[Dialect, tuple[tuple[str, str], ...]]] = MappingProxy
 )
 """What a dialect needs when the client's own headers are not for it."""
 
+BINDING_BETA: Final = ("anthropic-beta", "thinking-binding-controls-2026-08-01")
+"""Goes with `ThinkingControl.drops_unbound`:
+platform.claude.com/docs/en/build-with-claude/preserved-thinking/fix-bound-to-a-different-conversation."""
+
 GEMINI_PATH: Final = re.compile(
     r"/(?P<version>v1|v1beta)/models/(?P<model>[^/:]+(?:/[^/:]+)*):(?P<method>\w+)"
 )

@@ -75,17 +75,14 @@ def named_tools(conversation: Conversation) -> Iterator[str]:
 def _uses(conversation: Conversation) -> Iterator[str | ToolReference]:
     for message in conversation.messages:
         for part in message.parts:
-            match part:
-                case ToolCall(name=name):
-                    yield name
-                case ToolReference():
-                    yield part
-                case ToolResult(parts=inner):
-                    for item in inner:
-                        if isinstance(item, ToolReference):
-                            yield item
-                case _:
-                    pass
+            if isinstance(part, ToolResult):
+                for item in part.parts:
+                    if isinstance(item, ToolReference):
+                        yield item
+            elif isinstance(part, ToolCall):
+                yield part.name
+            elif isinstance(part, ToolReference):
+                yield part
     if conversation.tool_choice is not None:
         yield from conversation.tool_choice.names
 

@@ -9,10 +9,10 @@ request, the same bytes for the same body; what is no Responses request either s
 client hears what was wrong with it as a chat request.
 """
 
-from dataclasses import replace
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation

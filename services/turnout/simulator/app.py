@@ -142,6 +142,7 @@ class SimulatedProvider:
         await connection.silence(_first_token_seconds(call, charge, directives))
         self._cache.commit(charge, now=self._now())
         entry.usage = _logged_usage(charge, said)
+        entry.dropped_thinking = call.dropped_thinking
         if directives.garbage:
             entry.status = 200
             await connection.start(200, [("content-type", "text/html")])

@@ -16,6 +16,7 @@ from turnout.dialects.call_reasoning import with_stand_ins
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import (
     BASE_PATH,
+    BINDING_BETA,
     OWN_HEADERS,
     endpoint,
     gemini_call,
@@ -23,11 +24,13 @@ from turnout.dialects.endpoints import (
     gemini_query,
 )
 from turnout.dialects.fit import Fitted, fit
+from turnout.dialects.fit.schemas import marks
 from turnout.dialects.passthrough import SetModel, SetStreamIncludeUsage, splice
 from turnout.dialects.reshape import reshaped, switched
 from turnout.policy.provenance import shown_to, unreadable
 from turnout.policy.steps import is_token_count
 from turnout.ports import DispatchRequest
+from turnout.quirks import DIALECT_QUIRKS
 from turnout.upstream_dispatcher.transport import Outgoing
 from turnout.upstream_dispatcher.upstreams import Destination
 
@@ -132,6 +135,7 @@ def prepare(
         ("accept-encoding", "identity"),
         ("user-agent", "turnout"),
         *OWN_HEADERS.get(to.dialect, ()),
+        *((BINDING_BETA,) if fitted.conversation.thinking.drops_unbound else ()),
         *(header for header in request.headers if _is_script(header[0], to)),
         *to.auth,
     )
@@ -162,7 +166,17 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
         return (knows_none and any(mark in body for mark in DEFERRAL_MARKS)) or (
             (knows_none or knows_no_change) and any(mark in body for mark in TOOL_CHANGE_MARKS)
         )
-    return quirks.custom_tools is False and CUSTOM_MARK in body
+    if quirks.custom_tools is False and CUSTOM_MARK in body:
+        return True
+    return _is_switch(request, to) and _has_schemas_of_others(body, to)
+
+
+def _has_schemas_of_others(body: bytes, to: Destination) -> bool:
+    """Whether tools may have schemas that the dialect's own vendor takes and this endpoint does not."""
+    departs = to.quirks.tool_schema
+    if departs is None or departs == DIALECT_QUIRKS[to.dialect].tool_schema:
+        return False
+    return any(mark.encode() in body for mark in marks(departs))
 
 
 def _is_switch(request: DispatchRequest, to: Destination) -> bool:

@@ -1,4 +1,4 @@
-"""Errors of this wire, both ways."""
+"""Errors of this wire, both ways, beside what they have in common."""
 
 import json
 
@@ -15,7 +15,6 @@ from turnout.errors import (
     RateLimited,
     RequestTooLarge,
     TurnoutError,
-    Unavailable,
     UnknownModel,
     UpstreamFailed,
     UpstreamTimeout,
@@ -35,24 +34,10 @@ def decode(status: int, kind: str, message: str, **headers: str) -> TurnoutError
     return ANTHROPIC_MESSAGES.decode_error(status, named, body, now=NOW)
 
 
-@pytest.mark.parametrize("kind", sorted(BY_KIND))
-def test_every_kind_has_an_answer(kind: str) -> None:
-    known = {cls.kind: cls for cls in BY_KIND.values()}
-    error = next(cls for name, cls in known.items() if name == kind)("what was wrong")
-    status, headers, body = answer(error)
-    assert 400 <= status < 600
-    assert body["error"]["message"].endswith("what was wrong")
-    assert body["error"]["type"].endswith("_error") or kind == "request_too_large"
-    assert headers["request-id"] == "req_1"
-
-
-@pytest.mark.parametrize("error", [RateLimited, Overloaded, Unavailable])
-@pytest.mark.parametrize(("said", "sent"), [(None, "5"), (0.2, "1"), (12.5, "13"), (600.0, "60")])
-def test_bug_40_whoever_is_told_to_come_back_is_told_when(
-    error: type[TurnoutError], said: float | None, sent: str
-) -> None:
-    _, headers, _ = answer(error("later", retry_after_seconds=said))
-    assert headers["retry-after"] == sent
+@pytest.mark.parametrize("kind", BY_KIND)
+def test_every_kind_has_a_type_of_anthropics(kind: str) -> None:
+    told = answer(BY_KIND[kind]("x"))[2]["error"]["type"]
+    assert told.endswith("_error") or told == "request_too_large"
 
 
 def test_bug_40_statuses_stay_apart() -> None:
@@ -126,27 +111,6 @@ def test_what_a_provider_means(
     error = decode(status, kind, message)
     assert type(error) is wanted
     assert (error.message, error.upstream_status) == (message, status)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ({"retry_after": "3"}, 3.0),
-        ({"Retry_After": "Mon, 21 Sep 2026 14:13:30 GMT"}, 10.0),
-        ({"retry_after_ms": "1500", "retry_after": "9"}, 1.5),
-        ({"retry_after": "soon"}, None),
-        ({}, None),
-    ],
-)
-def test_retry_after(headers: dict[str, str], seconds: float | None) -> None:
-    assert decode(429, "rate_limit_error", "x", **headers).retry_after_seconds == seconds
-
-
-@pytest.mark.parametrize("body", [b"", b"<html>502</html>", b"[]", b'{"error":"text"}', b"{}"])
-def test_bodies_of_proxies_in_between_are_survived(body: bytes) -> None:
-    error = ANTHROPIC_MESSAGES.decode_error(502, (), body, now=NOW)
-    assert type(error) is UpstreamFailed
-    assert error.message
 
 
 @pytest.mark.parametrize("kind", sorted(BY_KIND))

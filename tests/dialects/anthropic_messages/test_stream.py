@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 
 from tests.dialects.anthropic_messages.answers import answers, streams
 from tests.dialects.anthropic_messages.grammar import check, events_in
-from tests.dialects.events import events_of
+from tests.dialects.events import encoded, events_of
 from tests.dialects.golden import Golden, shown
 from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
 from turnout.dialects.conversation import Opaque, Provenance, Text, Thinking, ToolCall
@@ -36,19 +37,9 @@ from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, UpstreamFailed
 
 GOLDEN = Golden("anthropic_messages")
+encode = partial(encoded, "anthropic_messages")
 
 STARTED = StreamStarted("resp_1", "upstream")
-
-
-def encode(events: list[StreamEvent] | tuple[StreamEvent, ...]) -> bytes:
-    encoder = ANTHROPIC_MESSAGES.stream_encoder(
-        response_id="msg_1",
-        model="alias",
-        created_at=1_790_000_000,
-        input_estimate=77,
-        include_usage=True,
-    )
-    return b"".join(encoder.encode(event) for event in events)
 
 
 @pytest.mark.parametrize("case", GOLDEN.cases)
@@ -67,20 +58,20 @@ def test_encoded_streams_follow_the_grammar_and_decode_to_the_same_answer(
     answer, events = made
     stream = encode(events)
     message = check(stream)
-    assert (message["id"], message["model"]) == ("msg_1", "alias")
+    assert (message["id"], message["model"]) == ("id_1", "alias")
     back = accumulate(GOLDEN.decode([stream]))
     # The client's own name and id stand in the place of the upstream's.
-    wanted = replace(answer, response_id="msg_1", model="alias")
+    wanted = replace(answer, response_id="id_1", model="alias")
     assert _with_alias(back) == _with_alias(wanted)
 
 
 @given(answers())
 def test_encoded_bodies_decode_to_the_same_answer(answer: Answer) -> None:
     body = ANTHROPIC_MESSAGES.encode_response(
-        events_of(answer), response_id="msg_1", model="alias", created_at=0
+        events_of(answer), response_id="id_1", model="alias", created_at=0
     )
     back = accumulate(ANTHROPIC_MESSAGES.decode_response(body))
-    wanted = replace(answer, response_id="msg_1", model="alias")
+    wanted = replace(answer, response_id="id_1", model="alias")
     assert _with_alias(back) == _with_alias(wanted)
 
 
@@ -95,7 +86,7 @@ def test_usage_is_conserved_in_a_body() -> None:
     usage = Usage(3, 15_000, 500, 200, 0, output=57, reasoning=20)
     body = ANTHROPIC_MESSAGES.encode_response(
         events_of(Answer(usage=usage, source="reported", stop="end")),
-        response_id="msg_1",
+        response_id="id_1",
         model="alias",
         created_at=0,
     )
@@ -301,7 +292,7 @@ def test_a_signature_behind_the_last_text_leaves_no_block() -> None:
     streamed = check(encode(events_of(SIGNED_AT_THE_END)))
     whole = json.loads(
         ANTHROPIC_MESSAGES.encode_response(
-            events_of(SIGNED_AT_THE_END), response_id="msg_1", model="alias", created_at=0
+            events_of(SIGNED_AT_THE_END), response_id="id_1", model="alias", created_at=0
         )
     )
     for message in (streamed, whole):

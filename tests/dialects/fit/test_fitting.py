@@ -406,7 +406,9 @@ def test_a_server_tool_that_a_system_message_defines_is_refused_elsewhere_until_
     chat = DIALECT_QUIRKS["openai_chat"]
     with pytest.raises(Unsupported, match="web_search_20250305"):
         fit(told, to="openai_chat", quirks=chat, has=ABLE)
-    over = replace(told, messages=(*told.messages, changed("web_search", "removed")))
+    over = msgspec.structs.replace(
+        told, messages=(*told.messages, changed("web_search", "removed"))
+    )
     assert fit(over, to="openai_chat", quirks=chat, has=ABLE).conversation.tools == ()
 
 
@@ -443,44 +445,6 @@ def test_an_imitation_runs_no_server_tools() -> None:
     assert fit(told, to="anthropic_messages", quirks=own, has=ABLE).conversation is told
     with pytest.raises(Unsupported, match="web_search_20250305"):
         fit(told, to="anthropic_messages", quirks=own, has=ABLE, is_original=False)
-
-
-# -- schemas -----------------------------------------------------------------------------------
-
-
-def test_refused_keywords_are_said_otherwise_and_told() -> None:
-    schema = {
-        "$schema": "x",
-        "type": "object",
-        "properties": {
-            "const": {"const": "a"},
-            "n": {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 9},
-            "o": {"oneOf": [{"type": "string", "$schema": "y"}]},
-        },
-        "required": ["const"],
-    }
-    refused = ("$schema", "const", "oneOf", "exclusiveMinimum", "exclusiveMaximum")
-    tool = Tool("f", schema=json.dumps(schema))
-    quirks = Quirks(schema_refuses=refused)
-    fitted = fit(conversation(tools=(tool,)), to="openai_chat", quirks=quirks, has=ABLE)
-    (narrow,) = fitted.conversation.tools
-    assert isinstance(narrow, Tool)
-    assert json.loads(narrow.schema) == {
-        "type": "object",
-        "properties": {
-            "const": {"enum": ["a"]},
-            "n": {"type": "integer", "minimum": 1, "maximum": 8},
-            "o": {"anyOf": [{"type": "string"}]},
-        },
-        "required": ["const"],
-    }
-    assert set(fitted.changes) == {f"schema:{keyword}" for keyword in refused}
-
-
-def test_a_schema_without_refused_keywords_keeps_its_characters() -> None:
-    told = conversation(tools=(Tool("f", schema='{ "type" :"object", "title":"const" }'),))
-    quirks = Quirks(schema_refuses=("const",))
-    assert fit(told, to="openai_chat", quirks=quirks, has=ABLE).conversation is told
 
 
 # -- parameters --------------------------------------------------------------------------------
@@ -575,7 +539,7 @@ def test_an_output_limit_is_lowered_to_what_the_model_can_write() -> None:
 def test_what_is_strict_for_one_vendor_guides_only_at_another() -> None:
     form = OutputFormat("json_schema", '{"type":"object"}', strict=True)
     told = conversation(tools=(Tool("f", schema='{"type":"object"}', strict=True),))
-    told = replace(told, output_format=form)
+    told = msgspec.structs.replace(told, output_format=form)
     for to in DIALECTS:
         fitted = fit(told, to=to, quirks=NOTHING, has=ABLE)
         (tool,) = fitted.conversation.tools
@@ -607,7 +571,7 @@ def test_a_schema_for_a_target_that_knows_json_alone_is_said_in_words() -> None:
 
 # -- thinking ----------------------------------------------------------------------------------
 
-OPUS = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
+OPUS = quirks_of("anthropic", "anthropic_messages", "claude-opus-4-8")
 SONNET_45 = quirks_of("anthropic", "anthropic_messages", "claude-sonnet-4-5")
 GPT = quirks_of("openai", "openai_chat", "gpt-5.5")
 GPT_5 = quirks_of("openai", "openai_chat", "gpt-5-mini")
@@ -630,7 +594,7 @@ WORD = ThinkingControl(effort="medium")
         (GPT, ThinkingControl("off"), ThinkingControl(effort="none")),
         (GPT_5, ThinkingControl(effort="none"), ThinkingControl(effort="minimal")),
         (GPT_4, ThinkingControl("on", 31_999), ThinkingControl()),
-        (DEEPSEEK, ThinkingControl(effort="low"), ThinkingControl(effort="high")),
+        (DEEPSEEK, ThinkingControl(effort="minimal"), ThinkingControl(effort="low")),
     ],
 )
 def test_thinking_is_asked_for_as_the_model_takes_it(
@@ -641,6 +605,67 @@ def test_thinking_is_asked_for_as_the_model_takes_it(
 
 
 SIGNED = Thinking("so", Provenance("anthropic_messages"), signature="s")
+
+
+SHOWN = ThinkingControl("adaptive", display="summarized", drops_unbound=True)
+HIDDEN = ThinkingControl("adaptive", drops_unbound=True)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "model", "asked", "told"),
+    [
+        ("openai_chat", "claude-opus-5-5", NO_WISH, SHOWN),
+        ("openai_responses", "claude-opus-5-5", NO_WISH, HIDDEN),
+        ("gemini_generate", "claude-haiku-5-5", NO_WISH, HIDDEN),
+        ("openai_responses", "claude-sonnet-5-5", ThinkingControl(display="auto"), SHOWN),
+        ("gemini_generate", "claude-opus-5-5", ThinkingControl(display="included"), SHOWN),
+        (
+            "gemini_generate",
+            "claude-opus-5-5",
+            ThinkingControl(display="omitted"),
+            replace(HIDDEN, display="omitted"),
+        ),
+        (
+            "openai_responses",
+            "claude-opus-4-8",
+            ThinkingControl(display="detailed"),
+            replace(SHOWN, drops_unbound=False),
+        ),
+        (
+            "openai_chat",
+            "claude-opus-4-8",
+            ThinkingControl(effort="high"),
+            replace(SHOWN, effort="high", drops_unbound=False),
+        ),
+        ("openai_chat", "claude-opus-4-8", NO_WISH, NO_WISH),
+        ("openai_chat", "claude-haiku-5-5", ThinkingControl(effort="none"), ThinkingControl("off")),
+        (
+            "openai_chat",
+            "claude-haiku-4-5",
+            ThinkingControl(effort="low"),
+            ThinkingControl("on", 2_048),
+        ),
+        ("anthropic_messages", "claude-opus-5-5", NO_WISH, NO_WISH),
+    ],
+)
+def test_claude_is_told_what_clients_of_other_dialects_take_for_granted(
+    dialect: Dialect, model: str, asked: ThinkingControl, told: ThinkingControl
+) -> None:
+    quirks = quirks_of("anthropic", "anthropic_messages", model)
+    fitted = fit(
+        conversation(dialect=dialect, thinking=asked),
+        to="anthropic_messages",
+        quirks=quirks,
+        has=ABLE,
+    )
+    assert fitted.conversation.thinking == told
+
+
+def test_a_call_that_must_be_made_keeps_claude_from_being_asked_to_think() -> None:
+    told = conversation(dialect="openai_chat", tool_choice=ToolChoice("required"))
+    opus = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
+    fitted = fit(told, to="anthropic_messages", quirks=opus, has=ABLE)
+    assert fitted.conversation.thinking == NO_WISH
 
 
 @pytest.mark.parametrize(
@@ -712,5 +737,5 @@ def test_a_stop_sequence_of_white_space_is_looked_for_where_it_is_refused() -> N
     quirks = DIALECT_QUIRKS["anthropic_messages"]
     fitted = fit(told, to="anthropic_messages", quirks=quirks, has=PLAIN)
     assert fitted.conversation.stop_sequences == ("END",)
-    back = told_back(fitted, events_of(Answer("r", "m", (Text("one\ntwo"),), stop="end_turn")))
+    back = told_back(fitted, events_of(Answer("r", "m", (Text("one\ntwo"),), stop="end")))
     assert (back.parts, back.stop_sequence) == ((Text("one"),), "\n")

@@ -2,42 +2,21 @@
 
 from hypothesis import strategies as st
 
-from tests.dialects.events import events_of
+from tests.dialects.answers import ARGUMENTS, WORDS, interleaved, usages
 from turnout.dialects.conversation import Provenance, Refusal, Text, Thinking, ToolCall
 from turnout.dialects.stream import (
     Answer,
     AnswerPart,
-    Finished,
-    PartEnded,
     StopReason,
     StreamEvent,
-    ToolArgumentsDelta,
-    ToolCallStarted,
-    UsageReported,
 )
-from turnout.dialects.usage import Usage
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-COUNTS = st.integers(0, 10_000)
-ARGUMENTS = st.sampled_from(
-    ["{}", '{"a":1}', '{"path":"x\\n\\"y\\"","n":[1,2]}', '{"é":"\\u00e9", "f": 1.50}']
-)
+USAGES = usages()
 GEMINI = Provenance("gemini_generate", "alias")
 SIGNATURES = st.sampled_from(["EqsBCqgB", "EmYKZAHR7Yp+/w=="])
 FOREIGN = st.sampled_from(
     [Provenance("anthropic_messages", "claude"), Provenance("openai_chat", "deepseek-r9")]
 )
-
-
-@st.composite
-def usages(draw: st.DrawFn) -> Usage:
-    output = draw(COUNTS)
-    return Usage(
-        fresh_input=draw(st.integers(1, 10_000)),
-        cache_read=draw(COUNTS),
-        output=output,
-        reasoning=draw(st.integers(0, output)),
-    )
 
 
 @st.composite
@@ -64,32 +43,11 @@ def answers(draw: st.DrawFn) -> Answer:
     stop: StopReason = draw(st.sampled_from(["max_output", "content_filter", "end"]))
     if stop == "end" and count:
         stop = "tool_use"
-    return Answer("resp_1", "alias", tuple(parts), draw(usages()), "reported", stop)
+    return Answer("id_1", "alias", tuple(parts), draw(USAGES), "reported", stop)
 
 
-@st.composite
-def streams(draw: st.DrawFn) -> tuple[Answer, list[StreamEvent]]:
-    """An answer with its events, the fragments of its calls cut and shuffled among each other."""
-    answer = draw(answers())
-    assert answer.usage is not None
-    assert answer.stop is not None
-    calls = [part for part in answer.parts if isinstance(part, ToolCall)]
-    first = len(answer.parts) - len(calls)
-    head = Answer(answer.response_id, answer.model, answer.parts[:first])
-    events: list[StreamEvent] = list(events_of(head))
-    queues: list[list[StreamEvent]] = []
-    for offset, call in enumerate(calls):
-        index = first + offset
-        cut = draw(st.integers(0, len(call.arguments)))
-        fragments = [call.arguments[:cut], call.arguments[cut:]]
-        events.append(ToolCallStarted(index, call.call_id, call.name))
-        queue: list[StreamEvent] = [ToolArgumentsDelta(index, text) for text in fragments if text]
-        queues.append([*queue, PartEnded(index)])
-    while any(queues):
-        queue = draw(st.sampled_from([queue for queue in queues if queue]))
-        events.append(queue.pop(0))
-    events += [UsageReported(answer.usage, "reported"), Finished(answer.stop)]
-    return answer, events
+def streams() -> st.SearchStrategy[tuple[Answer, list[StreamEvent]]]:
+    return interleaved(answers())
 
 
 def spoken(answer: Answer) -> str:

@@ -604,6 +604,7 @@ def test_bug_33_schemas_of_others_go_out_as_json_schema_that_google_takes() -> N
         "name": "f",
         "description": "d",
         "parametersJsonSchema": {
+            "$schema": "x",
             "type": "object",
             "properties": {"a": {"type": "string", "enum": ["b"]}},
             "additionalProperties": False,

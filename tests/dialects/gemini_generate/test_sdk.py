@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Callable
+from functools import partial
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ from google.genai import errors as genai_errors
 from google.genai import types
 from hypothesis import given, settings
 
-from tests.dialects.events import events_of
+from tests.dialects.events import encoded, events_of
 from tests.dialects.gemini_generate.answers import spoken, streams
 from tests.dialects.golden import Golden
 from turnout.dialects.conversation import Provenance, Text, Thinking, ToolCall
@@ -29,6 +30,7 @@ from turnout.dialects.stream import (
 from turnout.errors import ContextTooLong, NotAuthenticated, Overloaded, RateLimited, TurnoutError
 
 GOLDEN = Golden("gemini_generate")
+encode = partial(encoded, "gemini_generate")
 SSE = {"content-type": "text/event-stream"}
 JSON = {"content-type": "application/json"}
 
@@ -43,13 +45,6 @@ def client_of(answer: Callable[[httpx.Request], httpx.Response]) -> genai.Client
             httpx_async_client=httpx.AsyncClient(transport=transport),
         ),
     )
-
-
-def encode(events: list[StreamEvent] | tuple[StreamEvent, ...]) -> bytes:
-    encoder = GEMINI_GENERATE.stream_encoder(
-        response_id="resp_1", model="alias", created_at=5, input_estimate=1, include_usage=True
-    )
-    return b"".join(encoder.encode(event) for event in events)
 
 
 def read(stream: bytes) -> list[types.GenerateContentResponse]:
@@ -83,7 +78,7 @@ def test_sdk_reads_our_streams(drawn: tuple[Answer, list[StreamEvent]]) -> None:
     assert last.usage_metadata.total_token_count == answer.usage.total
     assert last.candidates is not None
     assert last.candidates[0].finish_reason in set(types.FinishReason)
-    assert {(chunk.model_version, chunk.response_id) for chunk in chunks} == {("alias", "resp_1")}
+    assert {(chunk.model_version, chunk.response_id) for chunk in chunks} == {("alias", "id_1")}
 
 
 @settings(max_examples=15, deadline=None)

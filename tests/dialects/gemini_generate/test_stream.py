@@ -1,12 +1,13 @@
 """Streams of `gemini_generate`: grammar, identity, usage; BUGS classes by name."""
 
 import json
+from functools import partial
 
 import pytest
 from hypothesis import given
 
 from tests.dialects.contract import obey
-from tests.dialects.events import events_of
+from tests.dialects.events import encoded, events_of
 from tests.dialects.gemini_generate.answers import answers, spoken, streams
 from tests.dialects.gemini_generate.grammar import check
 from tests.dialects.golden import Golden
@@ -44,14 +45,8 @@ from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, UpstreamFailed
 
 GOLDEN = Golden("gemini_generate")
+encode = partial(encoded, "gemini_generate")
 DEEPSEEK = Provenance("openai_chat", "deepseek-r9")
-
-
-def encode(events: list[StreamEvent] | tuple[StreamEvent, ...]) -> bytes:
-    encoder = GEMINI_GENERATE.stream_encoder(
-        response_id="resp_1", model="alias", created_at=5, input_estimate=77, include_usage=False
-    )
-    return b"".join(encoder.encode(event) for event in events)
 
 
 def golden(case: str) -> Answer:
@@ -81,7 +76,7 @@ def test_every_stream_passes_the_strict_grammar(drawn: tuple[Answer, list[Stream
 @given(answers())
 def test_whole_answers_survive(answer: Answer) -> None:
     body = GEMINI_GENERATE.encode_response(
-        events_of(answer), response_id="resp_1", model="alias", created_at=5
+        events_of(answer), response_id="id_1", model="alias", created_at=5
     )
     assert accumulate(GEMINI_GENERATE.decode_response(body)) == answer
 

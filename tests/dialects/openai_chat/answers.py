@@ -2,41 +2,17 @@
 
 from hypothesis import strategies as st
 
-from tests.dialects.events import events_of
+from tests.dialects.answers import ARGUMENTS, WORDS, interleaved, usages
 from turnout.dialects.conversation import Provenance, Refusal, Text, Thinking, ToolCall
 from turnout.dialects.stream import (
     Answer,
     AnswerPart,
-    Finished,
-    PartEnded,
     StopReason,
     StreamEvent,
-    StreamStarted,
-    ToolArgumentsDelta,
-    ToolCallStarted,
-    UsageReported,
 )
-from turnout.dialects.usage import Usage
 
-WORDS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
-COUNTS = st.integers(0, 10_000)
-ARGUMENTS = st.sampled_from(
-    ["{}", '{"a":1}', '{"path":"x\\n\\"y\\"","n":[1,2]}', '{"é":"\\u00e9"}']
-)
+USAGES = usages("cache_write_other")
 MADE_BY = Provenance("openai_chat", "upstream")
-
-
-@st.composite
-def usages(draw: st.DrawFn) -> Usage:
-    output = draw(COUNTS)
-    return Usage(
-        # No prompt is empty, and Anthropic's wire never says 0.
-        fresh_input=1 + draw(COUNTS),
-        cache_read=draw(COUNTS),
-        cache_write_other=draw(COUNTS),
-        output=output,
-        reasoning=draw(st.integers(0, output)),
-    )
 
 
 @st.composite
@@ -55,30 +31,8 @@ def answers(draw: st.DrawFn) -> Answer:
     stop: StopReason = draw(st.sampled_from(["max_output", "end"]))
     if stop == "end":
         stop = "tool_use" if count else "refusal" if spoken == "refusal" else "end"
-    return Answer("resp_1", "upstream", tuple(parts), draw(usages()), "reported", stop)
+    return Answer("resp_1", "upstream", tuple(parts), draw(USAGES), "reported", stop)
 
 
-@st.composite
-def streams(draw: st.DrawFn) -> tuple[Answer, list[StreamEvent]]:
-    """An answer with its events, the fragments of its calls cut and shuffled among each other."""
-    answer = draw(answers())
-    assert answer.usage is not None
-    assert answer.stop is not None
-    calls = [part for part in answer.parts if isinstance(part, ToolCall)]
-    first = len(answer.parts) - len(calls)
-    head = Answer(answer.response_id, answer.model, answer.parts[:first])
-    events: list[StreamEvent] = list(events_of(head))
-    queues: list[list[StreamEvent]] = []
-    for offset, call in enumerate(calls):
-        index = first + offset
-        cut = draw(st.integers(0, len(call.arguments)))
-        fragments = [call.arguments[:cut], call.arguments[cut:]]
-        events.append(ToolCallStarted(index, call.call_id, call.name))
-        queues.append([ToolArgumentsDelta(index, text) for text in fragments if text])
-    while any(queues):
-        queue = draw(st.sampled_from([queue for queue in queues if queue]))
-        events.append(queue.pop(0))
-    events += [PartEnded(first + offset) for offset in range(len(calls))]
-    events += [UsageReported(answer.usage, "reported"), Finished(answer.stop)]
-    assert isinstance(events[0], StreamStarted)
-    return answer, events
+def streams() -> st.SearchStrategy[tuple[Answer, list[StreamEvent]]]:
+    return interleaved(answers())

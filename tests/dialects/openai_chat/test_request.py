@@ -415,7 +415,7 @@ def test_bug_32_images_of_parallel_results_wait_for_the_last_result() -> None:
 
 def test_bug_33_schema_words_of_this_wire_are_left_alone() -> None:
     """Cleaning schemas is for wires that refuse keywords; this one takes JSON schema as it is."""
-    schema = '{"$schema":"x","additionalProperties":false,"uniqueItems":true}'
+    schema = '{"$schema":"x","type":"object","additionalProperties":false,"uniqueItems":true}'
     tools = encode(foreign(tools=(Tool("t", schema=schema),)))["tools"]
     assert tools == [
         {"type": "function", "function": {"name": "t", "parameters": json.loads(schema)}}

@@ -1,12 +1,14 @@
 """The real SDK reads what we write: streams, answers, errors; no network."""
 
+from functools import partial
+
 import httpx2
 import openai
 import pytest
 from hypothesis import given, settings
 from openai.types.chat import ChatCompletionChunk
 
-from tests.dialects.events import events_of
+from tests.dialects.events import encoded, events_of
 from tests.dialects.openai_chat.answers import streams
 from turnout.dialects.conversation import Refusal, Text, ToolCall
 from turnout.dialects.openai_chat import OPENAI_CHAT
@@ -20,6 +22,8 @@ from turnout.dialects.stream import (
 )
 from turnout.errors import ContextTooLong, NotAuthenticated, Overloaded, RateLimited, TurnoutError
 
+encode = partial(encoded, "openai_chat")
+
 
 def client_of(response: httpx2.Response) -> openai.OpenAI:
     transport = httpx2.MockTransport(lambda _: response)
@@ -29,13 +33,6 @@ def client_of(response: httpx2.Response) -> openai.OpenAI:
         max_retries=0,
         http_client=httpx2.Client(transport=transport),
     )
-
-
-def encode(events: list[StreamEvent]) -> bytes:
-    encoder = OPENAI_CHAT.stream_encoder(
-        response_id="chatcmpl-1", model="alias", created_at=5, input_estimate=1, include_usage=True
-    )
-    return b"".join(encoder.encode(event) for event in events)
 
 
 def read(stream: bytes) -> list[ChatCompletionChunk]:

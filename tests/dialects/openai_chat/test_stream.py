@@ -1,6 +1,7 @@
 """Chat streams: grammar, identity, usage; recurring bugs by name."""
 
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dialects.contract import obey
-from tests.dialects.events import events_of
+from tests.dialects.events import encoded, events_of
 from tests.dialects.golden import Golden
 from tests.dialects.openai_chat.answers import answers, streams
 from tests.dialects.openai_chat.grammar import check
@@ -35,19 +36,7 @@ from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, RateLimited, UpstreamFailed
 
 GOLDEN = Golden("openai_chat")
-
-
-def encode(
-    events: list[StreamEvent] | tuple[StreamEvent, ...], *, include_usage: bool = True
-) -> bytes:
-    encoder = OPENAI_CHAT.stream_encoder(
-        response_id="chatcmpl-1",
-        model="alias",
-        created_at=1_790_000_000,
-        input_estimate=77,
-        include_usage=include_usage,
-    )
-    return b"".join(encoder.encode(event) for event in events)
+encode = partial(encoded, "openai_chat")
 
 
 @given(streams())
@@ -61,7 +50,7 @@ def test_decode_after_encode_is_the_answer(drawn: tuple[Answer, list[StreamEvent
         msgspec.structs.replace(part, provenance=made_by) if isinstance(part, Thinking) else part
         for part in answer.parts
     )
-    assert found == replace(answer, response_id="chatcmpl-1", model="alias", parts=parts)
+    assert found == replace(answer, response_id="id_1", model="alias", parts=parts)
 
 
 @given(streams(), st.booleans())

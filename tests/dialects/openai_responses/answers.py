@@ -2,8 +2,7 @@
 
 from hypothesis import strategies as st
 
-from tests.dialects.events import events_of
-from tests.dialects.openai_chat.answers import ARGUMENTS, WORDS, usages
+from tests.dialects.answers import ARGUMENTS, WORDS, interleaved, usages
 from turnout.dialects.conversation import (
     Annotation,
     Citation,
@@ -18,15 +17,11 @@ from turnout.dialects.conversation import (
 from turnout.dialects.stream import (
     Answer,
     AnswerPart,
-    Finished,
-    PartEnded,
     StopReason,
     StreamEvent,
-    ToolArgumentsDelta,
-    ToolCallStarted,
-    UsageReported,
 )
 
+USAGES = usages("cache_write_other")
 NAMES = st.text(alphabet="abcdefg_", min_size=1, max_size=8) | st.sampled_from(
     ["multi_agent_v1--spawn", "a-0b--c", "mcp__files__read"]
 )
@@ -74,30 +69,8 @@ def answers(draw: st.DrawFn) -> Answer:
         stop = "tool_use"
     elif stop == "end" and any(isinstance(part, Refusal) for part in found):
         stop = "refusal"
-    return Answer("resp_1", "upstream", tuple(found), draw(usages()), "reported", stop)
+    return Answer("resp_1", "upstream", tuple(found), draw(USAGES), "reported", stop)
 
 
-@st.composite
-def streams(draw: st.DrawFn) -> tuple[Answer, list[StreamEvent]]:
-    """An answer with its events; all calls are open at once, their fragments shuffled."""
-    answer = draw(answers())
-    assert answer.usage is not None
-    assert answer.stop is not None
-    calls = [part for part in answer.parts if isinstance(part, ToolCall)]
-    rest = tuple(part for part in answer.parts if not isinstance(part, ToolCall))
-    events: list[StreamEvent] = list(events_of(Answer("resp_1", "upstream", rest)))
-    queues: list[list[StreamEvent]] = []
-    for index, call in enumerate(calls, start=len(rest)):
-        cut = draw(st.integers(0, len(call.arguments)))
-        fragments = [call.arguments[:cut], call.arguments[cut:]]
-        events.append(ToolCallStarted(index, call.call_id, call.name, kind=call.kind))
-        queue: list[StreamEvent] = [ToolArgumentsDelta(index, text) for text in fragments if text]
-        queues.append([*queue, PartEnded(index)])
-    while any(queues):
-        queue = draw(st.sampled_from([queue for queue in queues if queue]))
-        events.append(queue.pop(0))
-    events += [UsageReported(answer.usage, "reported"), Finished(answer.stop)]
-    ordered = Answer(
-        answer.response_id, answer.model, (*rest, *calls), answer.usage, "reported", answer.stop
-    )
-    return ordered, events
+def streams() -> st.SearchStrategy[tuple[Answer, list[StreamEvent]]]:
+    return interleaved(answers())

@@ -6,13 +6,10 @@ import pytest
 
 from turnout.dialects.openai_responses import OPENAI_RESPONSES
 from turnout.errors import (
-    BY_KIND,
-    ContextTooLong,
     InvalidRequest,
     Overloaded,
     RateLimited,
     TurnoutError,
-    UnknownModel,
 )
 
 NOW = 1_790_000_000.0
@@ -22,14 +19,6 @@ def answer(error: TurnoutError) -> tuple[int, dict[str, str], dict[str, object]]
     found = OPENAI_RESPONSES.encode_error(error, request_id="req_1")
     inner: dict[str, object] = json.loads(found.body)["error"]
     return found.status, dict(found.headers), inner
-
-
-@pytest.mark.parametrize("kind", BY_KIND)
-def test_every_kind_has_an_answer(kind: str) -> None:
-    status, headers, inner = answer(BY_KIND[kind]("what was wrong"))
-    assert 400 <= status < 600
-    assert headers["x-request-id"] == "req_1"
-    assert inner.keys() == {"message", "type", "param", "code"}
 
 
 @pytest.mark.parametrize(
@@ -54,10 +43,3 @@ def test_an_empty_account_is_no_full_minute() -> None:
     message = "You exceeded your current quota, please check your plan and billing details."
     assert answer(RateLimited(message))[2]["code"] == "insufficient_quota"
     assert answer(RateLimited("slow down"))[2]["code"] == "rate_limit_exceeded"
-
-
-@pytest.mark.parametrize("kind", [RateLimited, Overloaded, ContextTooLong, UnknownModel])
-def test_kinds_survive_the_wire(kind: type[TurnoutError]) -> None:
-    found = OPENAI_RESPONSES.encode_error(kind("the model is away"), request_id="r")
-    again = OPENAI_RESPONSES.decode_error(found.status, found.headers, found.body, now=NOW)
-    assert type(again) is kind

@@ -1,15 +1,15 @@
 """Response streams: grammar, identity, usage; BUGS classes by name."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import msgspec
 import pytest
 from hypothesis import given
 
 from tests.dialects.contract import obey
-from tests.dialects.events import events_of
+from tests.dialects.events import encoded, events_of
 from tests.dialects.golden import Golden
 from tests.dialects.openai_responses.answers import answers, streams
 from tests.dialects.openai_responses.grammar import check, events_of_stream
@@ -59,18 +59,8 @@ from turnout.errors import (
 )
 
 GOLDEN = Golden("openai_responses")
+encode = partial(encoded, "openai_responses")
 STARTED = StreamStarted("r", "m")
-
-
-def encode(events: Sequence[StreamEvent]) -> bytes:
-    encoder = OPENAI_RESPONSES.stream_encoder(
-        response_id="resp_1",
-        model="alias",
-        created_at=1_790_000_000,
-        input_estimate=77,
-        include_usage=True,
-    )
-    return b"".join(encoder.encode(event) for event in events)
 
 
 def told(case: str) -> Answer:
@@ -88,7 +78,7 @@ def relabelled(answer: Answer) -> Answer:
         msgspec.structs.replace(part, provenance=made_by) if isinstance(part, Thinking) else part
         for part in answer.parts
     )
-    return replace(answer, model="alias", parts=parts)
+    return replace(answer, response_id="id_1", model="alias", parts=parts)
 
 
 def without_seals(answer: Answer) -> Answer:
@@ -134,7 +124,7 @@ def test_whole_answers_survive(answer: Answer) -> None:
 @given(answers())
 def test_streams_end_in_what_the_whole_answer_says(answer: Answer) -> None:
     body = OPENAI_RESPONSES.encode_response(
-        events_of(answer), response_id="resp_1", model="alias", created_at=1_790_000_000
+        events_of(answer), response_id="id_1", model="alias", created_at=1_790_000_000
     )
     streamed = check(encode(events_of(answer)))
     whole = json.loads(body)
@@ -254,7 +244,7 @@ def failure_of(error: TurnoutError) -> tuple[dict[str, object], dict[str, object
     *_, first, second = events_of_stream(encode(events))
     assert (first["type"], second["type"]) == ("error", "response.failed")
     response = second["response"]
-    assert (response["id"], response["status"]) == ("resp_1", "failed")
+    assert (response["id"], response["status"]) == ("id_1", "failed")
     assert first["message"] == first["error"]["message"]
     error_object: dict[str, object] = response["error"]
     return first["error"], error_object

@@ -40,7 +40,7 @@ def _marks(conversation: Conversation) -> Iterator[CacheLifetime | None]:
             yield tool.cache
     for message in conversation.messages:
         for part in message.parts:
-            if isinstance(part, Text | Image | Document | ToolCall | ToolResult):
+            if isinstance(part, ToolResult | ToolCall | Text | Image | Document):
                 yield part.cache
 
 

@@ -35,7 +35,7 @@ from turnout.errors import InvalidRequest
 TOOL_CHANGE: Final = "tool_change"
 """Among the extras of a reference: the whole block of a system message."""
 
-_MAKER: Final = Provenance("anthropic_messages")
+MAKER: Final = Provenance("anthropic_messages")
 
 
 def decode_content(raw: bytes, where: str) -> tuple[tuple[Part, ...], bool]:
@@ -63,7 +63,7 @@ def _part(raw: msgspec.Raw, where: str) -> Part:
             return _thinking(block)
         case "redacted_thinking":
             data = block.required_string("data")
-            return Thinking("", _MAKER, redacted=data, extras=block.rest())
+            return Thinking("", MAKER, redacted=data, extras=block.rest())
         case kind:
             return _result_part(kind, block, raw)
 
@@ -145,7 +145,7 @@ def _thinking(block: ObjectReader) -> Thinking:
     foreign = unseal(text, signature)
     if foreign is not None:
         return foreign
-    return Thinking(text, _MAKER, signature=signature, extras=block.rest())
+    return Thinking(text, MAKER, signature=signature, extras=block.rest())
 
 
 def _tool_result(block: ObjectReader) -> ToolResult:

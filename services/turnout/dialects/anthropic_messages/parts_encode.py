@@ -57,6 +57,11 @@ class PartEncoder:
 
     def _block(self, part: Part) -> Json | None:
         match part:
+            # The kinds that a history is made of first.
+            case ToolResult():
+                return self._result(part)
+            case ToolCall():
+                return self._call(part)
             case Text(text=text):
                 if not text and not self.own:
                     return None
@@ -68,10 +73,6 @@ class PartEncoder:
                 return self._finish({"type": "image", "source": source}, part.cache, part.extras)
             case Document():
                 return self._document(part)
-            case ToolCall():
-                return self._call(part)
-            case ToolResult():
-                return self._result(part)
             case Thinking():
                 return self._thinking(part)
             case ToolReference(extras=((name, json),)) if self.own and name == TOOL_CHANGE:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from turnout.dialects.anthropic_messages.parts_decode import decode_content
 from turnout.dialects.anthropic_messages.tools_decode import decode_tool
+from turnout.dialects.anthropic_messages.usual import usual_message, usual_tool
 from turnout.dialects.conversation import (
     Conversation,
     Fields,
@@ -41,7 +42,10 @@ def decode_request(body: bytes) -> Conversation:
     model = fields.required_string("model")
     messages = _system(fields) + _messages(fields)
     tools = tuple(
-        decode_tool(raw, f"tools.{n}") for n, raw in enumerate(fields.list("tools") or ())
+        [
+            usual_tool(raw) or decode_tool(raw, f"tools.{n}")
+            for n, raw in enumerate(fields.list("tools") or ())
+        ]
     )
     tool_choice, parallel_tools = _tool_choice(fields)
     thinking, output_format, config = _controls(fields)
@@ -110,7 +114,9 @@ def _messages(fields: ObjectReader) -> tuple[Message, ...]:
     raw_messages = fields.list("messages")
     if not raw_messages:
         raise InvalidRequest("messages: required, a list of at least one message")
-    return _without_cleared([_message(raw, f"messages.{n}") for n, raw in enumerate(raw_messages)])
+    return _without_cleared(
+        [usual_message(raw) or _message(raw, f"messages.{n}") for n, raw in enumerate(raw_messages)]
+    )
 
 
 def _message(raw: msgspec.Raw, where: str) -> Message:

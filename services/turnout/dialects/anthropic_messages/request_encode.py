@@ -23,7 +23,7 @@ from turnout.dialects.conversation import (
     Tool,
     joined_text,
 )
-from turnout.dialects.reading import MALFORMED, raw_fields
+from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
 DEFAULT_MAX_OUTPUT_TOKENS: Final = 32_000
@@ -122,22 +122,8 @@ def _tool(tool: Tool | ServerTool, *, own: bool) -> Json:
         if tool.is_deferred:
             encoded["defer_loading"] = True
         return encoded | raw_fields(tool.extras) | cache_marker(tool.cache)
-    encoded["input_schema"] = msgspec.Raw(_schema(tool))
+    encoded["input_schema"] = msgspec.Raw(tool.schema.encode() or _NO_SCHEMA)
     return encoded
-
-
-def _schema(tool: Tool) -> bytes:
-    """The schema in the client's characters, with the type that the API insists on."""
-    if not tool.schema:
-        return _NO_SCHEMA
-    raw = tool.schema.encode()
-    try:
-        fields = _OBJECT.decode(raw)
-    except MALFORMED:
-        raise Unsupported(f"tools: the schema of {tool.name} is no JSON object") from None
-    if "type" in fields:
-        return raw
-    return msgspec.json.encode({"type": "object"} | fields)
 
 
 def _tool_choice(conversation: Conversation) -> Json:
@@ -211,7 +197,7 @@ def _thinking(conversation: Conversation) -> Json:
         case None:
             return {}
         case "off":
-            encoded["type"] = "disabled"
+            return {"thinking": {"type": "disabled"}}
         case "on":
             encoded["type"] = "enabled"
         case "adaptive":
@@ -220,4 +206,6 @@ def _thinking(conversation: Conversation) -> Json:
         encoded["budget_tokens"] = thinking.budget_tokens
     if thinking.display:
         encoded["display"] = thinking.display
+    if thinking.drops_unbound:
+        encoded["block_binding"] = {"prefix_mismatch_behavior": "drop_block"}
     return {"thinking": encoded}

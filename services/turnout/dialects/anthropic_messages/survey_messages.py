@@ -9,6 +9,7 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.anthropic_messages.citations import FOREIGN_MARK
 from turnout.dialects.anthropic_messages.foreign_thinking import is_foreign_signature
 from turnout.dialects.prefix import Canonical, canonical_fields, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
@@ -35,6 +36,7 @@ class Block(msgspec.Struct, gc=False):
     cache_control: msgspec.Raw = _ABSENT
     signature: msgspec.Raw = _ABSENT
     tool: msgspec.Raw = _ABSENT
+    citations: msgspec.Raw = _ABSENT
     tool_use_id: str | None = None
     is_error: bool | None = None
     id: str | None = None
@@ -64,7 +66,7 @@ class SurveyedMessages:
         attachments: images and documents among all of these.
         result_count: tool results.
         added_kinds: types of tools that system messages define, but for the client's own.
-        has_foreign_thinking: reasoning that Anthropic has not signed is in the history.
+        has_foreign_thinking: reasoning that Anthropic has not signed is in the history, or a source.
 
     """
 
@@ -116,6 +118,8 @@ class SurveyedMessages:
                         self._look_inside(_BLOCKS.decode(block.content))
                 case "text":
                     has_text = True
+                    if block.citations is not _ABSENT and FOREIGN_MARK in bytes(block.citations):
+                        self.has_foreign_thinking = True
                 case "thinking":
                     self._look_at_signature(block.signature)
                 case "image" | "document":

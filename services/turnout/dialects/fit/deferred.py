@@ -15,7 +15,7 @@ from turnout.dialects.conversation import (
     ToolReference,
     ToolResult,
 )
-from turnout.dialects.fit.walk import with_parts, with_result_parts
+from turnout.dialects.fit.walk import part_types, with_parts, with_result_parts
 from turnout.dialects.offered_tools import changes_tools, offered_tools, told
 
 
@@ -34,7 +34,8 @@ def without_deferral(conversation: Conversation) -> Conversation:
             case _:
                 return part
 
-    spelled = with_parts(conversation, outer)
+    has_references = ToolReference in part_types(conversation)
+    spelled = with_parts(conversation, outer) if has_references else conversation
     is_deferring = any(isinstance(tool, Tool) and tool.is_deferred for tool in conversation.tools)
     if not is_deferring and not changes_tools(conversation):
         return spelled

@@ -76,18 +76,21 @@ class PartEncoder:
         beside: list[Json] = []
         signature = ""
         for part in parts:
-            if isinstance(part, Thinking):
-                if not self._is_sent(part):
-                    continue
-                if part.text:
-                    found.append(self._thought(part))
-                else:
-                    found += _carried(signature)
-                    signature = part.signature
+            if isinstance(part, ToolResult):
+                encoded: Json | None = self._result(part, beside)
+            elif isinstance(part, ToolCall):
+                encoded = self._call(part)
+            elif not isinstance(part, Thinking):
+                encoded = self._part(part)
+            elif not self._is_sent(part):
                 continue
-            encoded = (
-                self._result(part, beside) if isinstance(part, ToolResult) else self._part(part)
-            )
+            elif part.text:
+                found.append(self._thought(part))
+                continue
+            else:
+                found += _carried(signature)
+                signature = part.signature
+                continue
             if encoded is None:
                 continue
             if signature:
@@ -159,16 +162,19 @@ class PartEncoder:
             inner |= {"parts": media} if media else {}
         else:
             beside += media
+        if not extras:
+            return {"functionResponse": inner}
         outer = {name[5:]: raw for name, raw in extras.items() if name.startswith("part.")}
         kept = tuple((n, raw) for n, raw in extras.items() if not n.startswith("part."))
         encoded: Json = {"functionResponse": inner | raw_fields(kept)}
         return encoded | raw_fields(tuple(outer.items()))
 
     def _response(self, result: ToolResult, key: str) -> object:
-        texts = [part for part in result.parts if isinstance(part, Text)]
-        if self._own and not result.is_plain and len(texts) == 1:
-            # An object with more than one text in it, as the client wrote it.
-            return msgspec.Raw(texts[0].text.encode())
+        if self._own and not result.is_plain:
+            texts = [part for part in result.parts if isinstance(part, Text)]
+            if len(texts) == 1:
+                # An object with more than one text in it, as the client wrote it.
+                return msgspec.Raw(texts[0].text.encode())
         text = "\n\n".join(self._shown(result.parts))
         return {ERROR if result.is_error else key: text}
 
@@ -187,8 +193,9 @@ class PartEncoder:
     def _media(self, parts: Iterable[Part]) -> list[Json]:
         found: list[Json] = []
         for part in parts:
-            is_text = isinstance(part, Document) and isinstance(part.source, TextSource)
-            if is_text or not isinstance(part, Image | Document | Opaque):
+            if isinstance(part, Text) or not isinstance(part, Image | Document | Opaque):
+                continue
+            if isinstance(part, Document) and isinstance(part.source, TextSource):
                 continue
             encoded = self._part(part)
             if encoded is not None:

@@ -40,6 +40,12 @@ from turnout.dialects.openai_responses.parts_decode import (
 )
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, joined_name
 from turnout.dialects.openai_responses.tools_decode import decode_tools
+from turnout.dialects.openai_responses.usual import (
+    UsualCall,
+    UsualMessage,
+    UsualResult,
+    usual_item,
+)
 from turnout.dialects.reading import ObjectReader, raw_fields, utf8
 from turnout.dialects.seal import unseal
 from turnout.errors import InvalidRequest
@@ -95,8 +101,16 @@ class ItemsDecoder:
 
     def decode(self, raws: Sequence[msgspec.Raw]) -> None:
         for number, raw in enumerate(raws):
-            where = f"input.{number}"
-            self._item(ObjectReader(raw, where), raw)
+            match usual_item(raw):
+                case UsualResult() as result:
+                    self._add("user", result.part())
+                case UsualCall() as call:
+                    self._add("assistant", call.part())
+                case UsualMessage() as message:
+                    self._end_group()
+                    self.messages.append(message.message())
+                case None:
+                    self._item(ObjectReader(raw, f"input.{number}"), raw)
         self._end_group()
 
     def _end_group(self) -> None:
