@@ -53,6 +53,8 @@ def check_threads(trial: Trial, agent: Agent) -> None:
     assert {(row.request_class, row.is_subagent) for row in main} == {("main", 0)}, trial.told()
     marked = ("subagent", 1) if agent.marks_subagents else ("main", 0)
     assert {(row.request_class, row.is_subagent) for row in sub} == {marked}, trial.told()
+    first = "subagent_start" if agent.marks_subagents else "user_input"
+    assert [row.step_kind for row in sub] == [first, "tool_continuation"], trial.told()
     if agent.marks_subagents and agent.names_sessions:
         assert len({row.session for row in trial.rows}) == 1, trial.told()
 

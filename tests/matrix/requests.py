@@ -2,6 +2,7 @@
 
 from tests.matrix.declared import Feature
 from tests.matrix.request_bound import BOUND
+from tests.matrix.request_codex import TOOLS_IN_AN_ITEM, WORDS_BETWEEN_AGENTS
 from tests.matrix.request_controls import CONTROLS
 from tests.matrix.request_custom import CALL_IDS, CUSTOM, NAMES, STRICT
 from tests.matrix.request_deferred import DEFERRED, TOOL_CHANGES
@@ -18,6 +19,8 @@ REQUESTS: tuple[Feature, ...] = (
     CUSTOM,
     DEFERRED,
     TOOL_CHANGES,
+    TOOLS_IN_AN_ITEM,
+    WORDS_BETWEEN_AGENTS,
     *THINKING,
     *CONTROLS,
     *BOUND,

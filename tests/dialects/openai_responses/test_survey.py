@@ -191,6 +191,19 @@ def test_items_that_only_openai_can_read_are_named(item: Json) -> None:
     assert survey(user("x"), item, item).needs.server_tools == (kind,)
 
 
+def test_ids_and_states_of_items_are_no_part_of_the_prompt() -> None:
+    """Codex makes new ids for the same head in every session, also for its tools."""
+    tools = {"type": "additional_tools", "role": "developer", "tools": TOOLS}
+    first, second = (
+        survey(tools | {"id": f"at_{n}"}, BASE | {"id": f"msg_{n}"}, user("x") | {"status": n})
+        for n in ("a", "b")
+    )
+    assert first.head_digest == second.head_digest
+    assert first.message_digests == second.message_digests
+    references = [survey({"type": "item_reference", "id": name}) for name in ("m", "n")]
+    assert references[0].message_digests != references[1].message_digests
+
+
 def test_null_is_absent() -> None:
     fields = dict.fromkeys(
         ["previous_response_id", "conversation", "prompt", "background", "instructions", "tools"]

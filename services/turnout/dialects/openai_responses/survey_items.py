@@ -57,6 +57,10 @@ BRINGS_TOOLS: Final = "additional_tools"
 _Fields = dict[str, msgspec.Raw]
 
 
+_UNSEEN: Final = ("id", "status")
+"""No model reads them, and Codex makes new ids for the same head in every session."""
+
+
 class _Part(msgspec.Struct):
     type: str | None = None
     text: str | None = None
@@ -94,7 +98,7 @@ class SurveyedItems:
             kind = self._kind(item, number)
             self._kinds.append(kind)
             self.roles.append(self._role(item, kind, number))
-            self.canonical.append(plain_fields(item))
+            self.canonical.append(plain_fields(_seen(item, kind)))
             if kind in _NATIVE and kind not in self.native_kinds:
                 self.native_kinds.append(kind)
             elif kind == BRINGS_TOOLS:
@@ -199,3 +203,10 @@ class SurveyedItems:
                 call_id = self._string(item, "call_id", number)
                 names[call_id] = joined_name(namespace, name) if namespace else name
         return names
+
+
+def _seen(item: _Fields, kind: str) -> _Fields:
+    """What of an item is in the prompt; a reference is nothing but its id."""
+    if kind == "item_reference" or not any(name in item for name in _UNSEEN):
+        return item
+    return {name: raw for name, raw in item.items() if name not in _UNSEEN}
