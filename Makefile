@@ -58,7 +58,8 @@ test: setup $(LOADTEST)/.ready ## Set up and run every test that needs no other 
 
 .PHONY: test-agents
 test-agents: setup ## Run nine real agents against the product (installs them from npm and PyPI)
-	$(BIN)/python -m pytest tests/agents
+	$(BIN)/python -m pytest tests/agents/test_install.py
+	$(BIN)/python -m pytest tests/agents --ignore=tests/agents/test_install.py -n 2 --dist loadscope
 
 .PHONY: check
 check: setup lint types imports proto-check ## Lint, types, import contracts, proto drift

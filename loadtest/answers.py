@@ -8,20 +8,28 @@ import json
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-Dialect: TypeAlias = Literal["openai_chat", "anthropic_messages"]
+from turnout.capabilities import Dialect
 
-PATHS: dict[Dialect, str] = {
-    "openai_chat": "/v1/chat/completions",
-    "anthropic_messages": "/v1/messages",
-}
+LoadDialect: TypeAlias = Literal["openai_chat", "anthropic_messages"]
+"""What the load speaks; of the others only streams are measured."""
 
 MODELS: dict[Dialect, str] = {
     "openai_chat": "gpt-5.5",
     "anthropic_messages": "claude-sonnet-5-5",
+    "openai_responses": "gpt-5.5",
+    "gemini_generate": "gemini-3.5-flash",
 }
 """Models of the catalog, so that turnout has prices to compute with."""
 
-STREAM_END: dict[Dialect, bytes] = {
+PATHS: dict[Dialect, str] = {
+    "openai_chat": "/v1/chat/completions",
+    "anthropic_messages": "/v1/messages",
+    "openai_responses": "/v1/responses",
+    "gemini_generate": f"/v1beta/models/{MODELS['gemini_generate']}:streamGenerateContent",
+}
+"""Of streams; that of Gemini alone says so."""
+
+STREAM_END: dict[LoadDialect, bytes] = {
     "openai_chat": b"[DONE]",
     "anthropic_messages": b"message_stop",
 }
@@ -30,6 +38,9 @@ STREAM_END: dict[Dialect, bytes] = {
 PROMPT_TOKENS = 1200
 CACHED_TOKENS = 1000
 """Part of the prompt, as a provider reports for a thread that goes on."""
+
+OBFUSCATION = "kL2pQ8"
+"""OpenAI pads its events, so that their sizes do not tell the lengths of words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +62,33 @@ class Script:
 def script(dialect: Dialect, *, event_count: int) -> Script:
     """The answer with `event_count` pieces of text."""
     words = [f"piece{number:03d} " for number in range(event_count)]
-    return _openai(words) if dialect == "openai_chat" else _anthropic(words)
+    match dialect:
+        case "openai_chat":
+            return _openai(words)
+        case "anthropic_messages":
+            return _anthropic(words)
+        case "openai_responses":
+            return _responses(words)
+        case "gemini_generate":
+            return _gemini(words)
 
 
 def _openai(words: list[str]) -> Script:
-    model = MODELS["openai_chat"]
     usage = {
         "prompt_tokens": PROMPT_TOKENS,
         "completion_tokens": len(words),
         "total_tokens": PROMPT_TOKENS + len(words),
         "prompt_tokens_details": {"cached_tokens": CACHED_TOKENS},
     }
-    named = {"id": "chatcmpl-bench", "created": 1, "model": model}
+    named = {"id": "chatcmpl-bench", "created": 1, "model": MODELS["openai_chat"]}
+    tier = {"service_tier": "default", "system_fingerprint": None}
 
-    def event(choices: list[object], **more: object) -> bytes:
-        return _data({**named, "object": "chat.completion.chunk", "choices": choices, **more})
+    def event(choices: list[object], told: object = None) -> bytes:
+        content = {"object": "chat.completion.chunk", **tier, "choices": choices, "usage": told}
+        return _data({**named, **content, "obfuscation": OBFUSCATION})
 
     def delta(content: dict[str, str], finish: str | None = None) -> list[object]:
-        return [{"index": 0, "delta": content, "finish_reason": finish}]
+        return [{"index": 0, "delta": content, "logprobs": None, "finish_reason": finish}]
 
     message = {"role": "assistant", "content": "".join(words)}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
@@ -79,7 +99,7 @@ def _openai(words: list[str]) -> Script:
             event(delta({"role": "assistant", "content": first})),
             *(event(delta({"content": word})) for word in others),
         ),
-        closing=event(delta({}, "stop")) + event([], usage=usage) + b"data: [DONE]\n\n",
+        closing=event(delta({}, "stop")) + event([], usage) + b"data: [DONE]\n\n",
     )
 
 
@@ -98,7 +118,7 @@ def _anthropic(words: list[str]) -> Script:
     }
 
     def event(kind: str, **content: object) -> bytes:
-        return f"event: {kind}\n".encode() + _data({"type": kind, **content})
+        return _named(kind, {"type": kind, **content})
 
     def text(word: str) -> bytes:
         return event("content_block_delta", index=0, delta={"type": "text_delta", "text": word})
@@ -130,9 +150,82 @@ def _anthropic(words: list[str]) -> Script:
     )
 
 
+def _responses(words: list[str]) -> Script:
+    text = "".join(words)
+    usage = {
+        "input_tokens": PROMPT_TOKENS,
+        "input_tokens_details": {"cached_tokens": CACHED_TOKENS},
+        "output_tokens": len(words),
+        "output_tokens_details": {"reasoning_tokens": 0},
+        "total_tokens": PROMPT_TOKENS + len(words),
+    }
+    response = {"id": "resp_bench", "object": "response", "created_at": 1, "error": None}
+    response["model"] = MODELS["openai_responses"]
+    begun = {**response, "status": "in_progress", "output": [], "usage": None}
+    place = {"item_id": "msg_bench", "output_index": 0, "content_index": 0}
+    part = {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
+    item = {"id": "msg_bench", "type": "message", "role": "assistant"}
+    whole = {**item, "status": "completed", "content": [part]}
+    ended = {**response, "status": "completed", "output": [whole], "usage": usage}
+    told: list[bytes] = []
+
+    def event(kind: str, **content: object) -> bytes:
+        told.append(_named(kind, {"type": kind, "sequence_number": len(told), **content}))
+        return told[-1]
+
+    def delta(word: str) -> bytes:
+        content = {**place, "delta": word, "logprobs": [], "obfuscation": OBFUSCATION}
+        return event("response.output_text.delta", **content)
+
+    opening = (
+        event("response.created", response=begun)
+        + event("response.in_progress", response=begun)
+        + event("response.output_item.added", output_index=0, item={**item, "content": []})
+        + event("response.content_part.added", **place, part={**part, "text": ""})
+    )
+    first, *others = words
+    return Script(
+        whole=_json(ended),
+        events=(opening + delta(first), *(delta(word) for word in others)),
+        closing=event("response.output_text.done", **place, text=text)
+        + event("response.content_part.done", **place, part=part)
+        + event("response.output_item.done", output_index=0, item=whole)
+        + event("response.completed", response=ended),
+    )
+
+
+def _gemini(words: list[str]) -> Script:
+    named = {"modelVersion": MODELS["gemini_generate"], "responseId": "bench"}
+
+    def chunk(text: str, count: int, **finish: str) -> dict[str, object]:
+        content = {"parts": [{"text": text}], "role": "model"}
+        usage = {
+            "promptTokenCount": PROMPT_TOKENS,
+            "cachedContentTokenCount": CACHED_TOKENS,
+            "candidatesTokenCount": count,
+            "totalTokenCount": PROMPT_TOKENS + count,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": PROMPT_TOKENS}],
+        }
+        candidate = {"content": content, **finish, "index": 0}
+        return {"candidates": [candidate], "usageMetadata": usage, **named}
+
+    def event(content: object) -> bytes:
+        return b"data: " + _json(content) + b"\r\n\r\n"
+
+    return Script(
+        whole=_json(chunk("".join(words), len(words), finishReason="STOP")),
+        events=tuple(event(chunk(word, number)) for number, word in enumerate(words, 1)),
+        closing=event(chunk("", len(words), finishReason="STOP")),
+    )
+
+
 def _json(content: object) -> bytes:
     return json.dumps(content, separators=(",", ":")).encode()
 
 
 def _data(content: object) -> bytes:
     return b"data: " + _json(content) + b"\n\n"
+
+
+def _named(kind: str, content: object) -> bytes:
+    return f"event: {kind}\n".encode() + _data(content)

@@ -17,7 +17,7 @@ from typing import get_args
 import msgspec
 
 from loadtest import gateways, machine, routing, streams, throughput, translation
-from loadtest.answers import Dialect
+from loadtest.answers import LoadDialect
 from loadtest.bodies import SIZES
 from loadtest.gateways import Engines, Name, Place
 from loadtest.load import NoAnswer
@@ -38,8 +38,8 @@ def main() -> int:
     cpus = Cpus.of_this_machine()
     if not cpus.are_apart:
         print("One CPU only: gateway and load share it, so figures mean little.", file=sys.stderr)
-    dialects: tuple[Dialect, ...] = tuple(
-        name for name in get_args(Dialect) if name in told.dialects.split(",")
+    dialects: tuple[LoadDialect, ...] = tuple(
+        name for name in get_args(LoadDialect) if name in told.dialects.split(",")
     )
     plan = Plan(
         cases=tuple(case for dialect in dialects for case in _cases(dialect)),
@@ -74,7 +74,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.5, help="of one throughput run")
     parser.add_argument("--connections", type=int, default=16)
-    parser.add_argument("--dialects", default=",".join(get_args(Dialect)))
+    parser.add_argument("--dialects", default=",".join(get_args(LoadDialect)))
     parser.add_argument("--engines", choices=get_args(Engines), default="beside")
     parser.add_argument("--route-seconds", type=float, default=20.0, help="0 leaves Route out")
     parser.add_argument(
@@ -88,7 +88,7 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _cases(dialect: Dialect) -> tuple[Case, ...]:
+def _cases(dialect: LoadDialect) -> tuple[Case, ...]:
     whole = tuple(Case(dialect=dialect, size=size, stream=False) for size in SIZES)
     return (*whole, Case(dialect=dialect, size="small", stream=True))
 

@@ -10,12 +10,15 @@ import json
 import random
 from typing import Literal, TypeAlias
 
-from loadtest.answers import MODELS, Dialect
+from loadtest.answers import MODELS, LoadDialect
+from turnout.capabilities import Dialect
 
 Size: TypeAlias = Literal["small", "60 kB", "600 kB"]
 
 SIZES: dict[Size, int] = {"small": 0, "60 kB": 60_000, "600 kB": 600_000}
 """Bytes to aim at; a small body is one short question."""
+
+MAX_TOKENS = 1024
 
 TOOL_COUNT = 20
 STEPS = 24
@@ -54,11 +57,15 @@ _WORDS = [
 ]
 
 
-def body(dialect: Dialect, size: Size, *, stream: bool, agent: int, step: int = 0) -> bytes:
+def body(dialect: LoadDialect, size: Size, *, stream: bool, agent: int, step: int = 0) -> bytes:
     """One request body. With each `step` a thread has one tool call and its result more; a small
     body stays as it is.
     """
-    content: dict[str, object] = {"model": MODELS[dialect], "max_tokens": 1024, "stream": stream}
+    content: dict[str, object] = {
+        "model": MODELS[dialect],
+        "max_tokens": MAX_TOKENS,
+        "stream": stream,
+    }
     target = SIZES[size]
     made = _small(dialect, agent) if not target else _large(dialect, target, agent, step)
     if stream and dialect == "openai_chat":
@@ -66,15 +73,33 @@ def body(dialect: Dialect, size: Size, *, stream: bool, agent: int, step: int = 
     return json.dumps({**content, **made}, separators=(",", ":")).encode()
 
 
+def question(dialect: Dialect, *, agent: int) -> bytes:
+    """A short question that is answered by a stream, in any dialect."""
+    content = _small(dialect, agent)
+    if dialect != "gemini_generate":
+        content |= {"model": MODELS[dialect], "stream": True}
+    if dialect == "openai_chat":
+        content["stream_options"] = {"include_usage": True}
+    return json.dumps(content, separators=(",", ":")).encode()
+
+
 def _small(dialect: Dialect, agent: int) -> dict[str, object]:
     system = "You are a coding agent."
-    asked = {"role": "user", "content": f"What does the function parse_{agent} return for None?"}
-    if dialect == "anthropic_messages":
-        return {"system": system, "messages": [asked]}
-    return {"messages": [{"role": "system", "content": system}, asked]}
+    text = f"What does the function parse_{agent} return for None?"
+    asked = {"role": "user", "content": text}
+    match dialect:
+        case "anthropic_messages":
+            return {"max_tokens": MAX_TOKENS, "system": system, "messages": [asked]}
+        case "openai_chat":
+            return {"messages": [{"role": "system", "content": system}, asked]}
+        case "openai_responses":
+            return {"instructions": system, "input": [asked]}
+        case "gemini_generate":
+            contents = [{"role": "user", "parts": [{"text": text}]}]
+            return {"systemInstruction": {"parts": [{"text": system}]}, "contents": contents}
 
 
-def _large(dialect: Dialect, target: int, agent: int, step: int) -> dict[str, object]:
+def _large(dialect: LoadDialect, target: int, agent: int, step: int) -> dict[str, object]:
     source = random.Random(target)
     system = _text(source, target // 4)
     tools = [
@@ -97,7 +122,7 @@ def _large(dialect: Dialect, target: int, agent: int, step: int) -> dict[str, ob
     }
 
 
-def _tool(dialect: Dialect, name: str, description: str) -> dict[str, object]:
+def _tool(dialect: LoadDialect, name: str, description: str) -> dict[str, object]:
     schema = {
         "type": "object",
         "properties": {"path": {"type": "string"}, "content": {"type": "string"}},
@@ -109,7 +134,7 @@ def _tool(dialect: Dialect, name: str, description: str) -> dict[str, object]:
     return {"type": "function", "function": function}
 
 
-def _step(dialect: Dialect, call: str, result: str) -> list[object]:
+def _step(dialect: LoadDialect, call: str, result: str) -> list[object]:
     """One tool call of the model and its result."""
     told = {"path": f"src/{call}.py"}
     if dialect == "anthropic_messages":

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from loadtest import machine
-from loadtest.answers import MODELS, Dialect
+from loadtest.answers import MODELS, LoadDialect
 from loadtest.machine import Cpus, Started
 
 Name: TypeAlias = Literal["direct", "relay", "chain", "turnout", "litellm", "portkey"]
@@ -107,8 +107,10 @@ def turnout_env(place: Place, *, directory: str, at: int) -> dict[str, str]:
         "TURNOUT_ROUTING__MODE": "observe",
         "TURNOUT_PROVIDERS__OPENAI__BASE_URL": f"{place.upstream_url}/v1",
         "TURNOUT_PROVIDERS__ANTHROPIC__BASE_URL": place.upstream_url,
+        "TURNOUT_PROVIDERS__GCP_GEMINI__BASE_URL": place.upstream_url,
         "OPENAI_API_KEY": KEY,
         "ANTHROPIC_API_KEY": KEY,
+        "GEMINI_API_KEY": KEY,
     }
 
 
@@ -205,7 +207,7 @@ def portkey(place: Place, *, is_pinned: bool = True) -> Generator[Started]:
         yield started
 
 
-def extra_headers(name: Name, dialect: Dialect, *, upstream_url: str) -> tuple[str, ...]:
+def extra_headers(name: Name, dialect: LoadDialect, *, upstream_url: str) -> tuple[str, ...]:
     """What a gateway must be told with each request."""
     if name != "portkey":
         return ()

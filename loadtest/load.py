@@ -22,7 +22,7 @@ import uvloop
 from typing_extensions import override
 
 from loadtest import bodies, wire
-from loadtest.answers import PATHS, STREAM_END, Dialect
+from loadtest.answers import PATHS, STREAM_END, LoadDialect
 from loadtest.bodies import SIZES, Size
 from loadtest.figures import Spread
 
@@ -47,7 +47,7 @@ class Ask:
     """One run of the load."""
 
     url: str
-    dialect: Dialect
+    dialect: LoadDialect
     size: Size
     stream: bool
     connections: int
@@ -313,7 +313,7 @@ async def measure(ask: Ask) -> Result:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("url", help="http://host:port")
-    parser.add_argument("--dialect", choices=get_args(Dialect), default="openai_chat")
+    parser.add_argument("--dialect", choices=get_args(LoadDialect), default="openai_chat")
     parser.add_argument("--size", choices=get_args(Size), default="small")
     parser.add_argument("--stream", action="store_true")
     parser.add_argument("--connections", type=int, default=16)

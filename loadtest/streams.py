@@ -1,28 +1,28 @@
 """Streams within one dialect: CPU of an event against a plain relay, and memory of an open stream.
 
-Rules: both gateways run at once on one CPU and are measured in turn, so that what disturbs one
-disturbs the other; events come one at a time and far enough apart that none of them are read together;
-memory is the growth of the process between few and many open streams, so that what the first ones
-bring with them is not counted.
+Rules: both gateways relay at once on one CPU and are measured over the same seconds, so that what
+disturbs one disturbs the other; the events of a stream come far enough apart that none of them are read
+together; memory is the growth of the process between few and many open streams, so that what the first
+ones bring with them is not counted.
 """
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from loadtest import bodies, figures, gateways, machine
-from loadtest.answers import PATHS, Dialect
+from loadtest.answers import PATHS
 from loadtest.gateways import KEY, Name, Place
 from loadtest.machine import Started
 from loadtest.targets import Target
+from turnout.capabilities import Dialect
+from turnout.dialects.registry import DIALECTS
 
 MAX_RELAYS: Final = 1.3
 MAX_STREAM_KB: Final = 64.0
-
-DIALECTS: Final[tuple[Dialect, ...]] = ("openai_chat", "anthropic_messages")
-"""What the scripted upstream speaks."""
 
 GATEWAYS: Final[tuple[Name, ...]] = ("relay", "turnout")
 
@@ -95,10 +95,10 @@ def measure(place: Place, *, rounds: int) -> Streams:
     ) as running:
         machine.settle([running["turnout"].pid, *machine.children(running["turnout"].pid)])
         events = tuple(
-            EventCpu(name, dialect, asyncio.run(_event_cpu(running[name], dialect)))
+            found
             for _ in range(rounds)
             for dialect in DIALECTS
-            for name in GATEWAYS
+            for found in asyncio.run(_event_cpu(running, dialect))
         )
     with gateways.all_running(place, GATEWAYS, pace=("--gap-ms", "1000", *_WITHOUT_END)) as running:
         kb = tuple((name, asyncio.run(_stream_kb(running[name]))) for name in GATEWAYS)
@@ -108,29 +108,48 @@ def measure(place: Place, *, rounds: int) -> Streams:
 _WITHOUT_END: Final = ("--events", str(EVENTS))
 
 
-async def _event_cpu(to: Started, dialect: Dialect) -> float:
-    opened = [await _open(to.url, dialect, agent) for agent in range(STREAMS)]
+async def _event_cpu(running: Mapping[Name, Started], dialect: Dialect) -> list[EventCpu]:
+    """Every gateway in one round."""
+    opened: list[tuple[Name, asyncio.StreamReader, asyncio.StreamWriter]] = []
+    # In turn, so that the upstream's timers give none of them a better place in time.
+    places = [(name, agent) for agent in range(STREAMS) for name in GATEWAYS]
     try:
-        readers = [reader for reader, _ in opened]
-        await asyncio.gather(*(_events_in(reader, SECONDS / 6) for reader in readers))
-        cpu = machine.cpu_seconds(to.pid)
-        counts = await asyncio.gather(*(_events_in(reader, SECONDS) for reader in readers))
-        cpu = machine.cpu_seconds(to.pid) - cpu
+        for name, agent in places:
+            reader, writer = await _open(running[name].url, dialect, agent)
+            opened.append((name, reader, writer))
+        await _events_of(opened, SECONDS / 6)
+        before = {name: machine.cpu_seconds(running[name].pid) for name in GATEWAYS}
+        counts = await _events_of(opened, SECONDS)
+        spent = {name: machine.cpu_seconds(running[name].pid) - before[name] for name in GATEWAYS}
     finally:
-        for _, writer in opened:
+        for _, _, writer in opened:
             writer.close()
-    if not sum(counts):
-        raise StreamLost(f"{to.url}: no event of {dialect} came in {SECONDS:g} s")
-    return cpu * 1e6 / sum(counts)
+    for name in GATEWAYS:
+        if not counts[name]:
+            raise StreamLost(f"{name}: no event of {dialect} came in {SECONDS:g} s")
+    return [EventCpu(name, dialect, spent[name] * 1e6 / counts[name]) for name in GATEWAYS]
+
+
+async def _events_of(
+    opened: Sequence[tuple[Name, asyncio.StreamReader, asyncio.StreamWriter]], seconds: float
+) -> Counter[Name]:
+    found = await asyncio.gather(*(_events_in(reader, seconds) for _, reader, _ in opened))
+    counts: Counter[Name] = Counter()
+    for (name, _, _), count in zip(opened, found, strict=True):
+        counts[name] += count
+    return counts
 
 
 async def _stream_kb(to: Started) -> float:
     opened: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     resident: list[int] = []
+    dialects = tuple(DIALECTS)
     try:
         for count in (FEW, MANY):
             while len(opened) < count:
-                opened.append(await _open(to.url, DIALECTS[len(opened) % 2], len(opened)))
+                opened.append(
+                    await _open(to.url, dialects[len(opened) % len(dialects)], len(opened))
+                )
             await asyncio.gather(*(_events_in(reader, 2.0) for reader, _ in opened))
             resident.append(machine.resident_bytes(to.pid))
     finally:
@@ -148,7 +167,7 @@ async def _open(
         reader, writer = await asyncio.open_connection(host, int(port))
     except OSError as error:
         raise StreamLost(f"{url}: {error}") from None
-    body = bodies.body(dialect, "small", stream=True, agent=agent)
+    body = bodies.question(dialect, agent=agent)
     writer.write(
         f"POST {PATHS[dialect]} HTTP/1.1\r\nhost: {host}:{port}\r\nauthorization: Bearer {KEY}\r\n"
         f"content-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n".encode()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from loadtest import machine
-from loadtest.answers import Dialect
+from loadtest.answers import LoadDialect
 from loadtest.bodies import Size
 from loadtest.gateways import Name, extra_headers
 from loadtest.load import Result
@@ -35,7 +35,7 @@ class RunFailed(Exception):
 class Case:
     """What is sent."""
 
-    dialect: Dialect
+    dialect: LoadDialect
     size: Size
     stream: bool
 

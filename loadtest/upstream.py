@@ -1,6 +1,6 @@
-"""A scripted provider: OpenAI chat and Anthropic messages, JSON and SSE, on a bare protocol.
+"""A scripted provider: every dialect, JSON and SSE, on a bare protocol.
 
-It parses no JSON: `"stream":true` in the bytes and the path choose the answer. `GET /stats` answers
+It parses no JSON: the path and `"stream":true` in the bytes choose the answer. `GET /stats` answers
 what it has seen. Run: python -m loadtest.upstream --port 9001 --first-ms 20 --gap-ms 2.
 """
 
@@ -14,7 +14,7 @@ import uvloop
 from typing_extensions import override
 
 from loadtest import wire
-from loadtest.answers import PATHS, Dialect, Script, script
+from loadtest.answers import PATHS, Script, script
 
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
@@ -77,10 +77,9 @@ class Upstream:
     def __init__(self, *, pace: Pace, event_count: int) -> None:
         self.pace = pace
         self.stats = Stats()
-        dialects: tuple[Dialect, ...] = ("openai_chat", "anthropic_messages")
         self._answers = {
-            PATHS[name].encode(): _Prepared.of(script(name, event_count=event_count))
-            for name in dialects
+            path.encode(): _Prepared.of(script(name, event_count=event_count))
+            for name, path in PATHS.items()
         }
 
     def answer_for(self, path: bytes) -> _Prepared | None:
@@ -155,7 +154,7 @@ class Connection(asyncio.Protocol):
             return
         self._stats.requests += 1
         pace = self._upstream.pace
-        if not _asks_stream(body):
+        if not _asks_stream(path, body):
             self._after(pace.first_seconds, (answer.whole,), 0)
             return
         self._stats.streams += 1
@@ -187,8 +186,12 @@ class Connection(asyncio.Protocol):
 STREAM_FIELDS = (b'"stream":true', b'"stream": true')
 
 
-def _asks_stream(body: bytes) -> bool:
-    """The field stands near one of the ends in every client's body; large middles are not searched."""
+def _asks_stream(path: bytes, body: bytes) -> bool:
+    """The field stands near one of the ends in every client's body; large middles are not searched.
+    Gemini has none and says it in the path.
+    """
+    if b":streamGenerateContent" in path:
+        return True
     ends = body if len(body) < 4096 else body[:2048] + body[-2048:]
     return any(field in ends for field in STREAM_FIELDS)
 

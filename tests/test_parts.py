@@ -99,6 +99,53 @@ def test_a_wrong_provider_is_refused(catalog: Catalog, name: str, url: str, says
         parts.endpoints_of(told, catalog)
 
 
+LLAMA = {"models": [{"id": "qwen3-coder", "provider": "llama_cpp"}]}
+
+
+@pytest.mark.parametrize(
+    ("port", "host", "url", "is_ours"),
+    [
+        (8080, "127.0.0.1", "", True),
+        (8080, "0.0.0.0", "", True),
+        (8080, "127.0.0.1", "http://localhost:8080/v1", True),
+        (8081, "127.0.0.1", "", False),
+        (8080, "127.0.0.1", "http://127.0.0.1:9090/v1", False),
+        (8080, "127.0.0.1", "http://llama.example:8080/v1", False),
+        (8080, "10.0.0.7", "http://10.0.0.7:8080/v1", True),
+        (8080, "10.0.0.7", "", False),
+        (80, "127.0.0.1", "http://127.0.0.1/v1", True),
+        (0, "127.0.0.1", "", False),
+    ],
+)
+def test_a_provider_at_our_own_address_is_refused(
+    tmp_path: Path, port: int, host: str, url: str, is_ours: bool
+) -> None:
+    file = tmp_path / "catalog.json"
+    file.write_text(json.dumps(LLAMA))
+    told = Settings(
+        catalog=CatalogSettings(file=file),
+        ingress=Ingress(port=port, host=host),
+        providers={"llama_cpp": ProviderSettings(base_url=url)} if url else {},
+    )
+    catalog = parts.catalog_of(told)
+    if not is_ours:
+        parts.check_upstreams(told, catalog)
+        return
+    with pytest.raises(BadSetting, match="LLAMA_CPP__BASE_URL") as wrong:
+        parts.check_upstreams(told, catalog)
+    assert f"another port than {port}" in str(wrong.value)
+
+
+def test_a_server_that_nobody_uses_may_be_where_we_are(catalog: Catalog) -> None:
+    parts.check_upstreams(Settings(), catalog)
+
+
+def test_the_simulated_provider_is_not_ourselves(catalog: Catalog) -> None:
+    told = Settings(simulator=Simulator(url="http://127.0.0.1:8080"))
+    with pytest.raises(BadSetting, match="TURNOUT_SIMULATOR__URL"):
+        parts.check_upstreams(told, catalog)
+
+
 def test_dots_in_provider_names_are_underscores(catalog: Catalog) -> None:
     told = Settings(providers={"gcp_gemini": ProviderSettings(base_url="http://x")})
     ((name, (endpoint,)),) = parts.endpoints_of(told, catalog).items()

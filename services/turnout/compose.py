@@ -215,6 +215,8 @@ class Process:
             max_body_bytes=told.max_body_bytes,
             body_seconds=told.body_seconds,
             route_seconds=settings.scorer.deadline_seconds,
+            sockets=told.max_sockets,
+            sockets_per_key=told.max_sockets_per_key,
         )
         intake = Intake(
             guard=guard_for(

@@ -6,6 +6,7 @@
      |    +-- RequestTooLarge  the body exceeds the limit of the ingress
      |    +-- UnknownModel     no model of that name is known
      |    +-- UnknownPath      no endpoint of that name is served
+     |    +-- WrongMethod      the endpoint is asked with another method
      |    +-- Unsupported      it asks for something that no eligible target has
      +-- NotAuthenticated      no key, or one we do not know
      +-- NotAllowed            a known caller, a foreign Host or Origin, or a key without the right
@@ -29,6 +30,7 @@ ErrorKind: TypeAlias = Literal[
     "request_too_large",
     "unknown_model",
     "unknown_path",
+    "wrong_method",
     "unsupported",
     "not_authenticated",
     "not_allowed",
@@ -86,6 +88,10 @@ class UnknownPath(InvalidRequest):
     kind = "unknown_path"
 
 
+class WrongMethod(InvalidRequest):
+    kind = "wrong_method"
+
+
 class Unsupported(InvalidRequest):
     kind = "unsupported"
 
@@ -130,6 +136,7 @@ BY_KIND: dict[str, type[TurnoutError]] = {
         RequestTooLarge,
         UnknownModel,
         UnknownPath,
+        WrongMethod,
         Unsupported,
         NotAuthenticated,
         NotAllowed,

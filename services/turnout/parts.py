@@ -18,7 +18,7 @@ from turnout.ingress.callers import Door
 from turnout.observe.exporting import BadTracing, Exporting, exporting
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Mode
-from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address
+from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address, is_loopback
 from turnout.scorer.embedder_files import DEFAULT_ROOT
 from turnout.settings import BadSetting, Settings
 from turnout.telemetry.retention import Retention
@@ -40,6 +40,8 @@ def catalog_of(settings: Settings) -> Catalog:
 
 
 LAST_PORT = 65_535
+_HTTP_PORT = {"http": 80, "https": 443}
+_EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 _CLICKHOUSE_PORT = {"http": 8123, "https": 8443}
 
 
@@ -124,6 +126,42 @@ def upstreams_of(settings: Settings, catalog: Catalog) -> Upstreams:
         },
         simulated_url=simulator_url(settings) if is_simulated(settings, catalog) else "",
     )
+
+
+def check_upstreams(settings: Settings, catalog: Catalog) -> None:
+    """Raises `BadSetting` where a provider that is used is at the address that we listen on: what is
+    sent there would come back to us, and be sent again.
+    """
+    upstreams = upstreams_of(settings, catalog)
+    used = {model.provider for model in catalog.models.values()}
+    for name, upstream in sorted(upstreams.by_provider.items()):
+        endpoints = upstream.endpoints
+        if endpoints is None:
+            endpoints = catalog.providers[name].endpoints if name in used else ()
+        for endpoint in endpoints:
+            if _is_ours(endpoint.base_url, settings):
+                setting = f"TURNOUT_PROVIDERS__{name.replace('.', '_').upper()}__BASE_URL"
+                raise BadSetting(
+                    f"{setting}: {name} would be reached at {endpoint.base_url}, where Turnout itself"
+                    f" listens; name the server's address, or set TURNOUT_INGRESS__PORT to another"
+                    f" port than {settings.ingress.port}."
+                )
+    if _is_ours(upstreams.simulated_url, settings):
+        raise BadSetting(
+            f"TURNOUT_SIMULATOR__URL, TURNOUT_SIMULATOR__PORT: {upstreams.simulated_url} is where"
+            " Turnout itself listens; give the simulated provider another port."
+        )
+
+
+def _is_ours(url: str, settings: Settings) -> bool:
+    try:
+        at = urlsplit(url)
+        port = at.port or _HTTP_PORT.get(at.scheme, 0)
+    except ValueError:
+        return False
+    host, listens = at.hostname or "", settings.ingress.host
+    is_here = is_loopback(host) and (is_loopback(listens) or listens in _EVERY_ADDRESS)
+    return port == settings.ingress.port != 0 and (is_here or host == listens)
 
 
 def exporting_of(settings: Settings) -> Exporting | None:

@@ -79,8 +79,8 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         moves_thread: false for auxiliary requests: only the shared head learns from them.
         usage: real figures; None when the provider reported none.
         is_failed: the answer broke off; warmth is learned from its usage, steps are not counted.
-        begins_run: the answer stands behind answers of another target, or at another place than the
-            thread's last one would have.
+        begins_run: the answer stands behind answers of another target, or in front of where such
+            ones stood before the history was cut.
         now: unix seconds at which the answer ended.
         sent_at: unix seconds at which the request was sent; gaps are counted to here.
         session: for ThreadSwitched facts, with identity, as the tracker emits them.

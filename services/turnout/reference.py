@@ -1,6 +1,6 @@
-"""The tables of the README that follow from code: settings, metrics, queries.
+"""The tables of the README that follow from code: settings, metrics, queries, token figures.
 
-`python -m turnout.reference --write README.md` puts them in; a test compares, so that the README
+`python -m turnout.reference README.md` puts them in; a test compares, so that the README
 cannot say what is not so.
 """
 
@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from turnout import __version__
 from turnout.bus.metrics import BusMetrics
+from turnout.catalog.token_families import FIGURES, TokenFigures
 from turnout.observe.metrics import Metrics
 from turnout.settings import variables
 from turnout.telemetry.metrics import TelemetryMetrics
@@ -21,6 +22,7 @@ HEADINGS = {
     "settings": ("variable", "default", "means"),
     "metrics": ("metric", "means"),
     "queries": ("query", "answers"),
+    "tokens": ("family", "measured on", "ratio", "bytes a token", "median error", "90 % below"),
 }
 
 
@@ -32,6 +34,7 @@ def tables() -> dict[str, str]:
         "queries": _table(
             "queries", [(f"`{one.name}`", one.question) for one in load_queries().values()]
         ),
+        "tokens": _table("tokens", [_family(*one) for one in FIGURES.items()]),
     }
 
 
@@ -54,6 +57,22 @@ def _table(name: str, rows: list[tuple[str, ...]]) -> str:
 
 def _setting(one: Variable) -> tuple[str, ...]:
     return (f"`{one.name}`", f"`{one.default}`" if one.default else "", one.meaning)
+
+
+def _family(name: str, figures: TokenFigures) -> tuple[str, ...]:
+    measured_on = f"{figures.files} files" if figures.files else "nothing"
+    if figures.threads:
+        measured_on = f"{figures.threads} threads, {figures.calls} calls"
+    if figures.vocabulary != TokenFigures().vocabulary:
+        measured_on = f"counted by {figures.vocabulary}"
+    errors = (figures.median_error, figures.p90_error)
+    return (
+        name,
+        measured_on,
+        f"{figures.ratio:.2f}",
+        f"{figures.bytes_per_token:.2f}",
+        *("unknown" if error is None else f"{error:.1%}" for error in errors),
+    )
 
 
 def _metrics() -> list[tuple[str, ...]]:

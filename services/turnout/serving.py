@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 async def serve(settings: Settings) -> None:
     """One process; engines, simulated provider and telemetry are its children."""
     catalog = _checked(settings)
+    # Here the ingress is on this machine; `turnout run` does not know where it is.
+    parts.check_upstreams(settings, catalog)
     _check_embedder(settings)
     listener = http_server.listen(settings)
     with listener:
@@ -50,6 +52,7 @@ async def serve_split(settings: Settings) -> None:
     holds their ports while they come and go.
     """
     catalog = _checked(settings)
+    parts.check_upstreams(settings, catalog)
     _check_embedder(settings)
     async with holding(settings) as held:
         planned = plan(settings, catalog, held=held)

@@ -65,6 +65,14 @@ class Ingress(_Section):
     body_seconds: float = Field(
         default=60.0, gt=0, description="Longest time in seconds that a body may take to arrive."
     )
+    max_sockets: int = Field(
+        default=512,
+        ge=0,
+        description="WebSockets of the Responses API that may be open; 0 serves none.",
+    )
+    max_sockets_per_key: int = Field(
+        default=64, ge=0, description="The same of one key, or of one account without a router key."
+    )
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Host names accepted beside loopback, as a JSON list."
     )

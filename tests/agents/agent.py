@@ -21,12 +21,26 @@ SUBTASK: Final = "Say what this directory holds."
 """What a subagent is asked; also how its first request is told from the main loop's."""
 
 
+FUNCTIONS_ALONE: Final = frozenset({"anthropic_messages", "gemini_generate"})
+"""Dialects without freeform tools."""
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A tool call that the model makes; a freeform tool takes a text."""
+    """A tool call that the model makes; a freeform tool takes a text. Only Responses has namespaces."""
 
     tool: str
     arguments: Mapping[str, object] | str
+    namespace: str = ""
+
+    def told_to(self, dialect: Dialect) -> tuple[str, Mapping[str, object] | str]:
+        """Name and arguments as a model behind this dialect has to call it."""
+        name, arguments = self.tool, self.arguments
+        if self.namespace and dialect != "openai_responses":
+            name = f"{self.namespace}--{name}"
+        if isinstance(arguments, str) and dialect in FUNCTIONS_ALONE:
+            arguments = {"input": arguments}
+        return name, arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +72,10 @@ class Agent:
         launch: writes the settings of an errand into the desk's home and says what to run.
         shell: the call that runs a command; None for an agent without tools.
         read: the call that reads the file at a path.
-        subagent: the call that starts a subagent; None for an agent without them.
+        subagent: the calls, one after another, that start a subagent and wait for its report, at most
+            these; None for an agent without them.
         report: the call by which a subagent ends, where its last text does not do.
+        calls_at_once: its requests allow several calls in one answer.
         marks_subagents: a request says that it is a subagent's.
         names_sessions: a request says which session it belongs to.
         native: dialects in which it offers a tool that the provider runs, in which case nobody but
@@ -73,8 +89,9 @@ class Agent:
     launch: Callable[[Errand], Launch]
     shell: Callable[[str], Call] | None = None
     read: Callable[[str], Call] | None = None
-    subagent: Callable[[], Call] | None = None
+    subagent: Callable[[], tuple[Call, ...]] | None = None
     report: Callable[[str], Call] | None = None
+    calls_at_once: bool = True
     marks_subagents: bool = False
     names_sessions: bool = False
     native: frozenset[Dialect] = frozenset()
@@ -89,13 +106,12 @@ class Agent:
         )
 
 
-def scripted(*calls: Call, steps: int) -> str:
-    """The directives by which the simulated model makes these calls at once, until `steps` results
-    have come.
-    """
-    tools = "+".join(call.tool for call in calls)
-    arguments = "+".join(_packed(call.arguments) for call in calls)
-    return f"tools={tools},args={arguments},steps={steps}"
+def scripted(*calls: Call, to: Dialect) -> str:
+    """The directives by which a simulated model behind this dialect makes these calls at once."""
+    told = [call.told_to(to) for call in calls]
+    tools = "+".join(name for name, _ in told)
+    arguments = "+".join(_packed(arguments) for _, arguments in told)
+    return f"tools={tools},args={arguments}"
 
 
 def spoken(text: str) -> str:

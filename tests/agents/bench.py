@@ -6,9 +6,9 @@ keep what it is sent; every test scripts it anew, and finds its rows by the sess
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 import httpx
 import msgspec
@@ -18,6 +18,19 @@ from tests.agents.desk import Desk
 from tests.agents.install import Program
 from tests.faults.product import Product
 from tests.simulator.provider import running
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Only:
+    """The next answer of one model, or to a prompt that holds a text."""
+
+    simulate: str
+    model: str = ""
+    holds: str = ""
+
+
+Scripted: TypeAlias = str | Only
+"""What an answer does, by the simulated provider's directives."""
 
 
 class Counted(msgspec.Struct, frozen=True):
@@ -88,14 +101,9 @@ class Bench:
     provider_url: str
     claude: Program
 
-    async def script(self, *directives: str | tuple[str, str]) -> None:
-        """What the next answers do, in order; with a model, the next answers of that model.
-        Forgets what was scripted, seen and cached before.
-        """
-        following = [
-            one if isinstance(one, str) else {"model": one[0], "simulate": one[1]}
-            for one in directives
-        ]
+    async def script(self, *answers: Scripted) -> None:
+        """What the next answers do, in order. Forgets what was scripted, seen and cached before."""
+        following = [one if isinstance(one, str) else asdict(one) for one in answers]
         async with httpx.AsyncClient(timeout=SIMULATE_SECONDS) as client:
             answer = await client.delete(f"{self.provider_url}/simulate")
             answer.raise_for_status()

@@ -21,6 +21,12 @@ CHOOSING = {
     # Where success is worth little, the cheaper model serves whatever the tables expect of it.
     "TURNOUT_ROUTING__VALUE_USD": "0.1",
 }
+IMPATIENT = {
+    "TURNOUT_UPSTREAM_DISPATCHER__COMMIT_SECONDS": "0.5",
+    "TURNOUT_UPSTREAM_DISPATCHER__KEEP_ALIVE_SECONDS": "0.5",
+}
+"""So that a wait of two seconds is one with a beginning and signs of life."""
+
 TRANSLATING = CHOOSING | {"TURNOUT_ROUTING__CANDIDATES": '["gpt-5.4-mini"]'}
 
 
@@ -97,5 +103,5 @@ async def served(
     upstream = request.param
     assert isinstance(upstream, Upstream)
     folder = tmp_path_factory.mktemp(upstream.dialect)
-    async with bench((), folder, upstream.settings(folder)) as made:
+    async with bench((), folder, upstream.settings(folder) | IMPATIENT) as made:
         yield Served(bench=made, upstream=upstream)

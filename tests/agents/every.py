@@ -26,3 +26,6 @@ AGENTS: Final[tuple[Agent, ...]] = (
     cline.AGENT,
     aider.AGENT,
 )
+
+WAYS: Final[tuple[Agent, ...]] = (*AGENTS, codex.NEWER, codex.WITH_SOCKET)
+"""The agents, and the ways in which one of them speaks that are different on the wire."""

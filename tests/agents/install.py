@@ -23,7 +23,8 @@ CACHE: Final = Path(__file__).parent.parent.parent / ".cache" / "agents"
 INSTALL_SECONDS: Final = 600.0
 """The largest has 400 MB; 5 to 60 s on a fast line."""
 
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 180.0
+"""Gemini CLI needs 2 s to say its version, and a minute where ten others want the processor."""
 
 Program: TypeAlias = tuple[str, ...]
 """A program and what always follows it."""

@@ -9,7 +9,7 @@ import pytest
 from tests.agents.agent import Agent, scripted, spoken
 from tests.agents.conftest import Programs, Served
 from tests.agents.desk import MADE, MARK, Desk
-from tests.agents.every import AGENTS
+from tests.agents.every import WAYS
 from tests.agents.trial import Trial, attempt
 from tests.agents.upstreams import PATHS, Upstream
 from turnout.capabilities import Dialect
@@ -23,7 +23,7 @@ HIDDEN: Final = "wombat-5678"
 
 PAIRS: Final = [
     pytest.param(agent, dialect, id=f"{agent.name}-{dialect}")
-    for agent in AGENTS
+    for agent in WAYS
     for dialect in agent.models
 ]
 
@@ -33,8 +33,8 @@ async def test_a_task(
     served: Served, agent: Agent, dialect: Dialect, programs: Programs, desk: Desk
 ) -> None:
     program = programs.of(agent.name, agent.package)
-    script = task(agent, desk)
     serving = who_serves(agent, dialect, served.upstream)
+    script = task(agent, desk, serving.dialect)
     trial = await attempt(served.bench, agent, program, desk, dialect, PROMPT, script)
     trial.check_success(ANSWER)
     check_tools_ran(trial, agent, desk)
@@ -42,13 +42,18 @@ async def test_a_task(
     check_rows(trial, agent, dialect)
 
 
-def task(agent: Agent, desk: Desk) -> tuple[str, ...]:
+def task(agent: Agent, desk: Desk, to: Dialect) -> tuple[str, ...]:
     """What the model does: one call, two at once, an answer. Without tools: a file, written out."""
     if agent.shell is None or agent.read is None:
         return (spoken(f"{ANSWER}\n\n{MADE}\n```\n{HIDDEN}\n```\n"),)
+    reads = (agent.read(str(desk.project / MADE)), agent.read(desk.readme))
     return (
-        scripted(agent.shell(f"printf 'wombat-%s' 5678 > {MADE}"), steps=9),
-        scripted(agent.read(str(desk.project / MADE)), agent.read(desk.readme), steps=9),
+        scripted(agent.shell(f"printf 'wombat-%s' 5678 > {MADE}"), to=to),
+        *(
+            [scripted(*reads, to=to)]
+            if agent.calls_at_once
+            else [scripted(one, to=to) for one in reads]
+        ),
         spoken(ANSWER),
     )
 

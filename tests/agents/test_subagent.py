@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from tests.agents.bench import Bench
+from tests.agents.bench import Bench, Only
 from tests.agents.desk import Desk
 
 pytestmark = pytest.mark.anyio
@@ -19,11 +19,11 @@ SUBAGENT: Final = "claude-haiku-5-5"
 
 async def test_a_subagent_is_a_thread_of_its_own(observing: Bench, desk: Desk) -> None:
     await observing.script(
-        (MAIN, "tool=Agent,steps=1"),
-        (MAIN, "text"),
-        (MAIN, "text"),
-        (SUBAGENT, "tool=Bash,steps=1"),
-        (SUBAGENT, "text"),
+        Only(model=MAIN, simulate="tool=Agent,steps=1"),
+        Only(model=MAIN, simulate="text"),
+        Only(model=MAIN, simulate="text"),
+        Only(model=SUBAGENT, simulate="tool=Bash,steps=1"),
+        Only(model=SUBAGENT, simulate="text"),
     )
     run = await observing.run(
         desk,

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from tests.agents.agent import Agent, Errand
-from tests.agents.bench import Bench, Sent
+from tests.agents.bench import Bench, Scripted, Sent
 from tests.agents.desk import Desk, Ended
 from tests.agents.install import Program
 from turnout.capabilities import Dialect
@@ -75,7 +75,7 @@ async def attempt(
     desk: Desk,
     dialect: Dialect,
     prompt: str,
-    script: Sequence[str],
+    script: Sequence[Scripted],
 ) -> Trial:
     """Script the provider, run the agent, and wait for the rows."""
     await bench.script(*script)

@@ -2,7 +2,6 @@
 whatever was asked for.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,7 +19,7 @@ class Upstream:
     model: str
     path: str
 
-    def settings(self, folder: Path) -> Mapping[str, str]:
+    def settings(self, folder: Path) -> dict[str, str]:
         """Full mode, where success is worth little, so that the only candidate serves. The file says
         that the model is served in this dialect alone, because a client's own is preferred.
         """

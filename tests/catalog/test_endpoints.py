@@ -77,6 +77,25 @@ def test_the_families_of_claude_take_what_their_age_takes(
     assert ("temperature" not in quirks.refuses) is takes_temperature
 
 
+@pytest.mark.parametrize(
+    ("name", "is_preserved"),
+    [
+        ("claude-opus-5", None),
+        ("claude-opus-5-5", True),
+        ("claude-sonnet-5-5-20260928", True),
+        ("claude-haiku-5-5", True),
+        ("claude-fable-5", None),
+        ("claude-fable-5-1", True),
+        ("anthropic.claude-mythos-5-2", True),
+        ("claude-sonnet-5-20260101", None),
+    ],
+)
+def test_the_newest_claude_models_bind_thinking_to_the_prompt(
+    name: str, is_preserved: bool | None
+) -> None:
+    assert claude(name).preserved_thinking is is_preserved
+
+
 def test_a_level_that_says_nothing_leaves_the_one_below() -> None:
     below = DIALECT_QUIRKS["openai_chat"]
     assert Quirks().over(below) is below
@@ -155,3 +174,40 @@ def test_the_short_form_of_the_file_is_prices(catalog: Catalog) -> None:
 def test_a_file_that_cannot_be_meant_is_refused(catalog: Catalog, data: bytes, says: str) -> None:
     with pytest.raises(InvalidRequest, match=says):
         with_user_file(catalog, data)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "tokens"),
+    [
+        ("anthropic", "claude-opus-4-5-20251101", 4_096),
+        ("anthropic", "claude-opus-4-6", 4_096),
+        ("anthropic", "claude-haiku-4-5", 4_096),
+        ("aws.bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0", 4_096),
+        ("anthropic", "claude-opus-4-7", 2_048),
+        ("anthropic", "claude-3-5-haiku-latest", 2_048),
+        ("anthropic", "claude-opus-4-8", 1_024),
+        ("anthropic", "claude-sonnet-4-6", 1_024),
+        ("anthropic", "claude-opus-4-1", 1_024),
+        ("anthropic", "claude-opus-5", 512),
+        ("anthropic", "claude-fable-5", 512),
+        ("anthropic", "claude-opus-5-5", 1_024),
+        ("gcp.gemini", "gemini-2.5-pro", 2_048),
+        ("gcp.gemini", "gemini-3.8-flash", 4_096),
+        ("openai", "gpt-5.5", 1_024),
+    ],
+)
+def test_the_shortest_prefix_that_is_cached_is_the_models(
+    provider: str, model: str, tokens: int
+) -> None:
+    found = next(one for one in PROVIDERS if one.name == provider).cache
+    assert found.for_model(model).minimum_prefix_tokens == tokens
+
+
+def test_a_pattern_of_a_minimum_that_is_none_is_refused(catalog: Catalog) -> None:
+    told = {
+        "name": "house",
+        "endpoints": [{"dialect": "openai_chat", "base_url": "https://h/v1"}],
+        "cache": {"kind": "automatic", "minimums": [{"names": "(", "tokens": 1}]},
+    }
+    with pytest.raises(InvalidRequest, match="no regular expression"):
+        with_user_file(catalog, json.dumps({"providers": [told]}).encode())

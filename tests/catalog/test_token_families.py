@@ -73,10 +73,18 @@ def test_what_is_not_measured_has_no_error_and_no_ratio() -> None:
     for figures in FIGURES.values():
         if figures.median_error is None:
             assert (figures.p90_error, figures.ratio, figures.calls) == (None, 1.0, 0)
+            assert figures.files == 0
         else:
             assert figures.p90_error is not None
             assert 0 < figures.median_error < figures.p90_error < 0.25
-            assert figures.threads > 0
+            assert (figures.threads > 0) != (figures.files > 0)
+
+
+def test_bytes_of_a_token_follow_from_the_ratio_where_files_were_measured() -> None:
+    for figures in FIGURES.values():
+        if figures.files:
+            told = FIGURES["gpt-5"].bytes_per_token / figures.ratio
+            assert figures.bytes_per_token == pytest.approx(told, rel=0.01)
 
 
 def test_the_newer_tokenizer_of_anthropic_makes_a_third_more() -> None:

@@ -7,7 +7,9 @@ import pytest
 
 from turnout.catalog import parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
-from turnout.demo.prompts import Prompt, Run
+from turnout.catalog.token_families import figures_of
+from turnout.demo.prompts import BYTES_PER_TOKEN, Prompt, Run
+from turnout.demo.sessions import MODELS as ASKED_FOR
 from turnout.demo.sessions import Dialect, Session, Step, draw_session
 from turnout.demo.shapes import load_shapes
 from turnout.dialects.registry import DIALECTS
@@ -78,7 +80,13 @@ def test_sizes_are_those_of_the_plan(dialect: Dialect) -> None:
     _, body, _ = next(told for told in requests(one) if told[0].kind == "user")
     first = next(step for step in one.main.steps if step.kind == "user")
     planned = one.main.head_tokens + first.new_tokens
-    assert len(body) / 3.6 == pytest.approx(planned, rel=0.15)
+    assert len(body) / BYTES_PER_TOKEN[dialect] == pytest.approx(planned, rel=0.15)
+
+
+def test_bytes_of_a_token_are_those_of_the_models_asked_for() -> None:
+    for dialect, models in ASKED_FOR.items():
+        named = [model for model in models if model != "turnout/auto"]
+        assert {figures_of(model).bytes_per_token for model in named} == {BYTES_PER_TOKEN[dialect]}
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.dialects.events import events_of
 from turnout.capabilities import Dialect
-from turnout.dialects.answer_model import named_in_body, named_in_events
+from turnout.dialects.answer_model import MAX_KNOWN_BYTES, EventsNamed, named_in_body
 from turnout.dialects.conversation import Text, ToolCall
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.stream import Answer
@@ -36,6 +36,10 @@ def body_of(dialect: Dialect, model: str) -> bytes:
     return DIALECTS[dialect].encode_response(
         events_of(ANSWER), response_id="r", model=model, created_at=1
     )
+
+
+def named_in_events(dialect: Dialect, events: bytes, name: str) -> bytes:
+    return EventsNamed(dialect, name).feed(events)
 
 
 NAMES = st.sampled_from(["turnout/auto", "claude-opus-5-5[1m]", 'a "name" é'])
@@ -73,3 +77,44 @@ def test_what_names_no_model_stays(
     dialect: Dialect, data: bytes, change: Callable[[Dialect, bytes, str], bytes]
 ) -> None:
     assert change(dialect, data, "name") == data
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(name=NAMES, ends=st.sets(st.integers(0, 20)))
+def test_a_stream_is_named_the_same_in_one_piece_and_in_many(
+    dialect: Dialect, name: str, ends: set[int]
+) -> None:
+    stream = stream_of(dialect, "upstream-name")
+    events = [event + b"\n\n" for event in stream.split(b"\n\n")[:-1]]
+    named = EventsNamed(dialect, name)
+    told: list[bytes] = []
+    piece = b""
+    for number, event in enumerate(events):
+        piece += event
+        if number in ends or number + 1 == len(events):
+            told.append(named.feed(piece))
+            piece = b""
+    assert b"".join(told) == stream_of(dialect, name)
+
+
+CHAT = b'data: {"id":"%b","model":"up","choices":[{"delta":{"content":"%b"}}]}\n\n'
+GEMINI = b'data: {"text":"%b","modelVersion":"up","responseId":"%b"}\r\n\r\n'
+
+
+@pytest.mark.parametrize(("dialect", "event"), [("openai_chat", CHAT), ("gemini_generate", GEMINI)])
+@pytest.mark.parametrize(
+    "values",
+    [
+        [(b"1", b"a"), (b"1", b"b"), (b"1", b"c")],
+        [(b"1", b"a"), (b"2", b"a"), (b"1", b"a")],
+        [(b"1", rb"\"model\":\"up\""), (b"1", rb",\"modelVersion\":\"up\",\"responseId\":\"1\"}")],
+        [(b"1" * MAX_KNOWN_BYTES, b"1" * MAX_KNOWN_BYTES), (b"1", b"1")],
+    ],
+    ids=["same", "other", "quoted", "large"],
+)
+def test_every_event_of_a_stream_is_named(
+    dialect: Dialect, event: bytes, values: list[tuple[bytes, bytes]]
+) -> None:
+    named = EventsNamed(dialect, "down")
+    for pair in values:
+        assert named.feed(event % pair) == (event % pair).replace(b':"up"', b':"down"')

@@ -9,8 +9,14 @@ from hypothesis import strategies as st
 from tests.dialects.events import events_of
 from tests.dialects.golden import CUTS, GOLDEN_CASES, Golden, comparable, cut
 from turnout.capabilities import Dialect
+from turnout.dialects.anthropic_messages.tap import MessageSeen
+from turnout.dialects.gemini_generate.tap import GeminiSeen
+from turnout.dialects.openai_chat.tap import ChatSeen
+from turnout.dialects.openai_responses.tap import ResponsesSeen
 from turnout.dialects.registry import DIALECTS
+from turnout.dialects.sse import SseDecoder
 from turnout.dialects.stream import Finished, StreamFailed, accumulate
+from turnout.dialects.taps import Seen
 from turnout.errors import Overloaded, RateLimited, TurnoutError
 
 UNTOLD = {
@@ -52,6 +58,46 @@ TERMS: dict[Dialect, Terms] = {
     ),
 }
 
+PLAIN_EVENTS: dict[Dialect, bytes] = {
+    "anthropic_messages": (
+        b'event: content_block_delta\ndata: {"type":"content_block_delta","index":0,'
+        b'"delta":{"type":"text_delta","text":"%b"}     }\n\n'
+    ),
+    "openai_chat": (
+        b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"m","service_tier":"default",'
+        b'"system_fingerprint":null,"choices":[{"index":0,"delta":{"content":"%b"},"logprobs":null,'
+        b'"finish_reason":null}],"usage":null,"obfuscation":"kL2p"}\n\n'
+    ),
+    "openai_responses": (
+        b'event: response.output_text.delta\ndata: {"type":"response.output_text.delta","sequence_number":4,'
+        b'"item_id":"msg_1","output_index":0,"content_index":0,"delta":"%b","logprobs":[],"obfuscation":"k"}\n\n'
+    ),
+    "gemini_generate": (
+        b'data: {"candidates": [{"content": {"parts": [{"text": "%b"}],"role": "model"},"index": 0}],'
+        b'"usageMetadata": {"promptTokenCount": 7,"candidatesTokenCount": 2,"totalTokenCount": 9,'
+        b'"promptTokensDetails": [{"modality": "TEXT","tokenCount": 7}]},"modelVersion": "m","responseId": "r"}\r\n\r\n'
+    ),
+}
+"""A piece of text as each provider writes it."""
+
+TEXTS: list[bytes] = [
+    b"word ",
+    b"",
+    rb"def f():\n\treturn \"x\"",
+    rb"\u00e9 \ud83d\ude42",
+    "Gr\u00f6\u00dfe".encode(),
+    rb"\ud83d",
+    rb"\x",
+    b"\xff",
+    b"tab\there",
+    b"line\nline",
+    b"event\n\nevent",
+    b'"',
+    b'"}',
+    b'","usage":{"prompt_tokens":1},"x":"',
+]
+"""What stands between the quotes, some of it no JSON, some of it no text."""
+
 
 @pytest.mark.parametrize("dialect", DIALECTS)
 @given(data=st.data(), cuts=CUTS)
@@ -85,6 +131,40 @@ def test_tap_and_decoder_agree(dialect: Dialect, case: str) -> None:
     assert (reading.source == "reported") == (answer.source == "reported")
     if reading.is_complete and answer.usage is not None:
         assert reading.source == "reported"
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@given(texts=st.lists(st.sampled_from(TEXTS), min_size=1))
+def test_a_plain_piece_is_read_the_same_at_a_glance_and_byte_for_byte(
+    dialect: Dialect, texts: list[bytes]
+) -> None:
+    """Bytes that come singly make no whole event at once, so each one is decoded."""
+    glanced, decoded = (DIALECTS[dialect].tap(stream=True) for _ in range(2))
+    for text in (b"first", *texts):
+        event = PLAIN_EVENTS[dialect] % text
+        glanced.feed(event)
+        for byte in event:
+            decoded.feed(bytes((byte,)))
+        assert comparable(glanced.reading) == comparable(decoded.reading)
+        assert glanced.is_over == decoded.is_over
+
+
+@pytest.mark.parametrize(
+    ("dialect", "seen"),
+    [
+        ("anthropic_messages", MessageSeen()),
+        ("openai_chat", ChatSeen()),
+        ("openai_responses", ResponsesSeen()),
+        ("gemini_generate", GeminiSeen()),
+    ],
+)
+def test_plain_pieces_are_taken_without_being_decoded(dialect: Dialect, seen: Seen) -> None:
+    event = PLAIN_EVENTS[dialect] % b"a piece of text"
+    for one in SseDecoder().feed(event * 2):
+        seen.on_event(one)
+    before = seen.reading(at_boundary=True).output_bytes
+    assert seen.skim(event * 3 + b"data: {") == 3 * len(event)
+    assert seen.reading(at_boundary=True).output_bytes == before * 5 // 2
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

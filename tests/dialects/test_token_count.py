@@ -5,13 +5,13 @@ import importlib
 import json
 import struct
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import get_args
 
 import pytest
 from anthropic.types import MessageTokensCount
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from openai.types.responses import InputTokenCountResponse
 
 from turnout.catalog.token_families import FIGURES, Family

@@ -6,6 +6,7 @@ The synchronous client: the asynchronous one warns of its own use of aiohttp.
 from collections.abc import Generator
 from typing import Final
 
+import httpx
 import pytest
 from google import genai
 from google.genai import errors, types
@@ -64,6 +65,45 @@ def test_a_stream_says_what_the_answer_says(client: genai.Client, model: str) ->
     assert last.candidates
     assert last.candidates[0].finish_reason == types.FinishReason.STOP
     assert last.usage_metadata == whole.usage_metadata
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_stream_without_alt_sse_is_the_same_in_an_array(
+    client: genai.Client, product: Product, model: str
+) -> None:
+    """As curl and clients without an SDK ask."""
+    whole = client.models.generate_content(model=model, contents=HELLO)
+    answer = _asked_for_array(product, model)
+    assert answer.headers["content-type"] == "application/json; charset=UTF-8"
+    chunks = [types.GenerateContentResponse.model_validate(one) for one in answer.json()]
+    assert len(chunks) > 1
+    assert "".join(chunk.text or "" for chunk in chunks) == whole.text
+    assert chunks[-1].usage_metadata == whole.usage_metadata
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize(
+    ("directives", "status", "code"), [("status=429", 429, 429), ("error-in-stream", 200, None)]
+)
+def test_an_error_is_an_element_of_the_array(
+    product: Product, model: str, directives: str, status: int, code: int | None
+) -> None:
+    product.script_all(directives)
+    answer = _asked_for_array(product, model)
+    assert answer.status_code == status
+    last = answer.json()[-1]["error"]
+    assert last["message"]
+    assert last["code"] == (code or last["code"])
+    assert last["status"]
+
+
+def _asked_for_array(product: Product, model: str) -> httpx.Response:
+    return httpx.post(
+        f"{product.url}/v1beta/models/{model}:streamGenerateContent",
+        headers={"x-goog-api-key": "dummy"},
+        json={"contents": [{"role": "user", "parts": [{"text": HELLO}]}]},
+        timeout=30,
+    )
 
 
 @pytest.mark.parametrize("model", MODELS)

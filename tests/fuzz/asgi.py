@@ -15,7 +15,7 @@ from urllib.parse import unquote
 
 from starlette.types import ASGIApp
 
-from turnout.ingress.paths import speaks_at
+from turnout.ingress.paths import asks_for_array, speaks_at
 
 WAIT_SECONDS: Final = 10.0
 
@@ -111,15 +111,20 @@ class Exchange:
         assert 200 <= self.status < 500, self.status
         if self.status < 400 or self.method == "HEAD":
             return
-        told = json.loads(self.told)["error"]
+        answer = json.loads(self.told)
+        if isinstance(answer, list):
+            # A stream of Gemini's that is an array is one when it fails, too.
+            assert asks_for_array(self.path, self.query.decode("latin-1"))
+            (answer,) = answer
+        told = answer["error"]
         assert told["message"]
         path = self.path
         headers = {name.decode("latin-1"): "" for name, _ in self.headers}
         match speaks_at(path, self.query.decode("latin-1"), headers):
             case "anthropic_messages" if path.startswith("/v1/messages"):
-                assert json.loads(self.told)["type"] == "error"
+                assert answer["type"] == "error"
             case "gemini_generate" if path.startswith("/v1beta/"):
-                assert told["code"] >= 400
+                assert told["code"] == self.status
                 assert told["status"]
             case _:
                 pass

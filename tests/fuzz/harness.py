@@ -12,20 +12,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Final, TypeAlias
 
-from tests.dialects.anthropic_messages import grammar as anthropic_grammar
-from tests.dialects.gemini_generate import grammar as gemini_grammar
-from tests.dialects.openai_chat import grammar as chat_grammar
-from tests.dialects.openai_responses import grammar as responses_grammar
+from tests.fuzz import served
 from tests.fuzz.asgi import Exchange
 from tests.ingress.edge import Edge, edge
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import Opaque, Text, ToolCall
 from turnout.dialects.dialect import StreamDecoder, WireDialect
 from turnout.dialects.fit import fit
-from turnout.dialects.openai_responses.socket import Chain, chain_behind, read_frame
+from turnout.dialects.openai_responses.socket import (
+    Chain,
+    chain_behind,
+    read_envelope,
+    read_frame,
+    steering_refused,
+)
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.sse import SseDecoder, SseEvent
-from turnout.dialects.stream import AnswerPart, Finished, StreamEvent, StreamFailed, accumulate
+from turnout.dialects.stream import Finished, StreamEvent, StreamFailed, accumulate
 from turnout.errors import InvalidRequest, TurnoutError, UpstreamFailed
 from turnout.ingress.known_prompts import KnownPrompts
 from turnout.quirks import DIALECT_QUIRKS
@@ -82,27 +84,44 @@ def survey(dialect: WireDialect) -> Target:
 
 
 def answer(dialect: WireDialect) -> Target:
-    """A stream decoded, the same however it is cut, and told to clients of every dialect; the same
+    """A stream decoded, the same however it is cut, and served to clients of every dialect; the same
     bytes as a whole answer.
     """
 
     def run(stream: bytes) -> None:
-        with suppress(UpstreamFailed):
-            dialect.decode_response(stream)
+        _serve_whole(dialect, stream)
+        middle = len(stream) // 2
+        halves = [stream[:middle], stream[middle:]]
+        for client in DIALECTS:
+            # By the length, so that the same bytes give the same run.
+            answer = served.served(dialect.name, client, halves, fits=len(stream) % 2 > 0)
+            if answer is not None:
+                served.check(client, answer)
         events = _decoded(dialect.stream_decoder(), [stream])
         if events is None:
             return
-        middle = len(stream) // 2
-        cut = _decoded(dialect.stream_decoder(), [stream[:middle], stream[middle:]])
+        cut = _decoded(dialect.stream_decoder(), halves)
         assert cut is not None
         assert [type(event) for event in cut] == [type(event) for event in events]
         assert events
         assert isinstance(events[-1], Finished | StreamFailed)
         accumulate(events)
-        for client in DIALECTS.values():
-            _tell(client, events)
+        for one in DIALECTS.values():
+            _tell_whole(one, events)
 
     return run
+
+
+def _serve_whole(dialect: WireDialect, body: bytes) -> None:
+    try:
+        events = dialect.decode_response(body)
+    except UpstreamFailed:
+        return
+    for client in DIALECTS.values():
+        answer = served.retold(dialect.name, client.name, events)
+        if answer is not None:
+            served.check(client.name, answer)
+        _tell_whole(client, events)
 
 
 def _decoded(decoder: StreamDecoder, pieces: Sequence[bytes]) -> list[StreamEvent] | None:
@@ -115,64 +134,11 @@ def _decoded(decoder: StreamDecoder, pieces: Sequence[bytes]) -> list[StreamEven
         return None
 
 
-def _tell(client: WireDialect, events: Sequence[StreamEvent]) -> None:
-    encoder = client.stream_encoder(
-        response_id="r", model="m", created_at=1, input_estimate=1, include_usage=True
-    )
-    told = b"".join([encoder.encode(event) for event in events])
-    if isinstance(events[-1], Finished):
-        json.loads(client.encode_response(events, response_id="r", model="m", created_at=1))
-        if is_sound(events):
-            check_grammar(client.name, told)
-    else:
-        # The error that the stream told.
-        with suppress(TurnoutError):
-            client.encode_response(events, response_id="r", model="m", created_at=1)
-
-
-def is_sound(events: Sequence[StreamEvent]) -> bool:
-    """Whether an answer says what a client may count on: calls with a name and an object of arguments,
-    a prompt of some size, texts with something in them, nothing that is its own dialect's alone.
-    """
-    told = accumulate(events)
-    if told.usage is not None and not told.usage.input_total:
-        return False
-    return all(map(_is_told_everywhere, told.parts))
-
-
-def _is_told_everywhere(part: AnswerPart) -> bool:
-    match part:
-        case Opaque():
-            return False
-        case Text(text=text):
-            return bool(text)
-        case ToolCall():
-            return _is_usable(part)
-        case _:
-            return True
-
-
-def _is_usable(call: ToolCall) -> bool:
-    if not call.name or call.kind == "custom":
-        return bool(call.name)
-    try:
-        return isinstance(json.loads(call.arguments), dict)
-    except ValueError:
-        return False
-
-
-def check_grammar(dialect: Dialect, stream: bytes) -> None:
-    """Assert that a stream of ours which ended well is one that clients of the dialect read."""
-    match dialect:
-        case "anthropic_messages":
-            anthropic_grammar.check(stream)
-        case "openai_chat":
-            chat_grammar.check(stream, include_usage=True)
-        case "openai_responses":
-            if b"response.incomplete" not in stream and b"response.failed" not in stream:
-                responses_grammar.check(stream)
-        case "gemini_generate":
-            gemini_grammar.check(stream)
+def _tell_whole(client: WireDialect, events: Sequence[StreamEvent]) -> None:
+    """As one body: JSON, or the error that the events end in."""
+    with suppress(TurnoutError):
+        told = client.encode_response(events, response_id="r", model="m", created_at=1)
+        assert isinstance(json.loads(told), dict)
 
 
 def tap(dialect: WireDialect) -> Target:
@@ -232,14 +198,18 @@ def _events(pieces: Sequence[bytes] | Iterator[bytes]) -> list[SseEvent] | None:
 def frame(data: bytes) -> None:
     """Frames of a WebSocket and events of answers to them, one a line: a body that is read like any
     other, or a refusal."""
-    chain: Chain | None = None
+    chains: dict[str, Chain] = {}
     create = None
     for line in data.split(b"\n"):
-        if create is not None:
-            chain = chain_behind(create, line) or chain
+        chain = None if create is None else chain_behind(create, line)
+        if chain is not None:
+            chains[chain.response_id] = chain
         with suppress(InvalidRequest):
-            create = read_frame(line, chain) or create
-            if create is not None:
+            asked = read_envelope(line)
+            if asked.is_steering:
+                json.loads(steering_refused(line))
+            elif asked.is_create:
+                create = read_frame(line, chains)
                 DIALECTS["openai_responses"].survey_request(create.body)
 
 

@@ -98,6 +98,9 @@ def frames() -> Iterator[bytes]:
             previous = json.loads(sent[-1].data).get("response", {}).get("id", "")
             again = {"type": "response.create", "previous_response_id": previous, "input": "more"}
             yield b"\n".join([*lines, json.dumps(again).encode()])
+    steer = {"type": "response.steer", "previous_response_id": "r", "input": "stop"}
+    for frame in (steer, {"type": "response.create", "stream_id": "main", "input": "hi"}):
+        yield json.dumps(frame).encode()
 
 
 def exchanges() -> Iterator[bytes]:

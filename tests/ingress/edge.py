@@ -20,7 +20,13 @@ from turnout.ingress.modes import ModeBoard
 from turnout.ingress.proxy import Limits, Proxy
 from turnout.observe.spans import Tracer
 from turnout.observe.tracing import RandomIds
-from turnout.policy.decision import Access, Decision, DecisionInputs, RoutingSettings
+from turnout.policy.decision import (
+    Access,
+    Decision,
+    DecisionInputs,
+    Degradation,
+    RoutingSettings,
+)
 from turnout.policy.request import TextSignal
 from turnout.policy.thread import ThreadState
 from turnout.ports import (
@@ -52,6 +58,7 @@ class FakeScorer:
         self.targets: tuple[str, ...] = (OPUS,)
         self.proposal = OPUS
         self.degraded: tuple[str, ...] = ()
+        self.degraded_inputs: tuple[Degradation, ...] = ()
 
     async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
         self.asked.append(request)
@@ -82,7 +89,7 @@ class FakeScorer:
             mode=request.mode,
             access=request.access,
             settings=ROUTING,
-            degraded=(),
+            degraded=self.degraded_inputs,
             catalog_digest=CATALOG.digest,
             artifact_digest="artifact",
             now=NOW,

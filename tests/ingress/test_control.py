@@ -19,6 +19,7 @@ from tests.ingress.edge import (
     edge,
     error_of,
 )
+from turnout.capabilities import Dialect
 from turnout.errors import ContextTooLong, Unavailable
 from turnout.ingress.callers import Door
 from turnout.router_key import RouterKey
@@ -65,11 +66,71 @@ async def test_a_decision_is_explained_and_nothing_is_sent() -> None:
     assert not on.facts.all
 
 
-async def test_a_chat_body_is_explained_when_it_is_called_one() -> None:
+GEMINI = "/v1beta/models/gemini-3.8-flash:streamGenerateContent"
+QUESTIONS: dict[Dialect, tuple[str, str, bytes]] = {
+    "anthropic_messages": (
+        "claude-opus-5-5",
+        "",
+        b'{"model":"claude-opus-5-5","max_tokens":64,"system":"be brief",'
+        b'"messages":[{"role":"user","content":"hi"}]}',
+    ),
+    "openai_chat": (
+        "gpt-5.4",
+        "",
+        b'{"model":"gpt-5.4","messages":[{"role":"developer","content":"be brief"},'
+        b'{"role":"user","content":"hi"}]}',
+    ),
+    "openai_responses": (
+        "gpt-5.5",
+        "",
+        b'{"model":"gpt-5.5","instructions":"be brief","input":[{"type":"message","role":"user",'
+        b'"content":[{"type":"input_text","text":"hi"}]}]}',
+    ),
+    "gemini_generate": (
+        "gemini-3.8-flash",
+        f"&path={GEMINI}",
+        b'{"systemInstruction":{"parts":[{"text":"be brief"}]},'
+        b'"contents":[{"role":"user","parts":[{"text":"hi"}]}]}',
+    ),
+}
+"""Model, rest of the query and body of a question in each dialect."""
+
+
+@pytest.mark.parametrize("dialect", QUESTIONS)
+async def test_a_body_of_every_dialect_is_explained(dialect: Dialect) -> None:
     on = edge()
-    body = b'{"model":"gpt-5.4","messages":[{"role":"developer","content":"hi"}]}'
-    assert (await ask(on, "/v1/route", body=body, query="dialect=openai_chat")).status == 200
-    assert on.scorer.asked[0].features.dialect == "openai_chat"
+    model, rest, body = QUESTIONS[dialect]
+    answer = await ask(on, "/v1/route", body=body, query=f"dialect={dialect}{rest}")
+    assert answer.status == 200
+    (asked,) = on.scorer.asked
+    assert (asked.features.dialect, asked.features.requested_model) == (dialect, model)
+    assert asked.features.step_kind == "user_input"
+    assert (asked.text, asked.features.stream) == ("hi", dialect == "gemini_generate")
+    inputs = answer.json["inputs"]
+    assert isinstance(inputs, dict)
+    assert inputs["features"]["requested_model"] == model
+
+
+async def test_a_gemini_body_may_name_its_model_instead_of_a_path() -> None:
+    on = edge()
+    body = b'{"model":"models/gemini-3.8-flash","contents":[{"parts":[{"text":"hi"}]}]}'
+    assert (await ask(on, "/v1/route", body=body, query="dialect=gemini_generate")).status == 200
+    assert on.scorer.asked[0].features.requested_model == "gemini-3.8-flash"
+
+
+@pytest.mark.parametrize("dialect", QUESTIONS)
+@pytest.mark.parametrize("body", [b"{", b"[]", b"{}", b'{"model":7}', b"\xff"])
+async def test_what_is_no_body_of_a_dialect_is_said_of_every_dialect(
+    dialect: Dialect, body: bytes
+) -> None:
+    on = edge()
+    _, rest, _ = QUESTIONS[dialect]
+    answer = await ask(on, "/v1/route", body=body, query=f"dialect={dialect}{rest}")
+    assert answer.status == 400
+    kind, message = error_of(answer)
+    assert kind == "invalid_request"
+    assert message
+    assert not on.scorer.asked
 
 
 async def test_an_explanation_says_what_is_wrong_with_the_question() -> None:

@@ -23,6 +23,7 @@ from tests.ingress.edge import (
 from turnout import errors
 from turnout.errors import InvalidRequest, TurnoutError, Unavailable
 from turnout.facts import RequestRouted
+from turnout.policy.thread import Maker
 from turnout.ports import Chunk
 
 pytestmark = pytest.mark.anyio
@@ -129,6 +130,7 @@ STATUS: dict[type[TurnoutError], tuple[int, int]] = {
     errors.RequestTooLarge: (413, 413),
     errors.UnknownModel: (404, 404),
     errors.UnknownPath: (404, 404),
+    errors.WrongMethod: (405, 405),
     errors.Unsupported: (400, 400),
     errors.NotAuthenticated: (401, 401),
     errors.NotAllowed: (403, 403),
@@ -387,6 +389,31 @@ async def test_without_the_scorer_a_thread_stays_with_its_last_target() -> None:
     on.modes.set_mode("default", "observe")
     await ask(on)
     assert on.dispatcher.asked[2].decision.targets[0] == OPUS
+
+
+async def test_without_the_scorer_whose_reasoning_is_whose_is_remembered() -> None:
+    on = edge()
+    haiku = "anthropic/claude-haiku-5-5@simulated"
+    on.dispatcher.script = (head(target=haiku), Chunk(b""))
+    await ask(on)
+    (made,) = on.dispatcher.asked
+    on.scorer.failure = Unavailable("down")
+    await ask(on)
+    on.scorer.failure = None
+    on.scorer.degraded_inputs = ("tracker",)
+    await ask(on)
+    makers = (Maker(len(made.prefix.digests), haiku),)
+    assert [request.makers for request in on.dispatcher.asked] == [(), makers, makers]
+
+
+async def test_a_target_that_refused_is_no_last_target() -> None:
+    on = edge()
+    on.dispatcher.script = (head(429, target="anthropic/claude-haiku-5-5@simulated"), Chunk(b""))
+    await ask(on)
+    on.scorer.failure = Unavailable("down")
+    await ask(on)
+    assert on.dispatcher.asked[1].decision.targets[0] == OPUS
+    assert on.dispatcher.asked[1].makers == ()
 
 
 async def test_a_refusal_of_the_scorer_is_a_refusal() -> None:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import pytest
+from openai.types.responses import ResponsesServerEvent
+from pydantic import TypeAdapter
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.dialects.events import events_of
 from tests.ingress.edge import LIMITS, OPEN_DOOR, WAIT_SECONDS, Edge, edge, head
-from tests.ingress.test_control import CLOSED
+from tests.ingress.test_control import ADMIN, CLOSED, TEAM
 from turnout.dialects.conversation import Text, ToolCall
 from turnout.dialects.openai_responses import OPENAI_RESPONSES
 from turnout.dialects.stream import Answer
@@ -25,6 +27,7 @@ from turnout.http_server import serve_http
 from turnout.ingress.app import Edge as Application
 from turnout.ingress.callers import Door
 from turnout.ingress.proxy import Limits
+from turnout.ingress.socket_connection import MAX_LANES
 from turnout.ports import Chunk, Head
 
 pytestmark = pytest.mark.anyio
@@ -33,9 +36,13 @@ USER: Final = {"type": "message", "role": "user", "content": [{"type": "input_te
 OUTPUT: Final = {"type": "function_call_output", "call_id": "c", "output": "done"}
 
 
-def stream_of(answer: Answer) -> list[bytes]:
+def stream_of(answer: Answer, *, response_id: str = "resp_1") -> list[bytes]:
     encoder = OPENAI_RESPONSES.stream_encoder(
-        response_id="resp_1", model="gpt-5.5", created_at=1, input_estimate=1, include_usage=True
+        response_id=response_id,
+        model="gpt-5.5",
+        created_at=1,
+        input_estimate=1,
+        include_usage=True,
     )
     return [piece for event in events_of(answer) if (piece := encoder.encode(event))]
 
@@ -117,6 +124,15 @@ async def test_a_frame_is_answered_with_the_events_of_a_stream() -> None:
         assert (asked.dialect, asked.path) == ("openai_responses", "/v1/responses")
         assert asked.features.stream
         assert json.loads(asked.body) == {"model": "gpt-5.5", "input": [USER], "stream": True}
+
+
+async def test_frames_are_compressed_for_clients_that_offer_it() -> None:
+    """As Codex does with every upgrade."""
+    async with served() as at, opened(at.url) as connection:
+        assert [one.name for one in connection.protocol.extensions] == ["permessage-deflate"]
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create())
+        assert (await until_end(connection))[-1]["type"] == "response.completed"
 
 
 async def test_a_chained_frame_is_the_whole_thread_to_all_behind() -> None:
@@ -217,6 +233,130 @@ async def test_codex_says_in_frames_what_it_says_in_headers_over_http() -> None:
         assert identity.is_subagent
         sent = dict(at.on.dispatcher.asked[0].headers)
         assert not [name for name in sent if name.startswith("sec-websocket")]
+
+
+async def test_lanes_are_answered_side_by_side_and_each_in_its_order() -> None:
+    go_on = asyncio.Event()
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (head(), go_on, *map(Chunk, SAID))
+        await connection.send(create(stream_id="slow"))
+        await asyncio.wait_for(at.on.dispatcher.reached.wait(), WAIT_SECONDS)
+        await connection.send(create(stream_id="slow", instructions="second"))
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create(stream_id="fast"))
+        quick = await until_end(connection)
+        assert {event["stream_id"] for event in quick} == {"fast"}
+        for event in quick:
+            TypeAdapter(ResponsesServerEvent).validate_python(event)
+        await connection.send(create())
+        assert not [event for event in await until_end(connection) if "stream_id" in event]
+        go_on.set()
+        for _ in range(2):
+            slow = await until_end(connection)
+            assert {event["stream_id"] for event in slow} == {"slow"}
+            assert slow[-1]["type"] == "response.completed"
+        bodies = [json.loads(asked.body) for asked in at.on.dispatcher.asked]
+        assert [body.get("instructions") for body in bodies] == [None, None, None, "second"]
+        assert not any("stream_id" in body for body in bodies)
+
+
+async def test_a_lane_forks_from_what_another_said_last() -> None:
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (head(), *map(Chunk, CALLED))
+        await connection.send(create(stream_id="main"))
+        response = (await until_end(connection))[-1]["response"]
+        assert isinstance(response, dict)
+        well = Answer("r", "m", (Text("well"),), Usage(fresh_input=9), stop="end")
+        for lane in ("fork", "main"):
+            at.on.dispatcher.script = (
+                head(),
+                *map(Chunk, stream_of(well, response_id=f"resp_of_{lane}")),
+            )
+            chained = create(stream_id=lane, previous_response_id=response["id"], input=[OUTPUT])
+            await connection.send(chained)
+            assert (await until_end(connection))[-1]["stream_id"] == lane
+        _, fork, main = (json.loads(asked.body)["input"] for asked in at.on.dispatcher.asked)
+        assert fork == main
+        assert [item["type"] for item in fork] == [
+            "message",
+            "function_call",
+            "function_call_output",
+        ]
+
+
+async def test_an_error_says_its_lane() -> None:
+    async with served() as at, opened(at.url) as connection:
+        for frame in (create(input=7), create(previous_response_id="resp_of_another")):
+            await connection.send(json.dumps(json.loads(frame) | {"stream_id": "b"}))
+            (event,) = await until_end(connection)
+            assert (event["status"], event["stream_id"]) == (400, "b")
+        assert not at.on.dispatcher.asked
+
+
+async def test_lanes_are_bounded_and_one_too_many_is_told() -> None:
+    async with served() as at, opened(at.url) as connection:
+        go_on = asyncio.Event()
+        at.on.dispatcher.script = (head(), go_on, *map(Chunk, SAID))
+        for number in range(MAX_LANES + 1):
+            await connection.send(create(stream_id=f"lane-{number}"))
+        (refused,) = await until_end(connection)
+        assert (refused["status"], refused["stream_id"]) == (503, f"lane-{MAX_LANES}")
+        go_on.set()
+        for _ in range(MAX_LANES):
+            assert (await until_end(connection))[-1]["type"] == "response.completed"
+
+
+async def test_what_comes_while_an_answer_is_given_is_answered_at_once() -> None:
+    """Input to steer by goes back, what nobody knows is refused; the answer goes on."""
+    go_on = asyncio.Event()
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (head(), go_on, *map(Chunk, SAID))
+        await connection.send(create())
+        await asyncio.wait_for(at.on.dispatcher.reached.wait(), WAIT_SECONDS)
+        steer = {"type": "response.steer", "previous_response_id": "resp_1", "input": "stop"}
+        for frame in ({"type": "response.processed"}, steer, {"type": "response.cancel"}):
+            await connection.send(json.dumps(frame))
+        told = [json.loads(await connection.recv()) for _ in range(2)]
+        assert told[0]["type"] == "response.steer.failed"
+        assert told[0]["steer"]["input"] == "stop"
+        assert (told[1]["type"], told[1]["status"]) == ("error", 400)
+        assert "close the connection" in told[1]["error"]["message"]
+        go_on.set()
+        assert (await until_end(connection))[-1]["type"] == "response.completed"
+
+
+@pytest.mark.parametrize(
+    ("limits", "setting"),
+    [
+        (replace(LIMITS, sockets=1), "TURNOUT_INGRESS__MAX_SOCKETS"),
+        (replace(LIMITS, sockets_per_key=1), "TURNOUT_INGRESS__MAX_SOCKETS_PER_KEY"),
+    ],
+)
+async def test_one_connection_too_many_is_sent_to_http(limits: Limits, setting: str) -> None:
+    async with served(limits=limits) as at:
+        async with opened(at.url):
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(at.url, proxy=None)
+            answer = refused.value.response
+            assert answer.status_code == 426
+            assert answer.headers["upgrade"] == "HTTP/1.1"
+            assert f"({setting})" in json.loads(answer.body)["error"]["message"]
+            fact = at.on.facts.completed
+            assert (fact.outcome, fact.status, fact.error) == ("failed", 426, "unavailable")
+        async with opened(at.url) as again:
+            at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+            await again.send(create())
+            assert (await until_end(again))[-1]["type"] == "response.completed"
+
+
+async def test_one_key_leaves_room_for_another() -> None:
+    limits = replace(LIMITS, sockets_per_key=1)
+    async with served(door=CLOSED, limits=limits) as at:
+        team = {"x-turnout-key": TEAM}
+        async with opened(at.url, team), opened(at.url, {"x-turnout-key": ADMIN}):
+            with pytest.raises(InvalidStatus) as refused:
+                await connect(at.url, additional_headers=team, proxy=None)
+            assert refused.value.response.status_code == 426
 
 
 async def test_a_client_that_leaves_aborts_the_answer() -> None:

@@ -5,13 +5,14 @@ from typing import get_args
 import pytest
 
 from loadtest import answers
-from loadtest.answers import CACHED_TOKENS, PROMPT_TOKENS, Dialect
+from loadtest.answers import CACHED_TOKENS, PROMPT_TOKENS, LoadDialect
+from turnout.capabilities import Dialect
 from turnout.dialects.registry import DIALECTS
 
 EVENTS = 20
 
 
-@pytest.mark.parametrize("dialect", get_args(Dialect))
+@pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("stream", [False, True])
 def test_turnout_reads_a_whole_answer_with_its_usage(dialect: Dialect, stream: bool) -> None:
     told = answers.script(dialect, event_count=EVENTS)
@@ -24,8 +25,8 @@ def test_turnout_reads_a_whole_answer_with_its_usage(dialect: Dialect, stream: b
     assert tap.reading.usage.output == EVENTS
 
 
-@pytest.mark.parametrize("dialect", get_args(Dialect))
-def test_a_stream_ends_with_its_mark_and_only_then(dialect: Dialect) -> None:
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
+def test_a_stream_ends_with_its_mark_and_only_then(dialect: LoadDialect) -> None:
     told = answers.script(dialect, event_count=EVENTS)
     assert len(told.events) == EVENTS
     assert answers.STREAM_END[dialect] in told.closing[-200:]

@@ -6,14 +6,14 @@ from typing import get_args
 import pytest
 
 from loadtest import bodies
-from loadtest.answers import Dialect
+from loadtest.answers import LoadDialect
 from loadtest.bodies import SIZES, Size
 from turnout.dialects.registry import DIALECTS
 
 
-@pytest.mark.parametrize("dialect", get_args(Dialect))
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
 @pytest.mark.parametrize("size", get_args(Size))
-def test_sizes_are_within_a_tenth(dialect: Dialect, size: Size) -> None:
+def test_sizes_are_within_a_tenth(dialect: LoadDialect, size: Size) -> None:
     made = len(bodies.body(dialect, size, stream=False, agent=0))
     if SIZES[size]:
         assert abs(made / SIZES[size] - 1) < 0.1
@@ -21,16 +21,16 @@ def test_sizes_are_within_a_tenth(dialect: Dialect, size: Size) -> None:
         assert made < 1000
 
 
-@pytest.mark.parametrize("dialect", get_args(Dialect))
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
 @pytest.mark.parametrize("size", get_args(Size))
-def test_the_same_request_twice_has_the_same_bytes(dialect: Dialect, size: Size) -> None:
+def test_the_same_request_twice_has_the_same_bytes(dialect: LoadDialect, size: Size) -> None:
     made = [bodies.body(dialect, size, stream=True, agent=3) for _ in range(2)]
     assert made[0] == made[1]
 
 
-@pytest.mark.parametrize("dialect", get_args(Dialect))
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
 @pytest.mark.parametrize("size", get_args(Size))
-def test_agents_differ_in_their_typed_text_alone(dialect: Dialect, size: Size) -> None:
+def test_agents_differ_in_their_typed_text_alone(dialect: LoadDialect, size: Size) -> None:
     read = [
         DIALECTS[dialect].survey_request(bodies.body(dialect, size, stream=True, agent=agent))
         for agent in (1, 2)
@@ -39,23 +39,23 @@ def test_agents_differ_in_their_typed_text_alone(dialect: Dialect, size: Size) -
     assert read[0].head_digest == read[1].head_digest
 
 
-@pytest.mark.parametrize("dialect", get_args(Dialect))
-def test_a_large_request_is_a_tool_continuation(dialect: Dialect) -> None:
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
+def test_a_large_request_is_a_tool_continuation(dialect: LoadDialect) -> None:
     read = DIALECTS[dialect].survey_request(bodies.body(dialect, "60 kB", stream=True, agent=0))
     assert read.stream
     assert (read.tool_count, read.tool_result_count) == (bodies.TOOL_COUNT, bodies.STEPS)
     assert len(read.outcomes) == 1
 
 
-@pytest.mark.parametrize("dialect", get_args(Dialect))
-def test_the_stream_field_stands_where_the_upstream_looks(dialect: Dialect) -> None:
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
+def test_the_stream_field_stands_where_the_upstream_looks(dialect: LoadDialect) -> None:
     body = bodies.body(dialect, "600 kB", stream=True, agent=0)
     assert json.loads(body)["stream"] is True
     assert b'"stream":true' in body[:2048]
 
 
-@pytest.mark.parametrize("dialect", get_args(Dialect))
-def test_a_thread_grows_at_its_end(dialect: Dialect) -> None:
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
+def test_a_thread_grows_at_its_end(dialect: LoadDialect) -> None:
     first, second = (
         DIALECTS[dialect].survey_request(
             bodies.body(dialect, "60 kB", stream=True, agent=0, step=step)

@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from loadtest import load, wire
-from loadtest.answers import Dialect
+from loadtest.answers import LoadDialect
 from loadtest.load import Ask, NoAnswer
 from loadtest.upstream import Connection, Pace, Upstream
 
@@ -26,7 +26,7 @@ async def serving(upstream: Upstream) -> AsyncGenerator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
-def ask(url: str, dialect: Dialect, *, stream: bool, rate: float = 0.0) -> Ask:
+def ask(url: str, dialect: LoadDialect, *, stream: bool, rate: float = 0.0) -> Ask:
     return Ask(
         url=url,
         dialect=dialect,
@@ -38,10 +38,12 @@ def ask(url: str, dialect: Dialect, *, stream: bool, rate: float = 0.0) -> Ask:
     )
 
 
-@pytest.mark.parametrize("dialect", get_args(Dialect))
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize("pace", [Pace(), Pace(first_seconds=0.01, gap_seconds=0.001)])
-def test_every_request_is_answered_and_counted(dialect: Dialect, stream: bool, pace: Pace) -> None:
+def test_every_request_is_answered_and_counted(
+    dialect: LoadDialect, stream: bool, pace: Pace
+) -> None:
     upstream = Upstream(pace=pace, event_count=5)
 
     async def run() -> load.Result:

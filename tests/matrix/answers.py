@@ -206,9 +206,6 @@ ANSWERS: tuple[Feature, ...] = (
         [_PAGE],
         read.citations,
         _CITED,
-        own_only={
-            "anthropic_messages": "Anthropic's citations carry an index that it alone can write"
-        },
     ),
     row(
         "logprobs",

@@ -113,3 +113,61 @@ DEFERRED = Feature(
         for dialect in ALL
     },
 )
+
+_CHANGED: Json = {
+    "tools": [
+        *_CLAUDE_CODE["tools"][:1],
+        {"name": "gone", "description": "Goes.", "input_schema": {"type": "object"}},
+    ],
+    "messages": [
+        {"role": "user", "content": "go"},
+        {
+            "role": "system",
+            "content": [
+                {
+                    "type": "tool_addition",
+                    "tool": {
+                        "type": "tool_definition",
+                        "definition": {
+                            "name": "fetch_page",
+                            "description": "Fetches.",
+                            "input_schema": _FETCH,
+                        },
+                    },
+                },
+                {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "gone"}},
+            ],
+        },
+    ],
+}
+
+
+def _left(dialect: Dialect) -> Callable[[Json], object]:
+    """The tools that are offered behind the last message."""
+
+    def reads(body: Json) -> object:
+        names = [name for name, _, _ in offered(dialect, body)]
+        if dialect == "anthropic_messages":
+            added, removed = body["messages"][-1]["content"]
+            names.append(added["tool"]["definition"]["name"])
+            names.remove(removed["tool"]["name"])
+        return names
+
+    return reads
+
+
+_NO_CHANGE = "clients of this dialect send another list of tools instead"
+
+TOOL_CHANGES = Feature(
+    "tool_changes",
+    "tools that a system message defines or removes, in the list that is offered",
+    ["look", "fetch_page"],
+    {
+        dialect: Side(
+            _CHANGED if dialect == "anthropic_messages" else None,
+            _left(dialect),
+            why="" if dialect == "anthropic_messages" else _NO_CHANGE,
+        )
+        for dialect in ALL
+    },
+)

@@ -4,7 +4,7 @@ from tests.matrix.declared import Feature
 from tests.matrix.request_bound import BOUND
 from tests.matrix.request_controls import CONTROLS
 from tests.matrix.request_custom import CALL_IDS, CUSTOM, NAMES, STRICT
-from tests.matrix.request_deferred import DEFERRED
+from tests.matrix.request_deferred import DEFERRED, TOOL_CHANGES
 from tests.matrix.request_history import HISTORY
 from tests.matrix.request_thinking import THINKING
 from tests.matrix.request_tools import TOOLS
@@ -17,6 +17,7 @@ REQUESTS: tuple[Feature, ...] = (
     STRICT,
     CUSTOM,
     DEFERRED,
+    TOOL_CHANGES,
     *THINKING,
     *CONTROLS,
     *BOUND,

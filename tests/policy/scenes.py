@@ -73,7 +73,6 @@ def provider(name: str, cache: CacheTerms, *dialects: Dialect) -> Provider:
         ),
         api_key_env=f"{name.upper()}_API_KEY",
         cache=cache,
-        closing_stops_billing=True,
     )
 
 

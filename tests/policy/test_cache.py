@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.catalog.models import CacheTerms
+from turnout.catalog.models import CacheTerms, PrefixMinimum
 from turnout.dialects.usage import Usage
 from turnout.policy import cache
 from turnout.policy.cache import HitCounts, Rung, Written
@@ -181,3 +183,12 @@ def test_growth_is_a_mean_over_growing_steps() -> None:
     assert cache.mean_growth([100, 300, 700, 50, 150]) == pytest.approx(700 / 3)
     assert cache.mean_growth([100]) == 0
     assert cache.mean_growth([]) == 0
+
+
+def test_terms_are_those_of_the_targets_model() -> None:
+    terms = replace(AUTOMATIC, minimums=(PrefixMinimum(names="small-.*", tokens=64),))
+    usage = Usage(fresh_input=640)
+    for name, tokens in (("small-1", 640), ("large-1", 0)):
+        found = cache.terms_of(f"openai/{name}@env", {"openai": terms})
+        assert cache.written(usage, found).tokens == tokens
+    assert cache.terms_of("nobody/x@env", {"openai": terms}) is None

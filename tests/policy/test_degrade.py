@@ -126,7 +126,7 @@ def test_who_is_tried_next(given: Difference, targets: tuple[str, ...]) -> None:
     ("given", "kind"),
     [
         ({"model": "llama-70b"}, UnknownModel),
-        ({"prompt": 1_250_002}, ContextTooLong),
+        ({"prompt": 2_500_000}, ContextTooLong),
         ({"prompt": 1_250_002, "mode": "observe"}, ContextTooLong),
         ({"access": ()}, Unsupported),
         ({"access": (), "model": "claude-fable-12"}, Unsupported),

@@ -102,6 +102,13 @@ def test_a_refusal_of_the_request_is_final(status: int) -> None:
     assert step == GiveUp(error, relayed=0)
 
 
+@pytest.mark.parametrize("error", [RateLimited("a minute's tokens"), Overloaded("busy")])
+def test_a_limit_of_the_target_is_not_final_whatever_its_status(error: TurnoutError) -> None:
+    """Groq says 413 of a request that exceeds a minute's tokens, 498 of capacity."""
+    failures = [failure("a", error, status=413)]
+    assert next_step(failures, ["b"], now=NOW, give_up_at=LATE) == TryNext("b", "fallback")
+
+
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refusal_of_the_clients_key_is_final(status: int) -> None:
     step = next_step([failure(status=status, credential="client")], ["b"], now=NOW, give_up_at=LATE)

@@ -11,6 +11,7 @@ from tests.policy.scenes import (
     ANTHROPIC_ENV,
     BLIND,
     CATALOG,
+    GPT,
     HAIKU,
     NOW,
     OPENAI_CACHE,
@@ -25,6 +26,7 @@ from tests.policy.scenes import (
     warm_at,
 )
 from turnout.catalog.models import CacheTerms, WriteLifetime
+from turnout.catalog.token_families import token_share
 from turnout.policy.decision import Candidate, Decision
 from turnout.policy.rank import (
     CAUTION,
@@ -41,6 +43,8 @@ from turnout.policy.request import TaskKind, TextSignal
 from turnout.policy.thread import ThreadState
 
 OPUS_AT = f"anthropic/{OPUS}@env"
+SONNET_AT = f"anthropic/{SONNET}@env"
+GPT_AT = f"openai/{GPT}@env"
 
 
 def of(decision: Decision, model: str) -> Candidate:
@@ -98,19 +102,50 @@ def test_the_clients_own_credential_comes_first_on_a_tie() -> None:
 def test_the_own_prefix_and_the_shared_head_are_not_added() -> None:
     state = ThreadState(
         warm=(warm_at(OPUS_AT, 50_000, share=0.9),),
-        heads=(warm_at(OPUS_AT, 20_000), warm_at("anthropic/x@env", 20_000, share=0.5)),
+        heads=(warm_at(OPUS_AT, 20_000), warm_at(SONNET_AT, 20_000, share=0.5)),
     )
-    assert warm_tokens(state, head_tokens=18_000, now=NOW) == {
+    assert warm_tokens(state, head_tokens=18_000, counted_for=OPUS, now=NOW) == {
         OPUS_AT: pytest.approx(45_000),
-        "anthropic/x@env": pytest.approx(10_000),
+        SONNET_AT: pytest.approx(10_000),
     }
     # A head is warm as far as this prompt has one.
-    assert warm_tokens(state, head_tokens=4_000, now=NOW)["anthropic/x@env"] == 4_000
+    assert warm_tokens(state, head_tokens=4_000, counted_for=OPUS, now=NOW)[SONNET_AT] == 4_000
 
 
 def test_what_has_expired_is_not_warm() -> None:
     state = ThreadState(warm=(warm_at(OPUS_AT, 50_000, left=0.0),))
-    assert warm_tokens(state, head_tokens=0, now=NOW) == {}
+    assert warm_tokens(state, head_tokens=0, counted_for=OPUS, now=NOW) == {}
+
+
+TO_GPT = token_share(counted_for=OPUS, model=GPT)
+"""The same text in tokens of the one for one of the other: about 0.63."""
+
+
+def test_a_head_is_as_large_as_its_target_counts_it() -> None:
+    state = ThreadState(heads=(warm_at(GPT_AT, 20_000), warm_at(OPUS_AT, 20_000)))
+    warm = warm_tokens(state, head_tokens=10_000, counted_for=OPUS, now=NOW)
+    assert warm == {OPUS_AT: 10_000, GPT_AT: pytest.approx(10_000 * TO_GPT)}
+
+
+def test_every_candidate_is_charged_in_tokens_of_its_own_family() -> None:
+    tables = PlainTables(steps=1.0)
+    asked = decided(tables, prompt=100_000)
+    gpt, opus = of(asked, GPT), of(asked, OPUS)
+    assert opus.cost_now_usd == pytest.approx((100_000 * 6.25 + 300 * 25.0) / 1e6)
+    assert gpt.cost_now_usd == pytest.approx(TO_GPT * (100_000 * 5.0 + 300 * 30.0) / 1e6)
+    # The same prompt asked for by the other name: the estimate is then the other family's.
+    turned = of(decided(tables, model=GPT, prompt=round(100_000 * TO_GPT)), GPT)
+    assert turned.cost_now_usd == pytest.approx(
+        (round(100_000 * TO_GPT) * 5.0 + 300 * 30.0) / 1e6, rel=1e-6
+    )
+
+
+def test_what_another_family_showed_is_told_in_tokens_of_the_model_asked_for() -> None:
+    tables = PlainTables(growth=0.0, output=0.0)
+    state = ThreadState(target=GPT_AT, steps=7, growth_tokens=1_000.0, output_tokens=100.0)
+    found = outlook(scene(state=state), tables)
+    assert found.growth_tokens == pytest.approx(0.7 * 1_000 / TO_GPT)
+    assert found.output_tokens == pytest.approx(0.7 * 100 / TO_GPT)
 
 
 @pytest.mark.parametrize(

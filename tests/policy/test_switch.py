@@ -183,7 +183,11 @@ CASES: dict[str, Case] = {
     ),
     "a warm incumbent that is not what was asked for stays": (
         replace(EQUALS, qualities={OPUS: (0.51, 0.0)}),
-        {"prompt": 100_000, "state": running(SONNET_AT, warm=99_000)},
+        {
+            "prompt": 100_000,
+            "state": running(SONNET_AT, warm=99_000),
+            "candidates": ANTHROPIC,
+        },
         "stay",
         "warm_incumbent",
         SONNET_AT,
@@ -282,7 +286,12 @@ CASES: dict[str, Case] = {
     ),
     "the request that compacts reads what is warm": (
         EQUALS,
-        {"kind": "compaction", "prompt": 150_000, "state": running(SONNET_AT, warm=149_000)},
+        {
+            "kind": "compaction",
+            "prompt": 150_000,
+            "state": running(SONNET_AT, warm=149_000),
+            "candidates": ANTHROPIC,
+        },
         "stay",
         "free_window_compaction",
         SONNET_AT,
@@ -293,6 +302,13 @@ CASES: dict[str, Case] = {
         "switch",
         "free_window_compaction",
         HAIKU_AT,
+    ),
+    "a prompt that is shorter in the incumbent's tokens is warm by those": (
+        EQUALS,
+        {"prompt": 100_000, "state": running(MINI_AT, warm=14_000), "margin": 1_000.0},
+        "stay",
+        "warm_incumbent",
+        MINI_AT,
     ),
     "an edit of the newest messages is no compaction": (
         EQUALS,

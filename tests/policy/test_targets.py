@@ -197,9 +197,10 @@ def test_below_is_no_list_price_above(mine: Prices, ceiling: Prices, expected: b
 
 
 def test_the_ceiling_holds_at_the_size_of_the_prompt() -> None:
+    """Each price at the size that its own model counts: 158,066 tokens of Claude's are 100,001."""
     long = LongContext(above_tokens=100_000, prices=OPUS_PRICES)
     catalog = CATALOG.with_overrides(prices={MINI: replace(HAIKU_PRICES, long_context=long)})
-    for prompt, lacks in ((100_000, ()), (100_001, ("above_ceiling",))):
+    for prompt, lacks in ((158_064, ()), (158_066, ("above_ceiling",))):
         inputs = scene(model=SONNET, prompt=prompt, candidates=(MINI,), access=(OPENAI_ENV,))
         found = all_options(
             asked_for(SONNET, catalog, SETTINGS),
@@ -214,8 +215,34 @@ def test_the_ceiling_holds_at_the_size_of_the_prompt() -> None:
 @pytest.mark.parametrize("mode", ["observe", "full"])
 def test_too_long_for_everybody(mode: str) -> None:
     with pytest.raises(ContextTooLong) as caught:
-        decided(prompt=1_250_002, mode="full" if mode == "full" else "observe")
-    assert caught.value.message == "prompt is too long: 1250002 tokens > 1000000 maximum"
+        decided(prompt=2_500_000, mode="full" if mode == "full" else "observe")
+    assert caught.value.message == "prompt is too long: 2500000 tokens > 1000000 maximum"
+
+
+def test_a_prompt_fits_by_the_tokens_of_who_would_serve_it() -> None:
+    """A million and a half of Claude's tokens are less than a million of OpenAI's."""
+    assert names_and_lacks("turnout/auto", prompt=1_500_000)[OPUS] == "context_window"
+    inputs = scene(prompt=1_500_000, candidates=(SONNET, GPT))
+    found = {
+        option.model.id: option.lacks
+        for option in all_options(
+            asked_for(OPUS, CATALOG, SETTINGS),
+            access=inputs.access,
+            catalog=CATALOG,
+            features=inputs.features,
+            settings=inputs.settings,
+        )
+    }
+    assert "context_window" in found[OPUS]
+    assert "context_window" in found[SONNET]
+    assert "context_window" not in found[GPT]
+
+
+def test_the_size_that_is_too_long_is_told_in_tokens_of_the_window() -> None:
+    """Who asked OpenAI's model for less than a million hears how many they are to Claude."""
+    with pytest.raises(ContextTooLong) as caught:
+        decided(model=GPT, prompt=990_000, access=(ANTHROPIC_ENV,), candidates=(HAIKU,))
+    assert caught.value.message == "prompt is too long: 1564839 tokens > 200000 maximum"
 
 
 def test_what_was_asked_for_is_too_small_only_beyond_doubt() -> None:

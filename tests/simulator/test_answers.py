@@ -5,9 +5,11 @@ import json
 
 import pytest
 
+from turnout.catalog import parse_catalog
+from turnout.catalog.packaged import snapshot_bytes
 from turnout.simulator.answers import Answer, Ask, ToolOffer, answer
 from turnout.simulator.directives import Directives, parse_directives
-from turnout.simulator.measure import ATTACHMENT_TOKENS, canonical, count_bytes, count_text
+from turnout.simulator.measure import ATTACHMENT_TOKENS, PLAIN, Measure, canonical, measure_of
 from turnout.simulator.schema_example import example
 
 BASH = ToolOffer(
@@ -106,7 +108,7 @@ def test_tool_choice_is_obeyed() -> None:
 def test_a_length_limit_is_kept() -> None:
     cut = said("tokens=200", max_tokens=20)
     assert cut.stop == "length"
-    assert count_text(cut.text) <= 20
+    assert PLAIN.count_text(cut.text) <= 20
     assert said("tokens=200", max_tokens=2_000).stop == "end"
 
 
@@ -115,7 +117,7 @@ def test_no_tokens_at_all_is_a_prefill() -> None:
 
 
 def test_about_as_many_tokens_as_asked_for() -> None:
-    assert 200 <= count_text(said("tokens=200").text) < 240
+    assert 200 <= PLAIN.count_text(said("tokens=200").text) < 240
 
 
 def test_what_is_to_be_said_is_said_exactly() -> None:
@@ -127,7 +129,7 @@ def test_what_is_to_be_said_is_said_exactly() -> None:
 def test_as_many_tokens_also_beside_a_tool_call() -> None:
     told = said("tool=Bash,steps=9,tokens=300", tools=(BASH,), steps_done=2)
     assert told.calls
-    assert 300 <= count_text(told.text) < 340
+    assert 300 <= PLAIN.count_text(told.text) < 340
 
 
 def test_thinking_comes_first_and_counts_as_output() -> None:
@@ -191,8 +193,25 @@ def test_an_attachment_counts_by_the_piece_and_differs_by_content() -> None:
     def image(data: str) -> dict[str, object]:
         return {"type": "image", "source": {"type": "base64", "data": data}}
 
-    small, large = canonical(image("A" * 10)), canonical(image("B" * 1_000_000))
-    assert count_bytes(len(large)) - ATTACHMENT_TOKENS < 30
+    small, large = (canonical(image(data), PLAIN) for data in ("A" * 10, "B" * 1_000_000))
+    assert PLAIN.count_bytes(len(large)) - ATTACHMENT_TOKENS < 30
     assert len(small) == len(large)
     assert small != large
-    assert len(canonical({"url": "data:image/png;base64,AAAA"})) > ATTACHMENT_TOKENS
+    assert len(canonical({"url": "data:image/png;base64,AAAA"}, PLAIN)) > ATTACHMENT_TOKENS
+
+
+def test_a_model_counts_as_its_family_was_measured() -> None:
+    """The same bytes are more tokens to Claude than to OpenAI, an attachment as many to each."""
+    catalog = parse_catalog(snapshot_bytes())
+    claude, gpt = (measure_of(catalog.models[name]) for name in ("claude-opus-5-5", "gpt-5.5"))
+    assert (claude.count_text("a" * 1_000), gpt.count_text("a" * 1_000)) == (404, 256)
+    image = {"type": "base64", "data": "AAAA"}
+    for measure in (claude, gpt):
+        tokens = measure.count_bytes(len(canonical(image, measure)))
+        assert tokens == pytest.approx(ATTACHMENT_TOKENS, abs=20)
+
+
+@pytest.mark.parametrize("measure", [PLAIN, Measure(2.48), Measure(3.92)])
+def test_an_answer_is_as_long_as_its_model_counts(measure: Measure) -> None:
+    told = answer(Ask(seed=b"s", measure=measure), parse_directives("tokens=200"))
+    assert 200 <= told.output_tokens < 240

@@ -82,25 +82,35 @@ def test_what_makes_no_sense_is_refused(text: str, what: str) -> None:
 def test_the_header_wins_over_the_default_and_the_queue_over_both() -> None:
     script = Script(default=parse_directives("gap=1,ttft=1,tokens=5"))
     script.change(b'{"next": ["ttft=3"]}')
-    taken = script.take(model="m", header="ttft=2,tokens=6")
+    taken = script.take(model="m", header="ttft=2,tokens=6", body=b"")
     assert taken == Directives(gap=1.0, ttft=3.0, tokens=6)
-    assert script.take(model="m", header="") == Directives(gap=1.0, ttft=1.0, tokens=5)
+    assert script.take(model="m", header="", body=b"") == Directives(gap=1.0, ttft=1.0, tokens=5)
 
 
 def test_a_queued_script_waits_for_its_model() -> None:
     script = Script()
     script.change(b'{"next": [{"model": "gpt-5.5", "simulate": "status=529"}, "empty"]}')
-    assert script.take(model="claude-opus-5-5", header="") == Directives(empty=True)
-    assert script.take(model="claude-opus-5-5", header="") == Directives()
-    assert script.take(model="gpt-5.5", header="") == Directives(status=529)
+    assert script.take(model="claude-opus-5-5", header="", body=b"") == Directives(empty=True)
+    assert script.take(model="claude-opus-5-5", header="", body=b"") == Directives()
+    assert script.take(model="gpt-5.5", header="", body=b"") == Directives(status=529)
+
+
+def test_a_queued_script_waits_for_a_body_that_holds_its_text() -> None:
+    script = Script()
+    script.change(b'{"next": [{"holds": "main", "simulate": "empty"}, "status=529"]}')
+    beside = script.take(model="m", header="", body=b'"the other loop"')
+    assert beside == Directives(status=529)
+    assert script.take(model="m", header="", body=b'"the main loop"') == Directives(empty=True)
 
 
 def test_a_queued_tool_is_called_whatever_has_been_called_before() -> None:
     script = Script(default=parse_directives("tool=Read"))
     script.change(b'{"next": ["tool=Bash", "tool=Bash,steps=2"]}')
-    assert script.take(model="m", header="") == Directives(tools=("Bash",), steps=MAX_STEPS)
-    assert script.take(model="m", header="") == Directives(tools=("Bash",), steps=2)
-    assert script.take(model="m", header="") == Directives(tools=("Read",))
+    assert script.take(model="m", header="", body=b"") == Directives(
+        tools=("Bash",), steps=MAX_STEPS
+    )
+    assert script.take(model="m", header="", body=b"") == Directives(tools=("Bash",), steps=2)
+    assert script.take(model="m", header="", body=b"") == Directives(tools=("Read",))
 
 
 def test_a_bad_script_changes_nothing() -> None:

@@ -10,6 +10,8 @@ import openai
 import pytest
 
 from tests.simulator.provider import log_at_rest
+from turnout.simulator.process import IDLE_SECONDS
+from turnout.upstream_dispatcher.limits import Limits
 
 CHAT: dict[str, object] = {"model": "gpt-5.5", "messages": [{"role": "user", "content": "hello"}]}
 MESSAGES: dict[str, object] = {
@@ -227,3 +229,8 @@ def test_two_requests_at_once_both_write_the_cache(base: str) -> None:
 
     written = asyncio.run(both())
     assert written[0] == written[1] > 1_024
+
+
+def test_an_idle_connection_is_closed_by_its_client() -> None:
+    """A provider that closes first loses, when its machine is busy, what is being sent just then."""
+    assert Limits().idle_connection_seconds < IDLE_SECONDS

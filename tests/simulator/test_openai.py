@@ -281,7 +281,7 @@ CALL: ChatCompletionMessageParam = {
             "must be a response to",
         ),
         (
-            {"messages": [{"role": "user", "content": "x" * 3_800_000}]},
+            {"messages": [{"role": "user", "content": "x" * 4_200_000}]},
             400,
             "context_length_exceeded",
             "maximum context length is 1050000 tokens",

@@ -74,7 +74,7 @@ def form(**fields: object) -> dict[str, object]:
         ),
         ({"background": True, "store": False}, None, "background", "'store' to be true"),
         (
-            {"input": "x" * 3_800_000},
+            {"input": "x" * 4_200_000},
             "context_length_exceeded",
             "input",
             "exceeds the context window",

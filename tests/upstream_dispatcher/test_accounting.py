@@ -136,9 +136,10 @@ def test_a_count_teaches_nothing() -> None:
     [
         ((), False, True),
         ((Maker(1, "{own}"),), False, False),
-        ((Maker(1, "{own}"),), True, True),
-        ((Maker(1, "{own}"), Maker(3, "other/m@env")), False, True),
-        ((Maker(1, "other/m@env"), Maker(3, "{own}")), False, False),
+        ((Maker(1, "{own}"),), True, False),
+        ((Maker(1, "{own}"), Maker(3, "other/m@env")), True, True),
+        ((Maker(0, "other/m@env"), Maker(1, "{own}")), False, False),
+        ((Maker(0, "{own}"), Maker(1, "other/m@env")), False, True),
     ],
 )
 def test_a_note_says_where_a_run_of_answers_begins(

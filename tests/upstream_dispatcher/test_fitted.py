@@ -179,6 +179,30 @@ async def test_bug_35_an_imitation_that_is_fitted_gets_its_roles_too() -> None:
     assert changes == ("deferred_tools", "system_role")
 
 
+async def test_an_imitation_of_the_clients_dialect_gets_the_tools_that_messages_change() -> None:
+    inline = {
+        "type": "tool_definition",
+        "definition": {"name": "Draw", "input_schema": {"type": "object"}},
+    }
+    note = {
+        "role": "system",
+        "content": [
+            {"type": "tool_addition", "tool": inline},
+            {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "ToolSearch"}},
+        ],
+    }
+    plain = {"name": "Read", "input_schema": {"type": "object"}}
+    search = CLAUDE_CODE["tools"][0]
+    messages = [{"role": "user", "content": "go"}, note]
+    seen, changes = await sent_to_deepseek(
+        CLAUDE_CODE | {"tools": [search, plain], "messages": messages}
+    )
+    assert [tool["name"] for tool in json.loads(seen)["tools"]] == ["Read", "Draw"]
+    assert b"tool_addition" not in seen
+    assert b"tool_removal" not in seen
+    assert changes == ("deferred_tools", "system_role")
+
+
 async def sent_to_deepseek(body: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
     async def script(exchange: Exchange) -> None:
         await exchange.answer(200, WHOLE, JSON)
@@ -201,3 +225,49 @@ async def sent_to_deepseek(body: dict[str, Any]) -> tuple[bytes, tuple[str, ...]
     (fact,) = on.facts.attempts
     assert fact.dialect == "anthropic_messages"
     return seen.body, fact.changes
+
+
+CHAT_ANSWER = (
+    b'{"id":"c","object":"chat.completion","created":1,"model":"kimi","choices":[{"index":0,"message":'
+    b'{"role":"assistant","content":"a"},"finish_reason":"stop"}],'
+    b'"usage":{"prompt_tokens":9,"completion_tokens":1,"total_tokens":10}}'
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sent"),
+    [
+        (
+            {"anyOf": [{"pattern": "a"}], "type": "string"},
+            {"anyOf": [{"type": "string", "pattern": "a"}]},
+        ),
+        ({"enum": ["a"], "type": "string"}, {"enum": ["a"], "type": "string"}),
+    ],
+)
+async def test_bug_33_a_schema_that_openai_takes_is_narrowed_for_an_imitation(
+    wanted: dict[str, object], sent: dict[str, object]
+) -> None:
+    schema = {"type": "object", "properties": {"a": wanted}}
+    body = {
+        "model": "gpt-5.5",
+        "messages": [{"role": "user", "content": "go"}],
+        "tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}],
+    }
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.answer(200, CHAT_ANSWER, JSON)
+
+    asked = request(
+        "moonshot_ai/kimi-k2.6@env",
+        dialect="openai_chat",
+        body=json.dumps(body).encode(),
+        model="gpt-5.5",
+        path="/v1/chat/completions",
+        stream=False,
+    )
+    async with provider(script) as kimi, bench({"moonshot_ai": kimi.url}) as on:
+        answer = await answer_of(on, asked)
+        (seen,) = kimi.seen
+    assert answer.head.status == 200
+    (tool,) = json.loads(seen.body)["tools"]
+    assert tool["function"]["parameters"]["properties"] == {"a": sent}

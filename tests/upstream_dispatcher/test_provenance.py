@@ -131,3 +131,50 @@ async def test_sealed_reasoning_is_translated_for_its_maker_alone(maker: str) ->
         await answer_of(on, asked)
         got = json.loads(upstream.seen[0].body)["messages"][1]
     assert got.get("reasoning_content", "") == ("hm" if maker == CHAT else "")
+
+
+DEEPSEEK = "deepseek/deepseek-v4-pro@env"
+MOONSHOT = "moonshot_ai/kimi-k2.6@env"
+LOOK = {"id": "c", "type": "function", "function": {"name": "t", "arguments": "{}"}}
+
+
+@pytest.mark.parametrize(
+    ("maker", "told"), [(DEEPSEEK, "hm"), (MOONSHOT, ""), ("deepseek/deepseek-v4-flash@env", "")]
+)
+async def test_bug_29_a_chat_server_gets_its_own_reasoning_and_a_stand_in_for_that_of_others(
+    maker: str, told: str
+) -> None:
+    thought = {
+        "role": "assistant",
+        "content": None,
+        "reasoning_content": "hm",
+        "tool_calls": [LOOK],
+    }
+    messages = [
+        {"role": "user", "content": "go"},
+        thought,
+        {"role": "tool", "tool_call_id": "c", "content": "r"},
+    ]
+    asked = request(
+        DEEPSEEK,
+        dialect="openai_chat",
+        body=json.dumps({"model": "deepseek-v4-pro", "messages": messages}).encode(),
+        model="deepseek-v4-pro",
+        stream=False,
+    )
+    features = structs.replace(asked.features, message_count=len(messages))
+    asked = replace(asked, features=features, makers=(Maker(1, maker),))
+    whole = DIALECTS["openai_chat"].encode_response(
+        DIALECTS["anthropic_messages"].decode_response(WHOLE_MESSAGE),
+        response_id="c",
+        model="m",
+        created_at=1,
+    )
+
+    async def answered(exchange: Exchange) -> None:
+        await exchange.answer(200, whole, JSON)
+
+    async with provider(answered) as upstream, bench({"deepseek": upstream.url}) as on:
+        await answer_of(on, asked)
+        got = json.loads(upstream.seen[0].body)["messages"]
+    assert got == [messages[0], thought | {"reasoning_content": told}, messages[2]]

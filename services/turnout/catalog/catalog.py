@@ -170,17 +170,19 @@ def _check_provider(provider: Provider) -> None:
             f"Provider {provider.name} has endpoints for {', '.join(dialects) or 'nothing'}; it"
             " needs at least one, and one a dialect."
         )
+    patterns = [minimum.names for minimum in provider.cache.minimums]
     for endpoint in provider.endpoints:
         levels = (endpoint.quirks, *(family.quirks for family in endpoint.families))
-        patterns = [family.names for family in endpoint.families]
+        patterns += [family.names for family in endpoint.families]
         patterns += [q.tool_name_pattern for q in levels] + [q.call_id_pattern for q in levels]
-        for pattern in patterns:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise InvalidRequest(
-                    f"Provider {provider.name}: {pattern!r} is no regular expression: {error}."
-                ) from None
+        patterns += [one for q in levels for one in q.refusals.retry_sentences]
+    for pattern in patterns:
+        try:
+            re.compile(pattern)
+        except re.error as error:
+            raise InvalidRequest(
+                f"Provider {provider.name}: {pattern!r} is no regular expression: {error}."
+            ) from None
 
 
 def _check_prices(name: str, prices: Prices) -> None:

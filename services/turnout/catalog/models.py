@@ -6,7 +6,7 @@ request is served in is `endpoint_for` and nowhere else.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Literal, TypeAlias
 
@@ -76,6 +76,18 @@ class LongContext:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrefixMinimum:
+    """The shortest prefix that models of one kind cache.
+
+    Attributes:
+        names: regular expression that the whole name of such a model matches, case ignored.
+    """
+
+    names: str
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CacheTerms:
     """How a provider's prompt cache behaves, as documented; the tracker learns the rest.
 
@@ -83,6 +95,7 @@ class CacheTerms:
         lifetimes_seconds: how long an entry lives without being read, shortest first; a request
             may choose among them. Empty when nothing is documented.
         minimum_prefix_tokens: shorter prefixes are never cached.
+        minimums: of models that have another minimum; the first that matches counts.
         block_tokens: hits come in multiples of this, counted from the start of the prompt.
         max_breakpoints: how many breakpoints a request may carry; 0 unless `kind` is explicit.
     """
@@ -92,11 +105,19 @@ class CacheTerms:
     minimum_prefix_tokens: int = 0
     block_tokens: int = 1
     max_breakpoints: int = 0
+    minimums: tuple[PrefixMinimum, ...] = ()
+
+    def for_model(self, name: str) -> "CacheTerms":
+        """The terms of one model, by any of its names."""
+        for minimum in self.minimums:
+            if re.fullmatch(minimum.names, name, re.IGNORECASE):
+                return replace(self, minimum_prefix_tokens=minimum.tokens)
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Family:
-    """Models of one kind at an endpoint, those that the catalog does not have included.
+class FamilyQuirks:
+    """What models of one kind take at an endpoint, those that the catalog does not have included.
 
     Attributes:
         names: regular expression that the whole name of such a model matches, case ignored.
@@ -124,7 +145,7 @@ class Endpoint:
     auth: Auth = "bearer"
     is_original: bool = False
     quirks: Quirks = NOTHING
-    families: tuple[Family, ...] = ()
+    families: tuple[FamilyQuirks, ...] = ()
 
     def quirks_of(self, name: str) -> Quirks:
         """The dialect's, the endpoint's and the family's, one over the other."""
@@ -143,15 +164,12 @@ class Provider:
         name: OpenTelemetry's spelling, where it has one.
         endpoints: the preferred one for translated requests first; one a dialect.
         api_key_env: the variable that holds the key; "" where none is needed.
-        closing_stops_billing: closing the connection ends the generation that is billed. False
-            where the provider is known to go on or has not said.
     """
 
     name: str
     endpoints: tuple[Endpoint, ...]
     api_key_env: str = ""
     cache: CacheTerms = CacheTerms(kind="none")
-    closing_stops_billing: bool = False
 
     @property
     def is_keyless(self) -> bool:
@@ -209,3 +227,8 @@ def endpoint_for(
 def target_id(provider: str, model: str, credential: Credential) -> str:
     """Where an attempt goes. `credential` says where the key comes from; it is never the key."""
     return f"{provider}/{model}@{credential}"
+
+
+def model_of_target(target: str) -> str:
+    """The model in a target's id; "" in what is none. Names of models may hold slashes and ats."""
+    return target.rpartition("@")[0].partition("/")[2]

@@ -5,10 +5,12 @@ documented to be refused or ignored, and what an imitation of another vendor's A
 take is left out of what we send there.
 """
 
+from dataclasses import replace
 from typing import Final
 
-from turnout.catalog.models import Family
-from turnout.quirks import Quirks
+from turnout.catalog import provider_refusals as refusals
+from turnout.catalog.models import FamilyQuirks
+from turnout.quirks import OPENAI_TOOL_SCHEMA, Quirks, SchemaQuirks
 
 OPENAI_ONLY: Final = (
     "prompt_cache_key",
@@ -34,7 +36,7 @@ COMPATIBLE: Final = Quirks(
 )
 """An OpenAI-compatible server: the form of 2024, which all of them take."""
 
-LOCAL: Final = Quirks(refuses=("parallel_tool_calls",)).over(COMPATIBLE)
+LOCAL: Final = Quirks(refuses=("parallel_tool_calls",), refusals=refusals.LOCAL).over(COMPATIBLE)
 """Servers for models of one's own: docs.ollama.com/api/openai-compatibility lists what is taken."""
 
 ANTHROPIC_IMITATION: Final = Quirks(
@@ -58,10 +60,19 @@ ANTHROPIC_IMITATION: Final = Quirks(
 )
 """An Anthropic-compatible endpoint of another vendor: the API of 2025 without betas."""
 
+MOONSHOT_ANTHROPIC: Final = Quirks(refusals=refusals.MOONSHOT).over(ANTHROPIC_IMITATION)
+ZHIPU_ANTHROPIC: Final = Quirks(refusals=refusals.ZHIPU).over(ANTHROPIC_IMITATION)
+MINIMAX_ANTHROPIC: Final = Quirks(refusals=refusals.MINIMAX).over(ANTHROPIC_IMITATION)
+ALIBABA_ANTHROPIC: Final = Quirks(refusals=refusals.ALIBABA).over(ANTHROPIC_IMITATION)
+OPENROUTER_ANTHROPIC: Final = Quirks(refusals=refusals.OPENROUTER).over(ANTHROPIC_IMITATION)
+LOCAL_ANTHROPIC: Final = Quirks(refusals=refusals.LOCAL).over(ANTHROPIC_IMITATION)
+
 DEEPSEEK_ANTHROPIC: Final = Quirks(
     # api-docs.deepseek.com/guides/anthropic_api: effort is taken, budgets are ignored.
     takes=("output_config",),
-    efforts=("high", "max"),
+    efforts=("low", "high", "max"),
+    # Likewise, in its words; QwenLM/qwen-code#3788: an empty block is taken.
+    call_reasoning="empty",
 ).over(ANTHROPIC_IMITATION)
 
 OPENAI_CHAT: Final = Quirks(
@@ -85,13 +96,13 @@ OPENAI_RESPONSES: Final = Quirks(thinking_refuses=("temperature", "top_p", "top_
 OPENAI_FAMILIES: Final = (
     # developers.openai.com/api/docs/models: effort, verbosity and custom tools came with gpt-5;
     # gpt-5 and the o series know no `none`, gpt-5.1 and later no `minimal`.
-    Family(
+    FamilyQuirks(
         names=r"(gpt-4|gpt-3|chatgpt).*",
         quirks=Quirks(
             refuses=("reasoning_effort", "verbosity", "reasoning"), custom_tools=False, efforts=()
         ),
     ),
-    Family(
+    FamilyQuirks(
         names=r"o\d.*",
         quirks=Quirks(
             refuses=("verbosity", "parallel_tool_calls"),
@@ -99,8 +110,8 @@ OPENAI_FAMILIES: Final = (
             efforts=("low", "medium", "high"),
         ),
     ),
-    Family(names=r"gpt-5(-.*)?", quirks=Quirks(efforts=("minimal", "low", "medium", "high"))),
-    Family(
+    FamilyQuirks(names=r"gpt-5(-.*)?", quirks=Quirks(efforts=("minimal", "low", "medium", "high"))),
+    FamilyQuirks(
         names=r"gpt-(5\.\d|[6-9]).*",
         quirks=Quirks(efforts=("none", "low", "medium", "high", "xhigh")),
     ),
@@ -109,13 +120,13 @@ OPENAI_FAMILIES: Final = (
 CLAUDE_FAMILIES: Final = (
     # platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages: from Opus 4.8
     # on, and Sonnet 5; those before take system messages in front only.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-((3|sonnet-4|haiku-4|opus-4-[0-7]|opus-4-2).*|opus-4(@.*)?|mythos-preview)",
         quirks=Quirks(system_anywhere=False),
     ),
     # platform.claude.com/docs/en/build-with-claude/effort: from Opus 4.5 and Sonnet 4.6 on;
     # .../adaptive-thinking: from 4.6 on; before, budgets only.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(3.*|(sonnet|haiku)-4-5.*|(sonnet|opus)-4(-[01].*|-2025.*|@.*)?)",
         quirks=Quirks(
             refuses=("safeguards",),
@@ -124,50 +135,68 @@ CLAUDE_FAMILIES: Final = (
             one_of_temperature_and_top_p=True,
         ),
     ),
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-opus-4-5.*",
         quirks=Quirks(thinking="budget", efforts=("low", "medium", "high")),
     ),
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(opus|sonnet)-4-6.*",
         quirks=Quirks(efforts=("low", "medium", "high", "max")),
     ),
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(opus-4-[56]|sonnet-4-6).*",
         quirks=Quirks(one_of_temperature_and_top_p=True),
     ),
     # platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-7: sampling is refused.
-    Family(
+    FamilyQuirks(
         names=r"(.*\.)?claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*",
         quirks=Quirks(refuses=("temperature", "top_p", "top_k")),
+    ),
+    # platform.claude.com/docs/en/build-with-claude/preserved-thinking/prefix-checks: these models.
+    FamilyQuirks(
+        names=r"(.*\.)?claude-((opus|sonnet|haiku)-5-[5-9]|(fable|mythos)-5-[1-9]).*",
+        quirks=Quirks(preserved_thinking=True),
     ),
 )
 
 GEMINI_CHAT: Final = Quirks(
+    refusals=refusals.GOOGLE_CHAT,
     # ai.google.dev/gemini-api/docs/openai: efforts minimal, low, medium, high and none.
     refuses=("seed", "logit_bias", "parallel_tool_calls"),
     efforts=("none", "minimal", "low", "medium", "high"),
 ).over(COMPATIBLE)
 
 DEEPSEEK_CHAT: Final = Quirks(
-    # api-docs.deepseek.com/guides/thinking_mode: high and max; sampling has no effect with it.
+    # api-docs.deepseek.com/guides/thinking_mode: low, high and max; sampling has no effect with it.
     # api-docs.deepseek.com/guides/json_mode: no schema.
     refuses=("parallel_tool_calls", "seed"),
-    efforts=("high", "max"),
+    # The same page: a 400 for a turn with calls without its reasoning_content, in all later requests.
+    # theopenco/llmgateway#2093 tried what stands for reasoning that there is none of.
+    efforts=("low", "high", "max"),
+    call_reasoning="empty",
     schema_kinds=("json",),
     most_stop_sequences=16,
 ).over(COMPATIBLE)
 
 MOONSHOT_CHAT: Final = Quirks(
+    refusals=refusals.MOONSHOT,
+    # The API's own errors: "when using anyOf, type should be defined in anyOf items instead of the
+    # parent schema", also at the root and for oneOf, and "tools.function.parameters.type is required
+    # and must be object" (github.com/MoonshotAI/kimi-code/issues/2661).
+    tool_schema=replace(OPENAI_TOOL_SCHEMA, restates=("oneOf",), types_beside_unions=False),
     # platform.moonshot.ai/docs/guide: temperature from 0 to 1, no effort.
     refuses=("reasoning_effort", "seed"),
+    # .../use-kimi-k2-thinking-model: reasoning_content on every message with calls;
+    # theopenco/llmgateway#2093: an empty one counts as missing, a space does not.
     takes=("prompt_cache_key", "safety_identifier"),
     most_temperature=1.0,
     most_stop_sequences=5,
     efforts=(),
+    call_reasoning="blank",
 ).over(COMPATIBLE)
 
 ZHIPU_CHAT: Final = Quirks(
+    refusals=refusals.ZHIPU,
     # docs.z.ai/api-reference/llm/chat-completion: one stop word, temperature from 0 to 1, JSON
     # objects without a schema, tool choice auto alone.
     refuses=("seed", "parallel_tool_calls", "presence_penalty", "frequency_penalty"),
@@ -177,6 +206,7 @@ ZHIPU_CHAT: Final = Quirks(
 ).over(COMPATIBLE)
 
 MINIMAX_CHAT: Final = Quirks(
+    refusals=refusals.MINIMAX,
     # platform.minimax.io/docs/api-reference/text-openai-api: temperature in (0, 1]; penalties and
     # logit_bias are ignored.
     refuses=("presence_penalty", "frequency_penalty", "logit_bias", "reasoning_effort", "seed"),
@@ -185,6 +215,7 @@ MINIMAX_CHAT: Final = Quirks(
 ).over(COMPATIBLE)
 
 ALIBABA_CHAT: Final = Quirks(
+    refusals=refusals.ALIBABA,
     # alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope
     refuses=("reasoning_effort",),
     efforts=(),
@@ -212,15 +243,35 @@ XAI_CHAT: Final = Quirks(
 ).over(COMPATIBLE)
 
 GROQ_CHAT: Final = Quirks(
+    refusals=refusals.GROQ,
     # console.groq.com/docs/openai: a 400 for logprobs, logit_bias and top_logprobs.
     refuses=("logprobs", "top_logprobs", "logit_bias"),
     takes=("service_tier",),
 ).over(COMPATIBLE)
 
 CEREBRAS_CHAT: Final = Quirks(
+    refusals=refusals.CEREBRAS,
+    # inference-docs.cerebras.ai/capabilities/structured-outputs: unions by anyOf, never by a list of
+    # types.
+    answer_schema=SchemaQuirks(type_lists=False),
     # inference-docs.cerebras.ai/resources/openai: penalties and logit_bias draw a 400.
     refuses=("presence_penalty", "frequency_penalty", "logit_bias"),
 ).over(COMPATIBLE)
+
+# docs.fireworks.ai/guides/prompt-caching: the key keeps a conversation at its replica.
+FIREWORKS_CHAT: Final = Quirks(takes=("prompt_cache_key",)).over(COMPATIBLE)
+
+TOGETHER_CHAT: Final = Quirks(refusals=refusals.TOGETHER).over(COMPATIBLE)
+
+OPENROUTER_CHAT: Final = Quirks(
+    # openrouter.ai/docs/api-reference/overview: fields that a model does not know are left out there,
+    # not refused.
+    takes=("prompt_cache_key", "verbosity", "metadata"),
+    refusals=refusals.OPENROUTER,
+).over(COMPATIBLE)
+
+AZURE_CHAT: Final = Quirks(refusals=refusals.AZURE).over(OPENAI_CHAT)
+AZURE_RESPONSES: Final = Quirks(refusals=refusals.AZURE).over(OPENAI_RESPONSES)
 
 BEDROCK_CHAT: Final = Quirks(
     # docs.aws.amazon.com/bedrock/latest/userguide/inference-chat-completions.html
@@ -229,6 +280,7 @@ BEDROCK_CHAT: Final = Quirks(
 )
 
 VERTEX_CHAT: Final = Quirks(
+    refusals=refusals.GOOGLE_CHAT,
     # docs.cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview: what is not listed
     # there is ignored.
     refuses=("logit_bias", "parallel_tool_calls"),

@@ -1,9 +1,7 @@
-"""The providers we know: addresses, keys, cache terms, and whether hanging up stops the bill.
+"""The providers we know: addresses, keys and cache terms.
 
 Rules of this module: constants only. Cache terms are the providers' documented ones; where a
-provider documents none, the entry says that they are assumed. `closing_stops_billing` is True only
-where closing a stream has been shown to stop generation (OpenAI, Anthropic, DeepSeek, xAI); it is
-known not to at Google AI Studio, Mistral, MiniMax and Alibaba, and False where nothing is known.
+provider documents none, the entry says that they are assumed.
 
 The first endpoint is the one that translated requests go to. OpenAI's own models: responses, which
 keeps the reasoning of a turn in sealed items that come back on the next; imitations: chat, which is
@@ -12,7 +10,7 @@ what they were built for; Gemini: its own API, which alone has thought signature
 
 from turnout.catalog import provider_quirks as quirks
 from turnout.catalog.compatible_providers import ASSUMED_TERMS, COMPATIBLE_PROVIDERS, FIVE_MINUTES
-from turnout.catalog.models import CacheTerms, Endpoint, Provider
+from turnout.catalog.models import CacheTerms, Endpoint, PrefixMinimum, Provider
 
 HALF_AN_HOUR = 1_800
 ONE_HOUR = 3_600
@@ -23,9 +21,16 @@ ANTHROPIC_TERMS = CacheTerms(
     lifetimes_seconds=(FIVE_MINUTES, ONE_HOUR),
     minimum_prefix_tokens=1_024,
     max_breakpoints=4,
+    minimums=(
+        PrefixMinimum(names=r"(.*\.)?claude-(opus-4-[56]|haiku-4-5)(-.*|@.*)?", tokens=4_096),
+        PrefixMinimum(names=r"(.*\.)?claude-opus-4-7(-.*|@.*)?", tokens=2_048),
+        PrefixMinimum(names=r"(.*\.)?claude-3(-5)?-haiku.*", tokens=2_048),
+        PrefixMinimum(names=r"(.*\.)?claude-(opus|fable|mythos)-5(-\d{8}.*|@.*)?", tokens=512),
+    ),
 )
-"""docs.claude.com, prompt caching. Some models ask for more than 1,024 tokens; a shorter prefix is
-then served uncached without an error."""
+"""platform.claude.com/docs/en/build-with-claude/prompt-caching, whose minimums docs.litellm.ai/docs/
+completion/prompt_caching repeats; a shorter prefix is served uncached without an error. Of models that
+are not named there 1,024 is assumed."""
 
 OPENAI_TERMS = CacheTerms(
     kind="automatic",
@@ -50,7 +55,6 @@ PROVIDERS: tuple[Provider, ...] = (
         ),
         api_key_env="ANTHROPIC_API_KEY",
         cache=ANTHROPIC_TERMS,
-        closing_stops_billing=True,
     ),
     Provider(
         name="openai",
@@ -72,7 +76,6 @@ PROVIDERS: tuple[Provider, ...] = (
         ),
         api_key_env="OPENAI_API_KEY",
         cache=OPENAI_TERMS,
-        closing_stops_billing=True,
     ),
     Provider(
         name="gcp.gemini",
@@ -90,9 +93,13 @@ PROVIDERS: tuple[Provider, ...] = (
             ),
         ),
         api_key_env="GEMINI_API_KEY",
-        # ai.google.dev, implicit caching: 2,048 tokens for the 2.5 models; lifetime not stated.
+        # ai.google.dev/gemini-api/docs/caching: 4,096 tokens, for the 2.5 models 2,048; lifetime not
+        # stated.
         cache=CacheTerms(
-            kind="automatic", lifetimes_seconds=(FIVE_MINUTES,), minimum_prefix_tokens=2_048
+            kind="automatic",
+            lifetimes_seconds=(FIVE_MINUTES,),
+            minimum_prefix_tokens=4_096,
+            minimums=(PrefixMinimum(names=r"gemini-2\..*", tokens=2_048),),
         ),
     ),
     # learn.microsoft.com/azure/foundry/openai/api-version-lifecycle: the v1 API, without dated
@@ -106,7 +113,7 @@ PROVIDERS: tuple[Provider, ...] = (
                 base_url="",
                 auth="api-key",
                 is_original=True,
-                quirks=quirks.OPENAI_RESPONSES,
+                quirks=quirks.AZURE_RESPONSES,
                 families=quirks.OPENAI_FAMILIES,
             ),
             Endpoint(
@@ -114,7 +121,7 @@ PROVIDERS: tuple[Provider, ...] = (
                 base_url="",
                 auth="api-key",
                 is_original=True,
-                quirks=quirks.OPENAI_CHAT,
+                quirks=quirks.AZURE_CHAT,
                 families=quirks.OPENAI_FAMILIES,
             ),
         ),

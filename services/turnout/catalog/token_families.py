@@ -4,16 +4,20 @@ Rules of this module: constants and pure text; a figure is a measurement with it
 counts, or there is none and the error is None, never a guess between. A count made with these is an
 estimate: only the provider's own is exact.
 
-The figures are printed by `python -m turnout.learn.token_ratios DATA`, which also says how they are
-fitted. `vocabulary` is a published one: tiktoken names o200k_base for OpenAI's models from gpt-4o
-on, Qwen publishes its own. Of the others none is published or carried by a kept package.
+Families with threads are printed by `python -m turnout.learn.token_ratios DATA`, from traffic; those
+with files by `python -m turnout.learn.vocabulary_ratios`, from vocabularies that packages carry. Both
+say how they measure. `vocabulary` is one that the tokenizer library has: tiktoken names o200k_base for
+OpenAI's models from gpt-4o on, Qwen publishes its own. Of Kimi and GLM no package carries one.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
+
+from turnout.catalog.names import vendor_of
 
 Vocabulary: TypeAlias = Literal["o200k_base", "qwen3.5"]
 """By the names of the tokenizer library."""
@@ -45,10 +49,11 @@ class TokenFigures:
     Attributes:
         ratio: the family's tokens for one token of `vocabulary`.
         bytes_per_token: of a prompt as JSON, for estimates without a tokenizer.
-        median_error, p90_error: of the growth of held-out threads as characters foretell it, as a
-            share of the real one; None when nothing is measured. They hold how much texts differ
-            from one another as well, which counting by a vocabulary does not leave in.
-        threads, calls: what the figures are fitted on.
+        median_error, p90_error: as a share of the real count; None when nothing is measured. With
+            threads: of the growth of held-out threads as characters foretell it, which holds how
+            much texts differ from one another as well. With files: of a held-out file as its tokens
+            of `vocabulary` foretell it, which holds nothing that a provider puts around texts.
+        threads, calls, files: what the figures are fitted on.
 
     """
 
@@ -59,7 +64,11 @@ class TokenFigures:
     p90_error: float | None = None
     threads: int = 0
     calls: int = 0
+    files: int = 0
 
+
+NAMES_KEPT: Final = 1_024
+"""Models of the catalog, and names that clients make up."""
 
 UNKNOWN: Final = TokenFigures()
 """Counted by the vocabulary of OpenAI's models as it is; 3.6 bytes of JSON make a token of it on
@@ -86,35 +95,52 @@ FIGURES: Final[Mapping[Family, TokenFigures]] = MappingProxyType(
         "gpt-5": TokenFigures(
             bytes_per_token=3.92, median_error=0.096, p90_error=0.164, threads=71, calls=4948
         ),
-        "gemini": UNKNOWN,
-        "deepseek": UNKNOWN,
+        # Gemma 3's vocabulary, by which google-genai counts Gemini 2.0 to 3 Flash Preview; it counts
+        # later ones by Gemma 4's, which no package carries.
+        "gemini": TokenFigures(
+            ratio=1.22, bytes_per_token=3.23, median_error=0.037, p90_error=0.090, files=1200
+        ),
+        # V3's and V4's, which agree.
+        "deepseek": TokenFigures(
+            ratio=1.01, bytes_per_token=3.89, median_error=0.045, p90_error=0.081, files=1200
+        ),
         "kimi": UNKNOWN,
         "glm": UNKNOWN,
         # Its own vocabulary, so no ratio; on source files a token of it is 0.92 of the other's.
         "qwen": TokenFigures(vocabulary="qwen3.5", bytes_per_token=3.61),
-        "mistral": UNKNOWN,
-        "llama": UNKNOWN,
+        # Tekken, of Mistral's models from Nemo on.
+        "mistral": TokenFigures(
+            ratio=1.14, bytes_per_token=3.44, median_error=0.060, p90_error=0.107, files=1200
+        ),
+        # Llama 3's; Llama 4 has another one, which no package carries.
+        "llama": TokenFigures(
+            ratio=0.99, bytes_per_token=3.95, median_error=0.006, p90_error=0.017, files=1200
+        ),
         "unknown": UNKNOWN,
     }
 )
 
 _CLAUDE: Final = re.compile(r"^.*\.claude-")
 
-_PATTERNS: Final[tuple[tuple[re.Pattern[str], Family], ...]] = (
-    (
-        re.compile(r"claude-(opus-(4-[789]|[5-9])|(sonnet|haiku)-[5-9]|fable|mythos)"),
-        "claude-4.7",
-    ),
-    (re.compile(r"claude-"), "claude"),
-    (re.compile(r"(gpt|chatgpt|codex)-|o[1-9](-|$)"), "gpt-5"),
-    (re.compile(r"gemini-"), "gemini"),
-    (re.compile(r"deepseek-"), "deepseek"),
-    (re.compile(r"kimi-|moonshot-"), "kimi"),
-    (re.compile(r"glm-"), "glm"),
-    (re.compile(r"qw(en|q)"), "qwen"),
-    (re.compile(r"(mistral|devstral|codestral|magistral|ministral|pixtral)-"), "mistral"),
-    (re.compile(r"(meta-)?llama"), "llama"),
+_NEWER_CLAUDE: Final = re.compile(
+    r"claude-(opus-(4-[789]|[5-9])|(sonnet|haiku)-[5-9]|fable|mythos)"
 )
+_LLAMA: Final = re.compile(r"(meta-)?llama")
+"""Of a vendor that the catalog has not."""
+
+_OF_VENDORS: Final[Mapping[str | None, Family]] = MappingProxyType(
+    {
+        "anthropic": "claude",
+        "openai": "gpt-5",
+        "gcp.gemini": "gemini",
+        "deepseek": "deepseek",
+        "moonshot_ai": "kimi",
+        "z_ai": "glm",
+        "alibaba": "qwen",
+        "mistral_ai": "mistral",
+    }
+)
+"""Vendors whose models have one tokenizer, and the older one of Anthropic's two."""
 
 
 def family_of(name: str) -> Family:
@@ -124,17 +150,23 @@ def family_of(name: str) -> Family:
     if bare.startswith("claude-"):
         # OpenRouter writes claude-opus-4.7 where Anthropic writes claude-opus-4-7.
         bare = bare.replace(".", "-")
-    for pattern, family in _PATTERNS:
-        if pattern.match(bare):
-            return family
-    return "unknown"
+    if _NEWER_CLAUDE.match(bare):
+        return "claude-4.7"
+    if _LLAMA.match(bare):
+        return "llama"
+    return _OF_VENDORS.get(vendor_of(bare), "unknown")
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def figures_of(name: str) -> TokenFigures:
     return FIGURES[family_of(name)]
 
 
+def token_share(*, counted_for: str, model: str) -> float:
+    """How many tokens of one model a token is that was counted for another."""
+    return figures_of(counted_for).bytes_per_token / figures_of(model).bytes_per_token
+
+
 def in_tokens_of(tokens: int, *, counted_for: str, model: str) -> int:
     """Tokens estimated from bytes for one model as another one would count them; never 0."""
-    share = figures_of(counted_for).bytes_per_token / figures_of(model).bytes_per_token
-    return max(1, round(tokens * share))
+    return max(1, round(tokens * token_share(counted_for=counted_for, model=model)))

@@ -102,13 +102,13 @@ class Player:
                         group.create_task(self._thread(session, spawned))
 
     async def _step(self, prompt: Prompt, step: Step) -> None:
-        if step.is_faulted and self.simulator:
-            told = {"next": [OVERLOADED]}
-            (await self.client.post(f"{self.simulator}/simulate", json=told)).raise_for_status()
         headers = {**prompt.headers(step), SIMULATION_HEADER: _directives(step)}
         path = PATHS[prompt.session.dialect]
-        self.played.requests += 1
         try:
+            if step.is_faulted and self.simulator:
+                told = {"next": [OVERLOADED]}
+                (await self.client.post(f"{self.simulator}/simulate", json=told)).raise_for_status()
+            self.played.requests += 1
             async with (
                 asyncio.timeout(ANSWER_SECONDS),
                 self.client.stream(

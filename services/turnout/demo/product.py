@@ -152,7 +152,9 @@ async def _wait_until_ready(
                         if answer.is_success and b'"degraded"' not in answer.content:
                             return
                     await asyncio.sleep(POLL_SECONDS)
-    raise Unavailable(f"The demo's Turnout did not start: {_end_of(log)}")
+    ended = process.returncode
+    how = f"was not ready within {START_SECONDS:g} s" if ended is None else f"ended with {ended}"
+    raise Unavailable(f"The demo's Turnout {how}. Its log ends: {_end_of(log) or '(nothing)'}")
 
 
 def _end_of(log: Path) -> str:

@@ -16,8 +16,9 @@ import msgspec
 
 from turnout.demo.sessions import Dialect, Session, Step
 
-BYTES_PER_TOKEN = 3.6
-"""What the simulated provider counts with; mean of English prose and source code."""
+BYTES_PER_TOKEN: Mapping[Dialect, float] = {"anthropic_messages": 2.48, "openai_chat": 3.92}
+"""As the catalog has it for the models that are asked for in each (turnout.catalog.token_families),
+which the simulated provider counts by. This module is read where nothing else of Turnout is."""
 
 PATHS: Mapping[Dialect, str] = {
     "anthropic_messages": "/v1/messages",
@@ -59,9 +60,9 @@ class Texts:
         chance = Random("texts")  # noqa: S311  (nothing is guarded by it)
         self._pool = " ".join(chance.choices(_WORDS, k=_POOL_WORDS))
 
-    def of(self, tokens: float, *, chance: Random) -> str:
+    def of(self, tokens: float, *, dialect: Dialect, chance: Random) -> str:
         """A text of that many tokens."""
-        length = max(1, int(tokens * BYTES_PER_TOKEN))
+        length = max(1, int(tokens * BYTES_PER_TOKEN[dialect]))
         at = chance.randrange(len(self._pool))
         text = self._pool[at : at + length]
         while len(text) < length:
@@ -177,7 +178,7 @@ class Prompt:
         return told
 
     def _text(self, tokens: float) -> str:
-        return self.run.texts.of(tokens, chance=self._chance)
+        return self.run.texts.of(tokens, dialect=self.session.dialect, chance=self._chance)
 
     def _title(self, step: Step) -> bytes:
         asked = {"role": "user", "content": self._text(step.new_tokens)}
@@ -280,10 +281,11 @@ def _marked(message: object) -> object:
 def _head(texts: Texts, dialect: Dialect, tokens: int) -> bytes:
     """System prompt and tools: the same bytes for every thread with a head of that length."""
     chance = Random(f"head/{dialect}/{tokens}")  # noqa: S311  (nothing is guarded by it)
-    system = texts.of(tokens * (1 - _TOOL_SHARE), chance=chance)
+    system = texts.of(tokens * (1 - _TOOL_SHARE), dialect=dialect, chance=chance)
     each = tokens * _TOOL_SHARE / _TOOL_COUNT
     tools = [
-        _tool(dialect, name, texts.of(each, chance=chance)) for name in _TOOL_NAMES[:_TOOL_COUNT]
+        _tool(dialect, name, texts.of(each, dialect=dialect, chance=chance))
+        for name in _TOOL_NAMES[:_TOOL_COUNT]
     ]
     if dialect == "anthropic_messages":
         blocks = [

@@ -15,8 +15,9 @@ Rules:
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+import msgspec
 
 from turnout.capabilities import Dialect
 
@@ -36,38 +37,33 @@ ToolKind: TypeAlias = Literal["function", "custom"]
 """`function` takes a JSON object, `custom` (freeform) takes plain text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Base64Source:
+class Base64Source(msgspec.Struct, frozen=True, gc=False):
     """Bytes as the client encoded them; never decoded here."""
 
     media_type: str
     data: str
 
 
-@dataclass(frozen=True, slots=True)
-class UrlSource:
+class UrlSource(msgspec.Struct, frozen=True, gc=False):
     """A link that the provider fetches itself; never a `data:` link."""
 
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileSource:
+class FileSource(msgspec.Struct, frozen=True, gc=False):
     """A file that was uploaded to one provider, which alone can read it."""
 
     file_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class TextSource:
+class TextSource(msgspec.Struct, frozen=True, gc=False):
     """A document given as plain text."""
 
     media_type: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(msgspec.Struct, frozen=True, gc=False):
     """Who made a piece of reasoning. Signatures are valid for that model alone.
 
     Attributes:
@@ -80,8 +76,7 @@ class Provenance:
     target: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
+class Citation(msgspec.Struct, frozen=True, gc=False):
     """A source on the web, as far as every dialect with citations can say it.
 
     Attributes:
@@ -96,8 +91,7 @@ class Citation:
     end: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Annotation:
+class Annotation(msgspec.Struct, frozen=True, gc=False):
     """Where a text comes from, in the words of the dialect that said it.
 
     Attributes:
@@ -110,8 +104,7 @@ class Annotation:
     citation: Citation | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
+class TokenLogprob(msgspec.Struct, frozen=True, gc=False):
     """A token of a text and its log probability, with the likeliest tokens at its place.
 
     Attributes:
@@ -125,8 +118,7 @@ class TokenLogprob:
     top: tuple[tuple[str, float], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(msgspec.Struct, frozen=True, gc=False):
     text: str
     cache: CacheLifetime | None = None
     annotations: tuple[Annotation, ...] = ()
@@ -134,8 +126,7 @@ class Text:
     extras: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Image:
+class Image(msgspec.Struct, frozen=True, gc=False):
     """Attributes:
     detail: OpenAI's word for the resolution wanted; "" when not given.
     """
@@ -146,8 +137,7 @@ class Image:
     extras: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True, gc=False):
     """Attributes:
     name: title or file name; "" when not given.
     """
@@ -158,8 +148,7 @@ class Document:
     extras: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(msgspec.Struct, frozen=True, gc=False):
     """A call the model made.
 
     Attributes:
@@ -175,21 +164,25 @@ class ToolCall:
     extras: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ToolReference:
-    """Anthropic's tool search answers with names of deferred tools; others need the schema too."""
+class ToolReference(msgspec.Struct, frozen=True, gc=False):
+    """A tool by its name, where a search has found it or a system message changes what is offered.
+
+    Attributes:
+        change: from here on it is offered, or no longer; "" for what was found.
+        definition: of an added tool that `Conversation.tools` does not have, or has otherwise.
+    """
 
     tool_name: str
+    change: Literal["", "added", "removed"] = ""
+    definition: "Tool | ServerTool | None" = None
     extras: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Thinking:
+class Thinking(msgspec.Struct, frozen=True, gc=False):
     """Reasoning that the model wrote before answering.
 
-    Gemini puts its signature on the part that the reasoning led to, mostly a call. Here that is a
-    part of its own in front of it: no text, `provenance` Gemini, `signature` set. So whatever keeps
-    reasoning keeps it, also in dialects whose calls have no place for a signature.
+    Gemini's signature on the part that the reasoning led to, mostly a call, is a part of its own in
+    front of it, without text: so whatever keeps reasoning keeps it, in every dialect.
 
     Attributes:
         text: as shown; "" when only the sealed form was given.
@@ -206,19 +199,16 @@ class Thinking:
     extras: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True, gc=False):
     text: str
     extras: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(msgspec.Struct, frozen=True, gc=False):
     """A part that only its own dialect understands: server tool calls, containers, compaction.
 
     Attributes:
-        kind: the dialect's own type name.
-        json: the whole part, its cache marker included.
+        kind: the dialect's own type name; `json`: the whole part, its cache marker included.
     """
 
     dialect: Dialect
@@ -226,8 +216,7 @@ class Opaque:
     json: JsonText
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResult:
+class ToolResult(msgspec.Struct, frozen=True, gc=False):
     """What a tool gave back. The tool's name stands on the call with the same id.
 
     Attributes:
@@ -249,8 +238,7 @@ Part: TypeAlias = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """Attributes:
     is_plain: the client wrote the content as a plain string; `parts` then is one `Text`.
     """
@@ -261,8 +249,7 @@ class Message:
     extras: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Tool:
+class Tool(msgspec.Struct, frozen=True, gc=False):
     """A tool that the client runs.
 
     Attributes:
@@ -282,13 +269,13 @@ class Tool:
     extras: Fields = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ServerTool:
-    """A tool that the provider itself runs. Other dialects raise `Unsupported`, naming it.
+class ServerTool(msgspec.Struct, frozen=True, gc=False):
+    """A tool that the provider itself runs. Elsewhere the conversation goes without it or not at all:
+    `turnout.dialects.fit.server_tools`.
 
     Attributes:
-        kind: the dialect's versioned type (web_search_20250305, code_interpreter, ...).
-        json: the whole definition.
+        kind: the dialect's versioned type (code_interpreter, ...).
+        json: the whole definition; "" where it stands in a message, which keeps it.
     """
 
     dialect: Dialect
@@ -297,8 +284,7 @@ class ServerTool:
     json: JsonText
 
 
-@dataclass(frozen=True, slots=True)
-class ToolChoice:
+class ToolChoice(msgspec.Struct, frozen=True, gc=False):
     """Attributes:
     mode: `named` means one of `names`; with the other modes `names` narrows what is allowed.
     """
@@ -307,8 +293,7 @@ class ToolChoice:
     names: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(msgspec.Struct, frozen=True, gc=False):
     """Each None when the client did not say.
 
     Attributes:
@@ -324,8 +309,7 @@ class Sampling:
     top_logprobs: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class OutputFormat:
+class OutputFormat(msgspec.Struct, frozen=True, gc=False):
     """Attributes:
     kind: `json` is any JSON object, `json_schema` one that fits `schema`.
     """
@@ -336,8 +320,7 @@ class OutputFormat:
     strict: bool | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ThinkingControl:
+class ThinkingControl(msgspec.Struct, frozen=True, gc=False):
     """How much the model is to think.
 
     Attributes:
@@ -345,16 +328,17 @@ class ThinkingControl:
         budget_tokens: the most thinking tokens, with mode `on`.
         effort: the client's word (none, minimal, low, medium, high, xhigh, max); "" when not said.
         display: the dialect's word for how thinking is to be shown (omitted, auto, ...).
+        drops_unbound: thinking of the history that the target refuses to read is left out instead.
     """
 
     mode: Literal["off", "on", "adaptive"] | None = None
     budget_tokens: int | None = None
     effort: str = ""
     display: str = ""
+    drops_unbound: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Conversation:
+class Conversation(msgspec.Struct, frozen=True, gc=False):
     """One request.
 
     Attributes:

@@ -21,6 +21,7 @@ from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
+from turnout.refusals import Refusals
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,11 @@ class StreamTap(Protocol):
 
     def feed(self, data: bytes) -> None: ...
     @property
+    def is_over(self) -> bool:
+        """The terminal event or an error has passed; asked for every piece, where `reading` is dear."""
+        ...
+
+    @property
     def reading(self) -> TapReading: ...
 
 
@@ -114,7 +120,8 @@ class WireDialect(Protocol):
 
     def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
         """A request without the reasoning that its target would refuse: what stands under our seal
-        (`seal.py`), and all of it in the messages that `others` number, as the survey counts them.
+        (`seal.py`), and all of it in the messages that `others` number, as the survey counts them;
+        words between agents that the target would refuse become plain ones.
         The very object that came in where there is none.
         """
         ...
@@ -168,9 +175,17 @@ class WireDialect(Protocol):
         ...
 
     def decode_error(
-        self, status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+        self,
+        status: int,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        now: float,
+        refusals: Refusals = ...,
     ) -> TurnoutError:
-        """What a provider's error answer means, Retry-After in seconds or as a date included."""
+        """What a provider's error answer means, and when to come back. `refusals` says how the
+        endpoint refuses; without it the dialect's own vendor does.
+        """
         ...
 
     def keep_alive(self) -> bytes:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final, Literal, NamedTuple, TypeAlias
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from turnout.capabilities import Dialect
 
@@ -30,6 +30,10 @@ OWN_HEADERS: Final[Mapping[Dialect, tuple[tuple[str, str], ...]]] = MappingProxy
 )
 """What a dialect needs when the client's own headers are not for it."""
 
+BINDING_BETA: Final = ("anthropic-beta", "thinking-binding-controls-2026-08-01")
+"""Goes with `ThinkingControl.drops_unbound`:
+platform.claude.com/docs/en/build-with-claude/preserved-thinking/fix-bound-to-a-different-conversation."""
+
 GEMINI_PATH: Final = re.compile(
     r"/(?P<version>v1|v1beta)/models/(?P<model>[^/:]+(?:/[^/:]+)*):(?P<method>\w+)"
 )
@@ -47,6 +51,10 @@ GEMINI_VERSION: Final = "v1beta"
 """Thought signatures and thinking levels are in no other."""
 
 
+_FORM: Final = frozenset({"alt", "$alt"})
+"""Google's system parameter for the form of an answer (cloud.google.com/apis/docs/system-parameters)."""
+
+
 class GeminiCall(NamedTuple):
     """What a path of Gemini's API says; `version` as the client wrote it."""
 
@@ -62,6 +70,23 @@ def gemini_call(path: str) -> GeminiCall | None:
     if found is None or method is None:
         return None
     return GeminiCall(found["version"], found["model"], method)
+
+
+def asks_for_events(query: str) -> bool:
+    """Whether a stream comes as events; without `alt=sse` Google answers a JSON array."""
+    return any(name in _FORM and value == "sse" for name, value in parse_qsl(query))
+
+
+def gemini_query(query: str, *, stream: bool) -> str:
+    """The client's query, but for the form of the answer, which is ours to ask for: events of a stream,
+    whose array is none until it ends, and words for enumerations, which Google's own older clients ask
+    for in numbers (`$alt=json;enum-encoding=int`) and read in either.
+    """
+    told = parse_qsl(query, keep_blank_values=True)
+    wanted = [("alt", "sse")] if stream else []
+    if [one for one in told if one[0] in _FORM] == wanted:
+        return query
+    return urlencode([*(one for one in told if one[0] not in _FORM), *wanted])
 
 
 def gemini_path(model: str, method: GeminiMethod, *, version: str = GEMINI_VERSION) -> str:

@@ -1,8 +1,9 @@
-"""The tools that a model is offered where the wire knows no deferred ones.
+"""The tools that a model is offered where the wire knows neither deferred ones nor changes.
 
 Rules: a deferred tool is offered once something has named it, behind all others and in the order of
-first use, so that the tools before it stay a prefix that is cached; who refers to a tool is told its
-schema, which is how a model learns what a search has found.
+first use, so that the tools before it stay a prefix that is cached; what a system message adds comes
+likewise, in the place of one of its name, and what one removes is gone until another adds it again;
+who refers to a tool is told its schema, which is how a model learns what a search has found.
 """
 
 from collections.abc import Iterator
@@ -20,40 +21,79 @@ from turnout.dialects.conversation import (
 )
 
 
-def offered_tools(conversation: Conversation) -> Iterator[Tool | ServerTool]:
-    """Tools in order, deferred ones behind the others and only once something has named them."""
-    deferred: dict[str, Tool] = {}
-    for tool in conversation.tools:
-        if isinstance(tool, Tool) and tool.is_deferred:
-            deferred[tool.name] = tool
+def changes_tools(conversation: Conversation) -> bool:
+    """Whether a system message adds or removes a tool."""
+    return any(
+        isinstance(part, ToolReference) and part.change
+        for message in conversation.messages
+        if message.role == "system"
+        for part in message.parts
+    )
+
+
+def offered_tools(conversation: Conversation) -> tuple[Tool | ServerTool, ...]:
+    """Tools in the order in which they are offered."""
+    deferred = {
+        tool.name: tool
+        for tool in conversation.tools
+        if isinstance(tool, Tool) and tool.is_deferred
+    }
+    if not deferred and not changes_tools(conversation):
+        return conversation.tools
+    offered = [
+        tool for tool in conversation.tools if not (isinstance(tool, Tool) and tool.is_deferred)
+    ]
+    removed: dict[str, Tool | ServerTool] = {}
+    for use in _uses(conversation):
+        if isinstance(use, str) or not use.change:
+            name = use if isinstance(use, str) else use.tool_name
+            if name in deferred:
+                offered.append(deferred.pop(name))
+            continue
+        name = use.tool_name
+        given = (use.definition, deferred.pop(name, None), removed.pop(name, None))
+        meant = next((tool for tool in given if tool is not None), None)
+        for tool in offered if use.change == "removed" else ():
+            if tool.name == name:
+                meant = tool
+        if meant is None:
+            continue
+        offered = [tool for tool in offered if tool.name != name]
+        if use.change == "added":
+            offered.append(meant)
         else:
-            yield tool
-    for name in named_tools(conversation) if deferred else ():
-        found = deferred.pop(name, None)
-        if found is not None:
-            yield found
+            removed[name] = meant
+    return tuple(offered)
 
 
 def named_tools(conversation: Conversation) -> Iterator[str]:
     """Every name that calls, references and the choice of a tool say, in order."""
+    for use in _uses(conversation):
+        yield use if isinstance(use, str) else use.tool_name
+
+
+def _uses(conversation: Conversation) -> Iterator[str | ToolReference]:
     for message in conversation.messages:
         for part in message.parts:
-            match part:
-                case ToolCall(name=name) | ToolReference(tool_name=name):
-                    yield name
-                case ToolResult(parts=inner):
-                    for item in inner:
-                        if isinstance(item, ToolReference):
-                            yield item.tool_name
-                case _:
-                    pass
+            if isinstance(part, ToolResult):
+                for item in part.parts:
+                    if isinstance(item, ToolReference):
+                        yield item
+            elif isinstance(part, ToolCall):
+                yield part.name
+            elif isinstance(part, ToolReference):
+                yield part
     if conversation.tool_choice is not None:
         yield from conversation.tool_choice.names
 
 
-def tool_text(conversation: Conversation, name: str) -> str:
+def told(conversation: Conversation, reference: ToolReference) -> str:
     """A tool spelled out; its name alone where the conversation does not have it."""
-    for tool in conversation.tools:
+    name = reference.tool_name
+    if reference.change == "removed":
+        return f"The tool {name} is no longer offered."
+    tools = (reference.definition, *conversation.tools)
+    for tool in tools:
         if isinstance(tool, Tool) and tool.name == name:
             return spelled_out(name, tool.description, tool.schema)
     return name

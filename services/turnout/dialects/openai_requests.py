@@ -1,28 +1,26 @@
 """What requests of OpenAI's two wires say alike.
 
-Rules: ids that are too long are mapped by a digest, the same on every replay; the budgets of other
-wires become the nearest word of effort; a custom tool's format is written in either form.
+Rules: what speaks of OpenAI's own service is said in the same words on both; a custom tool's format
+is written in either form.
 """
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
-from turnout.dialects.conversation import JsonText, ThinkingControl
-from turnout.dialects.prefix import digest
-from turnout.dialects.reading import MALFORMED
+from turnout.capabilities import Dialect
+from turnout.dialects.conversation import Conversation, Fields, JsonText
+from turnout.dialects.reading import MALFORMED, raw_fields
 
-MAX_CALL_ID_CHARACTERS: Final = 64
-"""OpenAI refuses longer ones; Anthropic and Gemini clients may have made them."""
+OPENAI_DIALECTS: Final[frozenset[Dialect]] = frozenset({"openai_chat", "openai_responses"})
 
 NO_RESULT: Final = "(no result)"
 """For a call that the history leaves without one: the wire refuses a call that has none."""
 
-MEDIUM_EFFORT_FROM_TOKENS: Final = 4_096
-HIGH_EFFORT_FROM_TOKENS: Final = 16_384
-"""Thinking budgets of Anthropic's clients in words of effort: Claude Code's "think" is 4k, its
-"megathink" 10k, its "ultrathink" 32k."""
+_SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
+"""Fields that both wires have under one name and that no neutral field holds."""
 
 _FIRST_WORD: Final = re.compile(r"[A-Za-z]+")
 
@@ -40,28 +38,28 @@ class _Format(_Grammar):
 _FORMAT: Final = msgspec.json.Decoder(_Format)
 
 
-def wire_id(call_id: str) -> str:
-    """An id that the wire takes: the same for the same id, on calls and results alike."""
-    if 0 < len(call_id) <= MAX_CALL_ID_CHARACTERS:
-        return call_id
-    return "call_" + digest(call_id.encode())
+def vendor_fields(conversation: Conversation, *, to: Dialect) -> Iterator[tuple[str, object]]:
+    """What speaks of OpenAI's own service, and the fields that we do not know: all of them on the way
+    to where they came from, those that both wires have on the way to the other.
+    """
+    extras: Fields = ()
+    if conversation.dialect == to:
+        extras = conversation.extras
+    elif conversation.dialect in OPENAI_DIALECTS:
+        extras = tuple((name, json) for name, json in conversation.extras if name in _SHARED)
+    if conversation.user and all(name != "safety_identifier" for name, _ in extras):
+        yield "user", conversation.user
+    if conversation.metadata:
+        yield "metadata", raw_fields(conversation.metadata)
+    if conversation.service_tier:
+        yield "service_tier", conversation.service_tier
+    yield from raw_fields(extras).items()
 
 
-def family(model: str) -> str:
+def first_word(model: str) -> str:
     """The first word of a model's name: `deepseek` of `deepseek/DeepSeek-V4-Pro`."""
     found = _FIRST_WORD.match(model.rpartition("/")[2])
     return "" if found is None else found.group().lower()
-
-
-def effort_of(thinking: ThinkingControl) -> str:
-    """OpenAI's word for how much is to be thought; "" when the client did not say."""
-    if thinking.effort:
-        return thinking.effort
-    if thinking.mode != "on" or thinking.budget_tokens is None:
-        return ""
-    if thinking.budget_tokens >= HIGH_EFFORT_FROM_TOKENS:
-        return "high"
-    return "medium" if thinking.budget_tokens >= MEDIUM_EFFORT_FROM_TOKENS else "low"
 
 
 def grammar_of(tool_format: JsonText, *, nested: bool) -> JsonText:

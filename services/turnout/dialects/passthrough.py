@@ -331,6 +331,7 @@ def _changed(body: bytes, changes: Sequence[tuple[int, int, bytes]]) -> bytes:
 
 
 _EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+_WHOLE: Final = (b"\n\n", b"\r\n\r\n")
 _EMPTY_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _REPORTED_USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
 
@@ -349,6 +350,8 @@ class UsageChunkFilter:
     def feed(self, data: bytes) -> bytes:
         """Return what may go on. Raises `UpstreamFailed` when an event exceeds the bound."""
         held = self._held
+        if not held and data.endswith(_WHOLE) and not _EMPTY_CHOICES.search(data):
+            return data
         scan_from = max(0, len(held) - 3)
         held += data
         # Only from where a line end could have begun in what was already held.

@@ -21,6 +21,9 @@ _INT: Final = msgspec.json.Decoder(int)
 _FLOAT: Final = msgspec.json.Decoder(float)
 _NULL: Final = b"null"
 
+ABSENT: Final = msgspec.Raw()
+"""In structs: a value that is not there."""
+
 MALFORMED: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What msgspec raises on bytes that are no JSON of the wanted shape; strings that are not UTF-8 are
 no DecodeError to it."""
@@ -111,6 +114,12 @@ class ObjectReader:
             if bytes(value) == _NULL:
                 return None
             raise complaint(self.path(name), error) from None
+
+
+def json_text(raw: msgspec.Raw) -> JsonText:
+    """A value as written; "" for null and where it is absent. Raises UnicodeDecodeError."""
+    text = str(raw, "utf-8")
+    return "" if text == "null" else text
 
 
 def utf8(where: str, raw: bytes) -> str:

@@ -1,17 +1,24 @@
 """When to come back: what a provider says of it, and what clients are told, alike in every dialect."""
 
 import math
+import re
 from collections.abc import Sequence
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from turnout.errors import TurnoutError
+from turnout.errors import RateLimited, TurnoutError
+from turnout.refusals import DURATION, Limit, Refusals, ResetForm
 
 MAX_RETRY_AFTER_SECONDS: Final = 60
 """Claude Code honours 60 s and fails at once on 80 s (measured), SDKs on more than a minute."""
 
 DEFAULT_RETRY_AFTER_SECONDS: Final = 5
 """When nobody said: long enough for a burst to pass, short enough for a user to wait."""
+
+
+_UNIT_SECONDS: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
+_PARTS: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
 
 
 def read_retry_after(headers: Sequence[tuple[str, str]], *, now: float) -> float | None:
@@ -28,6 +35,68 @@ def read_retry_after(headers: Sequence[tuple[str, str]], *, now: float) -> float
         return max(0.0, parsedate_to_datetime(text).timestamp() - now)
     except (ValueError, OverflowError):
         return None
+
+
+def come_back_in(
+    kind: type[TurnoutError],
+    message: str,
+    headers: Sequence[tuple[str, str]],
+    refusals: Refusals,
+    *,
+    now: float,
+) -> float | None:
+    """Seconds until it makes sense to try again: as the provider says it, in a header or in its
+    sentence; else when the limits that are used up are whole again.
+    """
+    told = read_retry_after(headers, now=now)
+    if told is None:
+        told = _in_sentence(message, refusals)
+    if told is None and issubclass(kind, RateLimited):
+        told = _when_whole(headers, refusals.limits, now=now)
+    return told
+
+
+def _in_sentence(message: str, refusals: Refusals) -> float | None:
+    for pattern in refusals.retry_sentences:
+        found = re.search(pattern, message, re.IGNORECASE)
+        if found is not None:
+            return read_reset(found[1], "duration", now=0.0)
+    return None
+
+
+def _when_whole(
+    headers: Sequence[tuple[str, str]], limits: Sequence[Limit], *, now: float
+) -> float | None:
+    """All limits that are used up have to be whole again; None where none says so."""
+    values = {name.lower(): value.strip() for name, value in headers}
+    waits = [
+        read_reset(values.get(limit.reset, ""), limit.form, now=now)
+        for limit in limits
+        if _number(values.get(limit.remaining, "")) == 0
+    ]
+    return max((wait for wait in waits if wait is not None), default=None)
+
+
+def read_reset(text: str, form: ResetForm, *, now: float) -> float | None:
+    """Seconds from `now`, never less than none; None for what has not this form."""
+    match form:
+        case "duration":
+            return _duration(text)
+        case "epoch_milliseconds":
+            at = _number(text)
+            return None if at is None else max(0.0, at / 1_000 - now)
+        case "iso":
+            try:
+                moment = datetime.fromisoformat(text)
+            except ValueError:
+                return None
+            return None if moment.tzinfo is None else max(0.0, moment.timestamp() - now)
+
+
+def _duration(text: str) -> float | None:
+    if re.fullmatch(DURATION, text) is None:
+        return _number(text)
+    return sum(float(number) * _UNIT_SECONDS[unit] for number, unit in _PARTS.findall(text))
 
 
 def retry_after_of(error: TurnoutError) -> int:

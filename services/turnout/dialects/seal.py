@@ -23,11 +23,6 @@ SEAL_PREFIX: Final = "turnout1."
 """All vendors' signatures are plain base64, which has no dot."""
 
 
-def is_foreign_signature(signature: str) -> bool:
-    """Whether Anthropic did not write it."""
-    return not signature or signature.startswith(SEAL_PREFIX)
-
-
 class _Seal(msgspec.Struct, array_like=True):
     dialect: Dialect
     model: str
@@ -59,8 +54,6 @@ def unseal(text: str, signature: str) -> Thinking | None:
     return Thinking(told.text or text, made_by, signature=told.signature, redacted=told.redacted)
 
 
-def is_claudes(thinking: Thinking) -> bool:
-    """Whether an Anthropic upstream takes the block back."""
-    return thinking.provenance.dialect == "anthropic_messages" and bool(
-        thinking.signature or thinking.redacted
-    )
+def is_sealed_in(thinking: Thinking, dialect: Dialect) -> bool:
+    """Whether the vendor of a dialect made it and sealed it, and so takes it back."""
+    return thinking.provenance.dialect == dialect and bool(thinking.signature or thinking.redacted)

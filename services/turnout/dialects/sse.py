@@ -68,6 +68,11 @@ class SseDecoder:
         """
         return not self._buffer and not self._after_cr
 
+    @property
+    def is_between(self) -> bool:
+        """The same, and a first event has passed: what comes begins an event, without a byte order mark."""
+        return not (self._buffer or self._after_cr or self._at_start)
+
     def feed(self, data: bytes) -> list[SseEvent]:
         """Return the events that `data` completes.
 

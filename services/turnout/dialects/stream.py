@@ -24,6 +24,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, TypeAlias, assert_never
 
+import msgspec
+
 from turnout.dialects.conversation import (
     Annotation,
     Opaque,
@@ -356,6 +358,7 @@ def made_by(events: Iterable[StreamEvent], target: str) -> Iterator[StreamEvent]
     """
     for event in events:
         if isinstance(event, ThinkingStarted) and not event.provenance.target:
-            yield replace(event, provenance=replace(event.provenance, target=target))
+            made = msgspec.structs.replace(event.provenance, target=target)
+            yield replace(event, provenance=made)
         else:
             yield event

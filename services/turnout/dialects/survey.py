@@ -65,7 +65,8 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
         prompt_cache_key: as given; no thread key: Codex, Copilot and Qwen send one for
             main loop and subagents alike.
         breakpoints: cache markers set by the client, by lifetime: (five minutes, one hour).
-        has_foreign_thinking: reasoning in the history that the dialect's own vendor would refuse.
+        has_foreign_thinking: reasoning in the history, or words between agents, that the dialect's own
+            vendor would refuse.
         asks_usage: a stream is to end with its usage (`stream_options.include_usage`).
     """
 

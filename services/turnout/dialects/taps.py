@@ -15,6 +15,15 @@ from turnout.errors import UpstreamFailed
 MAX_BODY_BYTES: Final = 32 * 1024 * 1024
 """Of an answer in one piece; what is larger passes unread."""
 
+JSON_TEXT: Final = rb'[^"\\\x00-\x1f]*+(?:\\[^\x00-\x1f][^"\\\x00-\x1f]*+)*+'
+"""A pattern for what stands between the quotes of a JSON string. Like those below it goes back over
+nothing, so that its time is linear in what it reads."""
+
+PLAIN_TEXT: Final = rb"[\x20\x21\x23-\x5b\x5d-\x7e]*+"
+"""The same where every byte is a character of the text, so that its length is known without reading it."""
+
+PLAIN_VALUE: Final = rb'(?:"%b"|null|0|[1-9]\d*+)' % PLAIN_TEXT
+
 _ENDS: Final = (b"}", b"]")
 
 
@@ -22,6 +31,19 @@ class Seen(Protocol):
     """What a dialect's events so far add up to."""
 
     has_content: bool
+
+    @property
+    def is_over(self) -> bool:
+        """The terminal event or an error has passed."""
+        ...
+
+    def skim(self, data: bytes) -> int:
+        """Take in the plain pieces of text that whole bytes begin with; return where they end.
+
+        What it takes it takes as `on_event` would, without the cost of an event: nearly all of a stream
+        is such pieces. What is not plain, or not written as providers write it, is left to `on_event`.
+        """
+        ...
 
     def on_event(self, event: SseEvent) -> None:
         """Take an event in; one that cannot be read counts as content."""
@@ -43,6 +65,11 @@ class EventTap:
     def feed(self, data: bytes) -> None:
         if self._is_blind:
             return
+        if self._sse.is_between:
+            end = self._seen.skim(data)
+            if end == len(data):
+                return
+            data = data[end:]
         try:
             events = self._sse.feed(data)
         except UpstreamFailed:
@@ -51,6 +78,10 @@ class EventTap:
             return
         for event in events:
             self._seen.on_event(event)
+
+    @property
+    def is_over(self) -> bool:
+        return self._seen.is_over
 
     @property
     def reading(self) -> TapReading:
@@ -74,6 +105,11 @@ class BodyTap:
     def feed(self, data: bytes) -> None:
         if len(self._held) <= MAX_BODY_BYTES:
             self._held += data
+
+    @property
+    def is_over(self) -> bool:
+        reading = self.reading
+        return reading.is_complete or reading.error is not None
 
     @property
     def reading(self) -> TapReading:

@@ -135,6 +135,8 @@ class _Tallying:
                 self.add_parts(part.parts)
             case ToolReference():
                 self.add_text(part.tool_name)
+                if part.definition is not None:
+                    self._add_tool(part.definition)
             case Thinking():
                 self.add_text(part.text)
                 if not part.text:
@@ -162,13 +164,16 @@ class _Tallying:
         if tools and self.family in {"claude", "claude-4.7"}:
             self.other_tokens += CLAUDE_TOOLS_TOKENS
         for tool in tools:
-            if isinstance(tool, ServerTool):
-                self.other_tokens += FRAME_TOKENS
-                self.add_text(tool.json)
-            elif not tool.is_deferred:
-                self.other_tokens += FRAME_TOKENS
-                for text in (tool.name, tool.description, tool.schema, tool.format):
-                    self.add_text(text)
+            self._add_tool(tool)
+
+    def _add_tool(self, tool: Tool | ServerTool) -> None:
+        if isinstance(tool, ServerTool):
+            self.other_tokens += FRAME_TOKENS
+            self.add_text(tool.json)
+        elif not tool.is_deferred:
+            self.other_tokens += FRAME_TOKENS
+            for text in (tool.name, tool.description, tool.schema, tool.format):
+                self.add_text(text)
 
 
 def image_tokens(image: Image, family: Family) -> int:

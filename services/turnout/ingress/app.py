@@ -17,15 +17,17 @@ from turnout import __version__
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.registry import DIALECTS
-from turnout.errors import Internal, InvalidRequest, TurnoutError, UnknownPath
+from turnout.errors import Internal, InvalidRequest, TurnoutError, UnknownPath, WrongMethod
 from turnout.ingress.answers import send_whole
 from turnout.ingress.body import ClientGone
 from turnout.ingress.control import Control, ControlEndpoints
+from turnout.ingress.gemini_array import ArrayAnswer
 from turnout.ingress.paths import (
     GEMINI_PREFIXES,
     GEMINI_ROUTE,
     PROXY_PATHS,
     SOCKET_PATH,
+    asks_for_array,
     is_gemini_call,
     speaks_at,
 )
@@ -41,6 +43,7 @@ _STATUS: Mapping[str, int] = {
     "request_too_large": 413,
     "unknown_model": 404,
     "unknown_path": 404,
+    "wrong_method": 405,
     "unsupported": 400,
     "not_authenticated": 401,
     "not_allowed": 403,
@@ -66,6 +69,8 @@ class _ProxyEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"] if self._path is None else self._path
+        if self._path is None and asks_for_array(path, scope["query_string"].decode("latin-1")):
+            send = ArrayAnswer(send)
         await self._proxy.handle(scope, receive, send, dialect=self._dialect, path=path)
 
 
@@ -213,7 +218,7 @@ class _Unserved:
         name = speaks_at(path, request.url.query, request.headers)
         allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
         if error.status_code == 405:
-            wrong: TurnoutError = InvalidRequest(
+            wrong: TurnoutError = WrongMethod(
                 f"{request.method} is not served at {path[:200]}; use {allowed or 'POST'}."
             )
         elif error.status_code == 404:
@@ -223,7 +228,6 @@ class _Unserved:
         intake = self._control.intake
         arrival = intake.arrive(path=path, query=request.url.query, raw_headers=request.headers.raw)
         answer = DIALECTS[name].encode_error(wrong, request_id=arrival.request_id)
-        status = 405 if error.status_code == 405 else answer.status
         if request.method == "POST":
             self._control.facts.record(
                 rejected(
@@ -231,14 +235,14 @@ class _Unserved:
                     arrival=arrival,
                     question=None,
                     dialect=name,
-                    status=status,
+                    status=answer.status,
                     now=intake.clock(),
                 )
             )
         headers = {**dict(answer.headers), "turnout-request-id": arrival.request_id}
         if allowed:
             headers["allow"] = allowed
-        return Response(content=answer.body, status_code=status, headers=headers)
+        return Response(content=answer.body, status_code=answer.status, headers=headers)
 
 
 async def _on_gone(_: Request, error: Exception) -> Response:

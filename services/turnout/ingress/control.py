@@ -12,9 +12,11 @@ from typing import Annotated, Literal, Protocol, TypeVar
 import msgspec
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.exceptions import HTTPException
 
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
+from turnout.dialects.endpoints import gemini_call
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import InvalidRequest, NotAllowed, TurnoutError
 from turnout.ingress.body import read_body
@@ -213,6 +215,9 @@ class ControlEndpoints:
 
     async def model(self, request: Request, model: str) -> Response:
         """One model by any of its names, in the shape of whoever asks."""
+        if gemini_call(request.url.path) is not None:
+            # A call of a model, which no name of a model ends in.
+            raise HTTPException(405, headers={"allow": "POST"})
         catalog = self._control.catalog
         return self._listed(
             request,

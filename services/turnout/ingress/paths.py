@@ -10,6 +10,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from turnout.capabilities import Dialect
+from turnout.dialects.endpoints import asks_for_events, gemini_call
 
 PROXY_PATHS: Final[Mapping[str, Dialect]] = MappingProxyType(
     {
@@ -31,6 +32,13 @@ GEMINI_ROUTE: Final = "/v1beta/models/{model}:{method}"
 
 def is_gemini_call(path: str) -> bool:
     return path.startswith(GEMINI_PREFIXES) and ":" in path
+
+
+def asks_for_array(path: str, query: str) -> bool:
+    """Whether a stream of Gemini's is asked for in the form that Google gives without `alt=sse`."""
+    call = gemini_call(path)
+    is_stream = call is not None and call.method == "streamGenerateContent"
+    return is_stream and not asks_for_events(query)
 
 
 def speaks_at(path: str, query: str, headers: Mapping[str, str]) -> Dialect:

@@ -12,6 +12,8 @@ from collections import OrderedDict
 from contextlib import aclosing
 from dataclasses import dataclass
 
+import msgspec
+from msgspec import structs
 from starlette.types import Receive, Scope, Send
 
 from turnout.catalog.catalog import Catalog
@@ -27,7 +29,8 @@ from turnout.ingress.routed_alone import routed_alone
 from turnout.ingress.watch import ClientWatch
 from turnout.policy.decision import Decision, RoutingSettings
 from turnout.policy.degrade import decide_without_scorer
-from turnout.policy.thread import ThreadState
+from turnout.policy.provenance import with_answer
+from turnout.policy.thread import Maker, ThreadState
 from turnout.ports import (
     Chunk,
     DispatchRequest,
@@ -38,7 +41,9 @@ from turnout.ports import (
 )
 
 REMEMBERED_THREADS = 10_000
-"""Last targets kept for the case that the scorer is down; about 2 MB."""
+"""Last targets and makers kept for the case that the scorer or the tracker is down; about 4 MB."""
+
+FIRST_ERROR = 400
 
 _NEVER_FORWARDED = frozenset(
     {
@@ -68,12 +73,23 @@ class Limits:
 
     Attributes:
         socket_seconds: how long a WebSocket lasts, as at OpenAI, whose clients open another one then.
+        sockets, sockets_per_key: WebSockets that may be open, in all and of one key; each remembers
+            a thread of up to `max_body_bytes`.
     """
 
     max_body_bytes: int
     body_seconds: float
     route_seconds: float
     socket_seconds: float = 3_600.0
+    sockets: int = 512
+    sockets_per_key: int = 64
+
+
+class _Answered(msgspec.Struct, frozen=True, gc=False):
+    """Who answered a thread last, and who wrote its answers, as far as this process has seen it."""
+
+    target: str = ""
+    makers: tuple[Maker, ...] = ()
 
 
 class Proxy:
@@ -103,7 +119,7 @@ class Proxy:
         self._catalog = catalog
         self._routing = routing
         self._limits = limits
-        self._last_targets: OrderedDict[str, str] = OrderedDict()
+        self._last: OrderedDict[str, _Answered] = OrderedDict()
 
     async def handle(
         self, scope: Scope, receive: Receive, send: Send, *, dialect: WireDialect, path: str
@@ -174,11 +190,21 @@ class Proxy:
                     else type(reason).__name__,
                 },
             )
-            return self._decide_alone(question), ThreadState()
-        return answer.decision, answer.inputs.state
+            return self._decide_alone(question), self._remembered(question, ThreadState())
+        state = answer.inputs.state
+        if "tracker" in answer.inputs.degraded:
+            state = self._remembered(question, state)
+        return answer.decision, state
+
+    def _remembered(self, question: Question, state: ThreadState) -> ThreadState:
+        """With the makers that were known before the tracker could not be asked: whose reasoning is in
+        the body does not change by that.
+        """
+        last = self._last.get(question.identity.thread_key, _Answered())
+        return structs.replace(state, makers=last.makers)
 
     def _decide_alone(self, question: Question) -> Decision:
-        last_target = self._last_targets.get(question.identity.thread_key, "")
+        last_target = self._last.get(question.identity.thread_key, _Answered()).target
         decision = decide_without_scorer(
             question.features,
             access=question.caller.access,
@@ -242,7 +268,7 @@ class Proxy:
                     case Chunk(data):
                         await relay.chunk(data)
                     case Head():
-                        self._remember(question, event)
+                        self._remember(question, request, event)
                         await relay.head(
                             event,
                             router_headers(
@@ -254,14 +280,20 @@ class Proxy:
                         )
         await relay.end()
 
-    def _remember(self, question: Question, head: Head) -> None:
-        if not head.target or question.identity.request_class == "auxiliary":
+    def _remember(self, question: Question, request: DispatchRequest, head: Head) -> None:
+        is_refused = head.status >= FIRST_ERROR
+        if not head.target or is_refused or question.identity.request_class == "auxiliary":
             return
         key = question.identity.thread_key
-        self._last_targets[key] = head.target
-        self._last_targets.move_to_end(key)
-        if len(self._last_targets) > REMEMBERED_THREADS:
-            self._last_targets.popitem(last=False)
+        self._last[key] = _Answered(
+            head.target,
+            with_answer(
+                request.makers, target=head.target, message_count=len(request.prefix.digests)
+            ),
+        )
+        self._last.move_to_end(key)
+        if len(self._last) > REMEMBERED_THREADS:
+            self._last.popitem(last=False)
 
     async def _fail(
         self,

@@ -12,6 +12,7 @@ client hears what was wrong with it as a chat request.
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation
@@ -66,7 +67,9 @@ def as_chat(body: bytes) -> bytes | None:
 
 def _chat(conversation: Conversation) -> bytes:
     chat: WireDialect = DIALECTS["openai_chat"]
-    return chat.encode_request(conversation, model=conversation.model, has=EVERYTHING)
+    # Chat takes metadata with what is stored only.
+    told = replace(conversation, metadata=())
+    return chat.encode_request(told, model=conversation.model, has=EVERYTHING)
 
 
 def _nested(flat: list[bytes]) -> list[bytes]:

@@ -17,7 +17,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from turnout.catalog.models import CacheTerms
+from turnout.catalog.models import CacheTerms, model_of_target
 from turnout.dialects.usage import Usage
 from turnout.policy.request import Prefix
 
@@ -254,4 +254,6 @@ def mean_growth(prompt_tokens: Sequence[int]) -> float:
 
 
 def terms_of(target: str, terms: Mapping[str, CacheTerms]) -> CacheTerms | None:
-    return terms.get(provider_of(target))
+    """The terms of a target's provider for its model; None for a provider without any."""
+    found = terms.get(provider_of(target))
+    return None if found is None else found.for_model(model_of_target(target))

@@ -127,7 +127,8 @@ def is_final(failure: Failure) -> bool:
         return failure.credential == "client"
     if failure.status in ELSEWHERE_STATUSES:
         return False
-    if isinstance(failure.error, ContextTooLong):
+    if isinstance(failure.error, ContextTooLong | RateLimited | Overloaded):
+        # Whatever the status: Groq says 413 of a minute's tokens.
         return False
     if 400 <= failure.status < 500:
         return True

@@ -11,8 +11,9 @@ Reasoning comes with a seal of its maker's: a signature or an encrypted form. Ru
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import Conversation, Message, Part, Thinking
 from turnout.policy.thread import Maker
@@ -50,10 +51,37 @@ def unreadable(makers: Sequence[Maker], *, reader: str, message_count: int) -> t
     return tuple(found)
 
 
+def begins_run(
+    makers: Sequence[Maker], *, target: str, message_count: int, is_edited: bool
+) -> bool:
+    """Whether an answer of `target` behind that many messages is told as a new run.
+
+    Not where it goes on with a run of its own: few runs are kept, and clients that change their history
+    with every request would push out those that say whose the others are. An edit that has cut the
+    history makes the runs behind it void.
+    """
+    standing = [maker for maker in makers if maker.first_message <= message_count]
+    if not standing or standing[-1].target != target:
+        return True
+    return is_edited and len(standing) < len(makers)
+
+
+def with_answer(makers: Sequence[Maker], *, target: str, message_count: int) -> tuple[Maker, ...]:
+    """The makers of a thread once `target` has answered behind that many messages."""
+    standing = tuple(maker for maker in makers if maker.first_message < message_count)
+    if standing and standing[-1].target == target:
+        return standing
+    return (*standing, Maker(message_count, target))
+
+
 def shown_to(reader: str, conversation: Conversation) -> Conversation:
     """The conversation less the reasoning that names a maker whom `reader` cannot read; the very
     object where there is none.
     """
+    if not any(
+        isinstance(part, Thinking) for message in conversation.messages for part in message.parts
+    ):
+        return conversation
     messages = tuple(_shown(reader, message) for message in conversation.messages)
     if all(new is old for new, old in zip(messages, conversation.messages, strict=True)):
         return conversation

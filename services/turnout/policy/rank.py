@@ -3,7 +3,8 @@
     score = value * (quality - CAUTION * sd) - cost to go
 
 Costs come from policy/cost.py, quality and expectations from the artifact's tables. A target whose
-price is unknown has no score and never competes.
+price is unknown has no score and never competes. Every candidate is charged in tokens of its own
+family; an `Outlook` is in those of the model that was asked for, and so is the prompt's estimate.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -13,7 +14,8 @@ from typing import Final, Protocol
 import msgspec
 
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.models import CacheTerms, Model, WriteLifetime
+from turnout.catalog.models import CacheTerms, Model, WriteLifetime, model_of_target
+from turnout.catalog.token_families import token_share
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
 from turnout.policy.decision import Candidate, DecisionInputs
 from turnout.policy.request import Features, Harness, StepKind, TaskKind
@@ -74,7 +76,9 @@ class Tables(Hashable, Protocol):
 
 
 class Outlook(msgspec.Struct, frozen=True, gc=False):
-    """What is expected of the thread whoever serves it."""
+    """What is expected of the thread whoever serves it, in tokens of the model asked for. The tables
+    are of harnesses with the models that they ask for, so their figures are taken for such too.
+    """
 
     prompt_tokens: float
     steps: float
@@ -97,11 +101,15 @@ def outlook(inputs: DecisionInputs, tables: Tables) -> Outlook:
     growth = tables.growth_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
     output = tables.output_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
     text_kind = inputs.text.task_kind
+    # What the thread shows was counted by whoever served it.
+    share = token_share(
+        counted_for=model_of_target(state.target), model=inputs.features.requested_model
+    )
     return Outlook(
         prompt_tokens=float(inputs.features.needs.prompt_tokens_estimate),
         steps=1.0 if kind == "compaction" else max(1.0, steps),
-        growth_tokens=_blend(state.growth_tokens, growth, state.steps),
-        output_tokens=_blend(state.output_tokens, output, state.steps),
+        growth_tokens=_blend(state.growth_tokens * share, growth, state.steps),
+        output_tokens=_blend(state.output_tokens * share, output, state.steps),
         # A text that names no kind ("go on") does not change what the thread is about.
         task_kind=state.task_kind if text_kind == "other" else text_kind,
     )
@@ -113,14 +121,18 @@ def _blend(own: float, table: float, steps: int) -> float:
     return (own * steps + table * PRIOR_STEPS) / (steps + PRIOR_STEPS)
 
 
-def warm_tokens(state: ThreadState, *, head_tokens: int, now: float) -> dict[str, float]:
-    """Prompt tokens that each target is expected to find in its cache now.
+def warm_tokens(
+    state: ThreadState, *, head_tokens: int, counted_for: str, now: float
+) -> dict[str, float]:
+    """Prompt tokens that each target is expected to find in its cache now, as it counts them.
 
-    The thread's own prefix counts where it is warm; else the shared head does.
+    The thread's own prefix counts where it is warm; else the shared head does, whose size is an
+    estimate for the model `counted_for`.
     """
     expected: dict[str, float] = {}
     for prefix in state.heads:
-        _keep_most(expected, prefix, most=head_tokens, now=now)
+        share = token_share(counted_for=counted_for, model=model_of_target(prefix.target))
+        _keep_most(expected, prefix, most=head_tokens * share, now=now)
     for prefix in state.warm:
         _keep_most(expected, prefix, most=prefix.tokens, now=now)
     return expected
@@ -142,7 +154,12 @@ def candidates(
 ) -> list[Candidate]:
     """Every option with its arithmetic, in the order given."""
     features = inputs.features
-    warm = warm_tokens(inputs.state, head_tokens=features.head_tokens, now=inputs.now)
+    warm = warm_tokens(
+        inputs.state,
+        head_tokens=features.head_tokens,
+        counted_for=features.requested_model,
+        now=inputs.now,
+    )
     return [
         _candidate(
             option,
@@ -157,10 +174,10 @@ def candidates(
 
 
 def cache_terms(model: Model, catalog: Catalog) -> CacheTerms:
-    """The provider's terms; a model that is known not to be cached has none."""
+    """The provider's terms for the model; one that is known not to be cached has none."""
     if not model.capabilities.prompt_caching:
         return NO_CACHE
-    return catalog.provider_of(model).cache
+    return catalog.provider_of(model).cache.for_model(model.upstream_name)
 
 
 @lru_cache(maxsize=SURVIVALS_KEPT)
@@ -193,22 +210,24 @@ def _candidate(
 ) -> Candidate:
     model, target = option.model, option.target
     lifetime, lifetime_seconds = written_lifetime(inputs.features, cache)
+    share = token_share(counted_for=inputs.features.requested_model, model=model.id)
+    prompt_tokens, output_tokens = view.prompt_tokens * share, view.output_tokens * share
     now_usd = cost_now_usd(
         model.prices,
         cache,
-        prompt_tokens=view.prompt_tokens,
+        prompt_tokens=prompt_tokens,
         warm_tokens=warm,
-        output_tokens=view.output_tokens,
+        output_tokens=output_tokens,
         lifetime=lifetime,
     )
     later_usd = cost_later_usd(
         model.prices,
         cache,
-        prompt_tokens=view.prompt_tokens,
+        prompt_tokens=prompt_tokens,
         horizon=Horizon(
             steps=view.steps,
-            growth_tokens=view.growth_tokens,
-            output_tokens=view.output_tokens,
+            growth_tokens=view.growth_tokens * share,
+            output_tokens=output_tokens,
             stays_warm=_survival(tables, model.provider, lifetime_seconds),
         ),
         lifetime=lifetime,

@@ -95,7 +95,8 @@ class Features(msgspec.Struct, frozen=True, gc=False):
         last_message_digest: chained digest of the whole prompt; recognises a retry.
         text_digest: of the text that was typed, mixed with the beginning of its thread; "" in other
             steps than `user_input` and when nothing was typed.
-        has_foreign_thinking: reasoning in the history that the dialect's own vendor would refuse.
+        has_foreign_thinking: reasoning in the history, or words between agents, that the dialect's own
+            vendor would refuse.
         asks_usage: the client of an `openai_chat` stream wants the chunk with its usage.
 
     """

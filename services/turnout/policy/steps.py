@@ -39,9 +39,9 @@ CLASSIFIER_STOP: Final = "</block>"
 PING_TEXTS: Final = frozenset({"quota", "hi", "ping"})
 PING_OUTPUT_TOKENS: Final = 32
 """A real greeting leaves room for an answer; the pings that were seen ask for 1 to 32 tokens."""
-FIRST_STEP_MESSAGES: Final = 6
-"""Codex opens a thread with up to five messages (developer twice, context, task), others with
-fewer. With more messages than this an answer is among them."""
+FIRST_STEP_MESSAGES: Final = 8
+"""Codex opens a thread of its newer models with up to seven items (tools, developer four times,
+context, task), others with fewer. With more messages than this an answer is among them."""
 
 
 class CodexTurn(msgspec.Struct):

@@ -24,6 +24,7 @@ from typing import Final
 import msgspec
 
 from turnout.catalog.catalog import Catalog
+from turnout.catalog.token_families import in_tokens_of
 from turnout.policy.decision import Action, Candidate, Decision, DecisionInputs, Reason
 from turnout.policy.rank import (
     Tables,
@@ -191,7 +192,12 @@ def is_warm(inputs: DecisionInputs, incumbent: Candidate) -> bool:
     """Whether enough of the prompt is cached at the incumbent for leaving it to have a price."""
     if inputs.features.step_kind == "compaction" or inputs.state.kept_share < EPOCH_SHARE:
         return False
-    prompt = max(1, inputs.features.needs.prompt_tokens_estimate)
+    features = inputs.features
+    prompt = in_tokens_of(
+        features.needs.prompt_tokens_estimate,
+        counted_for=features.requested_model,
+        model=incumbent.model,
+    )
     return incumbent.warm_tokens >= COLD_SHARE * prompt
 
 

@@ -15,6 +15,7 @@ from msgspec import structs
 from turnout.capabilities import Needs, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
 from turnout.catalog.models import Model, Prices, Provider, endpoint_for, target_id
+from turnout.catalog.token_families import token_share
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Features
@@ -147,7 +148,7 @@ def _lacks(
     is_asked: bool,
 ) -> tuple[str, ...]:
     needs = features.needs
-    surely = _surely(features, is_asked=is_asked)
+    surely = _surely(features, model, is_asked=is_asked)
     needed = needed_server_tools(
         features.dialect,
         needs.server_tools,
@@ -159,20 +160,25 @@ def _lacks(
     native = endpoint is not None and endpoint.is_original and endpoint.dialect == features.dialect
     lacks = missing(surely, model.capabilities, native=native)
     if ceiling is not None and model.id != ceiling.id:
-        tokens = needs.prompt_tokens_estimate
-        if not is_below(model.prices.for_prompt(tokens), ceiling.prices.for_prompt(tokens)):
+        mine = model.prices.for_prompt(prompt_tokens(features, model))
+        if not is_below(mine, ceiling.prices.for_prompt(prompt_tokens(features, ceiling))):
             lacks = (*lacks, "above_ceiling")
     return lacks
 
 
-def _surely(features: Features, *, is_asked: bool) -> Needs:
-    """What a request needs with certainty. Counting its tokens needs no room."""
-    if features.step_kind == "token_count":
-        return structs.replace(features.needs, prompt_tokens_estimate=0)
-    if not is_asked:
-        return features.needs
-    least = int(features.needs.prompt_tokens_estimate / ESTIMATE_MARGIN)
-    return structs.replace(features.needs, prompt_tokens_estimate=least)
+def _surely(features: Features, model: Model, *, is_asked: bool) -> Needs:
+    """What a request needs of a model with certainty. Counting its tokens needs no room."""
+    tokens = 0 if features.step_kind == "token_count" else prompt_tokens(features, model)
+    if is_asked:
+        tokens = int(tokens / ESTIMATE_MARGIN)
+    return structs.replace(features.needs, prompt_tokens_estimate=tokens)
+
+
+def prompt_tokens(features: Features, model: Model) -> int:
+    """The prompt's estimate, which is for the model asked for, in tokens of this one."""
+    estimate = features.needs.prompt_tokens_estimate
+    share = token_share(counted_for=features.requested_model, model=model.id)
+    return round(estimate * share)
 
 
 def is_below(mine: Prices, ceiling: Prices) -> bool:
@@ -227,9 +233,13 @@ def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features)
             " the environment of Turnout, send your own, or ask for another model."
         )
     if all("context_window" in option.lacks for option in permitted):
-        window = max(option.model.capabilities.context_tokens or 0 for option in permitted)
+        largest = max(
+            (option.model for option in permitted),
+            key=lambda model: model.capabilities.context_tokens or 0,
+        )
         return ContextTooLong(
-            f"prompt is too long: {features.needs.prompt_tokens_estimate} tokens > {window} maximum"
+            f"prompt is too long: {prompt_tokens(features, largest)} tokens"
+            f" > {largest.capabilities.context_tokens} maximum"
         )
     reasons = sorted({reason for option in permitted for reason in option.lacks})
     named = ", ".join(LACK_WORDS.get(reason, reason) for reason in reasons)

@@ -31,6 +31,7 @@ _CODES: dict[str, grpc.StatusCode] = {
     "request_too_large": grpc.StatusCode.INVALID_ARGUMENT,
     "unknown_model": grpc.StatusCode.NOT_FOUND,
     "unknown_path": grpc.StatusCode.NOT_FOUND,
+    "wrong_method": grpc.StatusCode.INVALID_ARGUMENT,
     "unsupported": grpc.StatusCode.UNIMPLEMENTED,
     "not_authenticated": grpc.StatusCode.UNAUTHENTICATED,
     "not_allowed": grpc.StatusCode.PERMISSION_DENIED,

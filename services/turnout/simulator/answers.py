@@ -6,13 +6,13 @@ something, the model runs an agent loop: a few tool calls, one a step, then pros
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 import msgspec
 
 from turnout.simulator.directives import Directives
-from turnout.simulator.measure import BYTES_PER_TOKEN, count_text
+from turnout.simulator.measure import PLAIN, Measure
 from turnout.simulator.schema_example import example, freeform_example
 
 Stop: TypeAlias = Literal["end", "tool", "length", "refusal", "sequence", "blocked"]
@@ -87,6 +87,7 @@ class Ask:
         parallel: several tools may be called in one answer.
         output_schema: JSON schema that the answer has to follow.
         max_tokens: bound of the answer; 0 asks for no answer at all.
+        measure: how the model counts.
     """
 
     seed: bytes
@@ -100,6 +101,7 @@ class Ask:
     output_schema: object = None
     stop_sequences: tuple[str, ...] = ()
     max_tokens: int | None = None
+    measure: Measure = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,22 +129,29 @@ class Answer:
     stop: Stop = "end"
     stop_sequence: str | None = None
     prefill_only: bool = False
+    measure: Measure = PLAIN
 
     @property
     def thinking_tokens(self) -> int:
-        return count_text(self.thinking)
+        return self.measure.count_text(self.thinking)
 
     @property
     def output_tokens(self) -> int:
         """Every token generated, thinking included; never 0 for an answer that was asked for."""
         if self.prefill_only:
             return 0
-        calls = sum(count_text(call.name) + count_text(call.arguments) for call in self.calls)
-        return max(1, self.thinking_tokens + count_text(self.text) + calls)
+        count = self.measure.count_text
+        calls = sum(count(call.name) + count(call.arguments) for call in self.calls)
+        return max(1, self.thinking_tokens + count(self.text) + calls)
 
 
 def answer(ask: Ask, directives: Directives) -> Answer:
     """The model's answer to `ask` under `directives`."""
+    return replace(_answer(ask, directives), measure=ask.measure)
+
+
+def _answer(ask: Ask, directives: Directives) -> Answer:
+    count = ask.measure.count_text
     name = hashlib.blake2b(ask.seed, digest_size=12).hexdigest()
     if ask.max_tokens == 0:
         return Answer(id=name, stop="length", prefill_only=True)
@@ -154,25 +163,27 @@ def answer(ask: Ask, directives: Directives) -> Answer:
         return Answer(id=name)
     thinking = ""
     if directives.thinking or (ask.thinking and ask.steps_done == 0):
-        thinking = prose(hashlib.blake2b(b"thinking", key=ask.seed[:64]).digest(), tokens=40)
+        seed = hashlib.blake2b(b"thinking", key=ask.seed[:64]).digest()
+        thinking = prose(seed, tokens=40, measure=ask.measure)
     calls = _calls(ask, directives, name=name)
     if any(call.kind != "hosted" for call in calls):
         length = LEAD_TOKENS if directives.tokens is None else directives.tokens
         spoken = ask.steps_done == 0 or directives.tokens is not None
-        lead = prose(ask.seed, tokens=length) if spoken else ""
+        lead = prose(ask.seed, tokens=length, measure=ask.measure) if spoken else ""
         return Answer(id=name, thinking=thinking, text=lead, calls=calls, stop="tool")
     if CLASSIFIER_STOP in ask.stop_sequences:
         return Answer(id=name, text="<block>no", stop="sequence", stop_sequence=CLASSIFIER_STOP)
     text = _text(ask, directives)
-    if ask.max_tokens is not None and count_text(thinking) + count_text(text) > ask.max_tokens:
-        room = max(1, ask.max_tokens - count_text(thinking))
-        return Answer(id=name, thinking=thinking, text=_cut(text, tokens=room), stop="length")
+    if ask.max_tokens is not None and count(thinking) + count(text) > ask.max_tokens:
+        # The prose is ASCII, so bytes are characters.
+        cut = text[: ask.measure.length_of(max(1, ask.max_tokens - count(thinking)))]
+        return Answer(id=name, thinking=thinking, text=cut, stop="length")
     return Answer(id=name, thinking=thinking, text=text, calls=calls)
 
 
-def prose(seed: bytes, *, tokens: int) -> str:
+def prose(seed: bytes, *, tokens: int, measure: Measure) -> str:
     """Whole sentences of at least `tokens` tokens; the same seed gives the same sentences."""
-    wanted = max(1, round(tokens * BYTES_PER_TOKEN))
+    wanted = max(1, measure.length_of(tokens))
     parts: list[str] = []
     length = 0
     while length < wanted:
@@ -197,18 +208,13 @@ def _sentence(seed: bytes, number: int) -> str:
     return f"{one('opening', OPENINGS)} {one('thing', THINGS)}: {one('finding', FINDINGS)}."
 
 
-def _cut(text: str, *, tokens: int) -> str:
-    """The text's first `tokens` tokens; the prose is ASCII, so bytes are characters."""
-    return text[: int(tokens * BYTES_PER_TOKEN)]
-
-
 def _text(ask: Ask, directives: Directives) -> str:
     if directives.say is not None:
         return directives.say
     if ask.output_schema is not None:
         return msgspec.json.encode(example(ask.output_schema)).decode()
     tokens = 30 + pick(ask.seed, "length", 60) if directives.tokens is None else directives.tokens
-    return prose(ask.seed, tokens=tokens)
+    return prose(ask.seed, tokens=tokens, measure=ask.measure)
 
 
 def _calls(ask: Ask, directives: Directives, *, name: str) -> tuple[ToolCall, ...]:

@@ -11,11 +11,11 @@ import msgspec
 
 from turnout.catalog import Catalog
 from turnout.simulator.answers import Answer, Stop
-from turnout.simulator.anthropic_request import FRAMING_TOKENS, LIFETIMES, THINKER, read_request
+from turnout.simulator.anthropic_request import FRAMING_TOKENS, LIFETIMES, read_request
 from turnout.simulator.cache import Charge, PromptCache, account_of
 from turnout.simulator.exchange import Call, Frame, Headers, Refused, split_text
 from turnout.simulator.json_types import JsonObject
-from turnout.simulator.seals import seal
+from turnout.simulator.preserved_thinking import sign
 
 TEXT_PIECE = 24
 """Characters in one text delta: about what Anthropic puts into one."""
@@ -56,7 +56,7 @@ class AnthropicWire:
     def charge(
         self, call: Call, cache: PromptCache, *, catalog: Catalog, credential: str, now: float
     ) -> Charge:
-        terms = catalog.provider_of(call.model).cache
+        terms = catalog.provider_of(call.model).cache.for_model(call.model.upstream_name)
         return cache.charge_explicit(
             call.blocks,
             account=account_of(credential=credential, model=call.model.id),
@@ -149,6 +149,11 @@ def _event(kind: str, **fields: object) -> bytes:
 
 
 def _message(call: Call, answer: Answer) -> JsonObject:
+    dropped = [
+        {"type": "thinking_dropped", "path": place, "reason": "prefix_binding_mismatch"}
+        for place in call.dropped_thinking
+    ]
+    told: JsonObject = {"input_transformations": dropped} if dropped else {}
     return {
         "id": f"msg_01{answer.id}",
         "type": "message",
@@ -158,13 +163,13 @@ def _message(call: Call, answer: Answer) -> JsonObject:
         "stop_reason": None,
         "stop_sequence": None,
         "usage": {},
-    }
+    } | told
 
 
 def _content(call: Call, answer: Answer) -> list[JsonObject]:
     blocks: list[JsonObject] = []
     if answer.thinking:
-        sealed = seal("thinking", model=THINKER, content=answer.thinking)
+        sealed = sign(answer.thinking, call.prefix)
         shown = "" if call.omit_thinking else answer.thinking
         blocks.append(
             {"type": "thinking", "thinking": shown, "signature": base64.b64encode(sealed).decode()}

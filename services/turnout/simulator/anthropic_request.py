@@ -13,8 +13,8 @@ from turnout.simulator.answers import Ask, ToolOffer
 from turnout.simulator.cache import Block
 from turnout.simulator.exchange import Call, Headers, Refused, credential_of, seed_of
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
-from turnout.simulator.measure import canonical, count_bytes
-from turnout.simulator.seals import decoded, opens
+from turnout.simulator.measure import Measure, canonical, measure_of
+from turnout.simulator.preserved_thinking import bind, is_signed
 
 FRAMING_TOKENS = 3
 """Fresh tokens of every prompt behind its last block; Anthropic never reports zero."""
@@ -76,20 +76,31 @@ def read_request(
     _check_thinking(body.messages)
     _check_tools(body.tools)
     _check_limits(body, model)
-    blocks = _blocks(body)
+    measure = measure_of(model)
+    blocks = _blocks(body, measure)
     _check_breakpoints(blocks)
     prompt_tokens = sum(block.tokens for block in blocks) + FRAMING_TOKENS
     window = model.capabilities.context_tokens
     if window is not None and prompt_tokens > window:
         raise Refused(f"prompt is too long: {prompt_tokens} tokens > {window} maximum")
     thinking = object_of(body.thinking)
+    bound = bind(
+        model.id,
+        system=_system(body),
+        tools=body.tools,
+        turns=[(message.role, _content(message)) for message in body.messages],
+        thinking=thinking,
+        betas=headers.get("anthropic-beta", ""),
+    )
     return Call(
         model=model,
-        ask=_ask(body, blocks),
+        ask=_ask(body, blocks, measure),
         stream=body.stream,
         prompt_tokens=prompt_tokens,
         blocks=blocks,
-        omit_thinking=thinking.get("display") == "omitted",
+        omit_thinking=thinking.get("display", _usual_display(model.id)) == "omitted",
+        prefix=bound.prefix,
+        dropped_thinking=bound.dropped,
     )
 
 
@@ -126,6 +137,15 @@ def _model(name: str, catalog: Catalog) -> Model:
     ):
         raise Refused(f"model: {name}", status=404, kind="not_found_error")
     return model
+
+
+OMITS_THINKING = re.compile(r"claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*")
+"""platform.claude.com/docs/en/build-with-claude/thinking, controlling thinking display: from Opus 4.7
+on thinking is not shown unless it is asked for."""
+
+
+def _usual_display(model: str) -> str:
+    return "omitted" if OMITS_THINKING.fullmatch(model) else "summarized"
 
 
 def _check_messages(messages: list[Message]) -> None:
@@ -194,11 +214,6 @@ def _calls(message: Message, number: int) -> list[str]:
     return calls
 
 
-THINKER = "claude"
-"""Every Claude model takes the thinking of every other one: what it cannot read the API leaves out
-without an error (platform.claude.com, preserved thinking)."""
-
-
 def _check_thinking(messages: list[Message]) -> None:
     """Thinking comes back as a Claude model has signed it, shown or omitted, or not at all."""
     for number, message in enumerate(messages):
@@ -212,9 +227,7 @@ def _check_thinking(messages: list[Message]) -> None:
             for name in ("thinking", "signature"):
                 if not isinstance(block.get(name), str):
                     raise Refused(f"{where}.thinking.{name}: Field required")
-            sealed = decoded(text_of(block["signature"]))
-            shown = text_of(block["thinking"]) or None
-            if sealed is None or not opens(sealed, "thinking", model=THINKER, content=shown):
+            if not is_signed(text_of(block["signature"]), text_of(block["thinking"])):
                 raise Refused(f"{where}: Invalid `signature` in `thinking` block")
 
 
@@ -261,27 +274,32 @@ def _check_limits(body: Body, model: Model) -> None:
             raise Refused("`max_tokens` must be greater than `thinking.budget_tokens`.")
 
 
-def _blocks(body: Body) -> tuple[Block, ...]:
+def _blocks(body: Body, measure: Measure) -> tuple[Block, ...]:
     """The prompt in the order it is cached in: tools, system, messages."""
     # Deferred tools are no part of the prompt until a search has found them.
-    blocks = [_block(b"tool:", tool) for tool in body.tools if not tool.get("defer_loading")]
-    system: list[JsonObject] = (
-        [{"type": "text", "text": body.system}] if isinstance(body.system, str) else body.system
-    )
-    blocks.extend(_block(b"system:", block) for block in system if block.get("text") != "")
+    offered = [tool for tool in body.tools if not tool.get("defer_loading")]
+    blocks = [_block(b"tool:", tool, measure) for tool in offered]
+    system = [block for block in _system(body) if block.get("text") != ""]
+    blocks.extend(_block(b"system:", block, measure) for block in system)
     # Another tool choice or thinking mode makes the cached messages useless, not tools or system.
-    mode = canonical([body.tool_choice, body.thinking])
+    mode = canonical([body.tool_choice, body.thinking], measure)
     blocks.append(Block(data=mode, tokens=0))
     for message in body.messages:
         prefix = message.role.encode() + b":"
-        blocks.extend(_block(prefix, block) for block in _content(message))
+        blocks.extend(_block(prefix, block, measure) for block in _content(message))
     if body.cache_control is not None:
         last = blocks[-1]
         blocks[-1] = Block(last.data, last.tokens, _lifetime(body.cache_control))
     return tuple(blocks)
 
 
-def _block(prefix: bytes, block: JsonObject) -> Block:
+def _system(body: Body) -> list[JsonObject]:
+    if isinstance(body.system, str):
+        return [{"type": "text", "text": body.system}]
+    return body.system
+
+
+def _block(prefix: bytes, block: JsonObject, measure: Measure) -> Block:
     controls = [block.get("cache_control")]
     plain = {key: value for key, value in sorted(block.items()) if key != "cache_control"}
     if inner := array_of(block.get("content")):
@@ -290,11 +308,11 @@ def _block(prefix: bytes, block: JsonObject) -> Block:
             {key: value for key, value in object_of(item).items() if key != "cache_control"}
             for item in inner
         ]
-    data = canonical(plain)
+    data = canonical(plain, measure)
     control = next((item for item in reversed(controls) if is_object(item)), None)
     return Block(
         data=prefix + data,
-        tokens=count_bytes(len(data)),
+        tokens=measure.count_bytes(len(data)),
         lifetime_seconds=None if control is None else _lifetime(control),
     )
 
@@ -321,7 +339,7 @@ def _check_breakpoints(blocks: tuple[Block, ...]) -> None:
         )
 
 
-def _ask(body: Body, blocks: tuple[Block, ...]) -> Ask:
+def _ask(body: Body, blocks: tuple[Block, ...], measure: Measure) -> Ask:
     text, steps = _last_request(body.messages)
     choice = object_of(body.tool_choice)
     output = object_of(object_of(body.output_config).get("format"))
@@ -342,6 +360,7 @@ def _ask(body: Body, blocks: tuple[Block, ...]) -> Ask:
         output_schema=output.get("schema"),
         stop_sequences=tuple(body.stop_sequences),
         max_tokens=body.max_tokens,
+        measure=measure,
     )
 
 

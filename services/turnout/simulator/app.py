@@ -104,7 +104,7 @@ class SimulatedProvider:
                 raise wire.scripted_refusal(404)
             named = _named(body, route)
             entry.model, entry.stream = named.model, named.stream
-            directives = self._take(named.model, headers)
+            directives = self._take(named.model, headers, body)
         except Refused as refused:
             await self._refuse(connection, entry, wire, refused, headers=())
             return
@@ -142,6 +142,7 @@ class SimulatedProvider:
         await connection.silence(_first_token_seconds(call, charge, directives))
         self._cache.commit(charge, now=self._now())
         entry.usage = _logged_usage(charge, said)
+        entry.dropped_thinking = call.dropped_thinking
         if directives.garbage:
             entry.status = 200
             await connection.start(200, [("content-type", "text/html")])
@@ -285,9 +286,10 @@ class SimulatedProvider:
     def _request_id(self) -> str:
         return f"req_{self._log.requests:012d}"
 
-    def _take(self, model: str, headers: dict[str, str]) -> Directives:
+    def _take(self, model: str, headers: dict[str, str], body: bytes) -> Directives:
+        header = headers.get(DIRECTIVES_HEADER, "")
         try:
-            return self._script.take(model=model, header=headers.get(DIRECTIVES_HEADER, ""))
+            return self._script.take(model=model, header=header, body=body)
         except InvalidRequest as error:
             raise Refused(error.message) from error
 

@@ -62,6 +62,8 @@ class Call:
         lifetime_seconds: how long an automatic entry lives.
         include_usage: a streamed answer ends with the usage figures.
         omit_thinking: thinking is signed but not shown.
+        prefix: what this answer's thinking is bound to; "" for nothing.
+        dropped_thinking: places of thinking that came back and is not read.
         seals_thinking: what was thought comes in an encrypted form as well.
         compacts: the answer is one item that stands for the whole prompt.
         echo: the fields of the request that the answer repeats.
@@ -77,6 +79,8 @@ class Call:
     lifetime_seconds: int = 0
     include_usage: bool = True
     omit_thinking: bool = False
+    prefix: str = ""
+    dropped_thinking: tuple[str, ...] = ()
     seals_thinking: bool = False
     compacts: bool = False
     echo: JsonObject = field(default_factory=dict)

@@ -17,7 +17,6 @@ from turnout.simulator.cache import Charge, PromptCache
 from turnout.simulator.exchange import Call, Frame, Headers, Refused, split_text
 from turnout.simulator.gemini_request import count_request, is_old, read_request
 from turnout.simulator.json_types import JsonObject
-from turnout.simulator.measure import count_text
 from turnout.simulator.prefix_charge import charge_prefix
 from turnout.simulator.seals import seal
 
@@ -259,6 +258,7 @@ def _pieces(call: Call, answer: Answer) -> list[tuple[JsonObject, int]]:
     """The parts as they are streamed, with the tokens of each."""
     if answer.stop in {"refusal", "blocked"}:
         return []
+    count = answer.measure.count_text
     pieces: list[tuple[JsonObject, int]] = []
     for part, tokens in _parts(call, answer):
         text = part.get("text")
@@ -267,23 +267,23 @@ def _pieces(call: Call, answer: Answer) -> list[tuple[JsonObject, int]]:
         else:
             kept: JsonObject = {"thought": True} if part.get("thought") else {}
             pieces.extend(
-                ({"text": piece, **kept}, count_text(piece))
-                for piece in split_text(text, TEXT_PIECE)
+                ({"text": piece, **kept}, count(piece)) for piece in split_text(text, TEXT_PIECE)
             )
     return pieces
 
 
 def _parts(call: Call, answer: Answer) -> list[tuple[JsonObject, int]]:
     """The parts of a whole answer, with the tokens of each."""
+    count = answer.measure.count_text
     parts: list[tuple[JsonObject, int]] = []
     if answer.thinking and not call.omit_thinking:
         parts.append(({"text": answer.thinking, "thought": True}, answer.thinking_tokens))
     if answer.text:
         signed = {} if answer.calls else _signature(call, answer)
-        parts.append(({"text": answer.text, **signed}, count_text(answer.text)))
+        parts.append(({"text": answer.text, **signed}, count(answer.text)))
     for number, tool in enumerate(answer.calls):
         part = _call_part(call, tool) | (_signature(call, answer) if number == 0 else {})
-        parts.append((part, count_text(tool.name) + count_text(tool.arguments)))
+        parts.append((part, count(tool.name) + count(tool.arguments)))
     return parts
 
 

@@ -22,7 +22,7 @@ from turnout.simulator.gemini_contents import (
 from turnout.simulator.gemini_fields import read_message
 from turnout.simulator.gemini_tools import check_mode, declarations, offers, output_schema
 from turnout.simulator.json_types import JsonObject, array_of, object_of, text_of
-from turnout.simulator.measure import canonical, count_bytes
+from turnout.simulator.measure import Measure, canonical, measure_of
 from turnout.simulator.prefix_charge import shortest_lifetime
 
 OLD_GENERATION = re.compile(r"gemini-[12]\b")
@@ -60,8 +60,9 @@ def read_request(
     thinking = object_of(config.get("thinking_config"))
     _check_thinking(thinking, model)
     _check_config(config, model)
-    prompt = _prompt(fields)
-    prompt_tokens = count_bytes(len(prompt))
+    measure = measure_of(model)
+    prompt = _prompt(fields, measure)
+    prompt_tokens = measure.count_bytes(len(prompt))
     window = model.capabilities.context_tokens
     if window is not None and prompt_tokens > window:
         raise Refused(
@@ -86,6 +87,7 @@ def read_request(
                 text for text in array_of(config.get("stop_sequences")) if isinstance(text, str)
             ),
             max_tokens=limit if isinstance(limit, int) and limit > 0 else None,
+            measure=measure,
         ),
         stream=method == "streamGenerateContent",
         prompt_tokens=prompt_tokens,
@@ -99,12 +101,15 @@ def count_request(
     data: bytes, headers: Headers, catalog: Catalog, *, name: str, version: str
 ) -> int:
     """Tokens in the prompt of a `countTokens` request, or `Refused`."""
-    _, body = _addressed(data, headers, catalog, name=name, method="countTokens", version=version)
+    model, body = _addressed(
+        data, headers, catalog, name=name, method="countTokens", version=version
+    )
     asked = read_message(body, "CountRequest")
     fields = object_of(asked.get("generate_content_request")) or asked
     check_contents(_contents(fields))
     declarations(fields)
-    return count_bytes(len(_prompt(fields)))
+    measure = measure_of(model)
+    return measure.count_bytes(len(_prompt(fields, measure)))
 
 
 def _addressed(
@@ -207,10 +212,8 @@ def _thinks(thinking: JsonObject, model: Model) -> bool:
     return model.capabilities.thinking and thinking.get("thinking_budget") != 0
 
 
-def _prompt(fields: JsonObject) -> bytes:
+def _prompt(fields: JsonObject, measure: Measure) -> bytes:
     """The prompt in the order it is cached in: system instruction, tools, contents."""
-    pieces = [canonical(fields.get("system_instruction")), canonical(fields.get("tools"))]
-    pieces.extend(
-        canonical([content.get("role"), parts_of(content)]) for content in _contents(fields)
-    )
-    return b"\n".join(pieces)
+    told = ([content.get("role"), parts_of(content)] for content in _contents(fields))
+    pieces = (fields.get("system_instruction"), fields.get("tools"), *told)
+    return b"\n".join(canonical(piece, measure) for piece in pieces)

@@ -24,7 +24,10 @@ SECRET_HEADERS = frozenset(
 
 @dataclass(slots=True)
 class LogEntry:
-    """One request. `ended_at` is None while it is being answered; times in unix seconds."""
+    """One request. `ended_at` is None while it is being answered; times in unix seconds.
+
+    `dropped_thinking` has the places of thinking that was sent back and is not read.
+    """
 
     method: str
     path: str
@@ -39,6 +42,7 @@ class LogEntry:
     first_content_at: float | None = None
     ended_at: float | None = None
     aborted: bool = False
+    dropped_thinking: tuple[str, ...] = ()
     usage: JsonObject = field(default_factory=dict)
 
     def set_body(self, body: bytes, *, keep: bool) -> None:

@@ -20,7 +20,7 @@ from turnout.simulator.json_types import (
     object_of,
     text_of,
 )
-from turnout.simulator.measure import canonical, count_bytes
+from turnout.simulator.measure import canonical, measure_of
 from turnout.simulator.prefix_charge import lifetime_of
 
 ROLES = ("system", "assistant", "user", "function", "tool", "developer")
@@ -57,9 +57,10 @@ def read_request(data: bytes, headers: Headers, catalog: Catalog) -> Call:
     _check_pairing(messages)
     tools = _tools(body)
     output_limit = _output_limit(body)
-    pieces = [canonical(tools), *(canonical(_normal(message)) for message in messages)]
+    measure = measure_of(model)
+    pieces = [canonical(told, measure) for told in (tools, *map(_normal, messages))]
     prompt = b"\n".join(pieces)
-    prompt_tokens = count_bytes(len(prompt))
+    prompt_tokens = measure.count_bytes(len(prompt))
     window = model.capabilities.context_tokens
     if window is not None and prompt_tokens > window:
         raise Refused(
@@ -277,6 +278,7 @@ def _ask(
         ),
         stop_sequences=tuple(text for text in (array_of(stop) or [stop]) if isinstance(text, str)),
         max_tokens=output_limit,
+        measure=measure_of(model),
     )
 
 

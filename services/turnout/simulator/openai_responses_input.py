@@ -52,6 +52,8 @@ SHAPES: Mapping[str, Shape] = {
     "tool_search_call": Shape(("arguments",), ("id", "call_id", "execution", "status"), "tsc"),
     "tool_search_output": Shape(("tools",), ("id", "call_id", "execution", "status")),
     "additional_tools": Shape(("role", "tools"), ("id",)),
+    # Of Codex 0.169's own: what one agent of a session tells another.
+    "agent_message": Shape(("author", "recipient", "content"), ("id",), "amsg"),
     "reasoning": Shape(("summary",), ("id", "content", "encrypted_content", "status"), "rs"),
     "compaction": Shape(("encrypted_content",), ("id",), "cmp"),
     "compaction_trigger": Shape((), ("id",)),
@@ -174,7 +176,7 @@ def last_request(items: list[JsonObject]) -> tuple[str, int]:
         is_output = item["type"] in ANSWERED_BY.values()
         steps += is_output and not inside
         inside = is_output
-        if item["type"] != "message" or item["role"] != "user":
+        if item["type"] != "agent_message" and item.get("role") != "user":
             continue
         content = item["content"]
         if isinstance(content, str):
@@ -270,12 +272,26 @@ def _check_values(item: JsonObject, kind: str, where: str) -> None:
                 raise _wrong_type(f"{where}.{field}", "a string")
         case "function_call_output" | "custom_tool_call_output":
             _check_parts(item["output"], TOLD, f"{where}.output")
+        case "agent_message":
+            _check_told(item["content"], f"{where}.content")
         case "reasoning":
             _check_parts(item["summary"], ("summary_text",), f"{where}.summary")
             if item.get("content") is not None:
                 _check_parts(item["content"], ("reasoning_text",), f"{where}.content")
         case _:
             pass
+
+
+def _check_told(content: object, where: str) -> None:
+    """Texts and what the provider has encrypted, which this one never does: none can be opened."""
+    _check_parts(content, ("input_text", "encrypted_content"), where)
+    for part in map(object_of, array_of(content)):
+        if part["type"] == "encrypted_content":
+            raise Refused(
+                "The encrypted content could not be verified. Reason: Encrypted content could not be"
+                " decrypted or parsed.",
+                code="invalid_encrypted_content",
+            )
 
 
 def _check_parts(content: object, kinds: tuple[str, ...], where: str) -> None:
@@ -290,7 +306,7 @@ def _check_parts(content: object, kinds: tuple[str, ...], where: str) -> None:
         kind = text_of(value.get("type"))
         if kind not in kinds:
             raise _unsupported(kind, kinds, here)
-        field = "refusal" if kind == "refusal" else "text"
+        field = kind if kind in {"refusal", "encrypted_content"} else "text"
         if kind == "input_image":
             _check_image(value, here)
         elif kind != "input_file" and not isinstance(value.get(field), str):

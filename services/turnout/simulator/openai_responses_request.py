@@ -17,7 +17,7 @@ from turnout.simulator.json_types import (
     object_of,
     text_of,
 )
-from turnout.simulator.measure import canonical, count_bytes
+from turnout.simulator.measure import Measure, canonical, measure_of
 from turnout.simulator.openai_responses_input import (
     check_encrypted,
     check_pairing,
@@ -92,8 +92,9 @@ def read_request(data: bytes, headers: Headers, catalog: Catalog, stored: Stored
     check_pairing(items)
     tools = read_tools(body)
     check_format(body)
-    prompt = _prompt(body, items, tools)
-    prompt_tokens = count_bytes(len(prompt))
+    measure = measure_of(model)
+    prompt = _prompt(body, items, tools, measure)
+    prompt_tokens = measure.count_bytes(len(prompt))
     window = model.capabilities.context_tokens
     if window is not None and prompt_tokens > window:
         raise Refused(
@@ -122,10 +123,10 @@ def read_request(data: bytes, headers: Headers, catalog: Catalog, stored: Stored
 def count_request(data: bytes, headers: Headers, catalog: Catalog, stored: StoredResponses) -> int:
     """Tokens in the prompt of a request, or `Refused`."""
     body = _decode(data, headers)
-    _model(body, catalog)
+    measure = measure_of(_model(body, catalog))
     _check_fields(body, COUNTED_FIELDS)
     items = [*_stored_items(body, stored), *read_items(body)]
-    return count_bytes(len(_prompt(body, items, read_tools(body))))
+    return measure.count_bytes(len(_prompt(body, items, read_tools(body), measure)))
 
 
 def _decode(data: bytes, headers: Headers) -> JsonObject:
@@ -252,13 +253,13 @@ def _check_choice(value: object, choices: tuple[str, ...], where: str) -> None:
         )
 
 
-def _prompt(body: JsonObject, items: list[JsonObject], tools: list[JsonObject]) -> bytes:
+def _prompt(
+    body: JsonObject, items: list[JsonObject], tools: list[JsonObject], measure: Measure
+) -> bytes:
     """The prompt in the order it is cached in: tools, instructions, items."""
-    pieces = [canonical(tools), canonical(body.get("instructions"))]
-    pieces.extend(
-        canonical(normal(item)) for item in items if item.get("type") != "compaction_trigger"
-    )
-    return b"\n".join(pieces)
+    told = (normal(item) for item in items if item.get("type") != "compaction_trigger")
+    pieces = (tools, body.get("instructions"), *told)
+    return b"\n".join(canonical(piece, measure) for piece in pieces)
 
 
 def _ask(
@@ -287,6 +288,7 @@ def _ask(
         thinking=_thinks(body, model) and not compacts,
         output_schema={"type": "object"} if form.get("type") == "json_object" else schema,
         max_tokens=limit if isinstance(limit, int) else None,
+        measure=measure_of(model),
     )
 
 

@@ -8,7 +8,7 @@ from turnout.catalog import Catalog, Model
 from turnout.simulator.cache import Charge, PromptCache, account_of
 from turnout.simulator.exchange import Call
 from turnout.simulator.json_types import JsonObject, object_of
-from turnout.simulator.measure import BYTES_PER_TOKEN
+from turnout.simulator.measure import measure_of
 
 FINEST_BLOCK_TOKENS = 64
 """Resolution of automatic caches whose provider names no block size."""
@@ -23,10 +23,10 @@ def charge_prefix(
     call: Call, cache: PromptCache, *, catalog: Catalog, credential: str, now: float
 ) -> Charge:
     """What the prompt of `call` costs where the longest known prefix is read."""
-    terms = catalog.provider_of(call.model).cache
+    terms = catalog.provider_of(call.model).cache.for_model(call.model.upstream_name)
     block_tokens = max(terms.block_tokens, FINEST_BLOCK_TOKENS)
     return cache.charge_automatic(
-        _pieces(call.prompt, block_tokens),
+        _pieces(call.prompt, block_tokens * measure_of(call.model).bytes_per_token),
         total_tokens=call.prompt_tokens,
         account=account_of(credential=credential, model=call.model.id),
         minimum_tokens=terms.minimum_prefix_tokens,
@@ -51,8 +51,7 @@ def shortest_lifetime(model: Model, catalog: Catalog) -> int:
     return min(catalog.provider_of(model).cache.lifetimes_seconds, default=0)
 
 
-def _pieces(prompt: bytes, block_tokens: int) -> list[bytes]:
+def _pieces(prompt: bytes, size: float) -> list[bytes]:
     """The whole blocks of a prompt; what is left at its end is never cached."""
-    size = block_tokens * BYTES_PER_TOKEN
     count = int(len(prompt) // size)
     return [prompt[int(index * size) : int((index + 1) * size)] for index in range(count)]

@@ -12,6 +12,11 @@ from turnout.simulator.app import SimulatedProvider
 from turnout.simulator.directives import NONE, Directives
 
 BACKLOG = 2_048
+IDLE_SECONDS = 75
+"""How long a connection is kept that nobody uses. Longer than the dispatcher and other clients keep
+theirs, as providers do it: who closes first cuts off what the other is just sending.
+"""
+
 SHUTDOWN_SECONDS = 1
 """Streams that are still running when the process is told to stop are cut after this."""
 
@@ -39,6 +44,7 @@ def run(
         log_level="critical",
         access_log=False,
         server_header=False,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
     with socket.create_server((host, port), backlog=BACKLOG) as listener:

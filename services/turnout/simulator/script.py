@@ -17,10 +17,16 @@ MAX_QUEUED = 10_000
 
 
 class QueuedScript(msgspec.Struct, frozen=True):
-    """Directives for the next request, or for the next one that names `model`."""
+    """Directives for the next request, or for the next one that names `model` and whose body has the
+    text `holds`, as JSON writes it.
+    """
 
     simulate: str
     model: str = ""
+    holds: str = ""
+
+    def fits(self, *, model: str, body: bytes) -> bool:
+        return self.model in {"", model} and self.holds.encode() in body
 
 
 class ScriptChange(msgspec.Struct, frozen=True):
@@ -35,7 +41,9 @@ class Script:
     """The directives to come."""
 
     default: Directives = NONE
-    queue: deque[tuple[str, Directives]] = field(default_factory=deque[tuple[str, Directives]])
+    queue: deque[tuple[QueuedScript, Directives]] = field(
+        default_factory=deque[tuple[QueuedScript, Directives]]
+    )
 
     def change(self, body: bytes) -> None:
         """Apply `POST /simulate`. Raises `InvalidRequest` and then changes nothing."""
@@ -43,23 +51,19 @@ class Script:
             change = msgspec.json.decode(body, type=ScriptChange)
         except msgspec.MsgspecError as error:
             raise InvalidRequest(f"The script cannot be read: {error}.") from error
-        scripts = [
-            ("", parse_directives(item))
-            if isinstance(item, str)
-            else (item.model, parse_directives(item.simulate))
-            for item in change.next
-        ]
+        queued = [QueuedScript(item) if isinstance(item, str) else item for item in change.next]
+        scripts = [(item, parse_directives(item.simulate)) for item in queued]
         if len(self.queue) + len(scripts) > MAX_QUEUED:
             raise InvalidRequest(f"The queue holds at most {MAX_QUEUED} scripts.")
         if change.default is not None:
             self.default = parse_directives(change.default)
         self.queue.extend(scripts)
 
-    def take(self, *, model: str, header: str) -> Directives:
+    def take(self, *, model: str, header: str, body: bytes) -> Directives:
         """The directives of a request for `model`. Raises `InvalidRequest` on a bad header."""
         found = parse_directives(header).over(self.default)
-        for place, (wanted, directives) in enumerate(self.queue):
-            if wanted in {"", model}:
+        for place, (queued, directives) in enumerate(self.queue):
+            if queued.fits(model=model, body=body):
                 del self.queue[place]
                 one_answer = directives.tools and directives.steps is None
                 told = replace(directives, steps=MAX_STEPS) if one_answer else directives

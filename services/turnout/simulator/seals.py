@@ -11,8 +11,9 @@ import hashlib
 import hmac
 from typing import Literal, TypeAlias
 
-SealKind: TypeAlias = Literal["thinking", "reasoning", "compaction", "thought"]
-"""Anthropic's signature, OpenAI's two kinds of encrypted content, Gemini's thought signature."""
+SealKind: TypeAlias = Literal["thinking", "prefix", "reasoning", "compaction", "thought"]
+"""Anthropic's signature, which is two seals, OpenAI's two kinds of encrypted content, Gemini's thought
+signature."""
 
 KEY = b"turnout simulated provider"
 DIGEST_BYTES = 16

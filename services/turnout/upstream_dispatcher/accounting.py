@@ -28,6 +28,7 @@ from turnout.facts import (
 from turnout.observe.spans import Span
 from turnout.policy.hedge import NextKind
 from turnout.policy.identity import head_scope
+from turnout.policy.provenance import begins_run
 from turnout.ports import DispatchRequest, Note
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN
 from turnout.upstream_dispatcher.request import is_count
@@ -260,9 +261,12 @@ def note_of(
         is_failed=is_failed,
         sent_at=server.sent_at,
         now=now,
-        begins_run=request.is_edited
-        or not request.makers
-        or request.makers[-1].target != server.to.target,
+        begins_run=begins_run(
+            request.makers,
+            target=server.to.target,
+            message_count=len(request.prefix.digests),
+            is_edited=request.is_edited,
+        ),
     )
 
 

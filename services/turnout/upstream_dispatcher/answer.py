@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Protocol, assert_never
 
 from turnout.capabilities import Dialect
-from turnout.dialects.answer_model import named_in_events
+from turnout.dialects.answer_model import EventsNamed
 from turnout.dialects.dialect import (
     StreamDecoder,
     StreamEncoder,
@@ -97,6 +97,11 @@ class Course(Protocol):
         ...
 
     @property
+    def is_over(self) -> bool:
+        """The terminal event or an error has passed."""
+        ...
+
+    @property
     def reading(self) -> TapReading: ...
 
 
@@ -106,11 +111,11 @@ class RelayedCourse:
     `names_model` is written in the place of the provider's name of the model; "" leaves it.
     """
 
-    __slots__ = ("_dialect", "_filter", "_held", "_names_model", "_tap")
+    __slots__ = ("_dialect", "_filter", "_held", "_named", "_tap")
 
     def __init__(self, dialect: WireDialect, *, hides_usage: bool, names_model: str = "") -> None:
         self._dialect = dialect
-        self._names_model = names_model
+        self._named = EventsNamed(dialect.name, names_model) if names_model else None
         self._tap: StreamTap = dialect.tap(stream=True)
         self._filter = UsageChunkFilter() if hides_usage else None
         # The beginning of an event whose end has not come.
@@ -118,9 +123,7 @@ class RelayedCourse:
 
     def feed(self, data: bytes) -> bytes:
         whole = self._whole_events(data)
-        if self._names_model and whole:
-            return named_in_events(self._dialect.name, whole, self._names_model)
-        return whole
+        return whole if self._named is None else self._named.feed(whole)
 
     def _whole_events(self, data: bytes) -> bytes:
         self._tap.feed(data)
@@ -152,6 +155,10 @@ class RelayedCourse:
 
     def broken(self, error: TurnoutError) -> bytes:
         return self._dialect.encode_stream_error(error)
+
+    @property
+    def is_over(self) -> bool:
+        return self._tap.is_over
 
     @property
     def reading(self) -> TapReading:
@@ -289,6 +296,10 @@ class TranslatedCourse:
             if not isinstance(event, StreamFailed) or self._reader.has_content:
                 parts.append(self._encoder.encode(event))
         return b"".join(parts)
+
+    @property
+    def is_over(self) -> bool:
+        return self._reader.is_complete or self._reader.error is not None
 
     @property
     def reading(self) -> TapReading:

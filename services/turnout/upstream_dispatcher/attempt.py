@@ -12,9 +12,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
 
+import msgspec
+
 from turnout.dialects.dialect import WireDialect
+from turnout.dialects.refusal_words import as_meant
 from turnout.errors import Internal, TurnoutError, Unavailable, UpstreamFailed, UpstreamTimeout
+from turnout.refusals import Refusals
 from turnout.upstream_dispatcher.accounting import AttemptLog
+from turnout.upstream_dispatcher.alarm import Alarm
 from turnout.upstream_dispatcher.answer import Course, TranslatedCourse
 from turnout.upstream_dispatcher.limits import (
     DRAIN_SECONDS,
@@ -63,8 +68,7 @@ class Waiting:
     """Nothing for the client yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(msgspec.Struct, frozen=True, gc=False):
     """Whole events for the client; `is_last` when the answer is over, well or not."""
 
     data: bytes
@@ -105,11 +109,13 @@ class StreamAttempt:
         self._time = asyncio.get_running_loop().time
         self._opening: asyncio.Task[Incoming | TurnoutError] | None = None
         self._incoming: Incoming | None = None
+        # The same, once it is known to be a stream.
+        self._streaming: Incoming | None = None
         self._held: list[bytes] = []
         self._held_bytes = 0
         self._content_due = 0.0
         self._silent_since = self._time()
-        self._kind = ""
+        self._alarm = Alarm()
         self._is_waiting = False
         self._is_at_end = False
         self._is_retold = False
@@ -128,34 +134,42 @@ class StreamAttempt:
             # The time since the last piece was the client's.
             self._silent_since = self._time()
         try:
-            progress = await self._advance(until)
+            if self._streaming is None:
+                progress = await self._begin(until)
+            else:
+                progress = await self._relay(self._streaming, until)
         except TurnoutError as error:
             self.log.is_refused = isinstance(error, NOT_SENT)
             progress = self._failed(error)
-        self._is_waiting = isinstance(progress, Waiting)
+        self._is_waiting = progress is WAITING
         return progress
 
-    async def _advance(self, until: float) -> Progress:
-        if self._incoming is None:
-            opened = await self._open(until)
-            if opened is None:
-                return WAITING
-            self._incoming = opened
-            self.log.first_byte_at = self._clock()
-            self.log.status = opened.status
-            self._silent_since = self._time()
-            self._content_due = self._silent_since + self._limits.first_content_seconds
-            if opened.status != 200:
-                self.log.is_refused = True
-                refusal = await read_refusal(opened)
-                self.log.error = refused(refusal, opened, dialect=self._dialect, now=self._clock())
-                return AttemptFailed(self.log.error, refusal)
-            self._kind = opened.content_type
-        kind = self._kind
+    async def _begin(self, until: float) -> Progress:
+        opened = await self._open(until)
+        if opened is None:
+            return WAITING
+        self._incoming = opened
+        self.log.first_byte_at = self._clock()
+        self.log.status = opened.status
+        self._silent_since = self._time()
+        self._content_due = self._silent_since + self._limits.first_content_seconds
+        if opened.status != 200:
+            self.log.is_refused = True
+            refusal = await read_refusal(opened)
+            self.log.error = refused(
+                refusal,
+                opened,
+                dialect=self._dialect,
+                refusals=self.log.to.quirks.refusals,
+                now=self._clock(),
+            )
+            return AttemptFailed(self.log.error, refusal)
+        kind = opened.content_type
         if kind == EVENT_STREAM:
-            return await self._relay(self._incoming, until)
+            self._streaming = opened
+            return await self._relay(opened, until)
         if kind.endswith(JSON_SUFFIX):
-            return await self._whole(self._incoming)
+            return await self._whole(opened)
         raise UpstreamFailed(f"the upstream answered with {kind!r:.60} instead of a stream")
 
     async def _open(self, until: float) -> Incoming | None:
@@ -178,38 +192,42 @@ class StreamAttempt:
         return result
 
     async def _relay(self, incoming: Incoming, until: float) -> Progress:
-        log = self.log
+        """On the way of every piece of every stream: what need not be done for each is not here."""
+        course = self._course
         while True:
             data = await self._read(incoming, until)
             if data is None:
                 return WAITING
-            out = self._course.feed(data) if data else self._course.close()
-            log.reading = reading = self._course.reading
-            if log.first_content_at is None:
-                if reading.error is not None and not reading.has_content:
-                    raise reading.error
-                if reading.has_content:
-                    log.first_content_at = self._clock()
-                elif not reading.is_complete:
-                    if not data:
-                        raise UpstreamFailed("the upstream's stream ended before any content")
-                    self._hold(out)
-                    continue
+            out = course.feed(data) if data else course.close()
+            if self.log.first_content_at is None and not self._has_content(data):
+                self._hold(out)
+                continue
             if not data:
                 return Piece(self._released(self._ended(out)), is_last=True)
-            if reading.error is not None:
-                # The stream has told the client itself.
-                log.error = reading.error
-                return Piece(self._released(out), is_last=True)
-            if reading.is_complete:
+            if course.is_over:
+                # An error that is no failure of ours the stream has told the client itself.
+                self.log.reading = course.reading
+                self.log.error = course.reading.error
                 return Piece(self._released(out), is_last=True)
             if out or self._held:
                 return Piece(self._released(out), is_last=False)
 
+    def _has_content(self, data: bytes) -> bool:
+        """Whether an answer has begun with what has come; one without content begins with its end."""
+        self.log.reading = reading = self._course.reading
+        if reading.error is not None and not reading.has_content:
+            raise as_meant(reading.error, self.log.to.quirks.refusals)
+        if reading.has_content:
+            self.log.first_content_at = self._clock()
+            return True
+        if not data and not reading.is_complete:
+            raise UpstreamFailed("the upstream's stream ended before any content")
+        return reading.is_complete
+
     def _ended(self, out: bytes) -> bytes:
         """The bytes are over, with `out` as their rest: what the client hears at the end."""
         self._is_at_end = True
-        reading = self.log.reading
+        self.log.reading = reading = self._course.reading
         if reading.error is not None:
             self.log.error = reading.error
             return out
@@ -245,7 +263,7 @@ class StreamAttempt:
         if self.log.first_content_at is None:
             due = min(due, self._content_due)
         try:
-            async with asyncio.timeout_at(min(until, due)):
+            with self._alarm.at(min(until, due)):
                 data = await incoming.read()
         except TimeoutError:
             if self._time() < due:
@@ -270,6 +288,7 @@ class StreamAttempt:
 
     def _failed(self, error: TurnoutError) -> Progress:
         self.log.error = error
+        self._keep_reading()
         if self.log.first_content_at is None:
             return AttemptFailed(error)
         return Piece(self._released(b"") + self._course.broken(error), is_last=True)
@@ -291,7 +310,14 @@ class StreamAttempt:
             pass
         return b"".join(rest)
 
+    def _keep_reading(self) -> None:
+        """Where an answer ends that is not over: what it has used so far."""
+        if self._incoming is not None:
+            self.log.reading = self._course.reading
+
     async def aclose(self) -> None:
+        self._alarm.close()
+        self._keep_reading()
         opening, self._opening = self._opening, None
         if opening is not None and not opening.cancel():
             result = opening.result()
@@ -321,7 +347,12 @@ async def read_refusal(incoming: Incoming) -> Refusal:
 
 
 def refused(
-    refusal: Refusal, incoming: Incoming, *, dialect: WireDialect, now: float
+    refusal: Refusal,
+    incoming: Incoming,
+    *,
+    dialect: WireDialect,
+    refusals: Refusals,
+    now: float,
 ) -> TurnoutError:
     """What a provider's error answer means."""
     if refusal.status < 400:
@@ -330,7 +361,7 @@ def refused(
             upstream_status=refusal.status,
         )
     return dialect.decode_error(
-        refusal.status, incoming.headers.multi_items(), refusal.body, now=now
+        refusal.status, incoming.headers.multi_items(), refusal.body, now=now, refusals=refusals
     )
 
 

@@ -55,15 +55,6 @@ async def relay_stream(run: Run, parts: Parts) -> AsyncGenerator[DispatchEvent, 
             while True:
                 progress = await attempt.advance(until=sign_due)
                 match progress:
-                    case Waiting():
-                        if not committed:
-                            committed = True
-                            yield run.head(log, STREAM_HEADERS)
-                        run.answer_bytes += len(keep_alive.data)
-                        yield keep_alive
-                    case AttemptFailed():
-                        run.failed(log, progress)
-                        break
                     case Piece(data, is_last):
                         run.answer_bytes += len(data)
                         if not committed:
@@ -80,6 +71,15 @@ async def relay_stream(run: Run, parts: Parts) -> AsyncGenerator[DispatchEvent, 
                             if rest:
                                 yield Chunk(rest)
                             return
+                    case Waiting():
+                        if not committed:
+                            committed = True
+                            yield run.head(log, STREAM_HEADERS)
+                        run.answer_bytes += len(keep_alive.data)
+                        yield keep_alive
+                    case AttemptFailed():
+                        run.failed(log, progress)
+                        break
                     case _:
                         assert_never(progress)
                 sign_due = time() + limits.keep_alive_seconds

@@ -9,24 +9,28 @@ are never on it. What names a client's account goes only with the client's own c
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import parse_qsl, urlencode
 
 from turnout.capabilities import Dialect
 from turnout.catalog.token_families import Family, family_of
+from turnout.dialects.call_reasoning import with_stand_ins
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import (
     BASE_PATH,
+    BINDING_BETA,
     OWN_HEADERS,
     endpoint,
     gemini_call,
     gemini_path,
+    gemini_query,
 )
 from turnout.dialects.fit import Fitted, fit
+from turnout.dialects.fit.schemas import marks
 from turnout.dialects.passthrough import SetModel, SetStreamIncludeUsage, splice
 from turnout.dialects.reshape import reshaped, switched
 from turnout.policy.provenance import shown_to, unreadable
 from turnout.policy.steps import is_token_count
 from turnout.ports import DispatchRequest
+from turnout.quirks import DIALECT_QUIRKS
 from turnout.upstream_dispatcher.transport import Outgoing
 from turnout.upstream_dispatcher.upstreams import Destination
 
@@ -57,6 +61,9 @@ SIMULATION_HEADER = "x-simulate"
 
 DEFERRAL_MARKS = (b'"tool_reference"', b'"defer_loading"')
 """In a body of Claude Code's that offers tools by name only."""
+
+TOOL_CHANGE_MARKS = (b'"tool_addition"', b'"tool_removal"')
+"""In one that changes in its system messages what is offered."""
 
 CUSTOM_MARK = b'"custom"'
 """In a body of OpenAI's that has tools which take plain text."""
@@ -105,9 +112,9 @@ def prepare(
     """Raises `Unsupported` or another `InvalidRequest` when the target cannot be asked this."""
     if to.dialect == request.dialect and not _needs_fitting(request, to):
         return _native(request, to, dialects[request.dialect])
-    conversation = shown_to(
-        to.target, dialects[request.dialect].decode_request(request.body, path=request.path)
-    )
+    own = dialects[request.dialect]
+    body = _readable(request, to, own) if to.dialect == request.dialect else request.body
+    conversation = shown_to(to.target, own.decode_request(body, path=request.path))
     fitted = fit(
         conversation,
         to=to.dialect,
@@ -120,12 +127,15 @@ def prepare(
     )
     thinks = to.capabilities.thinking and fitted.conversation.thinking.effort != "none"
     body, dropped = reshaped(encoded, to.quirks, dialect=to.dialect, thinks=thinks)
+    if thinks:
+        body = with_stand_ins(body, to.quirks, dialect=to.dialect)
     headers = (
         ("content-type", "application/json"),
         ("accept", "text/event-stream" if request.features.stream else "application/json"),
         ("accept-encoding", "identity"),
         ("user-agent", "turnout"),
         *OWN_HEADERS.get(to.dialect, ()),
+        *((BINDING_BETA,) if fitted.conversation.thinking.drops_unbound else ()),
         *(header for header in request.headers if _is_script(header[0], to)),
         *to.auth,
     )
@@ -150,9 +160,23 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
         # A form that is cut out is a form that is not kept: it is said in words, or another target
         # is asked.
         return True
-    if quirks.deferred_tools is False and request.dialect == "anthropic_messages":
-        return any(mark in body for mark in DEFERRAL_MARKS)
-    return quirks.custom_tools is False and CUSTOM_MARK in body
+    if request.dialect == "anthropic_messages":
+        knows_none = quirks.deferred_tools is False
+        knows_no_change = quirks.system_anywhere is False and _is_switch(request, to)
+        return (knows_none and any(mark in body for mark in DEFERRAL_MARKS)) or (
+            (knows_none or knows_no_change) and any(mark in body for mark in TOOL_CHANGE_MARKS)
+        )
+    if quirks.custom_tools is False and CUSTOM_MARK in body:
+        return True
+    return _is_switch(request, to) and _has_schemas_of_others(body, to)
+
+
+def _has_schemas_of_others(body: bytes, to: Destination) -> bool:
+    """Whether tools may have schemas that the dialect's own vendor takes and this endpoint does not."""
+    departs = to.quirks.tool_schema
+    if departs is None or departs == DIALECT_QUIRKS[to.dialect].tool_schema:
+        return False
+    return any(mark.encode() in body for mark in marks(departs))
 
 
 def _is_switch(request: DispatchRequest, to: Destination) -> bool:
@@ -166,14 +190,18 @@ def with_traceparent(prepared: Prepared, traceparent: str) -> Prepared:
     return replace(prepared, outgoing=replace(outgoing, headers=headers))
 
 
-def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> Prepared:
-    body = request.body
+def _readable(request: DispatchRequest, to: Destination, dialect: WireDialect) -> bytes:
+    """The body without reasoning from when the thread was served elsewhere; it draws a 400 here."""
     others = unreadable(
         request.makers, reader=to.target, message_count=request.features.message_count
     )
     if request.features.has_foreign_thinking or others:
-        # From when the thread was served elsewhere; it draws a 400 here.
-        body = dialect.without_foreign_reasoning(body, others=others)
+        return dialect.without_foreign_reasoning(request.body, others=others)
+    return request.body
+
+
+def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> Prepared:
+    body = _readable(request, to, dialect)
     changes: tuple[str, ...] = ()
     if request.features.requested_model not in to.names:
         if request.dialect != "gemini_generate":
@@ -182,6 +210,9 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         # provider, and negotiates by that answer.
         if _is_switch(request, to):
             body, changes = switched(body, to.quirks, dialect=to.dialect, has=to.capabilities)
+    if body is not request.body and to.capabilities.thinking:
+        # A client that asks one model alone keeps that model's reasoning itself.
+        body = with_stand_ins(body, to.quirks, dialect=to.dialect)
     hides_usage = False
     if (
         request.dialect == "openai_chat"
@@ -218,15 +249,10 @@ def _native_path(request: DispatchRequest, to: Destination) -> str:
 
 
 def _native_query(request: DispatchRequest) -> str:
-    """As the client wrote it, but that a stream of Gemini's is always one of events: the array that
-    Google gives without `alt=sse` is none until it ends.
-    """
-    if request.dialect != "gemini_generate" or not request.features.stream:
+    """As the client wrote it, but that Gemini's names the form of the answer."""
+    if request.dialect != "gemini_generate":
         return request.query
-    told = parse_qsl(request.query, keep_blank_values=True)
-    if ("alt", "sse") in told:
-        return request.query
-    return urlencode([*((name, value) for name, value in told if name != "alt"), ("alt", "sse")])
+    return gemini_query(request.query, stream=request.features.stream)
 
 
 def _native_headers(request: DispatchRequest, to: Destination) -> tuple[tuple[str, str], ...]:

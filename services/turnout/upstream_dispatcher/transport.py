@@ -79,13 +79,14 @@ class _Answer(httpx.AsyncByteStream):
     def __init__(self, response: aiohttp.ClientResponse) -> None:
         self._response = response
 
+    @property
+    def content(self) -> aiohttp.StreamReader:
+        return self._response.content
+
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        while data := await self.read():
+        while data := await self.content.readany():
             yield data
-
-    async def read(self) -> bytes:
-        return await self._response.content.readany()
 
     @override
     async def aclose(self) -> None:
@@ -97,7 +98,7 @@ class _Answer(httpx.AsyncByteStream):
 class Incoming:
     """An upstream's answer whose head has come; closed by `aclose`, always."""
 
-    __slots__ = ("_answer", "_inflate", "headers", "status")
+    __slots__ = ("_answer", "_content", "_inflate", "headers", "status")
 
     def __init__(self, response: httpx.Response) -> None:
         answer = response.stream
@@ -108,6 +109,7 @@ class Incoming:
         # Otherwise every look at a header tries encodings on all of them.
         self.headers.encoding = LATIN_1
         self._answer = answer
+        self._content = answer.content
         self._inflate = _inflater(response.headers.get("content-encoding", ""))
 
     @property
@@ -120,11 +122,9 @@ class Incoming:
         """What has come, as soon as something has; b"" at the end. Raises `UpstreamFailed`."""
         while True:
             try:
-                data = await self._answer.read()
+                data = await self._content.readany()
             except aiohttp.ClientError as error:
-                raise UpstreamFailed(
-                    f"connection lost: the upstream's answer broke off ({_name(error)})"
-                ) from error
+                raise UpstreamFailed("connection lost: the upstream's answer broke off") from error
             if self._inflate is None or not data:
                 return data
             try:

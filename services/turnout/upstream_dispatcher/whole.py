@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from turnout.capabilities import Dialect
 from turnout.dialects.answer_model import named_in_body
 from turnout.dialects.dialect import TapReading, WireDialect
+from turnout.dialects.refusal_words import as_meant
 from turnout.dialects.stream import StreamEvent, made_by
 from turnout.errors import TurnoutError, UpstreamFailed, UpstreamTimeout
 from turnout.ports import DispatchRequest
@@ -62,8 +63,13 @@ async def attempt_whole(
             if incoming.status != 200:
                 log.is_refused = True
                 refusal = await read_refusal(incoming)
-                dialect = dialects[log.to.dialect]
-                log.error = refused(refusal, incoming, dialect=dialect, now=clock())
+                log.error = refused(
+                    refusal,
+                    incoming,
+                    dialect=dialects[log.to.dialect],
+                    refusals=log.to.quirks.refusals,
+                    now=clock(),
+                )
                 return AttemptFailed(log.error, refusal)
             kind = incoming.content_type
             if not kind.endswith(JSON_SUFFIX):
@@ -101,7 +107,7 @@ def _told(
     own = dialects[log.to.dialect]
     if prepared.is_native:
         log.reading = _counted(body) if is_count(request) else _tapped(own, body)
-        _refuse_broken(log.reading)
+        _refuse_broken(log)
         if prepared.names_model and not is_count(request):
             body = named_in_body(request.dialect, body, prepared.names_model)
         return Whole(passed_headers(incoming.headers.multi_items()), body)
@@ -111,7 +117,7 @@ def _told(
         events = fitter.back(events)
     events = tuple(made_by(events, log.to.target))
     log.reading = reading_of(events)
-    _refuse_broken(log.reading)
+    _refuse_broken(log)
     return Whole(JSON_HEADERS, _encoded(request, log, events, dialects=dialects, now=now))
 
 
@@ -132,10 +138,10 @@ def _encoded(
     )
 
 
-def _refuse_broken(reading: TapReading) -> None:
-    if reading.error is not None:
-        raise reading.error
-    if not reading.is_complete:
+def _refuse_broken(log: AttemptLog) -> None:
+    if log.reading.error is not None:
+        raise as_meant(log.reading.error, log.to.quirks.refusals)
+    if not log.reading.is_complete:
         raise UpstreamFailed("the upstream's answer is no whole answer of its dialect")
 
 

@@ -22,14 +22,16 @@ AGENT: Final = Agent(
     launch=launch,
     shell=lambda command: Call("Bash", {"command": command, "description": "Make a file"}),
     read=lambda path: Call("Read", {"file_path": path}),
-    subagent=lambda: Call(
-        "Agent",
-        {
-            "description": "Look around",
-            "prompt": SUBTASK,
-            "subagent_type": "general-purpose",
-            "run_in_background": False,
-        },
+    subagent=lambda: (
+        Call(
+            "Agent",
+            {
+                "description": "Look around",
+                "prompt": SUBTASK,
+                "subagent_type": "general-purpose",
+                "run_in_background": False,
+            },
+        ),
     ),
     marks_subagents=True,
     names_sessions=True,

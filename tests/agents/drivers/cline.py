@@ -55,6 +55,6 @@ AGENT: Final = Agent(
     launch=launch,
     shell=lambda command: Call("run_commands", {"commands": [command]}),
     read=lambda path: Call("read_files", {"files": [{"path": path}]}),
-    subagent=lambda: Call("spawn_agent", {"systemPrompt": "You look around.", "task": SUBTASK}),
+    subagent=lambda: (Call("spawn_agent", {"systemPrompt": "You look around.", "task": SUBTASK}),),
     native=frozenset({"anthropic_messages", "openai_responses", "gemini_generate"}),
 )

@@ -44,15 +44,17 @@ AGENT: Final = Agent(
     launch=launch,
     shell=lambda command: Call("bash", {"command": command, "description": "Make a file"}),
     read=lambda path: Call("view", {"path": path}),
-    subagent=lambda: Call(
-        "task",
-        {
-            "description": "Look around",
-            "prompt": SUBTASK,
-            "agent_type": "general-purpose",
-            "name": "looker",
-            "mode": "sync",
-        },
+    subagent=lambda: (
+        Call(
+            "task",
+            {
+                "description": "Look around",
+                "prompt": SUBTASK,
+                "agent_type": "general-purpose",
+                "name": "looker",
+                "mode": "sync",
+            },
+        ),
     ),
     marks_subagents=True,
 )

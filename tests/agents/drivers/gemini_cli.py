@@ -1,7 +1,8 @@
-"""Gemini CLI. It is told its model, because it otherwise asks a small one in front of every turn how hard
-the task is, and the answers of a script would go to that question.
+"""Gemini CLI, told its model; and left to choose one, which it does by asking a small model in front of
+every turn how hard the task is.
 """
 
+from dataclasses import replace
 from typing import Final
 
 from tests.agents.agent import SUBTASK, Agent, Call, Errand, Launch
@@ -18,9 +19,17 @@ SETTINGS: Final = """{
 
 
 def launch(errand: Errand) -> Launch:
+    return _launch(errand, "-m", errand.model)
+
+
+def launch_without_a_model(errand: Errand) -> Launch:
+    return _launch(errand)
+
+
+def _launch(errand: Errand, *options: str) -> Launch:
     errand.desk.write(".gemini/settings.json", SETTINGS)
     return Launch(
-        ("-m", errand.model, "--skip-trust", "--yolo", "-o", "text", "-p", errand.prompt),
+        (*options, "--skip-trust", "--yolo", "-o", "text", "-p", errand.prompt),
         {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": errand.url},
     )
 
@@ -33,6 +42,8 @@ AGENT: Final = Agent(
     launch=launch,
     shell=lambda command: Call("run_shell_command", {"command": command}),
     read=lambda path: Call("read_file", {"file_path": path}),
-    subagent=lambda: Call("invoke_agent", {"agent_name": "generalist", "prompt": SUBTASK}),
+    subagent=lambda: (Call("invoke_agent", {"agent_name": "generalist", "prompt": SUBTASK}),),
     report=lambda text: Call("complete_task", {"result": {"response": text}}),
 )
+
+CHOOSING: Final = replace(AGENT, name="Gemini CLI without a model", launch=launch_without_a_model)

@@ -60,8 +60,8 @@ AGENT: Final = Agent(
     launch=launch,
     shell=lambda command: Call("bash", {"command": command}),
     read=lambda path: Call("read", {"filePath": path}),
-    subagent=lambda: Call(
-        "task", {"description": "Look around", "prompt": SUBTASK, "subagent_type": "general"}
+    subagent=lambda: (
+        Call("task", {"description": "Look around", "prompt": SUBTASK, "subagent_type": "general"}),
     ),
     marks_subagents=True,
     names_sessions=True,

@@ -62,13 +62,15 @@ AGENT: Final = Agent(
     launch=launch,
     shell=lambda command: Call("run_shell_command", {"command": command, "is_background": False}),
     read=lambda path: Call("read_file", {"file_path": path}),
-    subagent=lambda: Call(
-        "agent",
-        {
-            "description": "Look around",
-            "prompt": SUBTASK,
-            "subagent_type": "general-purpose",
-            "run_in_background": False,
-        },
+    subagent=lambda: (
+        Call(
+            "agent",
+            {
+                "description": "Look around",
+                "prompt": SUBTASK,
+                "subagent_type": "general-purpose",
+                "run_in_background": False,
+            },
+        ),
     ),
 )

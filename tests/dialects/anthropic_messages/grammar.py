@@ -60,7 +60,19 @@ def check(stream: bytes) -> dict[str, object]:
     return {**message, **ending, "content": content, "usage": usage}
 
 
-def _blocks(events: list[dict[str, object]]) -> list[dict[str, object]]:
+def check_cut(stream: bytes) -> None:
+    """Assert the grammar of a stream that broke off: a beginning of one, then the error."""
+    first, *middle, error = [e for e in events_in(stream) if e["type"] != "ping"]
+    assert first["type"] == "message_start"
+    _blocks(middle, is_cut=True)
+    assert error["type"] == "error"
+    told = error["error"]
+    assert isinstance(told, dict)
+    assert told["type"]
+    assert told["message"]
+
+
+def _blocks(events: list[dict[str, object]], *, is_cut: bool = False) -> list[dict[str, object]]:
     content: list[dict[str, object]] = []
     pieces: list[str] = []
     is_open = False
@@ -91,7 +103,7 @@ def _blocks(events: list[dict[str, object]]) -> list[dict[str, object]]:
                     assert content[-1]["text"] or content[-1].get("citations")
             case other:
                 raise AssertionError(f"{other} has no place between the blocks")
-    assert not is_open
+    assert is_cut or not is_open
     return content
 
 
@@ -108,5 +120,12 @@ def _add(block: dict[str, object], delta: object, pieces: list[str]) -> None:
             block["signature"] = str(block["signature"]) + delta["signature"]
         case "input_json_delta":
             pieces.append(delta["partial_json"])
-        case _:
-            pass
+        case "citations_delta":
+            # Anthropic's own stand in front of the text that they are for.
+            block["citations"] = [*_listed(block.get("citations")), delta["citation"]]
+        case other:
+            raise AssertionError(f"{other} is no delta")
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else []

@@ -4,8 +4,10 @@ import json
 
 import pytest
 
+from turnout.dialects.anthropic_messages.citations import FOREIGN_INDEX, encode_citation
 from turnout.dialects.anthropic_messages.foreign_thinking import without_foreign_thinking
-from turnout.dialects.conversation import Provenance
+from turnout.dialects.anthropic_messages.survey import survey_request
+from turnout.dialects.conversation import Annotation, Citation, Provenance
 from turnout.dialects.seal import seal
 from turnout.errors import InvalidRequest
 
@@ -45,3 +47,39 @@ def test_a_signature_in_the_input_of_a_tool_is_none_of_ours() -> None:
 def test_what_is_left_must_be_a_request(body: bytes) -> None:
     with pytest.raises(InvalidRequest):
         without_foreign_thinking(body)
+
+
+PAGE = Annotation("openai_chat", "{}", Citation("https://a.example", "A", start=0, end=4))
+OWN = {
+    "type": "web_search_result_location",
+    "cited_text": "so",
+    "encrypted_index": "Eo8B",
+    "title": "B",
+    "url": "https://b.example",
+}
+
+
+def cited(*citations: object) -> dict[str, object]:
+    return {"type": "text", "text": "said", "citations": citations}
+
+
+def test_a_page_that_another_model_cites_reaches_the_client_and_never_claude() -> None:
+    foreign = json.loads(encode_citation(PAGE))
+    assert foreign == OWN | {
+        "cited_text": "",
+        "encrypted_index": FOREIGN_INDEX,
+        "title": "A",
+        "url": "https://a.example",
+    }
+    body = body_of([cited(foreign)], [cited(OWN, foreign)], [cited(OWN)])
+    assert survey_request(body_of([cited(foreign)])).has_foreign_thinking
+    assert json.loads(without_foreign_thinking(body)) == json.loads(
+        body_of([{"type": "text", "text": "said"}], [cited(OWN)], [cited(OWN)])
+    )
+    quoted = body_of([{"type": "text", "text": FOREIGN_INDEX}])
+    assert without_foreign_thinking(quoted) == quoted
+    assert not survey_request(body_of([cited(OWN)], [cited()])).has_foreign_thinking
+
+
+def test_a_place_in_a_file_of_another_vendors_has_no_word_here() -> None:
+    assert encode_citation(Annotation("openai_responses", '{"type":"file_citation"}')) == ""

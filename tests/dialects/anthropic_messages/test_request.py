@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,8 +33,10 @@ from turnout.dialects.conversation import (
     ToolReference,
     ToolResult,
 )
+from turnout.dialects.fit import fit
 from turnout.dialects.seal import seal
 from turnout.errors import InvalidRequest, Unsupported
+from turnout.quirks import DIALECT_QUIRKS
 
 FULL = Capabilities(
     images=True,
@@ -147,7 +150,13 @@ NATIVE: dict[str, object] = {
 
 
 def encode(conversation: Conversation, has: Capabilities = FULL) -> dict[str, object]:
-    body = ANTHROPIC_MESSAGES.encode_request(conversation, model="target", has=has)
+    fitted = fit(
+        conversation,
+        to="anthropic_messages",
+        quirks=DIALECT_QUIRKS["anthropic_messages"],
+        has=has,
+    ).conversation
+    body = ANTHROPIC_MESSAGES.encode_request(fitted, model="target", has=has)
     decoded = json.loads(body)
     assert isinstance(decoded, dict)
     return decoded
@@ -158,12 +167,9 @@ def decode(request: Mapping[str, object]) -> Conversation:
 
 
 def foreign(
-    *messages: Message, tools: tuple[Tool | ServerTool, ...] = (), **fields: object
+    *messages: Message, tools: tuple[Tool | ServerTool, ...] = (), **fields: Any
 ) -> Conversation:
-    made = Conversation("openai_chat", "gpt", messages, tools)
-    for name, value in fields.items():
-        object.__setattr__(made, name, value)
-    return made
+    return Conversation("openai_chat", "gpt", messages, tools, **fields)
 
 
 def user(*parts: Part) -> Message:
@@ -190,7 +196,8 @@ def messages_of(body: dict[str, object]) -> list[dict[str, list[dict[str, object
 
 def test_decode_then_encode_is_the_identity() -> None:
     """Markers, images in results, unknown fields; nothing is lost."""
-    assert encode(decode(NATIVE)) == NATIVE | {"model": "target"}
+    body = ANTHROPIC_MESSAGES.encode_request(decode(NATIVE), model="target", has=FULL)
+    assert json.loads(body) == NATIVE | {"model": "target"}
 
 
 def test_bug_20_markers_on_tools_calls_and_results_are_kept() -> None:
@@ -429,6 +436,7 @@ def test_what_has_no_meaning_here_is_left_behind() -> None:
         "model": "target",
         "max_tokens": DEFAULT_MAX_OUTPUT_TOKENS,
         "temperature": 1.0,
+        "top_p": 0.9,
         "stop_sequences": ["END"],
         "messages": [{"role": "user", "content": [{"type": "text", "text": "a"}]}],
     }
@@ -529,20 +537,35 @@ def test_a_tool_added_in_the_middle_is_a_reference_to_it_and_goes_back_as_it_cam
         "tool": {"type": "tool_reference", "name": "WebFetch"},
         "cache_control": {"type": "ephemeral"},
     }
-    inline = {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {}}}
+    definition = {"name": "Draw", "input_schema": {"type": "object"}, "strict": True}
+    inline = {
+        "type": "tool_addition",
+        "tool": {"type": "tool_definition", "definition": definition},
+    }
     removed = {"type": "tool_removal", "tool": {"type": "tool_reference", "name": "WebFetch"}}
+    on_a_server = {
+        "type": "tool_addition",
+        "tool": {"type": "mcp_tool_reference", "server_name": "s", "name": "t"},
+    }
     request = {
         "model": "m",
         "max_tokens": 5,
         "messages": [
             {"role": "user", "content": "a"},
-            {"role": "system", "content": [added, inline, removed]},
+            {"role": "system", "content": [added, inline, removed, on_a_server]},
         ],
     }
-    reference, *opaque = decode(request).messages[1].parts
-    assert isinstance(reference, ToolReference)
-    assert reference.tool_name == "WebFetch"
-    assert [type(part) for part in opaque] == [Opaque, Opaque]
+    *changes, opaque = decode(request).messages[1].parts
+    assert [
+        (part.tool_name, part.change, part.definition)
+        for part in changes
+        if isinstance(part, ToolReference)
+    ] == [
+        ("WebFetch", "added", None),
+        ("Draw", "added", Tool("Draw", schema='{"type": "object"}', strict=True)),
+        ("WebFetch", "removed", None),
+    ]
+    assert isinstance(opaque, Opaque)
     assert messages_of(encode(decode(request))) == request["messages"]
 
 

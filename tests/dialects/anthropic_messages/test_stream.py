@@ -159,6 +159,24 @@ def test_bug_03_a_fragment_for_a_block_that_was_never_opened_is_no_stream() -> N
         ANTHROPIC_MESSAGES.stream_decoder().feed(b"data: " + delta + b"\n\n")
 
 
+def test_a_call_without_a_name_is_none() -> None:
+    """Sent back by the client, it would be refused with all that came before it."""
+    block = b'{"type":"tool_use","id":"toolu_1","input":{}}'
+    delta = b'{"type":"input_json_delta","partial_json":"{}"}'
+    stream = (
+        b'data: {"type":"message_start","message":{"id":"m","model":"x"}}\n\n'
+        b'data: {"type":"content_block_start","index":0,"content_block":%b}\n\n'
+        b'data: {"type":"content_block_delta","index":0,"delta":%b}\n\n'
+        b'data: {"type":"content_block_stop","index":0}\n\n'
+        b'data: {"type":"content_block_start","index":1,"content_block":{"type":"text","text":"so"}}\n\n'
+        b'data: {"type":"message_delta","delta":{"stop_reason":"tool_use"}}\n\n'
+        b'data: {"type":"message_stop"}\n\n'
+    ) % (block, delta)
+    answer = accumulate(GOLDEN.decode([stream]))
+    assert answer.parts == (Text("so"),)
+    assert answer.stop == "end"
+
+
 def test_bug_06_a_call_without_arguments_has_an_empty_object() -> None:
     events: list[StreamEvent] = [STARTED, ToolCallStarted(0, "c", "t"), PartEnded(0)]
     content = check(encode([*events, Finished("tool_use")]))["content"]

@@ -100,6 +100,24 @@ def test_the_signature_of_another_block_may_be_anything() -> None:
     assert survey(said([{"type": "of tomorrow", "signature": {"by": "x"}}])).message_count == 1
 
 
+def test_a_server_tool_that_a_system_message_defines_is_needed() -> None:
+    def added(tool: object) -> dict[str, object]:
+        return said([{"type": "tool_addition", "tool": tool}], "system")
+
+    def defined(**definition: object) -> dict[str, object]:
+        return added({"type": "tool_definition", "definition": definition})
+
+    told = survey(
+        said("go"),
+        added({"type": "tool_reference", "name": "Later"}),
+        defined(name="Draw", input_schema={"type": "object"}),
+        defined(type="custom", name="Paint"),
+        defined(type="web_search_20250305", name="web_search"),
+        added("of tomorrow"),
+    )
+    assert told.needs.server_tools == ("web_search_20250305",)
+
+
 def test_typed_text_ends_the_newest_step() -> None:
     told = survey(
         said("first"), said([call("c1")], "assistant"), said([result("c1"), text("now this")])

@@ -4,7 +4,9 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Literal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,7 +122,7 @@ def test_a_target_without_quirks_gets_the_conversation_itself(
     told: Conversation, dialect: Dialect
 ) -> None:
     nothing = replace(NOTHING, deferred_tools=True)
-    same = replace(told, dialect=dialect)
+    same = msgspec.structs.replace(told, dialect=dialect)
     fitted = fit(same, to=dialect, quirks=nothing, has=ABLE)
     assert fitted.conversation is same
     assert fitted.changes == ()
@@ -129,7 +131,9 @@ def test_a_target_without_quirks_gets_the_conversation_itself(
 
 @given(conversations(), st.sampled_from([*DIALECT_QUIRKS.values(), MISTRAL]))
 def test_one_more_message_leaves_the_fitted_ones_alone(told: Conversation, quirks: Quirks) -> None:
-    longer = replace(told, messages=(*told.messages, Message("user", (Text("more"),))))
+    longer = msgspec.structs.replace(
+        told, messages=(*told.messages, Message("user", (Text("more"),)))
+    )
     short = fit(told, to="anthropic_messages", quirks=quirks, has=ABLE).conversation
     long = fit(longer, to="anthropic_messages", quirks=quirks, has=ABLE).conversation
     assert long.messages[: len(told.messages)] == short.messages
@@ -227,7 +231,7 @@ def test_what_a_model_writes_instead_of_the_text_reaches_the_client(
 def test_bug_37_a_custom_tool_becomes_a_function_that_shows_its_grammar() -> None:
     lark = {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"}
     for form in (lark, {"type": "grammar", "grammar": lark}):
-        tool = replace(APPLY_PATCH, format=json.dumps(form))
+        tool = msgspec.structs.replace(APPLY_PATCH, format=json.dumps(form))
         history = (
             Message("assistant", (ToolCall("c", "apply_patch", 'a"b', kind="custom"),)),
             Message("user", (ToolResult("c", (Text("done"),), kind="custom"),)),
@@ -320,6 +324,88 @@ def test_deferred_tools_come_behind_the_others_once_something_names_them() -> No
     assert own.conversation is told
 
 
+def changed(name: str, change: Literal["added", "removed"], new: Tool | None = None) -> Message:
+    return Message("system", (ToolReference(name, change, new),))
+
+
+@pytest.mark.parametrize(
+    ("changes", "offered"),
+    [
+        ([changed("Draw", "added", Tool("Draw"))], ["Read", "Write", "Draw"]),
+        ([changed("Later", "added")], ["Read", "Write", "Later"]),
+        ([changed("Read", "removed")], ["Write"]),
+        ([changed("Read", "removed"), changed("Read", "added")], ["Write", "Read"]),
+        ([changed("Read", "added", Tool("Read", "anew"))], ["Write", "Read"]),
+        (
+            [changed("Later", "added"), changed("Later", "removed"), *turn("Later")],
+            ["Read", "Write"],
+        ),
+        ([changed("Later", "removed"), *turn("Later")], ["Read", "Write"]),
+        ([changed("Read", "added"), changed("Nobody", "added")], ["Read", "Write"]),
+        (
+            [
+                changed("Draw", "added", Tool("Draw")),
+                changed("Draw", "removed"),
+                changed("Draw", "added", Tool("Draw", "anew")),
+                *turn("Draw"),
+            ],
+            ["Read", "Write", "Draw"],
+        ),
+    ],
+)
+def test_the_tools_that_other_vendors_get_follow_what_system_messages_change(
+    changes: list[Message], offered: list[str]
+) -> None:
+    tools = (Tool("Read"), Tool("Write"), Tool("Later", is_deferred=True))
+    told = Conversation(
+        "anthropic_messages", "m", (Message("user", (Text("go"),)), *changes), tools=tools
+    )
+    for dialect in DIALECTS:
+        if dialect != "anthropic_messages":
+            fitted = fit(told, to=dialect, quirks=DIALECT_QUIRKS[dialect], has=ABLE)
+            assert [tool.name for tool in fitted.conversation.tools] == offered
+            assert "deferred_tools" in fitted.changes
+    own = fit(told, to="anthropic_messages", quirks=DIALECT_QUIRKS["anthropic_messages"], has=ABLE)
+    assert own.conversation is told
+    older = replace(DIALECT_QUIRKS["anthropic_messages"], system_anywhere=False)
+    in_front = fit(told, to="anthropic_messages", quirks=older, has=ABLE)
+    assert [tool.name for tool in in_front.conversation.tools] == offered
+
+
+def test_what_a_system_message_changes_is_told_in_words_where_it_stands() -> None:
+    drawn = Tool("Draw", "draws", schema='{"type":"object"}')
+    told = Conversation(
+        "anthropic_messages",
+        "m",
+        (
+            Message("user", (Text("go"),)),
+            changed("Draw", "added", drawn),
+            changed("Read", "removed"),
+        ),
+        tools=(Tool("Read"),),
+    )
+    fitted = fit(told, to="openai_chat", quirks=DIALECT_QUIRKS["openai_chat"], has=ABLE)
+    assert [message.parts for message in fitted.conversation.messages[1:]] == [
+        (Text('{"name":"Draw","description":"draws","parameters":{"type":"object"}}'),),
+        (Text("The tool Read is no longer offered."),),
+    ]
+
+
+def test_a_server_tool_that_a_system_message_defines_is_refused_elsewhere_until_it_is_removed() -> (
+    None
+):
+    search = ServerTool("anthropic_messages", "web_search", "web_search_20250305", "{}")
+    added = Message("system", (ToolReference("web_search", "added", search),))
+    told = Conversation("anthropic_messages", "m", (Message("user", (Text("go"),)), added))
+    chat = DIALECT_QUIRKS["openai_chat"]
+    with pytest.raises(Unsupported, match="web_search_20250305"):
+        fit(told, to="openai_chat", quirks=chat, has=ABLE)
+    over = msgspec.structs.replace(
+        told, messages=(*told.messages, changed("web_search", "removed"))
+    )
+    assert fit(over, to="openai_chat", quirks=chat, has=ABLE).conversation.tools == ()
+
+
 # -- server tools ------------------------------------------------------------------------------
 
 WEB_SEARCH = ServerTool("openai_responses", "web_search", "web_search", '{"type":"web_search"}')
@@ -353,44 +439,6 @@ def test_an_imitation_runs_no_server_tools() -> None:
     assert fit(told, to="anthropic_messages", quirks=own, has=ABLE).conversation is told
     with pytest.raises(Unsupported, match="web_search_20250305"):
         fit(told, to="anthropic_messages", quirks=own, has=ABLE, is_original=False)
-
-
-# -- schemas -----------------------------------------------------------------------------------
-
-
-def test_refused_keywords_are_said_otherwise_and_told() -> None:
-    schema = {
-        "$schema": "x",
-        "type": "object",
-        "properties": {
-            "const": {"const": "a"},
-            "n": {"type": "integer", "exclusiveMinimum": 0, "exclusiveMaximum": 9},
-            "o": {"oneOf": [{"type": "string", "$schema": "y"}]},
-        },
-        "required": ["const"],
-    }
-    refused = ("$schema", "const", "oneOf", "exclusiveMinimum", "exclusiveMaximum")
-    tool = Tool("f", schema=json.dumps(schema))
-    quirks = Quirks(schema_refuses=refused)
-    fitted = fit(conversation(tools=(tool,)), to="openai_chat", quirks=quirks, has=ABLE)
-    (narrow,) = fitted.conversation.tools
-    assert isinstance(narrow, Tool)
-    assert json.loads(narrow.schema) == {
-        "type": "object",
-        "properties": {
-            "const": {"enum": ["a"]},
-            "n": {"type": "integer", "minimum": 1, "maximum": 8},
-            "o": {"anyOf": [{"type": "string"}]},
-        },
-        "required": ["const"],
-    }
-    assert set(fitted.changes) == {f"schema:{keyword}" for keyword in refused}
-
-
-def test_a_schema_without_refused_keywords_keeps_its_characters() -> None:
-    told = conversation(tools=(Tool("f", schema='{ "type" :"object", "title":"const" }'),))
-    quirks = Quirks(schema_refuses=("const",))
-    assert fit(told, to="openai_chat", quirks=quirks, has=ABLE).conversation is told
 
 
 # -- parameters --------------------------------------------------------------------------------
@@ -441,7 +489,7 @@ EVERYTHING = Sampling(
             "openai_chat",
             quirks_of("groq", "openai_chat"),
             ABLE,
-            replace(EVERYTHING, top_k=None, top_logprobs=None),
+            msgspec.structs.replace(EVERYTHING, top_k=None, top_logprobs=None),
             "top_k top_logprobs",
         ),
         (
@@ -459,7 +507,7 @@ def test_bug_34_what_a_target_refuses_is_dropped_and_told(
 ) -> None:
     told = conversation(dialect="openai_chat", sampling=EVERYTHING)
     if to == "openai_chat":
-        told = replace(told, dialect="gemini_generate")
+        told = msgspec.structs.replace(told, dialect="gemini_generate")
     fitted = fit(told, to=to, quirks=quirks, has=has)
     assert fitted.conversation.sampling == left
     dropped = {change for change in fitted.changes if change.startswith("dropped:")}
@@ -472,6 +520,35 @@ def test_an_output_limit_is_raised_to_the_least() -> None:
     fitted = fit(told, to="openai_responses", quirks=quirks, has=ABLE)
     assert fitted.conversation.max_output_tokens == 16
     assert fitted.changes == ("limited:max_output_tokens",)
+
+
+def test_an_output_limit_is_lowered_to_what_the_model_can_write() -> None:
+    told = conversation(max_output_tokens=128_000)
+    has = replace(ABLE, max_output_tokens=32_000)
+    fitted = fit(told, to="openai_chat", quirks=DIALECT_QUIRKS["openai_chat"], has=has)
+    assert fitted.conversation.max_output_tokens == 32_000
+    assert fitted.changes == ("limited:max_output_tokens",)
+
+
+def test_what_is_strict_for_one_vendor_guides_only_at_another() -> None:
+    form = OutputFormat("json_schema", '{"type":"object"}', strict=True)
+    told = conversation(tools=(Tool("f", schema='{"type":"object"}', strict=True),))
+    told = msgspec.structs.replace(told, output_format=form)
+    for to in DIALECTS:
+        fitted = fit(told, to=to, quirks=NOTHING, has=ABLE)
+        (tool,) = fitted.conversation.tools
+        assert isinstance(tool, Tool)
+        assert fitted.conversation.output_format is not None
+        is_openais = to in {"openai_chat", "openai_responses"}
+        assert tool.strict is fitted.conversation.output_format.strict is (is_openais or None)
+        assert fitted.changes == (() if is_openais else ("dropped:strict",))
+
+
+def test_a_model_that_cannot_be_held_to_a_schema_is_not_asked() -> None:
+    told = conversation(output_format=OutputFormat("json_schema", "{}"))
+    for to, quirks in DIALECT_QUIRKS.items():
+        with pytest.raises(Unsupported, match="output format"):
+            fit(told, to=to, quirks=quirks, has=Capabilities())
 
 
 def test_a_schema_for_a_target_that_knows_json_alone_is_said_in_words() -> None:
@@ -488,10 +565,11 @@ def test_a_schema_for_a_target_that_knows_json_alone_is_said_in_words() -> None:
 
 # -- thinking ----------------------------------------------------------------------------------
 
-OPUS = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
+OPUS = quirks_of("anthropic", "anthropic_messages", "claude-opus-4-8")
 SONNET_45 = quirks_of("anthropic", "anthropic_messages", "claude-sonnet-4-5")
 GPT = quirks_of("openai", "openai_chat", "gpt-5.5")
 GPT_5 = quirks_of("openai", "openai_chat", "gpt-5-mini")
+GPT_4 = quirks_of("openai", "openai_chat", "gpt-4.1")
 DEEPSEEK = quirks_of("deepseek", "openai_chat")
 WORD = ThinkingControl(effort="medium")
 
@@ -509,7 +587,8 @@ WORD = ThinkingControl(effort="medium")
         (GPT, ThinkingControl("on", 10_000), WORD),
         (GPT, ThinkingControl("off"), ThinkingControl(effort="none")),
         (GPT_5, ThinkingControl(effort="none"), ThinkingControl(effort="minimal")),
-        (DEEPSEEK, ThinkingControl(effort="low"), ThinkingControl(effort="high")),
+        (GPT_4, ThinkingControl("on", 31_999), ThinkingControl()),
+        (DEEPSEEK, ThinkingControl(effort="minimal"), ThinkingControl(effort="low")),
     ],
 )
 def test_thinking_is_asked_for_as_the_model_takes_it(
@@ -520,6 +599,67 @@ def test_thinking_is_asked_for_as_the_model_takes_it(
 
 
 SIGNED = Thinking("so", Provenance("anthropic_messages"), signature="s")
+
+
+SHOWN = ThinkingControl("adaptive", display="summarized", drops_unbound=True)
+HIDDEN = ThinkingControl("adaptive", drops_unbound=True)
+
+
+@pytest.mark.parametrize(
+    ("dialect", "model", "asked", "told"),
+    [
+        ("openai_chat", "claude-opus-5-5", NO_WISH, SHOWN),
+        ("openai_responses", "claude-opus-5-5", NO_WISH, HIDDEN),
+        ("gemini_generate", "claude-haiku-5-5", NO_WISH, HIDDEN),
+        ("openai_responses", "claude-sonnet-5-5", ThinkingControl(display="auto"), SHOWN),
+        ("gemini_generate", "claude-opus-5-5", ThinkingControl(display="included"), SHOWN),
+        (
+            "gemini_generate",
+            "claude-opus-5-5",
+            ThinkingControl(display="omitted"),
+            replace(HIDDEN, display="omitted"),
+        ),
+        (
+            "openai_responses",
+            "claude-opus-4-8",
+            ThinkingControl(display="detailed"),
+            replace(SHOWN, drops_unbound=False),
+        ),
+        (
+            "openai_chat",
+            "claude-opus-4-8",
+            ThinkingControl(effort="high"),
+            replace(SHOWN, effort="high", drops_unbound=False),
+        ),
+        ("openai_chat", "claude-opus-4-8", NO_WISH, NO_WISH),
+        ("openai_chat", "claude-haiku-5-5", ThinkingControl(effort="none"), ThinkingControl("off")),
+        (
+            "openai_chat",
+            "claude-haiku-4-5",
+            ThinkingControl(effort="low"),
+            ThinkingControl("on", 2_048),
+        ),
+        ("anthropic_messages", "claude-opus-5-5", NO_WISH, NO_WISH),
+    ],
+)
+def test_claude_is_told_what_clients_of_other_dialects_take_for_granted(
+    dialect: Dialect, model: str, asked: ThinkingControl, told: ThinkingControl
+) -> None:
+    quirks = quirks_of("anthropic", "anthropic_messages", model)
+    fitted = fit(
+        conversation(dialect=dialect, thinking=asked),
+        to="anthropic_messages",
+        quirks=quirks,
+        has=ABLE,
+    )
+    assert fitted.conversation.thinking == told
+
+
+def test_a_call_that_must_be_made_keeps_claude_from_being_asked_to_think() -> None:
+    told = conversation(dialect="openai_chat", tool_choice=ToolChoice("required"))
+    opus = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
+    fitted = fit(told, to="anthropic_messages", quirks=opus, has=ABLE)
+    assert fitted.conversation.thinking == NO_WISH
 
 
 @pytest.mark.parametrize(
@@ -543,7 +683,7 @@ def test_what_is_refused_beside_thinking_decides_against_thinking(
 
 def test_a_turn_that_claude_thought_over_may_go_on_thinking() -> None:
     call, result = turn("f")
-    call = replace(call, parts=(SIGNED, *call.parts))
+    call = msgspec.structs.replace(call, parts=(SIGNED, *call.parts))
     told = conversation(call, result, thinking=WORD)
     fitted = fit(told, to="anthropic_messages", quirks=SONNET_45, has=ABLE)
     assert fitted.conversation.thinking.mode == "on"
@@ -584,3 +724,12 @@ def test_a_stop_sequence_that_the_target_is_not_told_of_still_stops(
         assert back.parts == (Text(whole[:met]),)
         assert back.stop == "stop_sequence"
         assert back.stop_sequence == next(s for s in ("</b>", "bb") if whole.startswith(s, met))
+
+
+def test_a_stop_sequence_of_white_space_is_looked_for_where_it_is_refused() -> None:
+    told = conversation(stop_sequences=("\n", "END"))
+    quirks = DIALECT_QUIRKS["anthropic_messages"]
+    fitted = fit(told, to="anthropic_messages", quirks=quirks, has=PLAIN)
+    assert fitted.conversation.stop_sequences == ("END",)
+    back = told_back(fitted, events_of(Answer("r", "m", (Text("one\ntwo"),), stop="end")))
+    assert (back.parts, back.stop_sequence) == ((Text("one"),), "\n")

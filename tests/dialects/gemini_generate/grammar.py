@@ -44,6 +44,21 @@ def check(stream: bytes) -> dict[str, Any]:
     return summed(parts, candidates[-1], chunks[-1])
 
 
+def check_cut(stream: bytes) -> None:
+    """Assert the grammar of a stream that broke off: chunks, then the error as Google sends it."""
+    *told, last = stream.removesuffix(b"\n\n").split(b"\n\n")
+    for event in told:
+        assert event.startswith(b"data: ")
+        chunk = json.loads(event[len(b"data: ") :])
+        check_chunk(chunk)
+        assert "finishReason" not in chunk["candidates"][0]
+    error = json.loads(last)
+    assert set(error) == {"error"}
+    assert error["error"]["code"] >= 400
+    assert error["error"]["status"]
+    assert error["error"]["message"]
+
+
 def check_chunk(chunk: dict[str, Any]) -> None:
     assert set(chunk) <= CHUNK_KEYS
     (candidate,) = chunk["candidates"]

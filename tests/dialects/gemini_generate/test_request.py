@@ -33,10 +33,12 @@ from turnout.dialects.conversation import (
     ToolResult,
     UrlSource,
 )
+from turnout.dialects.fit import fit
 from turnout.dialects.gemini_generate import GEMINI_GENERATE
 from turnout.dialects.gemini_generate.fields import snake
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, mark, sealed
 from turnout.errors import InvalidRequest, Unsupported
+from turnout.quirks import DIALECT_QUIRKS
 
 Json = dict[str, Any]
 
@@ -57,7 +59,9 @@ def decode(body: Json, *, path: str = PATH) -> Conversation:
 
 
 def encode(conversation: Conversation, *, model: str = NEW, has: Capabilities = ABLE) -> Json:
-    found: Json = json.loads(GEMINI_GENERATE.encode_request(conversation, model=model, has=has))
+    quirks = DIALECT_QUIRKS["gemini_generate"]
+    fitted = fit(conversation, to="gemini_generate", quirks=quirks, has=has).conversation
+    found: Json = json.loads(GEMINI_GENERATE.encode_request(fitted, model=model, has=has))
     return found
 
 
@@ -600,6 +604,7 @@ def test_bug_33_schemas_of_others_go_out_as_json_schema_that_google_takes() -> N
         "name": "f",
         "description": "d",
         "parametersJsonSchema": {
+            "$schema": "x",
             "type": "object",
             "properties": {"a": {"type": "string", "enum": ["b"]}},
             "additionalProperties": False,

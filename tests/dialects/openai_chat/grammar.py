@@ -1,6 +1,7 @@
 """What strict clients hold a chat stream to (WIRE measurements, section 4 there), as a checker."""
 
 import json
+from typing import Any
 
 from turnout.dialects.sse import SseDecoder
 
@@ -8,23 +9,16 @@ FINISHES = {"stop", "length", "tool_calls", "content_filter"}
 CHUNK_KEYS = {"id", "object", "created", "model", "choices", "usage"}
 
 
-def check(stream: bytes, *, include_usage: bool) -> dict[str, object]:
-    """Assert the grammar; return the message that a client puts together."""
-    decoder = SseDecoder()
-    events = decoder.feed(stream)
-    assert decoder.at_boundary
-    assert all(not event.event for event in events)
-    assert events[-1].data == b"[DONE]"
-    chunks = [json.loads(event.data) for event in events[:-1]]
-    assert chunks[0]["id"]
-    for chunk in chunks:
-        assert set(chunk) <= CHUNK_KEYS
-        assert chunk["object"] == "chat.completion.chunk"
-        assert (chunk["id"], chunk["created"], chunk["model"]) == (
-            chunks[0]["id"],
-            chunks[0]["created"],
-            chunks[0]["model"],
-        )
+def check(stream: bytes, *, include_usage: bool, has_sound_calls: bool = True) -> dict[str, object]:
+    """Assert the grammar; return the message that a client puts together.
+
+    Arguments are what the model wrote, which "may not always generate valid JSON" (API reference):
+    `has_sound_calls` says that this one did.
+    """
+    *told, last_event = _events(stream)
+    assert last_event == b"[DONE]"
+    chunks = [json.loads(data) for data in told]
+    _check_heads(chunks)
     usage = None
     if include_usage:
         last = chunks.pop()
@@ -37,10 +31,48 @@ def check(stream: bytes, *, include_usage: bool) -> dict[str, object]:
         assert all(chunk["usage"] is None for chunk in chunks)
     else:
         assert all("usage" not in chunk for chunk in chunks)
-    return _message(chunks) | {"usage": usage}
+    return _message(chunks, has_sound_calls=has_sound_calls) | {"usage": usage}
 
 
-def _message(chunks: list[dict[str, list[dict[str, object]]]]) -> dict[str, object]:
+def check_cut(stream: bytes) -> None:
+    """Assert the grammar of a stream that broke off: a beginning of one, then the error."""
+    *told, last = (json.loads(data) for data in _events(stream))
+    _check_heads(told)
+    assert told[0]["choices"][0]["delta"]["role"] == "assistant"
+    calls: list[dict[str, str]] = []
+    for chunk in told:
+        (choice,) = chunk["choices"]
+        assert choice["finish_reason"] is None
+        for call in choice["delta"].get("tool_calls", ()):
+            _take_call(calls, call)
+    assert set(last) == {"error"}
+    assert last["error"]["message"]
+    assert last["error"]["type"]
+
+
+def _events(stream: bytes) -> list[bytes]:
+    decoder = SseDecoder()
+    events = decoder.feed(stream)
+    assert decoder.at_boundary
+    assert all(not event.event for event in events)
+    return [event.data for event in events]
+
+
+def _check_heads(chunks: list[dict[str, Any]]) -> None:
+    assert chunks[0]["id"]
+    for chunk in chunks:
+        assert set(chunk) <= CHUNK_KEYS
+        assert chunk["object"] == "chat.completion.chunk"
+        assert (chunk["id"], chunk["created"], chunk["model"]) == (
+            chunks[0]["id"],
+            chunks[0]["created"],
+            chunks[0]["model"],
+        )
+
+
+def _message(
+    chunks: list[dict[str, list[dict[str, object]]]], *, has_sound_calls: bool
+) -> dict[str, object]:
     choices = []
     for chunk in chunks:
         (choice,) = chunk["choices"]
@@ -61,7 +93,7 @@ def _message(chunks: list[dict[str, list[dict[str, object]]]]) -> dict[str, obje
         for call in delta.get("tool_calls", ()):
             _take_call(calls, call)
     for call in calls:
-        if call["type"] == "function" and finish != "length":
+        if call["type"] == "function" and finish != "length" and has_sound_calls:
             json.loads(call["text"])
     assert (finish == "tool_calls") <= bool(calls)
     joined = {name: "".join(pieces) for name, pieces in texts.items()}

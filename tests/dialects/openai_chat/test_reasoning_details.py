@@ -252,3 +252,38 @@ def test_citations_of_the_web_are_read_and_written() -> None:
             )
         )
         assert json.dumps([wire], separators=(",", ":")).encode() in said
+
+
+def of(body: bytes) -> list[dict[str, object]]:
+    messages: list[dict[str, object]] = json.loads(body)["messages"]
+    return messages
+
+
+def test_bug_27_what_another_server_thought_is_gone_from_the_messages_that_are_its_own() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "t", "arguments": "{}"}}
+    thought = {
+        "role": "assistant",
+        "content": None,
+        "reasoning_content": "hm",
+        "tool_calls": [call],
+    }
+    messages = [
+        {"role": "user", "content": "go"},
+        thought,
+        {"role": "tool", "tool_call_id": "c", "content": "r"},
+        {"role": "assistant", "content": "x", "reasoning": "y", "reasoning_details": [SIGNED]},
+        {"role": "assistant", "content": "", "reasoning_content": "cut off"},
+        thought,
+    ]
+    body = json.dumps({"model": "m", "messages": messages}).encode()
+    assert of(without_sealed(body, others=[range(1, 5)])) == [
+        messages[0],
+        {"role": "assistant", "content": None, "tool_calls": [call]},
+        messages[2],
+        {"role": "assistant", "content": "x"},
+        thought,
+    ]
+    assert without_sealed(body, others=[range(2, 3)]) is body
+    alone = json.dumps({"model": "m", "messages": [messages[4]]}).encode()
+    with pytest.raises(InvalidRequest, match="nothing but another model's reasoning"):
+        without_sealed(alone, others=[range(1)])

@@ -31,8 +31,10 @@ from turnout.dialects.conversation import (
     ToolReference,
     ToolResult,
 )
+from turnout.dialects.fit import fit
 from turnout.dialects.openai_chat import OPENAI_CHAT
 from turnout.errors import InvalidRequest, Unsupported
+from turnout.quirks import DIALECT_QUIRKS
 
 ABLE = Capabilities(images=True, documents=True, structured_output=True)
 THINKER = Capabilities(images=True, documents=True, structured_output=True, thinking=True)
@@ -206,15 +208,16 @@ def decode(**fields: object) -> Conversation:
 
 
 def encode(conversation: Conversation, has: Capabilities = ABLE) -> dict[str, object]:
+    quirks = DIALECT_QUIRKS["openai_chat"]
+    fitted = fit(conversation, to="openai_chat", quirks=quirks, has=has).conversation
     found: dict[str, object] = json.loads(
-        OPENAI_CHAT.encode_request(conversation, model="target", has=has)
+        OPENAI_CHAT.encode_request(fitted, model="target", has=has)
     )
     return found
 
 
 def foreign(*messages: Message, **fields: Any) -> Conversation:
-    plain = Conversation("anthropic_messages", "claude", messages or (user("hi"),))
-    return replace(plain, **fields)
+    return Conversation("anthropic_messages", "claude", messages or (user("hi"),), **fields)
 
 
 def user(text: str) -> Message:
@@ -412,7 +415,7 @@ def test_bug_32_images_of_parallel_results_wait_for_the_last_result() -> None:
 
 def test_bug_33_schema_words_of_this_wire_are_left_alone() -> None:
     """Cleaning schemas is for wires that refuse keywords; this one takes JSON schema as it is."""
-    schema = '{"$schema":"x","additionalProperties":false,"uniqueItems":true}'
+    schema = '{"$schema":"x","type":"object","additionalProperties":false,"uniqueItems":true}'
     tools = encode(foreign(tools=(Tool("t", schema=schema),)))["tools"]
     assert tools == [
         {"type": "function", "function": {"name": "t", "parameters": json.loads(schema)}}
@@ -435,7 +438,7 @@ def test_bug_34_the_output_limit_has_its_new_name() -> None:
         (ThinkingControl("on", budget_tokens=4_096), "medium"),
         (ThinkingControl("on", budget_tokens=1_024), "low"),
         (ThinkingControl("adaptive"), None),
-        (ThinkingControl("off"), None),
+        (ThinkingControl("off"), "none"),
     ],
 )
 def test_effort_is_asked_of_models_that_think(thinking: ThinkingControl, effort: str) -> None:

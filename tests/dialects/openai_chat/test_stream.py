@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -46,7 +47,7 @@ def test_decode_after_encode_is_the_answer(drawn: tuple[Answer, list[StreamEvent
     found = accumulate(decoded)
     made_by = Provenance("openai_chat", "alias")
     parts = tuple(
-        replace(part, provenance=made_by) if isinstance(part, Thinking) else part
+        msgspec.structs.replace(part, provenance=made_by) if isinstance(part, Thinking) else part
         for part in answer.parts
     )
     assert found == replace(answer, response_id="id_1", model="alias", parts=parts)

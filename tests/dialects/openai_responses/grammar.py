@@ -7,6 +7,7 @@ in `response.completed` with status `incomplete`.
 """
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from turnout.dialects.sse import SseDecoder
@@ -65,6 +66,35 @@ def check(stream: bytes) -> Json:
     return final
 
 
+def check_cut(stream: bytes) -> None:
+    """Assert the grammar of a stream that broke off: a beginning of one, then the failure."""
+    created, in_progress, *middle, error, failed = events_of_stream(stream)
+    assert created["type"] == "response.created"
+    assert in_progress["type"] == "response.in_progress"
+    assert (error["type"], failed["type"]) == ("error", "response.failed")
+    assert error["message"]
+    final: Json = failed["response"]
+    for event in (created, in_progress, failed):
+        _check_response(event["response"], final)
+    assert final["status"] == "failed"
+    assert final["error"]["message"]
+    number = 0
+    with suppress(_Cut):
+        while middle:
+            _take_item(middle, number)
+            number += 1
+
+
+class _Cut(Exception):
+    """The events have ended in the middle of an item."""
+
+
+def _next(events: list[Json]) -> str:
+    if not events:
+        raise _Cut
+    return str(events[0]["type"])
+
+
 def _check_response(response: Json, final: Json) -> None:
     assert set(response) == RESPONSE_FIELDS
     assert response["object"] == "response"
@@ -89,9 +119,8 @@ def _check_end(final: Json) -> None:
 
 
 def _take(events: list[Json], kind: str, place: Json) -> Json:
-    assert events, f"response.{kind} is missing"
+    assert _next(events) == f"response.{kind}"
     event = events.pop(0)
-    assert event["type"] == f"response.{kind}"
     assert {name: event[name] for name in place} == place
     return event
 
@@ -148,8 +177,8 @@ def _take_text(events: list[Json], place: Json) -> Json:
     pieces: list[str] = []
     annotations: list[Json] = []
     streamed: list[Json] = []
-    while events[0]["type"] != "response.output_text.done":
-        if events[0]["type"] == "response.output_text.annotation.added":
+    while _next(events) != "response.output_text.done":
+        if _next(events) == "response.output_text.annotation.added":
             number = {"annotation_index": len(annotations)}
             event = _take(events, "output_text.annotation.added", place | number)
             annotations.append(event["annotation"])
@@ -173,7 +202,7 @@ def _take_text(events: list[Json], place: Json) -> Json:
 
 
 def _take_summary(events: list[Json], place: Json) -> list[Json]:
-    if events[0]["type"] == "response.output_item.done":
+    if _next(events) == "response.output_item.done":
         return []
     part = _take(events, "reasoning_summary_part.added", place)["part"]
     assert part == {"type": "summary_text", "text": ""}
@@ -185,7 +214,7 @@ def _take_summary(events: list[Json], place: Json) -> list[Json]:
 
 def _take_pieces(events: list[Json], kind: str, place: Json, name: str) -> str:
     pieces: list[str] = []
-    while events[0]["type"] == f"response.{kind}.delta":
+    while _next(events) == f"response.{kind}.delta":
         pieces.append(_take(events, f"{kind}.delta", place)["delta"])
     whole: str = _take(events, f"{kind}.done", place)[name]
     assert whole == "".join(pieces)

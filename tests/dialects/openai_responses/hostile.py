@@ -24,6 +24,7 @@ KINDS = st.sampled_from(
         *("message", "reasoning", "function_call", "custom_tool_call", "function_call_output"),
         *("custom_tool_call_output", "tool_search_call", "tool_search_output", "namespace"),
         *("function", "custom", "web_search_call", "compaction", "client", "tool_search"),
+        *("additional_tools", "agent_message", "encrypted_content"),
         *("input_text", "output_text", "input_image", "input_file", "refusal", "json_schema"),
     ]
 )

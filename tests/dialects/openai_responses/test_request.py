@@ -4,12 +4,14 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.dialects.openai_chat.test_request import obj
 from turnout.capabilities import Capabilities
+from turnout.catalog.provider_quirks import OPENAI_RESPONSES as DEPARTS
 from turnout.dialects.conversation import (
     Base64Source,
     Conversation,
@@ -35,10 +37,12 @@ from turnout.dialects.conversation import (
     ToolResult,
     UrlSource,
 )
+from turnout.dialects.fit import fit
 from turnout.dialects.openai_chat import OPENAI_CHAT
 from turnout.dialects.openai_responses import OPENAI_RESPONSES
 from turnout.dialects.seal import seal
 from turnout.errors import InvalidRequest, Unsupported
+from turnout.quirks import DIALECT_QUIRKS
 
 Json = dict[str, Any]
 
@@ -49,6 +53,9 @@ TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 NAME = st.text(alphabet="abcdefg_", min_size=1, max_size=6) | st.sampled_from(
     ["a--b", "tool_search"]
 )
+QUIRKS = DEPARTS.over(DIALECT_QUIRKS["openai_responses"])
+"""As OpenAI serves it."""
+
 PNG = "data:image/png;base64,iVBORw0KGgo="
 
 INPUT_TEXT = obj(
@@ -170,6 +177,16 @@ OPAQUE = st.sampled_from(
         {"type": "mcp_approval_response", "approval_request_id": "m", "approve": True},
         {"type": "local_shell_call_output", "id": "l", "output": "x"},
         {"type": "shell_call", "call_id": "s", "action": {"commands": ["ls"]}},
+        {
+            "type": "additional_tools",
+            "id": "at_1",
+            "role": "developer",
+            "tools": [{"type": "custom", "name": "n"}],
+        },
+        {
+            "type": "agent_message",
+            "content": [{"type": "encrypted_content", "encrypted_content": "gAAAAA"}],
+        },
     ]
 )
 ITEM = MESSAGE | ANSWER | REASONING | CALL | CUSTOM_CALL | SEARCH | SEARCH_OUTPUT | OUTPUT | OPAQUE
@@ -281,13 +298,14 @@ def decode(*items: Json, **fields: object) -> Conversation:
 
 
 def encode(conversation: Conversation, has: Capabilities = ABLE, *, model: str = "gpt-5.5") -> Json:
-    found: Json = json.loads(OPENAI_RESPONSES.encode_request(conversation, model=model, has=has))
+    fitted = fit(conversation, to="openai_responses", quirks=QUIRKS, has=has).conversation
+    found: Json = json.loads(OPENAI_RESPONSES.encode_request(fitted, model=model, has=has))
     return found
 
 
 def foreign(*messages: Message, **fields: Any) -> Conversation:
     plain = Conversation("anthropic_messages", "claude", messages or (user("hi"),))
-    return replace(plain, **fields)
+    return msgspec.structs.replace(plain, **fields)
 
 
 def user(text: str) -> Message:

@@ -3,16 +3,23 @@
 import json
 
 import pytest
+from openai.types.responses import ResponsesServerEvent, ResponseSteerFailedEvent
+from pydantic import TypeAdapter
 
 from turnout.dialects.openai_responses.socket import (
+    MAX_LANE_CHARACTERS,
+    Asked,
     Chain,
     Create,
     PreviousResponseUnknown,
     chain_behind,
     frame_of_error,
+    in_lane,
+    read_envelope,
     read_frame,
+    steering_refused,
 )
-from turnout.errors import InvalidRequest, Unsupported
+from turnout.errors import InvalidRequest
 
 USER = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "é 1.50"}]}
 CALL = {"type": "function_call", "id": "fc_1", "call_id": "c", "name": "t", "arguments": "{}"}
@@ -32,9 +39,7 @@ def frame(**fields: object) -> bytes:
 
 
 def read(text: bytes, chain: Chain | None = None) -> Create:
-    create = read_frame(text, chain)
-    assert create is not None
-    return create
+    return read_frame(text, {} if chain is None else {chain.response_id: chain})
 
 
 def completed(
@@ -78,7 +83,7 @@ def test_a_chained_frame_has_the_whole_thread_in_its_own_characters() -> None:
 @pytest.mark.parametrize("chain", [None, Chain("resp_other", ())])
 def test_what_is_not_there_cannot_be_continued(chain: Chain | None) -> None:
     with pytest.raises(PreviousResponseUnknown):
-        read_frame(frame(previous_response_id="resp_1"), chain)
+        read(frame(previous_response_id="resp_1"), chain)
 
 
 @pytest.mark.parametrize(
@@ -112,7 +117,36 @@ def test_metadata_of_codex_is_told_as_its_headers() -> None:
 
 
 def test_codex_saying_that_it_has_read_asks_for_nothing() -> None:
-    assert read_frame(b'{"type":"response.processed","response_id":"r"}', None) is None
+    asked = read_envelope(b'{"type":"response.processed","response_id":"r"}')
+    assert asked == Asked("", is_create=False, is_steering=False)
+
+
+def test_a_lane_is_named_by_the_frame_and_by_every_event_of_its_answer() -> None:
+    asked = read_envelope(frame(stream_id="main"))
+    assert asked == Asked("main", is_create=True, is_steering=False)
+    assert b"stream_id" not in read(frame(stream_id="main")).body
+    for event in (b'{"type":"error"}', b' {"type":"error"}\n', b"{}", b"{ }"):
+        assert json.loads(in_lane(event, 'a"b')) == json.loads(event) | {"stream_id": 'a"b'}
+        assert in_lane(event, "") is event
+
+
+def test_what_another_lane_said_last_can_be_forked() -> None:
+    first = chain_behind(read(frame(stream_id="main")), completed(output=[CALL]))
+    assert first is not None
+    chains = {"resp_0": Chain("resp_0", ()), "resp_1": first}
+    forked = read_frame(frame(stream_id="b", previous_response_id="resp_1", input=[OUTPUT]), chains)
+    assert json.loads(forked.body)["input"] == [USER, CALL, OUTPUT]
+
+
+def test_input_that_would_steer_goes_back_as_it_came() -> None:
+    told = {"type": "response.steer", "previous_response_id": "resp_1", "input": [USER]}
+    text = json.dumps(told).encode()
+    assert read_envelope(text) == Asked("", is_create=False, is_steering=True)
+    refused = json.loads(steering_refused(text))
+    event = TypeAdapter(ResponsesServerEvent).validate_python(refused)
+    assert isinstance(event, ResponseSteerFailedEvent)
+    assert event.error.code == "steering_not_supported"
+    assert refused["steer"] == {"previous_response_id": "resp_1", "input": [USER]}
 
 
 @pytest.mark.parametrize(
@@ -121,7 +155,8 @@ def test_codex_saying_that_it_has_read_asks_for_nothing() -> None:
         (b"[]", InvalidRequest),
         (b"{", InvalidRequest),
         (b'{"type":"response.cancel"}', InvalidRequest),
-        (frame(stream_id="lane"), Unsupported),
+        (frame(stream_id=7), InvalidRequest),
+        (frame(stream_id="x" * (MAX_LANE_CHARACTERS + 1)), InvalidRequest),
         (frame(input=7), InvalidRequest),
         (frame(client_metadata=[]), InvalidRequest),
         (frame(generate="no"), InvalidRequest),
@@ -129,7 +164,8 @@ def test_codex_saying_that_it_has_read_asks_for_nothing() -> None:
 )
 def test_what_cannot_be_read_is_named(text: bytes, error: type[InvalidRequest]) -> None:
     with pytest.raises(error):
-        read_frame(text, None)
+        read_envelope(text)
+        read(text)
 
 
 def test_an_error_answer_is_a_frame_with_its_status() -> None:

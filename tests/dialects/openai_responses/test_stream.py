@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from functools import partial
 
+import msgspec
 import pytest
 from hypothesis import given
 
@@ -74,7 +75,7 @@ def relabelled(answer: Answer) -> Answer:
     """The answer as it is after a trip: under the names that the client was given."""
     made_by = Provenance("openai_responses", "alias")
     parts = tuple(
-        replace(part, provenance=made_by) if isinstance(part, Thinking) else part
+        msgspec.structs.replace(part, provenance=made_by) if isinstance(part, Thinking) else part
         for part in answer.parts
     )
     return replace(answer, response_id="id_1", model="alias", parts=parts)
@@ -83,7 +84,7 @@ def relabelled(answer: Answer) -> Answer:
 def without_seals(answer: Answer) -> Answer:
     """A stream tells the seal behind the text, a whole answer in front of it."""
     parts = tuple(
-        replace(part, signature="", redacted=part.redacted or part.signature)
+        msgspec.structs.replace(part, signature="", redacted=part.redacted or part.signature)
         if isinstance(part, Thinking)
         else part
         for part in answer.parts

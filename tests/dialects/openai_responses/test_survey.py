@@ -178,7 +178,10 @@ def test_what_only_openai_has_is_named(fields: Json, named: str) -> None:
     [
         {"type": "compaction", "encrypted_content": "gA"},
         {"type": "compaction_trigger"},
-        {"type": "additional_tools", "role": "developer", "tools": []},
+        {
+            "type": "agent_message",
+            "content": [{"type": "encrypted_content", "encrypted_content": "gAAAAABq"}],
+        },
         {"type": "item_reference", "id": "m"},
         {"id": "m"},
     ],

@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import anthropic
-from anthropic.types import ImageBlockParam, MessageParam, ToolParam, ToolResultBlockParam
+from anthropic.types import (
+    ImageBlockParam,
+    MessageParam,
+    ThinkingConfigAdaptiveParam,
+    ToolParam,
+    ToolResultBlockParam,
+)
 
 from tests.e2e.talks.talk import (
     LOOK,
@@ -19,6 +25,7 @@ from tests.e2e.talks.talk import (
     Weather,
 )
 
+_SHOWN: Final[ThinkingConfigAdaptiveParam] = {"type": "adaptive", "display": "summarized"}
 _PICTURE: Final[ImageBlockParam] = {
     "type": "image",
     "source": {"type": "base64", "media_type": "image/png", "data": PNG_TEXT},
@@ -51,7 +58,7 @@ class AnthropicTalk:
                 max_tokens=MAX_TOKENS,
                 messages=self.messages,
                 tools=_TOOLS if asked.tools else anthropic.omit,
-                thinking={"type": "adaptive"} if asked.thinking else anthropic.omit,
+                thinking=_SHOWN if asked.thinking else anthropic.omit,
                 extra_headers=asked.headers,
             )
         self.messages.append({"role": "assistant", "content": message.content})
@@ -66,6 +73,7 @@ class AnthropicTalk:
                 if block.type == "tool_use"
             ),
             thoughts=any(block.type == "thinking" for block in message.content),
+            shown=any(block.type == "thinking" and block.thinking for block in message.content),
             input_count=usage.input_tokens + (usage.cache_read_input_tokens or 0),
             output_count=usage.output_tokens,
             first_input=first,
@@ -81,7 +89,7 @@ class AnthropicTalk:
             max_tokens=MAX_TOKENS,
             messages=self.messages,
             tools=_TOOLS if asked.tools else anthropic.omit,
-            thinking={"type": "adaptive"} if asked.thinking else anthropic.omit,
+            thinking=_SHOWN if asked.thinking else anthropic.omit,
             extra_headers=asked.headers,
         )
 

@@ -83,6 +83,7 @@ class ChatTalk:
             thoughts=not {"reasoning_content", "reasoning_details"}.isdisjoint(
                 message.model_extra or {}
             ),
+            shown=bool((message.model_extra or {}).get("reasoning_content")),
             input_count=completion.usage.prompt_tokens,
             output_count=completion.usage.completion_tokens,
         )

@@ -59,6 +59,7 @@ class GenaiTalk:
             stop="other" if not stopped else "tool" if calls else "end",
             calls=calls,
             thoughts=any(part.thought or part.thought_signature for part in parts),
+            shown=any(part.thought and part.text for part in parts),
             input_count=usage.prompt_token_count or 0,
             output_count=(usage.candidates_token_count or 0) + (usage.thoughts_token_count or 0),
             first_input=first,

@@ -74,7 +74,9 @@ class ResponsesTalk:
                 tools=_TOOLS if asked.tools else openai.omit,
                 store=False,
                 include=["reasoning.encrypted_content"],
-                reasoning={"effort": "medium"} if asked.thinking else openai.omit,
+                reasoning={"effort": "medium", "summary": "auto"}
+                if asked.thinking
+                else openai.omit,
                 extra_headers=asked.headers,
             )
         self.items += map(_echo, response.output)
@@ -91,6 +93,7 @@ class ResponsesTalk:
             stop="other" if response.status != "completed" else "tool" if calls else "end",
             calls=calls,
             thoughts=any(item.type == "reasoning" for item in response.output),
+            shown=any(item.type == "reasoning" and item.summary for item in response.output),
             input_count=usage.input_tokens,
             output_count=usage.output_tokens,
         )
@@ -106,7 +109,7 @@ class ResponsesTalk:
             tools=_TOOLS if asked.tools else openai.omit,
             store=False,
             include=["reasoning.encrypted_content"],
-            reasoning={"effort": "medium"} if asked.thinking else openai.omit,
+            reasoning={"effort": "medium", "summary": "auto"} if asked.thinking else openai.omit,
             extra_headers=asked.headers,
         )
 

@@ -67,7 +67,7 @@ class Called:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """An answer. `first_input` is the prompt's size as the first event tells it, None where the
+    """An answer. `thoughts` says that reasoning came with it, `shown` that it can be read. `first_input` is the prompt's size as the first event tells it, None where the
     SDK's protocol has usage at the end alone.
     """
 
@@ -76,6 +76,7 @@ class Told:
     stop: str
     calls: tuple[Called, ...]
     thoughts: bool
+    shown: bool
     input_count: int
     output_count: int
     first_input: int | None = None

@@ -9,7 +9,8 @@ one lifetime, because a longer one must not follow a shorter one.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from turnout.dialects.anthropic_messages.parts_encode import Json, cache_marker
+from turnout.dialects.anthropic_messages.markers import cache_marker
+from turnout.dialects.anthropic_messages.parts_encode import Json
 from turnout.dialects.conversation import (
     CacheLifetime,
     Conversation,
@@ -39,7 +40,7 @@ def _marks(conversation: Conversation) -> Iterator[CacheLifetime | None]:
             yield tool.cache
     for message in conversation.messages:
         for part in message.parts:
-            if isinstance(part, Text | Image | Document | ToolCall | ToolResult):
+            if isinstance(part, ToolResult | ToolCall | Text | Image | Document):
                 yield part.cache
 
 

@@ -20,6 +20,7 @@ from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
 from turnout.dialects.taps import BodyTap, EventTap
 from turnout.errors import TurnoutError
+from turnout.refusals import ANTHROPIC, Refusals
 
 _PING: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
 
@@ -90,9 +91,15 @@ class AnthropicMessages:
         return errors.encode_stream_error(error)
 
     def decode_error(
-        self, status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+        self,
+        status: int,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        now: float,
+        refusals: Refusals = ANTHROPIC,
     ) -> TurnoutError:
-        return errors.decode_error(status, headers, body, now=now)
+        return errors.decode_error(status, headers, body, now=now, refusals=refusals)
 
     def keep_alive(self) -> bytes:
         return _PING

@@ -14,8 +14,8 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
-from turnout.dialects.reading import MALFORMED
-from turnout.dialects.retry_after import read_retry_after, retry_after_of
+from turnout.dialects.refusal_words import Words, kind_by_word, read_words, speaks_of_context
+from turnout.dialects.retry_after import come_back_in, retry_after_of
 from turnout.dialects.sse import encode_event
 from turnout.errors import (
     ContextTooLong,
@@ -29,9 +29,7 @@ from turnout.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-
-MAX_MESSAGE_CHARACTERS: Final = 1_000
-"""Of a provider's message: the sentences that clients act on come first."""
+from turnout.refusals import ANTHROPIC, Refusals
 
 _STATUS: Final[dict[ErrorKind, tuple[int, str]]] = {
     "invalid_request": (400, "invalid_request_error"),
@@ -39,6 +37,7 @@ _STATUS: Final[dict[ErrorKind, tuple[int, str]]] = {
     "request_too_large": (413, "request_too_large"),
     "unknown_model": (404, "not_found_error"),
     "unknown_path": (404, "not_found_error"),
+    "wrong_method": (405, "invalid_request_error"),
     "unsupported": (400, "invalid_request_error"),
     "not_authenticated": (401, "authentication_error"),
     "not_allowed": (403, "permission_error"),
@@ -60,29 +59,8 @@ _CREDENTIAL_TYPES: Final = {
 _COME_BACK: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "overloaded", "unavailable"})
 
 _TOO_LONG: Final = "prompt is too long"
-_CONTEXT_SIGNS: Final = (
-    _TOO_LONG,
-    "exceed context limit",
-    "exceeds the context window",
-    "context_length_exceeded",
-    "maximum context length",
-    "input is too long",
-)
 _NUMBER: Final = re.compile(r"\d[\d,]{3,}")
 """Token counts in a sentence about a window; no window is under 1,000 tokens."""
-
-
-class _WireError(msgspec.Struct):
-    type: object = None
-    message: object = None
-
-
-class _Envelope(msgspec.Struct):
-    error: _WireError | str | None = None
-    message: object = None
-
-
-_ENVELOPE: Final = msgspec.json.Decoder(_Envelope)
 
 
 def encode_error(error: TurnoutError, *, request_id: str) -> ErrorAnswer:
@@ -131,49 +109,41 @@ def _context_message(message: str) -> str:
 
 
 def decode_error(
-    status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+    status: int,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    now: float,
+    refusals: Refusals = ANTHROPIC,
 ) -> TurnoutError:
-    message, word = _read(body)
-    kind = _kind(status, message, word)
-    text = message or f"the upstream answered with status {status} and no message"
-    retry_after = read_retry_after(headers, now=now)
-    return kind(text, retry_after_seconds=retry_after, upstream_status=status)
+    words = read_words(body, refusals)
+    kind = _kind(status, words, refusals)
+    told = (*headers, *words.headers)
+    return kind(
+        words.message or f"the upstream answered with status {status} and no message",
+        retry_after_seconds=come_back_in(kind, words.message, told, refusals, now=now),
+        upstream_status=status,
+    )
 
 
 def decode_stream_error(body: bytes) -> TurnoutError:
     """An error event inside a stream; its type stands for the status it would have had."""
-    message, word = _read(body)
-    kind = _kind(0, message, word)
-    return kind(message or "the upstream ended the stream with an error and no message")
+    words = read_words(body, ANTHROPIC)
+    kind = _kind(0, words, ANTHROPIC)
+    return kind(words.message or "the upstream ended the stream with an error and no message")
 
 
-def _read(body: bytes) -> tuple[str, str]:
-    """The message and the type."""
-    try:
-        envelope = _ENVELOPE.decode(body)
-    except MALFORMED:
-        return "", ""
-    word: object = None
-    match envelope.error:
-        case _WireError(message=message, type=word):
-            pass
-        case str() as message:
-            pass
-        case None:
-            message = envelope.message
-    shown = " ".join(message.split()) if isinstance(message, str) else ""
-    return shown[:MAX_MESSAGE_CHARACTERS], word if isinstance(word, str) else ""
-
-
-def _kind(status: int, message: str, word: str) -> type[TurnoutError]:
-    text = message.lower()
-    if status in {0, 400, 413, 422} and any(sign in text for sign in _CONTEXT_SIGNS):
+def _kind(status: int, words: Words, refusals: Refusals) -> type[TurnoutError]:
+    by_word = kind_by_word(status, words.code, refusals)
+    if by_word is not None:
+        return by_word
+    if status in {0, 400, 413, 422} and speaks_of_context(words.message, refusals):
         return ContextTooLong
     if status in {0, 200}:
-        status = _STATUS_OF_TYPE.get(word, 500)
+        status = _STATUS_OF_TYPE.get(words.code, 500)
     match status:
         case 404:
-            return UnknownModel if "model" in text else UpstreamFailed
+            return UnknownModel if "model" in words.message.lower() else UpstreamFailed
         case 408 | 504:
             return UpstreamTimeout
         case 413:
@@ -185,7 +155,7 @@ def _kind(status: int, message: str, word: str) -> type[TurnoutError]:
         case 400 | 405 | 409 | 415 | 422:
             return InvalidRequest
         case _:
-            return Overloaded if word == "overloaded_error" else UpstreamFailed
+            return Overloaded if words.code == "overloaded_error" else UpstreamFailed
 
 
 _STATUS_OF_TYPE: Final = {kind: status for status, kind in _STATUS.values()} | {"api_error": 500}

@@ -2,10 +2,11 @@
 
 A thread that another maker's model has served holds thinking blocks under our seal, without any
 signature, or with that of somebody who speaks this dialect as well. Anthropic refuses all three, and
-clients then throw away all thinking, Claude's too.
+clients then throw away all thinking, Claude's too. Texts of such a thread may cite pages under our seal.
 
 Rules: a body without such blocks is returned as the very object that came in; else only those
-blocks go, and with them a message that holds nothing else; every other value keeps its bytes.
+blocks and citations go, and with them a message that holds nothing else; every other value keeps its
+bytes.
 """
 
 import re
@@ -14,8 +15,9 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.anthropic_messages.citations import FOREIGN_MARK, without_foreign_citations
 from turnout.dialects.reading import MALFORMED, complaint
-from turnout.dialects.seal import SEAL_PREFIX, is_foreign_signature
+from turnout.dialects.seal import SEAL_PREFIX
 from turnout.errors import InvalidRequest
 
 _THINKING: Final = re.compile(rb'"(?:redacted_)?thinking"')
@@ -43,11 +45,16 @@ _MESSAGE: Final = msgspec.json.Decoder(_Message)
 _BLOCK: Final = msgspec.json.Decoder(_Block)
 
 
+def is_foreign_signature(signature: str) -> bool:
+    """Whether Anthropic did not write it."""
+    return not signature or signature.startswith(SEAL_PREFIX)
+
+
 def without_foreign_thinking(body: bytes, *, others: Sequence[range] = ()) -> bytes:
     """`others` number messages that somebody else wrote. Raises `InvalidRequest` when the body is no
     messages request.
     """
-    if not others and _FOREIGN.search(body) is None:
+    if not others and not _has_foreign(body):
         return body
     try:
         written = bytes(_BODY.decode(body).messages)
@@ -68,16 +75,24 @@ def without_foreign_thinking(body: bytes, *, others: Sequence[range] = ()) -> by
 
 def _cleaned(message: bytes, *, is_others: bool) -> bytes | None:
     """The message without foreign blocks; None when nothing is left of it."""
-    if _FOREIGN.search(message) is None and not (is_others and _THINKING.search(message)):
+    if not _has_foreign(message) and not (is_others and _THINKING.search(message)):
         return message
     content = bytes(_MESSAGE.decode(message).content)
     if not content.startswith(b"["):
         return message
     blocks = [bytes(raw) for raw in _LIST.decode(content)]
-    kept = [raw for raw in blocks if not _is_foreign(raw, is_others=is_others)]
-    if len(kept) == len(blocks):
+    kept = [
+        without_foreign_citations(raw)
+        for raw in blocks
+        if not _is_foreign(raw, is_others=is_others)
+    ]
+    if kept == blocks:
         return message
     return message.replace(content, b"[%b]" % b",".join(kept), 1) if kept else None
+
+
+def _has_foreign(body: bytes) -> bool:
+    return FOREIGN_MARK in body or _FOREIGN.search(body) is not None
 
 
 def _is_foreign(raw: bytes, *, is_others: bool) -> bool:

@@ -1,17 +1,18 @@
 """Content blocks of a request into neutral parts.
 
 Rules: JSON inside a block (tool input, citations) stays in the client's own characters; a block of
-a kind that has no neutral part becomes `Opaque`, whole; a tool that is added in the middle is a
-reference to it, whose block stands in its extras; base64 is never decoded.
+a kind that has no neutral part becomes `Opaque`, whole; a tool that is added or removed in the
+middle is a reference to it, whose block stands in its extras; base64 is never decoded.
 """
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
+from turnout.dialects.anthropic_messages.markers import read_cache
+from turnout.dialects.anthropic_messages.tools_decode import decode_tool
 from turnout.dialects.conversation import (
     Base64Source,
-    CacheLifetime,
     Document,
     FileSource,
     Image,
@@ -31,17 +32,10 @@ from turnout.dialects.reading import ObjectReader, decode_list, decode_string, u
 from turnout.dialects.seal import unseal
 from turnout.errors import InvalidRequest
 
-TOOL_ADDITION: Final = "tool_addition"
-"""A block of system messages: a deferred tool is offered from here on."""
+TOOL_CHANGE: Final = "tool_change"
+"""Among the extras of a reference: the whole block of a system message."""
 
-_MAKER: Final = Provenance("anthropic_messages")
-
-
-def read_cache(block: ObjectReader) -> CacheLifetime | None:
-    marker = block.object("cache_control")
-    if marker is None:
-        return None
-    return "1h" if marker.string("ttl") == "1h" else "5m"
+MAKER: Final = Provenance("anthropic_messages")
 
 
 def decode_content(raw: bytes, where: str) -> tuple[tuple[Part, ...], bool]:
@@ -69,7 +63,7 @@ def _part(raw: msgspec.Raw, where: str) -> Part:
             return _thinking(block)
         case "redacted_thinking":
             data = block.required_string("data")
-            return Thinking("", _MAKER, redacted=data, extras=block.rest())
+            return Thinking("", MAKER, redacted=data, extras=block.rest())
         case kind:
             return _result_part(kind, block, raw)
 
@@ -91,13 +85,37 @@ def _result_part(kind: str, block: ObjectReader, raw: msgspec.Raw) -> ResultPart
         case "tool_reference":
             return ToolReference(block.required_string("tool_name"), extras=block.rest())
         case "tool_addition":
-            tool = block.object("tool")
-            if tool is not None and tool.string("type") == "tool_reference":
-                written = utf8(block.where, bytes(raw))
-                return ToolReference(tool.required_string("name"), ((TOOL_ADDITION, written),))
+            changed = _tool_change("added", block, raw)
+            if changed is not None:
+                return changed
+        case "tool_removal":
+            changed = _tool_change("removed", block, raw)
+            if changed is not None:
+                return changed
         case _:
             pass
     return Opaque("anthropic_messages", kind, utf8(block.where, bytes(raw)))
+
+
+def _tool_change(
+    change: Literal["added", "removed"], block: ObjectReader, raw: msgspec.Raw
+) -> ToolReference | None:
+    """None for tools of MCP servers that Anthropic calls itself."""
+    tool = block.object("tool")
+    if tool is None:
+        return None
+    extras = ((TOOL_CHANGE, utf8(block.where, bytes(raw))),)
+    match tool.string("type"):
+        case "tool_reference":
+            return ToolReference(tool.required_string("name"), change, extras=extras)
+        case "tool_definition":
+            written = tool.raw("definition")
+            if written is None:
+                raise InvalidRequest(f"{tool.path('definition')}: required, a tool")
+            definition = decode_tool(msgspec.Raw(written), tool.path("definition"))
+            return ToolReference(definition.name, change, definition, extras)
+        case _:
+            return None
 
 
 def _source(
@@ -127,7 +145,7 @@ def _thinking(block: ObjectReader) -> Thinking:
     foreign = unseal(text, signature)
     if foreign is not None:
         return foreign
-    return Thinking(text, _MAKER, signature=signature, extras=block.rest())
+    return Thinking(text, MAKER, signature=signature, extras=block.rest())
 
 
 def _tool_result(block: ObjectReader) -> ToolResult:

@@ -6,12 +6,13 @@ only to their own dialect.
 """
 
 from collections.abc import Iterable
-from typing import Final, assert_never
+from typing import assert_never
 
 import msgspec
 
 from turnout.capabilities import Capabilities
-from turnout.dialects.anthropic_messages.parts_decode import TOOL_ADDITION
+from turnout.dialects.anthropic_messages.markers import cache_marker
+from turnout.dialects.anthropic_messages.parts_decode import TOOL_CHANGE
 from turnout.dialects.anthropic_messages.response import opaque_block
 from turnout.dialects.calls import arguments_object
 from turnout.dialects.conversation import (
@@ -33,20 +34,10 @@ from turnout.dialects.conversation import (
     UrlSource,
 )
 from turnout.dialects.reading import raw_fields
-from turnout.dialects.seal import is_claudes
+from turnout.dialects.seal import is_sealed_in
 from turnout.errors import Unsupported
 
 Json = dict[str, object]
-
-_MARKERS: Final[dict[CacheLifetime, dict[str, str]]] = {
-    "5m": {"type": "ephemeral"},
-    "1h": {"type": "ephemeral", "ttl": "1h"},
-}
-
-
-def cache_marker(lifetime: CacheLifetime | None) -> Json:
-    """The marker as a field of a block or tool; empty without one."""
-    return {} if lifetime is None else {"cache_control": _MARKERS[lifetime]}
 
 
 class PartEncoder:
@@ -66,6 +57,11 @@ class PartEncoder:
 
     def _block(self, part: Part) -> Json | None:
         match part:
+            # The kinds that a history is made of first.
+            case ToolResult():
+                return self._result(part)
+            case ToolCall():
+                return self._call(part)
             case Text(text=text):
                 if not text and not self.own:
                     return None
@@ -77,13 +73,9 @@ class PartEncoder:
                 return self._finish({"type": "image", "source": source}, part.cache, part.extras)
             case Document():
                 return self._document(part)
-            case ToolCall():
-                return self._call(part)
-            case ToolResult():
-                return self._result(part)
             case Thinking():
                 return self._thinking(part)
-            case ToolReference(extras=((name, json),)) if self.own and name == TOOL_ADDITION:
+            case ToolReference(extras=((name, json),)) if self.own and name == TOOL_CHANGE:
                 return msgspec.json.decode(json, type=Json)
             case ToolReference(tool_name=name):
                 block: Json = {"type": "tool_reference", "tool_name": name}
@@ -121,7 +113,7 @@ class PartEncoder:
         return self._finish(block, result.cache, result.extras)
 
     def _thinking(self, thinking: Thinking) -> Json | None:
-        if not self._has.thinking or not is_claudes(thinking):
+        if not self._has.thinking or not is_sealed_in(thinking, "anthropic_messages"):
             return None
         block: Json
         if thinking.redacted:

@@ -3,17 +3,18 @@
 Rules: the top-level `system` is a system message in front, and system messages among the others
 stay at their place; what the client sends for Anthropic alone (its billing line, system messages
 that are shown no more) is opaque; fields that are not known here stay as extras of the request,
-message or block they stood on; a tool with a type of Anthropic's own is a server tool, whoever runs it, because no
-other dialect has it.
+message or block they stood on.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
-from turnout.dialects.anthropic_messages.parts_decode import decode_content, read_cache
+from turnout.dialects.anthropic_messages.parts_decode import decode_content
+from turnout.dialects.anthropic_messages.tools_decode import decode_tool
+from turnout.dialects.anthropic_messages.usual import usual_message, usual_tool
 from turnout.dialects.conversation import (
     Conversation,
     Fields,
@@ -23,13 +24,11 @@ from turnout.dialects.conversation import (
     Part,
     Role,
     Sampling,
-    ServerTool,
     Text,
     ThinkingControl,
-    Tool,
     ToolChoice,
 )
-from turnout.dialects.reading import ObjectReader, raw_fields, utf8
+from turnout.dialects.reading import ObjectReader, raw_fields
 from turnout.errors import InvalidRequest
 
 BILLING_LINE: Final = "x-anthropic-billing-header"
@@ -42,7 +41,12 @@ def decode_request(body: bytes) -> Conversation:
     fields = ObjectReader(body, "")
     model = fields.required_string("model")
     messages = _system(fields) + _messages(fields)
-    tools = tuple(_tool(raw, n) for n, raw in enumerate(fields.list("tools") or ()))
+    tools = tuple(
+        [
+            usual_tool(raw) or decode_tool(raw, f"tools.{n}")
+            for n, raw in enumerate(fields.list("tools") or ())
+        ]
+    )
     tool_choice, parallel_tools = _tool_choice(fields)
     thinking, output_format, config = _controls(fields)
     user, metadata = _metadata(fields)
@@ -110,7 +114,9 @@ def _messages(fields: ObjectReader) -> tuple[Message, ...]:
     raw_messages = fields.list("messages")
     if not raw_messages:
         raise InvalidRequest("messages: required, a list of at least one message")
-    return _without_cleared([_message(raw, f"messages.{n}") for n, raw in enumerate(raw_messages)])
+    return _without_cleared(
+        [usual_message(raw) or _message(raw, f"messages.{n}") for n, raw in enumerate(raw_messages)]
+    )
 
 
 def _message(raw: msgspec.Raw, where: str) -> Message:
@@ -123,24 +129,6 @@ def _message(raw: msgspec.Raw, where: str) -> Message:
         raise InvalidRequest(f"{where}.content: required, a string or a list of blocks")
     parts, is_plain = decode_content(content, f"{where}.content")
     return Message(role, parts, is_plain=is_plain, extras=fields.rest())
-
-
-def _tool(raw: msgspec.Raw, number: int) -> Tool | ServerTool:
-    fields = ObjectReader(raw, f"tools.{number}")
-    kind = fields.string("type")
-    if kind not in {None, "custom"}:
-        json = utf8(fields.where, bytes(raw))
-        return ServerTool("anthropic_messages", fields.string("name") or "", kind or "", json)
-    typed: Fields = (("type", '"custom"'),) if kind else ()
-    return Tool(
-        name=fields.required_string("name"),
-        description=fields.string("description") or "",
-        schema=fields.json("input_schema"),
-        strict=fields.boolean("strict"),
-        is_deferred=bool(fields.boolean("defer_loading")),
-        cache=read_cache(fields),
-        extras=typed + fields.rest(),
-    )
 
 
 def _tool_choice(fields: ObjectReader) -> tuple[ToolChoice | None, bool | None]:

@@ -1,10 +1,9 @@
 """The neutral conversation into a messages request.
 
-Rules: a conversation that came in this dialect goes out as it came, less what the target cannot
-take; one of another dialect is arranged as the API insists (`turns`), gets breakpoints
-(`breakpoints`), and leaves behind what has no meaning here (penalties, seeds, service tiers); words of
-effort and forms of thinking are the model's own already (`fit.thinking`). `max_tokens` is required: what
-the client asked for, else all that the model can write.
+Rules: a conversation comes fitted to its target (`turnout.dialects.fit`), so its numbers, schemas, stop
+sequences and forms of thinking go out as they are; one of another dialect is arranged as the API
+insists (`turns`) and gets breakpoints (`breakpoints`). `max_tokens` is required: what the client asked
+for, else all that the model can write.
 """
 
 from typing import Final
@@ -13,7 +12,8 @@ import msgspec
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.anthropic_messages.breakpoints import lifetime_of, place
-from turnout.dialects.anthropic_messages.parts_encode import Json, PartEncoder, cache_marker
+from turnout.dialects.anthropic_messages.markers import cache_marker
+from turnout.dialects.anthropic_messages.parts_encode import Json, PartEncoder
 from turnout.dialects.anthropic_messages.turns import arrange, leading_system
 from turnout.dialects.conversation import (
     Conversation,
@@ -23,18 +23,12 @@ from turnout.dialects.conversation import (
     Tool,
     joined_text,
 )
-from turnout.dialects.reading import MALFORMED, raw_fields
+from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
 DEFAULT_MAX_OUTPUT_TOKENS: Final = 32_000
 """Of a model whose limit is not known: what Claude Code asks of a model it does not know."""
 
-_MAX_TEMPERATURE: Final = 1.0
-"""OpenAI goes to 2; the API refuses more than 1."""
-
-_CUSTOM_SCHEMA: Final = (
-    b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
-)
 _NO_SCHEMA: Final = b'{"type":"object","properties":{}}'
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -58,8 +52,8 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
     if choice:
         body["tool_choice"] = choice
     body["messages"] = messages
-    body |= _sampling(conversation, own=own)
-    body |= _controls(conversation, has, own=own)
+    body |= _sampling(conversation)
+    body |= _controls(conversation, own=own)
     metadata = raw_fields(conversation.metadata) if own else {}
     if conversation.user:
         metadata = {"user_id": conversation.user} | metadata
@@ -71,10 +65,9 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
 
 
 def _max_tokens(conversation: Conversation, has: Capabilities) -> int:
-    wanted = conversation.max_output_tokens
-    if wanted is None:
+    if conversation.max_output_tokens is None:
         return has.max_output_tokens or DEFAULT_MAX_OUTPUT_TOKENS
-    return min(wanted, has.max_output_tokens) if has.max_output_tokens else wanted
+    return conversation.max_output_tokens
 
 
 def _own_messages(conversation: Conversation, parts: PartEncoder) -> tuple[object, list[Json]]:
@@ -129,24 +122,8 @@ def _tool(tool: Tool | ServerTool, *, own: bool) -> Json:
         if tool.is_deferred:
             encoded["defer_loading"] = True
         return encoded | raw_fields(tool.extras) | cache_marker(tool.cache)
-    encoded["input_schema"] = msgspec.Raw(_schema(tool))
+    encoded["input_schema"] = msgspec.Raw(tool.schema.encode() or _NO_SCHEMA)
     return encoded
-
-
-def _schema(tool: Tool) -> bytes:
-    """The schema in the client's characters, with the type that the API insists on."""
-    if tool.kind == "custom":
-        return _CUSTOM_SCHEMA
-    if not tool.schema:
-        return _NO_SCHEMA
-    raw = tool.schema.encode()
-    try:
-        fields = _OBJECT.decode(raw)
-    except MALFORMED:
-        raise Unsupported(f"tools: the schema of {tool.name} is no JSON object") from None
-    if "type" in fields:
-        return raw
-    return msgspec.json.encode({"type": "object"} | fields)
 
 
 def _tool_choice(conversation: Conversation) -> Json:
@@ -170,42 +147,31 @@ def _tool_choice(conversation: Conversation) -> Json:
     return encoded
 
 
-def _sampling(conversation: Conversation, *, own: bool) -> Json:
+def _sampling(conversation: Conversation) -> Json:
     sampling = conversation.sampling
-    temperature, top_p = sampling.temperature, sampling.top_p
-    stops = conversation.stop_sequences
-    if not own:
-        if temperature is not None:
-            temperature = min(temperature, _MAX_TEMPERATURE)
-            # Current models refuse both at once.
-            top_p = None
-        stops = tuple(stop for stop in stops if stop.strip())
     encoded: Json = {}
-    if temperature is not None:
-        encoded["temperature"] = temperature
-    if top_p is not None:
-        encoded["top_p"] = top_p
+    if sampling.temperature is not None:
+        encoded["temperature"] = sampling.temperature
+    if sampling.top_p is not None:
+        encoded["top_p"] = sampling.top_p
     if sampling.top_k is not None:
         encoded["top_k"] = sampling.top_k
-    if stops:
-        encoded["stop_sequences"] = stops
+    if conversation.stop_sequences:
+        encoded["stop_sequences"] = conversation.stop_sequences
     return encoded
 
 
-def _controls(conversation: Conversation, has: Capabilities, *, own: bool) -> Json:
+def _controls(conversation: Conversation, *, own: bool) -> Json:
     encoded: Json = {}
     config: Json = {}
     wanted = conversation.output_format
     if wanted is not None and wanted.kind == "json_schema":
-        if not has.structured_output:
-            raise Unsupported("output format: the target model cannot be held to a schema")
         schema = msgspec.Raw(wanted.schema.encode() or b"{}")
         config["format"] = {"type": "json_schema", "schema": schema}
     extras: Fields = ()
-    if has.thinking:
-        if conversation.thinking.effort:
-            config["effort"] = conversation.thinking.effort
-        encoded |= _thinking(conversation)
+    if conversation.thinking.effort:
+        config["effort"] = conversation.thinking.effort
+    encoded |= _thinking(conversation)
     if own:
         if conversation.service_tier:
             encoded["service_tier"] = conversation.service_tier
@@ -231,7 +197,7 @@ def _thinking(conversation: Conversation) -> Json:
         case None:
             return {}
         case "off":
-            encoded["type"] = "disabled"
+            return {"thinking": {"type": "disabled"}}
         case "on":
             encoded["type"] = "enabled"
         case "adaptive":
@@ -240,4 +206,6 @@ def _thinking(conversation: Conversation) -> Json:
         encoded["budget_tokens"] = thinking.budget_tokens
     if thinking.display:
         encoded["display"] = thinking.display
+    if thinking.drops_unbound:
+        encoded["block_binding"] = {"prefix_mismatch_behavior": "drop_block"}
     return {"thinking": encoded}

@@ -50,6 +50,8 @@ from turnout.errors import TurnoutError, UpstreamFailed
 
 _EMPTY_INPUTS: Final = frozenset({b"", b"{}", b"null", b'""'})
 _IMPLIED: Final = {"text_delta": "text", "thinking_delta": "thinking"}
+_NOWHERE: Final = -1
+"""The index of a block that is no part of the answer."""
 
 
 @dataclass(slots=True)
@@ -183,6 +185,10 @@ class MessageStreamDecoder:
         block = decode_block(raw)
         self._block_stop(wire_index)
         self._start(WireMessage())
+        if block.type == "tool_use" and not block.name:
+            # Without a name it is no call, as in every dialect; what is added to it goes nowhere.
+            self._open[wire_index] = _Open(_NOWHERE, "")
+            return
         opened = self._open[wire_index] = _Open(self._next_index, block.type)
         self._next_index += 1
         match block.type:
@@ -252,7 +258,7 @@ class MessageStreamDecoder:
 
     def _block_stop(self, wire_index: int) -> None:
         opened = self._open.pop(wire_index, None)
-        if opened is None:
+        if opened is None or opened.index == _NOWHERE:
             return
         if opened.opaque:
             json = _with_input(opened.opaque, "".join(opened.pieces))

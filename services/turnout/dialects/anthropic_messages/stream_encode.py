@@ -14,11 +14,11 @@ from typing import Final, TypeAlias, assert_never
 
 import msgspec
 
+from turnout.dialects.anthropic_messages.citations import encode_citation
 from turnout.dialects.anthropic_messages.errors import encode_stream_error
 from turnout.dialects.anthropic_messages.response import made_call_id, opaque_block
 from turnout.dialects.anthropic_messages.stop import encode_stop
 from turnout.dialects.anthropic_messages.usage import encode_usage
-from turnout.dialects.conversation import Annotation
 from turnout.dialects.seal import seal
 from turnout.dialects.sse import encode_event
 from turnout.dialects.stream import (
@@ -223,12 +223,12 @@ class MessageStreamEncoder:
                 # Only reasoning carries a signature here, and it goes out whole, at its end.
                 part.signature += signature
                 return b""
-            case AnnotationAdded(annotation=Annotation("anthropic_messages", json)):
+            case AnnotationAdded(annotation=annotation):
+                json = encode_citation(annotation)
+                if not json:
+                    return b""
                 delta = b'{"type":"citations_delta","citation":%b}' % json.encode()
                 return self._open(part) + self._delta(delta)
-            case AnnotationAdded():
-                # Another maker's source has no place here.
-                return b""
             case _:
                 assert_never(event)
 

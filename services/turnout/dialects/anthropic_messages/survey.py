@@ -121,7 +121,10 @@ def survey_request(body: bytes) -> Survey:
             documents=attachments.documents > 0,
             structured_output=wants_schema,
             thinking=thinking in {"enabled", "adaptive"},
-            server_tools=tuple(tool.type for tool in tools if tool.type and tool.type != "custom"),
+            server_tools=(
+                *(tool.type for tool in tools if tool.type and tool.type != "custom"),
+                *messages.added_kinds,
+            ),
         ),
         head_digest=head_of(system_digest, offered_digest),
         offered_digest=offered_digest,

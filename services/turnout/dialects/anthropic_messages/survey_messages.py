@@ -9,9 +9,10 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.anthropic_messages.citations import FOREIGN_MARK
+from turnout.dialects.anthropic_messages.foreign_thinking import is_foreign_signature
 from turnout.dialects.prefix import Canonical, canonical_fields, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
-from turnout.dialects.seal import is_foreign_signature
 from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts, roles_of
 
@@ -34,12 +35,23 @@ class Block(msgspec.Struct, gc=False):
     source: msgspec.Raw = _ABSENT
     cache_control: msgspec.Raw = _ABSENT
     signature: msgspec.Raw = _ABSENT
+    tool: msgspec.Raw = _ABSENT
+    citations: msgspec.Raw = _ABSENT
     tool_use_id: str | None = None
     is_error: bool | None = None
     id: str | None = None
     name: str | None = None
 
 
+class _Definition(msgspec.Struct, frozen=True):
+    type: str = "custom"
+
+
+class _Added(msgspec.Struct):
+    definition: _Definition = _Definition()
+
+
+_ADDED: Final = msgspec.json.Decoder(_Added)
 _BLOCKS: Final = msgspec.json.Decoder(list[Block])
 _STRING: Final = msgspec.json.Decoder(str)
 
@@ -53,7 +65,8 @@ class SurveyedMessages:
         markers: the values of `cache_control` on blocks and on those inside tool results.
         attachments: images and documents among all of these.
         result_count: tool results.
-        has_foreign_thinking: reasoning that Anthropic has not signed is in the history.
+        added_kinds: types of tools that system messages define, but for the client's own.
+        has_foreign_thinking: reasoning that Anthropic has not signed is in the history, or a source.
 
     """
 
@@ -65,6 +78,7 @@ class SurveyedMessages:
         self.markers: list[bytes] = []
         self.attachments: list[Block] = []
         self.result_count = 0
+        self.added_kinds: list[str] = []
         self.has_foreign_thinking = False
         self._has_text: list[bool] = []
         for number, fields in enumerate(messages):
@@ -104,15 +118,28 @@ class SurveyedMessages:
                         self._look_inside(_BLOCKS.decode(block.content))
                 case "text":
                     has_text = True
+                    if block.citations is not _ABSENT and FOREIGN_MARK in bytes(block.citations):
+                        self.has_foreign_thinking = True
                 case "thinking":
                     self._look_at_signature(block.signature)
                 case "image" | "document":
                     self.attachments.append(block)
+                case "tool_addition":
+                    self._look_at_definition(block.tool)
                 case _:
                     pass
             if block.cache_control is not _ABSENT:
                 self.markers.append(bytes(block.cache_control))
         return has_text
+
+    def _look_at_definition(self, raw: msgspec.Raw) -> None:
+        try:
+            kind = _ADDED.decode(raw).definition.type
+        except MALFORMED:
+            # Its provider's to complain about.
+            return
+        if kind != "custom":
+            self.added_kinds.append(kind)
 
     def _look_at_signature(self, raw: msgspec.Raw) -> None:
         # What is no string is for the provider to complain about.

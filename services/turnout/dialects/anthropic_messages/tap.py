@@ -19,6 +19,7 @@ from turnout.dialects.anthropic_messages.events import (
 from turnout.dialects.anthropic_messages.usage import UsageTally
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.sse import SseEvent
+from turnout.dialects.taps import JSON_TEXT
 from turnout.dialects.usage import UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
@@ -27,6 +28,12 @@ _DELTA: Final = re.compile(
     rb'"(text|thinking|partial_json|signature|citation)"\s*:\s*(?:"((?:[^"\\]++|\\.)*+)"|\{)',
     re.DOTALL,
 )
+_PLAIN: Final = re.compile(
+    rb'event: content_block_delta\ndata: \{"type": ?"content_block_delta", ?"index": ?\d+, ?"delta": ?\{'
+    rb'"type": ?"\w+", ?"(?:text|thinking|partial_json)": ?"(%b)"\} *\}\n\n' % JSON_TEXT
+)
+"""A whole event with a piece of text, reasoning or arguments, as Anthropic writes it: spaces pad it."""
+
 _NOT_OUTPUT: Final = frozenset({b"signature", b"citation"})
 _TYPE: Final = re.compile(rb'^\s*\{\s*"type"\s*:\s*"(\w+)"')
 
@@ -54,6 +61,20 @@ class MessageSeen:
         self.response_model = ""
         self.error: TurnoutError | None = None
         self.tally = UsageTally()
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_complete or self.error is not None
+
+    def skim(self, data: bytes) -> int:
+        end = 0
+        while found := _PLAIN.match(data, end):
+            size = found.end(1) - found.start(1)
+            if size:
+                self.has_content = True
+                self.output_bytes += size
+            end = found.end()
+        return end
 
     def reading(self, *, at_boundary: bool) -> TapReading:
         source: UsageSource = "reported" if self.finish_reason else "partial"

@@ -9,8 +9,10 @@ in the middle stays at its place, as marked text of the user: older models refus
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal
+
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Message,

@@ -8,10 +8,10 @@ the client's own check tells the model.
 
 import re
 from collections.abc import Collection
-from dataclasses import replace
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import Conversation, Part, Tool, ToolCall, ToolResult
 from turnout.dialects.fit.walk import with_parts

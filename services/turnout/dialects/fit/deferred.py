@@ -1,10 +1,10 @@
-"""Deferred tools and references to them, for targets that know neither.
+"""Deferred tools, references to them and changes of what is offered, for targets that know none.
 
-Rules: tools are offered as `offered_tools` says; a reference is spelled out with the schema; Claude
-Code's placeholder is never named and so never offered.
+Rules: tools are offered as `offered_tools` says; a reference is spelled out with the schema, and so is
+a tool that a system message adds; Claude Code's placeholder is never named and so never offered.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Conversation,
@@ -15,27 +15,29 @@ from turnout.dialects.conversation import (
     ToolReference,
     ToolResult,
 )
-from turnout.dialects.fit.walk import with_parts, with_result_parts
-from turnout.dialects.offered_tools import offered_tools, tool_text
+from turnout.dialects.fit.walk import part_types, with_parts, with_result_parts
+from turnout.dialects.offered_tools import changes_tools, offered_tools, told
 
 
 def without_deferral(conversation: Conversation) -> Conversation:
     def inner(part: ResultPart) -> ResultPart:
         if isinstance(part, ToolReference):
-            return Text(tool_text(conversation, part.tool_name))
+            return Text(told(conversation, part))
         return part
 
     def outer(part: Part) -> Part:
         match part:
-            case ToolReference(tool_name=name):
-                return Text(tool_text(conversation, name))
+            case ToolReference():
+                return Text(told(conversation, part))
             case ToolResult():
                 return with_result_parts(part, inner)
             case _:
                 return part
 
-    spelled = with_parts(conversation, outer)
-    if not any(isinstance(tool, Tool) and tool.is_deferred for tool in conversation.tools):
+    has_references = ToolReference in part_types(conversation)
+    spelled = with_parts(conversation, outer) if has_references else conversation
+    is_deferring = any(isinstance(tool, Tool) and tool.is_deferred for tool in conversation.tools)
+    if not is_deferring and not changes_tools(conversation):
         return spelled
     offered = (
         replace(tool, is_deferred=False) if isinstance(tool, Tool) and tool.is_deferred else tool

@@ -8,18 +8,25 @@ refused by name.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import Conversation, Tool
+from turnout.dialects.conversation import Conversation
 from turnout.dialects.fit.answer import AnswerFitter
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
-from turnout.dialects.fit.parameters import fit_output_format, fit_parameters, fit_stop_sequences
-from turnout.dialects.fit.schemas import narrowed
+from turnout.dialects.fit.parameters import (
+    fit_output_format,
+    fit_parameters,
+    fit_stop_sequences,
+    fit_strictness,
+)
+from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
+from turnout.dialects.fit.strange import refuse_strange
 from turnout.dialects.fit.thinking import fit_thinking
+from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
 
 
@@ -59,11 +66,16 @@ def fit(
 
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
+    refuse_strange(conversation, to=to)
     changes: list[str] = []
-    fitted, kinds = without_server_tools(conversation, to=to, is_original=is_original)
-    changes += [f"dropped:{kind}" for kind in kinds]
-    if not (quirks.deferred_tools and conversation.dialect == to):
+    fitted = conversation
+    if not (quirks.deferred_tools and conversation.dialect == to) or (
+        # They stand in such messages, and models without these know none.
+        quirks.system_anywhere is False and changes_tools(conversation)
+    ):
         fitted = _noted(fitted, without_deferral(fitted), "deferred_tools", changes)
+    fitted, kinds = without_server_tools(fitted, to=to, is_original=is_original)
+    changes += [f"dropped:{kind}" for kind in kinds]
     custom = frozenset[str]()
     if quirks.custom_tools is False:
         custom = custom_names(fitted)
@@ -73,8 +85,12 @@ def fit(
     fitted, has_new_ids = with_call_ids(fitted, quirks.call_id_pattern, quirks.call_id_characters)
     if has_new_ids:
         changes.append("call_id")
-    fitted = _with_schemas(fitted, quirks, changes)
-    fitted, told = fit_output_format(fitted, quirks)
+    fitted, told = fit_output_format(fitted, quirks, has)
+    changes += told
+    if conversation.dialect != to or not is_original:
+        fitted, told = with_schemas(fitted, quirks)
+        changes += told
+    fitted, told = fit_strictness(fitted, to=to)
     changes += told
     fitted, told = fit_thinking(fitted, quirks, has)
     changes += told
@@ -96,26 +112,3 @@ def _noted(old: Conversation, new: Conversation, change: str, changes: list[str]
     if new is not old:
         changes.append(change)
     return new
-
-
-def _with_schemas(conversation: Conversation, quirks: Quirks, changes: list[str]) -> Conversation:
-    refused = quirks.schema_refuses
-    if not refused:
-        return conversation
-    gone: list[str] = []
-    tools = list(conversation.tools)
-    for number, tool in enumerate(tools):
-        if isinstance(tool, Tool) and tool.schema:
-            schema, keywords = narrowed(tool.schema, refused)
-            if keywords:
-                gone += keywords
-                tools[number] = replace(tool, schema=schema)
-    form = conversation.output_format
-    if form is not None and form.schema:
-        schema, keywords = narrowed(form.schema, refused)
-        gone += keywords
-        form = replace(form, schema=schema)
-    if not gone:
-        return conversation
-    changes += [f"schema:{keyword}" for keyword in gone]
-    return replace(conversation, tools=tuple(tools), output_format=form)

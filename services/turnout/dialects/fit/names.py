@@ -7,8 +7,9 @@ two names never become one; definitions, calls, choices and references are renam
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
 from typing import Final
+
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Conversation,
@@ -118,11 +119,20 @@ def with_call_ids(
     if not pattern:
         return conversation, False
     legal = re.compile(pattern)
+    refused = {one for one in set(_call_ids(conversation)) if legal.fullmatch(one) is None}
+    if not refused:
+        return conversation, False
 
     def change(part: Part) -> Part:
-        if isinstance(part, ToolCall | ToolResult) and legal.fullmatch(part.call_id) is None:
+        if isinstance(part, ToolCall | ToolResult) and part.call_id in refused:
             return replace(part, call_id=made_id(part.call_id, characters))
         return part
 
-    changed = with_parts(conversation, change)
-    return changed, changed is not conversation
+    return with_parts(conversation, change), True
+
+
+def _call_ids(conversation: Conversation) -> Iterator[str]:
+    for message in conversation.messages:
+        for part in message.parts:
+            if isinstance(part, ToolResult | ToolCall):
+                yield part.call_id

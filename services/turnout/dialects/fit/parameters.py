@@ -6,12 +6,13 @@ not refuse stays as it came.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
+from msgspec.structs import replace
+
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import Conversation, Message, OutputFormat, Text
+from turnout.dialects.conversation import Conversation, Message, OutputFormat, Text, Tool
 from turnout.errors import Unsupported
 from turnout.quirks import Quirks
 
@@ -108,7 +109,7 @@ def fit_parameters(
             conversation = _without(conversation, parameter)
             changes.append(f"dropped:{parameter}")
     conversation = _beside_each_other(conversation, to, quirks, changes)
-    conversation = _in_bounds(conversation, quirks, changes)
+    conversation = _in_bounds(conversation, quirks, has, changes)
     return conversation, tuple(changes)
 
 
@@ -164,24 +165,53 @@ def _beside_each_other(
     return conversation
 
 
-def _in_bounds(conversation: Conversation, quirks: Quirks, changes: list[str]) -> Conversation:
+def _in_bounds(
+    conversation: Conversation, quirks: Quirks, has: Capabilities, changes: list[str]
+) -> Conversation:
     temperature, most = conversation.sampling.temperature, quirks.most_temperature
     if temperature is not None and most is not None and temperature > most:
         bounded = replace(conversation.sampling, temperature=most)
         conversation = replace(conversation, sampling=bounded)
         changes.append("limited:temperature")
-    wanted, least = conversation.max_output_tokens, quirks.least_output_tokens
-    if wanted is not None and least is not None and wanted < least:
-        conversation = replace(conversation, max_output_tokens=least)
-        changes.append("limited:max_output_tokens")
-    return conversation
+    wanted = conversation.max_output_tokens
+    if wanted is None:
+        return conversation
+    bound = max(wanted, quirks.least_output_tokens or 0)
+    if has.max_output_tokens is not None:
+        bound = min(bound, has.max_output_tokens)
+    if bound == wanted:
+        return conversation
+    changes.append("limited:max_output_tokens")
+    return replace(conversation, max_output_tokens=bound)
+
+
+def fit_strictness(
+    conversation: Conversation, *, to: Dialect
+) -> tuple[Conversation, tuple[str, ...]]:
+    """Schemas that a model is held to keep rules of their vendor's own: elsewhere they only guide."""
+    if conversation.dialect == to or OF_OPENAI.keys() == {conversation.dialect, to}:
+        return conversation, ()
+    form = conversation.output_format
+    if form is not None and form.strict is not None:
+        conversation = replace(conversation, output_format=replace(form, strict=None))
+    said = [tool.strict for tool in conversation.tools if isinstance(tool, Tool)]
+    if not any(strict is not None for strict in said):
+        return conversation, ()
+    tools = tuple(
+        replace(tool, strict=None) if isinstance(tool, Tool) else tool
+        for tool in conversation.tools
+    )
+    told = ("dropped:strict",) if any(said) else ()
+    return replace(conversation, tools=tools), told
 
 
 def fit_output_format(
-    conversation: Conversation, quirks: Quirks
+    conversation: Conversation, quirks: Quirks, has: Capabilities
 ) -> tuple[Conversation, tuple[str, ...]]:
     """Structured output in a form that the target has."""
     wanted, kinds = conversation.output_format, quirks.schema_kinds
+    if wanted is not None and wanted.kind == "json_schema" and not has.structured_output:
+        raise Unsupported("output format: the target model cannot be held to a schema")
     if wanted is None or kinds is None or wanted.kind in kinds:
         return conversation, ()
     if wanted.kind == "json":
@@ -212,6 +242,12 @@ def fit_stop_sequences(
     most = quirks.most_stop_sequences
     if not {"stop", "stop_sequences"}.isdisjoint(refused_fields(quirks, thinks=has.thinking)):
         most = 0
-    if most is None or len(stops) <= most:
-        return conversation, ()
-    return replace(conversation, stop_sequences=stops[:most]), stops
+    taken = stops
+    if quirks.blank_stop_sequences is False:
+        taken = tuple(stop for stop in stops if stop.strip())
+    taken = taken[:most]
+    return (
+        (conversation, ())
+        if taken == stops
+        else (replace(conversation, stop_sequences=taken), stops)
+    )

@@ -5,7 +5,7 @@ with every request, whether it is wanted or not, is left out and told. Which the
 `turnout.capabilities.OPTIONAL_SERVER_TOOLS`, by which targets are chosen too.
 """
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from turnout.capabilities import Dialect, needed_server_tools
 from turnout.dialects.conversation import Conversation, ServerTool

@@ -6,13 +6,14 @@ against the answer; a model that cannot think is not asked to.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
+from msgspec.structs import replace
+
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation, Message, Thinking, ThinkingControl, ToolCall
-from turnout.dialects.seal import is_claudes
+from turnout.dialects.seal import is_sealed_in
 from turnout.quirks import EFFORTS, Effort, Quirks
 
 EFFORT_BUDGETS: Final[Mapping[str, int]] = MappingProxyType(
@@ -50,19 +51,46 @@ def fit_thinking(
     conversation: Conversation, quirks: Quirks, has: Capabilities
 ) -> tuple[Conversation, tuple[str, ...]]:
     asked = conversation.thinking
-    if asked == ThinkingControl():
-        return conversation, ()
+    changes: tuple[str, ...] = ()
     if not has.thinking:
-        told = () if asked.mode == "off" else ("dropped:thinking",)
-        return replace(conversation, thinking=ThinkingControl()), told
-    fitted, changes = fit_thinking_control(asked, quirks, _most_output(conversation, has))
-    if _thinks(fitted):
-        reason = _obstacle(conversation, fitted, quirks)
-        if reason:
-            fitted, changes = ThinkingControl(), (*changes, reason)
-    if fitted == asked:
-        return conversation, ()
-    return replace(conversation, thinking=fitted), changes or ("thinking",)
+        told = () if asked.mode == "off" or asked == ThinkingControl() else ("dropped:thinking",)
+        return replace(conversation, thinking=ThinkingControl()) if told else conversation, told
+    fitted = asked
+    if asked != ThinkingControl():
+        fitted, changes = fit_thinking_control(asked, quirks, _most_output(conversation, has))
+        if _thinks(fitted):
+            reason = _obstacle(conversation, fitted, quirks)
+            if reason:
+                fitted, changes = ThinkingControl(), (*changes, reason)
+        changes = () if fitted == asked else changes or ("thinking",)
+    shown = _as_others_expect(conversation, fitted, quirks)
+    if shown != fitted and not _obstacle(conversation, shown, quirks):
+        fitted = shown
+    return conversation if fitted == asked else replace(conversation, thinking=fitted), changes
+
+
+def _as_others_expect(
+    conversation: Conversation, fitted: ThinkingControl, quirks: Quirks
+) -> ThinkingControl:
+    """What clients of other dialects take for granted, said in so many words to Claude.
+
+    Newer models show no thinking unless asked to: platform.claude.com/docs/en/build-with-claude/thinking,
+    controlling thinking display. Who asks to see reasoning asks for reasoning, and servers that speak
+    chat show theirs unasked. Only Anthropic's own clients know what to do about an error that says that
+    the prompt in front of a thinking block has changed.
+    """
+    if conversation.dialect == "anthropic_messages" or quirks.thinking != "adaptive":
+        return fitted
+    if fitted.mode == "off":
+        return fitted
+    display = fitted.display
+    thinks = _thinks(fitted) or bool(quirks.preserved_thinking) or display == "summarized"
+    if not thinks:
+        return fitted
+    if conversation.dialect == "openai_chat":
+        display = display or "summarized"
+    drops = bool(quirks.preserved_thinking)
+    return replace(fitted, mode="adaptive", display=display, drops_unbound=drops)
 
 
 def _thinks(thinking: ThinkingControl) -> bool:
@@ -84,8 +112,6 @@ def fit_thinking_control(
         case "effort":
             effort = nearest_effort(_effort(asked), quirks.efforts)
             changes = ("dropped:effort",) if _effort(asked) and not effort else ()
-            if effort == asked.effort:
-                return asked, changes
             return ThinkingControl(effort=effort, display=asked.display), changes
         case "adaptive":
             return _adaptive(asked, quirks)
@@ -178,5 +204,5 @@ def _ends_in_foreign_turn(messages: tuple[Message, ...]) -> bool:
         if not any(isinstance(part, ToolCall) for part in message.parts):
             return False
         first = message.parts[0]
-        return not (isinstance(first, Thinking) and is_claudes(first))
+        return not (isinstance(first, Thinking) and is_sealed_in(first, "anthropic_messages"))
     return False

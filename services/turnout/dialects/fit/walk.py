@@ -5,10 +5,22 @@ nothing has changed too; so fitting to a target without quirks is the identity.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from operator import is_not
 
+from msgspec.structs import replace
+
 from turnout.dialects.conversation import Conversation, Message, Part, ResultPart, ToolResult
+
+
+def part_types(conversation: Conversation) -> set[type[Part]]:
+    """The types of all parts, those inside results included."""
+    found: set[type[Part]] = set()
+    for message in conversation.messages:
+        for part in message.parts:
+            found.add(type(part))
+            if isinstance(part, ToolResult):
+                found.update(map(type, part.parts))
+    return found
 
 
 def with_parts(conversation: Conversation, change: Callable[[Part], Part]) -> Conversation:

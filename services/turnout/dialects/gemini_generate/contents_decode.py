@@ -30,6 +30,7 @@ from turnout.dialects.gemini_generate.parts_decode import (
     opaque,
     text_part,
 )
+from turnout.dialects.gemini_generate.usual import TEXT_KEYS, UsualContent
 from turnout.dialects.reading import MALFORMED, decode_string, utf8
 from turnout.errors import InvalidRequest
 
@@ -38,7 +39,6 @@ MADE_ID: Final = "turnout_call_"
 
 OUTPUT: Final = "output"
 ERROR: Final = "error"
-_TEXT_KEYS: Final = frozenset({OUTPUT, "result", ERROR})
 
 _STRING_BEGINS: Final = ord('"')
 
@@ -70,6 +70,27 @@ class ContentsDecoder:
         found = ReasoningDecoder()
         for number, raw in enumerate(raws):
             self._part(raw, f"{where}.{number}" if numbered else where, found)
+        return found.parts
+
+    def usual_parts(self, content: UsualContent, where: str) -> list[Part]:
+        found = ReasoningDecoder()
+        for number, part in enumerate(content.parts):
+            signature = part.thought_signature
+            call, result = part.function_call, part.function_response
+            if call is not None:
+                found.add(self._called(call.id, call.name, call.arguments, ()), signature)
+            elif result is not None:
+                self._in_answer = False
+                ((key, text),) = result.response.items()
+                place = f"{where}.{number}.functionResponse"
+                call_id, extras = self._answered(result.id, result.name, key, place)
+                parts = (Text(text),)
+                answer = ToolResult(
+                    call_id, parts, is_error=key == ERROR, is_plain=True, extras=extras
+                )
+                found.add(answer, signature)
+            else:
+                found.add(Text(part.text) if part.text else None, signature)
         return found.parts
 
     def _part(self, raw: msgspec.Raw, where: str, found: ReasoningDecoder) -> None:
@@ -107,29 +128,22 @@ class ContentsDecoder:
                 found.add(opaque(raw, where), "")
 
     def _call(self, call: WireFields, part: WireFields) -> ToolCall:
-        self._call_count += 1
-        call_id = call.string("id") or f"{MADE_ID}{self._call_count}"
-        name = call.required_string("name")
+        call_id, name = call.string("id") or "", call.required_string("name")
         arguments = call.json("args") or "{}"
+        return self._called(call_id, name, arguments, call.rest() + part.rest())
+
+    def _called(self, call_id: str, name: str, arguments: str, extras: Fields) -> ToolCall:
+        self._call_count += 1
+        call_id = call_id or f"{MADE_ID}{self._call_count}"
         self._waiting.append(_Waiting(call_id, name))
-        return ToolCall(call_id, name, arguments, extras=call.rest() + part.rest())
+        return ToolCall(call_id, name, arguments, extras=extras)
 
     def _result(self, result: WireFields, part: WireFields) -> ToolResult:
         written = result.string("id") or ""
         name = result.string("name") or ""
-        call = self._take_waiting(written, name)
-        extras: list[tuple[str, str]] = []
-        if call is None or (call.name != name):
-            extras.append(("name", _quoted(name)))
-        if call is not None and written and written != call.call_id:
-            extras.append(("id", _quoted(written)))
-        call_id = call.call_id if call is not None else written or name
-        if not call_id:
-            raise InvalidRequest(f"{result.path('name')}: required, the name of a function")
         raw = result.raw("response") or b"{}"
         key, text = _response(raw, result.path("response"))
-        if key not in {OUTPUT, ERROR, ""}:
-            extras.append(("field", _quoted(key)))
+        call_id, extras = self._answered(written, name, key, result.where)
         parts: list[ResultPart] = [Text(text)]
         for number, inner in enumerate(result.list("parts") or []):
             where = f"{result.path('parts')}.{number}"
@@ -140,8 +154,23 @@ class ContentsDecoder:
             tuple(parts),
             is_error=key == ERROR or _has_error_alone(raw),
             is_plain=bool(key),
-            extras=tuple(extras) + result.rest() + _beside(part),
+            extras=extras + result.rest() + _beside(part),
         )
+
+    def _answered(self, written: str, name: str, key: str, where: str) -> tuple[str, Fields]:
+        """The id of the call that a result answers, and what of the result the call does not say."""
+        call = self._take_waiting(written, name)
+        extras: list[tuple[str, str]] = []
+        if call is None or (call.name != name):
+            extras.append(("name", _quoted(name)))
+        if call is not None and written and written != call.call_id:
+            extras.append(("id", _quoted(written)))
+        call_id = call.call_id if call is not None else written or name
+        if not call_id:
+            raise InvalidRequest(f"{where}.name: required, the name of a function")
+        if key not in {OUTPUT, ERROR, ""}:
+            extras.append(("field", _quoted(key)))
+        return call_id, tuple(extras)
 
     def _take_waiting(self, call_id: str, name: str) -> _Waiting | None:
         found = next((one for one in self._waiting if call_id and one.call_id == call_id), None)
@@ -167,7 +196,7 @@ def _response(raw: bytes, where: str) -> tuple[str, str]:
         fields = _OBJECT.decode(raw)
         if len(fields) == 1:
             ((key, value),) = fields.items()
-            if key in _TEXT_KEYS and bytes(memoryview(value)[:1]) == b'"':
+            if key in TEXT_KEYS and bytes(memoryview(value)[:1]) == b'"':
                 return key, _STRING.decode(value)
     except MALFORMED:
         raise InvalidRequest(f"{where}: must be an object") from None

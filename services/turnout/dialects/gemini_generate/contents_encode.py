@@ -56,7 +56,7 @@ def encode_contents(
         parts = encoder.parts(turn.parts, is_answer=turn.role == "model")
         if parts or own:
             content: Json = {"role": turn.role, "parts": parts}
-            contents.append(content | raw_fields(turn.extras))
+            contents.append(content | raw_fields(turn.extras) if turn.extras else content)
     return system, contents
 
 
@@ -105,7 +105,7 @@ def _arranged(messages: Sequence[Message]) -> list[_Turn]:
         """Put the results of the answer before, and what the user said among them."""
         nonlocal waiting, results, held
         if waiting:
-            parts = [results.get(call.call_id, _missing(call)) for call in waiting]
+            parts = [results.get(call.call_id) or _missing(call) for call in waiting]
             turns.append(_Turn("user", list(parts), are_results=True))
         _add(turns, "user", held)
         waiting, results, held = [], {}, []
@@ -124,7 +124,7 @@ def _arranged(messages: Sequence[Message]) -> list[_Turn]:
                 for part in message.parts:
                     if not isinstance(part, ToolResult):
                         held.append(part)
-                    elif _is_awaited(part, waiting) and part.call_id not in results:
+                    elif part.call_id not in results and _is_awaited(part, waiting):
                         results[part.call_id] = part
                     else:
                         held += _orphan(part)

@@ -18,6 +18,7 @@ from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
 from turnout.dialects.taps import BodyTap, EventTap
 from turnout.errors import TurnoutError
+from turnout.refusals import GEMINI, Refusals
 
 
 class GeminiGenerate:
@@ -90,9 +91,15 @@ class GeminiGenerate:
         return errors.encode_stream_error(error)
 
     def decode_error(
-        self, status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+        self,
+        status: int,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        now: float,
+        refusals: Refusals = GEMINI,
     ) -> TurnoutError:
-        return errors.decode_error(status, headers, body, now=now)
+        return errors.decode_error(status, headers, body, now=now, refusals=refusals)
 
     def keep_alive(self) -> bytes:
         # An empty event: google-genai takes a comment for a broken line of JSON and raises.

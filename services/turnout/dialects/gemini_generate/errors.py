@@ -8,7 +8,6 @@ a minute; a full context is said in Google's sentence; messages of a provider ar
 Sources: https://ai.google.dev/gemini-api/docs/troubleshooting and google.rpc.Status.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -16,7 +15,8 @@ import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.reading import MALFORMED
-from turnout.dialects.retry_after import read_retry_after, retry_after_of
+from turnout.dialects.refusal_words import kind_by_word, shown, speaks_of_context
+from turnout.dialects.retry_after import come_back_in, read_reset, retry_after_of
 from turnout.errors import (
     ContextTooLong,
     ErrorKind,
@@ -29,23 +29,12 @@ from turnout.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-
-MAX_MESSAGE_CHARACTERS: Final = 1_000
-"""Of a provider's message: the sentences that clients act on come first."""
+from turnout.refusals import GEMINI, Refusals
 
 CONTEXT_SENTENCE: Final = "The input token count exceeds the maximum number of tokens allowed."
 """Google's wording, less the figures, which the message behind it has where they are known."""
 
-_CONTEXT_SIGNS: Final = (
-    "exceeds the maximum number of tokens",
-    "input token count",
-    "context window",
-    "context length",
-)
-
 _RETRY_INFO: Final = "type.googleapis.com/google.rpc.RetryInfo"
-_SECONDS: Final = re.compile(r"(\d+(?:\.\d+)?)s")
-_RETRY_SENTENCE: Final = re.compile(r"retry in (\d+(?:\.\d+)?)\s?s", re.IGNORECASE)
 
 _STATUS: Final[dict[ErrorKind, tuple[int, str]]] = {
     "invalid_request": (400, "INVALID_ARGUMENT"),
@@ -53,6 +42,7 @@ _STATUS: Final[dict[ErrorKind, tuple[int, str]]] = {
     "request_too_large": (413, "INVALID_ARGUMENT"),
     "unknown_model": (404, "NOT_FOUND"),
     "unknown_path": (404, "NOT_FOUND"),
+    "wrong_method": (405, "INVALID_ARGUMENT"),
     "unsupported": (400, "INVALID_ARGUMENT"),
     "not_authenticated": (401, "UNAUTHENTICATED"),
     "not_allowed": (403, "PERMISSION_DENIED"),
@@ -120,7 +110,7 @@ def _status(error: TurnoutError) -> tuple[int, str]:
 def _body(error: TurnoutError) -> bytes:
     code, status = _status(error)
     message = error.message
-    if error.kind == "context_too_long" and not _speaks_of_context(message):
+    if error.kind == "context_too_long" and not _clients_know(message):
         message = f"{CONTEXT_SENTENCE} {message}"
     inner: dict[str, object] = {"code": code, "message": message, "status": status}
     if error.kind in _COME_BACK:
@@ -128,22 +118,27 @@ def _body(error: TurnoutError) -> bytes:
     return msgspec.json.encode({"error": inner})
 
 
-def _speaks_of_context(message: str) -> bool:
-    return _CONTEXT_SIGNS[0] in message
+def _clients_know(message: str) -> bool:
+    return "exceeds the maximum number of tokens" in message
 
 
 def decode_error(
-    status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+    status: int,
+    headers: Sequence[tuple[str, str]],
+    body: bytes,
+    *,
+    now: float,
+    refusals: Refusals = GEMINI,
 ) -> TurnoutError:
     told = _read(body)
-    retry_after = told.retry_after
-    if retry_after is None:
-        retry_after = read_retry_after(headers, now=now)
     text = told.message or f"the upstream answered with status {status} and no message"
     if told.is_bad_key:
         # Google says 400 of a wrong key, which would read as the request's own fault.
         return UpstreamFailed(text, upstream_status=401)
-    kind = _kind(status, told)
+    kind = _kind(status, told, refusals)
+    retry_after = told.retry_after
+    if retry_after is None:
+        retry_after = come_back_in(kind, told.message, headers, refusals, now=now)
     return kind(text, retry_after_seconds=retry_after, upstream_status=status)
 
 
@@ -151,8 +146,11 @@ def decode_stream_error(body: bytes) -> TurnoutError:
     """An error that came inside a stream or under status 200: its code is the status."""
     told = _read(body)
     text = told.message or "the upstream ended the stream with an error and no message"
-    kind = _kind(told.code, told)
-    return kind(text, retry_after_seconds=told.retry_after, upstream_status=told.code or None)
+    kind = _kind(told.code, told, GEMINI)
+    retry_after = told.retry_after
+    if retry_after is None:
+        retry_after = come_back_in(kind, told.message, (), GEMINI, now=0.0)
+    return kind(text, retry_after_seconds=retry_after, upstream_status=told.code or None)
 
 
 class _Told(msgspec.Struct):
@@ -184,9 +182,6 @@ def _read_error(wire: _WireError) -> _Told:
     message = _shown(wire.message)
     code = wire.code if isinstance(wire.code, int) and 400 <= wire.code <= 599 else 0
     retry_after, reasons = _details(wire.details)
-    if retry_after is None:
-        found = _RETRY_SENTENCE.search(message)
-        retry_after = None if found is None else float(found[1])
     return _Told(
         message,
         code,
@@ -207,22 +202,22 @@ def _details(raw: msgspec.Raw) -> tuple[float | None, set[str]]:
         if isinstance(detail.reason, str):
             reasons.add(detail.reason)
         if detail.kind == _RETRY_INFO and isinstance(detail.retry_delay, str):
-            found = _SECONDS.fullmatch(detail.retry_delay)
-            retry_after = None if found is None else float(found[1])
+            retry_after = read_reset(detail.retry_delay, "duration", now=0.0)
     return retry_after, reasons
 
 
 def _shown(message: object) -> str:
-    text = message if isinstance(message, str) else ""
-    return " ".join(text.split())[:MAX_MESSAGE_CHARACTERS]
+    return shown(message) if isinstance(message, str) else ""
 
 
-def _kind(status: int, told: _Told) -> type[TurnoutError]:
-    text = told.message.lower()
-    if status in {0, 400, 413, 500} and any(sign in text for sign in _CONTEXT_SIGNS):
+def _kind(status: int, told: _Told, refusals: Refusals) -> type[TurnoutError]:
+    by_word = kind_by_word(status, told.status, refusals)
+    if by_word is not None:
+        return by_word
+    if status in {0, 400, 413, 500} and speaks_of_context(told.message, refusals):
         return ContextTooLong
     match status:
-        case 404 if told.status == "NOT_FOUND" or "model" in text:
+        case 404 if told.status == "NOT_FOUND" or "model" in told.message.lower():
             return UnknownModel
         case 408 | 504:
             return UpstreamTimeout

@@ -115,7 +115,9 @@ class ReasoningDecoder:
 
     def before(self, signature: str) -> None:
         """The reasoning that led to the part that is added next."""
-        if is_sealed(signature):
+        if not signature:
+            pass
+        elif is_sealed(signature):
             pieces = unsealed(signature)
             if any(one.text for one in pieces):
                 del self.parts[len(self.parts) - self._marked :]

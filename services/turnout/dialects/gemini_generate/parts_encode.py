@@ -34,7 +34,7 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.gemini_generate.contents_decode import ERROR, MADE_ID, OUTPUT
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, demands_signatures
-from turnout.dialects.offered_tools import tool_text
+from turnout.dialects.offered_tools import told
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
@@ -76,18 +76,21 @@ class PartEncoder:
         beside: list[Json] = []
         signature = ""
         for part in parts:
-            if isinstance(part, Thinking):
-                if not self._is_sent(part):
-                    continue
-                if part.text:
-                    found.append(self._thought(part))
-                else:
-                    found += _carried(signature)
-                    signature = part.signature
+            if isinstance(part, ToolResult):
+                encoded: Json | None = self._result(part, beside)
+            elif isinstance(part, ToolCall):
+                encoded = self._call(part)
+            elif not isinstance(part, Thinking):
+                encoded = self._part(part)
+            elif not self._is_sent(part):
                 continue
-            encoded = (
-                self._result(part, beside) if isinstance(part, ToolResult) else self._part(part)
-            )
+            elif part.text:
+                found.append(self._thought(part))
+                continue
+            else:
+                found += _carried(signature)
+                signature = part.signature
+                continue
             if encoded is None:
                 continue
             if signature:
@@ -122,8 +125,8 @@ class PartEncoder:
                 return self._document(part) | self._extras(part.extras, inner=_MEDIA_FIELDS)
             case ToolCall():
                 return self._call(part)
-            case ToolReference(tool_name=name):
-                return {"text": tool_text(self._conversation, name)}
+            case ToolReference():
+                return {"text": told(self._conversation, part)}
             case Opaque():
                 return opaque_part(part)
             case Thinking() | ToolResult():
@@ -159,16 +162,19 @@ class PartEncoder:
             inner |= {"parts": media} if media else {}
         else:
             beside += media
+        if not extras:
+            return {"functionResponse": inner}
         outer = {name[5:]: raw for name, raw in extras.items() if name.startswith("part.")}
         kept = tuple((n, raw) for n, raw in extras.items() if not n.startswith("part."))
         encoded: Json = {"functionResponse": inner | raw_fields(kept)}
         return encoded | raw_fields(tuple(outer.items()))
 
     def _response(self, result: ToolResult, key: str) -> object:
-        texts = [part for part in result.parts if isinstance(part, Text)]
-        if self._own and not result.is_plain and len(texts) == 1:
-            # An object with more than one text in it, as the client wrote it.
-            return msgspec.Raw(texts[0].text.encode())
+        if self._own and not result.is_plain:
+            texts = [part for part in result.parts if isinstance(part, Text)]
+            if len(texts) == 1:
+                # An object with more than one text in it, as the client wrote it.
+                return msgspec.Raw(texts[0].text.encode())
         text = "\n\n".join(self._shown(result.parts))
         return {ERROR if result.is_error else key: text}
 
@@ -177,8 +183,8 @@ class PartEncoder:
             match part:
                 case Text(text=text) if text:
                     yield text
-                case ToolReference(tool_name=name):
-                    yield tool_text(self._conversation, name)
+                case ToolReference():
+                    yield told(self._conversation, part)
                 case Document(source=TextSource()):
                     yield joined_text([_text_of(part)])
                 case _:
@@ -187,8 +193,9 @@ class PartEncoder:
     def _media(self, parts: Iterable[Part]) -> list[Json]:
         found: list[Json] = []
         for part in parts:
-            is_text = isinstance(part, Document) and isinstance(part.source, TextSource)
-            if is_text or not isinstance(part, Image | Document | Opaque):
+            if isinstance(part, Text) or not isinstance(part, Image | Document | Opaque):
+                continue
+            if isinstance(part, Document) and isinstance(part.source, TextSource):
                 continue
             encoded = self._part(part)
             if encoded is not None:

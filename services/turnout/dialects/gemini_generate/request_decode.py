@@ -30,6 +30,7 @@ from turnout.dialects.endpoints import gemini_call
 from turnout.dialects.gemini_generate.contents_decode import ContentsDecoder
 from turnout.dialects.gemini_generate.fields import WireFields
 from turnout.dialects.gemini_generate.schema import json_schema
+from turnout.dialects.gemini_generate.usual import usual_content, usual_tool
 from turnout.dialects.reading import decode_list, decode_string, utf8
 from turnout.errors import InvalidRequest, Unsupported
 
@@ -123,6 +124,12 @@ def _contents(fields: WireFields) -> tuple[Message, ...]:
 
 
 def _content(decoder: ContentsDecoder, raw: msgspec.Raw, where: str) -> Message:
+    usual = usual_content(raw)
+    if usual is not None:
+        if usual.role == "model":
+            decoder.begin_answer()
+        side: Role = "assistant" if usual.role == "model" else "user"
+        return Message(side, tuple(decoder.usual_parts(usual, f"{where}.parts")))
     fields = WireFields(raw, where)
     written = fields.string("role")
     role: Role = "user"
@@ -152,7 +159,7 @@ def _tools(fields: WireFields) -> tuple[Tool | ServerTool, ...]:
         entry = WireFields(raw, where)
         declared = entry.list("functionDeclarations") or []
         tools += [
-            _tool(WireFields(one, f"{where}.functionDeclarations.{n}"))
+            usual_tool(one) or _tool(WireFields(one, f"{where}.functionDeclarations.{n}"))
             for n, one in enumerate(declared)
         ]
         for name, json in entry.rest():

@@ -1,9 +1,9 @@
 """The neutral conversation as a request for one model.
 
-Rules: model and stream are said in the path, not here; what only tunes an answer and the target cannot
-take is left out (cache markers, thinking of a model that has none, fields of other dialects); what the
-answer would suffer without is refused by name; a schema goes out as JSON schema, in the keywords that
-Google documents; fields of this dialect that the client sent come back in its characters.
+Rules: model and stream are said in the path, not here; a conversation comes fitted to its target
+(`turnout.dialects.fit`), so its numbers and schemas go out as they are, the schemas as JSON schema; cache
+markers, which this wire has not, are left out; what the answer would suffer without is refused by name;
+fields of this dialect that the client sent come back in its characters.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,6 @@ import msgspec
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Conversation, ServerTool, Tool
 from turnout.dialects.gemini_generate.contents_encode import encode_contents
-from turnout.dialects.gemini_generate.schema import narrow_schema
 from turnout.dialects.gemini_generate.thoughts import demands_signatures
 from turnout.dialects.offered_tools import offered_tools
 from turnout.dialects.reading import raw_fields
@@ -43,9 +42,6 @@ _LEVELS: Final = {
 }
 """Levels of models that have them; only some know more than these."""
 
-_CUSTOM_SCHEMA: Final = (
-    b'{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}'
-)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 _Json = dict[str, object]
@@ -59,7 +55,7 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
         body["systemInstruction"] = system
     body |= dict(_tools(conversation, has=has, own=own))
     body["contents"] = contents
-    config = dict(_config(conversation, model=model, has=has, own=own))
+    config = dict(_config(conversation, model=model, own=own))
     extras = dict(conversation.extras) if own else {}
     written = extras.pop("generationConfig", "")
     if written:
@@ -77,14 +73,9 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
     return msgspec.json.encode(body)
 
 
-def _config(
-    conversation: Conversation, *, model: str, has: Capabilities, own: bool
-) -> Iterator[tuple[str, object]]:
-    wanted = conversation.max_output_tokens
-    if wanted is not None:
-        if has.max_output_tokens is not None:
-            wanted = min(wanted, has.max_output_tokens)
-        yield "maxOutputTokens", wanted
+def _config(conversation: Conversation, *, model: str, own: bool) -> Iterator[tuple[str, object]]:
+    if conversation.max_output_tokens is not None:
+        yield "maxOutputTokens", conversation.max_output_tokens
     sampling = conversation.sampling
     values = {
         "temperature": sampling.temperature,
@@ -103,24 +94,19 @@ def _config(
             yield "logprobs", sampling.top_logprobs
     if conversation.stop_sequences:
         yield "stopSequences", list(conversation.stop_sequences)
-    yield from _output_format(conversation, has=has, own=own)
+    yield from _output_format(conversation)
     thinking = _own_thinking(conversation) if own else _thinking(conversation, model=model)
-    if thinking and has.thinking:
+    if thinking:
         yield "thinkingConfig", thinking
 
 
-def _output_format(
-    conversation: Conversation, *, has: Capabilities, own: bool
-) -> Iterator[tuple[str, object]]:
+def _output_format(conversation: Conversation) -> Iterator[tuple[str, object]]:
     wanted = conversation.output_format
     if wanted is None:
         return
-    if not has.structured_output and wanted.kind == "json_schema":
-        raise Unsupported("output format: the target model cannot be held to a schema")
     yield "responseMimeType", "application/json"
     if wanted.schema:
-        schema = wanted.schema if own else narrow_schema(wanted.schema)[0]
-        yield "responseJsonSchema", msgspec.Raw(schema.encode())
+        yield "responseJsonSchema", msgspec.Raw(wanted.schema.encode())
 
 
 def _own_thinking(conversation: Conversation) -> _Json:
@@ -206,11 +192,7 @@ def _tool(tool: Tool, *, own: bool) -> _Json:
     encoded: _Json = {"name": tool.name}
     if tool.description:
         encoded["description"] = tool.description
-    if tool.kind == "custom":
-        encoded["parametersJsonSchema"] = msgspec.Raw(_CUSTOM_SCHEMA)
-    elif tool.schema and not own:
-        encoded["parametersJsonSchema"] = msgspec.Raw(narrow_schema(tool.schema)[0].encode())
-    elif tool.schema and not any(name == "parameters" for name, _ in tool.extras):
+    if tool.schema and not (own and any(name == "parameters" for name, _ in tool.extras)):
         encoded["parametersJsonSchema"] = msgspec.Raw(tool.schema.encode())
     return encoded | raw_fields(tool.extras) if own else encoded
 

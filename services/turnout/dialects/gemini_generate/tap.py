@@ -6,14 +6,36 @@ so that nobody takes the answer back. The wire has no last event: an answer is c
 has come with the finish reason or after it.
 """
 
+import re
+from typing import Final
+
+import msgspec
+
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.gemini_generate.errors import decode_stream_error
 from turnout.dialects.gemini_generate.stop import FAILED
-from turnout.dialects.gemini_generate.usage import decode_usage
+from turnout.dialects.gemini_generate.usage import WireUsage, decode_usage
 from turnout.dialects.gemini_generate.wire import Chunk, WirePart, decode_chunk, decode_part
 from turnout.dialects.sse import SseEvent
+from turnout.dialects.taps import PLAIN_TEXT
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
+
+_USAGE: Final = msgspec.json.Decoder(WireUsage)
+
+_COUNT: Final = rb"(?:0|[1-9]\d{0,14}+)"
+_DETAIL: Final = rb'\{"modality": ?"\w++", ?"tokenCount": ?%b\}' % _COUNT
+_FIGURE: Final = (
+    rb'"(?:\w{1,40}TokenCount": ?%b|\w{1,40}TokensDetails": ?\[(?:%b(?:, ?%b)*+)?\]|trafficType": ?"\w*+")'
+    % (_COUNT, _DETAIL, _DETAIL)
+)
+_PLAIN: Final = re.compile(
+    rb'data: \{"candidates": ?\[\{"content": ?\{"parts": ?\[\{"text": ?"(%b)"(?:, ?"thought": ?true)?\}\]'
+    rb', ?"role": ?"model"\}(?:, ?"index": ?0)?\}\], ?"usageMetadata": ?(\{%b(?:, ?%b)*+\})'
+    rb', ?"modelVersion": ?"%b", ?"responseId": ?"%b"\}(?:\r\n\r\n|\n\n)'
+    % (PLAIN_TEXT, _FIGURE, _FIGURE, PLAIN_TEXT, PLAIN_TEXT)
+)
+"""A whole event with a piece of text or thought and the usage so far, as Google writes it."""
 
 
 class GeminiSeen:
@@ -38,24 +60,54 @@ class GeminiSeen:
         self._finish_reason = ""
         self._response_id = ""
         self._response_model = ""
-        self._usage: Usage | None = None
+        # As it came: it comes with every chunk, and is asked for once.
+        self._usage: WireUsage | bytes | None = None
         self._source: UsageSource = "partial"
         self._error: TurnoutError | None = None
 
+    @property
+    def is_over(self) -> bool:
+        return self._error is not None or self._is_complete
+
+    @property
+    def _is_complete(self) -> bool:
+        return self.is_whole or (self._source == "reported" and self._finish_reason != "")
+
+    def skim(self, data: bytes) -> int:
+        end = 0
+        if self._finish_reason or not (self._response_id and self._response_model):
+            return end
+        while found := _PLAIN.match(data, end):
+            size = found.end(1) - found.start(1)
+            if size:
+                self.has_content = True
+                self._output_bytes += size
+            self._usage = found[2]
+            end = found.end()
+        return end
+
     def reading(self, *, at_boundary: bool) -> TapReading:
-        is_answered = bool(self._finish_reason) and self._source == "reported"
         return TapReading(
             has_content=self.has_content,
-            usage=self._usage,
+            usage=self._decoded_usage(),
             source=self._source,
             finish_reason=self._finish_reason,
             response_model=self._response_model,
             response_id=self._response_id,
             error=self._error,
-            is_complete=self._error is None and (self.is_whole or is_answered),
+            is_complete=self._error is None and self._is_complete,
             at_boundary=at_boundary,
             output_bytes=self._output_bytes,
         )
+
+    def _decoded_usage(self) -> Usage | None:
+        match self._usage:
+            case bytes() as raw:
+                return decode_usage(_USAGE.decode(raw))
+            case None:
+                return None
+            case wire:
+                return decode_usage(wire)
 
     def on_event(self, event: SseEvent) -> None:
         raw = event.data
@@ -81,7 +133,7 @@ class GeminiSeen:
             word = self._finish_reason
             self._error = UpstreamFailed(f"the upstream ended the answer with {word!r}")
         if chunk.usage_metadata is not None:
-            self._usage = decode_usage(chunk.usage_metadata)
+            self._usage = chunk.usage_metadata
             self._source = "reported" if self._finish_reason else "partial"
 
     def _on_part(self, part: WirePart) -> None:

@@ -58,9 +58,10 @@ def is_signature(signature: str) -> bool:
     """Whether a Gemini model may have written it: the field is bytes, and what is no base64 is refused
     where it is sent back.
     """
+    if signature in STAND_INS or is_sealed(signature):
+        return False
     found = _BASE64.fullmatch(signature)
-    is_bytes = found is not None and len(found[1]) % 4 != 1
-    return is_bytes and signature not in STAND_INS and not is_sealed(signature)
+    return found is not None and len(found[1]) % 4 != 1
 
 
 def mark(made_by: Provenance) -> str:

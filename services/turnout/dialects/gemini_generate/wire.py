@@ -81,7 +81,10 @@ class Chunk(msgspec.Struct, rename="camel"):
     @property
     def candidate(self) -> Candidate | None:
         """The first one: only one was asked for."""
-        return next((one for one in self.candidates or () if not one.index), None)
+        for one in self.candidates or ():
+            if not one.index:
+                return one
+        return None
 
     @property
     def finish_reason(self) -> str:

@@ -21,6 +21,7 @@ from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
 from turnout.dialects.taps import BodyTap, EventTap
 from turnout.errors import TurnoutError
+from turnout.refusals import OPENAI, Refusals
 
 
 class OpenAiChat:
@@ -42,9 +43,7 @@ class OpenAiChat:
         return encode_request(conversation, model=model, has=has)
 
     def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
-        # Only what is under our seal: a server that knows the fields reads what it can of the rest.
-        del others
-        return without_sealed(body)
+        return without_sealed(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:
         return EventTap(ChatSeen()) if stream else BodyTap(ChatSeen(), read_body)
@@ -100,9 +99,15 @@ class OpenAiChat:
         return errors.encode_stream_error(error)
 
     def decode_error(
-        self, status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+        self,
+        status: int,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        now: float,
+        refusals: Refusals = OPENAI,
     ) -> TurnoutError:
-        return openai_errors.decode_error(status, headers, body, now=now)
+        return openai_errors.decode_error(status, headers, body, now=now, refusals=refusals)
 
     def keep_alive(self) -> bytes:
         return encode_comment(b"keep-alive")

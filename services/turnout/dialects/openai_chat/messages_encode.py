@@ -35,10 +35,10 @@ from turnout.dialects.conversation import (
     UrlSource,
     joined_text,
 )
-from turnout.dialects.offered_tools import tool_text
+from turnout.dialects.offered_tools import told
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
-from turnout.dialects.openai_requests import NO_RESULT, family, wire_id
+from turnout.dialects.openai_requests import NO_RESULT, first_word
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
@@ -65,7 +65,7 @@ def encode_messages(conversation: Conversation, *, model: str, has: Capabilities
 class _MessageEncoder:
     def __init__(self, conversation: Conversation, *, model: str, has: Capabilities) -> None:
         self._conversation = conversation
-        self._family = family(model)
+        self._family = first_word(model)
         self._own = conversation.dialect == "openai_chat"
         self._has = has
         self._out: list[_Json] = []
@@ -128,7 +128,7 @@ class _MessageEncoder:
 
     def _result(self, result: ToolResult) -> list[_Json]:
         """Put the result; return what has to follow in a user message."""
-        call_id = wire_id(result.call_id)
+        call_id = result.call_id
         pictures = [part for part in result.parts if isinstance(part, Image | Document)]
         content: object
         if self._own and not result.is_plain:
@@ -157,8 +157,8 @@ class _MessageEncoder:
         match part:
             case Text(text=text):
                 return text
-            case ToolReference(tool_name=name):
-                return tool_text(self._conversation, name)
+            case ToolReference():
+                return told(self._conversation, part)
             case Image() | Document() | Opaque():
                 return ""
 
@@ -173,7 +173,7 @@ class _MessageEncoder:
                     encoded |= self._reasoning(part)
                 case ToolCall():
                     calls.append(self._call(part))
-                    self._unanswered.append(wire_id(part.call_id))
+                    self._unanswered.append(part.call_id)
                 case Refusal(text=text, extras=extras) if self._own and extras == REFUSAL_FIELD:
                     refusal = text
                 case _:
@@ -194,7 +194,7 @@ class _MessageEncoder:
         # DeepSeek and Kimi refuse a tool turn without the reasoning that led to it, OpenAI refuses
         # the field: so it goes back to the family that wrote it. A history that does not say who
         # did came from a server that has the field.
-        if made_by.model and family(made_by.model) != self._family:
+        if made_by.model and first_word(made_by.model) != self._family:
             return {}
         field = "reasoning" if ("field", '"reasoning"') in thinking.extras else "reasoning_content"
         encoded: _Json = {field: thinking.text} if thinking.text else {}
@@ -205,7 +205,7 @@ class _MessageEncoder:
     def _call(self, call: ToolCall) -> _Json:
         text = "input" if call.kind == "custom" else "arguments"
         inner = {"name": call.name, text: call.arguments}
-        encoded: _Json = {"id": wire_id(call.call_id), "type": call.kind, call.kind: inner}
+        encoded: _Json = {"id": call.call_id, "type": call.kind, call.kind: inner}
         return encoded | self._extras(call.extras)
 
     def _extras(self, extras: Fields) -> _Json:
@@ -238,8 +238,8 @@ class _MessageEncoder:
                 return self._image(part)
             case Document():
                 return self._document(part)
-            case ToolReference(tool_name=name):
-                return {"type": "text", "text": tool_text(self._conversation, name)}
+            case ToolReference():
+                return {"type": "text", "text": told(self._conversation, part)}
             case Opaque(dialect="openai_chat", json=json):
                 return msgspec.json.decode(json, type=dict[str, object])
             case _:

@@ -38,10 +38,19 @@ class _Body(msgspec.Struct):
     messages: msgspec.Raw
 
 
+class _Said(msgspec.Struct):
+    content: msgspec.Raw = msgspec.Raw()
+    tool_calls: list[msgspec.Raw] | None = None
+    function_call: msgspec.Raw | None = None
+    refusal: str | None = None
+
+
 _DETAIL: Final = msgspec.json.Decoder(_Detail)
 _ENTRIES: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ENTRY: Final = msgspec.json.Decoder(_Entry)
 _BODY: Final = msgspec.json.Decoder(_Body)
+_SAID: Final = msgspec.json.Decoder(_Said)
+_NOTHING: Final = frozenset({b"", b"null", b'""', b"[]"})
 
 
 class Details:
@@ -110,17 +119,21 @@ def sealed_in(raw: bytes) -> Sequence[Thinking]:
     return found
 
 
-def without_sealed(body: bytes) -> bytes:
-    """The request without the reasoning under our seal, its text beside it included; the very object
-    where there is none.
+def without_sealed(body: bytes, *, others: Sequence[range] = ()) -> bytes:
+    """The request without the reasoning under our seal, its text beside it included, and without any
+    in the messages that `others` number; the very object where there is none. A message that says
+    nothing else goes with it.
     """
-    if SEAL_MARK not in body or FIELD_MARK not in body:
+    if not others and (SEAL_MARK not in body or FIELD_MARK not in body):
         return body
     try:
         written = bytes(_BODY.decode(body).messages)
         messages = [bytes(raw) for raw in _ENTRIES.decode(written)]
         cleaned = [
-            splice(message, _WITHOUT) if SEAL_MARK in message else message for message in messages
+            _without(message)
+            if SEAL_MARK in message or any(number in run for run in others)
+            else message
+            for number, message in enumerate(messages)
         ]
     except MALFORMED as error:
         raise complaint("", error) from None
@@ -128,4 +141,17 @@ def without_sealed(body: bytes) -> bytes:
         raise InvalidRequest("messages: each must be a JSON object") from None
     if cleaned == messages:
         return body
-    return body.replace(written, b"[%b]" % b",".join(cleaned), 1)
+    kept = [message for message in cleaned if message is not None]
+    if not kept:
+        raise InvalidRequest("messages: hold nothing but another model's reasoning")
+    return body.replace(written, b"[%b]" % b",".join(kept), 1)
+
+
+def _without(message: bytes) -> bytes | None:
+    """None when the message then says nothing."""
+    shorter = splice(message, _WITHOUT)
+    if shorter is message:
+        return message
+    said = _SAID.decode(shorter)
+    is_empty = bytes(said.content) in _NOTHING and not said.tool_calls and not said.refusal
+    return None if is_empty and said.function_call is None else shorter

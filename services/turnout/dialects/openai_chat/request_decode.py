@@ -6,10 +6,11 @@ id gets one that depends on its place alone, so that the same history gives the 
 what asks for something that no neutral answer can hold is refused by name.
 """
 
+from typing import Final
+
 import msgspec
 
 from turnout.dialects.conversation import (
-    CacheLifetime,
     Conversation,
     Fields,
     Message,
@@ -19,17 +20,24 @@ from turnout.dialects.conversation import (
     Refusal,
     ResultPart,
     Sampling,
-    ServerTool,
     Thinking,
     ThinkingControl,
-    Tool,
     ToolCall,
-    ToolChoice,
     ToolResult,
 )
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD, decode_parts, read_cache
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
 from turnout.dialects.openai_chat.reasoning_details import TEXT_FIELDS, sealed_in
+from turnout.dialects.openai_chat.tools_decode import decode_choice, decode_tools
+from turnout.dialects.openai_chat.usual import (
+    Usual,
+    UsualAnswer,
+    UsualDeveloper,
+    UsualResult,
+    UsualSystem,
+    UsualUser,
+    usual_message,
+)
 from turnout.dialects.reading import (
     MALFORMED,
     ObjectReader,
@@ -40,6 +48,8 @@ from turnout.dialects.reading import (
 )
 from turnout.errors import InvalidRequest, Unsupported
 
+_DEVELOPER: Final[Fields] = (("role", '"developer"'),)
+
 
 def decode_request(body: bytes) -> Conversation:
     fields = ObjectReader(body, "")
@@ -49,7 +59,7 @@ def decode_request(body: bytes) -> Conversation:
     if not raw_messages:
         raise InvalidRequest("messages: required, a list of at least one message")
     messages = _MessageDecoder().decode(raw_messages)
-    tools = _tools(fields)
+    tools = decode_tools(fields)
     max_completion = fields.integer("max_completion_tokens")
     max_old = fields.integer("max_tokens")
     user, safety = fields.string("user"), fields.json("safety_identifier")
@@ -62,7 +72,7 @@ def decode_request(body: bytes) -> Conversation:
         model=model,
         messages=messages,
         tools=tools,
-        tool_choice=_tool_choice(fields),
+        tool_choice=decode_choice(fields),
         parallel_tools=fields.boolean("parallel_tool_calls"),
         sampling=Sampling(
             temperature=fields.number("temperature"),
@@ -125,28 +135,51 @@ class _MessageDecoder:
 
     def decode(self, raws: list[msgspec.Raw]) -> tuple[Message, ...]:
         for number, raw in enumerate(raws):
-            fields = ObjectReader(raw, f"messages.{number}")
-            role = fields.string("role")
-            match role:
-                case "tool" | "function":
-                    self._results.append(self._result(fields))
-                    continue
-                case _:
-                    self._end_results()
-            match role:
-                case "system" | "developer":
-                    self._messages.append(_system(fields, role))
-                case "user":
-                    self._messages.append(_user(fields))
-                case "assistant":
-                    self._messages.append(self._assistant(fields))
-                case _:
-                    raise InvalidRequest(
-                        f"{fields.path('role')}: must be one of system, developer, user, "
-                        "assistant, tool"
-                    )
+            usual = usual_message(raw)
+            if usual is None:
+                self._message(ObjectReader(raw, f"messages.{number}"))
+            else:
+                self._usual(usual)
         self._end_results()
         return tuple(self._messages)
+
+    def _usual(self, message: Usual) -> None:
+        if isinstance(message, UsualResult):
+            self._answered(message.tool_call_id)
+            self._results.append(message.part())
+            return
+        self._end_results()
+        match message:
+            case UsualAnswer():
+                calls = message.calls
+                self._call_count += len(calls)
+                self._unanswered = [call.call_id for call in calls]
+                self._messages.append(message.message(calls))
+            case UsualUser():
+                self._messages.append(message.message("user"))
+            case UsualSystem():
+                self._messages.append(message.message("system"))
+            case UsualDeveloper():
+                self._messages.append(message.message("system", _DEVELOPER))
+
+    def _message(self, fields: ObjectReader) -> None:
+        role = fields.string("role")
+        if role in {"tool", "function"}:
+            self._results.append(self._result(fields))
+            return
+        self._end_results()
+        match role:
+            case "system" | "developer":
+                self._messages.append(_system(fields, role))
+            case "user":
+                self._messages.append(_user(fields))
+            case "assistant":
+                self._messages.append(self._assistant(fields))
+            case _:
+                raise InvalidRequest(
+                    f"{fields.path('role')}: must be one of system, developer, user, "
+                    "assistant, tool"
+                )
 
     def _end_results(self) -> None:
         if self._results:
@@ -159,8 +192,7 @@ class _MessageDecoder:
             if not self._unanswered:
                 raise InvalidRequest(f"{fields.path('tool_call_id')}: required, the id of a call")
             call_id = self._unanswered[0]
-        if call_id in self._unanswered:
-            self._unanswered.remove(call_id)
+        self._answered(call_id)
         cache = read_cache(fields)
         parts, is_plain = decode_parts(fields)
         kept: list[ResultPart] = []
@@ -171,6 +203,10 @@ class _MessageDecoder:
         return ToolResult(
             call_id, tuple(kept), is_plain=is_plain, cache=cache, extras=fields.rest()
         )
+
+    def _answered(self, call_id: str) -> None:
+        if call_id in self._unanswered:
+            self._unanswered.remove(call_id)
 
     def _assistant(self, fields: ObjectReader) -> Message:
         reasoning = _reasoning(fields)
@@ -229,7 +265,7 @@ class _MessageDecoder:
 
 def _system(fields: ObjectReader, role: str) -> Message:
     parts, is_plain = decode_parts(fields)
-    extras: Fields = (("role", '"developer"'),) if role == "developer" else ()
+    extras = _DEVELOPER if role == "developer" else ()
     return Message("system", parts, is_plain=is_plain, extras=extras + fields.rest())
 
 
@@ -254,85 +290,6 @@ def _reasoning(fields: ObjectReader) -> tuple[Thinking, ...]:
     extras: Fields = (("field", f'"{name}"'),) if name == "reasoning" else ()
     signature = utf8(fields.path(DETAILS), details)
     return (Thinking(text or "", Provenance("openai_chat"), signature=signature, extras=extras),)
-
-
-def _tools(fields: ObjectReader) -> tuple[Tool | ServerTool, ...]:
-    tools: list[Tool | ServerTool] = []
-    for number, raw in enumerate(fields.list("tools") or []):
-        where = f"tools.{number}"
-        tool = ObjectReader(raw, where)
-        match tool.string("type") or "function":
-            case "function" | "custom" as own:
-                tools.append(_tool(tool, own))
-            case kind:
-                tools.append(ServerTool("openai_chat", kind, kind, utf8(where, bytes(raw))))
-    search = fields.json("web_search_options")
-    if search:
-        tools.append(ServerTool("openai_chat", "web_search", "web_search_options", search))
-    return tuple(tools)
-
-
-def _tool(tool: ObjectReader, kind: str) -> Tool:
-    cache: CacheLifetime | None = read_cache(tool)
-    inner = tool.object(kind)
-    name = None if inner is None else inner.string("name")
-    if inner is None or not name:
-        raise InvalidRequest(f"{tool.path(kind)}.name: required")
-    description = inner.string("description") or ""
-    if kind == "custom":
-        return Tool(
-            name,
-            description,
-            kind="custom",
-            format=inner.json("format"),
-            cache=cache,
-            extras=inner.rest(),
-        )
-    return Tool(
-        name,
-        description,
-        schema=inner.json("parameters"),
-        strict=inner.boolean("strict"),
-        cache=cache,
-        extras=inner.rest(),
-    )
-
-
-def _tool_choice(fields: ObjectReader) -> ToolChoice | None:
-    raw = fields.raw("tool_choice")
-    if raw is None:
-        return None
-    where = "tool_choice"
-    if raw[:1] == b'"':
-        match decode_string(raw, where):
-            case "auto" | "none" | "required" as mode:
-                return ToolChoice(mode)
-            case "any":
-                return ToolChoice("required")
-            case _:
-                raise InvalidRequest(f"{where}: must be auto, none, required or an object")
-    choice = ObjectReader(raw, where)
-    match choice.string("type"):
-        case "function" | "custom" as kind:
-            inner = choice.object(kind)
-            name = None if inner is None else inner.string("name")
-            if not name:
-                raise InvalidRequest(f"{where}.{kind}.name: required")
-            return ToolChoice("named", (name,))
-        case "allowed_tools":
-            allowed = choice.object("allowed_tools")
-            if allowed is None:
-                raise InvalidRequest(f"{where}.allowed_tools: required")
-            mode = "required" if allowed.string("mode") == "required" else "auto"
-            names = [_allowed(ObjectReader(r, where)) for r in allowed.list("tools") or []]
-            return ToolChoice(mode, tuple(names))
-        case _:
-            raise InvalidRequest(f"{where}.type: must be function, custom or allowed_tools")
-
-
-def _allowed(tool: ObjectReader) -> str:
-    inner = tool.object(tool.string("type") or "function")
-    return (None if inner is None else inner.string("name")) or ""
 
 
 def _output_format(fields: ObjectReader) -> OutputFormat | None:

@@ -1,15 +1,14 @@
 """The neutral conversation as a chat request for one model.
 
-Rules: what only tunes an answer and this wire has no field for is left out (cache markers, user ids of
-another vendor's client), and effort for a model that does not think; what single endpoints refuse of
-its fields is `turnout.quirks`' and taken out behind this; what the
+Rules: a conversation comes fitted to its target (`turnout.dialects.fit`), so its numbers, ids, words of
+effort and parameters go out as they are; cache markers, which this wire has not, are left out; what
+single endpoints refuse of its fields is taken out behind this (`turnout.dialects.reshape`); what the
 answer would suffer without is refused by name (images, documents, tools, a provider's own tools);
 fields of this dialect that the client sent come back in its characters; the same conversation
 gives the same bytes, and one more message leaves the bytes of those before it alone.
 """
 
 from collections.abc import Iterator
-from typing import Final
 
 import msgspec
 
@@ -24,25 +23,21 @@ from turnout.dialects.openai_chat.messages_encode import (
     cache_control,
     encode_messages,
 )
-from turnout.dialects.openai_requests import effort_of, grammar_of
+from turnout.dialects.openai_requests import grammar_of, vendor_fields
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
 _Json = dict[str, object]
 
-_SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
-
 
 def encode_request(conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
-    own = conversation.dialect == "openai_chat"
     body: _Json = {"model": model}
     body["messages"] = encode_messages(conversation, model=model, has=has)
     body |= dict(_tools(conversation, has=has))
-    body |= dict(_limits(conversation, has=has))
-    body |= dict(_sampling(conversation, own=own))
-    effort = effort_of(conversation.thinking) if has.thinking else ""
-    if effort:
-        body["reasoning_effort"] = effort
+    body |= dict(_limits(conversation))
+    body |= dict(_sampling(conversation))
+    if conversation.thinking.effort:
+        body["reasoning_effort"] = conversation.thinking.effort
     if conversation.output_format is not None:
         body["response_format"] = _response_format(conversation)
     if conversation.verbosity:
@@ -53,25 +48,19 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
         body["stream"] = True
         # Always asked for: without it nobody knows what the answer cost.
         body["stream_options"] = {"include_usage": True}
-    if own:
-        body |= dict(_own_fields(conversation))
-    elif conversation.dialect == "openai_responses":
-        body |= dict(_same_vendor(conversation))
+    body |= dict(vendor_fields(conversation, to="openai_chat"))
     return msgspec.json.encode(body)
 
 
-def _limits(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
-    wanted = conversation.max_output_tokens
-    if wanted is not None:
-        if has.max_output_tokens is not None:
-            wanted = min(wanted, has.max_output_tokens)
+def _limits(conversation: Conversation) -> Iterator[tuple[str, object]]:
+    if conversation.max_output_tokens is not None:
         # The old name, `max_tokens`, is among the quirks of servers that know no other.
-        yield "max_completion_tokens", wanted
+        yield "max_completion_tokens", conversation.max_output_tokens
     if conversation.stop_sequences:
         yield "stop", list(conversation.stop_sequences)
 
 
-def _sampling(conversation: Conversation, *, own: bool) -> Iterator[tuple[str, object]]:
+def _sampling(conversation: Conversation) -> Iterator[tuple[str, object]]:
     sampling = conversation.sampling
     values: dict[str, float | int | None] = {
         "temperature": sampling.temperature,
@@ -80,7 +69,7 @@ def _sampling(conversation: Conversation, *, own: bool) -> Iterator[tuple[str, o
         "frequency_penalty": sampling.frequency_penalty,
         "seed": sampling.seed,
         # No field of OpenAI's; vLLM and others take it from clients that know them.
-        "top_k": sampling.top_k if own else None,
+        "top_k": sampling.top_k,
     }
     for name, value in values.items():
         if value is not None:
@@ -102,29 +91,6 @@ def _response_format(conversation: Conversation) -> _Json:
     if wanted.strict is not None:
         inner["strict"] = wanted.strict
     return {"type": "json_schema", "json_schema": inner}
-
-
-def _same_vendor(conversation: Conversation) -> Iterator[tuple[str, object]]:
-    """What OpenAI's other wire says in the same words; not metadata, which chat takes with what is
-    stored only.
-    """
-    shared = {name: json for name, json in conversation.extras if name in _SHARED}
-    if conversation.user and "safety_identifier" not in shared:
-        yield "user", conversation.user
-    if conversation.service_tier:
-        yield "service_tier", conversation.service_tier
-    yield from raw_fields(tuple(shared.items())).items()
-
-
-def _own_fields(conversation: Conversation) -> Iterator[tuple[str, object]]:
-    extras = dict(conversation.extras)
-    if conversation.user and "safety_identifier" not in extras:
-        yield "user", conversation.user
-    if conversation.metadata:
-        yield "metadata", raw_fields(conversation.metadata)
-    if conversation.service_tier:
-        yield "service_tier", conversation.service_tier
-    yield from raw_fields(conversation.extras).items()
 
 
 def _tools(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
@@ -161,8 +127,7 @@ def _tool(tool: Tool, said_in: Dialect) -> _Json:
             inner["format"] = msgspec.Raw(written.encode())
     elif tool.schema:
         inner["parameters"] = msgspec.Raw(tool.schema.encode())
-    if tool.strict is not None and (own or said_in == "openai_responses"):
-        # Other vendors have rules of their own for strict schemas.
+    if tool.strict is not None:
         inner["strict"] = tool.strict
     if own:
         inner |= raw_fields(tool.extras)

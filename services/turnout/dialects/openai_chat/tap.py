@@ -5,6 +5,9 @@ same position; a chunk that it cannot read is not its to judge, the client will,
 content, so that nobody takes the answer back after that.
 """
 
+import re
+from typing import Final
+
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.openai_chat.usage import decode_usage
 from turnout.dialects.openai_chat.wire import (
@@ -21,8 +24,25 @@ from turnout.dialects.openai_chat.wire import (
 from turnout.dialects.openai_errors import decode_stream_error
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseEvent
+from turnout.dialects.taps import PLAIN_TEXT, PLAIN_VALUE
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
+
+_DATA: Final = b"data: "
+_HEAD: Final = re.compile(
+    rb'\{(?:"(?:id|object|created|model|service_tier|system_fingerprint|provider)": ?%b, ?)*+'
+    rb'"choices": ?\[\{"index": ?0, ?"delta": ?\{(?:"role": ?"assistant", ?)?"content": ?"'
+    % PLAIN_VALUE
+)
+"""A chunk up to its text, as providers write it. Within an answer it stays the same, so it is compared
+and not read."""
+
+_REST: Final = re.compile(
+    rb'(%b)"\}(?:, ?"(?:logprobs|finish_reason)": ?null)*+\}\]'
+    rb'(?:, ?"(?:usage": ?null|(?:obfuscation|service_tier|system_fingerprint)": ?%b))*+\}\n\n'
+    % (PLAIN_TEXT, PLAIN_VALUE)
+)
+"""What follows: the text, and fields that say nothing."""
 
 
 class ChatSeen:
@@ -31,6 +51,7 @@ class ChatSeen:
     __slots__ = (
         "_error",
         "_finish_reason",
+        "_head",
         "_output_bytes",
         "_response_id",
         "_response_model",
@@ -43,6 +64,8 @@ class ChatSeen:
     def __init__(self) -> None:
         self.is_done = False
         self.has_content = False
+        # Of a chunk with a piece of text, all in front of the text; b"" before one has been read.
+        self._head = b""
         self._output_bytes = 0
         self._finish_reason = ""
         self._response_id = ""
@@ -51,8 +74,29 @@ class ChatSeen:
         self._source: UsageSource = "partial"
         self._error: TurnoutError | None = None
 
+    @property
+    def is_complete(self) -> bool:
+        return self.is_done or (self._source == "reported" and self._finish_reason != "")
+
+    @property
+    def is_over(self) -> bool:
+        return self.is_complete or self._error is not None
+
+    def skim(self, data: bytes) -> int:
+        head = self._head
+        end = 0
+        while head and data.startswith(head, end):
+            found = _REST.match(data, end + len(head))
+            if found is None:
+                break
+            size = found.end(1) - found.start(1)
+            if size:
+                self.has_content = True
+                self._output_bytes += size
+            end = found.end()
+        return end
+
     def reading(self, *, at_boundary: bool) -> TapReading:
-        is_answered = bool(self._finish_reason) and self._source == "reported"
         return TapReading(
             has_content=self.has_content,
             usage=self._usage,
@@ -61,7 +105,7 @@ class ChatSeen:
             response_model=self._response_model,
             response_id=self._response_id,
             error=self._error,
-            is_complete=self.is_done or is_answered,
+            is_complete=self.is_complete,
             at_boundary=at_boundary,
             output_bytes=self._output_bytes,
         )
@@ -80,6 +124,14 @@ class ChatSeen:
             return
         if is_error or not self._is_mere_text(chunk):
             self.take(chunk, raw, is_error=is_error)
+        elif not event.event:
+            self._learn(raw)
+
+    def _learn(self, raw: bytes) -> None:
+        """How an event with a piece of text begins in this answer."""
+        if not self._head or not raw.startswith(self._head[len(_DATA) :]):
+            found = _HEAD.match(raw)
+            self._head = _DATA + found[0] if found else b""
 
     def _is_mere_text(self, chunk: Chunk) -> bool:
         """Take a chunk that says nothing but a piece of text, as nearly all do; false for others."""

@@ -24,6 +24,7 @@ from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
 from turnout.dialects.taps import BodyTap, EventTap
 from turnout.errors import TurnoutError
+from turnout.refusals import OPENAI, Refusals
 
 
 class OpenAiResponses:
@@ -99,9 +100,15 @@ class OpenAiResponses:
         return errors.encode_stream_error(error)
 
     def decode_error(
-        self, status: int, headers: Sequence[tuple[str, str]], body: bytes, *, now: float
+        self,
+        status: int,
+        headers: Sequence[tuple[str, str]],
+        body: bytes,
+        *,
+        now: float,
+        refusals: Refusals = OPENAI,
     ) -> TurnoutError:
-        return openai_errors.decode_error(status, headers, body, now=now)
+        return openai_errors.decode_error(status, headers, body, now=now, refusals=refusals)
 
     def keep_alive(self) -> bytes:
         return encode_comment(b"keep-alive")

@@ -25,6 +25,7 @@ _FINAL: Final[frozenset[ErrorKind]] = frozenset(
         "request_too_large",
         "unknown_model",
         "unknown_path",
+        "wrong_method",
         "unsupported",
         "not_authenticated",
         "not_allowed",

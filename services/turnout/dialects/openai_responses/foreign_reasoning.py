@@ -4,8 +4,11 @@ A thread that another maker's model has served holds reasoning items under our s
 somebody who speaks this dialect as well. Nobody else can open either, and OpenAI refuses what it
 cannot open.
 
+A message between agents that another maker's model wrote stands where OpenAI would have sealed it, and
+is refused there likewise: it becomes plain text (`agent_messages`).
+
 Rules: a body without such items is returned as the very object that came in; else only those items
-go; every other value keeps its bytes.
+change; every other value keeps its bytes.
 """
 
 import re
@@ -14,6 +17,7 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.openai_responses import agent_messages
 from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.seal import SEAL_PREFIX
 from turnout.errors import InvalidRequest
@@ -23,6 +27,7 @@ _FOREIGN: Final = re.compile(rb'"encrypted_content"\s*:\s*"%b' % re.escape(SEAL_
 
 
 _REASONING: Final = b'"reasoning"'
+_AGENT_MESSAGE: Final = b'"agent_message"'
 
 
 class _Body(msgspec.Struct):
@@ -43,7 +48,7 @@ def without_foreign_reasoning(body: bytes, *, others: Sequence[range] = ()) -> b
     """`others` number items that somebody else made. Raises `InvalidRequest` when the body is no
     responses request.
     """
-    if not others and _FOREIGN.search(body) is None:
+    if not others and _FOREIGN.search(body) is None and _AGENT_MESSAGE not in body:
         return body
     try:
         written = bytes(_BODY.decode(body).input)
@@ -51,17 +56,23 @@ def without_foreign_reasoning(body: bytes, *, others: Sequence[range] = ()) -> b
             return body
         items = [bytes(raw) for raw in _LIST.decode(written)]
         kept = [
-            raw
+            _with_plain_texts(raw)
             for number, raw in enumerate(items)
             if not _is_foreign(raw, is_others=any(number in run for run in others))
         ]
     except MALFORMED as error:
         raise complaint("input", error) from None
-    if len(kept) == len(items):
+    if kept == items:
         return body
     if not kept:
         raise InvalidRequest("input: holds nothing but another model's reasoning")
     return body.replace(written, b"[%b]" % b",".join(kept), 1)
+
+
+def _with_plain_texts(raw: bytes) -> bytes:
+    if _AGENT_MESSAGE not in raw or _ITEM.decode(raw).type != agent_messages.KIND:
+        return raw
+    return agent_messages.with_plain_texts(raw)
 
 
 def _is_foreign(raw: bytes, *, is_others: bool) -> bool:

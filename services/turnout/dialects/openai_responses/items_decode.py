@@ -4,14 +4,16 @@ Rules: what the model made (reasoning, messages of the assistant, calls) and fol
 one message of the assistant, results that follow each other are one message of the user, everything
 else stays a message of its own at its place; what an item has beside its neutral part (id, status,
 phase) stays with it as extras; an item that has no neutral part is `Opaque`, whole, on the side of
-whoever made it; tools that a search of the client's has loaded are tools of the conversation.
+whoever made it; tools that a search of the client's has loaded, or that stand in an item of their own,
+are tools of the conversation.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Fields,
@@ -30,6 +32,7 @@ from turnout.dialects.conversation import (
     ToolResult,
 )
 from turnout.dialects.offered_tools import spelled_out
+from turnout.dialects.openai_responses import agent_messages
 from turnout.dialects.openai_responses.parts_decode import (
     INPUT_TEXT,
     OUTPUT_TEXT,
@@ -37,6 +40,12 @@ from turnout.dialects.openai_responses.parts_decode import (
 )
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, joined_name
 from turnout.dialects.openai_responses.tools_decode import decode_tools
+from turnout.dialects.openai_responses.usual import (
+    UsualCall,
+    UsualMessage,
+    UsualResult,
+    usual_item,
+)
 from turnout.dialects.reading import ObjectReader, raw_fields, utf8
 from turnout.dialects.seal import unseal
 from turnout.errors import InvalidRequest
@@ -47,11 +56,11 @@ ITEM: Final = "turnout_item"
 PLAIN: Final = "turnout_plain"
 """In that item: its content was a string."""
 
-RESULTS: Final[Fields] = (("turnout_items", "true"),)
-"""Marks a message of the user whose parts are items of their own."""
+ITEMS: Final[Fields] = (("turnout_items", "true"),)
+"""Marks a message of the user or the system whose parts are items of their own."""
 
 LOADED: Final[Fields] = (("turnout_loaded", "true"),)
-"""Marks a tool that stands in the output of a search and not among the tools of the request."""
+"""Marks a tool that stands in an item and not among the tools of the request."""
 
 MAKER: Final = Provenance("openai_responses")
 
@@ -59,7 +68,6 @@ _CLIENTS_OWN: Final = frozenset(
     {
         "item_reference",
         "compaction_trigger",
-        "additional_tools",
         "mcp_approval_response",
         "configuration_update",
     }
@@ -82,7 +90,7 @@ class ItemsDecoder:
 
     Attributes:
         messages: what they say, in order.
-        loaded: tools that searches of the client's have brought up, each once, in order.
+        loaded: tools that items have brought, each once, in order.
 
     """
 
@@ -93,14 +101,22 @@ class ItemsDecoder:
 
     def decode(self, raws: Sequence[msgspec.Raw]) -> None:
         for number, raw in enumerate(raws):
-            where = f"input.{number}"
-            self._item(ObjectReader(raw, where), raw)
+            match usual_item(raw):
+                case UsualResult() as result:
+                    self._add("user", result.part())
+                case UsualCall() as call:
+                    self._add("assistant", call.part())
+                case UsualMessage() as message:
+                    self._end_group()
+                    self.messages.append(message.message())
+                case None:
+                    self._item(ObjectReader(raw, f"input.{number}"), raw)
         self._end_group()
 
     def _end_group(self) -> None:
         group, self._group = self._group, None
         if group is not None:
-            extras = RESULTS if group.side == "user" else ()
+            extras = ITEMS if group.side == "user" else ()
             self.messages.append(Message(group.side, tuple(group.parts), extras=extras))
 
     def _add(self, side: _Side, *parts: Part) -> None:
@@ -126,6 +142,11 @@ class ItemsDecoder:
                 self._add("user", _result(fields, "custom"))
             case "tool_search_call" | "tool_search_output":
                 self._search(fields, kind, raw)
+            case "additional_tools":
+                self._additional_tools(fields, raw)
+            case agent_messages.KIND:
+                self._end_group()
+                self.messages.append(agent_messages.decode_agent_message(fields, bytes(raw)))
             case _:
                 self._opaque(kind, fields.where, raw)
 
@@ -190,12 +211,25 @@ class ItemsDecoder:
             self._add("user", ToolResult(call_id, (told,), is_plain=True, extras=extras))
             self._load(tools)
 
+    def _additional_tools(self, fields: ObjectReader, raw: msgspec.Raw) -> None:
+        """Codex offers newer models their tools so, in front of all messages. To other dialects they
+        are tools like any others, and the item, which is the system's, says nothing more.
+        """
+        self._load(decode_tools(fields.list("tools") or [], fields.path("tools")))
+        self._end_group()
+        item = Opaque("openai_responses", "additional_tools", utf8(fields.where, bytes(raw)))
+        self.messages.append(Message("system", (item,), extras=ITEMS))
+
     def _load(self, tools: Sequence[Tool | ServerTool]) -> None:
         known = {tool.name for tool in self.loaded}
         for tool in tools:
-            if isinstance(tool, Tool) and tool.name not in known:
-                known.add(tool.name)
+            if tool.name in known:
+                continue
+            known.add(tool.name)
+            if isinstance(tool, Tool):
                 self.loaded.append(replace(tool, is_deferred=False, extras=LOADED))
+            else:
+                self.loaded.append(replace(tool, json=""))
 
 
 def _told(tool: Tool | ServerTool) -> str:

@@ -29,8 +29,9 @@ from turnout.dialects.conversation import (
     ToolResult,
     joined_text,
 )
-from turnout.dialects.openai_requests import NO_RESULT, family, wire_id
-from turnout.dialects.openai_responses.items_decode import ITEM, PLAIN, RESULTS
+from turnout.dialects.openai_requests import NO_RESULT, first_word
+from turnout.dialects.openai_responses import agent_messages
+from turnout.dialects.openai_responses.items_decode import ITEM, ITEMS, PLAIN
 from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, split_name
 from turnout.dialects.reading import ObjectReader, raw_fields
@@ -55,7 +56,7 @@ class _ItemEncoder:
     def __init__(self, conversation: Conversation, *, model: str, has: Capabilities) -> None:
         self._conversation = conversation
         self._parts = PartEncoder(conversation, has)
-        self._family = family(model)
+        self._family = first_word(model)
         self._has = has
         self._out: list[Json] = []
         # Calls of the last assistant message that wait for a result, and what waits behind them.
@@ -101,7 +102,7 @@ class _ItemEncoder:
             self._put(_message("user", content))
 
     def _result(self, result: ToolResult) -> None:
-        call_id = wire_id(result.call_id)
+        call_id = result.call_id
         content = self._parts.inputs(result.parts)
         kind = self._unanswered.pop(call_id, None)
         if kind is None:
@@ -130,9 +131,8 @@ class _ItemEncoder:
                 case Thinking():
                     self._out += self._reasoning(part)
                 case ToolCall():
-                    call_id = wire_id(part.call_id)
-                    self._unanswered[call_id] = part.kind
-                    self._out.append(_call(part, call_id))
+                    self._unanswered[part.call_id] = part.kind
+                    self._out.append(_call(part))
                 case _:
                     pass
         if said:
@@ -143,7 +143,7 @@ class _ItemEncoder:
         sealed = sealed_form(thinking)
         if made_by.dialect != "openai_responses" or not sealed or not self._has.thinking:
             return
-        if made_by.model and family(made_by.model) != self._family:
+        if made_by.model and first_word(made_by.model) != self._family:
             return
         summary = [{"type": "summary_text", "text": thinking.text}] if thinking.text else []
         yield {"type": "reasoning", "summary": summary, "encrypted_content": sealed}
@@ -161,17 +161,17 @@ def _output(call_id: str, kind: ToolKind, output: object) -> Json:
     return {"type": _OUTPUTS[kind], "call_id": call_id, "output": output}
 
 
-def _call(call: ToolCall, call_id: str) -> Json:
+def _call(call: ToolCall) -> Json:
     if call.kind == "custom":
         return {
             "type": "custom_tool_call",
-            "call_id": call_id,
+            "call_id": call.call_id,
             "name": call.name,
             "input": call.arguments,
         }
     return {
         "type": "function_call",
-        "call_id": call_id,
+        "call_id": call.call_id,
         "name": call.name,
         "arguments": call.arguments,
     }
@@ -182,9 +182,12 @@ def encode_own_message(message: Message, parts: PartEncoder, *, thinks: bool) ->
     match message.role:
         case "assistant":
             yield from _own_answer(message, parts, thinks=thinks)
-        case "user" if message.extras == RESULTS:
+        case "user" | "system" if message.extras == ITEMS:
             for part in message.parts:
                 yield _own_item(part, parts)
+        case "user" if message.extras and message.extras[0][0] == agent_messages.WHOLE:
+            plain = agent_messages.with_plain_texts(message.extras[0][1].encode())
+            yield msgspec.json.decode(plain, type=dict[str, object])
         case "user" | "system":
             extras = dict(message.extras)
             is_developer = extras.pop("role", "") == '"developer"'
@@ -256,7 +259,7 @@ def _own_call(call: ToolCall) -> Json:
             "arguments": arguments,
         }
     namespace, name = split_name(call.name)
-    shown = _call(call, call.call_id) | {"name": name}
+    shown = _call(call) | {"name": name}
     return shown | {"namespace": namespace} if namespace else shown
 
 

@@ -25,7 +25,7 @@ from turnout.dialects.conversation import (
     ToolReference,
     UrlSource,
 )
-from turnout.dialects.offered_tools import tool_text
+from turnout.dialects.offered_tools import told
 from turnout.dialects.openai_responses.items_decode import ITEM
 from turnout.dialects.openai_responses.parts_decode import BARE, INPUT_TEXT, OUTPUT_TEXT
 from turnout.dialects.reading import raw_fields
@@ -80,8 +80,8 @@ class PartEncoder:
                 return self._image(part) | self.extras(part.extras)
             case Document():
                 return self._document(part) | self.extras(part.extras)
-            case ToolReference(tool_name=name):
-                return {"type": INPUT_TEXT, "text": tool_text(self._conversation, name)}
+            case ToolReference():
+                return {"type": INPUT_TEXT, "text": told(self._conversation, part)}
             case Opaque(dialect="openai_responses", json=json):
                 return msgspec.json.decode(json, type=dict[str, object])
             case _:

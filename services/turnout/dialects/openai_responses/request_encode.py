@@ -1,12 +1,11 @@
 """The neutral conversation as a responses request for one model.
 
-Rules: what only tunes an answer and the target cannot take is left out (temperature of a model that
-thinks, reasoning of one that does not, stop sequences, penalties); what the answer would suffer
-without is refused by name (images, documents, tools, a provider's own tools); of another dialect
-nothing is stored on the server, and reasoning is asked for in the sealed form that can be sent back;
-a schema of another vendor is never made strict, also not by leaving the word out, because the API
-then tries to; the same conversation gives the same bytes, and one more message leaves the bytes of
-those before it alone.
+Rules: a conversation comes fitted to its target (`turnout.dialects.fit`), so its numbers, ids, words of
+effort and parameters go out as they are; what the answer would suffer without is refused by name
+(images, documents, tools, a provider's own tools); of another dialect nothing is stored on the server,
+and reasoning is asked for in the sealed form that can be sent back; a tool that is not said to be
+strict is said not to be, because the API tries to make it so where the word is left out; the same
+conversation gives the same bytes, and one more message leaves the bytes of those before it alone.
 """
 
 from collections.abc import Iterator
@@ -15,9 +14,15 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Capabilities
-from turnout.dialects.conversation import Conversation, ServerTool, Tool, joined_text
+from turnout.dialects.conversation import (
+    Conversation,
+    OutputFormat,
+    ServerTool,
+    Tool,
+    joined_text,
+)
 from turnout.dialects.offered_tools import offered_tools
-from turnout.dialects.openai_requests import effort_of, grammar_of
+from turnout.dialects.openai_requests import grammar_of, vendor_fields
 from turnout.dialects.openai_responses.items_decode import LOADED
 from turnout.dialects.openai_responses.items_encode import encode_items, encode_own_message
 from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
@@ -41,7 +46,6 @@ _SUMMARIES: Final = {
     "included": "auto",
 }
 
-_SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
 _NO_PARAMETERS: Final = b'{"type":"object","properties":{}}'
 
 
@@ -61,24 +65,20 @@ def encode_request(conversation: Conversation, *, model: str, has: Capabilities)
             body["tool_choice"] = _tool_choice(conversation)
     if conversation.parallel_tools is not None and (tools or own):
         body["parallel_tool_calls"] = conversation.parallel_tools
-    body |= dict(_limits(conversation, has=has))
+    body |= dict(_limits(conversation))
     if conversation.prompt_cache_key:
         body["prompt_cache_key"] = conversation.prompt_cache_key
     if conversation.stream:
         body["stream"] = True
-    body |= dict(_own_fields(conversation, has=has) if own else _fields(conversation, has=has))
+    if not own:
+        body |= dict(_fields(conversation, has=has))
+    body |= dict(vendor_fields(conversation, to="openai_responses"))
     return msgspec.json.encode(body)
 
 
-def _limits(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
-    wanted = conversation.max_output_tokens
-    if wanted is not None:
-        if has.max_output_tokens is not None:
-            wanted = min(wanted, has.max_output_tokens)
-        yield "max_output_tokens", wanted
-    if has.thinking and conversation.thinking.effort != "none":
-        # Models that think refuse both.
-        return
+def _limits(conversation: Conversation) -> Iterator[tuple[str, object]]:
+    if conversation.max_output_tokens is not None:
+        yield "max_output_tokens", conversation.max_output_tokens
     if conversation.sampling.temperature is not None:
         yield "temperature", conversation.sampling.temperature
     if conversation.sampling.top_p is not None:
@@ -90,9 +90,8 @@ def _fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[
     include: list[str] = []
     if has.thinking:
         reasoning: Json = {}
-        effort = effort_of(conversation.thinking)
-        if effort:
-            reasoning["effort"] = effort
+        if conversation.thinking.effort:
+            reasoning["effort"] = conversation.thinking.effort
         summary = _SUMMARIES.get(conversation.thinking.display)
         if summary:
             reasoning["summary"] = summary
@@ -105,46 +104,27 @@ def _fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[
         include.append(LOGPROBS)
     text: Json = {}
     if conversation.output_format is not None:
-        text["format"] = _format(conversation, has=has)
+        text["format"] = _format(conversation.output_format)
     if conversation.verbosity:
         text["verbosity"] = conversation.verbosity
     if text:
         yield "text", text
-    if conversation.dialect == "openai_chat":
-        yield from _same_vendor(conversation)
     if include:
         yield "include", include
     yield "store", False
 
 
-def _same_vendor(conversation: Conversation) -> Iterator[tuple[str, object]]:
-    """What OpenAI's other wire says in the same words."""
-    shared = {name: json for name, json in conversation.extras if name in _SHARED}
-    if conversation.user and "safety_identifier" not in shared:
-        yield "user", conversation.user
-    if conversation.metadata:
-        yield "metadata", raw_fields(conversation.metadata)
-    if conversation.service_tier:
-        yield "service_tier", conversation.service_tier
-    yield from raw_fields(tuple(shared.items())).items()
-
-
-def _format(conversation: Conversation, *, has: Capabilities) -> Json:
-    wanted = conversation.output_format
-    assert wanted is not None
-    if not has.structured_output:
-        raise Unsupported("output format: the target model cannot be held to one")
+def _format(wanted: OutputFormat) -> Json:
     if wanted.kind == "json":
         return {"type": "json_object"}
     shown: Json = {"type": "json_schema", "name": wanted.name or "answer"}
     shown["schema"] = msgspec.Raw(wanted.schema.encode() or b"{}")
-    if wanted.strict is not None and conversation.dialect == "openai_chat":
+    if wanted.strict is not None:
         shown["strict"] = wanted.strict
     return shown
 
 
 def _tools(conversation: Conversation) -> Iterator[Json]:
-    is_vendors = conversation.dialect == "openai_chat"
     for tool in offered_tools(conversation):
         if isinstance(tool, ServerTool):
             raise Unsupported(f"tools: {tool.kind} runs at its own provider only")
@@ -156,8 +136,7 @@ def _tools(conversation: Conversation) -> Iterator[Json]:
                 shown["format"] = msgspec.Raw(grammar_of(tool.format, nested=False).encode())
         else:
             shown["parameters"] = msgspec.Raw(tool.schema.encode() or _NO_PARAMETERS)
-            # Chat's rules for strict schemas are these; its default is not.
-            shown["strict"] = is_vendors and tool.strict is True
+            shown["strict"] = tool.strict is True
         yield shown
 
 
@@ -197,7 +176,8 @@ def _own_tools(conversation: Conversation) -> Iterator[object]:
             yield namespace | {"tools": members}
             namespace, members = {}, []
         if isinstance(tool, ServerTool):
-            yield msgspec.Raw(tool.json.encode())
+            if tool.json:
+                yield msgspec.Raw(tool.json.encode())
         elif tool.extras == LOADED:
             continue
         elif head:
@@ -225,16 +205,3 @@ def _own_tool(tool: Tool) -> Json:
         shown["defer_loading"] = True
     extras = ((name, json) for name, json in tool.extras if name != NAMESPACE)
     return shown | raw_fields(tuple(extras))
-
-
-def _own_fields(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[str, object]]:
-    extras = conversation.extras
-    if conversation.user and "safety_identifier" not in dict(extras):
-        yield "user", conversation.user
-    if conversation.metadata:
-        yield "metadata", raw_fields(conversation.metadata)
-    if conversation.service_tier:
-        yield "service_tier", conversation.service_tier
-    if not has.thinking:
-        extras = tuple((name, json) for name, json in extras if name != "reasoning")
-    yield from raw_fields(extras).items()

@@ -1,11 +1,13 @@
 """The WebSocket form of this dialect: frames into request bodies, events of an answer into frames.
 
 A frame asks for one answer (`response.create`) and may send new items alone, behind an answer of the
-same connection (`previous_response_id`). Rules: a chained frame becomes the body that the whole thread
-would have had, items in their own characters, so that what is behind sees one thread that grows; only
-the newest answer of a connection can be chained to, and a failed one leaves nothing to chain to; what
-only this transport has is taken out.
-Described at developers.openai.com, guide "WebSocket mode".
+same connection (`previous_response_id`). It may name a lane (`stream_id`): frames of one lane are answered
+in their order, those of several side by side, and every event says its lane. Rules: a chained frame becomes
+the body that the whole thread would have had, items in their own characters, so that what is behind sees
+one thread that grows; what only this transport has is taken out; nobody is steered (`response.steer`),
+because no other provider could be, and the input goes back as OpenAI gives it back.
+Described at developers.openai.com, guide "WebSocket mode"; openai-python, `types/responses/`
+`responses_client_event.py`, `response_steer_event.py` and `response_steer_failed_event.py`.
 """
 
 import re
@@ -17,13 +19,19 @@ import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.reading import MALFORMED, ObjectReader, complaint, decode_list
-from turnout.errors import InvalidRequest, Unsupported
+from turnout.errors import InvalidRequest
 
 CREATE: Final = "response.create"
 IGNORED: Final = frozenset({"response.processed"})
 """Codex tells that it has read an answer; nobody waits for that."""
+STEER: Final = "response.steer"
 
-TRANSPORT_FIELDS: Final = ("type", "previous_response_id", "generate", "stream", "background")
+MAX_LANE_CHARACTERS: Final = 256
+"""Of a `stream_id`, which every event of its answers repeats."""
+
+TRANSPORT_FIELDS: Final = (
+    *("type", "previous_response_id", "generate", "stream", "stream_id", "background"),
+)
 
 METADATA_PREFIXES: Final = ("x-codex-", "x-openai-")
 METADATA_NAMES: Final = frozenset({"session-id", "thread-id"})
@@ -54,6 +62,25 @@ class Chain:
 
     response_id: str
     items: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Bytes of all items."""
+        return sum(map(len, self.items))
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a frame is, before it is its turn.
+
+    Attributes:
+        lane: its `stream_id`; "" where it names none.
+        is_create, is_steering: neither for a frame that asks for nothing.
+    """
+
+    lane: str
+    is_create: bool
+    is_steering: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +116,36 @@ _EVENT: Final = msgspec.json.Decoder(_Event)
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _WARMED_UP: Final = frozenset({"response.created", "response.in_progress", "response.completed"})
 _NOTHING: Final = msgspec.Raw(b"[]")
+_NULL: Final = msgspec.Raw(b"null")
 _ENDINGS: Final = frozenset({"response.completed", "response.incomplete"})
 _TERMINAL_MARK: Final = b'"response.'
 
 
-def read_frame(text: bytes, chain: Chain | None) -> Create | None:
-    """None for a frame that asks for nothing. Raises `InvalidRequest` naming what is wrong."""
+def read_envelope(text: bytes) -> Asked:
+    """Raises `InvalidRequest` where it is no frame, or one of a kind that is not known."""
     frame = ObjectReader(text, "")
     kind = frame.string("type")
-    if kind in IGNORED:
-        return None
-    if kind != CREATE:
-        raise InvalidRequest(f"type: must be {CREATE}")
-    if frame.string("stream_id"):
-        raise Unsupported("stream_id: one answer at a time is given on a connection; leave it out")
+    if kind not in IGNORED and kind not in {CREATE, STEER}:
+        raise InvalidRequest(
+            f"type: must be {CREATE}; to stop an answer, close the connection that it is given on"
+        )
+    lane = frame.string("stream_id") or ""
+    if len(lane) > MAX_LANE_CHARACTERS:
+        raise InvalidRequest(f"stream_id: must have at most {MAX_LANE_CHARACTERS} characters")
+    return Asked(lane, is_create=kind == CREATE, is_steering=kind == STEER)
+
+
+def read_frame(text: bytes, chains: Mapping[str, Chain]) -> Create:
+    """A frame that asks for an answer; `chains` by response are what it can continue.
+
+    Raises `InvalidRequest` naming what is wrong.
+    """
+    frame = ObjectReader(text, "")
     previous = frame.string("previous_response_id")
     before: tuple[bytes, ...] = ()
     if previous is not None:
-        if chain is None or previous != chain.response_id:
+        chain = chains.get(previous)
+        if chain is None:
             raise PreviousResponseUnknown(
                 "previous_response_id: no such answer on this connection; send all items again"
             )
@@ -194,6 +233,28 @@ def warmed_up(event: bytes) -> bytes | None:
         response = _FIELDS.decode(bytes(fields["response"]))
         fields["response"] = msgspec.Raw(msgspec.json.encode(response | {"output": _NOTHING}))
     return msgspec.json.encode(fields)
+
+
+def in_lane(frame: bytes, lane: str) -> bytes:
+    """A frame with the lane that it belongs to, which the client names events by."""
+    if not lane:
+        return frame
+    rest = frame.lstrip()[1:]
+    mark = b'{"stream_id":%b' % msgspec.json.encode(lane)
+    return mark + (b"" if rest.lstrip().startswith(b"}") else b",") + rest
+
+
+def steering_refused(text: bytes) -> bytes:
+    """The answer to input for an answer that is being given: it goes back, to be sent as a request."""
+    fields = _FIELDS.decode(text)
+    steer = {name: fields.get(name, _NULL) for name in ("previous_response_id", "input")}
+    error = {
+        "type": "invalid_request_error",
+        "code": "steering_not_supported",
+        "message": "Steering is not supported here; send the input with the next response.create.",
+    }
+    told = {"type": "response.steer.failed", "sequence_number": 0, "steer": steer, "error": error}
+    return msgspec.json.encode(told)
 
 
 def error_frame(answer: ErrorAnswer) -> bytes:

@@ -99,6 +99,8 @@ def survey_request(body: bytes) -> Survey:
     typed = TypedText(items.roles, items.typed)
     wants = fields.text.format.type if fields.text is not None and fields.text.format else None
     effort = fields.reasoning.effort if fields.reasoning is not None else None
+    for brought in items.tools:
+        tools += _tools(brought)
     names = [(tool.name or tool.type or "").encode() for tool in tools]
     prompt_bytes = message_bytes[-1] + len(raw_tools) + len(instructions)
     return Survey(

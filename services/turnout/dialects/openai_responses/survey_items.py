@@ -2,7 +2,8 @@
 
 Rules: each item is parsed once and one level deep; contents stay raw, and only texts that the survey
 quotes are decoded; images and files count by what a model reads of them, not by their base64; what
-the model made has the role `assistant`, what gives a result `tool`, what else a client adds `client`.
+the model made has the role `assistant`, what gives a result `tool`, what brings tools `developer`, as
+it says itself, what one agent tells another `user`, what else a client adds `client`.
 """
 
 import re
@@ -12,6 +13,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.openai_attachments import Attachments
+from turnout.dialects.openai_responses import agent_messages
 from turnout.dialects.openai_responses.tool_names import joined_name
 from turnout.dialects.prefix import Canonical, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint
@@ -21,6 +23,7 @@ from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts
 from turnout.errors import InvalidRequest
 
 _ABSENT: Final = msgspec.Raw()
+_NO_PARTS: Final = msgspec.Raw(b"[]")
 _SEALED: Final = b'"' + SEAL_PREFIX.encode()
 _IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"input_image"')
 _FILE_PART: Final = re.compile(rb'"type"\s*:\s*"input_file"')
@@ -33,7 +36,6 @@ _RESULTS: Final = frozenset(
 _CLIENTS: Final = frozenset(
     {
         "compaction_trigger",
-        "additional_tools",
         "mcp_approval_response",
         "configuration_update",
         "item_reference",
@@ -44,11 +46,13 @@ _NATIVE: Final = frozenset(
         "compaction",
         "compaction_trigger",
         "item_reference",
-        "additional_tools",
         "configuration_update",
     }
 )
 """Items that only OpenAI can read or carry out: leaving them out would change what is asked."""
+
+BRINGS_TOOLS: Final = "additional_tools"
+"""In this item Codex offers newer models their tools, in front of all messages."""
 
 _Fields = dict[str, msgspec.Raw]
 
@@ -69,8 +73,10 @@ class SurveyedItems:
         roles: of messages their own, of the others who made them.
         canonical: what decides whether two items are the same.
         native_kinds: kinds of items that only OpenAI can read, each once, in order.
+        tools: of items that bring tools, the lists as they were written.
         result_count: tool results.
-        has_foreign_thinking: reasoning under our seal is in the history.
+        has_foreign_thinking: reasoning under our seal is in the history, or a message between agents
+            that OpenAI should have sealed and has not.
 
     """
 
@@ -78,6 +84,7 @@ class SurveyedItems:
         self._items = items
         self.roles: list[str] = []
         self.native_kinds: list[str] = []
+        self.tools: list[msgspec.Raw] = []
         self.result_count = 0
         self.has_foreign_thinking = False
         self.canonical: list[Canonical] = []
@@ -90,6 +97,10 @@ class SurveyedItems:
             self.canonical.append(plain_fields(item))
             if kind in _NATIVE and kind not in self.native_kinds:
                 self.native_kinds.append(kind)
+            elif kind == BRINGS_TOOLS:
+                self.tools.append(item.get("tools", _ABSENT))
+            elif kind == agent_messages.KIND:
+                self._agent_message(item, number)
             elif kind == "reasoning":
                 sealed = item.get("encrypted_content", _ABSENT)
                 is_ours = bytes(memoryview(sealed)[: len(_SEALED)]) == _SEALED
@@ -113,7 +124,22 @@ class SurveyedItems:
             return role
         if kind in _RESULTS or kind.endswith("_output"):
             return "tool"
+        if kind == BRINGS_TOOLS:
+            return "developer"
+        if kind == agent_messages.KIND:
+            return "user"
         return "client" if kind in _CLIENTS else "assistant"
+
+    def _agent_message(self, item: _Fields, number: int) -> None:
+        content = item.get("content", _NO_PARTS)
+        try:
+            _, is_sealed = agent_messages.texts_of(content)
+            is_unsealed = agent_messages.holds_unsealed(content)
+        except MALFORMED as error:
+            raise complaint(f"input.{number}.content", error) from None
+        if is_sealed and agent_messages.KIND not in self.native_kinds:
+            self.native_kinds.append(agent_messages.KIND)
+        self.has_foreign_thinking = self.has_foreign_thinking or is_unsealed
 
     def _string(self, item: _Fields, name: str, number: int) -> str:
         raw = item.get(name)
@@ -130,6 +156,8 @@ class SurveyedItems:
         if raw is _ABSENT:
             return ""
         try:
+            if self._kinds[number] == agent_messages.KIND:
+                return joined_texts(agent_messages.texts_of(raw)[0])
             content = _CONTENT.decode(raw)
         except MALFORMED as error:
             raise complaint(f"input.{number}.content", error) from None

@@ -5,6 +5,7 @@ position; an event that it cannot read is not its to judge, the client will, but
 so that nobody takes the answer back after that; of most events only the kind is looked at.
 """
 
+import re
 from typing import Final
 
 import msgspec
@@ -15,6 +16,7 @@ from turnout.dialects.openai_responses.usage import decode_usage
 from turnout.dialects.openai_responses.wire import WireItem, WireResponse, decode_item, decode_parts
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseEvent
+from turnout.dialects.taps import PLAIN_TEXT, PLAIN_VALUE
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
@@ -29,6 +31,19 @@ _DELTAS: Final = frozenset(
         "response.custom_tool_call_input.delta",
     }
 )
+_PLAIN: Final = re.compile(
+    rb'event: [\w.]++\ndata: \{"type": ?"(?:%b)"'
+    rb'(?:, ?"(?:sequence_number|item_id|output_index|content_index|summary_index)": ?%b)*+'
+    rb', ?"delta": ?"(%b)"(?:, ?"(?:logprobs": ?\[\]|obfuscation": ?%b))*+\}\n\n'
+    % (
+        b"|".join(re.escape(name).encode() for name in sorted(_DELTAS)),
+        PLAIN_VALUE,
+        PLAIN_TEXT,
+        PLAIN_VALUE,
+    )
+)
+"""A whole event with a piece of text, reasoning or arguments, as OpenAI writes it."""
+
 _ENDS: Final = frozenset({"response.completed", "response.incomplete", "response.done"})
 _BEGINS: Final = frozenset({"response.created", "response.in_progress", "response.queued"})
 _SILENT: Final = frozenset({"message", "reasoning"})
@@ -75,6 +90,20 @@ class ResponsesSeen:
         self._usage: Usage | None = None
         self._source: UsageSource = "partial"
         self._error: TurnoutError | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self._is_done or self._error is not None
+
+    def skim(self, data: bytes) -> int:
+        end = 0
+        while found := _PLAIN.match(data, end):
+            size = found.end(1) - found.start(1)
+            if size:
+                self.has_content = True
+                self._streamed_bytes += size
+            end = found.end()
+        return end
 
     def reading(self, *, at_boundary: bool) -> TapReading:
         return TapReading(

@@ -12,6 +12,7 @@ import msgspec
 
 from turnout.dialects.conversation import Fields, ServerTool, Tool, ToolChoice
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, joined_name
+from turnout.dialects.openai_responses.usual import usual_tool
 from turnout.dialects.reading import ObjectReader, decode_string, raw_fields, utf8
 from turnout.errors import InvalidRequest
 
@@ -26,6 +27,10 @@ def decode_tools(raws: list[msgspec.Raw], where: str) -> tuple[Tool | ServerTool
 
 
 def _tools(raw: msgspec.Raw, where: str) -> Iterator[Tool | ServerTool]:
+    usual = usual_tool(raw)
+    if usual is not None:
+        yield usual
+        return
     fields = ObjectReader(raw, where)
     kind = fields.required_string("type")
     match kind:

@@ -1,0 +1,93 @@
+"""Words out of a provider's refusal, by what the catalog says of where they stand. Pure."""
+
+from typing import Final
+
+import msgspec
+
+from turnout.dialects.reading import MALFORMED
+from turnout.errors import BY_KIND, ContextTooLong, TurnoutError
+from turnout.refusals import Refusals
+
+MAX_MESSAGE_CHARACTERS: Final = 1_000
+"""Of a provider's message: the sentences that clients act on come first."""
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Words(msgspec.Struct, frozen=True):
+    """What a refusal says.
+
+    Attributes:
+        message: on one line, cut.
+        code: the provider's word or number for it.
+        headers: those that the body repeats.
+
+    """
+
+    message: str = ""
+    code: str = ""
+    headers: Headers = ()
+
+
+def read_words(body: bytes, refusals: Refusals) -> Words:
+    """Nothing where the body is no JSON."""
+    try:
+        document: object = msgspec.json.decode(body)
+    except MALFORMED:
+        return Words()
+    messages = (_at(document, path) for path in refusals.message)
+    message = next((found for found in messages if isinstance(found, str) and found), "")
+    codes = (_at(document, path) for path in refusals.code)
+    code = next((found for found in codes if _is_word(found)), "")
+    headers = [_at(document, path) for path in refusals.headers]
+    return Words(shown(message), str(code), tuple(_pairs(headers)))
+
+
+def _at(document: object, path: str) -> object:
+    for name in path.split("."):
+        match document:
+            case dict():
+                document = document.get(name)
+            case list() if name.isdecimal() and int(name) < len(document):
+                document = document[int(name)]
+            case _:
+                return None
+    return document
+
+
+def _is_word(found: object) -> bool:
+    return isinstance(found, str | int) and not isinstance(found, bool) and found != ""
+
+
+def _pairs(found: list[object]) -> list[tuple[str, str]]:
+    return [
+        (name, value)
+        for headers in found
+        if isinstance(headers, dict)
+        for name, value in headers.items()
+        if isinstance(name, str) and isinstance(value, str)
+    ]
+
+
+def shown(message: str) -> str:
+    return " ".join(message.split())[:MAX_MESSAGE_CHARACTERS]
+
+
+def kind_by_word(status: int, code: str, refusals: Refusals) -> type[TurnoutError] | None:
+    """What the provider's own word means, or its status where that has a meaning of its own."""
+    for word, kind in refusals.kinds:
+        if word in {code, str(status)}:
+            return BY_KIND[kind]
+    return None
+
+
+def speaks_of_context(message: str, refusals: Refusals) -> bool:
+    text = message.lower()
+    return any(sign in text for sign in refusals.context_signs)
+
+
+def as_meant(error: TurnoutError, refusals: Refusals) -> TurnoutError:
+    """An error out of a stream, which its dialect has read, by what this endpoint means with it."""
+    if isinstance(error, ContextTooLong) or not speaks_of_context(error.message, refusals):
+        return error
+    return ContextTooLong(error.message, upstream_status=error.upstream_status)

@@ -1,0 +1,63 @@
+"""Requests that hold nothing which another dialect could be told."""
+
+import json
+
+import pytest
+
+from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.fit import fit
+from turnout.dialects.registry import DIALECTS
+from turnout.errors import Unsupported
+from turnout.quirks import DIALECT_QUIRKS
+
+RESPONSES = DIALECTS["openai_responses"]
+USER = {"type": "message", "role": "user", "content": "hi"}
+DEVELOPER = {"type": "message", "role": "developer", "content": "be brief"}
+
+
+def fitted(body: dict[str, object], to: Dialect, *, of: Dialect = "openai_responses") -> None:
+    conversation = DIALECTS[of].decode_request(json.dumps(body).encode(), path=PATH)
+    fit(conversation, to=to, quirks=DIALECT_QUIRKS[to], has=Capabilities())
+
+
+PATH = "/v1beta/models/m:generateContent"
+
+
+def items(*kinds: str) -> list[object]:
+    return [{"type": kind, "id": "i"} for kind in kinds]
+
+
+@pytest.mark.parametrize("to", ["anthropic_messages", "openai_chat", "gemini_generate"])
+@pytest.mark.parametrize(
+    ("told", "says"),
+    [
+        (items("hologram"), "input.0 is a 'hologram';"),
+        (items("computer_call", "x"), "input.0 is a 'computer_call', input.1 is a 'x';"),
+        ([DEVELOPER, *items("x_output")], "input.1 is a 'x_output';"),
+        (items("x" * 99), f"input.0 is a '{'x' * 40}';"),
+        (items(*"abcdefg"), "input.4 is a 'e' and 2 more;"),
+    ],
+)
+def test_an_input_of_unknown_items_is_named_item_by_item(
+    told: list[object], says: str, to: Dialect
+) -> None:
+    with pytest.raises(Unsupported) as refused:
+        fitted({"model": "m", "instructions": "be brief", "input": told}, to)
+    assert says in refused.value.message
+    assert "known are message, reasoning, function_call" in refused.value.message
+    body = RESPONSES.encode_error(refused.value, request_id="r").body
+    assert json.loads(body)["error"]["param"] == "input"
+
+
+def test_one_item_that_is_known_carries_the_rest() -> None:
+    fitted({"model": "m", "input": [*items("hologram"), USER]}, "anthropic_messages")
+
+
+def test_whoever_knows_them_is_told_them() -> None:
+    fitted({"model": "m", "input": items("computer_call")}, "openai_responses")
+
+
+def test_parts_of_other_dialects_are_named_by_their_types() -> None:
+    body: dict[str, object] = {"contents": [{"parts": [{"executableCode": {"code": "1"}}]}]}
+    with pytest.raises(Unsupported, match="^contents: .*'executableCode'; known are text"):
+        fitted(body, "openai_chat", of="gemini_generate")
