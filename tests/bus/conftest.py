@@ -14,11 +14,6 @@ from turnout.engines.free_ports import free_port
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def metrics() -> BusMetrics:
     return BusMetrics(CollectorRegistry())
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.contract.hops import over_grpc, served
+from tests.fakes import ScriptedDispatcher
 from tests.upstream_dispatcher.workbench import request
 from turnout import errors
 from turnout.errors import TurnoutError, Unavailable
@@ -52,31 +53,6 @@ HEAD = Head(
     provider="openai",
     attempts=2,
 )
-
-
-class Scripted:
-    """Plays events, errors and waits; keeps what it was asked."""
-
-    def __init__(self, *script: DispatchEvent | Exception | asyncio.Event) -> None:
-        self._script = script
-        self.asked: list[DispatchRequest] = []
-        self.reached = asyncio.Event()
-        self.closed = asyncio.Event()
-
-    async def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
-        self.asked.append(request)
-        try:
-            for step in self._script:
-                match step:
-                    case asyncio.Event():
-                        self.reached.set()
-                        await step.wait()
-                    case Exception():
-                        raise step
-                    case _:
-                        yield step
-        finally:
-            self.closed.set()
 
 
 @asynccontextmanager
@@ -121,14 +97,16 @@ def body_of(events: Sequence[DispatchEvent]) -> bytes:
 
 
 async def test_one_head_then_the_bytes(opened: Open) -> None:
-    events = await played(opened, Scripted(HEAD, Chunk(b"data: 1\n\n"), Chunk(b"data: 2\n\n")))
+    events = await played(
+        opened, ScriptedDispatcher(HEAD, Chunk(b"data: 1\n\n"), Chunk(b"data: 2\n\n"))
+    )
     assert events[0] == HEAD
     assert body_of(events) == b"data: 1\n\ndata: 2\n\n"
     assert all(isinstance(event, Chunk) for event in events[1:])
 
 
 async def test_an_answer_without_a_body(opened: Open) -> None:
-    assert await played(opened, Scripted(HEAD)) == [HEAD]
+    assert await played(opened, ScriptedDispatcher(HEAD)) == [HEAD]
 
 
 async def test_a_request_arrives_as_it_was_sent(opened: Open) -> None:
@@ -137,14 +115,14 @@ async def test_a_request_arrives_as_it_was_sent(opened: Open) -> None:
         headers=(("x-one", "1"), ("x-one", "2"), ("x-name", "b\xfcro")),
         credentials=(Credential("anthropic", "authorization", "Bearer secret"),),
     )
-    scripted = Scripted(HEAD)
+    scripted = ScriptedDispatcher(HEAD)
     await played(opened, scripted, asked)
     assert scripted.asked == [asked]
 
 
 async def test_a_body_of_the_edges_limit_passes(opened: Open) -> None:
     asked = request("a", body=b"x" * (32 * MEGABYTE))
-    scripted = Scripted(HEAD, Chunk(b"y" * (32 * MEGABYTE)))
+    scripted = ScriptedDispatcher(HEAD, Chunk(b"y" * (32 * MEGABYTE)))
     events = await played(opened, scripted, asked)
     assert len(scripted.asked[0].body) == 32 * MEGABYTE
     assert len(body_of(events)) == 32 * MEGABYTE
@@ -156,7 +134,7 @@ async def test_an_error_keeps_its_type_and_what_it_carries(
 ) -> None:
     error = kind("Grüße, it was wrong", retry_after_seconds=2.5, upstream_status=429)
     with pytest.raises(TurnoutError) as raised:
-        await played(opened, Scripted(error))
+        await played(opened, ScriptedDispatcher(error))
     assert type(raised.value) is kind
     assert raised.value.message == "Grüße, it was wrong"
     assert (raised.value.retry_after_seconds, raised.value.upstream_status) == (2.5, 429)
@@ -164,17 +142,17 @@ async def test_an_error_keeps_its_type_and_what_it_carries(
 
 async def test_an_error_without_hints_has_none(opened: Open) -> None:
     with pytest.raises(Unavailable) as raised:
-        await played(opened, Scripted(Unavailable("down")))
+        await played(opened, ScriptedDispatcher(Unavailable("down")))
     assert (raised.value.retry_after_seconds, raised.value.upstream_status) == (None, None)
 
 
 async def test_an_error_with_a_long_message_is_still_that_error(opened: Open) -> None:
     with pytest.raises(errors.InvalidRequest):
-        await played(opened, Scripted(errors.InvalidRequest("Überlänge " * 2000)))
+        await played(opened, ScriptedDispatcher(errors.InvalidRequest("Überlänge " * 2000)))
 
 
 async def test_an_error_after_the_beginning_comes_after_the_bytes(opened: Open) -> None:
-    scripted = Scripted(HEAD, Chunk(b"data: 1\n\n"), errors.UpstreamFailed("broke off"))
+    scripted = ScriptedDispatcher(HEAD, Chunk(b"data: 1\n\n"), errors.UpstreamFailed("broke off"))
     seen: list[DispatchEvent] = []
     async with opened(scripted) as on:
         with pytest.raises(errors.UpstreamFailed, match="broke off"):
@@ -183,7 +161,7 @@ async def test_an_error_after_the_beginning_comes_after_the_bytes(opened: Open) 
 
 
 async def test_closing_the_iterator_aborts_the_work(opened: Open) -> None:
-    scripted = Scripted(HEAD, Chunk(b"data: 1\n\n"), asyncio.Event())
+    scripted = ScriptedDispatcher(HEAD, Chunk(b"data: 1\n\n"), asyncio.Event())
     async with asyncio.timeout(WAIT_SECONDS), opened(scripted) as on:
         async with aclosing(on.dispatch(request("a"))) as events:
             assert await anext(events) == HEAD
@@ -192,7 +170,7 @@ async def test_closing_the_iterator_aborts_the_work(opened: Open) -> None:
 
 
 async def test_cancelling_the_caller_aborts_the_work(opened: Open) -> None:
-    scripted = Scripted(asyncio.Event())
+    scripted = ScriptedDispatcher(asyncio.Event())
     async with asyncio.timeout(WAIT_SECONDS), opened(scripted) as on:
         events = on.dispatch(request("a"))
         waiting = asyncio.ensure_future(anext(events))
@@ -226,7 +204,7 @@ async def test_many_answers_at_a_time_are_not_mixed(opened: Open) -> None:
 
 
 async def test_an_answer_over_its_deadline_is_unavailable_and_stopped() -> None:
-    scripted = Scripted(HEAD, asyncio.Event())
+    scripted = ScriptedDispatcher(HEAD, asyncio.Event())
     async with behind_grpc(0.1)(scripted) as on:
         events = on.dispatch(request("a"))
         assert await anext(events) == HEAD
@@ -238,17 +216,17 @@ async def test_an_answer_over_its_deadline_is_unavailable_and_stopped() -> None:
 async def test_a_message_over_the_limit_says_so() -> None:
     asked = request("a", body=b"x" * (MAX_MESSAGE_BYTES + 1))
     with pytest.raises(errors.RequestTooLarge, match="TURNOUT_INGRESS__MAX_BODY_BYTES"):
-        await played(behind_grpc(), Scripted(HEAD), asked)
+        await played(behind_grpc(), ScriptedDispatcher(HEAD), asked)
 
 
 async def test_a_fault_behind_the_hop_is_internal_and_keeps_its_text_there() -> None:
     with pytest.raises(errors.Internal) as raised:
-        await played(behind_grpc(), Scripted(HEAD, ZeroDivisionError("the secret text")))
+        await played(behind_grpc(), ScriptedDispatcher(HEAD, ZeroDivisionError("the secret text")))
     assert "secret" not in raised.value.message
 
 
 async def test_a_dispatcher_that_goes_away_in_the_middle_is_unavailable() -> None:
-    scripted = Scripted(HEAD, asyncio.Event())
+    scripted = ScriptedDispatcher(HEAD, asyncio.Event())
     servicer = UpstreamDispatcherServer(scripted)
     async with (
         asyncio.timeout(WAIT_SECONDS),
@@ -267,25 +245,25 @@ async def test_a_dispatcher_that_goes_away_in_the_middle_is_unavailable() -> Non
 # -- coalescing --------------------------------------------------------------------------------
 
 
-async def coalesce(scripted: Scripted) -> list[DispatchEvent]:
+async def coalesce(scripted: ScriptedDispatcher) -> list[DispatchEvent]:
     return [event async for event in coalesced(scripted.dispatch(request("a")))]
 
 
 @settings(deadline=None, max_examples=50)
 @given(parts=st.lists(st.binary(max_size=2 * COALESCE_BYTES), max_size=8))
 def test_coalescing_keeps_the_bytes_and_their_order(parts: list[bytes]) -> None:
-    events = asyncio.run(coalesce(Scripted(HEAD, *(Chunk(part) for part in parts))))
+    events = asyncio.run(coalesce(ScriptedDispatcher(HEAD, *(Chunk(part) for part in parts))))
     assert events[0] == HEAD
     assert body_of(events) == b"".join(parts)
 
 
 async def test_chunks_that_are_ready_together_go_together() -> None:
-    events = await coalesce(Scripted(HEAD, *(Chunk(b"x" * 100) for _ in range(1000))))
+    events = await coalesce(ScriptedDispatcher(HEAD, *(Chunk(b"x" * 100) for _ in range(1000))))
     assert len(events) <= 2 + 100_000 // COALESCE_BYTES
 
 
 async def test_what_is_ready_does_not_wait_for_what_is_not() -> None:
-    scripted = Scripted(HEAD, Chunk(b"1"), asyncio.Event())
+    scripted = ScriptedDispatcher(HEAD, Chunk(b"1"), asyncio.Event())
     async with (
         asyncio.timeout(WAIT_SECONDS),
         aclosing(coalesced(scripted.dispatch(request("a")))) as events,
@@ -296,7 +274,7 @@ async def test_what_is_ready_does_not_wait_for_what_is_not() -> None:
 
 
 async def test_chunks_before_an_error_come_before_it() -> None:
-    scripted = Scripted(HEAD, Chunk(b"1"), Unavailable("down"))
+    scripted = ScriptedDispatcher(HEAD, Chunk(b"1"), Unavailable("down"))
     seen: list[DispatchEvent] = []
     with pytest.raises(Unavailable):
         await keep(coalesced(scripted.dispatch(request("a"))), seen)

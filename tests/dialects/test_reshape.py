@@ -5,19 +5,13 @@ from typing import Any
 
 import pytest
 
-from turnout.capabilities import Capabilities, Dialect
-from turnout.catalog.providers import PROVIDERS
+from tests.catalog.quirks import quirks_of
+from turnout.capabilities import Capabilities
 from turnout.dialects.reshape import reshaped, switched
 from turnout.quirks import Quirks
 
 THINKS = Capabilities(thinking=True, max_output_tokens=64_000)
 PLAIN = Capabilities(max_output_tokens=64_000)
-
-
-def quirks_of(provider: str, dialect: Dialect, model: str) -> Quirks:
-    endpoint = next(one for one in PROVIDERS if one.name == provider).endpoint(dialect)
-    assert endpoint is not None
-    return endpoint.quirks_of(model)
 
 
 CLAUDE_CODE = {

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator
 
+import openai
 import pytest
 
 from tests.e2e.product import Product, environment, running
@@ -24,3 +25,12 @@ def process(
 def product(process: Product) -> Product:
     process.reset_simulator()
     return process
+
+
+@pytest.fixture
+def client(product: Product) -> Generator[openai.OpenAI]:
+    """OpenAI's SDK, which speaks two dialects; tests of another have a client of their own."""
+    with openai.OpenAI(
+        base_url=f"{product.url}/v1", api_key="dummy", max_retries=0, timeout=30
+    ) as client:
+        yield client

@@ -16,7 +16,7 @@ from clickhouse_connect.driver.client import Client
 
 from turnout.catalog.catalog import parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
-from turnout.engines.free_ports import free_port
+from turnout.engines.free_ports import free_ports
 
 START_SECONDS = 60.0
 """Five processes and three engines on two busy cores; ten times what it usually takes."""
@@ -50,9 +50,10 @@ def environment(data_dir: Path, **told: str) -> dict[str, str]:
         for name, value in os.environ.items()
         if name not in secret and not name.upper().startswith("TURNOUT_")
     }
+    ports = zip(PORTS, free_ports(len(PORTS)), strict=True)
     return {
         **kept,
-        **{f"TURNOUT_{name}": str(free_port()) for name in PORTS},
+        **{f"TURNOUT_{name}": str(port) for name, port in ports},
         "TURNOUT_DATA_DIR": str(data_dir),
         # The deadline is a promise of a machine that is not shared with a test suite.
         "TURNOUT_SCORER__DEADLINE_SECONDS": "2",

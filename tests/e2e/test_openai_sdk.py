@@ -1,7 +1,7 @@
 """The real openai SDK through the whole product, to a model of its own dialect and of another."""
 
 import json
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator
 
 import openai
 import pytest
@@ -25,12 +25,6 @@ BASH: ChatCompletionToolParam = {
         },
     },
 }
-
-
-@pytest.fixture
-def client(product: Product) -> Generator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{product.url}/v1", api_key="dummy", max_retries=0) as client:
-        yield client
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The real openai SDK's Responses API through the whole product: over HTTP and over its WebSocket."""
 
 import json
-from collections.abc import Generator
 from typing import Final
 
 import openai
@@ -31,14 +30,6 @@ RUN: Final[FunctionToolParam] = {
     },
     "strict": True,
 }
-
-
-@pytest.fixture
-def client(product: Product) -> Generator[openai.OpenAI]:
-    with openai.OpenAI(
-        base_url=f"{product.url}/v1", api_key="dummy", max_retries=0, timeout=30
-    ) as client:
-        yield client
 
 
 # -- over HTTP ---------------------------------------------------------------------------------

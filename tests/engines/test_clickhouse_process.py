@@ -19,7 +19,7 @@ from tests.engines.fixtures import ClickHouseFront
 from turnout.engines.clickhouse.process import TOKEN_VARIABLE, clickhouse_child
 from turnout.engines.embedded import Outside, Ports, embedded_engines
 from turnout.engines.failure import EngineFailed
-from turnout.engines.free_ports import free_port
+from turnout.engines.free_ports import free_port, free_ports
 from turnout.engines.supervisor import Supervisor, supervising
 
 TOKEN = "token-for-tests"
@@ -146,8 +146,9 @@ def test_a_stop_does_not_wait_for_an_endless_query(tmp_path: Path) -> None:
 
 def test_two_processes_on_one_path_are_one_clear_line(tmp_path: Path) -> None:
     async def scenario() -> None:
-        first = clickhouse_child(data_dir=tmp_path, token=TOKEN, port=free_port())
-        second = clickhouse_child(data_dir=tmp_path, token=TOKEN, port=free_port())
+        one, other = free_ports(2)
+        first = clickhouse_child(data_dir=tmp_path, token=TOKEN, port=one)
+        second = clickhouse_child(data_dir=tmp_path, token=TOKEN, port=other)
         async with (
             supervising([first], data_dir=tmp_path / "one"),
             supervising([second], data_dir=tmp_path / "two"),
@@ -194,7 +195,8 @@ def test_engines_outside_get_no_child(tmp_path: Path) -> None:
 
 
 def test_embedded_engines_start_together_and_are_reached_by_their_urls(tmp_path: Path) -> None:
-    ports = Ports(nats=free_port(), redis=free_port(), clickhouse=free_port())
+    nats, redis, clickhouse = free_ports(3)
+    ports = Ports(nats=nats, redis=redis, clickhouse=clickhouse)
     engines = embedded_engines(data_dir=tmp_path, ports=ports)
     assert [child.name for child in engines.children] == ["nats", "valkey", "clickhouse"]
 

@@ -1,16 +1,16 @@
 """An ingress on fakes, and a client that speaks ASGI to it so that it can stall, leave and watch."""
 
 import asyncio
-from collections.abc import AsyncGenerator, MutableMapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import msgspec
 from starlette.types import ASGIApp
 
+from tests.fakes import KeptFacts, ScriptedDispatcher
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError, Unavailable
-from turnout.facts import Fact, OutcomeReported, RequestCompleted
 from turnout.ingress.app import build_edge
 from turnout.ingress.callers import Door
 from turnout.ingress.control import Control
@@ -31,8 +31,6 @@ from turnout.policy.request import TextSignal
 from turnout.policy.thread import ThreadState
 from turnout.ports import (
     Chunk,
-    DispatchEvent,
-    DispatchRequest,
     Head,
     RouteAnswer,
     RouteRequest,
@@ -100,10 +98,6 @@ class FakeScorer:
         return RouteAnswer(decision=decision, inputs=inputs)
 
 
-Step = DispatchEvent | Exception | asyncio.Event
-"""What a scripted dispatcher does next: sends an event, raises, or waits."""
-
-
 def head(status: int = 200, *, target: str = OPUS) -> Head:
     return Head(
         status=status,
@@ -113,50 +107,6 @@ def head(status: int = 200, *, target: str = OPUS) -> Head:
         provider="anthropic",
         attempts=1,
     )
-
-
-class ScriptedDispatcher:
-    """Plays its script and keeps what it was asked and how each answer ended."""
-
-    def __init__(self) -> None:
-        self.script: Sequence[Step] = (head(), Chunk(b"data: 1\n\n"))
-        self.asked: list[DispatchRequest] = []
-        self.reached = asyncio.Event()
-        self.closed = asyncio.Event()
-        self.finished = False
-
-    async def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
-        self.asked.append(request)
-        try:
-            for step in self.script:
-                match step:
-                    case asyncio.Event():
-                        self.reached.set()
-                        await step.wait()
-                    case Exception():
-                        raise step
-                    case _:
-                        yield step
-            self.finished = True
-        finally:
-            self.closed.set()
-
-
-class KeptFacts:
-    def __init__(self) -> None:
-        self.all: list[Fact] = []
-
-    def record(self, fact: Fact) -> None:
-        self.all.append(fact)
-
-    @property
-    def completed(self) -> RequestCompleted:
-        (fact,) = [fact for fact in self.all if isinstance(fact, RequestCompleted)]
-        return fact
-
-    @property
-    def outcomes(self) -> list[OutcomeReported]:
-        return [fact for fact in self.all if isinstance(fact, OutcomeReported)]
 
 
 class KeptStore:
@@ -198,7 +148,11 @@ def edge(
     limits: Limits = LIMITS,
     tracer: Tracer | None = None,
 ) -> Edge:
-    scorer, dispatcher, facts = FakeScorer(), ScriptedDispatcher(), KeptFacts()
+    scorer, dispatcher, facts = (
+        FakeScorer(),
+        ScriptedDispatcher(head(), Chunk(b"data: 1\n\n")),
+        KeptFacts(),
+    )
     modes, store, parts = ModeBoard("full"), KeptStore(), {"ingress": "ok", "bus": "ok"}
     intake = Intake(guard=guard, door=door, modes=modes, ids=RandomIds(), clock=lambda: NOW)
 

@@ -1,14 +1,3 @@
-"""The built embedder, cached between runs like `make run` caches it."""
+from tests.learn.built import embedder_root
 
-from pathlib import Path
-
-import pytest
-
-from turnout.learn.embedder_build import build_embedder
-
-
-@pytest.fixture(scope="session")
-def embedder_root() -> Path:
-    root = Path(__file__).parents[2] / ".cache" / "embedder"
-    build_embedder(root)
-    return root
+__all__ = ["embedder_root"]

@@ -1,6 +1,5 @@
 """What a run writes and what fails it, from results counted by hand."""
 
-import csv
 from pathlib import Path
 
 import pytest
@@ -11,6 +10,7 @@ from loadtest.figures import Spread
 from loadtest.samples import Sample
 from loadtest.spans import SpanTime
 from loadtest.stages import Rows, Stage
+from tests.loadtest.written import rows
 
 
 def sample(step: int, *, first: float, outcome: str = "answered", status: int = 200) -> Sample:
@@ -63,11 +63,6 @@ def results() -> list[Result]:
         rows=Rows(requests=2, degraded=0),
     )
     return [direct, split]
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def test_the_files_hold_the_figures_under_their_names(

@@ -1,12 +1,13 @@
 """`make loadtest` in small: real Locust, real Turnout in one process and split, the real upstream."""
 
-import csv
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from tests.loadtest.written import rows
 
 ROOT = Path(__file__).resolve().parents[2]
 LOCUST = Path(os.environ.get("TURNOUT_TEST_LOCUST", ROOT / ".venv-loadtest" / "bin" / "locust"))
@@ -33,11 +34,6 @@ def run(*arguments: str, out: Path) -> subprocess.CompletedProcess[str]:
         timeout=RUN_SECONDS,
         check=False,
     )
-
-
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @needs_locust

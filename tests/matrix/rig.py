@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from tests.fakes import KeptFacts
 from tests.matrix.answer_streams import (
     fold_chat,
     fold_gemini,
@@ -24,7 +25,6 @@ from tests.upstream_dispatcher.workbench import (
     Answer,
     Bench,
     CountingClock,
-    KeptFacts,
     KeptNotes,
     answer_of,
 )

@@ -33,11 +33,6 @@ pytestmark = pytest.mark.anyio
 PREFIX = prompt("a")
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass(slots=True)
 class Server:
     """A Redis that may be stopped and started on one port."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import httpx
+import openai
 import pytest
 
 from tests.simulator.provider import running
@@ -18,3 +19,10 @@ def process() -> Iterator[str]:
 def base(process: str) -> str:
     httpx.delete(f"{process}/simulate").raise_for_status()
     return process
+
+
+@pytest.fixture
+def client(base: str) -> Iterator[openai.OpenAI]:
+    """OpenAI's SDK, which speaks two of the formats; tests of another have a client of their own."""
+    with openai.OpenAI(base_url=f"{base}/v1", api_key="sk-one", max_retries=0) as client:
+        yield client

@@ -1,7 +1,6 @@
 """The real openai SDK against the simulated provider: answers, streams, cache figures, errors."""
 
 import json
-from collections.abc import Iterator
 
 import httpx
 import openai
@@ -22,12 +21,6 @@ BASH: ChatCompletionToolParam = {
     },
 }
 HELLO: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Look at the tests."}]
-
-
-@pytest.fixture
-def client(base: str) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{base}/v1", api_key="sk-one", max_retries=0) as client:
-        yield client
 
 
 def test_a_completion(client: openai.OpenAI) -> None:

@@ -2,7 +2,6 @@
 
 import base64
 import json
-from collections.abc import Iterator
 
 import httpx
 import openai
@@ -43,12 +42,6 @@ PATCH: CustomToolParam = {
     "format": {"type": "grammar", "syntax": "lark", "definition": 'start: "*** Begin Patch"'},
 }
 SEALED: list[ResponseIncludable] = ["reasoning.encrypted_content"]
-
-
-@pytest.fixture
-def client(base: str) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{base}/v1", api_key="sk-one", max_retries=0) as client:
-        yield client
 
 
 def simulate(directives: str) -> dict[str, str]:

@@ -1,7 +1,6 @@
 """What the simulated Responses API refuses, in OpenAI's words and with the parameter at fault."""
 
 import contextlib
-from collections.abc import Iterator
 
 import httpx
 import openai
@@ -44,12 +43,6 @@ def strict(**schema: object) -> dict[str, object]:
 
 def form(**fields: object) -> dict[str, object]:
     return {"text": {"format": fields}}
-
-
-@pytest.fixture
-def client(base: str) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(base_url=f"{base}/v1", api_key="sk-one", max_retries=0) as client:
-        yield client
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ import pytest
 
 from tests.bus.servers import ClickHouseServer, NatsServer
 from turnout.engines.free_ports import free_port
-from turnout.telemetry.warehouse import WarehouseSettings
+from turnout.telemetry.schema import load_migrations, migrate
+from turnout.telemetry.warehouse import Warehouse, WarehouseSettings, open_warehouse
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +40,14 @@ def warehouse_settings(shared_clickhouse: ClickHouseServer) -> WarehouseSettings
         password=shared_clickhouse.token,
         database=f"test_{uuid.uuid4().hex}",
     )
+
+
+@pytest.fixture
+async def warehouse(warehouse_settings: WarehouseSettings) -> AsyncIterator[Warehouse]:
+    """With its tables made."""
+    async with open_warehouse(warehouse_settings) as opened:
+        await migrate(opened, load_migrations())
+        yield opened
 
 
 @pytest.fixture

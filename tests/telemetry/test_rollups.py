@@ -1,6 +1,5 @@
 """The roll-ups say what the rows say: before they are made, after, and when facts are told again."""
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
@@ -10,8 +9,7 @@ from tests.bus import samples
 from tests.telemetry.telling import tell
 from turnout.facts import RequestCompleted
 from turnout.telemetry.rollups import refresh
-from turnout.telemetry.schema import load_migrations, migrate
-from turnout.telemetry.warehouse import Warehouse, WarehouseSettings, open_warehouse
+from turnout.telemetry.warehouse import Warehouse
 
 pytestmark = pytest.mark.anyio
 
@@ -49,13 +47,6 @@ HOURS = [
     ("2026-03-11 12:00:00", 1, None, None),
 ]
 DAYS = [("2026-03-10", 3, Decimal("0.1875"), Decimal("0.1875")), ("2026-03-11", 1, None, None)]
-
-
-@pytest.fixture
-async def warehouse(warehouse_settings: WarehouseSettings) -> AsyncIterator[Warehouse]:
-    async with open_warehouse(warehouse_settings) as opened:
-        await migrate(opened, load_migrations())
-        yield opened
 
 
 async def age(warehouse: Warehouse) -> None:

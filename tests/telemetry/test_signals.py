@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
@@ -21,10 +21,9 @@ from turnout.protos import to_pb
 from turnout.telemetry.batch import BusMessage, blocks_of
 from turnout.telemetry.derive import derive, publish
 from turnout.telemetry.metrics import TelemetryMetrics
-from turnout.telemetry.schema import load_migrations, migrate
 from turnout.telemetry.service import Telemetry, TelemetrySettings
 from turnout.telemetry.signals import ABANDONED_SECONDS, LeftStep, signals_of
-from turnout.telemetry.warehouse import Warehouse, WarehouseSettings, open_warehouse
+from turnout.telemetry.warehouse import Warehouse
 
 pytestmark = pytest.mark.anyio
 
@@ -121,13 +120,6 @@ def typed(request_id: str, at: float, *, digest: str, messages: int) -> RequestR
         fact.inputs.features, step_kind="user_input", text_digest=digest, message_count=messages
     )
     return replace(fact, occurred_at=at, inputs=replace(fact.inputs, features=features))
-
-
-@pytest.fixture
-async def warehouse(warehouse_settings: WarehouseSettings) -> AsyncIterator[Warehouse]:
-    async with open_warehouse(warehouse_settings) as opened:
-        await migrate(opened, load_migrations())
-        yield opened
 
 
 async def tell(warehouse: Warehouse, *facts: Fact) -> None:

@@ -5,12 +5,12 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
+from tests.fakes import KeptFacts
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.dialects.endpoints import BASE_PATH
 from turnout.dialects.registry import DIALECTS
-from turnout.facts import AttemptEnded, Fact, RequestCompleted
 from turnout.observe.spans import Tracer
 from turnout.policy.decision import Decision
 from turnout.policy.request import Features, Identity, Prefix, Tags
@@ -39,25 +39,6 @@ MESSAGES_BODY = (
     b'{"model":"claude-opus-5-5","max_tokens":64, "stream":true,'
     b' "messages":[{"role":"user","content":"hi"}]}'
 )
-
-
-class KeptFacts:
-    """A fact sink that keeps what it is told, in order."""
-
-    def __init__(self) -> None:
-        self.all: list[Fact] = []
-
-    def record(self, fact: Fact) -> None:
-        self.all.append(fact)
-
-    @property
-    def attempts(self) -> list[AttemptEnded]:
-        return [fact for fact in self.all if isinstance(fact, AttemptEnded)]
-
-    @property
-    def completed(self) -> RequestCompleted:
-        (fact,) = [fact for fact in self.all if isinstance(fact, RequestCompleted)]
-        return fact
 
 
 class KeptNotes:

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.catalog.quirks import quirks_of
 from tests.dialects.events import events_of
 from turnout.capabilities import Capabilities, Dialect
-from turnout.catalog.providers import PROVIDERS
 from turnout.dialects.conversation import (
     Conversation,
     Message,
@@ -44,12 +44,6 @@ from turnout.quirks import DIALECT_QUIRKS, NOTHING, Quirks
 ABLE = Capabilities(images=True, documents=True, structured_output=True, thinking=True)
 PLAIN = replace(ABLE, thinking=False)
 DIALECTS: tuple[Dialect, ...] = tuple(DIALECT_QUIRKS)
-
-
-def quirks_of(provider: str, dialect: Dialect, model: str = "m") -> Quirks:
-    endpoint = next(one for one in PROVIDERS if one.name == provider).endpoint(dialect)
-    assert endpoint is not None
-    return endpoint.quirks_of(model)
 
 
 PLAIN_SAMPLING = Sampling()

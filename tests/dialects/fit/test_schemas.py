@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.dialects.fit.test_fitting import ABLE, conversation, quirks_of
+from tests.catalog.quirks import quirks_of
+from tests.dialects.fit.test_fitting import ABLE, conversation
 from tests.dialects.gemini_generate.hostile import VALUES as ANYTHING
 from turnout.dialects.conversation import OutputFormat, Tool
 from turnout.dialects.fit import fit
