@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.dialects.anthropic_messages import ANTHROPIC_MESSAGES
+from tests.dialects.anthropic_messages.requests import WIRE, attached, call, result, said, text
+from tests.dialects.surveyed import Json
 from turnout.dialects.conversation import Provenance
 from turnout.dialects.prefix import canonical_message, message_digest
 from turnout.dialects.seal import seal
@@ -17,26 +18,7 @@ REMINDER = "<system-reminder>\ntoday is Sunday\n</system-reminder>"
 SEALED = seal(Provenance("openai_chat", "deepseek-v4-pro"))
 MARK = {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
 
-
-def survey(*messages: object, **fields: object) -> Survey:
-    body = {"model": "claude", "messages": list(messages)} | fields
-    return ANTHROPIC_MESSAGES.survey_request(json.dumps(body).encode())
-
-
-def said(content: object, role: str = "user") -> dict[str, object]:
-    return {"role": role, "content": content}
-
-
-def text(value: str, **fields: object) -> dict[str, object]:
-    return {"type": "text", "text": value} | fields
-
-
-def call(call_id: str, name: str = "Bash") -> dict[str, object]:
-    return {"type": "tool_use", "id": call_id, "name": name, "input": {"c": "ls"}}
-
-
-def result(call_id: str, content: object = "ok", **fields: object) -> dict[str, object]:
-    return {"type": "tool_result", "tool_use_id": call_id, "content": content} | fields
+survey = WIRE.survey
 
 
 def test_the_facts_of_a_request() -> None:
@@ -54,7 +36,7 @@ def test_the_facts_of_a_request() -> None:
         metadata={"user_id": "u"},
     )
     assert (told.model, told.stream, told.last_role, told.message_count) == (
-        "claude",
+        "m",
         True,
         "user",
         3,
@@ -101,10 +83,10 @@ def test_the_signature_of_another_block_may_be_anything() -> None:
 
 
 def test_a_server_tool_that_a_system_message_defines_is_needed() -> None:
-    def added(tool: object) -> dict[str, object]:
+    def added(tool: object) -> Json:
         return said([{"type": "tool_addition", "tool": tool}], "system")
 
-    def defined(**definition: object) -> dict[str, object]:
+    def defined(**definition: object) -> Json:
         return added({"type": "tool_definition", "definition": definition})
 
     told = survey(
@@ -147,7 +129,7 @@ MESSAGES = st.lists(
 
 @given(MESSAGES, st.data())
 def test_bug_20_markers_and_spelling_of_texts_do_not_change_digests(
-    messages: list[dict[str, object]], data: st.DataObject
+    messages: list[Json], data: st.DataObject
 ) -> None:
     changed: list[object] = []
     for message in messages:
@@ -164,28 +146,10 @@ def test_bug_20_markers_and_spelling_of_texts_do_not_change_digests(
 
 
 @given(MESSAGES)
-def test_digests_are_those_of_the_shared_canonical_form(messages: list[dict[str, object]]) -> None:
+def test_digests_are_those_of_the_shared_canonical_form(messages: list[Json]) -> None:
     told = survey(*messages)
     canonical = [canonical_message(json.dumps(message).encode()) for message in messages]
     assert told.message_digests == tuple(map(message_digest, canonical))
-
-
-@given(MESSAGES, MESSAGES)
-def test_equal_prefixes_have_equal_digests(
-    messages: list[dict[str, object]], more: list[dict[str, object]]
-) -> None:
-    short, long = survey(*messages), survey(*messages, *more)
-    assert long.message_digests[: len(messages)] == short.message_digests
-
-
-def test_digests_tell_texts_and_heads_apart() -> None:
-    told = [
-        survey(said("a")),
-        survey(said("b")),
-        survey(said("a"), system="s"),
-        survey(said("a"), tools=[{"name": "t"}]),
-    ]
-    assert len({(one.head_digest, one.message_digests) for one in told}) == len(told)
 
 
 def test_bug_19_the_billing_line_is_in_no_digest() -> None:
@@ -206,46 +170,21 @@ def test_deferred_tools_are_no_part_of_the_head() -> None:
     assert after.tool_count == 3
 
 
-@pytest.mark.parametrize("nested", [False, True])
-@pytest.mark.parametrize("data_first", [False, True])
-def test_images_and_documents_count_by_what_a_model_reads(
-    *, nested: bool, data_first: bool
-) -> None:
-    def source(media_type: str) -> dict[str, object]:
-        fields: dict[str, object] = {
-            "type": "base64",
-            "media_type": media_type,
-            "data": "A" * 330_000,
-        }
-        ordered = reversed(fields.items()) if data_first else fields.items()
-        return dict(ordered)
-
-    blocks: list[dict[str, object]] = [
-        {"type": "image", "source": source("image/png")},
-        {"type": "document", "source": source("application/pdf")},
+@pytest.mark.parametrize("nested", [False, True], ids=["typed", "in a result"])
+def test_the_data_of_an_image_may_stand_first(*, nested: bool) -> None:
+    image = attached("image", "image/png", 330_000)
+    turned = image | {"source": dict(reversed(image["source"].items()))}
+    estimates = [
+        survey(said([result("c", [block])] if nested else [block])).needs.prompt_tokens_estimate
+        for block in (image, turned)
     ]
-    told = survey(said([result("c", blocks)] if nested else blocks))
-    assert told.needs.images
-    assert told.needs.documents
-    assert 11_600 < told.needs.prompt_tokens_estimate < 11_800
+    assert estimates[0] == estimates[1]
 
 
 def test_words_about_images_are_no_images() -> None:
     told = survey(said([text('{"type":"image","source":{"type":"base64"}} "cache_control"')]))
     assert not told.needs.images
     assert told.breakpoints == (0, 0)
-
-
-def test_the_estimate_is_by_bytes() -> None:
-    assert survey(said("x" * 36_000)).needs.prompt_tokens_estimate == pytest.approx(
-        10_000, rel=0.01
-    )
-
-
-def test_long_texts_keep_head_and_tail() -> None:
-    told = survey(said("h" * 5_000 + "t" * 5_000))
-    assert told.text == "h" * 2_000 + "t" * 2_000
-    assert told.first_typed_text == "h" * 4_000
 
 
 @pytest.mark.parametrize(
@@ -269,12 +208,5 @@ def test_long_texts_keep_head_and_tail() -> None:
 )
 def test_complaints_name_the_field(body: bytes, field: str) -> None:
     with pytest.raises(InvalidRequest) as complaint:
-        ANTHROPIC_MESSAGES.survey_request(body)
+        WIRE.read(body)
     assert complaint.value.message.startswith(f"{field}"), complaint.value.message
-
-
-def test_a_role_may_be_written_with_escapes() -> None:
-    body = rb'{"model":"claude","messages":[{"role":"us\u0065r","content":"hi"}]}'
-    assert ANTHROPIC_MESSAGES.survey_request(body).last_role == "user"
-    with pytest.raises(InvalidRequest, match="role"):
-        ANTHROPIC_MESSAGES.survey_request(body.replace(b"us", b"xs"))

@@ -1,50 +1,26 @@
 """What a survey of this wire tells."""
 
 import json
-from typing import Any
+from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.dialects.gemini_generate.requests import TOOLS, WIRE, answered, called, user
+from tests.dialects.surveyed import Json
 from turnout.dialects.conversation import Provenance, Thinking
-from turnout.dialects.gemini_generate import GEMINI_GENERATE
 from turnout.dialects.gemini_generate.thoughts import mark, sealed
-from turnout.dialects.survey import Survey, ToolOutcome
+from turnout.dialects.survey import ToolOutcome
 from turnout.errors import InvalidRequest
 
-Json = dict[str, Any]
-
-PATH = "/v1beta/models/gemini-3.8-flash:streamGenerateContent"
 SYSTEM: Json = {"role": "user", "parts": [{"text": "You are an agent."}]}
-TOOLS: list[Json] = [
-    {"functionDeclarations": [{"name": "read_file"}, {"name": "ls", "parametersJsonSchema": {}}]}
-]
-
-
-def user(*parts: object) -> Json:
-    return {"role": "user", "parts": [{"text": p} if isinstance(p, str) else p for p in parts]}
-
-
-def called(*names: str) -> Json:
-    parts = [{"functionCall": {"name": name, "args": {}}} for name in names]
-    return {"role": "model", "parts": parts}
-
-
-def result(name: str, response: Json | None = None, **more: object) -> Json:
-    return {"functionResponse": {"name": name, "response": response or {"output": "ok"}} | more}
-
-
-def survey(*contents: Json, path: str = PATH, **fields: object) -> Survey:
-    body = {"contents": list(contents)} | fields
-    return GEMINI_GENERATE.survey_request(json.dumps(body).encode(), path=path)
+survey = WIRE.survey
 
 
 def test_facts_of_an_ordinary_request() -> None:
     found = survey(
         user("fix the bug"),
         called("read_file", "ls"),
-        user(result("read_file", id="r_1"), result("ls", {"error": "no such folder"})),
+        user(answered("read_file", id="r_1"), answered("ls", {"error": "no such folder"})),
         systemInstruction=SYSTEM,
         tools=TOOLS,
         generationConfig={
@@ -79,7 +55,7 @@ def test_facts_of_an_ordinary_request() -> None:
     ],
 )
 def test_the_path_says_model_and_stream(path: str, model: str, stream: bool) -> None:
-    found = survey(user("x"), path=path, model="models/said")
+    found = replace(WIRE, path=path).survey(user("x"), model="models/said")
     assert (found.model, found.stream) == (model, stream)
 
 
@@ -87,7 +63,7 @@ def test_a_count_may_hold_the_request_one_level_deeper() -> None:
     inner = {"contents": [user("x")], "tools": TOOLS}
     for name in ("generateContentRequest", "generate_content_request"):
         body = json.dumps({name: inner}).encode()
-        found = GEMINI_GENERATE.survey_request(body, path=PATH)
+        found = WIRE.read(body)
         assert (found.tool_count, found.text) == (2, "x")
 
 
@@ -111,76 +87,24 @@ def test_either_spelling_is_read() -> None:
     assert camel.has_output_format
 
 
-def test_typed_text_ends_a_step() -> None:
-    found = survey(user("one"), called("ls"), user(result("ls")), user("no, do it so"))
-    assert found.outcomes == ()
-    assert found.text == "no, do it so"
-    assert found.first_typed_text == "one"
-
-
 def test_pictures_beside_a_result_are_not_typed() -> None:
     picture = {"inlineData": {"mimeType": "image/png", "data": "AA=="}}
-    found = survey(user("look"), called("shot"), user(result("shot"), picture))
+    found = survey(user("look"), called("shot"), user(answered("shot"), picture))
     assert [outcome.tool for outcome in found.outcomes] == ["shot"]
     assert found.needs.images
 
 
-def test_context_blocks_are_not_typed() -> None:
-    found = survey(user("<session_context>linux</session_context>"), user("real"))
-    assert found.first_typed_text == "real"
-
-
-@given(st.lists(st.text(max_size=5), min_size=1, max_size=5), st.integers(1, 5))
-def test_equal_prefixes_have_equal_digests(texts: list[str], upto: int) -> None:
-    contents = [user(text) for text in texts]
-    whole = survey(*contents, systemInstruction=SYSTEM, tools=TOOLS)
-    part = survey(*contents[:upto], systemInstruction=SYSTEM, tools=TOOLS)
-    assert whole.message_digests[: len(part.message_digests)] == part.message_digests
-    assert whole.head_digest == part.head_digest
-
-
 @pytest.mark.parametrize("text", ["short", "long" * 5_000])
-def test_a_role_that_is_left_out_and_the_order_of_fields_do_not_count(text: str) -> None:
+def test_a_role_that_is_left_out_does_not_count(text: str) -> None:
     parts = [{"text": text}]
     same: list[Json] = [
         {"role": "user", "parts": parts},
-        {"parts": parts, "role": "user"},
         {"parts": parts},
         {"parts": parts, "role": "function"},
     ]
     assert len({survey(content).message_digests for content in same}) == 1
     other: Json = {"parts": parts, "role": "model"}
     assert survey(other).message_digests != survey(same[0]).message_digests
-
-
-def test_head_is_system_and_tools() -> None:
-    base = survey(user("a"), systemInstruction=SYSTEM, tools=TOOLS)
-    again = survey(user("b"), systemInstruction=SYSTEM, tools=TOOLS)
-    assert base.head_digest == again.head_digest
-    assert base.head_digest != survey(user("a"), systemInstruction=SYSTEM).head_digest
-    assert survey(user("a")).tools_digest == survey(user("a")).system_digest == ""
-
-
-def test_pictures_and_documents_do_not_count_by_their_base64() -> None:
-    def attached(media_type: str, size: int) -> Json:
-        return {"inline_data": {"mime_type": media_type, "data": "A" * size}}
-
-    assert (
-        1_100 <= survey(user(attached("image/png", 900_000))).needs.prompt_tokens_estimate < 1_300
-    )
-    nested = result("shot", parts=[attached("image/png", 900_000)])
-    assert survey(user(nested)).needs.prompt_tokens_estimate < 1_300
-    document = survey(user(attached("application/pdf", 330_000)))
-    assert document.needs.documents
-    assert 10_000 <= document.needs.prompt_tokens_estimate < 10_300
-    assert 10_000 <= survey(user("A" * 36_000)).needs.prompt_tokens_estimate < 10_100
-
-
-def test_mention_of_a_picture_is_no_picture() -> None:
-    found = survey(user('{"inlineData": {"mimeType": "image/png"}, "functionResponse": {}}'))
-    assert not found.needs.images
-    assert not found.needs.documents
-    assert found.tool_result_count == 0
 
 
 @pytest.mark.parametrize(
@@ -241,9 +165,4 @@ def test_sealed_reasoning_is_seen(signature: str) -> None:
 def test_complaints_name_the_field(fields: Json, named: str) -> None:
     body = {"contents": [user("x")]} | fields
     with pytest.raises(InvalidRequest, match=named):
-        GEMINI_GENERATE.survey_request(json.dumps(body).encode(), path=PATH)
-
-
-def test_a_role_may_be_written_with_escapes() -> None:
-    body = rb'{"contents":[{"role":"mod\u0065l","parts":[]}]}'
-    assert GEMINI_GENERATE.survey_request(body, path=PATH).last_role == "assistant"
+        WIRE.read(json.dumps(body).encode())

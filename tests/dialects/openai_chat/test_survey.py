@@ -1,43 +1,16 @@
 """What a chat request's survey tells."""
 
 import json
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from turnout.dialects.openai_chat import OPENAI_CHAT
-from turnout.dialects.survey import Survey, ToolOutcome
+from tests.dialects.openai_chat.requests import TOOLS, WIRE, called, result, user
+from tests.dialects.surveyed import Json
+from turnout.dialects.survey import ToolOutcome
 from turnout.errors import InvalidRequest
 
-Json = dict[str, Any]
-
 SYSTEM: Json = {"role": "system", "content": "You are an agent."}
-TOOLS: list[Json] = [
-    {"type": "function", "function": {"name": "read", "parameters": {"type": "object"}}},
-    {"type": "custom", "custom": {"name": "patch"}},
-]
-
-
-def user(content: object) -> Json:
-    return {"role": "user", "content": content}
-
-
-def called(*ids: str) -> Json:
-    calls = [
-        {"id": i, "type": "function", "function": {"name": "read", "arguments": "{}"}} for i in ids
-    ]
-    return {"role": "assistant", "content": None, "tool_calls": calls}
-
-
-def result(call_id: str, content: object = "ok") -> Json:
-    return {"role": "tool", "tool_call_id": call_id, "content": content}
-
-
-def survey(*messages: Json, **fields: object) -> Survey:
-    body = {"model": "m", "messages": list(messages)} | fields
-    return OPENAI_CHAT.survey_request(json.dumps(body).encode())
+survey = WIRE.survey
 
 
 def test_facts_of_an_ordinary_request() -> None:
@@ -75,80 +48,29 @@ def test_facts_of_an_ordinary_request() -> None:
     assert len(found.message_digests) == len(found.message_bytes) == 5
 
 
-def test_typed_text_ends_a_step() -> None:
-    found = survey(user("one"), called("a"), result("a"), user("no, do it so"))
-    assert found.outcomes == ()
-    assert found.text == "no, do it so"
-    assert found.first_typed_text == "one"
-
-
 def test_image_behind_a_result_is_not_typed() -> None:
     image = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
-    shown = user([{"type": "text", "text": "Attached image(s) from tool result:"}, image])
+    shown = user("Attached image(s) from tool result:", image)
     found = survey(user("look"), called("a"), result("a"), shown)
     assert [outcome.call_id for outcome in found.outcomes] == ["a"]
     assert found.needs.images
 
 
-def test_context_blocks_are_not_typed() -> None:
-    found = survey(
-        user("<environment_context>linux</environment_context>"),
-        user([{"type": "text", "text": "<system-reminder>x</system-reminder>"},
-              {"type": "text", "text": "real"}]),
-    )  # fmt: skip
-    assert found.first_typed_text == "real"
-
-
-@given(st.lists(st.text(max_size=5), min_size=1, max_size=5), st.integers(1, 5))
-def test_equal_prefixes_have_equal_digests(texts: list[str], upto: int) -> None:
-    messages = [SYSTEM, *(user(text) for text in texts)]
-    whole = survey(*messages, tools=TOOLS)
-    part = survey(*messages[: upto + 1], tools=TOOLS)
-    assert whole.message_digests[: len(part.message_digests)] == part.message_digests
-    assert whole.head_digest == part.head_digest
+def test_a_developer_is_of_the_head_too() -> None:
+    base = survey(SYSTEM, user("a"))
+    other = survey({"role": "developer", "content": "else"}, user("a"))
+    assert base.system_digest != other.system_digest
+    assert base.head_digest != other.head_digest
 
 
 def test_markers_and_lone_blocks_do_not_count() -> None:
     marked = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}
-    plain, block = survey(SYSTEM, user("hi")), survey(SYSTEM, user([marked]))
+    plain, block = survey(SYSTEM, user("hi")), survey(SYSTEM, user(marked))
     assert plain.message_digests == block.message_digests
     assert plain.breakpoints == (0, 0)
     assert block.breakpoints == (1, 0)
     long = marked | {"cache_control": {"type": "ephemeral", "ttl": "1h"}}
-    assert survey(SYSTEM, user([long])).breakpoints == (0, 1)
-
-
-def test_head_is_system_and_tools() -> None:
-    base = survey(SYSTEM, user("a"), tools=TOOLS)
-    assert base.head_digest == survey(SYSTEM, user("b"), tools=TOOLS).head_digest
-    assert base.head_digest != survey(SYSTEM, user("a")).head_digest
-    assert base.system_digest == survey(SYSTEM, user("a")).system_digest
-    other = survey({"role": "developer", "content": "else"}, user("a"), tools=TOOLS)
-    assert base.head_digest != other.head_digest
-    assert base.tools_digest == other.tools_digest
-    assert survey(user("a")).tools_digest == ""
-
-
-def test_sessions_with_one_system_prompt_do_not_collapse() -> None:
-    """A rival keys bodies that begin with a system message on it alone."""
-    assert survey(SYSTEM, user("a")).message_digests != survey(SYSTEM, user("b")).message_digests
-
-
-def test_images_and_files_do_not_count_by_their_base64() -> None:
-    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "A" * 900_000}}
-    file = {"type": "file", "file": {"file_data": "data:application/pdf;base64," + "A" * 330_000}}
-    assert 1_100 <= survey(user([image])).needs.prompt_tokens_estimate < 1_300
-    with_file = survey(user([file]))
-    assert with_file.needs.documents
-    assert 10_000 <= with_file.needs.prompt_tokens_estimate < 10_300
-    text = "A" * 36_000
-    assert 10_000 <= survey(user(text)).needs.prompt_tokens_estimate < 10_100
-
-
-def test_mention_of_an_image_is_no_image() -> None:
-    found = survey(user([{"type": "text", "text": '{"type":"image_url"} "file"'}]))
-    assert not found.needs.images
-    assert not found.needs.documents
+    assert survey(SYSTEM, user(long)).breakpoints == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -170,13 +92,6 @@ def test_tools_of_the_provider_are_named() -> None:
     assert survey(user("x"), tools=[{"type": "magic"}]).needs.server_tools == ("magic",)
 
 
-def test_long_texts_are_cut() -> None:
-    found = survey(user("a" * 9_000 + "z" * 9_000))
-    assert len(found.text) == len(found.first_typed_text) == 4_000
-    assert found.text.startswith("a")
-    assert found.text.endswith("z")
-
-
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
@@ -194,14 +109,7 @@ def test_long_texts_are_cut() -> None:
 def test_complaints_name_the_field(fields: Json, named: str) -> None:
     body = {"model": "m", "messages": [user("x")]} | fields
     with pytest.raises(InvalidRequest, match=named):
-        OPENAI_CHAT.survey_request(json.dumps(body).encode())
-
-
-def test_a_role_may_be_written_with_escapes() -> None:
-    body = rb'{"model":"gpt","messages":[{"role":"us\u0065r","content":"hi"}]}'
-    assert OPENAI_CHAT.survey_request(body).last_role == "user"
-    with pytest.raises(InvalidRequest, match="role"):
-        OPENAI_CHAT.survey_request(body.replace(b"us", b"xs"))
+        WIRE.read(json.dumps(body).encode())
 
 
 @pytest.mark.parametrize(

@@ -1,44 +1,18 @@
 """What a responses request's survey tells."""
 
 import json
-from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from tests.dialects.openai_responses.requests import TOOLS, WIRE, called, result, user
+from tests.dialects.surveyed import Json
 from turnout.dialects.conversation import Provenance
-from turnout.dialects.openai_responses import OPENAI_RESPONSES
 from turnout.dialects.seal import seal
-from turnout.dialects.survey import Survey, ToolOutcome
+from turnout.dialects.survey import ToolOutcome
 from turnout.errors import InvalidRequest
 
-Json = dict[str, Any]
-
 BASE: Json = {"type": "message", "role": "developer", "content": "You are an agent."}
-TOOLS: list[Json] = [
-    {"type": "function", "name": "read", "parameters": {"type": "object"}},
-    {"type": "custom", "name": "patch"},
-    {"type": "namespace", "name": "agents", "description": "d", "tools": []},
-    {"type": "tool_search", "execution": "client"},
-]
-
-
-def user(content: object) -> Json:
-    return {"type": "message", "role": "user", "content": content}
-
-
-def called(call_id: str, name: str = "read", **fields: object) -> Json:
-    return {"type": "function_call", "call_id": call_id, "name": name, "arguments": "{}"} | fields
-
-
-def result(call_id: str, output: object = "ok") -> Json:
-    return {"type": "function_call_output", "call_id": call_id, "output": output}
-
-
-def survey(*items: Json, **fields: object) -> Survey:
-    body = {"model": "m", "input": list(items)} | fields
-    return OPENAI_RESPONSES.survey_request(json.dumps(body).encode())
+survey = WIRE.survey
 
 
 def test_facts_of_an_ordinary_request() -> None:
@@ -75,72 +49,8 @@ def test_facts_of_an_ordinary_request() -> None:
 
 
 def test_a_string_is_what_the_user_typed() -> None:
-    found = OPENAI_RESPONSES.survey_request(b'{"model":"m","input":"fix it"}')
+    found = WIRE.read(b'{"model":"m","input":"fix it"}')
     assert (found.text, found.message_count, found.last_role) == ("fix it", 1, "user")
-
-
-def test_typed_text_ends_a_step() -> None:
-    found = survey(user("one"), called("a"), result("a"), user("no, do it so"))
-    assert found.outcomes == ()
-    assert found.text == "no, do it so"
-    assert found.first_typed_text == "one"
-
-
-def test_context_blocks_are_not_typed() -> None:
-    found = survey(
-        user("<environment_context>linux</environment_context>"),
-        user(
-            [
-                {"type": "input_text", "text": "<user_instructions>x</user_instructions>"},
-                {"type": "input_text", "text": "real"},
-            ]
-        ),
-    )
-    assert found.first_typed_text == "real"
-
-
-@given(st.lists(st.text(max_size=5), min_size=1, max_size=5), st.integers(1, 5))
-def test_equal_prefixes_have_equal_digests(texts: list[str], upto: int) -> None:
-    items = [BASE, *(user(text) for text in texts)]
-    whole = survey(*items, tools=TOOLS)
-    part = survey(*items[: upto + 1], tools=TOOLS)
-    assert whole.message_digests[: len(part.message_digests)] == part.message_digests
-    assert whole.head_digest == part.head_digest
-
-
-def test_order_of_the_keys_does_not_count() -> None:
-    turned = dict(reversed(BASE.items()))
-    assert survey(turned).message_digests == survey(BASE).message_digests
-
-
-def test_head_is_instructions_leading_items_and_tools() -> None:
-    base = survey(BASE, user("a"), tools=TOOLS)
-    assert base.head_digest == survey(BASE, user("b"), tools=TOOLS).head_digest
-    assert base.head_digest != survey(BASE, user("a")).head_digest
-    assert base.system_digest == survey(BASE, user("a")).system_digest
-    told = survey(BASE, user("a"), tools=TOOLS, instructions="be brief")
-    assert told.system_digest != base.system_digest
-    assert told.tools_digest == base.tools_digest
-    assert survey(user("a")).tools_digest == survey(user("a")).system_digest == ""
-
-
-def test_images_and_files_do_not_count_by_their_base64() -> None:
-    image = {"type": "input_image", "image_url": "data:image/png;base64," + "A" * 900_000}
-    file = {"type": "input_file", "file_data": "data:application/pdf;base64," + "A" * 330_000}
-    for holder in (user([image]), result("a", [image])):
-        found = survey(holder)
-        assert found.needs.images
-        assert 1_100 <= found.needs.prompt_tokens_estimate < 1_300
-    with_file = survey(user([file]))
-    assert with_file.needs.documents
-    assert 10_000 <= with_file.needs.prompt_tokens_estimate < 10_300
-    assert 10_000 <= survey(user("A" * 36_000)).needs.prompt_tokens_estimate < 10_100
-
-
-def test_mention_of_an_image_is_no_image() -> None:
-    found = survey(user([{"type": "input_text", "text": '{"type":"input_image"} "input_file"'}]))
-    assert not found.needs.images
-    assert not found.needs.documents
 
 
 @pytest.mark.parametrize(
@@ -191,6 +101,14 @@ def test_items_that_only_openai_can_read_are_named(item: Json) -> None:
     assert survey(user("x"), item, item).needs.server_tools == (kind,)
 
 
+def test_instructions_and_leading_items_are_the_head() -> None:
+    base = survey(BASE, user("a"), tools=TOOLS)
+    told = survey(BASE, user("a"), tools=TOOLS, instructions="be brief")
+    assert told.system_digest != base.system_digest
+    assert told.tools_digest == base.tools_digest
+    assert told.system_digest != survey(user("a"), instructions="be brief").system_digest
+
+
 def test_ids_and_states_of_items_are_no_part_of_the_prompt() -> None:
     """Codex makes new ids for the same head in every session, also for its tools."""
     tools = {"type": "additional_tools", "role": "developer", "tools": TOOLS}
@@ -221,13 +139,6 @@ def test_bug_26_reasoning_under_our_seal_is_told() -> None:
     assert not survey(user(sealed), theirs).has_foreign_thinking
 
 
-def test_long_texts_are_cut() -> None:
-    found = survey(user("a" * 9_000 + "z" * 9_000))
-    assert len(found.text) == len(found.first_typed_text) == 4_000
-    assert found.text.startswith("a")
-    assert found.text.endswith("z")
-
-
 @pytest.mark.parametrize(
     ("fields", "named"),
     [
@@ -245,4 +156,4 @@ def test_long_texts_are_cut() -> None:
 def test_complaints_name_the_field(fields: Json, named: str) -> None:
     body = {"model": "m", "input": [user("x")]} | fields
     with pytest.raises(InvalidRequest, match=named):
-        OPENAI_RESPONSES.survey_request(json.dumps(body).encode())
+        WIRE.read(json.dumps(body).encode())
