@@ -10,6 +10,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from tests.dialects.events import encoded, events_of
 from tests.dialects.openai_chat.answers import streams
+from tests.dialects.openai_sdk import client_of, streamed
 from turnout.dialects.conversation import Refusal, Text, ToolCall
 from turnout.dialects.openai_chat import OPENAI_CHAT
 from turnout.dialects.stream import (
@@ -25,19 +26,8 @@ from turnout.errors import ContextTooLong, NotAuthenticated, Overloaded, RateLim
 encode = partial(encoded, "openai_chat")
 
 
-def client_of(response: httpx2.Response) -> openai.OpenAI:
-    transport = httpx2.MockTransport(lambda _: response)
-    return openai.OpenAI(
-        api_key="k",
-        base_url="http://turnout.test/v1",
-        max_retries=0,
-        http_client=httpx2.Client(transport=transport),
-    )
-
-
 def read(stream: bytes) -> list[ChatCompletionChunk]:
-    response = httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=stream)
-    with client_of(response) as client:
+    with client_of(streamed(stream)) as client:
         return list(client.chat.completions.create(model="m", messages=[], stream=True))
 
 

@@ -16,6 +16,7 @@ from tests.dialects.events import events_of
 from tests.dialects.openai_responses.answers import answers, streams
 from tests.dialects.openai_responses.grammar import events_of_stream
 from tests.dialects.openai_responses.test_stream import encode
+from tests.dialects.openai_sdk import client_of, streamed
 from turnout.dialects.conversation import Provenance, Text, Thinking, ToolCall
 from turnout.dialects.openai_responses import OPENAI_RESPONSES
 from turnout.dialects.stream import (
@@ -31,20 +32,6 @@ from turnout.dialects.usage import Usage
 from turnout.errors import ContextTooLong, NotAuthenticated, Overloaded, RateLimited, TurnoutError
 
 EVENT: TypeAdapter[ResponseStreamEvent] = TypeAdapter(ResponseStreamEvent)
-
-
-def client_of(response: httpx2.Response) -> openai.OpenAI:
-    transport = httpx2.MockTransport(lambda _: response)
-    return openai.OpenAI(
-        api_key="k",
-        base_url="http://turnout.test/v1",
-        max_retries=0,
-        http_client=httpx2.Client(transport=transport),
-    )
-
-
-def streamed(stream: bytes) -> httpx2.Response:
-    return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=stream)
 
 
 def final(stream: bytes) -> Response:
