@@ -23,6 +23,10 @@ ThinkingForm: TypeAlias = Literal["effort", "budget", "adaptive"]
 """How thinking is asked for: a word alone, tokens (Anthropic `enabled`, Gemini `thinkingBudget`),
 or left to the model, with a word beside it where `efforts` has any."""
 
+ThinkingOff: TypeAlias = Literal["disabled", "between_tools", "never"]
+"""How a model that decides by itself is told not to think: Anthropic's words for thinking not at all
+and for only noting something between two calls, or not to be told at all."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SchemaQuirks:
@@ -127,14 +131,18 @@ class Quirks:
         thinking: how thinking is asked for.
         efforts: the words of effort that are taken.
         least_thinking_tokens: below this a budget is refused.
+        thinking_off: how a model that thinks as much as it likes is told not to.
+        unthinking_efforts: the words that are taken beside that; None for all of them.
+        thinks_unasked: it thinks unless told not to.
         thinking_needs_free_choice: thinking and a forced tool choice are refused together.
+        forced_tool_choice: whether a call can be demanded, of any tool or of one.
         one_of_temperature_and_top_p: both at once are refused.
         most_temperature: what is above is refused.
         most_stop_sequences: how many are taken; 0 for none.
         blank_stop_sequences: whether one may be nothing but white space.
         least_output_tokens: below this `max_tokens` is refused.
-        preserved_thinking: it thinks unless told not to, and refuses thinking of its own that comes back
-            behind another prompt than it was made for.
+        preserved_thinking: it refuses thinking of its own that comes back behind another prompt than it
+            was made for.
         call_reasoning: messages with calls are refused without the reasoning that led to them; what
             stands for reasoning that was another model's: nothing at all, or a blank.
         reports_usage_unasked: a stream tells its usage without `stream_options`.
@@ -158,7 +166,11 @@ class Quirks:
     thinking: ThinkingForm | None = None
     efforts: tuple[Effort, ...] | None = None
     least_thinking_tokens: int | None = None
+    thinking_off: ThinkingOff | None = None
+    unthinking_efforts: tuple[Effort, ...] | None = None
+    thinks_unasked: bool | None = None
     thinking_needs_free_choice: bool | None = None
+    forced_tool_choice: bool | None = None
     one_of_temperature_and_top_p: bool | None = None
     most_temperature: float | None = None
     most_stop_sequences: int | None = None
@@ -205,6 +217,7 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
             answer_schema=ANTHROPIC_ANSWER_SCHEMA,
             schema_kinds=("json_schema",),
             thinking="adaptive",
+            thinking_off="disabled",
             efforts=("low", "medium", "high", "xhigh", "max"),
             # platform.claude.com/docs/en/build-with-claude/extended-thinking: at least 1,024 and
             # below max_tokens; only tool_choice auto or none.

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from turnout.dialects import passthrough
 from turnout.dialects.passthrough import (
+    AddField,
     DropField,
     DropMessageField,
     Edit,
@@ -89,6 +90,7 @@ EDITS: st.SearchStrategy[Edit] = (
     | st.builds(DropField, NAMES)
     | st.just(SetStreamIncludeUsage())
     | st.builds(SetField, NAMES, st.just(b'{"x": 1}'))
+    | st.builds(AddField, NAMES, st.just(b'{"x": 1}'))
     | st.builds(RenameField, NAMES, NAMES)
 )
 
@@ -106,6 +108,8 @@ def edited(value: dict[str, object], edit: Edit) -> dict[str, object]:
             }
         case SetField(name, literal):
             return {k: json.loads(literal) if k == name else v for k, v in value.items()}
+        case AddField(name, literal):
+            return {name: json.loads(literal)} | value
         case RenameField(name, becomes):
             if becomes in value:
                 return value

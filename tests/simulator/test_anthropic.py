@@ -378,7 +378,10 @@ TOOL_CALL: MessageParam = {
             "tools.0.custom.name",
         ),
         (
-            {"thinking": {"type": "enabled", "budget_tokens": 2_000}},
+            {
+                "model": "claude-sonnet-4-5",
+                "thinking": {"type": "enabled", "budget_tokens": 2_000},
+            },
             400,
             "invalid_request_error",
             "must be greater than `thinking.budget_tokens`",

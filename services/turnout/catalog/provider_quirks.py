@@ -157,6 +157,33 @@ CLAUDE_FAMILIES: Final = (
         names=r"(.*\.)?claude-((opus|sonnet|haiku)-5-[5-9]|(fable|mythos)-5-[1-9]).*",
         quirks=Quirks(preserved_thinking=True),
     ),
+    # .../models/sonnet-5-5/migration-guide, "Thinking runs by default", and .../models/opus-5-5/
+    # whats-new-opus-5-5: from Opus 5 and Sonnet 5 on without being asked.
+    FamilyQuirks(
+        names=r"(.*\.)?claude-(opus|sonnet|haiku|fable|mythos)-[5-9].*",
+        quirks=Quirks(thinks_unasked=True),
+    ),
+    # .../build-with-claude/thinking-troubleshooting: which `thinking.type` each model refuses. Opus 5 and
+    # Haiku 5.5 are turned off up to effort high, Sonnet 5.5 likewise and by a word of its own; Opus 5.5,
+    # Fable and Mythos never.
+    FamilyQuirks(
+        names=r"(.*\.)?claude-(opus-5(-2.*|@.*)?|haiku-5-[5-9].*)",
+        quirks=Quirks(unthinking_efforts=("low", "medium", "high")),
+    ),
+    FamilyQuirks(
+        names=r"(.*\.)?claude-sonnet-5-[5-9].*",
+        quirks=Quirks(thinking_off="between_tools", unthinking_efforts=("low", "medium", "high")),
+    ),
+    FamilyQuirks(
+        names=r"(.*\.)?claude-(opus-5-[5-9]|(fable|mythos)-[5-9]).*",
+        quirks=Quirks(thinking_off="never"),
+    ),
+    # .../api/errors, "Forced tool use not supported": Opus 5.5, Sonnet 5.5, Fable 5.1, Mythos 5.1.
+    # Fable 5 and Mythos 5: the API's own error (github.com/Yeachan-Heo/gajae-code/pull/482).
+    FamilyQuirks(
+        names=r"(.*\.)?claude-((opus|sonnet)-5-[5-9]|(fable|mythos)-[5-9]).*",
+        quirks=Quirks(forced_tool_choice=False),
+    ),
 )
 
 GEMINI_CHAT: Final = Quirks(

@@ -292,6 +292,10 @@ class ToolChoice(msgspec.Struct, frozen=True, gc=False):
     mode: Literal["auto", "required", "none", "named"]
     names: tuple[str, ...] = ()
 
+    @property
+    def is_forced(self) -> bool:
+        return self.mode in {"required", "named"}
+
 
 class Sampling(msgspec.Struct, frozen=True, gc=False):
     """Each None when the client did not say.
@@ -320,22 +324,31 @@ class OutputFormat(msgspec.Struct, frozen=True, gc=False):
     strict: bool | None = None
 
 
+ThinkingMode: TypeAlias = Literal["off", "between_tools", "on", "adaptive"]
+
+
 class ThinkingControl(msgspec.Struct, frozen=True, gc=False):
     """How much the model is to think.
 
     Attributes:
-        mode: None when the client did not say; `adaptive` leaves it to the model.
+        mode: None when the client did not say; `adaptive` leaves it to the model, `between_tools` asks
+            for notes between calls and for no thinking in front of an answer.
         budget_tokens: the most thinking tokens, with mode `on`.
         effort: the client's word (none, minimal, low, medium, high, xhigh, max); "" when not said.
         display: the dialect's word for how thinking is to be shown (omitted, auto, ...).
         drops_unbound: thinking of the history that the target refuses to read is left out instead.
     """
 
-    mode: Literal["off", "on", "adaptive"] | None = None
+    mode: ThinkingMode | None = None
     budget_tokens: int | None = None
     effort: str = ""
     display: str = ""
     drops_unbound: bool = False
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the client wants no thinking in front of an answer."""
+        return self.mode in {"off", "between_tools"} or self.effort == "none"
 
 
 class Conversation(msgspec.Struct, frozen=True, gc=False):

@@ -58,6 +58,14 @@ class SetField:
 
 
 @dataclass(frozen=True, slots=True)
+class AddField:
+    """Give a top-level field the JSON value `json` where the body has none of that name."""
+
+    name: str
+    json: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class RenameRole:
     """Give messages of a role that the target does not know another one."""
 
@@ -78,6 +86,7 @@ Edit: TypeAlias = (
     | DropField
     | RenameField
     | SetField
+    | AddField
     | RenameRole
     | DropMessageField
 )
@@ -117,6 +126,8 @@ def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
                 body = _rename(body, name, becomes)
             case SetField(name, json):
                 body = _set_present(body, name, partial(_other, json))
+            case AddField(name, json):
+                body = _set_member(body, name, partial(_kept_or, json), at_front=False)
             case RenameRole(name, becomes):
                 body = _each_message(body, partial(_with_role, name=name, becomes=becomes))
             case DropMessageField(name):
@@ -290,6 +301,10 @@ def _set_present(body: bytes, name: str, replace: Callable[[bytes], bytes]) -> b
 
 def _other(value: bytes, _old: bytes) -> bytes:
     return value
+
+
+def _kept_or(value: bytes, old: bytes | None) -> bytes:
+    return value if old is None else old
 
 
 def _each_message(body: bytes, change: Callable[[bytes], bytes]) -> bytes:

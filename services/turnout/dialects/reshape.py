@@ -6,15 +6,21 @@ another name means what it meant and is not.
 """
 
 from collections.abc import Iterable
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import ThinkingControl
+from turnout.dialects.conversation import ThinkingControl, ThinkingMode
 from turnout.dialects.fit.parameters import refused_fields
-from turnout.dialects.fit.thinking import fit_thinking_control, nearest_effort
+from turnout.dialects.fit.thinking import (
+    fit_thinking_control,
+    nearest_effort,
+    not_thinking,
+    will_think,
+)
 from turnout.dialects.passthrough import (
+    AddField,
     DropField,
     DropMessageField,
     Edit,
@@ -42,6 +48,12 @@ LIMITS: Final[dict[Dialect, tuple[str, ...]]] = {
 MESSAGE_CONTROLS: Final = ("output_config", "clear_at")
 """What Claude Code says of single messages, to models that take system messages anywhere."""
 
+_DISABLED: Final = b'{"type":"disabled"}'
+_FORCED: Final = frozenset({"any", "tool"})
+"""Anthropic's words for a call that is demanded."""
+_FREE: Final = frozenset({b"null", b'"auto"', b'"none"'})
+"""OpenAI's choices that demand none."""
+
 _INTEGER: Final = msgspec.json.Decoder(int)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -56,13 +68,20 @@ class _Config(msgspec.Struct):
     effort: str = ""
 
 
-_MODES: Final[dict[str, Literal["off", "on", "adaptive"]]] = {
+class _Choice(msgspec.Struct, omit_defaults=True):
+    type: str = ""
+    disable_parallel_tool_use: bool | None = None
+
+
+_MODES: Final[dict[str, ThinkingMode]] = {
     "adaptive": "adaptive",
     "enabled": "on",
     "disabled": "off",
+    "between_tools": "between_tools",
 }
 _THINKING: Final = msgspec.json.Decoder(_Thinking)
 _CONFIG: Final = msgspec.json.Decoder(_Config)
+_CHOICE: Final = msgspec.json.Decoder(_Choice)
 
 
 def reshaped(
@@ -109,6 +128,8 @@ def switched(
             changes.append("limited:max_output_tokens")
     if dialect == "anthropic_messages" and has.thinking:
         edits += _claude(fields, quirks, has, changes)
+    if quirks.forced_tool_choice is False:
+        edits += _free_choice(fields, dialect, changes)
     if dialect == "openai_chat" and has.thinking and "reasoning_effort" in fields:
         edits += _effort_word(fields["reasoning_effort"], quirks, changes)
     body = splice(body, edits)
@@ -143,6 +164,7 @@ def _claude(
         asked = _THINKING.decode(fields.get("thinking", b"{}"))
         effort = _CONFIG.decode(fields.get("output_config", b"{}")).effort
         limit = _INTEGER.decode(fields.get("max_tokens", b"0"))
+        choice = _CHOICE.decode(fields.get("tool_choice", b"{}"))
     except msgspec.DecodeError:
         return
     told = ThinkingControl(
@@ -153,21 +175,54 @@ def _claude(
     )
     most = min(limit, has.max_output_tokens or limit) or None
     fitted, _ = fit_thinking_control(told, quirks, most)
+    change = "thinking"
+    is_forced = choice.type in _FORCED and quirks.forced_tool_choice is not False
+    if is_forced and quirks.thinking_needs_free_choice and will_think(fitted, quirks):
+        fitted, change = not_thinking(quirks), "thinking:tool_choice"
     if fitted == told:
         return
-    changes.append("thinking")
-    if fitted.effort != effort and "output_config" in fields:
-        yield _config(fields["output_config"], fitted.effort)
+    changes.append(change)
+    if fitted.effort != effort:
+        yield from _config(fields.get("output_config"), fitted.effort)
+    if fitted.mode == "between_tools":
+        # Effort must not change on the way then.
+        yield DropMessageField("output_config")
     if "thinking" in fields:
         yield _thinking(fitted)
+    elif fitted.mode == "off":
+        yield AddField("thinking", _DISABLED)
 
 
-def _config(value: bytes, effort: str) -> Edit:
-    config = dict(_OBJECT.decode(value))
+def _free_choice(fields: dict[str, bytes], dialect: Dialect, changes: list[str]) -> Iterable[Edit]:
+    """A call that is demanded, left to the model instead."""
+    value = fields.get("tool_choice", b"null")
+    match dialect:
+        case "anthropic_messages":
+            try:
+                choice = _CHOICE.decode(value)
+            except msgspec.DecodeError:
+                return
+            if choice.type not in _FORCED:
+                return
+            choice.type = "auto"
+            free = msgspec.json.encode(choice)
+        case "openai_chat" if value not in _FREE:
+            free = b'"auto"'
+        case _:
+            return
+    changes.append("tool_choice:auto")
+    yield SetField("tool_choice", free)
+
+
+def _config(value: bytes | None, effort: str) -> Iterable[Edit]:
+    config = dict(_OBJECT.decode(value or b"{}"))
     config.pop("effort", None)
     if effort:
         config["effort"] = msgspec.Raw(msgspec.json.encode(effort))
-    return SetField("output_config", msgspec.json.encode(config))
+    if value is not None:
+        yield SetField("output_config", msgspec.json.encode(config))
+    elif config:
+        yield AddField("output_config", msgspec.json.encode(config))
 
 
 def _thinking(fitted: ThinkingControl) -> Edit:
@@ -175,7 +230,9 @@ def _thinking(fitted: ThinkingControl) -> Edit:
         case None:
             return DropField("thinking")
         case "off":
-            return SetField("thinking", b'{"type":"disabled"}')
+            return SetField("thinking", _DISABLED)
+        case "between_tools":
+            return SetField("thinking", b'{"type":"between_tools"}')
         case "adaptive":
             shown: dict[str, object] = {"type": "adaptive"}
         case "on":

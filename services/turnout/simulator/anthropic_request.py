@@ -10,6 +10,7 @@ import msgspec
 
 from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Ask, ToolOffer
+from turnout.simulator.anthropic_thinking import check_thinking
 from turnout.simulator.cache import Block
 from turnout.simulator.exchange import Call, Headers, Refused, credential_of, model_called, seed_of
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
@@ -20,7 +21,6 @@ FRAMING_TOKENS = 3
 """Fresh tokens of every prompt behind its last block; Anthropic never reports zero."""
 
 MAX_BREAKPOINTS = 4
-MIN_THINKING_BUDGET = 1_024
 LIFETIMES = {"5m": 300, "1h": 3_600}
 ROLES = ("user", "assistant", "system")
 NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}")
@@ -256,18 +256,13 @@ def _check_limits(body: Body, model: Model) -> None:
             f"max_tokens: {asked} > {limit}, which is the maximum allowed number of output"
             f" tokens for {model.id}"
         )
-    thinking = object_of(body.thinking)
-    forced = object_of(body.tool_choice).get("type") in {"any", "tool"}
-    if thinking.get("type") in {"enabled", "adaptive"} and forced:
-        raise Refused("Thinking may not be enabled when tool_choice forces tool use.")
-    if thinking.get("type") == "enabled":
-        budget = thinking.get("budget_tokens")
-        if not isinstance(budget, int) or budget < MIN_THINKING_BUDGET:
-            raise Refused(
-                "thinking.enabled.budget_tokens: Input should be greater than or equal to 1024"
-            )
-        if asked and budget >= asked:
-            raise Refused("`max_tokens` must be greater than `thinking.budget_tokens`.")
+    check_thinking(
+        model.id,
+        object_of(body.thinking),
+        effort=text_of(object_of(body.output_config).get("effort")),
+        choice=text_of(object_of(body.tool_choice).get("type")),
+        max_tokens=asked,
+    )
 
 
 def _blocks(body: Body, measure: Measure) -> tuple[Block, ...]:

@@ -657,9 +657,10 @@ def test_claude_is_told_what_clients_of_other_dialects_take_for_granted(
 
 def test_a_call_that_must_be_made_keeps_claude_from_being_asked_to_think() -> None:
     told = conversation(dialect="openai_chat", tool_choice=ToolChoice("required"))
-    opus = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
-    fitted = fit(told, to="anthropic_messages", quirks=opus, has=ABLE)
-    assert fitted.conversation.thinking == NO_WISH
+    haiku = quirks_of("anthropic", "anthropic_messages", "claude-haiku-5-5")
+    fitted = fit(told, to="anthropic_messages", quirks=haiku, has=ABLE)
+    assert fitted.conversation.thinking == ThinkingControl("off")
+    assert fitted.changes == ("thinking:tool_choice",)
 
 
 @pytest.mark.parametrize(

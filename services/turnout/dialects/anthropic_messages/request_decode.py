@@ -7,7 +7,7 @@ message or block they stood on.
 """
 
 from collections.abc import Sequence
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +26,7 @@ from turnout.dialects.conversation import (
     Sampling,
     Text,
     ThinkingControl,
+    ThinkingMode,
     ToolChoice,
 )
 from turnout.dialects.reading import ObjectReader, raw_fields
@@ -152,7 +153,7 @@ def _tool_choice(fields: ObjectReader) -> tuple[ToolChoice | None, bool | None]:
 
 def _controls(fields: ObjectReader) -> tuple[ThinkingControl, OutputFormat | None, Fields]:
     """Thinking, output format, and what else stood in `output_config`."""
-    mode: Literal["off", "on", "adaptive"] | None = None
+    mode: ThinkingMode | None = None
     budget: int | None = None
     display = ""
     thinking = fields.object("thinking")
@@ -164,8 +165,12 @@ def _controls(fields: ObjectReader) -> tuple[ThinkingControl, OutputFormat | Non
                 mode = "adaptive"
             case "disabled":
                 mode = "off"
+            case "between_tools":
+                mode = "between_tools"
             case _:
-                raise InvalidRequest("thinking.type: must be one of enabled, adaptive, disabled")
+                raise InvalidRequest(
+                    "thinking.type: must be one of enabled, adaptive, disabled, between_tools"
+                )
         budget = thinking.integer("budget_tokens")
         display = thinking.string("display") or ""
     config = fields.object("output_config")

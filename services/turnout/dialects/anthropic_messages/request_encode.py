@@ -198,6 +198,9 @@ def _thinking(conversation: Conversation) -> Json:
             return {}
         case "off":
             return {"thinking": {"type": "disabled"}}
+        case "between_tools":
+            # Any other field beside it draws a 400.
+            return {"thinking": {"type": "between_tools"}}
         case "on":
             encoded["type"] = "enabled"
         case "adaptive":

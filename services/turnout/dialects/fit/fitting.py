@@ -21,6 +21,7 @@ from turnout.dialects.fit.parameters import (
     fit_parameters,
     fit_stop_sequences,
     fit_strictness,
+    fit_tool_choice,
 )
 from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
@@ -91,6 +92,8 @@ def fit(
         fitted, told = with_schemas(fitted, quirks)
         changes += told
     fitted, told = fit_strictness(fitted, to=to)
+    changes += told
+    fitted, told = fit_tool_choice(fitted, quirks)
     changes += told
     fitted, told = fit_thinking(fitted, quirks, has)
     changes += told

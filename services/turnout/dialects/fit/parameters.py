@@ -12,7 +12,14 @@ from typing import Final, Literal, TypeAlias
 from msgspec.structs import replace
 
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import Conversation, Message, OutputFormat, Text, Tool
+from turnout.dialects.conversation import (
+    Conversation,
+    Message,
+    OutputFormat,
+    Text,
+    Tool,
+    ToolChoice,
+)
 from turnout.errors import Unsupported
 from turnout.quirks import Quirks
 
@@ -183,6 +190,16 @@ def _in_bounds(
         return conversation
     changes.append("limited:max_output_tokens")
     return replace(conversation, max_output_tokens=bound)
+
+
+def fit_tool_choice(
+    conversation: Conversation, quirks: Quirks
+) -> tuple[Conversation, tuple[str, ...]]:
+    """A call that cannot be demanded is left to the model."""
+    choice = conversation.tool_choice
+    if quirks.forced_tool_choice is not False or choice is None or not choice.is_forced:
+        return conversation, ()
+    return replace(conversation, tool_choice=ToolChoice("auto")), ("tool_choice:auto",)
 
 
 def fit_strictness(

@@ -12,7 +12,14 @@ from typing import Final
 from msgspec.structs import replace
 
 from turnout.capabilities import Capabilities
-from turnout.dialects.conversation import Conversation, Message, Thinking, ThinkingControl, ToolCall
+from turnout.dialects.conversation import (
+    Conversation,
+    Message,
+    Thinking,
+    ThinkingControl,
+    ThinkingMode,
+    ToolCall,
+)
 from turnout.dialects.seal import is_sealed_in
 from turnout.quirks import EFFORTS, Effort, Quirks
 
@@ -55,16 +62,16 @@ def fit_thinking(
     if not has.thinking:
         if asked == ThinkingControl():
             return conversation, ()
-        told = () if asked.mode == "off" else ("dropped:thinking",)
+        told = () if asked.is_off else ("dropped:thinking",)
         return replace(conversation, thinking=ThinkingControl()), told
     fitted = asked
     if asked != ThinkingControl():
         fitted, changes = fit_thinking_control(asked, quirks, _most_output(conversation, has))
-        if _thinks(fitted):
-            reason = _obstacle(conversation, fitted, quirks)
-            if reason:
-                fitted, changes = ThinkingControl(), (*changes, reason)
-        changes = () if fitted == asked else changes or ("thinking",)
+    if will_think(fitted, quirks):
+        reason = _obstacle(conversation, fitted, quirks)
+        if reason:
+            fitted, changes = not_thinking(quirks), (*changes, reason)
+    changes = () if fitted == asked else changes or ("thinking",)
     shown = _as_others_expect(conversation, fitted, quirks)
     if shown != fitted and not _obstacle(conversation, shown, quirks):
         fitted = shown
@@ -83,11 +90,8 @@ def _as_others_expect(
     """
     if conversation.dialect == "anthropic_messages" or quirks.thinking != "adaptive":
         return fitted
-    if fitted.mode == "off":
-        return fitted
     display = fitted.display
-    thinks = _thinks(fitted) or bool(quirks.preserved_thinking) or display == "summarized"
-    if not thinks:
+    if fitted.is_off or not (will_think(fitted, quirks) or display == "summarized"):
         return fitted
     if conversation.dialect == "openai_chat":
         display = display or "summarized"
@@ -95,8 +99,17 @@ def _as_others_expect(
     return replace(fitted, mode="adaptive", display=display, drops_unbound=drops)
 
 
-def _thinks(thinking: ThinkingControl) -> bool:
+def will_think(thinking: ThinkingControl, quirks: Quirks) -> bool:
+    if thinking.mode is None:
+        return bool(quirks.thinks_unasked)
     return thinking.mode in {"on", "adaptive"}
+
+
+def not_thinking(quirks: Quirks) -> ThinkingControl:
+    """What keeps a model from thinking that may."""
+    if quirks.thinks_unasked and quirks.thinking_off == "disabled":
+        return ThinkingControl("off")
+    return ThinkingControl()
 
 
 def _most_output(conversation: Conversation, has: Capabilities) -> int | None:
@@ -123,10 +136,10 @@ def fit_thinking_control(
 
 def _effort(asked: ThinkingControl) -> str:
     """The client's word, or what its budget comes to."""
+    if asked.is_off:
+        return "none"
     if asked.effort:
         return asked.effort
-    if asked.mode == "off":
-        return "none"
     if asked.mode != "on" or asked.budget_tokens is None:
         return ""
     return next(word for least, word in _FROM_BUDGET if asked.budget_tokens >= least)
@@ -147,15 +160,28 @@ def nearest_effort(word: str, accepted: tuple[Effort, ...] | None) -> str:
 
 
 def _adaptive(asked: ThinkingControl, quirks: Quirks) -> tuple[ThinkingControl, tuple[str, ...]]:
-    word = _effort(asked)
+    if asked.is_off:
+        return _off(asked, quirks), ()
     asked = replace(asked, display=_DISPLAYS.get(asked.display, ""))
-    if word == "none":
-        return replace(asked, mode="off", effort="", budget_tokens=None), ()
-    effort = nearest_effort(word, quirks.efforts)
+    effort = nearest_effort(_effort(asked), quirks.efforts)
     changes = ("dropped:effort",) if asked.effort and not effort else ()
     if asked.mode == "adaptive" or (asked.mode is None and not effort):
         return replace(asked, effort=effort), changes
     return replace(asked, mode="adaptive", effort=effort, budget_tokens=None), changes
+
+
+def _off(asked: ThinkingControl, quirks: Quirks) -> ThinkingControl:
+    """Effort governs an answer without thinking too, so a word that was said is kept.
+
+    A model that cannot be told not to think is told to think little: platform.claude.com/docs/en/models/
+    opus-5-5/whats-new-opus-5-5, "Thinking can't be disabled".
+    """
+    word = "" if asked.effort == "none" else asked.effort
+    if quirks.thinking_off == "never":
+        return ThinkingControl(effort=nearest_effort(word or "none", quirks.efforts))
+    taken = quirks.efforts if quirks.unthinking_efforts is None else quirks.unthinking_efforts
+    mode: ThinkingMode = "between_tools" if quirks.thinking_off == "between_tools" else "off"
+    return ThinkingControl(mode, effort=nearest_effort(word, taken))
 
 
 def _budget(
@@ -163,8 +189,8 @@ def _budget(
 ) -> tuple[ThinkingControl, tuple[str, ...]]:
     effort = nearest_effort(asked.effort, quirks.efforts)
     asked = replace(asked, display=_DISPLAYS.get(asked.display, ""))
-    if asked.mode == "off" or asked.effort == "none":
-        return replace(asked, mode="off", effort="", budget_tokens=None), ()
+    if asked.is_off:
+        return _off(asked, quirks), ()
     budget = asked.budget_tokens
     if budget is None:
         word = asked.effort or ("high" if asked.mode == "adaptive" else "")
@@ -187,7 +213,7 @@ def _obstacle(conversation: Conversation, fitted: ThinkingControl, quirks: Quirk
     if not quirks.thinking_needs_free_choice:
         return ""
     choice = conversation.tool_choice
-    if choice is not None and choice.mode in {"required", "named"}:
+    if choice is not None and choice.is_forced:
         return "thinking:tool_choice"
     if fitted.mode == "on" and _ends_in_foreign_turn(conversation.messages):
         return "thinking:history"

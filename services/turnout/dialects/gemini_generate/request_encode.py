@@ -113,7 +113,7 @@ def _own_thinking(conversation: Conversation) -> _Json:
     thinking = conversation.thinking
     encoded: _Json = {}
     match thinking.mode:
-        case "off":
+        case "off" | "between_tools":
             encoded["thinkingBudget"] = 0
         case "adaptive":
             encoded["thinkingBudget"] = -1
@@ -134,7 +134,7 @@ def _thinking(conversation: Conversation, *, model: str) -> _Json:
     effort = thinking.effort
     if thinking.mode is None and not effort:
         return {}
-    is_off = thinking.mode == "off" or effort == "none"
+    is_off = thinking.is_off
     encoded: _Json = {}
     if demands_signatures(model):
         budget = thinking.budget_tokens
