@@ -66,7 +66,9 @@ class EventsNamed:
                 return _set_inside(data, "response", self._name) if is_named else data
 
     def _learned(self, data: bytes, field: str, *, is_first: bool) -> bytes:
-        """Renamed, and remembered by the bytes in front of the text (OpenAI) or behind it (Google)."""
+        """Renamed, and remembered by the bytes in front of the text (OpenAI) or behind it (Google),
+        where another member stands in front.
+        """
         place = _place(data, field)
         if place is None:
             return data
@@ -74,13 +76,13 @@ class EventsNamed:
         if old == new or not old.startswith(b'"'):
             return data
         renamed = data[: place.value_start] + new + data[place.value_end :]
-        if is_first:
+        # From the comma in front, behind which a quote begins a key and ends no text.
+        at = data.rfind(b",", 0, place.key_start)
+        if is_first or at < 0:
             known = _Known(
                 data[: place.value_end], renamed[: place.value_start + len(new)], is_first=True
             )
         else:
-            # From the comma in front, behind which a quote begins a key and ends no text.
-            at = data.rfind(b",", 0, place.key_start)
             known = _Known(data[at:], renamed[at:], is_first=False)
         if len(known.old) <= MAX_KNOWN_BYTES:
             self._known = known
