@@ -118,3 +118,15 @@ def test_every_event_of_a_stream_is_named(
     named = EventsNamed(dialect, "down")
     for pair in values:
         assert named.feed(event % pair) == (event % pair).replace(b':"up"', b':"down"')
+
+
+@pytest.mark.parametrize(("dialect", "event"), [("openai_chat", CHAT), ("gemini_generate", GEMINI)])
+def test_an_event_that_cannot_be_read_is_named_where_its_bytes_are_known(
+    dialect: Dialect, event: bytes
+) -> None:
+    known = event % ((b"1", b"a") if dialect == "openai_chat" else (b"a", b"1"))
+    broken = known.replace(b'"a"', b"a")
+    named = EventsNamed(dialect, "down")
+    assert named.feed(broken) == broken
+    assert named.feed(known) == known.replace(b':"up"', b':"down"')
+    assert named.feed(broken) == broken.replace(b':"up"', b':"down"')

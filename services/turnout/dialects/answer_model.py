@@ -1,10 +1,11 @@
 """The model's name in an answer that is relayed as it came.
 
-Some clients keep the name that an answer says and ask for it next, or refuse an answer of a model that
-they did not ask for. Rules: the one value that names the model is written as the client wrote it, every
-other byte stays; an event that names none, or cannot be read, is the very object that came in. Of a stream
-in which every event names the model, one event is read: in the others the bytes around the name are the
-same, and so is what is written there.
+Some clients keep the name that an answer says and ask for it next, or refuse an answer of a model
+that they did not ask for. Rules: the one value that names the model is written as the client wrote it,
+every other byte stays, and so does the whole of a body or an event that names none. What has to be
+read to find the name, and cannot be, stays as well. Where every event of a stream names the model, one
+event is read: those in which the bytes around the name are the same get the same there unread, so
+also one whose rest could not be read.
 """
 
 import re

@@ -13,8 +13,14 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
-from turnout.dialects.refusal_words import Words, kind_by_word, read_words, speaks_of_context
-from turnout.dialects.retry_after import come_back_in, retry_after_of
+from turnout.dialects.refusal_words import (
+    Words,
+    kind_by_word,
+    read_words,
+    speaks_of_context,
+    whole_error,
+)
+from turnout.dialects.retry_after import CREDENTIAL_STATUSES, retry_headers
 from turnout.errors import (
     ContextTooLong,
     ErrorKind,
@@ -71,21 +77,18 @@ _STATUS: Final[dict[ErrorKind, tuple[int, str, str | None]]] = {
     "internal": (500, "server_error", None),
 }
 
-_COME_BACK: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "overloaded", "unavailable"})
-_IN_VAIN: Final[frozenset[ErrorKind]] = frozenset({"not_authenticated", "not_allowed"})
-
 
 def encode_error(error: TurnoutError, *, request_id: str) -> ErrorAnswer:
     status, _, _ = _STATUS[error.kind]
-    if error.kind == "upstream_failed" and error.upstream_status in {401, 402, 403}:
-        # A caller's own credential was passed through, or ours is wrong: retrying helps nobody.
-        status = error.upstream_status
-    headers = [("content-type", "application/json"), ("x-request-id", request_id)]
-    if error.kind in _COME_BACK:
-        headers.append(("retry-after", str(retry_after_of(error))))
-    if error.kind in _IN_VAIN or status in {401, 402, 403}:
-        headers.append(("x-should-retry", "false"))
-    return ErrorAnswer(status, tuple(headers), error_body(error))
+    passed = error.upstream_status
+    if error.kind == "upstream_failed" and passed is not None and passed in CREDENTIAL_STATUSES:
+        status = passed
+    headers = (
+        ("content-type", "application/json"),
+        ("x-request-id", request_id),
+        *retry_headers(error, status),
+    )
+    return ErrorAnswer(status, headers, error_body(error))
 
 
 def error_body(error: TurnoutError) -> bytes:
@@ -126,12 +129,7 @@ def decode_error(
 ) -> TurnoutError:
     words = read_words(body, refusals)
     kind = _kind(status, words, refusals)
-    told = (*headers, *words.headers)
-    return kind(
-        words.message or f"the upstream answered with status {status} and no message",
-        retry_after_seconds=come_back_in(kind, words.message, told, refusals, now=now),
-        upstream_status=status,
-    )
+    return whole_error(kind, words, status, headers, refusals, now=now)
 
 
 def decode_stream_error(body: bytes) -> TurnoutError:

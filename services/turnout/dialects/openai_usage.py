@@ -1,10 +1,21 @@
-"""The arithmetic of usage that OpenAI's two wires share.
+"""What OpenAI's two wires say of usage alike, and its arithmetic.
 
 Rules: the prompt includes the cached and the written part, so they are taken apart into counts that
 do not overlap; the output includes reasoning; a total survives the way there and back.
 """
 
+import msgspec
+
 from turnout.dialects.usage import Usage
+
+
+class PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+    cache_write_tokens: int | None = None
+
+
+class OutputDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
 
 
 def usage_of(

@@ -1,10 +1,12 @@
 """Words out of a provider's refusal, by what the catalog says of where they stand. Pure."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from turnout.dialects.reading import MALFORMED
+from turnout.dialects.retry_after import come_back_in
 from turnout.errors import BY_KIND, ContextTooLong, TurnoutError
 from turnout.refusals import Refusals
 
@@ -79,6 +81,24 @@ def kind_by_word(status: int, code: str, refusals: Refusals) -> type[TurnoutErro
         if word in {code, str(status)}:
             return BY_KIND[kind]
     return None
+
+
+def whole_error(
+    kind: type[TurnoutError],
+    words: Words,
+    status: int,
+    headers: Sequence[tuple[str, str]],
+    refusals: Refusals,
+    *,
+    now: float,
+) -> TurnoutError:
+    """The error that an answer with these headers is, of a kind that its dialect has read."""
+    told = (*headers, *words.headers)
+    return kind(
+        words.message or f"the upstream answered with status {status} and no message",
+        retry_after_seconds=come_back_in(kind, words.message, told, refusals, now=now),
+        upstream_status=status,
+    )
 
 
 def speaks_of_context(message: str, refusals: Refusals) -> bool:

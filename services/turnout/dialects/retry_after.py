@@ -2,12 +2,12 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from turnout.errors import RateLimited, TurnoutError
+from turnout.errors import ErrorKind, RateLimited, TurnoutError
 from turnout.refusals import DURATION, Limit, Refusals, ResetForm
 
 MAX_RETRY_AFTER_SECONDS: Final = 60
@@ -16,6 +16,12 @@ MAX_RETRY_AFTER_SECONDS: Final = 60
 DEFAULT_RETRY_AFTER_SECONDS: Final = 5
 """When nobody said: long enough for a burst to pass, short enough for a user to wait."""
 
+COME_BACK: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "overloaded", "unavailable"})
+"""Whose clients are told when."""
+
+CREDENTIAL_STATUSES: Final = frozenset({401, 402, 403})
+"""A caller's own credential was passed through and refused, or ours is wrong: the caller must see it,
+and retrying helps nobody."""
 
 _UNIT_SECONDS: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PARTS: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|[dhms])")
@@ -105,6 +111,14 @@ def retry_after_of(error: TurnoutError) -> int:
     if seconds is None or not math.isfinite(seconds):
         return DEFAULT_RETRY_AFTER_SECONDS
     return min(max(1, math.ceil(seconds)), MAX_RETRY_AFTER_SECONDS)
+
+
+def retry_headers(error: TurnoutError, status: int) -> Iterator[tuple[str, str]]:
+    """Of the answer with that status: when to come back, or that it is of no use."""
+    if error.kind in COME_BACK:
+        yield "retry-after", str(retry_after_of(error))
+    if status in CREDENTIAL_STATUSES:
+        yield "x-should-retry", "false"
 
 
 def _number(text: str) -> float | None:

@@ -22,7 +22,7 @@ The contract between every `StreamDecoder` and every `StreamEncoder`:
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from typing import Literal, TypeAlias, assert_never
+from typing import Final, Literal, TypeAlias, assert_never
 
 import msgspec
 
@@ -51,6 +51,9 @@ StopReason: TypeAlias = Literal[
     "context_window",
 ]
 """Why an answer ended: `pause` means that the provider wants to be called again with it."""
+
+BROKE_OFF: Final = "connection lost: the upstream's stream broke off before its end"
+"""Of a stream that has ended without its terminal event. Agents try again on its first two words."""
 
 AnswerPart: TypeAlias = Text | Thinking | Refusal | ToolCall | Opaque
 

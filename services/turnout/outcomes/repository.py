@@ -3,7 +3,8 @@
 Rules: nothing is written, nothing fetched and no text of a file leaves this module: callers get ids,
 paths and ranges of lines. What is asked of many commits is asked of one git for all of them, because
 starting it costs more than an answer; only blame has no such way. Every command has a deadline; one
-that fails is one clear error. Settings of the user that change what git prints (external diffs, quoting, a pager) are switched off.
+that fails is one clear error. Settings of the user that change what git prints (external diffs,
+quoting, a pager) are switched off.
 """
 
 import os

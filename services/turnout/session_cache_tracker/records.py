@@ -7,11 +7,12 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
   are of fixed width, so they order as strings, and no two notes have the same one.
 * `seen` holds the ids of the newest notes in order of arrival. A note whose id is in it changes
   nothing.
-* Registers (`newest`, `failed`, `cache:<target>`, `lifetime:<target>`, `made:<number>`) begin with the version of
-  their note; the greatest value stays. `newest` is the last answered request; `failed` the last one
-  whose answer broke off; `cache:` what an answer has left in a target's prompt cache; `lifetime:`
-  what the newest write there was paid for, which reads leave alone; `made:` the target whose answers
-  begin behind that many messages. A run is void once a newer one has begun before it.
+* Registers (`newest`, `failed`, `cache:<target>`, `lifetime:<target>`, `made:<number>`) begin with
+  the version of their note; the greatest value stays. `newest` is the last answered request;
+  `failed` the last one whose answer broke off; `cache:` what an answer has left in a target's prompt
+  cache; `lifetime:` what the newest write there was paid for, which reads leave alone; `made:` the
+  target whose answers begin behind that many messages. A run is void once a newer one has begun
+  before it.
 * `recent` holds one line for each of the newest answered requests, in order of version.
 * `steps` counts answered requests, `started` is the earliest sending time.
 * Of the `cache:` and of the `made:` registers those of the newest versions are kept; `lifetime:`

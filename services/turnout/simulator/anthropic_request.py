@@ -12,7 +12,7 @@ from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Ask, ToolOffer
 from turnout.simulator.anthropic_thinking import check_thinking
 from turnout.simulator.cache import Block
-from turnout.simulator.exchange import Call, Headers, Refused, credential_of, seed_of
+from turnout.simulator.exchange import Call, Headers, Refused, credential_of, model_called, seed_of
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
 from turnout.simulator.measure import Measure, canonical, measure_of
 from turnout.simulator.preserved_thinking import bind, is_signed
@@ -129,12 +129,8 @@ def _in_their_words(text: str) -> str:
 
 
 def _model(name: str, catalog: Catalog) -> Model:
-    model = catalog.resolve(name) if "[" not in name and "/" not in name else None
-    if (
-        model is None
-        or not catalog.speaks(model, "anthropic_messages")
-        or name not in {model.id, model.upstream_name, *model.aliases}
-    ):
+    model = model_called(name, catalog, "anthropic_messages")
+    if model is None:
         raise Refused(f"model: {name}", status=404, kind="not_found_error")
     return model
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
+from turnout.capabilities import Dialect
 from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Answer, Ask
 from turnout.simulator.cache import Block, Charge, PromptCache
@@ -150,6 +151,17 @@ def credential_of(headers: Headers) -> str:
     bearer = headers.get("authorization", "")
     key = headers.get("x-api-key", "") or headers.get("x-goog-api-key", "")
     return key or bearer.removeprefix("Bearer ").strip()
+
+
+def model_called(name: str, catalog: Catalog, *dialects: Dialect) -> Model | None:
+    """The model that speaks one of `dialects` and has just this name; None where there is none.
+
+    A provider knows nothing of what stands around the name for a router: `provider/`, `[1m]`.
+    """
+    model = catalog.resolve(name) if "[" not in name and "/" not in name else None
+    if model is None or name not in {model.id, model.upstream_name, *model.aliases}:
+        return None
+    return model if catalog.speaks(model, *dialects) else None
 
 
 def split_text(text: str, size: int) -> list[str]:

@@ -11,7 +11,7 @@ import msgspec
 
 from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Ask
-from turnout.simulator.exchange import Call, Headers, Refused, credential_of, seed_of
+from turnout.simulator.exchange import Call, Headers, Refused, credential_of, model_called, seed_of
 from turnout.simulator.gemini_contents import (
     check_contents,
     check_signatures,
@@ -122,9 +122,8 @@ def _addressed(
             " Please use API Key or other form of API consumer identity to call this API.",
             status=403,
         )
-    model = catalog.resolve(name) if "[" not in name and "/" not in name else None
-    known = model is not None and name in {model.id, model.upstream_name, *model.aliases}
-    if model is None or not known or not catalog.speaks(model, "gemini_generate"):
+    model = model_called(name, catalog, "gemini_generate")
+    if model is None:
         raise Refused(
             f"models/{name} is not found for API version {version}, or is not supported for"
             f" {method}. Call ListModels to see the list of available models and their supported"

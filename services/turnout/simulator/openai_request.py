@@ -1,17 +1,15 @@
 """Reads an OpenAI Chat Completions request the way OpenAI does, and refuses what it refuses.
 
 Rules of this module: pure. Every model of the catalog is served here but Anthropic's and those that
-OpenAI serves by Responses alone, whatever dialect the catalog gives it; the checks that only OpenAI makes (unknown fields, `max_tokens` on reasoning models) apply to
-OpenAI's models only.
+OpenAI serves by Responses alone, whatever dialect the catalog gives it; the checks that only OpenAI
+makes (unknown fields, `max_tokens` on reasoning models) apply to OpenAI's models only.
 """
 
 import re
 
-import msgspec
-
 from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Ask, ToolOffer
-from turnout.simulator.exchange import Call, Headers, Refused, credential_of, seed_of
+from turnout.simulator.exchange import Call, Headers, Refused, model_called, seed_of
 from turnout.simulator.json_types import (
     JsonObject,
     array_of,
@@ -21,6 +19,7 @@ from turnout.simulator.json_types import (
     text_of,
 )
 from turnout.simulator.measure import canonical, measure_of
+from turnout.simulator.openai_checks import read_body
 from turnout.simulator.prefix_charge import lifetime_of
 
 ROLES = ("system", "assistant", "user", "function", "tool", "developer")
@@ -43,13 +42,7 @@ FIELDS = frozenset(
 
 def read_request(data: bytes, headers: Headers, catalog: Catalog) -> Call:
     """A call, or `Refused`."""
-    if not credential_of(headers):
-        raise Refused(
-            "You didn't provide an API key. You need to provide your API key in an Authorization"
-            " header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
-            status=401,
-        )
-    body = _decode(data)
+    body = read_body(data, headers)
     model = _model(body, catalog)
     if model.provider == "openai":
         _check_fields(body, model)
@@ -81,23 +74,12 @@ def read_request(data: bytes, headers: Headers, catalog: Catalog) -> Call:
     )
 
 
-def _decode(data: bytes) -> JsonObject:
-    try:
-        return msgspec.json.decode(data, type=JsonObject)
-    except msgspec.MsgspecError as error:
-        raise Refused(
-            "We could not parse the JSON body of your request. (HINT: This likely means you aren't"
-            " using your HTTP library correctly.)"
-        ) from error
-
-
 def _model(body: JsonObject, catalog: Catalog) -> Model:
     name = text_of(body.get("model"))
     if not name:
         raise Refused("you must provide a model parameter")
-    model = catalog.resolve(name) if "[" not in name and "/" not in name else None
-    known = model is not None and name in {model.id, model.upstream_name, *model.aliases}
-    if model is None or not known or not catalog.speaks(model, "openai_chat", "openai_responses"):
+    model = model_called(name, catalog, "openai_chat", "openai_responses")
+    if model is None:
         raise Refused(
             f"The model `{name}` does not exist or you do not have access to it.",
             status=404,

@@ -1,8 +1,9 @@
 """The OpenAI Responses wire format, provider side: items, events, usage and errors.
 
-Rules of this module: pure but for what it stores; every item is opened, filled and closed under one id before the next,
-events are numbered from 0, and the last event holds the whole response; `input_tokens` includes
-what was read from and written to the cache. Event names and fields are those of openai 3.54.0.
+Rules of this module: pure but for what it stores; every item is opened, filled and closed under one
+id before the next, events are numbered from 0, and the last event holds the whole response;
+`input_tokens` includes what was read from and written to the cache. Event names and fields are those
+of openai 3.54.0.
 """
 
 import base64
@@ -264,6 +265,7 @@ def _encrypted(kind: SealKind, call: Call, content: str) -> str:
 def _item_events(events: Events, index: int, item: JsonObject) -> list[bytes]:
     """Everything about one item, in pieces that are sent at once."""
     opened = events.write("response.output_item.added", output_index=index, item=_opened(item))
+    place = {"item_id": item["id"], "output_index": index}
     match item["type"]:
         case "reasoning":
             pieces = _summary_events(events, index, item)
@@ -272,19 +274,18 @@ def _item_events(events: Events, index: int, item: JsonObject) -> list[bytes]:
         case "function_call":
             pieces = _text_events(
                 events,
-                {"item_id": item["id"], "output_index": index},
+                place,
                 kind="function_call_arguments",
                 whole=("arguments", str(item["arguments"])),
             )
         case "custom_tool_call":
             pieces = _text_events(
                 events,
-                {"item_id": item["id"], "output_index": index},
+                place,
                 kind="custom_tool_call_input",
                 whole=("input", str(item["input"])),
             )
         case "web_search_call":
-            place = {"item_id": item["id"], "output_index": index}
             steps = ("in_progress", "searching", "completed")
             pieces = [events.write(f"response.web_search_call.{step}", **place) for step in steps]
         case _:

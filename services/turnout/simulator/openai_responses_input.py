@@ -19,6 +19,7 @@ from turnout.simulator.json_types import (
     object_of,
     text_of,
 )
+from turnout.simulator.openai_checks import check_length
 from turnout.simulator.seals import SealKind, decoded, opens
 
 MAX_ID = 64
@@ -237,7 +238,7 @@ def _check_ids(item: JsonObject, shape: Shape, where: str) -> None:
                 code="invalid_value",
                 param=f"{where}.id",
             )
-        _check_length(known, f"{where}.id")
+        check_length(known, f"{where}.id", most=MAX_ID)
     if isinstance(call, str):
         if not call:
             raise Refused(
@@ -246,17 +247,7 @@ def _check_ids(item: JsonObject, shape: Shape, where: str) -> None:
                 code="empty_string",
                 param=f"{where}.call_id",
             )
-        _check_length(call, f"{where}.call_id")
-
-
-def _check_length(value: str, where: str) -> None:
-    if len(value) > MAX_ID:
-        raise Refused(
-            f"Invalid '{where}': string too long. Expected a string with maximum length {MAX_ID},"
-            f" but got a string with length {len(value)} instead.",
-            code="string_above_max_length",
-            param=where,
-        )
+        check_length(call, f"{where}.call_id", most=MAX_ID)
 
 
 def _check_values(item: JsonObject, kind: str, where: str) -> None:

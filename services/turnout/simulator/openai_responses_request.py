@@ -1,15 +1,14 @@
 """Reads an OpenAI Responses request the way OpenAI does, and refuses what it refuses.
 
 Rules of this module: pure; what the fields of a request may be is here, what its items may be in
-`openai_responses_input`, its tools in `openai_responses_tools`. Every model is served here that is not Anthropic's or
-Gemini's; the checks that only OpenAI makes of a model's parameters apply to OpenAI's models.
+`openai_responses_input`, its tools in `openai_responses_tools`. Every model is served here that is
+not Anthropic's or Gemini's; the checks that only OpenAI makes of a model's parameters apply to
+OpenAI's models.
 """
-
-import msgspec
 
 from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Ask
-from turnout.simulator.exchange import Call, Headers, Refused, credential_of, seed_of
+from turnout.simulator.exchange import Call, Headers, Refused, model_called, seed_of
 from turnout.simulator.json_types import (
     JsonObject,
     array_of,
@@ -18,6 +17,7 @@ from turnout.simulator.json_types import (
     text_of,
 )
 from turnout.simulator.measure import Measure, canonical, measure_of
+from turnout.simulator.openai_checks import read_body
 from turnout.simulator.openai_responses_input import (
     check_encrypted,
     check_pairing,
@@ -80,7 +80,7 @@ ECHOED: JsonObject = {
 
 def read_request(data: bytes, headers: Headers, catalog: Catalog, stored: StoredResponses) -> Call:
     """A call, or `Refused`."""
-    body = _decode(data, headers)
+    body = read_body(data, headers)
     model = _model(body, catalog)
     _check_fields(body, FIELDS)
     before = _stored_items(body, stored)
@@ -122,27 +122,11 @@ def read_request(data: bytes, headers: Headers, catalog: Catalog, stored: Stored
 
 def count_request(data: bytes, headers: Headers, catalog: Catalog, stored: StoredResponses) -> int:
     """Tokens in the prompt of a request, or `Refused`."""
-    body = _decode(data, headers)
+    body = read_body(data, headers)
     measure = measure_of(_model(body, catalog))
     _check_fields(body, COUNTED_FIELDS)
     items = [*_stored_items(body, stored), *read_items(body)]
     return measure.count_bytes(len(_prompt(body, items, read_tools(body), measure)))
-
-
-def _decode(data: bytes, headers: Headers) -> JsonObject:
-    if not credential_of(headers):
-        raise Refused(
-            "You didn't provide an API key. You need to provide your API key in an Authorization"
-            " header using Bearer auth (i.e. Authorization: Bearer YOUR_KEY).",
-            status=401,
-        )
-    try:
-        return msgspec.json.decode(data, type=JsonObject)
-    except msgspec.MsgspecError as error:
-        raise Refused(
-            "We could not parse the JSON body of your request. (HINT: This likely means you aren't"
-            " using your HTTP library correctly.)"
-        ) from error
 
 
 def _model(body: JsonObject, catalog: Catalog) -> Model:
@@ -153,9 +137,8 @@ def _model(body: JsonObject, catalog: Catalog) -> Model:
             code="missing_required_parameter",
             param="model",
         )
-    model = catalog.resolve(name) if "[" not in name and "/" not in name else None
-    known = model is not None and name in {model.id, model.upstream_name, *model.aliases}
-    if model is None or not known or not catalog.speaks(model, "openai_responses"):
+    model = model_called(name, catalog, "openai_responses")
+    if model is None:
         raise Refused(
             f"The requested model '{name}' does not exist.",
             code="model_not_found",

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from turnout.simulator.answers import ToolKind, ToolOffer
 from turnout.simulator.exchange import Refused
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
+from turnout.simulator.openai_checks import check_length
 
 NAME = re.compile(r"[a-zA-Z0-9_-]+")
 MAX_NAME = 64
@@ -191,13 +192,7 @@ def _check_inside(tool: JsonObject, kind: str, where: str) -> None:
 
 
 def _check_name(name: str, where: str) -> None:
-    if len(name) > MAX_NAME:
-        raise Refused(
-            f"Invalid '{where}': string too long. Expected a string with maximum length"
-            f" {MAX_NAME}, but got a string with length {len(name)} instead.",
-            code="string_above_max_length",
-            param=where,
-        )
+    check_length(name, where, most=MAX_NAME)
     if not NAME.fullmatch(name):
         raise Refused(
             f"Invalid '{where}': string does not match pattern. Expected a string that matches the"

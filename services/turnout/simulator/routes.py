@@ -1,7 +1,7 @@
 """Which wire format answers which path.
 
-Rules of this module: nothing is sent or waited for; a path decides alone, and Gemini's says model and method as well. Every
-model of the catalog is answered on every path that its provider has.
+Rules of this module: nothing is sent or waited for; a path decides alone, and Gemini's says model and
+method as well. Every model of the catalog is answered on every path that its provider has.
 """
 
 import re

@@ -16,6 +16,7 @@ import msgspec
 
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.refusal_words import as_meant
+from turnout.dialects.stream import BROKE_OFF
 from turnout.errors import Internal, TurnoutError, Unavailable, UpstreamFailed, UpstreamTimeout
 from turnout.refusals import Refusals
 from turnout.upstream_dispatcher.accounting import AttemptLog
@@ -234,9 +235,7 @@ class StreamAttempt:
         if reading.is_complete or reading.finish_reason:
             return out
         # The rest is half an event, which would swallow the one that says so.
-        self.log.error = UpstreamFailed(
-            "connection lost: the upstream's stream broke off without its last event"
-        )
+        self.log.error = UpstreamFailed(BROKE_OFF)
         return self._course.broken(self.log.error)
 
     async def _whole(self, incoming: Incoming) -> Progress:

@@ -85,8 +85,8 @@ def check_cut(stream: bytes) -> None:
             number += 1
 
 
-class _Cut(Exception):
-    """The events have ended in the middle of an item."""
+class _Cut(AssertionError):
+    """The events have ended in the middle of an item: a defect, but of a stream that broke off."""
 
 
 def _next(events: list[Json]) -> str:

@@ -9,8 +9,8 @@ one lifetime, because a longer one must not follow a shorter one.
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from turnout.dialects.anthropic_messages.markers import cache_marker
 from turnout.dialects.anthropic_messages.parts_encode import Json
+from turnout.dialects.cache_markers import cache_marker
 from turnout.dialects.conversation import (
     CacheLifetime,
     Conversation,

@@ -14,8 +14,14 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
-from turnout.dialects.refusal_words import Words, kind_by_word, read_words, speaks_of_context
-from turnout.dialects.retry_after import come_back_in, retry_after_of
+from turnout.dialects.refusal_words import (
+    Words,
+    kind_by_word,
+    read_words,
+    speaks_of_context,
+    whole_error,
+)
+from turnout.dialects.retry_after import retry_headers
 from turnout.dialects.sse import encode_event
 from turnout.errors import (
     ContextTooLong,
@@ -54,9 +60,6 @@ _CREDENTIAL_TYPES: Final = {
     402: "billing_error",
     403: "permission_error",
 }
-"""A passed-through credential was refused: the caller must see it, and retrying helps nobody."""
-
-_COME_BACK: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "overloaded", "unavailable"})
 
 _TOO_LONG: Final = "prompt is too long"
 _NUMBER: Final = re.compile(r"\d[\d,]{3,}")
@@ -65,12 +68,12 @@ _NUMBER: Final = re.compile(r"\d[\d,]{3,}")
 
 def encode_error(error: TurnoutError, *, request_id: str) -> ErrorAnswer:
     status, _ = _status(error)
-    headers = [("content-type", "application/json"), ("request-id", request_id)]
-    if error.kind in _COME_BACK:
-        headers.append(("retry-after", str(retry_after_of(error))))
-    if status in _CREDENTIAL_TYPES:
-        headers.append(("x-should-retry", "false"))
-    return ErrorAnswer(status, tuple(headers), _body(error, request_id=request_id))
+    headers = (
+        ("content-type", "application/json"),
+        ("request-id", request_id),
+        *retry_headers(error, status),
+    )
+    return ErrorAnswer(status, headers, _body(error, request_id=request_id))
 
 
 def encode_stream_error(error: TurnoutError) -> bytes:
@@ -118,12 +121,7 @@ def decode_error(
 ) -> TurnoutError:
     words = read_words(body, refusals)
     kind = _kind(status, words, refusals)
-    told = (*headers, *words.headers)
-    return kind(
-        words.message or f"the upstream answered with status {status} and no message",
-        retry_after_seconds=come_back_in(kind, words.message, told, refusals, now=now),
-        upstream_status=status,
-    )
+    return whole_error(kind, words, status, headers, refusals, now=now)
 
 
 def decode_stream_error(body: bytes) -> TurnoutError:

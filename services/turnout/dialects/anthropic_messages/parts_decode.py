@@ -9,8 +9,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from turnout.dialects.anthropic_messages.markers import read_cache
 from turnout.dialects.anthropic_messages.tools_decode import decode_tool
+from turnout.dialects.cache_markers import read_cache
 from turnout.dialects.conversation import (
     Base64Source,
     Document,

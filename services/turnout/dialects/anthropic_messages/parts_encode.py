@@ -11,9 +11,9 @@ from typing import assert_never
 import msgspec
 
 from turnout.capabilities import Capabilities
-from turnout.dialects.anthropic_messages.markers import cache_marker
 from turnout.dialects.anthropic_messages.parts_decode import TOOL_CHANGE
 from turnout.dialects.anthropic_messages.response import opaque_block
+from turnout.dialects.cache_markers import cache_marker
 from turnout.dialects.calls import arguments_object
 from turnout.dialects.conversation import (
     Base64Source,

@@ -12,9 +12,9 @@ import msgspec
 
 from turnout.capabilities import Capabilities
 from turnout.dialects.anthropic_messages.breakpoints import lifetime_of, place
-from turnout.dialects.anthropic_messages.markers import cache_marker
 from turnout.dialects.anthropic_messages.parts_encode import Json, PartEncoder
 from turnout.dialects.anthropic_messages.turns import arrange, leading_system
+from turnout.dialects.cache_markers import cache_marker
 from turnout.dialects.conversation import (
     Conversation,
     Fields,

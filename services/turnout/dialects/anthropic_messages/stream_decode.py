@@ -30,6 +30,7 @@ from turnout.dialects.reading import MALFORMED
 from turnout.dialects.seal import unseal
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (
+    BROKE_OFF,
     AnnotationAdded,
     Finished,
     OpaqueStarted,
@@ -101,11 +102,7 @@ class MessageStreamDecoder:
             if self._started and self._stop_reason is not None:
                 self._end()
             else:
-                self._fail(
-                    UpstreamFailed(
-                        "connection lost: the upstream's stream broke off before its end"
-                    )
-                )
+                self._fail(UpstreamFailed(BROKE_OFF))
         return self._take()
 
     def decode_whole(self, body: bytes) -> Sequence[StreamEvent]:

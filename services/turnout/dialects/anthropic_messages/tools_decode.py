@@ -6,7 +6,7 @@ dialect has it.
 
 import msgspec
 
-from turnout.dialects.anthropic_messages.markers import read_cache
+from turnout.dialects.cache_markers import read_cache
 from turnout.dialects.conversation import Fields, ServerTool, Tool
 from turnout.dialects.reading import ObjectReader, utf8
 

@@ -11,8 +11,8 @@ from typing import Final, Literal
 import msgspec
 
 from turnout.dialects.anthropic_messages.parts_decode import MAKER
+from turnout.dialects.cache_markers import CacheMarker, marked_lifetime
 from turnout.dialects.conversation import (
-    CacheLifetime,
     Message,
     Text,
     Thinking,
@@ -25,26 +25,16 @@ from turnout.dialects.reading import ABSENT, MALFORMED, json_text
 from turnout.dialects.seal import unseal
 
 
-class _Marker(msgspec.Struct, gc=False):
-    ttl: str | None = None
-
-
-def _lifetime(marker: _Marker | None) -> CacheLifetime | None:
-    if marker is None:
-        return None
-    return "1h" if marker.ttl == "1h" else "5m"
-
-
 class _Block(msgspec.Struct, forbid_unknown_fields=True, tag_field="type", gc=False):
     pass
 
 
 class _Text(_Block, tag="text"):
     text: str
-    cache_control: _Marker | None = None
+    cache_control: CacheMarker | None = None
 
     def part(self) -> Text:
-        return Text(self.text, _lifetime(self.cache_control))
+        return Text(self.text, marked_lifetime(self.cache_control))
 
 
 class _Reference(_Block, tag="tool_reference"):
@@ -58,11 +48,14 @@ class _Call(_Block, tag="tool_use"):
     id: str
     name: str
     input: msgspec.Raw = ABSENT
-    cache_control: _Marker | None = None
+    cache_control: CacheMarker | None = None
 
     def part(self) -> ToolCall:
         return ToolCall(
-            self.id, self.name, json_text(self.input) or "{}", cache=_lifetime(self.cache_control)
+            self.id,
+            self.name,
+            json_text(self.input) or "{}",
+            cache=marked_lifetime(self.cache_control),
         )
 
 
@@ -70,7 +63,7 @@ class _Result(_Block, tag="tool_result"):
     tool_use_id: str
     content: str | list[_Text | _Reference] | None = None
     is_error: bool | None = None
-    cache_control: _Marker | None = None
+    cache_control: CacheMarker | None = None
 
     def part(self) -> ToolResult:
         content = self.content
@@ -80,7 +73,7 @@ class _Result(_Block, tag="tool_result"):
             if isinstance(content, str)
             else tuple([block.part() for block in content or ()])
         )
-        cache = _lifetime(self.cache_control)
+        cache = marked_lifetime(self.cache_control)
         return ToolResult(
             self.tool_use_id, parts, bool(self.is_error), is_plain=is_plain, cache=cache
         )
@@ -106,7 +99,7 @@ class _Tool(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     input_schema: msgspec.Raw = ABSENT
     strict: bool | None = None
     defer_loading: bool | None = None
-    cache_control: _Marker | None = None
+    cache_control: CacheMarker | None = None
 
 
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
@@ -133,7 +126,7 @@ def usual_tool(raw: msgspec.Raw) -> Tool | None:
             json_text(found.input_schema),
             strict=found.strict,
             is_deferred=bool(found.defer_loading),
-            cache=_lifetime(found.cache_control),
+            cache=marked_lifetime(found.cache_control),
         )
     except MALFORMED:
         return None

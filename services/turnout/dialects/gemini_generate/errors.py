@@ -16,7 +16,13 @@ import msgspec
 from turnout.dialects.dialect import ErrorAnswer
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.refusal_words import kind_by_word, shown, speaks_of_context
-from turnout.dialects.retry_after import come_back_in, read_reset, retry_after_of
+from turnout.dialects.retry_after import (
+    COME_BACK,
+    come_back_in,
+    read_reset,
+    retry_after_of,
+    retry_headers,
+)
 from turnout.errors import (
     ContextTooLong,
     ErrorKind,
@@ -55,7 +61,6 @@ _STATUS: Final[dict[ErrorKind, tuple[int, str]]] = {
 }
 
 _CREDENTIAL: Final = {401: "UNAUTHENTICATED", 402: "FAILED_PRECONDITION", 403: "PERMISSION_DENIED"}
-_COME_BACK: Final[frozenset[ErrorKind]] = frozenset({"rate_limited", "overloaded", "unavailable"})
 
 
 class _Detail(msgspec.Struct):
@@ -84,12 +89,12 @@ _DETAIL: Final = msgspec.json.Decoder(_Detail)
 
 def encode_error(error: TurnoutError, *, request_id: str) -> ErrorAnswer:
     status, _ = _status(error)
-    headers = [("content-type", "application/json; charset=UTF-8"), ("x-request-id", request_id)]
-    if error.kind in _COME_BACK:
-        headers.append(("retry-after", str(retry_after_of(error))))
-    if status in {401, 402, 403}:
-        headers.append(("x-should-retry", "false"))
-    return ErrorAnswer(status, tuple(headers), _body(error))
+    headers = (
+        ("content-type", "application/json; charset=UTF-8"),
+        ("x-request-id", request_id),
+        *retry_headers(error, status),
+    )
+    return ErrorAnswer(status, headers, _body(error))
 
 
 def encode_stream_error(error: TurnoutError) -> bytes:
@@ -102,7 +107,6 @@ def encode_stream_error(error: TurnoutError) -> bytes:
 
 def _status(error: TurnoutError) -> tuple[int, str]:
     if error.kind == "upstream_failed" and error.upstream_status in _CREDENTIAL:
-        # A caller's own credential was passed through, or ours is wrong: retrying helps nobody.
         return error.upstream_status, _CREDENTIAL[error.upstream_status]
     return _STATUS[error.kind]
 
@@ -113,7 +117,7 @@ def _body(error: TurnoutError) -> bytes:
     if error.kind == "context_too_long" and not _clients_know(message):
         message = f"{CONTEXT_SENTENCE} {message}"
     inner: dict[str, object] = {"code": code, "message": message, "status": status}
-    if error.kind in _COME_BACK:
+    if error.kind in COME_BACK:
         inner["details"] = [{"@type": _RETRY_INFO, "retryDelay": f"{retry_after_of(error)}s"}]
     return msgspec.json.encode({"error": inner})
 

@@ -1,9 +1,10 @@
 """Parts of a content into neutral parts.
 
 Rules: a part holds one thing; what stands beside it (video metadata, resolution) is an extra of the
-neutral part; base64 is never decoded, and is of the usual alphabet afterwards; a file of Google's own is readable there alone, any other link
-is one; sound, film, code that ran at Google's and whatever is not known here is `Opaque`, whole. A
-signature is reasoning in front of its part, as `Thinking` says; one of ours is what it stands for.
+neutral part; base64 is never decoded, and is of the usual alphabet afterwards; a file of Google's
+own is readable there alone, any other link is one; sound, film, code that ran at Google's and
+whatever is not known here is `Opaque`, whole. A signature is reasoning in front of its part, as
+`Thinking` says; one of ours is what it stands for.
 """
 
 import re

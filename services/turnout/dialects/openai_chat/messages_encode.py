@@ -7,15 +7,15 @@ for the same reason; text alone is a plain string, which every compatible server
 dialect's client wrote a list; reasoning goes back only to where it came from.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from turnout.capabilities import Capabilities
+from turnout.dialects.cache_markers import cache_marker
 from turnout.dialects.conversation import (
     Base64Source,
-    CacheLifetime,
     Conversation,
     Document,
     Fields,
@@ -46,16 +46,6 @@ ATTACHED: Final = "(attached below)"
 """For a result that is nothing but images or files."""
 
 _Json = dict[str, object]
-
-
-def cache_control(cache: CacheLifetime | None) -> Iterator[tuple[str, object]]:
-    match cache:
-        case None:
-            return
-        case "5m":
-            yield "cache_control", {"type": "ephemeral"}
-        case "1h":
-            yield "cache_control", {"type": "ephemeral", "ttl": "1h"}
 
 
 def encode_messages(conversation: Conversation, *, model: str, has: Capabilities) -> list[_Json]:
@@ -149,7 +139,7 @@ class _MessageEncoder:
         self._unanswered.remove(call_id)
         encoded: _Json = {"role": "tool", "tool_call_id": call_id, "content": content}
         if self._own:
-            encoded |= dict(cache_control(result.cache))
+            encoded |= cache_marker(result.cache)
         self._out.append(encoded | self._extras(result.extras))
         return attached
 
@@ -227,7 +217,7 @@ class _MessageEncoder:
             if shown is None:
                 continue
             if isinstance(part, Text | Image | Document) and self._own:
-                shown |= dict(cache_control(part.cache)) | self._extras(part.extras)
+                shown |= cache_marker(part.cache) | self._extras(part.extras)
             encoded.append(shown)
         return encoded
 

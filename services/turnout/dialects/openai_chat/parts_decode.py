@@ -8,9 +8,9 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.cache_markers import read_cache
 from turnout.dialects.conversation import (
     Base64Source,
-    CacheLifetime,
     Document,
     Fields,
     FileSource,
@@ -46,13 +46,6 @@ def decode_parts(
     except MALFORMED as error:
         raise complaint(where, error) from None
     return tuple(_part(bytes(item), f"{where}.{n}") for n, item in enumerate(items)), False
-
-
-def read_cache(fields: ObjectReader) -> CacheLifetime | None:
-    marker = fields.object("cache_control")
-    if marker is None:
-        return None
-    return "1h" if marker.string("ttl") == "1h" else "5m"
 
 
 def _part(raw: bytes, where: str) -> ContentPart:

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.cache_markers import read_cache
 from turnout.dialects.conversation import (
     Conversation,
     Fields,
@@ -26,7 +27,7 @@ from turnout.dialects.conversation import (
     ToolResult,
 )
 from turnout.dialects.openai_chat.answer_order import in_order
-from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD, decode_parts, read_cache
+from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD, decode_parts
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
 from turnout.dialects.openai_chat.reasoning_details import TEXT_FIELDS, sealed_in
 from turnout.dialects.openai_chat.tools_decode import decode_choice, decode_tools

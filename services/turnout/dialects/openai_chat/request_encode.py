@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import msgspec
 
 from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.cache_markers import cache_marker
 from turnout.dialects.conversation import (
     Conversation,
     ServerTool,
@@ -20,7 +21,6 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.offered_tools import offered_tools
 from turnout.dialects.openai_chat.messages_encode import (
-    cache_control,
     encode_messages,
 )
 from turnout.dialects.openai_requests import grammar_of, vendor_fields
@@ -133,7 +133,7 @@ def _tool(tool: Tool, said_in: Dialect) -> _Json:
         inner |= raw_fields(tool.extras)
     encoded: _Json = {"type": tool.kind, tool.kind: inner}
     if own:
-        encoded |= dict(cache_control(tool.cache))
+        encoded |= cache_marker(tool.cache)
     return encoded
 
 

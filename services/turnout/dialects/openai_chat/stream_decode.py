@@ -34,6 +34,7 @@ from turnout.dialects.prefix import digest
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (
+    BROKE_OFF,
     AnnotationAdded,
     Finished,
     LogprobsAdded,
@@ -110,11 +111,7 @@ class ChatStreamDecoder:
             if self._finish is not None:
                 self._end(self._finish)
             else:
-                self._fail(
-                    UpstreamFailed(
-                        "connection lost: the upstream's stream broke off before its end"
-                    )
-                )
+                self._fail(UpstreamFailed(BROKE_OFF))
         return self._take()
 
     def decode_whole(self, body: bytes) -> Sequence[StreamEvent]:

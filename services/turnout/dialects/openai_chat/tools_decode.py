@@ -4,8 +4,8 @@ Rules: functions and custom tools are the client's; a tool of any other type, an
 asked for by a field of its own, is run by the provider.
 """
 
+from turnout.dialects.cache_markers import read_cache
 from turnout.dialects.conversation import CacheLifetime, ServerTool, Tool, ToolChoice
-from turnout.dialects.openai_chat.parts_decode import read_cache
 from turnout.dialects.openai_chat.usual import usual_tool
 from turnout.dialects.reading import ObjectReader, decode_string, utf8
 from turnout.errors import InvalidRequest

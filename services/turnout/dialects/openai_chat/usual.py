@@ -9,8 +9,8 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from turnout.dialects.cache_markers import CacheMarker, marked_lifetime
 from turnout.dialects.conversation import (
-    CacheLifetime,
     Fields,
     Message,
     Role,
@@ -22,20 +22,10 @@ from turnout.dialects.conversation import (
 from turnout.dialects.reading import ABSENT, MALFORMED, json_text
 
 
-class _Marker(msgspec.Struct, gc=False):
-    ttl: str | None = None
-
-
-def _lifetime(marker: _Marker | None) -> CacheLifetime | None:
-    if marker is None:
-        return None
-    return "1h" if marker.ttl == "1h" else "5m"
-
-
 class _Text(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     type: Literal["text"]
     text: str
-    cache_control: _Marker | None = None
+    cache_control: CacheMarker | None = None
 
 
 _Content: TypeAlias = str | list[_Text]
@@ -44,7 +34,7 @@ _Content: TypeAlias = str | list[_Text]
 def _parts(content: _Content) -> tuple[Text, ...]:
     if isinstance(content, str):
         return (Text(content),)
-    return tuple([Text(one.text, _lifetime(one.cache_control)) for one in content])
+    return tuple([Text(one.text, marked_lifetime(one.cache_control)) for one in content])
 
 
 class _Function(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -107,10 +97,10 @@ class UsualResult(_Message, tag="tool"):
 
     tool_call_id: str
     content: _Content
-    cache_control: _Marker | None = None
+    cache_control: CacheMarker | None = None
 
     def part(self) -> ToolResult:
-        content, cache = self.content, _lifetime(self.cache_control)
+        content, cache = self.content, marked_lifetime(self.cache_control)
         is_plain = isinstance(content, str)
         return ToolResult(self.tool_call_id, _parts(content), is_plain=is_plain, cache=cache)
 
@@ -128,7 +118,7 @@ class _Declared(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class _Tool(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     function: _Declared
     type: Literal["function"] = "function"
-    cache_control: _Marker | None = None
+    cache_control: CacheMarker | None = None
 
 
 _MESSAGE: Final[msgspec.json.Decoder[Usual]] = msgspec.json.Decoder(Usual)
@@ -150,7 +140,7 @@ def usual_message(raw: msgspec.Raw) -> Usual | None:
 def usual_tool(raw: msgspec.Raw) -> Tool | None:
     try:
         found = _TOOL.decode(raw)
-        tool, cache = found.function, _lifetime(found.cache_control)
+        tool, cache = found.function, marked_lifetime(found.cache_control)
         schema = json_text(tool.parameters)
     except MALFORMED:
         return None

@@ -9,15 +9,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.openai_chat.logprobs import WireLogprobs
-
-
-class PromptDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
+from turnout.dialects.openai_usage import OutputDetails, PromptDetails
 
 
 class WireUsage(msgspec.Struct):

@@ -15,7 +15,7 @@ import msgspec
 
 from turnout.dialects.openai_errors import error_fields
 from turnout.dialects.openai_responses.output import Json, response_object
-from turnout.dialects.retry_after import retry_after_of
+from turnout.dialects.retry_after import CREDENTIAL_STATUSES, retry_after_of
 from turnout.dialects.sse import encode_event
 from turnout.errors import ErrorKind, TurnoutError
 
@@ -32,8 +32,6 @@ _FINAL: Final[frozenset[ErrorKind]] = frozenset(
     }
 )
 """What is wrong with the request or its sender, and so will be the next time."""
-
-_CREDENTIAL_STATUSES: Final = frozenset({401, 402, 403})
 
 
 def encode_stream_error(error: TurnoutError) -> bytes:
@@ -73,7 +71,7 @@ def failure_events(
 def _failure(error: TurnoutError, message: str, code: str | None) -> Json:
     if error.kind == "context_too_long" or code == "insufficient_quota":
         return {"code": code, "message": message}
-    if error.kind in _FINAL or error.upstream_status in _CREDENTIAL_STATUSES:
+    if error.kind in _FINAL or error.upstream_status in CREDENTIAL_STATUSES:
         return {"code": "invalid_prompt", "message": message}
     if error.kind == "rate_limited":
         if "try again in" not in message.lower():

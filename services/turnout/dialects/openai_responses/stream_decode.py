@@ -35,6 +35,7 @@ from turnout.dialects.openai_responses.wire import (
 )
 from turnout.dialects.sse import SseDecoder, SseEvent
 from turnout.dialects.stream import (
+    BROKE_OFF,
     Finished,
     StreamEvent,
     StreamFailed,
@@ -93,9 +94,7 @@ class ResponsesStreamDecoder:
         for event in self._sse.close():
             self._on_event(event)
         if not self._ended:
-            self._fail(
-                UpstreamFailed("connection lost: the upstream's stream broke off before its end")
-            )
+            self._fail(UpstreamFailed(BROKE_OFF))
         return self._take()
 
     def decode_whole(self, body: bytes) -> Sequence[StreamEvent]:

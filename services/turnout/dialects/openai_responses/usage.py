@@ -2,24 +2,15 @@
 
 import msgspec
 
-from turnout.dialects.openai_usage import usage_of
+from turnout.dialects.openai_usage import OutputDetails, PromptDetails, usage_of
 from turnout.dialects.usage import Usage
-
-
-class InputDetails(msgspec.Struct):
-    cached_tokens: int | None = None
-    cache_write_tokens: int | None = None
-
-
-class OutputDetails(msgspec.Struct):
-    reasoning_tokens: int | None = None
 
 
 class WireUsage(msgspec.Struct):
     input_tokens: int | None = None
     output_tokens: int | None = None
     total_tokens: int | None = None
-    input_tokens_details: InputDetails | None = None
+    input_tokens_details: PromptDetails | None = None
     output_tokens_details: OutputDetails | None = None
 
 
