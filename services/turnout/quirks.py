@@ -143,6 +143,8 @@ class Quirks:
         least_output_tokens: below this `max_tokens` is refused.
         preserved_thinking: it refuses thinking of its own that comes back behind another prompt than it
             was made for.
+        reads_reasoning: a field and its JSON, without which a model that thinks does not read the reasoning of
+            earlier turns; added where the request has no such field.
         call_reasoning: messages with calls are refused without the reasoning that led to them; what
             stands for reasoning that was another model's: nothing at all, or a blank.
         reports_usage_unasked: a stream tells its usage without `stream_options`.
@@ -177,6 +179,7 @@ class Quirks:
     blank_stop_sequences: bool | None = None
     least_output_tokens: int | None = None
     preserved_thinking: bool | None = None
+    reads_reasoning: tuple[str, str] | None = None
     call_reasoning: Literal["empty", "blank"] | None = None
     reports_usage_unasked: bool | None = None
     refusals: Refusals = PLAIN

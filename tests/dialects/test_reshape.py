@@ -120,6 +120,44 @@ def test_bug_34_a_compatible_server_gets_the_form_it_knows(
     assert "dropped:verbosity" in changes
 
 
+KEPT = {"type": "enabled", "clear_thinking": False}
+
+
+@pytest.mark.parametrize(
+    ("said", "has", "expected"),
+    [
+        ({}, THINKS, KEPT),
+        ({"thinking": {"type": "disabled"}}, THINKS, {"type": "disabled"}),
+        ({}, PLAIN, None),
+    ],
+)
+def test_z_ai_reads_the_reasoning_of_earlier_turns(
+    said: dict[str, object], has: Capabilities, expected: object
+) -> None:
+    quirks = quirks_of("z_ai", "openai_chat", "glm-5.3")
+    body, _ = switched(json.dumps(CHAT | said).encode(), quirks, dialect="openai_chat", has=has)
+    assert json.loads(body).get("thinking") == expected
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected", "told"),
+    [
+        ("required", "auto", True),
+        ({"type": "function", "function": {"name": "f"}}, "auto", True),
+        ("auto", "auto", False),
+        ("none", "none", False),
+    ],
+)
+def test_a_chat_server_that_takes_no_demands_is_left_the_choice(
+    choice: object, expected: str, *, told: bool
+) -> None:
+    quirks = quirks_of("z_ai", "openai_chat", "glm-5.3")
+    chat = json.dumps(CHAT | {"tool_choice": choice}).encode()
+    body, changes = switched(chat, quirks, dialect="openai_chat", has=THINKS)
+    assert json.loads(body)["tool_choice"] == expected
+    assert ("tool_choice:auto" in changes) is told
+
+
 def test_what_an_endpoint_refuses_is_never_sent_and_a_body_without_it_is_the_same() -> None:
     quirks = Quirks(refuses=("stream_options",), thinking_refuses=("temperature",))
     body = b'{"stream_options":{},"temperature":1}'

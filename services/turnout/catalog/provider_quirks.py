@@ -227,6 +227,9 @@ ZHIPU_CHAT: Final = Quirks(
     # docs.z.ai/api-reference/llm/chat-completion: one stop word, temperature from 0 to 1, JSON
     # objects without a schema, tool choice auto alone.
     refuses=("seed", "parallel_tool_calls", "presence_penalty", "frequency_penalty"),
+    forced_tool_choice=False,
+    # docs.z.ai/guides/capabilities/thinking-mode, preserved thinking: off unless asked for at this endpoint.
+    reads_reasoning=("thinking", '{"type":"enabled","clear_thinking":false}'),
     schema_kinds=("json",),
     most_temperature=1.0,
     most_stop_sequences=1,

@@ -87,14 +87,15 @@ _CHOICE: Final = msgspec.json.Decoder(_Choice)
 def reshaped(
     body: bytes, quirks: Quirks, *, dialect: Dialect, thinks: bool
 ) -> tuple[bytes, tuple[str, ...]]:
-    """In the roles that the endpoint knows, without the fields that it refuses, and with the others
-    under their names there.
+    """In the roles that the endpoint knows, without the fields that it refuses, with the others under
+    their names there, and with what makes it read the reasoning that it gets.
     """
     refused = refused_fields(quirks, thinks=thinks)
     renames = quirks.renames or ()
     no_system = dialect == "anthropic_messages" and quirks.system_anywhere is False
     no_developer = dialect == "openai_chat" and quirks.developer_role is False
-    if not (refused or renames or no_system or no_developer):
+    reads = quirks.reads_reasoning if thinks else None
+    if not (refused or renames or no_system or no_developer or reads):
         return body, ()
     present = {member.name: body[member.value_start : member.value_end] for member in members(body)}
     dropped = [name for name in present if name in refused]
@@ -108,6 +109,8 @@ def reshaped(
     if no_developer and b'"developer"' in messages:
         edits.append(RenameRole("developer", "system"))
         changes.append("developer_role")
+    if reads is not None:
+        edits.append(AddField(reads[0], reads[1].encode()))
     return splice(body, edits), tuple(changes)
 
 

@@ -32,26 +32,53 @@ class _Seal(msgspec.Struct, array_like=True):
     text: str = ""
 
 
-_SEAL: Final = msgspec.json.Decoder(_Seal)
+class _PlacedSeal(_Seal, array_like=True):
+    before: tuple[int, ...] = ()
 
 
-def seal(made_by: Provenance, *, signature: str = "", redacted: str = "", text: str = "") -> str:
-    """`text` is for wires that do not bring the text itself back as it was."""
-    told = _Seal(made_by.dialect, made_by.model, signature, redacted, made_by.target, text)
+_SEAL: Final = msgspec.json.Decoder(_PlacedSeal)
+
+
+def seal(
+    made_by: Provenance,
+    *,
+    signature: str = "",
+    redacted: str = "",
+    text: str = "",
+    before: tuple[int, ...] = (),
+) -> str:
+    """`text` and `before` are for wires that do not bring the text back as it was, or not the order:
+    the latter is the dialect's own to write and to read.
+    """
+    by, model, target = made_by.dialect, made_by.model, made_by.target
+    told = (
+        _PlacedSeal(by, model, signature, redacted, target, text, before)
+        if before
+        else _Seal(by, model, signature, redacted, target, text)
+    )
     return SEAL_PREFIX + urlsafe_b64encode(msgspec.json.encode(told)).decode()
 
 
 def unseal(text: str, signature: str) -> Thinking | None:
     """The foreign thinking behind a seal; None when it is none of ours."""
+    found = unseal_placed(text, signature)
+    return None if found is None else found[0]
+
+
+def unseal_placed(text: str, signature: str) -> tuple[Thinking, tuple[int, ...]] | None:
+    """Likewise, and what was told to stand before it."""
     if not signature.startswith(SEAL_PREFIX):
         return None
     try:
         told = _SEAL.decode(urlsafe_b64decode(signature.removeprefix(SEAL_PREFIX)))
     except (ValueError, *MALFORMED):
         # A seal that was cut still says that the block is not Claude's.
-        return Thinking(text, Provenance("openai_chat"))
+        return Thinking(text, Provenance("openai_chat")), ()
     made_by = Provenance(told.dialect, told.model, told.target)
-    return Thinking(told.text or text, made_by, signature=told.signature, redacted=told.redacted)
+    thinking = Thinking(
+        told.text or text, made_by, signature=told.signature, redacted=told.redacted
+    )
+    return thinking, told.before
 
 
 def is_sealed_in(thinking: Thinking, dialect: Dialect) -> bool:

@@ -5,8 +5,10 @@ import json
 import pytest
 
 from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.conversation import Provenance
 from turnout.dialects.fit import fit
 from turnout.dialects.registry import DIALECTS
+from turnout.dialects.seal import seal
 from turnout.errors import Unsupported
 from turnout.quirks import DIALECT_QUIRKS
 
@@ -47,6 +49,30 @@ def test_an_input_of_unknown_items_is_named_item_by_item(
     assert "known are message, reasoning, function_call" in refused.value.message
     body = RESPONSES.encode_error(refused.value, request_id="r").body
     assert json.loads(body)["error"]["param"] == "input"
+
+
+REASONING = {
+    "type": "reasoning",
+    "id": "rs_1",
+    "summary": [{"type": "summary_text", "text": "hm"}],
+}
+
+
+@pytest.mark.parametrize("to", ["anthropic_messages", "openai_chat", "gemini_generate"])
+def test_reasoning_alone_tells_others_nothing(to: Dialect) -> None:
+    told: list[object] = [REASONING, *items("hologram")]
+    with pytest.raises(Unsupported, match="input.0 is a 'reasoning', input.1 is a 'hologram';"):
+        fitted({"model": "m", "input": told}, to)
+    fitted({"model": "m", "input": [REASONING, USER]}, to)
+
+
+def test_reasoning_alone_goes_to_its_maker() -> None:
+    made_by = Provenance("anthropic_messages", "claude-opus-5-5")
+    sealed = REASONING | {"encrypted_content": seal(made_by, signature="s")}
+    fitted({"model": "m", "input": [sealed]}, "anthropic_messages")
+    fitted({"model": "m", "input": [REASONING]}, "openai_responses")
+    with pytest.raises(Unsupported, match="'reasoning'"):
+        fitted({"model": "m", "input": [sealed]}, "gemini_generate")
 
 
 def test_one_item_that_is_known_carries_the_rest() -> None:

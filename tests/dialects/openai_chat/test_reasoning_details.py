@@ -134,12 +134,105 @@ def test_bug_25_reasoning_of_others_comes_back_whole(*, stream: bool) -> None:
 @pytest.mark.parametrize("stream", [True, False])
 def test_bug_28_a_signature_of_gemini_comes_back_in_front_of_its_call(*, stream: bool) -> None:
     parts = (
-        Thinking("", GEMINI, signature="on-the-call"),
         Text("looking"),
+        Thinking("", GEMINI, signature="on-the-call"),
         ToolCall("c1", "t", "{}"),
     )
     message = told_to_client(Answer("r", "m", parts, stop="tool_use"), stream=stream)
-    assert sent_back(message) == (parts[1], parts[0], parts[2])
+    assert sent_back(message) == parts
+
+
+def thought(text: str) -> Thinking:
+    return Thinking(text, CLAUDE, signature=f"sig-{text}")
+
+
+CALLS = tuple(ToolCall(f"c{number}", "t", "{}") for number in range(3))
+INTERLEAVED = (
+    thought("first"),
+    Text("I look at "),
+    Text("both: \U0001f600"),
+    thought("second"),
+    CALLS[0],
+    Thinking("", CLAUDE, signature="not shown"),
+    Text("and then"),
+    CALLS[1],
+    Thinking("", CLAUDE, redacted="sealed"),
+    thought("third"),
+    CALLS[2],
+)
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    "parts",
+    [
+        INTERLEAVED,
+        INTERLEAVED[1:],
+        (thought("first"), CALLS[0], thought("second"), Text("done")),
+        (CALLS[0], thought("late"), CALLS[1]),
+        (Text("so"), thought("late")),
+        (thought("first"), Text("so"), CALLS[0]),
+    ],
+)
+def test_bug_25_what_claude_interleaved_comes_back_in_its_order(
+    parts: tuple[Text | Thinking | ToolCall, ...], *, stream: bool
+) -> None:
+    message = told_to_client(Answer("r", "m", parts, stop="tool_use"), stream=stream)
+    # Clients that collect a stream begin with an empty text.
+    assert tuple(part for part in sent_back(message) if part != Text("")) == parts
+
+
+def test_a_message_that_was_taken_apart_is_one_string_to_other_chat_servers() -> None:
+    message = told_to_client(Answer("r", "m", INTERLEAVED, stop="tool_use"), stream=False)
+    told = {"model": "m", "messages": [{"role": "user", "content": "go"}, message]}
+    conversation = OPENAI_CHAT.decode_request(json.dumps(told).encode())
+    body = json.loads(OPENAI_CHAT.encode_request(conversation, model="m", has=THINKS))
+    assert body["messages"][1] == {
+        "role": "assistant",
+        "content": message["content"],
+        "tool_calls": message["tool_calls"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("short", ["short"]),
+        (
+            [{"type": "text", "text": "I look at both"}, {"type": "text", "text": "and then"}],
+            ["I look at both", "and then"],
+        ),
+        (None, []),
+    ],
+)
+def test_text_that_the_client_has_changed_is_whole_where_the_first_of_it_stood(
+    content: object, said: list[str]
+) -> None:
+    message = told_to_client(Answer("r", "m", INTERLEAVED, stop="tool_use"), stream=False)
+    found = sent_back(message | {"content": content})
+    texts = [part for part in found if isinstance(part, Text)]
+    rest = [part for part in INTERLEAVED if not isinstance(part, Text)]
+    assert [text.text for text in texts] == said
+    assert found == (rest[0], *texts, *rest[1:])
+
+
+def test_calls_that_the_client_has_dropped_are_missing_and_nothing_else_is() -> None:
+    message = told_to_client(Answer("r", "m", INTERLEAVED, stop="tool_use"), stream=False)
+    calls = message["tool_calls"]
+    assert isinstance(calls, list)
+    found = sent_back(message | {"tool_calls": calls[:1]})
+    assert found == tuple(part for part in INTERLEAVED if part not in CALLS[1:])
+
+
+def test_a_marker_on_the_whole_text_stands_behind_its_end() -> None:
+    marked = {"type": "text", "text": "one two", "cache_control": {"type": "ephemeral"}}
+    for parts, last in (
+        ((Text("one"), thought("late"), Text(" two"), CALLS[0]), 2),
+        ((Text("one"), thought("late"), Text(" two"), thought("later"), CALLS[0]), 2),
+    ):
+        message = told_to_client(Answer("r", "m", parts, stop="tool_use"), stream=False)
+        found = sent_back(message | {"content": [marked]})
+        assert found == (*parts[:last], Text(" two", cache="5m"), *parts[last + 1 :])
 
 
 def test_reasoning_without_a_seal_of_its_maker_is_text_alone() -> None:

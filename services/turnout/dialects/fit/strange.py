@@ -1,16 +1,17 @@
 """A request of which another dialect can be told nothing.
 
-Parts that only their own dialect knows are left out for others. Where there is nothing beside them, what
+Parts that only their own dialect knows are left out for others, and so is reasoning, which only its maker
+reads. Where there is nothing beside them, what
 is left asks nothing and draws a provider's refusal, which names no field of the client's: so it is
 refused in the client's words, by place and type.
 """
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Final
+from typing import Final, TypeGuard
 
 from turnout.capabilities import Dialect
-from turnout.dialects.conversation import Conversation, Opaque
+from turnout.dialects.conversation import Conversation, Opaque, Part, Thinking
 from turnout.errors import Unsupported
 
 MAX_NAMED: Final = 5
@@ -35,6 +36,15 @@ _KNOWN: Final[Mapping[Dialect, tuple[str, ...]]] = MappingProxyType(
 )
 """Types of parts, of the Responses API of items, that reach every dialect."""
 
+_REASONING: Final[Mapping[Dialect, str]] = MappingProxyType(
+    {
+        "anthropic_messages": "thinking",
+        "openai_chat": "reasoning_content",
+        "openai_responses": "reasoning",
+        "gemini_generate": "thought",
+    }
+)
+
 
 def refuse_strange(conversation: Conversation, *, to: Dialect) -> None:
     """Raises `Unsupported` where no message holds a part that `to` could be told."""
@@ -46,18 +56,28 @@ def refuse_strange(conversation: Conversation, *, to: Dialect) -> None:
             place += 0 if dict(message.extras).get("field") else 1
             continue
         for part in message.parts:
-            if not isinstance(part, Opaque) or part.dialect == to:
+            if not _is_strange(part, to):
                 return
-            strange.append(_named(part, place))
+            strange.append(_named(part, place, conversation.dialect))
             place += 1
     if strange:
         raise Unsupported(_told(strange, conversation.dialect))
 
 
-def _named(part: Opaque, place: int) -> str:
-    kind = repr(part.kind[:MAX_SHOWN])
+def _is_strange(part: Part, to: Dialect) -> TypeGuard[Opaque | Thinking]:
+    match part:
+        case Opaque():
+            return part.dialect != to
+        case Thinking():
+            return part.provenance.dialect != to
+        case _:
+            return False
+
+
+def _named(part: Opaque | Thinking, place: int, dialect: Dialect) -> str:
+    kind = repr(part.kind[:MAX_SHOWN] if isinstance(part, Opaque) else _REASONING[dialect])
     # Only there is a part an item of a list that the client has numbered so.
-    return f"input.{place} is a {kind}" if part.dialect == "openai_responses" else kind
+    return f"input.{place} is a {kind}" if dialect == "openai_responses" else kind
 
 
 def _told(strange: Sequence[str], dialect: Dialect) -> str:

@@ -203,6 +203,9 @@ class _MessageEncoder:
 
     def _content(self, parts: Sequence[Part], *, is_plain: bool) -> object:
         only_text = all(isinstance(part, Text | Refusal | Opaque) for part in parts)
+        if is_plain and self._own:
+            # One string, taken apart where reasoning stood in it.
+            return joined_text(parts, separator="")
         if is_plain or (only_text and not self._own):
             return joined_text(parts)
         return self._parts(parts)

@@ -3,7 +3,8 @@
 OpenRouter's field: a list beside the text of the reasoning, with signatures and encrypted forms, which
 clients send back unmodified. Rules: what an upstream says there goes back to it in its own words (as
 the signature of a `Thinking` part, one JSON list); other makers' reasoning goes to clients as one
-encrypted entry a part, under our seal; text alone needs no entry.
+encrypted entry a part, under our seal, which also says what stood before it, because this wire takes
+an answer apart into text and calls (`answer_order`); text alone needs no entry.
 Described at openrouter.ai, guide "Reasoning tokens".
 """
 
@@ -15,7 +16,7 @@ import msgspec
 from turnout.dialects.conversation import Provenance, Thinking
 from turnout.dialects.passthrough import DropField, splice
 from turnout.dialects.reading import MALFORMED, complaint
-from turnout.dialects.seal import SEAL_PREFIX, seal, unseal
+from turnout.dialects.seal import SEAL_PREFIX, seal, unseal_placed
 from turnout.errors import InvalidRequest
 
 FIELD: Final = "reasoning_details"
@@ -95,27 +96,38 @@ def _join(last: _Detail, piece: _Detail) -> None:
 
 
 def encode_entry(
-    made_by: Provenance, *, text: str, signature: str, redacted: str, index: int
+    made_by: Provenance,
+    *,
+    text: str,
+    signature: str,
+    redacted: str,
+    index: int,
+    before: tuple[int, ...],
 ) -> bytes:
-    """The list for a client, of one part of reasoning; empty when its text says everything."""
+    """The list for a client, of one part of reasoning; empty when its text says everything.
+
+    `before` is what stood between it and the last part that has an entry, in the words of `answer_order`.
+    """
     if made_by.dialect == "openai_chat":
         return signature.encode()
     if not signature and not redacted:
         return b""
-    sealed = seal(made_by, signature=signature, redacted=redacted, text=text)
+    sealed = seal(made_by, signature=signature, redacted=redacted, text=text, before=before)
     entry = {"type": "reasoning.encrypted", "data": sealed, "format": "unknown", "index": index}
     return msgspec.json.encode([entry])
 
 
-def sealed_in(raw: bytes) -> Sequence[Thinking]:
-    """The parts of reasoning under our seal in a client's `reasoning_details`."""
-    found: list[Thinking] = []
+def sealed_in(raw: bytes) -> Sequence[tuple[Thinking, tuple[int, ...]]]:
+    """The parts of reasoning under our seal in a client's `reasoning_details`, each with what stood
+    before it.
+    """
+    found: list[tuple[Thinking, tuple[int, ...]]] = []
     if SEAL_MARK not in raw:
         return found
     for item in _ENTRIES.decode(raw):
-        thinking = unseal("", _ENTRY.decode(item).data)
-        if thinking is not None:
-            found.append(thinking)
+        sealed = unseal_placed("", _ENTRY.decode(item).data)
+        if sealed is not None:
+            found.append(sealed)
     return found
 
 

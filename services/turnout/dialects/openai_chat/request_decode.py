@@ -6,6 +6,7 @@ id gets one that depends on its place alone, so that the same history gives the 
 what asks for something that no neutral answer can hold is refused by name.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -16,7 +17,6 @@ from turnout.dialects.conversation import (
     Fields,
     Message,
     OutputFormat,
-    Part,
     Provenance,
     Refusal,
     ResultPart,
@@ -26,6 +26,7 @@ from turnout.dialects.conversation import (
     ToolCall,
     ToolResult,
 )
+from turnout.dialects.openai_chat.answer_order import in_order
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD, decode_parts
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
 from turnout.dialects.openai_chat.reasoning_details import TEXT_FIELDS, sealed_in
@@ -211,28 +212,23 @@ class _MessageDecoder:
 
     def _assistant(self, fields: ObjectReader) -> Message:
         reasoning = _reasoning(fields)
-        # A signature without text belongs to the call that follows.
-        ahead_of_calls = [part for part in reasoning if not part.text and part.signature]
-        parts: list[Part] = [part for part in reasoning if part not in ahead_of_calls]
         content, is_plain = decode_parts(fields, required=False)
-        parts.extend(content)
         refusal = fields.string("refusal")
         if refusal:
-            parts.append(Refusal(refusal, extras=REFUSAL_FIELD))
-        parts.extend(ahead_of_calls)
+            content = (*content, Refusal(refusal, extras=REFUSAL_FIELD))
         self._unanswered = []
-        calls = fields.list("tool_calls") or []
-        parts.extend(
+        calls = [
             self._call(ObjectReader(raw, f"{fields.path('tool_calls')}.{number}"))
-            for number, raw in enumerate(calls)
-        )
+            for number, raw in enumerate(fields.list("tool_calls") or [])
+        ]
         old = fields.object("function_call")
         if old is not None:
             call_id = self._next_id()
             self._unanswered.append(call_id)
-            parts.append(
+            calls.append(
                 ToolCall(call_id, old.string("name") or "", old.string("arguments") or "{}")
             )
+        parts = in_order(reasoning, content, calls)
         return Message("assistant", tuple(parts), is_plain=is_plain, extras=fields.rest())
 
     def _next_id(self) -> str:
@@ -275,8 +271,10 @@ def _user(fields: ObjectReader) -> Message:
     return Message("user", parts, is_plain=is_plain, extras=fields.rest())
 
 
-def _reasoning(fields: ObjectReader) -> tuple[Thinking, ...]:
-    """Reasoning of the history; remembers the field where it is not the usual one."""
+def _reasoning(fields: ObjectReader) -> Sequence[tuple[Thinking, tuple[int, ...]]]:
+    """Reasoning of the history, each part with what stood before it; remembers the field where it is
+    not the usual one.
+    """
     texts = [(name, fields.string(name)) for name in TEXT_FIELDS]
     details = fields.raw(DETAILS) or b""
     try:
@@ -284,13 +282,14 @@ def _reasoning(fields: ObjectReader) -> tuple[Thinking, ...]:
     except MALFORMED as error:
         raise complaint(fields.path(DETAILS), error) from None
     if sealed:
-        return tuple(sealed)
+        return sealed
     name, text = next(((name, text) for name, text in texts if text), ("", ""))
     if not text and not details:
         return ()
     extras: Fields = (("field", f'"{name}"'),) if name == "reasoning" else ()
     signature = utf8(fields.path(DETAILS), details)
-    return (Thinking(text or "", Provenance("openai_chat"), signature=signature, extras=extras),)
+    made_by = Provenance("openai_chat")
+    return ((Thinking(text or "", made_by, signature=signature, extras=extras), ()),)
 
 
 def _output_format(fields: ObjectReader) -> OutputFormat | None:

@@ -10,6 +10,7 @@ import msgspec
 
 from turnout.dialects.calls import made_call_id
 from turnout.dialects.conversation import Opaque, Refusal, Text, Thinking, ToolCall
+from turnout.dialects.openai_chat.answer_order import A_CALL
 from turnout.dialects.openai_chat.logprobs import encode_annotation, encode_logprobs
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
 from turnout.dialects.openai_chat.reasoning_details import encode_entry
@@ -60,10 +61,12 @@ def _message(answer: Answer, response_id: str) -> _Json:
     annotations: list[bytes] = []
     refusals: list[str] = []
     calls: list[_Json] = []
+    before: list[int] = []
     for part in answer.parts:
         match part:
             case Text(text=text):
                 texts.append(text)
+                before.append(len(text))
                 annotations += filter(None, map(encode_annotation, part.annotations))
             case Thinking(text=text):
                 thoughts.append(text)
@@ -73,13 +76,17 @@ def _message(answer: Answer, response_id: str) -> _Json:
                     signature=part.signature,
                     redacted=part.redacted,
                     index=len(details),
+                    before=tuple(before),
                 )
-                # Each is a list of its own.
-                details += [entry[1:-1]] if entry else []
+                if entry:
+                    # Each is a list of its own.
+                    details.append(entry[1:-1])
+                    before.clear()
             case Refusal(text=text):
                 refusals.append(text)
             case ToolCall():
                 calls.append(_call(part, response_id, len(calls)))
+                before.append(A_CALL)
             case Opaque():
                 pass
     message: _Json = {

@@ -11,6 +11,7 @@ from typing import Final, assert_never
 import msgspec
 
 from turnout.dialects.calls import made_call_id
+from turnout.dialects.openai_chat.answer_order import A_CALL
 from turnout.dialects.openai_chat.errors import encode_stream_error
 from turnout.dialects.openai_chat.logprobs import encode_annotation, encode_logprobs
 from turnout.dialects.openai_chat.reasoning_details import encode_entry
@@ -73,12 +74,15 @@ class ChatStreamEncoder:
         self._calls: dict[int, _OpenCall] = {}
         self._thoughts: dict[int, _OpenThought] = {}
         self._thought_count = 0
+        # What has begun since the last reasoning that has an entry.
+        self._before: list[int] = []
         self._has_refusal = False
         self._begun = False
 
     def encode(self, event: StreamEvent) -> bytes:
         match event:
             case TextDelta(text=text):
+                self._goes_on(len(text))
                 return self._text(b"content", text)
             case ToolArgumentsDelta():
                 return self._arguments(event)
@@ -104,7 +108,7 @@ class ChatStreamEncoder:
                 self._has_refusal = True
                 return b""
             case ThinkingStarted():
-                self._thoughts[event.index] = _OpenThought(event)
+                self._thoughts[event.index] = _OpenThought(event, tuple(self._before))
                 return b""
             case SignatureDelta(index=index, signature=signature):
                 self._thoughts[index].signature += signature
@@ -115,7 +119,10 @@ class ChatStreamEncoder:
             case LogprobsAdded(logprobs=logprobs):
                 told = _JSON.encode(encode_logprobs(logprobs))
                 return self._begin() + self._chunk(b'{"content":""}', logprobs=told)
-            case TextStarted() | OpaqueStarted():
+            case TextStarted():
+                self._before.append(0)
+                return b""
+            case OpaqueStarted():
                 # Foreign parts have no place on this wire.
                 return b""
             case _:
@@ -134,6 +141,12 @@ class ChatStreamEncoder:
         self._output_bytes += len(encoded) - 2
         return self._begin() + self._chunk(b'{"%b":%b}' % (name, encoded))
 
+    def _goes_on(self, length: int) -> None:
+        if self._before and self._before[-1] != A_CALL:
+            self._before[-1] += length
+        else:
+            self._before.append(length)
+
     def _thinking(self, event: ThinkingDelta) -> bytes:
         self._thoughts[event.index].pieces.append(event.text)
         return self._text(b"reasoning_content", event.text)
@@ -144,9 +157,11 @@ class ChatStreamEncoder:
         if not entry:
             return b""
         self._thought_count += 1
+        del self._before[: len(thought.before)]
         return self._begin() + self._chunk(b'{"reasoning_details":%b}' % entry)
 
     def _call(self, event: ToolCallStarted) -> bytes:
+        self._before.append(A_CALL)
         number = len(self._calls)
         is_custom = event.kind == "custom"
         self._calls[event.index] = _OpenCall(number, is_custom=is_custom)
@@ -201,10 +216,11 @@ class ChatStreamEncoder:
 
 
 class _OpenThought:
-    __slots__ = ("_opening", "pieces", "signature")
+    __slots__ = ("_opening", "before", "pieces", "signature")
 
-    def __init__(self, opening: ThinkingStarted) -> None:
+    def __init__(self, opening: ThinkingStarted, before: tuple[int, ...]) -> None:
         self._opening = opening
+        self.before = before
         self.pieces: list[str] = []
         self.signature = ""
 
@@ -215,6 +231,7 @@ class _OpenThought:
             signature=self.signature,
             redacted=self._opening.redacted,
             index=number,
+            before=self.before,
         )
 
 
