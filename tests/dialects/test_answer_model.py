@@ -99,9 +99,18 @@ def test_a_stream_is_named_the_same_in_one_piece_and_in_many(
 
 CHAT = b'data: {"id":"%b","model":"up","choices":[{"delta":{"content":"%b"}}]}\n\n'
 GEMINI = b'data: {"text":"%b","modelVersion":"up","responseId":"%b"}\r\n\r\n'
+GEMINI_IN_FRONT = b'data: {"modelVersion":"up","text":"%b","responseId":"%b"}\n\n'
 
 
-@pytest.mark.parametrize(("dialect", "event"), [("openai_chat", CHAT), ("gemini_generate", GEMINI)])
+@pytest.mark.parametrize(
+    ("dialect", "event"),
+    [
+        ("openai_chat", CHAT),
+        ("gemini_generate", GEMINI),
+        ("gemini_generate", GEMINI_IN_FRONT),
+    ],
+    ids=["chat", "gemini", "gemini-in-front"],
+)
 @pytest.mark.parametrize(
     "values",
     [

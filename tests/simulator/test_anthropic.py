@@ -269,6 +269,14 @@ def test_thinking_that_was_not_signed_so_is_refused(
     assert what in caught.value.message
 
 
+def test_only_an_imitation_takes_an_empty_block_for_thinking(client: anthropic.Anthropic) -> None:
+    empty = {"type": "thinking", "thinking": "", "signature": ""}
+    said = {"type": "text", "text": "hi"}
+    resend(client, [empty, said], model="deepseek-v4-pro")
+    with pytest.raises(anthropic.BadRequestError, match="Invalid `signature`"):
+        resend(client, [empty, said])
+
+
 def test_parallel_calls_are_made_and_forbidden(client: anthropic.Anthropic) -> None:
     def called(*, forbidden: bool) -> list[str]:
         message = client.messages.create(

@@ -29,5 +29,6 @@ def test_both_alphabets_are_read_with_and_without_padding(encode: object) -> Non
     assert decoded(text) == decoded(text.rstrip("=")) == b"\xfb\xff\xfe\x00"
 
 
-def test_what_is_no_base64_has_no_bytes() -> None:
-    assert decoded("not base64!") is None
+@pytest.mark.parametrize("text", ["not base64!", "gründe"])
+def test_what_is_no_base64_has_no_bytes(text: str) -> None:
+    assert decoded(text) is None

@@ -73,7 +73,7 @@ def read_request(
         raise Refused("max_tokens: Field required")
     model = _model(body.model, catalog)
     _check_messages(body.messages)
-    _check_thinking(body.messages)
+    _check_thinking(body.messages, is_claude=catalog.vendor_of(model.id) == "anthropic")
     _check_tools(body.tools)
     _check_limits(body, model)
     measure = measure_of(model)
@@ -210,8 +210,11 @@ def _calls(message: Message, number: int) -> list[str]:
     return calls
 
 
-def _check_thinking(messages: list[Message]) -> None:
-    """Thinking comes back as a Claude model has signed it, shown or omitted, or not at all."""
+def _check_thinking(messages: list[Message], *, is_claude: bool) -> None:
+    """Thinking comes back as a model has signed it, shown or omitted, or not at all.
+
+    DeepSeek also takes an empty block for thinking that there was none of (QwenLM/qwen-code#3788).
+    """
     for number, message in enumerate(messages):
         for place, block in enumerate(_content(message)):
             where = f"messages.{number}.content.{place}"
@@ -223,6 +226,9 @@ def _check_thinking(messages: list[Message]) -> None:
             for name in ("thinking", "signature"):
                 if not isinstance(block.get(name), str):
                     raise Refused(f"{where}.thinking.{name}: Field required")
+            is_empty = not block["thinking"] and not block["signature"]
+            if is_empty and not is_claude:
+                continue
             if not is_signed(text_of(block["signature"]), text_of(block["thinking"])):
                 raise Refused(f"{where}: Invalid `signature` in `thinking` block")
 

@@ -6,7 +6,6 @@ provider or another purpose does not open.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 from typing import Literal, TypeAlias
@@ -40,7 +39,7 @@ def decoded(text: str) -> bytes | None:
     plain = text.replace("-", "+").replace("_", "/").rstrip("=")
     try:
         return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
-    except binascii.Error:
+    except ValueError:
         return None
 
 
