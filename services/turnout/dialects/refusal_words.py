@@ -1,7 +1,7 @@
 """Words out of a provider's refusal, by what the catalog says of where they stand. Pure."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -14,6 +14,7 @@ MAX_MESSAGE_CHARACTERS: Final = 1_000
 """Of a provider's message: the sentences that clients act on come first."""
 
 Headers = tuple[tuple[str, str], ...]
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | None"
 
 
 class Words(msgspec.Struct, frozen=True):
@@ -34,7 +35,7 @@ class Words(msgspec.Struct, frozen=True):
 def read_words(body: bytes, refusals: Refusals) -> Words:
     """Nothing where the body is no JSON."""
     try:
-        document: object = msgspec.json.decode(body)
+        document: Json = msgspec.json.decode(body)
     except MALFORMED:
         return Words()
     messages = (_at(document, path) for path in refusals.message)
@@ -45,7 +46,7 @@ def read_words(body: bytes, refusals: Refusals) -> Words:
     return Words(shown(message), str(code), tuple(_pairs(headers)))
 
 
-def _at(document: object, path: str) -> object:
+def _at(document: Json, path: str) -> Json:
     for name in path.split("."):
         match document:
             case dict():
@@ -57,17 +58,17 @@ def _at(document: object, path: str) -> object:
     return document
 
 
-def _is_word(found: object) -> bool:
+def _is_word(found: Json) -> bool:
     return isinstance(found, str | int) and not isinstance(found, bool) and found != ""
 
 
-def _pairs(found: list[object]) -> list[tuple[str, str]]:
+def _pairs(found: list[Json]) -> list[tuple[str, str]]:
     return [
         (name, value)
         for headers in found
         if isinstance(headers, dict)
         for name, value in headers.items()
-        if isinstance(name, str) and isinstance(value, str)
+        if isinstance(value, str)
     ]
 
 

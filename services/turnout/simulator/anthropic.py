@@ -153,8 +153,7 @@ def _message(call: Call, answer: Answer) -> JsonObject:
         {"type": "thinking_dropped", "path": place, "reason": "prefix_binding_mismatch"}
         for place in call.dropped_thinking
     ]
-    told: JsonObject = {"input_transformations": dropped} if dropped else {}
-    return {
+    message: JsonObject = {
         "id": f"msg_01{answer.id}",
         "type": "message",
         "role": "assistant",
@@ -163,7 +162,10 @@ def _message(call: Call, answer: Answer) -> JsonObject:
         "stop_reason": None,
         "stop_sequence": None,
         "usage": {},
-    } | told
+    }
+    if dropped:
+        message["input_transformations"] = dropped
+    return message
 
 
 def _content(call: Call, answer: Answer) -> list[JsonObject]:

@@ -206,7 +206,7 @@ def fit_strictness(
     conversation: Conversation, *, to: Dialect
 ) -> tuple[Conversation, tuple[str, ...]]:
     """Schemas that a model is held to keep rules of their vendor's own: elsewhere they only guide."""
-    if conversation.dialect == to or OF_OPENAI.keys() == {conversation.dialect, to}:
+    if conversation.dialect == to or {conversation.dialect, to} <= OF_OPENAI.keys():
         return conversation, ()
     form = conversation.output_format
     if form is not None and form.strict is not None:
