@@ -39,6 +39,7 @@ def failure(
     credential: CredentialSource = "env",
     at: float = NOW,
     is_stale: bool = False,
+    is_substitute: bool = False,
 ) -> Failure:
     return Failure(
         target,
@@ -47,6 +48,7 @@ def failure(
         at=at,
         status=status,
         is_stale=is_stale,
+        is_substitute=is_substitute,
     )
 
 
@@ -102,6 +104,18 @@ def test_a_refusal_of_the_request_is_final(status: int) -> None:
     assert step == GiveUp(error, relayed=0)
 
 
+@pytest.mark.parametrize("status", [200, 400, 413, 422])
+def test_what_a_model_refuses_that_nobody_asked_for_another_is_asked_once(status: int) -> None:
+    ours = failure("a", InvalidRequest("ours"), status=status, is_substitute=True)
+    step = next_step([ours], ["b", "c"], now=NOW, give_up_at=LATE)
+    assert step == TryNext("b", "fallback")
+    for is_substitute in (True, False):
+        again = failure("b", InvalidRequest("no"), status=400, is_substitute=is_substitute)
+        step = next_step([ours, again], ["c"], now=NOW, give_up_at=LATE)
+        assert step == GiveUp(again.error, relayed=1)
+    assert next_step([ours], [], now=NOW, give_up_at=LATE) == GiveUp(ours.error, relayed=0)
+
+
 @pytest.mark.parametrize("error", [RateLimited("a minute's tokens"), Overloaded("busy")])
 def test_a_limit_of_the_target_is_not_final_whatever_its_status(error: TurnoutError) -> None:
     """Groq says 413 of a request that exceeds a minute's tokens, 498 of capacity."""
@@ -111,9 +125,11 @@ def test_a_limit_of_the_target_is_not_final_whatever_its_status(error: TurnoutEr
 
 @pytest.mark.parametrize("status", [401, 402, 403])
 def test_a_refusal_of_the_clients_key_is_final(status: int) -> None:
-    step = next_step([failure(status=status, credential="client")], ["b"], now=NOW, give_up_at=LATE)
-    assert isinstance(step, GiveUp)
-    assert step.relayed == 0
+    for is_substitute in (True, False):
+        failed = failure(status=status, credential="client", is_substitute=is_substitute)
+        step = next_step([failed], ["b"], now=NOW, give_up_at=LATE)
+        assert isinstance(step, GiveUp)
+        assert step.relayed == 0
 
 
 def test_an_error_inside_an_answer_that_blames_the_request_is_final() -> None:

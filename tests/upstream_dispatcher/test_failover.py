@@ -164,6 +164,18 @@ async def test_a_refusal_of_the_request_is_relayed_as_it_came() -> None:
         assert on.facts.completed.error == "invalid_request"
 
 
+async def test_what_a_switch_made_refused_is_answered_by_the_model_that_was_asked_for() -> None:
+    body = b'{"error":{"message":"reasoning_content is missing","type":"invalid_request_error"}}'
+    async with (
+        provider(refusing(400, body, JSON)) as deepseek,
+        provider(whole_stream) as openai,
+        bench({"openai": openai.url, "deepseek": deepseek.url}) as on,
+    ):
+        answer = await answer_of(on, request(SECOND, FIRST))
+        assert (answer.head.status, answer.head.target) == (200, FIRST)
+        assert [fact.kind for fact in on.facts.attempts] == ["first", "fallback"]
+
+
 CLAUDE = "anthropic/claude-opus-5-5@env"
 
 

@@ -4,7 +4,8 @@ Rules: nothing here is asked once content has been passed on; targets are tried 
 decision; the same target is tried a second time only after it said when to come back (soon) or when
 it closed a connection that had been waiting in the pool; a prompt too long for one model may fit
 another, and where none takes it the client hears that before anything else, because agents compact
-by it; any other refusal that every target would repeat, and a refusal of the client's own
+by it; what a model refuses that the client did not ask for may be of our making, so another is asked
+once; any other refusal that every target would repeat, and a refusal of the client's own
 credential, go to the client as they came. What finally fails says
 when to come back, at most `MAX_RETRY_AFTER_SECONDS` from now, because agents give up above that.
 Hedging joins as another step beside `TryNext`.
@@ -59,6 +60,7 @@ class Failure:
         status: the provider's HTTP status; 0 when there was no answer.
         is_stale: the connection went away before a byte of an answer, right after sending: most
             likely the provider had closed it while it waited in the pool.
+        is_substitute: the target's model is another than the client asked for.
 
     """
 
@@ -68,6 +70,7 @@ class Failure:
     at: float
     status: int = 0
     is_stale: bool = False
+    is_substitute: bool = False
 
 
 class TryNext(msgspec.Struct, frozen=True, gc=False):
@@ -107,7 +110,7 @@ def next_step(
             return GiveUp(Unavailable("The decision names no target that could serve the request."))
         return TryNext(remaining[0], "first")
     last = failures[-1]
-    if is_final(last):
+    if is_final(last) and not (remaining and _may_be_our_making(failures)):
         return GiveUp(last.error, relayed=len(failures) - 1)
     remaining = _with_other_windows(failures, remaining)
     if now < give_up_at:
@@ -135,6 +138,15 @@ def is_final(failure: Failure) -> bool:
     # An error inside a 200 that blames the request. Before sending (status 0) it only means that
     # this target cannot be spoken to about it.
     return failure.status != 0 and isinstance(failure.error, InvalidRequest)
+
+
+def _may_be_our_making(failures: Sequence[Failure]) -> bool:
+    """The request was made into one for a model that its client did not choose, and is refused there;
+    not for a second time, which says that it is the request.
+    """
+    last = failures[-1]
+    is_first = sum(is_final(failure) for failure in failures) == 1
+    return last.is_substitute and is_first and last.status not in ACCOUNT_STATUSES
 
 
 def _with_other_windows(failures: Sequence[Failure], remaining: Sequence[str]) -> Sequence[str]:

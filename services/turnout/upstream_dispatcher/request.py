@@ -155,20 +155,20 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
     if (
         request.features.needs.structured_output
         and "json_schema" not in (quirks.schema_kinds or ())
-        and _is_switch(request, to)
+        and is_switch(request, to)
     ):
         # A form that is cut out is a form that is not kept: it is said in words, or another target
         # is asked.
         return True
     if request.dialect == "anthropic_messages":
         knows_none = quirks.deferred_tools is False
-        knows_no_change = quirks.system_anywhere is False and _is_switch(request, to)
+        knows_no_change = quirks.system_anywhere is False and is_switch(request, to)
         return (knows_none and any(mark in body for mark in DEFERRAL_MARKS)) or (
             (knows_none or knows_no_change) and any(mark in body for mark in TOOL_CHANGE_MARKS)
         )
     if quirks.custom_tools is False and CUSTOM_MARK in body:
         return True
-    return _is_switch(request, to) and _has_schemas_of_others(body, to)
+    return is_switch(request, to) and _has_schemas_of_others(body, to)
 
 
 def _has_schemas_of_others(body: bytes, to: Destination) -> bool:
@@ -179,7 +179,8 @@ def _has_schemas_of_others(body: bytes, to: Destination) -> bool:
     return any(mark.encode() in body for mark in marks(departs))
 
 
-def _is_switch(request: DispatchRequest, to: Destination) -> bool:
+def is_switch(request: DispatchRequest, to: Destination) -> bool:
+    """Whether another model is to answer than the client asked for."""
     return request.decision.requested_model != to.model_id
 
 
@@ -208,7 +209,7 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
             body = splice(body, (SetModel(to.upstream_name),))
         # Only on a switch: a client that asks a model for what it cannot do is told so by the
         # provider, and negotiates by that answer.
-        if _is_switch(request, to):
+        if is_switch(request, to):
             body, changes = switched(body, to.quirks, dialect=to.dialect, has=to.capabilities)
     if body is not request.body and to.capabilities.thinking:
         # A client that asks one model alone keeps that model's reasoning itself.

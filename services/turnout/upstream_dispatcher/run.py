@@ -30,6 +30,7 @@ from turnout.upstream_dispatcher.request import (
     Prepared,
     counted_family,
     is_count,
+    is_switch,
     prepare,
     with_traceparent,
 )
@@ -141,6 +142,7 @@ class Run:
                 at=now,
                 status=log.status,
                 is_stale=isinstance(failed.error, ConnectionStale),
+                is_substitute=is_switch(self.request, log.to),
             ),
             failed.refusal,
         )
