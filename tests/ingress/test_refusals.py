@@ -41,6 +41,8 @@ NOWHERE: list[tuple[Dialect, str, tuple[tuple[str, str], ...]]] = [
     ("openai_chat", "/v1/embeddings", ()),
     ("openai_responses", "/v1/responses/resp_1/cancel", ()),
     ("gemini_generate", "/v1beta/files", ()),
+    ("gemini_generate", "/v1beta/models/gemini-3.8-flash:batchGenerateContent", ()),
+    ("gemini_generate", "/v1/models/gemini-embedding-001:embedContent", ()),
     ("gemini_generate", "/v1/files", GOOGLE),
 ]
 EVENTS = "alt=sse"

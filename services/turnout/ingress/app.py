@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import product
 from typing import Final
 from urllib.parse import quote_from_bytes
 
@@ -16,6 +17,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from turnout import __version__
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
+from turnout.dialects.endpoints import GEMINI_METHODS, gemini_call
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import Internal, InvalidRequest, TurnoutError, UnknownPath, WrongMethod
 from turnout.ingress.answers import send_whole
@@ -104,7 +106,7 @@ class Edge:
         if scope["type"] == "http" and scope["method"] == "POST":
             path: str = scope["path"]
             endpoint = self.hot.get(path)
-            if endpoint is None and is_gemini_call(path):
+            if endpoint is None and gemini_call(path) is not None:
                 endpoint = self.gemini
             if endpoint is not None:
                 await endpoint(scope, receive, send)
@@ -150,8 +152,8 @@ def build_app(hot: Mapping[str, ASGIApp], gemini: ASGIApp, control: Control) -> 
     )
     for path, endpoint in hot.items():
         app.router.routes.append(Route(path, endpoint, methods=["POST"]))
-    for prefix in GEMINI_PREFIXES:
-        app.router.routes.append(Route(prefix + "{model}:{method}", gemini, methods=["POST"]))
+    for prefix, method in product(GEMINI_PREFIXES, GEMINI_METHODS):
+        app.router.routes.append(Route(f"{prefix}{{model}}:{method}", gemini, methods=["POST"]))
     for probe in ("/", "/api/hello"):
         app.router.routes.append(Route(probe, _Asgi(_alive), methods=["GET", "HEAD"]))
     app.include_router(ControlEndpoints(control).routes())
@@ -217,11 +219,15 @@ class _Unserved:
         path = request.url.path
         name = speaks_at(path, request.url.query, request.headers)
         allowed = (error.headers or {}).get("allow") or (error.headers or {}).get("Allow")
-        if error.status_code == 405:
+        status = error.status_code
+        if is_gemini_call(path):
+            # Names of models may hold colons, so the path is one of a model too, which can be got.
+            status, allowed = (404, None) if gemini_call(path) is None else (405, "POST")
+        if status == 405:
             wrong: TurnoutError = WrongMethod(
                 f"{request.method} is not served at {path[:200]}; use {allowed or 'POST'}."
             )
-        elif error.status_code == 404:
+        elif status == 404:
             wrong = UnknownPath(_no_such_path(path))
         else:
             wrong = InvalidRequest(str(error.detail))
