@@ -30,12 +30,14 @@ PROVIDERS: Mapping[Dialect, str] = {
 }
 
 AGENT: Mapping[Dialect, str] = {
-    "anthropic_messages": "claude-opus-5-5",
+    "anthropic_messages": "claude-opus-4-8",
     "openai_chat": "gpt-5.4",
     "openai_responses": "gpt-5.4",
     "gemini_generate": "gemini-3.8-flash",
 }
-"""Models that agents are run on: they think, and take no sampling parameters where they do."""
+"""Models that agents are run on: they think, and take no sampling parameters where they do. What newer
+Claude models do not take either (forced tool choices, no thinking) is held where it is fitted.
+"""
 
 TUNED: Mapping[Dialect, str] = {
     "anthropic_messages": "claude-haiku-4-5",
