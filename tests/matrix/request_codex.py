@@ -16,14 +16,16 @@ _TOOLS: Json = {
         {"type": "message", "role": "user", "content": "go"},
     ]
 }
+_FIRST_AGENT = "/root"
+"""Codex's name for it; those that it starts are named below it."""
 _WORDS: Json = {
     "input": [
         {"type": "message", "role": "developer", "content": "You are an agent."},
         {
             "type": "agent_message",
             "id": "amsg_1",
-            "author": "/root/look",
-            "recipient": "/root",
+            "author": f"{_FIRST_AGENT}/look",
+            "recipient": _FIRST_AGENT,
             "content": [{"type": "input_text", "text": f"Payload:\n{_REPORT}"}],
         },
     ]

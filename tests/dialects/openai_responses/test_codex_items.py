@@ -50,6 +50,8 @@ BASE: Json = {"type": "message", "role": "developer", "content": "You are Codex.
 HEAD: Json = {"type": "input_text", "text": "Message Type: NEW_TASK\nPayload:\n"}
 TASK = "Say what this directory holds."
 CIPHERTEXT = "gAAAAABqKx0Zc2Vj"
+FIRST_AGENT = "/root"
+"""Codex's name for it; those that it starts are named below it."""
 
 
 def words(text: str) -> Json:
@@ -57,8 +59,8 @@ def words(text: str) -> Json:
     return {
         "type": "agent_message",
         "id": "amsg_1",
-        "author": "/root",
-        "recipient": "/root/look",
+        "author": FIRST_AGENT,
+        "recipient": f"{FIRST_AGENT}/look",
         "content": [HEAD, sealed],
     }
 
