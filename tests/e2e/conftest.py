@@ -1,6 +1,7 @@
 """One product of each composition for the whole folder, with its provider's script reset."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import ExitStack
 
 import openai
 import pytest
@@ -10,15 +11,31 @@ from tests.e2e.product import Product, environment, running
 COMPOSITIONS = {"embedded": (), "split": ("--split",)}
 
 
-@pytest.fixture(scope="session", params=COMPOSITIONS)
-def process(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Product]:
-    name = str(request.param)
-    directory = tmp_path_factory.mktemp(name)
-    settings = environment(directory / "data")
-    with running(*COMPOSITIONS[name], settings=settings, log=directory / "log") as product:
-        yield product
+@pytest.fixture(scope="session")
+def composed(tmp_path_factory: pytest.TempPathFactory) -> Generator[Callable[[str], Product]]:
+    """The product of a composition, started when it is first asked for.
+
+    Both stay to the end: where files are run one by one, a parametrized fixture would start them
+    again for each, which takes longer than the tests.
+    """
+    products: dict[str, Product] = {}
+    with ExitStack() as stack:
+
+        def product_of(name: str) -> Product:
+            if name not in products:
+                directory = tmp_path_factory.mktemp(name)
+                settings = environment(directory / "data")
+                products[name] = stack.enter_context(
+                    running(*COMPOSITIONS[name], settings=settings, log=directory / "log")
+                )
+            return products[name]
+
+        yield product_of
+
+
+@pytest.fixture(params=COMPOSITIONS)
+def process(request: pytest.FixtureRequest, composed: Callable[[str], Product]) -> Product:
+    return composed(str(request.param))
 
 
 @pytest.fixture
