@@ -31,6 +31,11 @@ def values(names: st.SearchStrategy[str], words: st.SearchStrategy[str]) -> st.S
     return found
 
 
+def holding(name: str, member: st.SearchStrategy[Any], fields: Objects) -> Objects:
+    """Objects with such a member, whatever else is in them."""
+    return st.builds(lambda told, rest: rest | {name: told}, member, fields)
+
+
 def spoilt(raw: bytes, data: st.DataObject) -> bytes:
     """With a byte that is no text, inside a string too: there msgspec raises another error than for
     broken JSON."""

@@ -12,6 +12,15 @@ from turnout.dialects.survey import Survey
 Json: TypeAlias = dict[str, Any]
 
 
+def content_of(parts: tuple[str | Json, ...], *, text: str) -> object:
+    """A string alone as it is, else a list in which a string is a part of the type `text`."""
+    match parts:
+        case (str() as alone,):
+            return alone
+        case _:
+            return [{"type": text, "text": p} if isinstance(p, str) else p for p in parts]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wire:
     """Attributes:

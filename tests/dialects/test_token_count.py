@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from openai.types.responses import InputTokenCountResponse
 
-from turnout.catalog.token_families import FIGURES, Family
+from turnout.catalog.token_families import CLAUDE_TOOLS_TOKENS, FIGURES, Family
 from turnout.dialects.conversation import (
     Base64Source,
     Conversation,
@@ -39,7 +39,6 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.token_count import (
-    CLAUDE_TOOLS_TOKENS,
     FRAME_TOKENS,
     UNREAD_DOCUMENT_TOKENS,
     UNREAD_IMAGE_TOKENS,
@@ -216,6 +215,7 @@ def test_a_schema_for_the_answer_is_counted() -> None:
         ("gpt-5", (300, 300), "", 70 + 140),
         ("gpt-5", (1024, 1024), "low", 70),
         ("gemini", (384, 384), "", 258),
+        ("gemini", (384, 384), "low", 258),
         ("gemini", (960, 540), "", 258 * 2),
         ("kimi", (1000, 750), "", 1000),
     ],

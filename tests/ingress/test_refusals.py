@@ -39,6 +39,8 @@ NOWHERE: list[tuple[Dialect, str, tuple[tuple[str, str], ...]]] = [
     ("anthropic_messages", "/v1/messages/batches", ()),
     ("anthropic_messages", "/v1/files", CLAUDE),
     ("openai_chat", "/v1/embeddings", ()),
+    ("openai_chat", "/v1/realtime", ()),
+    ("openai_chat", "/v1/audio/speech", ()),
     ("openai_responses", "/v1/responses/resp_1/cancel", ()),
     ("gemini_generate", "/v1beta/files", ()),
     ("gemini_generate", "/v1beta/models/gemini-3.8-flash:batchGenerateContent", ()),

@@ -3,8 +3,8 @@
 import asyncio
 import json
 import socket
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -51,6 +51,15 @@ CALLED: Final = stream_of(
     Answer("r", "m", (ToolCall("c", "t", "{}"),), Usage(fresh_input=5, output=2), stop="tool_use")
 )
 SAID: Final = stream_of(Answer("r", "m", (Text("well"),), Usage(fresh_input=9), stop="end"))
+
+
+@contextmanager
+def closed_with(code: int) -> Iterator[None]:
+    """The server closes the connection in this block, and says why."""
+    with pytest.raises(ConnectionClosed) as closed:
+        yield
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == code
 
 
 @dataclass(slots=True)
@@ -381,58 +390,50 @@ async def test_frames_that_come_meanwhile_wait_and_a_flood_is_cut_off() -> None:
         await until_end(connection)
         assert len(at.on.dispatcher.asked) == 2
         at.on.dispatcher.script = (head(), asyncio.Event())
-        with pytest.raises(ConnectionClosed) as closed:
+        with closed_with(1008):
             for _ in range(20):
                 await connection.send(create())
             await until_end(connection)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1008
 
 
 async def test_a_flood_in_front_of_the_head_is_cut_off_with_its_reason() -> None:
     async with served() as at, opened(at.url) as connection:
         at.on.dispatcher.script = (asyncio.Event(),)
-        with pytest.raises(ConnectionClosed) as closed:
+        with closed_with(1008):
             for _ in range(20):
                 await connection.send(create())
             await until_end(connection)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1008
 
 
 async def test_what_waits_is_bounded_in_bytes_too() -> None:
     async with served() as at, opened(at.url) as connection:
         at.on.dispatcher.script = (head(), asyncio.Event())
         await connection.send(create())
-        with pytest.raises(ConnectionClosed) as closed:
+        with closed_with(1008):
             for _ in range(2):
                 await connection.send(create(instructions="x" * (LIMITS.max_body_bytes - 500)))
             await until_end(connection)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1008
 
 
 async def test_a_silent_connection_ends_with_its_time() -> None:
-    async with served(limits=replace(LIMITS, socket_seconds=0.05)) as at:
-        async with opened(at.url) as connection:
-            (told,) = await until_end(connection)
-            error = told["error"]
-            assert isinstance(error, dict)
-            assert error["code"] == "websocket_connection_limit_reached"
-            with pytest.raises(ConnectionClosed) as closed:
-                await connection.recv()
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1001
+    async with (
+        served(limits=replace(LIMITS, socket_seconds=0.05)) as at,
+        opened(at.url) as connection,
+    ):
+        (told,) = await until_end(connection)
+        error = told["error"]
+        assert isinstance(error, dict)
+        assert error["code"] == "websocket_connection_limit_reached"
+        with closed_with(1001):
+            await connection.recv()
 
 
 async def test_a_frame_beyond_the_limit_closes_and_a_thread_beyond_it_is_told() -> None:
     async with served() as at:
         async with opened(at.url) as connection:
             await connection.send(create(input="x" * LIMITS.max_body_bytes))
-            with pytest.raises(ConnectionClosed) as closed:
+            with closed_with(1009):
                 await until_end(connection)
-            assert closed.value.rcvd is not None
-            assert closed.value.rcvd.code == 1009
         async with opened(at.url) as connection:
             half = "x" * (LIMITS.max_body_bytes * 2 // 3)
             await connection.send(create(input=half, generate=False))
@@ -479,8 +480,6 @@ async def test_a_stopping_ingress_ends_the_answer_and_then_the_connection() -> N
             await asyncio.wait_for(idle.recv(), WAIT_SECONDS)
         go_on.set()
         assert (await until_end(busy))[-1]["type"] == "response.completed"
-        with pytest.raises(ConnectionClosed) as closed:
+        with closed_with(1012):
             await asyncio.wait_for(busy.recv(), WAIT_SECONDS)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1012
         await at.serving

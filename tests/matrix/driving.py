@@ -191,14 +191,15 @@ class Sent:
     raw: bytes
     body: Json
     url: str
+    headers: Mapping[str, str]
 
 
 def sent(request: DispatchRequest, upstream: Dialect, model: str) -> Sent:
     """Raises what the product raises when the upstream cannot be asked."""
     there = to(upstream, model, client=request.dialect)
     prepared: Prepared = prepare(request, there, dialects=DIALECTS)
-    raw = prepared.outgoing.body
-    return Sent(request.body, raw, json.loads(raw), prepared.outgoing.url)
+    out = prepared.outgoing
+    return Sent(request.body, out.body, json.loads(out.body), out.url, dict(out.headers))
 
 
 def as_asked(body: bytes) -> bytes:

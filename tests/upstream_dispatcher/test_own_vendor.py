@@ -1,11 +1,14 @@
 """What a target is asked: its own endpoint, and of its own vendor's agent all that it says."""
 
+import json
+
 import pytest
 
-from tests.upstream_dispatcher.faults import FIRST
+from tests.upstream_dispatcher.faults import FIRST, whole_stream
 from tests.upstream_dispatcher.samples import CHAT_STREAM, EVENTS, JSON
 from tests.upstream_dispatcher.scripted import Exchange, provider
 from tests.upstream_dispatcher.workbench import (
+    CATALOG,
     CHAT_BODY,
     MESSAGES_BODY,
     answer_of,
@@ -13,6 +16,7 @@ from tests.upstream_dispatcher.workbench import (
     request,
 )
 from turnout.capabilities import Dialect
+from turnout.catalog.user_file import with_user_file
 
 pytestmark = pytest.mark.anyio
 
@@ -130,3 +134,54 @@ async def test_bug_38_the_targets_own_endpoint_is_called(
     async with provider(refuses) as upstream, bench({name: upstream.url}) as on:
         await answer_of(on, request(target, dialect=dialect, body=body, query="beta=true"))
         assert [seen.line for seen in upstream.seen] == [f"POST {called} HTTP/1.1"]
+
+
+HOUSE = {
+    "providers": [
+        {
+            "name": "house",
+            "api_key_env": "HOUSE_KEY",
+            "endpoints": [
+                {
+                    "dialect": "openai_chat",
+                    "base_url": "https://llm.example/v1",
+                    "quirks": {
+                        "refuses": ["stop"],
+                        "renames": [["max_completion_tokens", "max_new_tokens"]],
+                        "refusals": {"kinds": [["tea_break", "overloaded"]]},
+                    },
+                }
+            ],
+        }
+    ],
+    "models": [{"id": "coder", "provider": "house", "capabilities": {"context_tokens": 9000}}],
+}
+
+
+async def test_a_new_provider_is_an_entry_of_the_catalog_and_no_code() -> None:
+    async def busy_then_whole(exchange: Exchange) -> None:
+        if len(house.seen) == 1:
+            await exchange.answer(418, b'{"error":{"code":"tea_break","message":"later"}}', JSON)
+        else:
+            await whole_stream(exchange)
+
+    catalog = with_user_file(CATALOG, json.dumps(HOUSE).encode())
+    body = json.loads(MESSAGES_BODY) | {"stop_sequences": ["END"]}
+    target = "house/coder@env"
+    async with (
+        provider(busy_then_whole) as house,
+        bench({"house": house.url}, catalog=catalog) as on,
+    ):
+        for status in (529, 200):
+            asked = request(
+                target, dialect="anthropic_messages", body=json.dumps(body).encode(), model="coder"
+            )
+            answer = await answer_of(on, asked)
+            assert answer.head.status == status
+        assert b"event: message_stop" in answer.body
+        for seen in house.seen:
+            assert seen.line == "POST /v1/chat/completions HTTP/1.1"
+            assert seen.headers["authorization"] == "Bearer env-key-of-house"
+            sent = json.loads(seen.body)
+            assert (sent["model"], sent["max_new_tokens"]) == ("coder", body["max_tokens"])
+            assert not {"stop", "max_tokens", "max_completion_tokens"} & sent.keys()

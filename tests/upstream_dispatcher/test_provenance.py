@@ -29,6 +29,12 @@ WHOLE_MESSAGE = (
     b'[{"type":"text","text":"a"}],"stop_reason":"end_turn","stop_sequence":null,'
     b'"usage":{"input_tokens":9,"output_tokens":1}}'
 )
+WHOLE_CHAT = DIALECTS["openai_chat"].encode_response(
+    DIALECTS["anthropic_messages"].decode_response(WHOLE_MESSAGE),
+    response_id="c",
+    model="m",
+    created_at=1,
+)
 
 
 def thought(signature: str) -> dict[str, str]:
@@ -53,16 +59,22 @@ def asking(target: str, *contents: object, makers: tuple[Maker, ...] = ()) -> Di
     return replace(asked, features=features, makers=makers)
 
 
-async def sent(asked: DispatchRequest, name: str) -> list[object]:
-    """The contents of the assistant's messages as the provider got them."""
+async def sent(asked: DispatchRequest, name: str, answer: bytes) -> list[dict[str, object]]:
+    """The messages as the provider got them."""
 
     async def answered(exchange: Exchange) -> None:
-        await exchange.answer(200, WHOLE_MESSAGE, JSON)
+        await exchange.answer(200, answer, JSON)
 
     async with provider(answered) as upstream, bench({name: upstream.url}) as on:
         await answer_of(on, asked)
-        messages = json.loads(upstream.seen[0].body)["messages"]
-        return [one["content"] for one in messages if one["role"] == "assistant"]
+        messages: list[dict[str, object]] = json.loads(upstream.seen[0].body)["messages"]
+        return messages
+
+
+async def sent_to_claude(asked: DispatchRequest) -> list[object]:
+    """The contents of the assistant's messages."""
+    messages = await sent(asked, "anthropic", WHOLE_MESSAGE)
+    return [one["content"] for one in messages if one["role"] == "assistant"]
 
 
 TEXT = {"type": "text", "text": "so"}
@@ -77,7 +89,7 @@ async def test_bug_27_what_another_maker_signed_natively_is_not_shown() -> None:
         [thought("by-claude-again"), TEXT],
         makers=makers,
     )
-    assert await sent(asked, "anthropic") == [
+    assert await sent_to_claude(asked) == [
         [thought("by-claude"), TEXT],
         [TEXT],
         [thought("by-claude-again"), TEXT],
@@ -87,12 +99,12 @@ async def test_bug_27_what_another_maker_signed_natively_is_not_shown() -> None:
 async def test_one_of_the_family_is_shown_the_bytes_as_they_came() -> None:
     makers = (Maker(1, "anthropic/claude-haiku-5-5@env"),)
     asked = asking(OPUS, [thought("by-haiku"), TEXT], makers=makers)
-    assert await sent(asked, "anthropic") == [[thought("by-haiku"), TEXT]]
+    assert await sent_to_claude(asked) == [[thought("by-haiku"), TEXT]]
 
 
 async def test_a_thread_that_nobody_was_seen_to_write_stays_as_it_is() -> None:
     asked = asking(OPUS, [thought("begun-elsewhere"), TEXT])
-    assert await sent(asked, "anthropic") == [[thought("begun-elsewhere"), TEXT]]
+    assert await sent_to_claude(asked) == [[thought("begun-elsewhere"), TEXT]]
 
 
 async def test_a_seal_names_the_target_that_made_the_reasoning() -> None:
@@ -116,20 +128,8 @@ async def test_a_seal_names_the_target_that_made_the_reasoning() -> None:
 @pytest.mark.parametrize("maker", [CHAT, "openai/gpt-5.4@client", "deepseek/deepseek-chat@env"])
 async def test_bug_27_sealed_reasoning_is_translated_for_its_maker_alone(maker: str) -> None:
     sealed = seal(Provenance("openai_chat", "gpt-5.4", maker))
-    whole = DIALECTS["openai_chat"].encode_response(
-        DIALECTS["anthropic_messages"].decode_response(WHOLE_MESSAGE),
-        response_id="c",
-        model="m",
-        created_at=1,
-    )
-
-    async def answered(exchange: Exchange) -> None:
-        await exchange.answer(200, whole, JSON)
-
     asked = asking(CHAT, [thought(sealed), TEXT])
-    async with provider(answered) as upstream, bench({"openai": upstream.url}) as on:
-        await answer_of(on, asked)
-        got = json.loads(upstream.seen[0].body)["messages"][1]
+    got = (await sent(asked, "openai", WHOLE_CHAT))[1]
     assert got.get("reasoning_content", "") == ("hm" if maker == CHAT else "")
 
 
@@ -164,17 +164,5 @@ async def test_bug_29_a_chat_server_gets_its_own_reasoning_and_a_stand_in_for_th
     )
     features = structs.replace(asked.features, message_count=len(messages))
     asked = replace(asked, features=features, makers=(Maker(1, maker),))
-    whole = DIALECTS["openai_chat"].encode_response(
-        DIALECTS["anthropic_messages"].decode_response(WHOLE_MESSAGE),
-        response_id="c",
-        model="m",
-        created_at=1,
-    )
-
-    async def answered(exchange: Exchange) -> None:
-        await exchange.answer(200, whole, JSON)
-
-    async with provider(answered) as upstream, bench({"deepseek": upstream.url}) as on:
-        await answer_of(on, asked)
-        got = json.loads(upstream.seen[0].body)["messages"]
+    got = await sent(asked, "deepseek", WHOLE_CHAT)
     assert got == [messages[0], thought | {"reasoning_content": told}, messages[2]]

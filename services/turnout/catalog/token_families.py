@@ -43,6 +43,50 @@ Preview, and Claude Sonnet 5 [...] approximately 30 percent more tokens than on 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ByPixels:
+    """An image costs a token for so many pixels, once it is shrunk to the long edge."""
+
+    pixels_per_token: int
+    long_edge: int
+    most_tokens: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ByTiles:
+    """An image is cut into squares once it is shrunk.
+
+    Attributes:
+        edge: of a square.
+        base_tokens: of any image, and all of one that is looked at in low detail; 0 where the family
+            knows neither.
+        long_edge, short_edge: what is shrunk to fit; None for nothing.
+    """
+
+    edge: int
+    tile_tokens: int
+    base_tokens: int = 0
+    long_edge: int | None = None
+    short_edge: int | None = None
+
+
+OLDER_CLAUDE_IMAGES: Final = ByPixels(pixels_per_token=750, long_edge=1_568, most_tokens=1_600)
+CLAUDE_IMAGES: Final = ByPixels(pixels_per_token=750, long_edge=2_576, most_tokens=4_784)
+"""platform.claude.com, images and vision; the second from Opus 4.7 on, which reads 3.75 megapixels."""
+
+GPT_IMAGES: Final = ByTiles(
+    edge=512, tile_tokens=140, base_tokens=70, long_edge=2_048, short_edge=768
+)
+"""platform.openai.com, images and vision, gpt-5."""
+
+GEMINI_IMAGES: Final = ByTiles(edge=768, tile_tokens=258)
+"""ai.google.dev, understand and count tokens."""
+
+CLAUDE_TOOLS_TOKENS: Final = 346
+"""Anthropic's own system prompt for tools, in front of those of the client (platform.claude.com,
+tool use, pricing: auto and none, Claude 4 models)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TokenFigures:
     """One family.
 
@@ -54,6 +98,8 @@ class TokenFigures:
             much texts differ from one another as well. With files: of a held-out file as its tokens
             of `vocabulary` foretell it, which holds nothing that a provider puts around texts.
         threads, calls, files: what the figures are fitted on.
+        images: what one costs; of vendors without a rule of their own Anthropic's older one is taken.
+        tools_tokens: what the provider puts in front of the tools of a request that has any.
 
     """
 
@@ -65,6 +111,8 @@ class TokenFigures:
     threads: int = 0
     calls: int = 0
     files: int = 0
+    images: ByPixels | ByTiles = OLDER_CLAUDE_IMAGES
+    tools_tokens: int = 0
 
 
 NAMES_KEPT: Final = 1_024
@@ -83,6 +131,7 @@ FIGURES: Final[Mapping[Family, TokenFigures]] = MappingProxyType(
             p90_error=0.151,
             threads=33,
             calls=989,
+            tools_tokens=CLAUDE_TOOLS_TOKENS,
         ),
         "claude-4.7": TokenFigures(
             ratio=1.58,
@@ -91,14 +140,26 @@ FIGURES: Final[Mapping[Family, TokenFigures]] = MappingProxyType(
             p90_error=0.197,
             threads=35,
             calls=3569,
+            images=CLAUDE_IMAGES,
+            tools_tokens=CLAUDE_TOOLS_TOKENS,
         ),
         "gpt-5": TokenFigures(
-            bytes_per_token=3.92, median_error=0.096, p90_error=0.164, threads=71, calls=4948
+            bytes_per_token=3.92,
+            median_error=0.096,
+            p90_error=0.164,
+            threads=71,
+            calls=4948,
+            images=GPT_IMAGES,
         ),
         # Gemma 3's vocabulary, by which google-genai counts Gemini 2.0 to 3 Flash Preview; it counts
         # later ones by Gemma 4's, which no package carries.
         "gemini": TokenFigures(
-            ratio=1.22, bytes_per_token=3.23, median_error=0.037, p90_error=0.090, files=1200
+            ratio=1.22,
+            bytes_per_token=3.23,
+            median_error=0.037,
+            p90_error=0.090,
+            files=1200,
+            images=GEMINI_IMAGES,
         ),
         # V3's and V4's, which agree.
         "deepseek": TokenFigures(

@@ -130,7 +130,7 @@ def switched(
             edits.append(SetField(name, str(has.max_output_tokens).encode()))
             changes.append("limited:max_output_tokens")
     if dialect == "anthropic_messages" and has.thinking:
-        edits += _claude(fields, quirks, has, changes)
+        edits += _fitted_thinking(fields, quirks, has, changes)
     if quirks.forced_tool_choice is False:
         edits += _free_choice(fields, dialect, changes)
     if dialect == "openai_chat" and has.thinking and "reasoning_effort" in fields:
@@ -160,7 +160,7 @@ def _effort_word(value: bytes, quirks: Quirks, changes: list[str]) -> Iterable[E
     )
 
 
-def _claude(
+def _fitted_thinking(
     fields: dict[str, bytes], quirks: Quirks, has: Capabilities, changes: list[str]
 ) -> Iterable[Edit]:
     try:

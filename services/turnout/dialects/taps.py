@@ -5,6 +5,7 @@ then on the tap is blind, and says that there was content, so that nobody takes 
 answer in one piece is read when its bytes could be whole.
 """
 
+import re
 from collections.abc import Callable
 from typing import Final, Protocol
 
@@ -25,6 +26,18 @@ PLAIN_TEXT: Final = rb"[\x20\x21\x23-\x5b\x5d-\x7e]*+"
 PLAIN_VALUE: Final = rb'(?:"%b"|null|0|[1-9]\d*+)' % PLAIN_TEXT
 
 _ENDS: Final = (b"}", b"]")
+
+
+def plain_pieces(pattern: re.Pattern[bytes], data: bytes) -> tuple[int, re.Match[bytes] | None]:
+    """How many bytes of text (its first group) the events hold that the data begins with, and the last
+    of these events.
+    """
+    size = 0
+    last: re.Match[bytes] | None = None
+    while found := pattern.match(data, 0 if last is None else last.end()):
+        size += found.end(1) - found.start(1)
+        last = found
+    return size, last
 
 
 class Seen(Protocol):

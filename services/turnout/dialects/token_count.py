@@ -11,7 +11,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from turnout.catalog.token_families import FIGURES, Family
+from turnout.catalog.token_families import FIGURES, ByPixels, ByTiles, Family
 from turnout.dialects.conversation import (
     Base64Source,
     Conversation,
@@ -39,10 +39,6 @@ FRAME_TOKENS: Final = 3
 (cookbook, "How to count tokens with tiktoken"); with it the first example of Anthropic's token
 counting page, 14 tokens, counts as 15."""
 
-CLAUDE_TOOLS_TOKENS: Final = 346
-"""Anthropic's own system prompt for tools, in front of those of the client (platform.claude.com,
-tool use, pricing: auto and none, Claude 4 models)."""
-
 UNREAD_IMAGE_TOKENS: Final = 1_600
 """An image by link or of unknown size: as much as the largest of most models."""
 
@@ -51,28 +47,6 @@ UNREAD_DOCUMENT_TOKENS: Final = 3_000
 
 SEALED_CHARACTERS_PER_TOKEN: Final = 5
 """Reasoning in a form that only its maker reads: base64 of about as many bytes as the text."""
-
-ANTHROPIC_PIXELS_PER_TOKEN: Final = 750
-ANTHROPIC_LONG_EDGE: Final = 1_568
-ANTHROPIC_MOST_TOKENS: Final = 1_600
-ANTHROPIC_NEW_LONG_EDGE: Final = 2_576
-ANTHROPIC_NEW_MOST_TOKENS: Final = 4_784
-"""platform.claude.com, images and vision: width x height / 750 tokens after shrinking to the long
-edge and to the most tokens; the new ones from Opus 4.7 on, which reads 3.75 megapixels."""
-
-OPENAI_BASE_TOKENS: Final = 70
-OPENAI_TILE_TOKENS: Final = 140
-OPENAI_TILE: Final = 512
-OPENAI_LONG_EDGE: Final = 2_048
-OPENAI_SHORT_EDGE: Final = 768
-"""platform.openai.com, images and vision, gpt-5: shrunk to fit a square of 2,048, then to a short
-side of 768, then cut into tiles of 512; `low` costs the base alone."""
-
-GEMINI_TILE_TOKENS: Final = 258
-GEMINI_TILE: Final = 768
-GEMINI_WHOLE: Final = 384
-"""ai.google.dev, understand and count tokens: an image of at most 384 on both sides is one tile,
-a larger one is cut into tiles of 768."""
 
 
 class Tally(msgspec.Struct, frozen=True, gc=False):
@@ -161,8 +135,8 @@ class _Tallying:
 
     def add_tools(self, tools: Sequence[Tool | ServerTool]) -> None:
         """A deferred tool is not in the prompt until a search brings it up."""
-        if tools and self.family in {"claude", "claude-4.7"}:
-            self.other_tokens += CLAUDE_TOOLS_TOKENS
+        if tools:
+            self.other_tokens += FIGURES[self.family].tools_tokens
         for tool in tools:
             self._add_tool(tool)
 
@@ -178,40 +152,29 @@ class _Tallying:
 
 def image_tokens(image: Image, family: Family) -> int:
     """As the vendor documents it where the size can be read."""
-    source = image.source
+    source, rule = image.source, FIGURES[family].images
     size = size_of(source.data) if isinstance(source, Base64Source) else None
-    match family:
-        case "gpt-5" if image.detail == "low":
-            return OPENAI_BASE_TOKENS
+    match rule:
+        case ByTiles(base_tokens=base) if base and image.detail == "low":
+            return base
         case _ if size is None:
             return UNREAD_IMAGE_TOKENS
-        case "gpt-5":
-            return OPENAI_BASE_TOKENS + OPENAI_TILE_TOKENS * _openai_tiles(size)
-        case "gemini":
-            is_whole = max(size) <= GEMINI_WHOLE
-            return GEMINI_TILE_TOKENS * (1 if is_whole else _tiles(size, GEMINI_TILE))
-        case "claude-4.7":
-            return _by_pixels(size, ANTHROPIC_NEW_LONG_EDGE, most=ANTHROPIC_NEW_MOST_TOKENS)
-        case _:
-            # Of the other vendors we know no rule.
-            return _by_pixels(size, ANTHROPIC_LONG_EDGE, most=ANTHROPIC_MOST_TOKENS)
+        case ByTiles():
+            return rule.base_tokens + rule.tile_tokens * _tiles(size, rule)
+        case ByPixels():
+            width, height = _shrunk(size, long_edge=rule.long_edge)
+            return min(rule.most_tokens, math.ceil(width * height / rule.pixels_per_token))
 
 
-def _by_pixels(size: Size, long_edge: int, *, most: int) -> int:
-    width, height = _shrunk(size, long_edge=long_edge)
-    return min(most, math.ceil(width * height / ANTHROPIC_PIXELS_PER_TOKEN))
+def _tiles(size: Size, rule: ByTiles) -> int:
+    fitting = _shrunk(size, long_edge=rule.long_edge, short_edge=rule.short_edge)
+    return math.ceil(fitting.width / rule.edge) * math.ceil(fitting.height / rule.edge)
 
 
-def _openai_tiles(size: Size) -> int:
-    fitting = _shrunk(size, long_edge=OPENAI_LONG_EDGE)
-    share = min(1.0, OPENAI_SHORT_EDGE / min(fitting))
-    return _tiles(Size(*(max(1, round(edge * share)) for edge in fitting)), OPENAI_TILE)
-
-
-def _shrunk(size: Size, *, long_edge: int) -> Size:
-    share = min(1.0, long_edge / max(size))
-    return Size(max(1, round(size.width * share)), max(1, round(size.height * share)))
-
-
-def _tiles(size: Size, edge: int) -> int:
-    return math.ceil(size.width / edge) * math.ceil(size.height / edge)
+def _shrunk(size: Size, *, long_edge: int | None, short_edge: int | None = None) -> Size:
+    """To fit the long edge, then the short one."""
+    for most, edge in ((long_edge, max), (short_edge, min)):
+        if most is not None:
+            share = min(1.0, most / edge(size))
+            size = Size(*(max(1, round(side * share)) for side in size))
+    return size

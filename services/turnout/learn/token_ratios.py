@@ -33,6 +33,7 @@ import numpy as np
 
 from turnout.catalog.token_families import FIGURES, Family, Vocabulary, family_of
 from turnout.errors import InvalidRequest, TurnoutError
+from turnout.learn.columns import in_columns
 from turnout.learn.parquet import Numbers, Table, load_table
 
 BASE: Final[Family] = "gpt-5"
@@ -284,14 +285,16 @@ def lines_of(rows: Sequence[FamilyRow], sources: SourceTree) -> Iterator[str]:
     for name in sources.tokens:
         yield f"{name}: {sources.characters_per_token(name):.2f} characters for a token"
     yield ""
-    heads = ("family", "threads", "runs", "calls", "chars/token", "tokens/call")
-    errors = ("ratio", "bytes/token", "median error", "p90 error", "ratio by sources")
-    yield "  ".join(f"{head:>{_width(head)}}" for head in (*heads, *errors))
-    for row in rows:
-        told = (row.family, str(row.threads), str(row.runs), str(row.calls))
-        cells = (*told, *_figures(row, per_token=per_token, escapes=escapes))
-        names = (*heads, *errors)
-        yield "  ".join(f"{cell:>{_width(name)}}" for name, cell in zip(names, cells, strict=True))
+    heads = (
+        *("family", "threads", "runs", "calls", "chars/token", "tokens/call"),
+        *("ratio", "bytes/token", "median error", "p90 error", "ratio by sources"),
+    )
+    yield from in_columns(heads, [_cells(row, per_token, escapes) for row in rows])
+
+
+def _cells(row: FamilyRow, per_token: float, escapes: float) -> tuple[str, ...]:
+    told = (row.family, str(row.threads), str(row.runs), str(row.calls))
+    return (*told, *_figures(row, per_token=per_token, escapes=escapes))
 
 
 def _figures(row: FamilyRow, *, per_token: float, escapes: float) -> tuple[str, ...]:
@@ -307,10 +310,6 @@ def _figures(row: FamilyRow, *, per_token: float, escapes: float) -> tuple[str, 
         f"{row.p90_error:.1%}",
         f"{per_token / characters:.2f}",
     )
-
-
-def _width(head: str) -> int:
-    return max(len(head), 10)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -30,6 +30,7 @@ import numpy as np
 
 from turnout.catalog.token_families import FIGURES, Family
 from turnout.errors import InvalidRequest, TurnoutError, Unavailable
+from turnout.learn.columns import in_columns
 from turnout.learn.token_ratios import BASE, BASE_VOCABULARY, CountTexts
 
 FOLDER: Final = Path(".cache") / "vocabularies"
@@ -215,24 +216,21 @@ def lines_of(
     yield ""
     trees = list(rows[0].by_tree) if rows else []
     heads = ("family", "ratio", "bytes/token", "median error", "p90 error", *trees)
-    yield "  ".join(f"{head:>{_width(head)}}" for head in heads)
-    for row in rows:
-        cells = (
-            row.family,
-            f"{row.ratio:.2f}",
-            f"{row.bytes_per_token:.2f}",
-            f"{row.median_error:.1%}",
-            f"{row.p90_error:.1%}",
-            *(f"{row.by_tree[tree]:.2f}" for tree in trees),
-        )
-        yield "  ".join(f"{cell:>{_width(head)}}" for cell, head in zip(cells, heads, strict=True))
+    yield from in_columns(heads, [_cells(row, trees) for row in rows])
     yield ""
     for carrier in CARRIERS:
         yield f"{carrier.family}: {carrier.package}, holds for {carrier.holds_for}"
 
 
-def _width(head: str) -> int:
-    return max(len(head), 10)
+def _cells(row: Measured, trees: Sequence[str]) -> tuple[str, ...]:
+    return (
+        row.family,
+        f"{row.ratio:.2f}",
+        f"{row.bytes_per_token:.2f}",
+        f"{row.median_error:.1%}",
+        f"{row.p90_error:.1%}",
+        *(f"{row.by_tree[tree]:.2f}" for tree in trees),
+    )
 
 
 def install_commands(folder: Path) -> list[list[str]]:

@@ -1,6 +1,6 @@
 """Requests of this wire, as tests of surveys write them."""
 
-from tests.dialects.surveyed import Json, Wire
+from tests.dialects.surveyed import Json, Wire, content_of
 
 
 def said(content: object, role: str = "user") -> Json:
@@ -20,11 +20,7 @@ def result(call_id: str, content: object = "ok", **fields: object) -> Json:
 
 
 def user(*parts: str | Json) -> Json:
-    match parts:
-        case (str() as alone,):
-            return said(alone)
-        case _:
-            return said([text(part) if isinstance(part, str) else part for part in parts])
+    return said(content_of(parts, text="text"))
 
 
 def attached(kind: str, media_type: str, size: int) -> Json:

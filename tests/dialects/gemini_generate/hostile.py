@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from tests.dialects.hostile import Hostile, values
+from tests.dialects.hostile import Hostile, holding, values
 from turnout.capabilities import Capabilities
 from turnout.dialects.conversation import Provenance, Thinking
 from turnout.dialects.gemini_generate.thoughts import mark, sealed
@@ -42,11 +42,7 @@ CONTENTS = st.lists(
     min_size=1,
     max_size=4,
 )
-REQUESTS = st.builds(
-    lambda rest, contents: rest | {"contents": contents},
-    st.dictionaries(NAMES, VALUES, max_size=5),
-    CONTENTS,
-)
+REQUESTS = holding("contents", CONTENTS, st.dictionaries(NAMES, VALUES, max_size=5))
 CANDIDATES = st.lists(
     st.fixed_dictionaries(
         {},
@@ -59,11 +55,7 @@ CANDIDATES = st.lists(
     ),
     max_size=2,
 )
-CHUNKS = st.builds(
-    lambda rest, candidates: rest | {"candidates": candidates},
-    st.dictionaries(NAMES, VALUES, max_size=3),
-    CANDIDATES,
-)
+CHUNKS = holding("candidates", CANDIDATES, st.dictionaries(NAMES, VALUES, max_size=3))
 
 HOSTILE = Hostile(
     "gemini_generate",

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from tests.dialects.hostile import Hostile, values
+from tests.dialects.hostile import Hostile, holding, values
 from turnout.capabilities import Capabilities
 from turnout.errors import InvalidRequest, Unsupported
 
@@ -32,17 +32,9 @@ MESSAGES = st.lists(
     min_size=1,
     max_size=4,
 )
-REQUESTS = st.builds(
-    lambda rest, messages: rest | {"messages": messages},
-    st.dictionaries(NAMES, VALUES, max_size=5),
-    MESSAGES,
-)
+REQUESTS = holding("messages", MESSAGES, st.dictionaries(NAMES, VALUES, max_size=5))
 CHOICES = st.lists(st.dictionaries(NAMES, VALUES, max_size=4), max_size=2)
-CHUNKS = st.builds(
-    lambda rest, choices: rest | {"choices": choices},
-    st.dictionaries(NAMES, VALUES, max_size=3),
-    CHOICES,
-)
+CHUNKS = holding("choices", CHOICES, st.dictionaries(NAMES, VALUES, max_size=3))
 
 HOSTILE = Hostile(
     "openai_chat",

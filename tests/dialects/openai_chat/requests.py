@@ -1,6 +1,6 @@
 """Requests of this wire, as tests of surveys write them."""
 
-from tests.dialects.surveyed import Json, Wire
+from tests.dialects.surveyed import Json, Wire, content_of
 
 TOOLS: list[Json] = [
     {"type": "function", "function": {"name": "read", "parameters": {"type": "object"}}},
@@ -9,11 +9,7 @@ TOOLS: list[Json] = [
 
 
 def content(*parts: str | Json) -> object:
-    match parts:
-        case (str() as text,):
-            return text
-        case _:
-            return [{"type": "text", "text": p} if isinstance(p, str) else p for p in parts]
+    return content_of(parts, text="text")
 
 
 def user(*parts: str | Json) -> Json:

@@ -2,7 +2,7 @@
 
 from hypothesis import strategies as st
 
-from tests.dialects.hostile import Hostile, values
+from tests.dialects.hostile import Hostile, holding, values
 from turnout.capabilities import Capabilities
 from turnout.dialects.openai_responses.stream_decode import KNOWN
 from turnout.errors import InvalidRequest, Unsupported
@@ -32,26 +32,16 @@ WORDS = KINDS | st.sampled_from(
     ["user", "assistant", "developer", "data:image/png;base64,AA", "data:x", "turnout1.x", "\ud800"]
 )
 VALUES = values(NAMES, WORDS)
-ITEMS = st.lists(
-    st.builds(
-        lambda kind, rest: rest | {"type": kind}, KINDS, st.dictionaries(NAMES, VALUES, max_size=5)
-    ),
-    min_size=1,
-    max_size=4,
-)
-REQUESTS = st.builds(
-    lambda rest, items: rest | {"input": items},
+ITEM = holding("type", KINDS, st.dictionaries(NAMES, VALUES, max_size=5))
+REQUESTS = holding(
+    "input",
+    st.lists(ITEM, min_size=1, max_size=4),
     st.dictionaries(NAMES, VALUES, max_size=5),
-    ITEMS,
 )
-EVENTS = st.builds(
-    lambda kind, item, rest: rest | {"type": kind, "item": item},
+EVENTS = holding(
+    "type",
     st.sampled_from(sorted(KNOWN)) | st.text(),
-    st.builds(
-        lambda kind, rest: rest | {"type": kind}, KINDS, st.dictionaries(NAMES, VALUES, max_size=5)
-    )
-    | VALUES,
-    st.dictionaries(NAMES, VALUES, max_size=4),
+    holding("item", ITEM | VALUES, st.dictionaries(NAMES, VALUES, max_size=4)),
 )
 
 HOSTILE = Hostile(

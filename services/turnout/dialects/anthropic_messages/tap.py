@@ -19,7 +19,7 @@ from turnout.dialects.anthropic_messages.events import (
 from turnout.dialects.anthropic_messages.usage import UsageTally
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.sse import SseEvent
-from turnout.dialects.taps import JSON_TEXT
+from turnout.dialects.taps import JSON_TEXT, plain_pieces
 from turnout.dialects.usage import UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
@@ -67,14 +67,10 @@ class MessageSeen:
         return self.is_complete or self.error is not None
 
     def skim(self, data: bytes) -> int:
-        end = 0
-        while found := _PLAIN.match(data, end):
-            size = found.end(1) - found.start(1)
-            if size:
-                self.has_content = True
-                self.output_bytes += size
-            end = found.end()
-        return end
+        size, last = plain_pieces(_PLAIN, data)
+        self.has_content = self.has_content or size > 0
+        self.output_bytes += size
+        return 0 if last is None else last.end()
 
     def reading(self, *, at_boundary: bool) -> TapReading:
         source: UsageSource = "reported" if self.finish_reason else "partial"

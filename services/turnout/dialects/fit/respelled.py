@@ -35,13 +35,12 @@ def in_other_keywords(schema: Json, names: Collection[str], *, enum_types: Seque
         ("exclusiveMinimum", "minimum", 1),
         ("exclusiveMaximum", "maximum", -1),
     ):
+        if exclusive not in names or inclusive in found or found.get("type") != "integer":
+            continue
         value = found.get(exclusive)
-        is_bound = isinstance(value, int) and not isinstance(value, bool)
-        if exclusive in names and is_bound and found.get("type") == "integer":
-            assert isinstance(value, int)
-            if inclusive not in found:
-                found[inclusive] = value + step
-                del found[exclusive]
+        if isinstance(value, int) and not isinstance(value, bool):
+            found[inclusive] = value + step
+            del found[exclusive]
     if "nullable" in names and found.get("nullable") is True:
         found = with_null({name: one for name, one in found.items() if name != "nullable"})
     return found

@@ -17,7 +17,7 @@ from turnout.dialects.gemini_generate.stop import FAILED
 from turnout.dialects.gemini_generate.usage import WireUsage, decode_usage
 from turnout.dialects.gemini_generate.wire import Chunk, WirePart, decode_chunk, decode_part
 from turnout.dialects.sse import SseEvent
-from turnout.dialects.taps import PLAIN_TEXT
+from turnout.dialects.taps import PLAIN_TEXT, plain_pieces
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
@@ -74,17 +74,15 @@ class GeminiSeen:
         return self.is_whole or (self._source == "reported" and self._finish_reason != "")
 
     def skim(self, data: bytes) -> int:
-        end = 0
         if self._finish_reason or not (self._response_id and self._response_model):
-            return end
-        while found := _PLAIN.match(data, end):
-            size = found.end(1) - found.start(1)
-            if size:
-                self.has_content = True
-                self._output_bytes += size
-            self._usage = found[2]
-            end = found.end()
-        return end
+            return 0
+        size, last = plain_pieces(_PLAIN, data)
+        if last is None:
+            return 0
+        self.has_content = self.has_content or size > 0
+        self._output_bytes += size
+        self._usage = last[2]
+        return last.end()
 
     def reading(self, *, at_boundary: bool) -> TapReading:
         return TapReading(

@@ -5,8 +5,9 @@ asked for by a field of its own, is run by the provider.
 """
 
 from turnout.dialects.cache_markers import read_cache
-from turnout.dialects.conversation import CacheLifetime, ServerTool, Tool, ToolChoice
+from turnout.dialects.conversation import ServerTool, Tool, ToolChoice
 from turnout.dialects.openai_chat.usual import usual_tool
+from turnout.dialects.openai_tools import decode_own_tool
 from turnout.dialects.reading import ObjectReader, decode_string, utf8
 from turnout.errors import InvalidRequest
 
@@ -32,29 +33,12 @@ def decode_tools(fields: ObjectReader) -> tuple[Tool | ServerTool, ...]:
 
 
 def _tool(tool: ObjectReader, kind: str) -> Tool:
-    cache: CacheLifetime | None = read_cache(tool)
+    cache = read_cache(tool)
     inner = tool.object(kind)
     name = None if inner is None else inner.string("name")
     if inner is None or not name:
         raise InvalidRequest(f"{tool.path(kind)}.name: required")
-    description = inner.string("description") or ""
-    if kind == "custom":
-        return Tool(
-            name,
-            description,
-            kind="custom",
-            format=inner.json("format"),
-            cache=cache,
-            extras=inner.rest(),
-        )
-    return Tool(
-        name,
-        description,
-        schema=inner.json("parameters"),
-        strict=inner.boolean("strict"),
-        cache=cache,
-        extras=inner.rest(),
-    )
+    return decode_own_tool(inner, kind, name, cache=cache)
 
 
 def decode_choice(fields: ObjectReader) -> ToolChoice | None:

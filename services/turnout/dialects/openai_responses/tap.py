@@ -16,7 +16,7 @@ from turnout.dialects.openai_responses.usage import decode_usage
 from turnout.dialects.openai_responses.wire import WireItem, WireResponse, decode_item, decode_parts
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseEvent
-from turnout.dialects.taps import PLAIN_TEXT, PLAIN_VALUE
+from turnout.dialects.taps import PLAIN_TEXT, PLAIN_VALUE, plain_pieces
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
@@ -96,14 +96,10 @@ class ResponsesSeen:
         return self._is_done or self._error is not None
 
     def skim(self, data: bytes) -> int:
-        end = 0
-        while found := _PLAIN.match(data, end):
-            size = found.end(1) - found.start(1)
-            if size:
-                self.has_content = True
-                self._streamed_bytes += size
-            end = found.end()
-        return end
+        size, last = plain_pieces(_PLAIN, data)
+        self.has_content = self.has_content or size > 0
+        self._streamed_bytes += size
+        return 0 if last is None else last.end()
 
     def reading(self, *, at_boundary: bool) -> TapReading:
         return TapReading(

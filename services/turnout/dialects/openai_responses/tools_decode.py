@@ -13,6 +13,7 @@ import msgspec
 from turnout.dialects.conversation import Fields, ServerTool, Tool, ToolChoice
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, joined_name
 from turnout.dialects.openai_responses.usual import usual_tool
+from turnout.dialects.openai_tools import decode_own_tool
 from turnout.dialects.reading import ObjectReader, decode_string, raw_fields, utf8
 from turnout.errors import InvalidRequest
 
@@ -74,25 +75,8 @@ def _namespace(fields: ObjectReader) -> list[Tool] | None:
 
 def _tool(fields: ObjectReader, kind: str, *, namespace: str, extras: Fields) -> Tool:
     name = joined_name(namespace, fields.required_string("name"))
-    description = fields.string("description") or ""
     is_deferred = bool(fields.boolean("defer_loading"))
-    if kind == "custom":
-        return Tool(
-            name,
-            description,
-            kind="custom",
-            format=fields.json("format"),
-            is_deferred=is_deferred,
-            extras=extras + fields.rest(),
-        )
-    return Tool(
-        name,
-        description,
-        schema=fields.json("parameters"),
-        strict=fields.boolean("strict"),
-        is_deferred=is_deferred,
-        extras=extras + fields.rest(),
-    )
+    return decode_own_tool(fields, kind, name, is_deferred=is_deferred, extras=extras)
 
 
 def decode_choice(raw: bytes) -> ToolChoice | None:
