@@ -123,6 +123,8 @@ class Quirks:
         call_id_characters: length of the ids that we make where the pattern refuses the client's.
         custom_tools: whether tools may take plain text instead of an object.
         deferred_tools: whether tools may be offered by name only and referred to in results.
+        system_refuses: beginnings of texts in the system prompt that a client writes for the dialect's
+            own vendor alone.
         system_anywhere: whether a system message may stand behind the first other one.
         developer_role: whether a system message may be called `developer`.
         tool_schema: which schemas the arguments of tools may have.
@@ -160,6 +162,7 @@ class Quirks:
     call_id_characters: int | None = None
     custom_tools: bool | None = None
     deferred_tools: bool | None = None
+    system_refuses: tuple[str, ...] | None = None
     system_anywhere: bool | None = None
     developer_role: bool | None = None
     tool_schema: SchemaQuirks | None = None

@@ -7,12 +7,20 @@ import pytest
 from turnout.capabilities import Capabilities
 from turnout.catalog import Catalog, LongContext, Model, Prices, parse_catalog, target_id
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.catalog.providers import PROVIDERS
+from turnout.catalog.snapshot import parse_snapshot
 from turnout.errors import InvalidRequest, UnknownModel
 
 
 @pytest.fixture(scope="module")
 def catalog() -> Catalog:
     return parse_catalog(snapshot_bytes())
+
+
+def test_the_shipped_catalog_has_the_providers_as_they_are_written() -> None:
+    """The product reads the file alone: a quirk that is not in it is none."""
+    shipped = parse_snapshot(snapshot_bytes()).providers
+    assert {one.name: one for one in shipped} == {one.name: one for one in PROVIDERS}
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,18 @@ def test_a_lone_surrogate_is_no_fault() -> None:
 def test_principals_never_share_a_thread() -> None:
     assert who(CLAUDE, principal="P").thread_key != who(CLAUDE, principal="Q").thread_key
     assert who({}, principal="P").thread_key != who({}, principal="Q").thread_key
+    assert who({}, principal="P").session != who({}, principal="Q").session
+
+
+def test_programs_that_begin_alike_never_share_a_thread() -> None:
+    """One client is one harness and speaks one dialect, whatever it says."""
+    sdk, pi = {"x-stainless-lang": "python"}, {"user-agent": "pi (linux)"}
+    keys = {
+        who(headers, dialect=dialect).thread_key
+        for headers in (sdk, pi)
+        for dialect in ("anthropic_messages", "openai_chat")
+    }
+    assert len(keys) == 4
 
 
 SEARCH = survey(tools=1, server_tools=("web_search_20250305",))
@@ -229,6 +241,8 @@ def test_token_counts_are_auxiliary() -> None:
         ({"x-claude-code-request-class": "a new word"}, "main"),
         ({"x-claude-code-compaction": "manual"}, "compaction"),
         ({"x-claude-1p-request-class": "summary-extraction"}, "auxiliary"),
+        ({"x-claude-1p-request-class": "followup-generation"}, "auxiliary"),
+        ({"x-claude-1p-request-class": "background-task"}, "main"),
         ({"x-claude-1p-request-class": "blocking-subagent"}, "subagent"),
         ({"x-claude-code-agent-id": "A", "x-claude-1p-request-class": "main"}, "subagent"),
         (

@@ -140,6 +140,23 @@ ROWS = [
         "T",
     ),
     Row(
+        "codex, its headers without metadata",
+        {"originator": "codex_exec", "session-id": "S", "x-client-request-id": "T"},
+        "openai_responses",
+        "codex",
+        "S",
+        "T",
+    ),
+    Row(
+        "codex, a turn without a root",
+        {"x-codex-turn-metadata": '{"session_id":"S","thread_id":"T","turn_id":"t2"}'},
+        "openai_responses",
+        "codex",
+        "S",
+        "T",
+        user_turn="t2",
+    ),
+    Row(
         "codex, subagent",
         CODEX_CHILD,
         "openai_responses",
@@ -175,6 +192,7 @@ ROWS = [
         body=survey(outcomes=(RESULT,), messages=7),
     ),
     Row("opencode", OPENCODE, "anthropic_messages", "opencode", "S", "S"),
+    Row("opencode, one header", {"x-session-affinity": "S"}, "openai_chat", "opencode", "S", "S"),
     Row(
         "opencode over openai",
         {**OPENCODE, "session-id": "S"},
@@ -247,6 +265,13 @@ ROWS = [
     Row("aider", {"user-agent": "litellm/1.81.10"}, "openai_chat", "aider", body=survey(tools=0)),
     Row("anthropic's sdk", SDK, "anthropic_messages", "anthropic_sdk"),
     Row("openai's sdk", SDK, "openai_chat", "openai_sdk", body=survey(tools=0)),
+    Row(
+        "crush",
+        {"user-agent": "Charm-Crush/1", "x-session-id": "S", "x-session-affinity": "S"},
+        "openai_chat",
+        "unknown",
+        "S",
+    ),
     Row("anybody", {"user-agent": "curl/8"}, "openai_chat", "unknown"),
 ]
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import msgspec
 import pytest
 
+from tests.dialects.golden import Golden
 from tests.upstream_dispatcher.faults import (
     FIRST,
     SECOND,
@@ -295,6 +296,22 @@ async def test_after_content_nothing_is_tried_again_and_the_stream_says_so(fault
         assert completed.error in {"upstream_failed", "upstream_timeout"}
         assert completed.usage_source == "estimated"
         assert completed.usage == Usage(fresh_input=77, output=2)
+
+
+@pytest.mark.parametrize("rest", [b"", b"event: message_stop\ndata: {"])
+async def test_a_message_that_has_said_why_it_ends_gets_the_end_that_its_server_forgot(
+    rest: bytes,
+) -> None:
+    """opencode asks the same again for ever without it, pi and Copilot fail."""
+    told = Golden("anthropic_messages").stream_of("no_message_stop")
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.stream(told, *([rest] if rest else []))
+
+    async with provider(script) as anthropic, bench({"anthropic": anthropic.url}) as on:
+        answer = await answer_of(on, claude_request(CLAUDE))
+        assert answer.body == told + b'event: message_stop\ndata: {"type": "message_stop"}\n\n'
+        assert on.facts.completed.outcome == "answered"
 
 
 async def test_a_connection_lost_inside_an_event_ends_in_a_whole_error_event() -> None:

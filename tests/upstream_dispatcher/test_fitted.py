@@ -8,7 +8,7 @@ import pytest
 from msgspec import structs
 
 from tests.upstream_dispatcher.samples import JSON
-from tests.upstream_dispatcher.scripted import Exchange, provider
+from tests.upstream_dispatcher.scripted import Exchange, Seen, provider
 from tests.upstream_dispatcher.workbench import answer_of, bench, request
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.stream import accumulate
@@ -162,9 +162,9 @@ WHOLE = (
 
 async def test_an_imitation_of_the_clients_dialect_is_told_no_references() -> None:
     seen, changes = await sent_to_deepseek(CLAUDE_CODE)
-    assert b"tool_reference" not in seen
-    assert b"defer_loading" not in seen
-    assert [tool["name"] for tool in json.loads(seen)["tools"]] == ["ToolSearch", "WebFetch"]
+    assert b"tool_reference" not in seen.body
+    assert b"defer_loading" not in seen.body
+    assert [tool["name"] for tool in json.loads(seen.body)["tools"]] == ["ToolSearch", "WebFetch"]
     assert changes == ("deferred_tools",)
 
 
@@ -172,11 +172,60 @@ async def test_bug_35_an_imitation_that_is_fitted_gets_its_roles_too() -> None:
     note = {"role": "system", "content": "a note", "clear_at": "next_user_message"}
     body = CLAUDE_CODE | {"messages": [*CLAUDE_CODE["messages"], note]}
     seen, changes = await sent_to_deepseek(body)
-    roles = {message["role"] for message in json.loads(seen)["messages"]}
+    roles = {message["role"] for message in json.loads(seen.body)["messages"]}
     assert roles == {"user", "assistant"}
-    assert b"a note" in seen
-    assert b"clear_at" not in seen
+    assert b"a note" in seen.body
+    assert b"clear_at" not in seen.body
     assert changes == ("deferred_tools", "system_role")
+
+
+BILLED = [
+    {"type": "text", "text": "x-anthropic-billing-header: cc_version=2.1.330; cch=ab12;"},
+    {"type": "text", "text": "You are an agent.", "cache_control": {"type": "ephemeral"}},
+]
+IDENTITY = (
+    ("anthropic-beta", "claude-code-20250219"),
+    ("anthropic-version", "2023-06-01"),
+    ("user-agent", "claude-cli/2.1.330 (external, cli)"),
+    ("x-app", "cli"),
+    ("x-claude-code-session-id", "S"),
+    ("x-stainless-timeout", "600"),
+)
+
+
+@pytest.mark.parametrize("tools", [[], CLAUDE_CODE["tools"]], ids=["spliced", "fitted"])
+async def test_bug_19_what_claude_code_says_to_anthropic_alone_reaches_no_imitation(
+    tools: list[object],
+) -> None:
+    """Its billing line changes the prefix that a cache compares, its user id is a device and an account."""
+    body = {
+        "model": "claude-opus-5-5",
+        "max_tokens": 64,
+        "metadata": {"user_id": '{"device_id":"d","account_uuid":"a","session_id":"S"}'},
+        "system": BILLED,
+        "messages": [{"role": "user", "content": "go"}],
+    } | ({"tools": tools} if tools else {})
+    seen, changes = await sent_to_deepseek(body)
+    sent = json.loads(seen.body)
+    assert sent["system"] == BILLED[1:]
+    assert "metadata" not in sent
+    assert {"dropped:metadata", "dropped:system_block"} <= set(changes)
+    assert not seen.headers.keys() & {name for name, _ in IDENTITY if name.startswith("x-")}
+    assert "anthropic-beta" not in seen.headers
+    assert seen.headers["anthropic-version"] == "2023-06-01"
+
+
+async def test_an_imitation_that_the_client_named_hears_what_the_client_says() -> None:
+    body = {
+        "model": "deepseek-v4-pro",
+        "max_tokens": 64,
+        "system": BILLED,
+        "messages": [{"role": "user", "content": "go"}],
+    }
+    seen, changes = await sent_to_deepseek(body)
+    assert json.loads(seen.body) == body
+    assert seen.headers.items() >= dict(IDENTITY).items()
+    assert changes == ()
 
 
 async def test_an_imitation_of_the_clients_dialect_gets_the_tools_that_messages_change() -> None:
@@ -197,13 +246,13 @@ async def test_an_imitation_of_the_clients_dialect_gets_the_tools_that_messages_
     seen, changes = await sent_to_deepseek(
         CLAUDE_CODE | {"tools": [search, plain], "messages": messages}
     )
-    assert [tool["name"] for tool in json.loads(seen)["tools"]] == ["Read", "Draw"]
-    assert b"tool_addition" not in seen
-    assert b"tool_removal" not in seen
+    assert [tool["name"] for tool in json.loads(seen.body)["tools"]] == ["Read", "Draw"]
+    assert b"tool_addition" not in seen.body
+    assert b"tool_removal" not in seen.body
     assert changes == ("deferred_tools", "system_role")
 
 
-async def sent_to_deepseek(body: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
+async def sent_to_deepseek(body: dict[str, Any]) -> tuple[Seen, tuple[str, ...]]:
     async def script(exchange: Exchange) -> None:
         await exchange.answer(200, WHOLE, JSON)
 
@@ -211,8 +260,9 @@ async def sent_to_deepseek(body: dict[str, Any]) -> tuple[bytes, tuple[str, ...]
         "deepseek/deepseek-v4-pro@env",
         dialect="anthropic_messages",
         body=json.dumps(body).encode(),
-        model="claude-opus-5-5",
+        model=body["model"],
         stream=False,
+        headers=IDENTITY,
     )
     async with (
         provider(script) as deepseek,
@@ -224,7 +274,7 @@ async def sent_to_deepseek(body: dict[str, Any]) -> tuple[bytes, tuple[str, ...]
     assert seen.line.split()[1] == "/v1/messages"
     (fact,) = on.facts.attempts
     assert fact.dialect == "anthropic_messages"
-    return seen.body, fact.changes
+    return seen, fact.changes
 
 
 CHAT_ANSWER = (

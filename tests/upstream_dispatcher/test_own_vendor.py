@@ -32,6 +32,7 @@ CLAUDE_BODY = (
     b'"hi"},{"role":"system","content":"env","output_config":{"effort":"low"}}],"later":1.50}'
 )
 CLAUDE_HEADERS = {
+    "accept": "application/json",
     "anthropic-beta": "claude-code-20250219,context-management-2025-06-27,new-2027-01-01",
     "anthropic-dangerous-direct-browser-access": "true",
     "anthropic-version": "2023-06-01",

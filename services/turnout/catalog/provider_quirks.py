@@ -40,8 +40,9 @@ LOCAL: Final = Quirks(refuses=("parallel_tool_calls",), refusals=refusals.LOCAL)
 """Servers for models of one's own: docs.ollama.com/api/openai-compatibility lists what is taken."""
 
 ANTHROPIC_IMITATION: Final = Quirks(
-    # Fields of betas, and of Anthropic's own service.
+    # Fields of betas, and of Anthropic's own service; `metadata` is the user's device and account.
     refuses=(
+        "metadata",
         "context_management",
         "output_config",
         "safeguards",
@@ -52,6 +53,8 @@ ANTHROPIC_IMITATION: Final = Quirks(
         "inference_geo",
         "diagnostics",
     ),
+    # Claude Code's first block: it differs from thread to thread, and a cache compares from there on.
+    system_refuses=("x-anthropic-billing-header",),
     deferred_tools=False,
     system_anywhere=False,
     schema_kinds=(),

@@ -175,6 +175,12 @@ class WireDialect(Protocol):
         """The terminal error event for a stream that has begun."""
         ...
 
+    def last_event(self) -> bytes:
+        """What ends a stream that has said why it ended and then does not end; b"" in a dialect whose
+        clients do without.
+        """
+        ...
+
     def decode_error(
         self,
         status: int,

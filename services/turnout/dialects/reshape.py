@@ -30,6 +30,7 @@ from turnout.dialects.passthrough import (
     members,
     splice,
 )
+from turnout.dialects.reading import MALFORMED
 from turnout.quirks import Quirks
 
 THINKING_FIELDS: Final[dict[Dialect, str]] = {
@@ -54,8 +55,13 @@ _FORCED: Final = frozenset({"any", "tool"})
 _FREE: Final = frozenset({b"null", b'"auto"', b'"none"'})
 """OpenAI's choices that demand none."""
 
+_BLOCKS: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _INTEGER: Final = msgspec.json.Decoder(int)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+class _Block(msgspec.Struct):
+    text: str = ""
 
 
 class _Thinking(msgspec.Struct):
@@ -79,6 +85,7 @@ _MODES: Final[dict[str, ThinkingMode]] = {
     "disabled": "off",
     "between_tools": "between_tools",
 }
+_BLOCK: Final = msgspec.json.Decoder(_Block)
 _THINKING: Final = msgspec.json.Decoder(_Thinking)
 _CONFIG: Final = msgspec.json.Decoder(_Config)
 _CHOICE: Final = msgspec.json.Decoder(_Choice)
@@ -87,21 +94,25 @@ _CHOICE: Final = msgspec.json.Decoder(_Choice)
 def reshaped(
     body: bytes, quirks: Quirks, *, dialect: Dialect, thinks: bool
 ) -> tuple[bytes, tuple[str, ...]]:
-    """In the roles that the endpoint knows, without the fields that it refuses, with the others under
-    their names there, and with what makes it read the reasoning that it gets.
+    """In the roles that the endpoint knows, without the fields and system texts that it refuses, with
+    the other fields under their names there, and with what makes it read the reasoning that it gets.
     """
     refused = refused_fields(quirks, thinks=thinks)
     renames = quirks.renames or ()
     no_system = dialect == "anthropic_messages" and quirks.system_anywhere is False
     no_developer = dialect == "openai_chat" and quirks.developer_role is False
+    private = quirks.system_refuses or ()
     reads = quirks.reads_reasoning if thinks else None
-    if not (refused or renames or no_system or no_developer or reads):
+    if not (refused or renames or no_system or no_developer or private or reads):
         return body, ()
     present = {member.name: body[member.value_start : member.value_end] for member in members(body)}
     dropped = [name for name in present if name in refused]
     edits: list[Edit] = [DropField(name) for name in dropped]
     edits += [RenameField(name, becomes) for name, becomes in renames if name in present]
     changes = [f"dropped:{name}" for name in sorted(dropped)]
+    if private and (kept := _without(private, present.get("system", b""))) is not None:
+        edits.append(SetField("system", msgspec.json.encode(kept)) if kept else DropField("system"))
+        changes.append("dropped:system_block")
     messages = present.get("messages", b"")
     if no_system and b'"system"' in messages:
         edits += (RenameRole("system", "user"), *map(DropMessageField, MESSAGE_CONTROLS))
@@ -112,6 +123,18 @@ def reshaped(
     if reads is not None:
         edits.append(AddField(reads[0], reads[1].encode()))
     return splice(body, edits), tuple(changes)
+
+
+def _without(beginnings: tuple[str, ...], system: bytes) -> list[msgspec.Raw] | None:
+    """The blocks of a system prompt that begin otherwise; None where none is to go."""
+    if not any(words.encode() in system for words in beginnings):
+        return None
+    try:
+        blocks = _BLOCKS.decode(system)
+        kept = [raw for raw in blocks if not _BLOCK.decode(raw).text.startswith(beginnings)]
+    except MALFORMED:
+        return None
+    return kept if len(kept) < len(blocks) else None
 
 
 def switched(

@@ -232,8 +232,11 @@ class StreamAttempt:
         if reading.error is not None:
             self.log.error = reading.error
             return out
-        if reading.is_complete or reading.finish_reason:
+        if reading.is_complete:
             return out
+        if reading.finish_reason:
+            # Clients that wait for the last event ask, and pay, again; half of it would swallow it.
+            return self._dialect.last_event() or out
         # The rest is half an event, which would swallow the one that says so.
         self.log.error = UpstreamFailed(BROKE_OFF)
         return self._course.broken(self.log.error)

@@ -34,25 +34,24 @@ from turnout.quirks import DIALECT_QUIRKS
 from turnout.upstream_dispatcher.transport import Outgoing
 from turnout.upstream_dispatcher.upstreams import Destination
 
-FORWARDED_HEADERS = frozenset(
+PROTOCOL_HEADERS = frozenset({"accept", "anthropic-version", "idempotency-key", "user-agent"})
+"""What any server of the dialect understands."""
+
+OWN_WORDS = frozenset(
     {
-        "accept",
         "anthropic-beta",
         "anthropic-dangerous-direct-browser-access",
-        "anthropic-version",
-        "idempotency-key",
         "openai-beta",
         "originator",
         "session-id",
         "thread-id",
-        "user-agent",
         "x-app",
         "x-client-request-id",
         "x-goog-api-client",
     }
 )
-FORWARDED_PREFIXES = ("x-stainless-", "x-claude-", "x-codex-", "x-openai-")
-"""Clients' own words about themselves, for the provider they meant."""
+OWN_PREFIXES = ("x-stainless-", "x-claude-", "x-codex-", "x-openai-")
+"""Clients' own words about themselves, for the vendor of their dialect or the model they named."""
 
 ACCOUNT_HEADERS = frozenset({"chatgpt-account-id", "openai-organization", "openai-project"})
 
@@ -258,12 +257,13 @@ def _native_query(request: DispatchRequest) -> str:
 
 def _native_headers(request: DispatchRequest, to: Destination) -> tuple[tuple[str, str], ...]:
     own = to.credential == "client"
+    is_meant = to.is_original or not is_switch(request, to)
     headers = [("content-type", "application/json"), ("accept-encoding", "identity")]
     has_agent = False
     for name, value in request.headers:
         if (
-            name in FORWARDED_HEADERS
-            or name.startswith(FORWARDED_PREFIXES)
+            name in PROTOCOL_HEADERS
+            or (is_meant and (name in OWN_WORDS or name.startswith(OWN_PREFIXES)))
             or (own and name in ACCOUNT_HEADERS)
             or _is_script(name, to)
         ):

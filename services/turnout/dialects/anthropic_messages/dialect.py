@@ -22,6 +22,7 @@ from turnout.dialects.taps import BodyTap, EventTap
 from turnout.errors import TurnoutError
 from turnout.refusals import ANTHROPIC, Refusals
 
+_STOP: Final = b'event: message_stop\ndata: {"type": "message_stop"}\n\n'
 _PING: Final = b'event: ping\ndata: {"type": "ping"}\n\n'
 
 
@@ -89,6 +90,9 @@ class AnthropicMessages:
 
     def encode_stream_error(self, error: TurnoutError) -> bytes:
         return errors.encode_stream_error(error)
+
+    def last_event(self) -> bytes:
+        return _STOP
 
     def decode_error(
         self,

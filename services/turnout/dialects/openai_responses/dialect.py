@@ -99,6 +99,9 @@ class OpenAiResponses:
     def encode_stream_error(self, error: TurnoutError) -> bytes:
         return errors.encode_stream_error(error)
 
+    def last_event(self) -> bytes:
+        return b""
+
     def decode_error(
         self,
         status: int,
