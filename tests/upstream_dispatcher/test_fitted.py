@@ -203,6 +203,17 @@ async def test_an_imitation_of_the_clients_dialect_gets_the_tools_that_messages_
     assert changes == ("deferred_tools", "system_role")
 
 
+async def test_an_imitation_of_the_clients_dialect_reads_sources_as_text() -> None:
+    notes = {"type": "text", "media_type": "text/plain", "data": "buy milk"}
+    found = {"type": "search_result", "source": "s", "title": "t", "content": []}
+    content = [{"type": "document", "source": notes, "title": "Notes"}, found]
+    body = {"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content": content}]}
+    seen, changes = await sent_to_deepseek(body)
+    blocks = json.loads(seen)["messages"][0]["content"]
+    assert [block["text"] for block in blocks] == ["Notes\n\nbuy milk", "t\n\ns"]
+    assert changes == ("as_text",)
+
+
 async def sent_to_deepseek(body: dict[str, Any]) -> tuple[bytes, tuple[str, ...]]:
     async def script(exchange: Exchange) -> None:
         await exchange.answer(200, WHOLE, JSON)

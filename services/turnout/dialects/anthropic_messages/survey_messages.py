@@ -196,13 +196,23 @@ def _first_byte(raw: msgspec.Raw) -> int:
 IMAGE_TOKENS: Final = 1_600
 """What Anthropic counts for an image of the size to which it scales larger ones down."""
 
+
+class _Source(msgspec.Struct):
+    type: str | None = None
+    content: msgspec.Raw = _ABSENT
+
+
+_SOURCE: Final = msgspec.json.Decoder(_Source)
+
 _BASE64: Final = b'"base64"'
+_HELD: Final = b'"content"'
 _EDGE: Final = 200
 """Bytes at the ends of a source in which its type stands, beside the base64."""
 
 
 class Attachments:
-    """Images and documents; their base64 is measured, never looked into.
+    """Images and documents; their base64 is measured, never looked into. A document of text is text, and
+    one of blocks is what these are.
 
     Attributes:
         base64_bytes: which count as no text.
@@ -215,7 +225,14 @@ class Attachments:
         self.documents = 0
         self.base64_bytes = 0
         self.tokens = 0
+        self._count(blocks)
+
+    def _count(self, blocks: Sequence[Block]) -> None:
         for block in blocks:
+            held = _held(block) if block.type == "document" else None
+            if held is not None:
+                self._count([inner for inner in held if inner.type == "image"])
+                continue
             size = _base64_bytes(block)
             self.base64_bytes += size
             if block.type == "image":
@@ -224,6 +241,28 @@ class Attachments:
             else:
                 self.documents += 1
                 self.tokens += size // DOCUMENT_BYTES_PER_TOKEN
+
+
+def _held(document: Block) -> Sequence[Block] | None:
+    """The blocks of a document that is no file."""
+    written = bytes(document.source)
+    edges = written[:_EDGE] + written[-_EDGE:]
+    if _BASE64 in edges and _HELD not in edges:
+        return None
+    try:
+        source = _SOURCE.decode(written)
+        match source.type:
+            case "text":
+                return ()
+            case "content" if _first_byte(source.content) == _LIST_BEGINS:
+                return _BLOCKS.decode(source.content)
+            case "content":
+                return ()
+            case _:
+                return None
+    except MALFORMED:
+        # Its provider's to complain about.
+        return None
 
 
 def _base64_bytes(block: Block) -> int:

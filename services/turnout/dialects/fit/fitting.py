@@ -15,6 +15,7 @@ from turnout.dialects.conversation import Conversation
 from turnout.dialects.fit.answer import AnswerFitter
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
+from turnout.dialects.fit.elsewhere import as_elsewhere
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
 from turnout.dialects.fit.parameters import (
     fit_output_format,
@@ -67,9 +68,11 @@ def fit(
 
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
-    refuse_strange(conversation, to=to)
     changes: list[str] = []
     fitted = conversation
+    if conversation.dialect != to or not is_original:
+        fitted = _noted(fitted, as_elsewhere(fitted), "as_text", changes)
+    refuse_strange(fitted, to=to)
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.
         quirks.system_anywhere is False and changes_tools(conversation)
