@@ -37,6 +37,7 @@ class Block(msgspec.Struct, gc=False):
     signature: msgspec.Raw = _ABSENT
     tool: msgspec.Raw = _ABSENT
     citations: msgspec.Raw = _ABSENT
+    tool_changes: msgspec.Raw = _ABSENT
     tool_use_id: str | None = None
     is_error: bool | None = None
     id: str | None = None
@@ -65,7 +66,8 @@ class SurveyedMessages:
         markers: the values of `cache_control` on blocks and on those inside tool results.
         attachments: images and documents among all of these.
         result_count: tool results.
-        added_kinds: types of tools that system messages define, but for the client's own.
+        own_kinds: types of tools that system messages define, but for the client's own, and of blocks
+            that only Anthropic can read.
         has_foreign_thinking: reasoning that Anthropic has not signed is in the history, or a source.
 
     """
@@ -78,7 +80,7 @@ class SurveyedMessages:
         self.markers: list[bytes] = []
         self.attachments: list[Block] = []
         self.result_count = 0
-        self.added_kinds: list[str] = []
+        self.own_kinds: list[str] = []
         self.has_foreign_thinking = False
         self._has_text: list[bool] = []
         for number, fields in enumerate(messages):
@@ -126,6 +128,10 @@ class SurveyedMessages:
                     self.attachments.append(block)
                 case "tool_addition":
                     self._look_at_definition(block.tool)
+                case "container_upload":
+                    self.own_kinds.append("container_upload")
+                case "compaction" if not _is_readable(block):
+                    self.own_kinds.append("compaction")
                 case _:
                     pass
             if block.cache_control is not _ABSENT:
@@ -139,7 +145,7 @@ class SurveyedMessages:
             # Its provider's to complain about.
             return
         if kind != "custom":
-            self.added_kinds.append(kind)
+            self.own_kinds.append(kind)
 
     def _look_at_signature(self, raw: msgspec.Raw) -> None:
         # What is no string is for the provider to complain about.
@@ -186,6 +192,12 @@ class SurveyedMessages:
             for block in blocks
             if block.type == "tool_result"
         )
+
+
+def _is_readable(compaction: Block) -> bool:
+    """Whether its summary is in words, and no tool comes or goes with it."""
+    has_words = bytes(compaction.content) not in {b"", b"null", b'""'}
+    return has_words and bytes(compaction.tool_changes) in {b"", b"null", b"[]"}
 
 
 def _first_byte(raw: msgspec.Raw) -> int:

@@ -17,6 +17,7 @@ from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
 from turnout.dialects.fit.elsewhere import as_elsewhere
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
+from turnout.dialects.fit.own import refuse_own
 from turnout.dialects.fit.parameters import (
     fit_output_format,
     fit_parameters,
@@ -72,6 +73,7 @@ def fit(
     fitted = conversation
     if conversation.dialect != to or not is_original:
         fitted = _noted(fitted, as_elsewhere(fitted), "as_text", changes)
+        refuse_own(fitted)
     refuse_strange(fitted, to=to)
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.
