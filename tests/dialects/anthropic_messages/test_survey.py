@@ -104,7 +104,6 @@ def test_a_server_tool_that_a_system_message_defines_is_needed() -> None:
     ("fields", "own"),
     [
         ({"mcp_servers": [{"type": "url", "url": "https://x", "name": "x"}]}, "mcp_servers"),
-        ({"mcp_servers": []}, ""),
         ({"mcp_servers": None}, ""),
         ({"container": "c_1"}, "container"),
         ({"inference_geo": "us"}, "inference_geo"),
@@ -113,7 +112,7 @@ def test_a_server_tool_that_a_system_message_defines_is_needed() -> None:
         ({"compaction": {"type": "enabled"}}, "compaction"),
         ({"billing_policy": {"type": "billing_policy"}}, "billing_policy"),
         ({"max_tokens": 0}, "max_tokens"),
-        ({"max_tokens": 1, "context_management": {"edits": []}}, ""),
+        ({"max_tokens": 1, "context_management": {"edits": None}}, ""),
     ],
 )
 def test_fields_that_only_anthropic_acts_on_bind_a_request(fields: Json, own: str) -> None:
@@ -125,8 +124,8 @@ def test_fields_that_only_anthropic_acts_on_bind_a_request(fields: Json, own: st
     [
         ({"type": "container_upload", "file_id": "f"}, "container_upload"),
         ({"type": "compaction", "content": None, "encrypted_content": "x"}, "compaction"),
-        ({"type": "compaction", "content": "a", "tool_changes": [{}]}, "compaction"),
-        ({"type": "compaction", "content": "a", "tool_changes": []}, ""),
+        ({"type": "compaction", "content": "a", "tool_changes": [{"type": "x"}]}, "compaction"),
+        ({"type": "compaction", "content": "a", "tool_changes": None}, ""),
     ],
 )
 def test_blocks_that_only_anthropic_can_read_bind_a_request(block: Json, own: str) -> None:

@@ -44,7 +44,7 @@ def said(block: object) -> dict[str, object]:
     ("fields", "says"),
     [
         ({"mcp_servers": [SERVER]}, "^mcp_servers: works at its own provider only"),
-        ({"container": {"skills": [{}]}}, "^container: "),
+        ({"container": "c_1"}, "^container: "),
         ({"inference_geo": "us"}, "^inference_geo: "),
         ({"thread": {"type": "create"}}, "^thread: "),
         ({"compaction": {"type": "enabled"}}, "^compaction: "),

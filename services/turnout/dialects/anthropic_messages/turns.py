@@ -152,7 +152,8 @@ def _without_orphans(parts: Sequence[Part]) -> list[Part]:
     kept: list[Part] = []
     for part in parts:
         if isinstance(part, ToolResult):
-            kept.extend(inner for inner in part.parts if not _is_blank(inner))
+            told = [inner for inner in part.parts if not _is_blank(inner)]
+            kept.extend(told or [Text(f"[result of {part.call_id}]")])
         else:
             kept.append(part)
     return kept
