@@ -35,9 +35,10 @@ OWN_FIELDS: Mapping[Dialect, tuple[str, ...]] = MappingProxyType(
 or be made where the client does not want it made or paid."""
 
 OWN_PARTS: Mapping[Dialect, frozenset[str]] = MappingProxyType(
-    {"anthropic_messages": frozenset({"compaction", "container_upload"})}
+    {"anthropic_messages": frozenset({"compaction", "container_upload", "document", "image"})}
 )
-"""Parts that hold what only their own provider can read and the answer depends on."""
+"""Parts that hold what only their own provider can read and the answer depends on: of documents and
+images those whose source nobody else knows."""
 
 _NOT_SAID = frozenset({"null", "[]", "{}", '""', '"global"'})
 """Values that ask for nothing: "global" is any place to compute at."""

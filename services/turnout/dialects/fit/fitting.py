@@ -32,6 +32,7 @@ from turnout.dialects.fit.server_tools import without_server_tools
 from turnout.dialects.fit.strange import refuse_strange
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.fit.unique_ids import with_unique_ids
+from turnout.dialects.fit.untold import untold
 from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
 
@@ -78,6 +79,7 @@ def fit(
         fitted = _noted(fitted, as_elsewhere(fitted), "as_text", changes)
         refuse_own(fitted)
     if conversation.dialect != to:
+        changes += [f"dropped:{name}" for name in untold(conversation)]
         fitted = _noted(fitted, with_unique_ids(fitted), "call_id", changes)
         may_be_space = quirks.blank_texts is not False
         blanks = with_blank_turns(fitted, may_be_space=may_be_space)
