@@ -121,6 +121,7 @@ class Quirks:
         tool_name_pattern: regular expression that a tool's whole name must match.
         call_id_pattern: the same of the id of a call.
         call_id_characters: length of the ids that we make where the pattern refuses the client's.
+        failed_results: whether a tool's result can be marked as failed.
         custom_tools: whether tools may take plain text instead of an object.
         deferred_tools: whether tools may be offered by name only and referred to in results.
         system_refuses: beginnings of texts in the system prompt that a client writes for the dialect's
@@ -141,6 +142,7 @@ class Quirks:
         one_of_temperature_and_top_p: both at once are refused.
         most_temperature: what is above is refused.
         most_stop_sequences: how many are taken; 0 for none.
+        blank_texts: whether a text may be nothing but white space.
         blank_stop_sequences: whether one may be nothing but white space.
         least_output_tokens: below this `max_tokens` is refused.
         preserved_thinking: it refuses thinking of its own that comes back behind another prompt than it
@@ -160,6 +162,7 @@ class Quirks:
     tool_name_pattern: str = ""
     call_id_pattern: str = ""
     call_id_characters: int | None = None
+    failed_results: bool | None = None
     custom_tools: bool | None = None
     deferred_tools: bool | None = None
     system_refuses: tuple[str, ...] | None = None
@@ -179,6 +182,7 @@ class Quirks:
     one_of_temperature_and_top_p: bool | None = None
     most_temperature: float | None = None
     most_stop_sequences: int | None = None
+    blank_texts: bool | None = None
     blank_stop_sequences: bool | None = None
     least_output_tokens: int | None = None
     preserved_thinking: bool | None = None
@@ -229,9 +233,11 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
             # below max_tokens; only tool_choice auto or none.
             least_thinking_tokens=1_024,
             thinking_needs_free_choice=True,
-            # platform.claude.com/docs/en/api/messages: temperature from 0 to 1. Stop sequences: the API's
-            # own error says "each stop sequence must contain non-whitespace".
+            # platform.claude.com/docs/en/api/messages: temperature from 0 to 1. The API's own errors:
+            # "text content blocks must contain non-whitespace text" and "each stop sequence must contain
+            # non-whitespace".
             most_temperature=1.0,
+            blank_texts=False,
             blank_stop_sequences=False,
         ),
         # platform.openai.com/docs/api-reference/chat/create
@@ -239,6 +245,7 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
             refusals=OPENAI,
             tool_name_pattern="[a-zA-Z0-9_-]{1,64}",
             call_id_pattern=r"[\s\S]{1,64}",
+            failed_results=False,
             custom_tools=True,
             deferred_tools=False,
             system_anywhere=True,
@@ -255,6 +262,7 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
             refusals=OPENAI,
             tool_name_pattern="[a-zA-Z0-9_-]{1,64}",
             call_id_pattern=r"[\s\S]{1,64}",
+            failed_results=False,
             custom_tools=True,
             deferred_tools=False,
             system_anywhere=True,

@@ -279,6 +279,9 @@ def test_no_key_says_whose_is_missing() -> None:
 
 
 def test_what_nobody_has_is_named() -> None:
+    theirs = "nothing that only the client's own provider has"
+    with pytest.raises(Unsupported, match=rf"request \({theirs}: mcp_servers, x{{40}}\)"):
+        decided(model=f"turnout/{MINI}", needs=Needs(server_tools=("mcp_servers", "x" * 99)))
     with pytest.raises(
         Unsupported, match=f"{BLIND} cannot serve this request .no image input, no to"
     ):

@@ -252,6 +252,21 @@ async def test_an_imitation_of_the_clients_dialect_gets_the_tools_that_messages_
     assert changes == ("deferred_tools", "system_role")
 
 
+async def test_an_imitation_of_the_clients_dialect_reads_sources_as_text() -> None:
+    notes = {"type": "text", "media_type": "text/plain", "data": "buy milk"}
+    line = {"type": "text", "text": "Line 1 runs."}
+    found = {"type": "search_result", "source": "s", "title": "t", "content": [line]}
+    content = [{"type": "document", "source": notes, "title": "Notes"}, found]
+    body = {"model": "m", "max_tokens": 64, "messages": [{"role": "user", "content": content}]}
+    seen, changes = await sent_to_deepseek(body)
+    blocks = json.loads(seen.body)["messages"][0]["content"]
+    assert [block["text"] for block in blocks] == [
+        "Notes\n\nbuy milk",
+        "t\n\ns\n\nLine 1 runs.",
+    ]
+    assert changes == ("as_text",)
+
+
 async def sent_to_deepseek(body: dict[str, Any]) -> tuple[Seen, tuple[str, ...]]:
     async def script(exchange: Exchange) -> None:
         await exchange.answer(200, WHOLE, JSON)

@@ -209,11 +209,13 @@ class Opaque(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         kind: the dialect's own type name; `json`: the whole part, its cache marker included.
+        elsewhere: what others are told in its place; empty where they can be told nothing.
     """
 
     dialect: Dialect
     kind: str
     json: JsonText
+    elsewhere: "tuple[Text | Image | Document, ...]" = ()
 
 
 class ToolResult(msgspec.Struct, frozen=True, gc=False):

@@ -116,6 +116,8 @@ class _Tallying:
                 if not part.text:
                     sealed = len(part.redacted or part.signature)
                     self.other_tokens += sealed // SEALED_CHARACTERS_PER_TOKEN
+            case Opaque(elsewhere=told) if told:
+                self.add_parts(told)
             case Opaque():
                 self.add_text(part.json)
             case _:

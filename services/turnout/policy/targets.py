@@ -31,6 +31,10 @@ ESTIMATE_MARGIN = 1.25
 (catalog.token_families). Only beyond this is a model that was asked for by name too small: its
 provider knows, and refuses in words that agents act on. What is chosen instead has to fit as it is."""
 
+MAX_NAMED = 5
+MAX_SHOWN = 40
+"""Of what a request needs, how many are named and with how many characters."""
+
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
     """What the client's model name means.
@@ -213,7 +217,7 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "images": "no image input",
         "documents": "no document input",
         "structured_output": "no structured output",
-        "server_tools": "no tools that the provider runs itself",
+        "server_tools": "nothing that only the client's own provider has",
         "above_ceiling": "a list price above that of the model asked for",
         "price": "no known price",
     }
@@ -242,7 +246,7 @@ def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features)
             f" > {largest.capabilities.context_tokens} maximum"
         )
     reasons = sorted({reason for option in permitted for reason in option.lacks})
-    named = ", ".join(LACK_WORDS.get(reason, reason) for reason in reasons)
+    named = ", ".join(_named(reason, features.needs) for reason in reasons)
     if asked.freedom == "free":
         return Unsupported(
             f"No model that {AUTO} may choose can serve this request ({named}); add one that can to"
@@ -251,3 +255,12 @@ def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features)
     return Unsupported(
         f"{asked.name} cannot serve this request ({named}); ask for {AUTO} or for a model that can."
     )
+
+
+def _named(reason: str, needs: Needs) -> str:
+    words = LACK_WORDS.get(reason, reason)
+    if reason != "server_tools":
+        return words
+    # In the client's own words, which are as long as it likes.
+    kinds = (kind[:MAX_SHOWN] for kind in needs.server_tools[:MAX_NAMED])
+    return f"{words}: {', '.join(kinds)}"

@@ -7,6 +7,7 @@ go, so that a secret in a header we do not know stays here; cookies, hop-by-hop 
 are never on it. What names a client's account goes only with the client's own credential.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -63,6 +64,9 @@ DEFERRAL_MARKS = (b'"tool_reference"', b'"defer_loading"')
 
 TOOL_CHANGE_MARKS = (b'"tool_addition"', b'"tool_removal"')
 """In one that changes in its system messages what is offered."""
+
+SOURCE_MARK = re.compile(rb'"type"\s*:\s*"(?:document|search_result)"')
+"""In one that shows sources, in forms that imitations are not known to read."""
 
 CUSTOM_MARK = b'"custom"'
 """In a body of OpenAI's that has tools which take plain text."""
@@ -161,6 +165,8 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
         return True
     if request.dialect == "anthropic_messages":
         knows_none = quirks.deferred_tools is False
+        if not to.is_original and SOURCE_MARK.search(body):
+            return True
         knows_no_change = quirks.system_anywhere is False and is_switch(request, to)
         return (knows_none and any(mark in body for mark in DEFERRAL_MARKS)) or (
             (knows_none or knows_no_change) and any(mark in body for mark in TOOL_CHANGE_MARKS)

@@ -100,6 +100,38 @@ def test_a_server_tool_that_a_system_message_defines_is_needed() -> None:
     assert told.needs.server_tools == ("web_search_20250305",)
 
 
+@pytest.mark.parametrize(
+    ("fields", "own"),
+    [
+        ({"mcp_servers": [{"type": "url", "url": "https://x", "name": "x"}]}, "mcp_servers"),
+        ({"mcp_servers": None}, ""),
+        ({"container": "c_1"}, "container"),
+        ({"inference_geo": "us"}, "inference_geo"),
+        ({"inference_geo": "global"}, ""),
+        ({"thread": {"type": "create"}}, "thread"),
+        ({"compaction": {"type": "enabled"}}, "compaction"),
+        ({"billing_policy": {"type": "billing_policy"}}, "billing_policy"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": 1, "context_management": {"edits": None}}, ""),
+    ],
+)
+def test_fields_that_only_anthropic_acts_on_bind_a_request(fields: Json, own: str) -> None:
+    assert " ".join(survey(said("a"), **fields).needs.server_tools) == own
+
+
+@pytest.mark.parametrize(
+    ("block", "own"),
+    [
+        ({"type": "container_upload", "file_id": "f"}, "container_upload"),
+        ({"type": "compaction", "content": None, "encrypted_content": "x"}, "compaction"),
+        ({"type": "compaction", "content": "a", "tool_changes": [{"type": "x"}]}, "compaction"),
+        ({"type": "compaction", "content": "a", "tool_changes": None}, ""),
+    ],
+)
+def test_blocks_that_only_anthropic_can_read_bind_a_request(block: Json, own: str) -> None:
+    assert " ".join(survey(said([block])).needs.server_tools) == own
+
+
 def test_typed_text_ends_the_newest_step() -> None:
     told = survey(
         said("first"), said([call("c1")], "assistant"), said([result("c1"), text("now this")])

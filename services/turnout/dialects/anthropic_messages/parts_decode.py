@@ -1,18 +1,22 @@
 """Content blocks of a request into neutral parts.
 
 Rules: JSON inside a block (tool input, citations) stays in the client's own characters; a block of
-a kind that has no neutral part becomes `Opaque`, whole; a tool that is added or removed in the
+a kind that has no neutral part becomes `Opaque`, whole, with its words as texts where it has some that
+another dialect can be told; a tool that is added or removed in the
 middle is a reference to it, whose block stands in its extras; base64 is never decoded.
 """
 
-from typing import Final, Literal
+from collections.abc import Iterable
+from typing import Final, Literal, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.anthropic_messages.tools_decode import decode_tool
 from turnout.dialects.cache_markers import read_cache
 from turnout.dialects.conversation import (
     Base64Source,
+    CacheLifetime,
     Document,
     FileSource,
     Image,
@@ -21,7 +25,6 @@ from turnout.dialects.conversation import (
     Provenance,
     ResultPart,
     Text,
-    TextSource,
     Thinking,
     ToolCall,
     ToolReference,
@@ -34,6 +37,8 @@ from turnout.errors import InvalidRequest
 
 TOOL_CHANGE: Final = "tool_change"
 """Among the extras of a reference: the whole block of a system message."""
+
+Readable: TypeAlias = Text | Image | Document
 
 MAKER: Final = Provenance("anthropic_messages")
 
@@ -74,14 +79,19 @@ def _result_part(kind: str, block: ObjectReader, raw: msgspec.Raw) -> ResultPart
             text = block.required_string("text")
             return Text(text, cache=read_cache(block), extras=block.rest())
         case "image":
-            source = _source(block.object("source"))
-            if isinstance(source, Base64Source | UrlSource | FileSource):
-                return Image(source, cache=read_cache(block), extras=block.rest())
+            source = block.object("source")
+            file = _file(source.string("type"), source) if source is not None else None
+            if file is not None:
+                return Image(file, cache=read_cache(block), extras=block.rest())
         case "document":
-            source = _source(block.object("source"))
-            if source is not None:
-                name = block.string("title") or ""
-                return Document(source, name, cache=read_cache(block), extras=block.rest())
+            return _document(block, raw)
+        case "search_result":
+            return _opaque(kind, block, raw, _search_result(block))
+        case "compaction":
+            return _opaque(kind, block, raw, _summary(block))
+        case "browser_state":
+            # Tabs and what has happened to them, in words that any model reads.
+            return _opaque(kind, block, raw, (Text(utf8(block.where, bytes(raw))),))
         case "tool_reference":
             return ToolReference(block.required_string("tool_name"), extras=block.rest())
         case "tool_addition":
@@ -94,7 +104,75 @@ def _result_part(kind: str, block: ObjectReader, raw: msgspec.Raw) -> ResultPart
                 return changed
         case _:
             pass
-    return Opaque("anthropic_messages", kind, utf8(block.where, bytes(raw)))
+    return _opaque(kind, block, raw)
+
+
+def _opaque(
+    kind: str, block: ObjectReader, raw: msgspec.Raw, elsewhere: tuple[Readable, ...] = ()
+) -> Opaque:
+    return Opaque("anthropic_messages", kind, utf8(block.where, bytes(raw)), elsewhere)
+
+
+def _document(block: ObjectReader, raw: msgspec.Raw) -> Document | Opaque:
+    """A neutral document is a file; text, also about a file, is what another dialect can read."""
+    title, context = block.string("title") or "", block.string("context") or ""
+    source, cache = block.object("source"), read_cache(block)
+    held: tuple[Readable, ...] = ()
+    kind = source.string("type") if source is not None else None
+    if source is not None and kind == "text":
+        held = (Text(source.required_string("data")),)
+    elif source is not None and kind == "content":
+        held = _held(source)
+    elif source is not None and (file := _file(kind, source)) is not None:
+        if not context:
+            return Document(file, title, cache=cache, extras=block.rest())
+        held, title = (Document(file, title),), ""
+    return _opaque("document", block, raw, _readable((title, context), held, cache))
+
+
+def _search_result(block: ObjectReader) -> tuple[Readable, ...]:
+    about = (block.string("title") or "", block.string("source") or "")
+    return _readable(about, _held(block), read_cache(block))
+
+
+def _summary(block: ObjectReader) -> tuple[Readable, ...]:
+    """What stands for the messages before it; nothing where they are sealed or tools come with it."""
+    summary, changes = block.string("content") or "", block.list("tool_changes")
+    return () if changes else _readable((summary,), (), read_cache(block))
+
+
+def _held(fields: ObjectReader) -> tuple[Readable, ...]:
+    """The texts and images in `content`, which holds nothing else."""
+    content, where = fields.raw("content"), fields.path("content")
+    if content is None:
+        return ()
+    if content.startswith(b'"'):
+        return (Text(decode_string(content, where)),)
+    found: list[Readable] = []
+    for number, raw in _numbered(content, where):
+        block = ObjectReader(raw, f"{where}.{number}")
+        kind = block.required_string("type")
+        if kind in {"text", "image"}:
+            part = _result_part(kind, block, raw)
+            if isinstance(part, Text | Image):
+                found.append(part)
+    return tuple(found)
+
+
+def _readable(
+    about: Iterable[str], held: tuple[Readable, ...], cache: CacheLifetime | None
+) -> tuple[Readable, ...]:
+    """What is held behind what is said about it; neighbouring texts are one."""
+    readable: list[Readable] = []
+    for part in (*(Text(said) for said in about if said), *held):
+        last = readable[-1] if readable else None
+        if isinstance(last, Text) and isinstance(part, Text):
+            readable[-1] = Text(f"{last.text}\n\n{part.text}")
+        else:
+            readable.append(part)
+    if readable and cache is not None:
+        readable[-1] = replace(readable[-1], cache=cache)
+    return tuple(readable)
 
 
 def _tool_change(
@@ -118,13 +196,9 @@ def _tool_change(
             return None
 
 
-def _source(
-    source: ObjectReader | None,
-) -> Base64Source | UrlSource | FileSource | TextSource | None:
+def _file(kind: str | None, source: ObjectReader) -> Base64Source | UrlSource | FileSource | None:
     """None for a source of a kind that only Anthropic knows."""
-    if source is None:
-        return None
-    match source.string("type"):
+    match kind:
         case "base64":
             media_type = source.required_string("media_type")
             return Base64Source(media_type, source.required_string("data"))
@@ -132,9 +206,6 @@ def _source(
             return UrlSource(source.required_string("url"))
         case "file":
             return FileSource(source.required_string("file_id"))
-        case "text":
-            media_type = source.string("media_type") or "text/plain"
-            return TextSource(media_type, source.required_string("data"))
         case _:
             return None
 

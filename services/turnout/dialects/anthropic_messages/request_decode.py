@@ -173,15 +173,18 @@ def _controls(fields: ObjectReader) -> tuple[ThinkingControl, OutputFormat | Non
                 )
         budget = thinking.integer("budget_tokens")
         display = thinking.string("display") or ""
+    # What the beta called the field before it was one of `output_config`.
+    wanted = fields.object("output_format")
+    effort = ""
+    rest: Fields = ()
     config = fields.object("output_config")
-    if config is None:
-        return ThinkingControl(mode, budget, display=display), None, ()
-    effort = config.string("effort") or ""
-    wanted = config.object("format")
+    if config is not None:
+        effort = config.string("effort") or ""
+        wanted = config.object("format") or wanted
+        rest = config.rest()
     output_format = None
     if wanted is not None:
         output_format = OutputFormat("json_schema", schema=wanted.json("schema"))
-    rest = config.rest()
     inner = ",".join(f"{utf8_name(name)}:{value}" for name, value in rest)
     extras: Fields = (("output_config", "{" + inner + "}"),) if rest else ()
     return ThinkingControl(mode, budget, effort=effort, display=display), output_format, extras

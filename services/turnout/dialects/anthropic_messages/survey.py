@@ -7,13 +7,13 @@ because the API keeps them out of the prompt until they are called for; images a
 what a model reads of them, not by their base64.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from typing import Final
 
 import msgspec
 
-from turnout.capabilities import Needs
+from turnout.capabilities import OWN_FIELDS, Needs, is_asked
 from turnout.dialects.anthropic_messages.survey_messages import (
     Attachments,
     SurveyedMessages,
@@ -65,6 +65,12 @@ class _Body(msgspec.Struct):
     output_config: _OutputConfig | None = None
     output_format: msgspec.Raw = _ABSENT
     metadata: _Metadata | None = None
+    billing_policy: msgspec.Raw = _ABSENT
+    compaction: msgspec.Raw = _ABSENT
+    container: msgspec.Raw = _ABSENT
+    inference_geo: msgspec.Raw = _ABSENT
+    mcp_servers: msgspec.Raw = _ABSENT
+    thread: msgspec.Raw = _ABSENT
 
 
 class _Tool(msgspec.Struct):
@@ -123,7 +129,8 @@ def survey_request(body: bytes) -> Survey:
             thinking=thinking in {"enabled", "adaptive"},
             server_tools=(
                 *(tool.type for tool in tools if tool.type and tool.type != "custom"),
-                *messages.added_kinds,
+                *messages.own_kinds,
+                *_own_fields(fields),
             ),
         ),
         head_digest=head_of(system_digest, offered_digest),
@@ -147,6 +154,16 @@ def survey_request(body: bytes) -> Survey:
         has_foreign_thinking=messages.has_foreign_thinking,
         attachment_tokens=attachments.tokens,
     )
+
+
+def _own_fields(fields: _Body) -> Iterator[str]:
+    for name in OWN_FIELDS["anthropic_messages"]:
+        value: msgspec.Raw = getattr(fields, name)
+        if value is not _ABSENT and is_asked(bytes(value).decode(errors="replace")):
+            yield name
+    if fields.max_tokens == 0:
+        # Nothing is to be written but the prompt cache.
+        yield "max_tokens"
 
 
 def _system(raw: msgspec.Raw, markers: list[bytes]) -> Sequence[Span]:

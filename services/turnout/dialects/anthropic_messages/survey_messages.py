@@ -37,6 +37,7 @@ class Block(msgspec.Struct, gc=False):
     signature: msgspec.Raw = _ABSENT
     tool: msgspec.Raw = _ABSENT
     citations: msgspec.Raw = _ABSENT
+    tool_changes: msgspec.Raw = _ABSENT
     tool_use_id: str | None = None
     is_error: bool | None = None
     id: str | None = None
@@ -65,7 +66,8 @@ class SurveyedMessages:
         markers: the values of `cache_control` on blocks and on those inside tool results.
         attachments: images and documents among all of these.
         result_count: tool results.
-        added_kinds: types of tools that system messages define, but for the client's own.
+        own_kinds: types of tools that system messages define, but for the client's own, and of blocks
+            that only Anthropic can read.
         has_foreign_thinking: reasoning that Anthropic has not signed is in the history, or a source.
 
     """
@@ -78,7 +80,7 @@ class SurveyedMessages:
         self.markers: list[bytes] = []
         self.attachments: list[Block] = []
         self.result_count = 0
-        self.added_kinds: list[str] = []
+        self.own_kinds: list[str] = []
         self.has_foreign_thinking = False
         self._has_text: list[bool] = []
         for number, fields in enumerate(messages):
@@ -126,6 +128,10 @@ class SurveyedMessages:
                     self.attachments.append(block)
                 case "tool_addition":
                     self._look_at_definition(block.tool)
+                case "container_upload":
+                    self.own_kinds.append("container_upload")
+                case "compaction" if not _is_readable(block):
+                    self.own_kinds.append("compaction")
                 case _:
                     pass
             if block.cache_control is not _ABSENT:
@@ -139,7 +145,7 @@ class SurveyedMessages:
             # Its provider's to complain about.
             return
         if kind != "custom":
-            self.added_kinds.append(kind)
+            self.own_kinds.append(kind)
 
     def _look_at_signature(self, raw: msgspec.Raw) -> None:
         # What is no string is for the provider to complain about.
@@ -188,6 +194,12 @@ class SurveyedMessages:
         )
 
 
+def _is_readable(compaction: Block) -> bool:
+    """Whether its summary is in words, and no tool comes or goes with it."""
+    has_words = bytes(compaction.content) not in {b"", b"null", b'""'}
+    return has_words and bytes(compaction.tool_changes) in {b"", b"null", b"[]"}
+
+
 def _first_byte(raw: msgspec.Raw) -> int:
     """0 where there is nothing; without a copy of what may be large."""
     return 0 if raw is _ABSENT else memoryview(raw)[0]
@@ -196,13 +208,23 @@ def _first_byte(raw: msgspec.Raw) -> int:
 IMAGE_TOKENS: Final = 1_600
 """What Anthropic counts for an image of the size to which it scales larger ones down."""
 
+
+class _Source(msgspec.Struct):
+    type: str | None = None
+    content: msgspec.Raw = _ABSENT
+
+
+_SOURCE: Final = msgspec.json.Decoder(_Source)
+
 _BASE64: Final = b'"base64"'
+_HELD: Final = b'"content"'
 _EDGE: Final = 200
 """Bytes at the ends of a source in which its type stands, beside the base64."""
 
 
 class Attachments:
-    """Images and documents; their base64 is measured, never looked into.
+    """Images and documents; their base64 is measured, never looked into. A document of text is text, and
+    one of blocks is what these are.
 
     Attributes:
         base64_bytes: which count as no text.
@@ -215,7 +237,14 @@ class Attachments:
         self.documents = 0
         self.base64_bytes = 0
         self.tokens = 0
+        self._count(blocks)
+
+    def _count(self, blocks: Sequence[Block]) -> None:
         for block in blocks:
+            held = _held(block) if block.type == "document" else None
+            if held is not None:
+                self._count([inner for inner in held if inner.type == "image"])
+                continue
             size = _base64_bytes(block)
             self.base64_bytes += size
             if block.type == "image":
@@ -224,6 +253,28 @@ class Attachments:
             else:
                 self.documents += 1
                 self.tokens += size // DOCUMENT_BYTES_PER_TOKEN
+
+
+def _held(document: Block) -> Sequence[Block] | None:
+    """The blocks of a document that is no file."""
+    written = bytes(document.source)
+    edges = written[:_EDGE] + written[-_EDGE:]
+    if _BASE64 in edges and _HELD not in edges:
+        return None
+    try:
+        source = _SOURCE.decode(written)
+        match source.type:
+            case "text":
+                return ()
+            case "content" if _first_byte(source.content) == _LIST_BEGINS:
+                return _BLOCKS.decode(source.content)
+            case "content":
+                return ()
+            case _:
+                return None
+    except MALFORMED:
+        # Its provider's to complain about.
+        return None
 
 
 def _base64_bytes(block: Block) -> int:

@@ -2,12 +2,10 @@
 
 Rules: roles alternate, so neighbours of one role are joined; the results of a turn's calls open the
 next user turn, each call exactly once; a call whose result is missing gets an empty one that says
-so, a result whose call is missing becomes plain content where it stood; ids are legal, unique and a
-function of the history alone, so that the same history gives the same bytes again. A system message
-in the middle stays at its place, as marked text of the user: older models refuse the role there.
+so, a result whose call is missing becomes plain content where it stood. A system message in the middle
+stays at its place, as marked text of the user: older models refuse the role there.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
@@ -23,9 +21,7 @@ from turnout.dialects.conversation import (
     ToolResult,
     joined_text,
 )
-from turnout.dialects.prefix import digest
 
-_ILLEGAL: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _MISSING_RESULT: Final = "No result."
 """The API refuses a call without a result; a turn that was interrupted leaves one."""
 
@@ -77,7 +73,6 @@ def _is_blank(part: Part) -> bool:
 
 def _pair(turns: list[Turn]) -> None:
     """Give every call its result at the start of the next turn."""
-    used: dict[str, int] = {}
     number = 0
     while number < len(turns):
         turn = turns[number]
@@ -86,7 +81,7 @@ def _pair(turns: list[Turn]) -> None:
             turn.parts = _without_orphans(turn.parts)
             number += 1
             continue
-        turn.parts, ids = _with_legal_ids(turn.parts, used)
+        ids = [part.call_id for part in turn.parts if isinstance(part, ToolCall)]
         if ids:
             if number + 1 == len(turns):
                 turns.append(Turn("user"))
@@ -97,39 +92,11 @@ def _pair(turns: list[Turn]) -> None:
         number += 1
 
 
-def _with_legal_ids(
-    parts: Sequence[Part], used: dict[str, int]
-) -> tuple[list[Part], list[tuple[str, str]]]:
-    """The parts with legal ids, and pairs of (id as it was, id as it goes out) in call order."""
-    renamed: list[Part] = []
-    ids: list[tuple[str, str]] = []
-    for part in parts:
-        if isinstance(part, ToolCall):
-            legal = _legal(part.call_id, used)
-            ids.append((part.call_id, legal))
-            renamed.append(part if legal == part.call_id else replace(part, call_id=legal))
-        else:
-            renamed.append(part)
-    return renamed, ids
-
-
-def _legal(call_id: str, used: dict[str, int]) -> str:
-    legal = call_id
-    if not call_id or _ILLEGAL.search(call_id):
-        # The digest keeps ids apart that differ in illegal characters alone.
-        legal = _ILLEGAL.sub("_", call_id) + "_" + digest(call_id.encode())
-    count = used[legal] = used.get(legal, 0) + 1
-    # Some servers begin to count anew in every answer (call_0, call_1, ...).
-    return legal if count == 1 else f"{legal}-{count}"
-
-
-def _take_results(
-    parts: Sequence[Part], ids: Sequence[tuple[str, str]]
-) -> tuple[list[Part], list[Part]]:
+def _take_results(parts: Sequence[Part], ids: Sequence[str]) -> tuple[list[Part], list[Part]]:
     """One result for each call, in call order, and the parts that are left."""
     rest = list(parts)
     results: list[Part] = []
-    for call_id, legal in ids:
+    for call_id in ids:
         place = next(
             (
                 n
@@ -140,11 +107,9 @@ def _take_results(
         )
         if place is None:
             missing = (Text(_MISSING_RESULT),)
-            results.append(ToolResult(legal, missing, is_error=True, is_plain=True))
-            continue
-        result = rest.pop(place)
-        assert isinstance(result, ToolResult)
-        results.append(result if legal == call_id else replace(result, call_id=legal))
+            results.append(ToolResult(call_id, missing, is_error=True, is_plain=True))
+        else:
+            results.append(rest.pop(place))
     return results, rest
 
 
@@ -152,7 +117,8 @@ def _without_orphans(parts: Sequence[Part]) -> list[Part]:
     kept: list[Part] = []
     for part in parts:
         if isinstance(part, ToolResult):
-            kept.extend(inner for inner in part.parts if not _is_blank(inner))
+            told = [inner for inner in part.parts if not _is_blank(inner)]
+            kept.extend(told or [Text(f"[result of {part.call_id}]")])
         else:
             kept.append(part)
     return kept

@@ -22,7 +22,10 @@ MAX_SHOWN: Final = 40
 
 _KNOWN: Final[Mapping[Dialect, tuple[str, ...]]] = MappingProxyType(
     {
-        "anthropic_messages": ("text", "image", "document", "thinking", "tool_use", "tool_result"),
+        "anthropic_messages": (
+            *("text", "image", "document", "search_result", "thinking"),
+            *("tool_use", "tool_result"),
+        ),
         "openai_chat": ("text", "image_url", "file"),
         "openai_responses": (
             *("message", "reasoning", "function_call", "function_call_output"),

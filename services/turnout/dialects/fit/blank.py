@@ -1,0 +1,35 @@
+"""Turns that say nothing, for other dialects.
+
+Anthropic refuses a text without a character to read, and encoders leave out texts that are empty. Rules:
+a turn of the user's stays a turn, because what is asked may be an answer to what was said before it; an
+answer that says nothing is left out.
+"""
+
+from typing import Final
+
+from msgspec.structs import replace
+
+from turnout.dialects.conversation import Conversation, Message, Part, Refusal, Text
+
+EMPTY: Final = "(empty message)"
+
+
+def with_blank_turns(conversation: Conversation, *, may_be_space: bool) -> Conversation:
+    """`may_be_space` says that the target takes a text of nothing but white space."""
+
+    def is_blank(part: Part) -> bool:
+        if not isinstance(part, Text | Refusal):
+            return False
+        return not (part.text if may_be_space else part.text.strip())
+
+    def says_nothing(message: Message) -> bool:
+        return message.role != "system" and all(map(is_blank, message.parts))
+
+    if not any(map(says_nothing, conversation.messages)):
+        return conversation
+    messages = tuple(
+        replace(message, parts=(Text(EMPTY),)) if says_nothing(message) else message
+        for message in conversation.messages
+        if message.role == "user" or not says_nothing(message)
+    )
+    return replace(conversation, messages=messages)
