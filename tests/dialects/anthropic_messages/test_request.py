@@ -128,7 +128,6 @@ NATIVE: dict[str, object] = {
                     "cache_control": {"type": "ephemeral", "ttl": "1h"},
                 },
                 {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
-                {"type": "mcp_tool_listing", "mcp_server_name": "s", "tools": []},
             ],
         },
     ],
