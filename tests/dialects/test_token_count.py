@@ -176,7 +176,7 @@ def test_one_conversation_counts_the_same_in_every_dialect() -> None:
         (Thinking("hm", MADE_BY, signature="s" * 100), 0, ("hm",)),
         (Thinking("", MADE_BY, redacted="s" * 100), 20, ()),
         (Opaque("anthropic_messages", "x", "{}"), 0, ("{}",)),
-        (Opaque("anthropic_messages", "x", "{}", (Text("body"),)), 0, ("body",)),
+        (Opaque("anthropic_messages", "x", "{}", elsewhere=(Text("body"),)), 0, ("body",)),
         (Document(Base64Source("application/pdf", "A" * 3_300)), 100, ()),
         (Document(FileSource("f")), UNREAD_DOCUMENT_TOKENS, ()),
     ],
