@@ -29,7 +29,6 @@ from turnout.dialects.conversation import (
     Refusal,
     ServerTool,
     Text,
-    TextSource,
     Thinking,
     Tool,
     ToolCall,
@@ -77,7 +76,7 @@ PARTS: st.SearchStrategy[Part] = st.one_of(
     TEXTS.map(lambda text: Thinking(text, MADE_BY, redacted=text)),
     st.builds(ToolCall, call_id=st.just("c"), name=TEXTS, arguments=TEXTS),
     TEXTS.map(lambda text: ToolResult("c", (Text(text), Image(UrlSource("u"))))),
-    TEXTS.map(lambda text: Document(TextSource("text/plain", text))),
+    TEXTS.map(lambda text: Opaque("anthropic_messages", "document", text)),
     st.just(Image(png(30, 40))),
 )
 MESSAGES = st.lists(PARTS, max_size=4).map(lambda parts: said(*parts))
@@ -176,7 +175,7 @@ def test_one_conversation_counts_the_same_in_every_dialect() -> None:
         (Thinking("hm", MADE_BY, signature="s" * 100), 0, ("hm",)),
         (Thinking("", MADE_BY, redacted="s" * 100), 20, ()),
         (Opaque("anthropic_messages", "x", "{}"), 0, ("{}",)),
-        (Document(TextSource("text/plain", "body"), name="title"), 0, ("title", "body")),
+        (Opaque("anthropic_messages", "x", "{}", elsewhere=(Text("body"),)), 0, ("body",)),
         (Document(Base64Source("application/pdf", "A" * 3_300)), 100, ()),
         (Document(FileSource("f")), UNREAD_DOCUMENT_TOKENS, ()),
     ],

@@ -242,18 +242,10 @@ _NOTES = {"type": "text", "media_type": "text/plain", "data": "Plain notes."}
 DOCUMENT_TEXT = row(
     "document_text",
     "documents given as plain text",
-    [("user", "see"), ("user", "Plain notes.")],
+    [("user", "Plain notes.")],
     {
         "anthropic_messages": {
-            "messages": [
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "text", "text": "see"},
-                        {"type": "document", "source": _NOTES},
-                    ],
-                }
-            ]
+            "messages": [{"role": "user", "content": [{"type": "document", "source": _NOTES}]}]
         }
     },
     dict.fromkeys(

@@ -56,6 +56,35 @@ async def test_relays_the_body_and_accounts_for_it() -> None:
         await asyncio.wait_for(on.notes.arrived.wait(), 5)
 
 
+WARMED = (
+    b'{"id":"m","type":"message","role":"assistant","model":"claude-opus-5-5","content":[],'
+    b'"stop_reason":"max_tokens","stop_sequence":null,'
+    b'"usage":{"input_tokens":4,"cache_creation_input_tokens":2000,"output_tokens":0}}'
+)
+
+
+async def test_a_cache_that_is_filled_without_an_answer_is_no_failure() -> None:
+    """platform.claude.com/docs/en/build-with-claude/prompt-caching#pre-warming-the-cache."""
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.answer(200, WARMED, JSON)
+
+    body = b'{"model":"claude-opus-5-5","max_tokens":0,"messages":[{"role":"user","content":"a"}]}'
+    asked = request(
+        "anthropic/claude-opus-5-5@env",
+        dialect="anthropic_messages",
+        body=body,
+        model="claude-opus-5-5",
+        stream=False,
+    )
+    async with provider(script) as claude, bench({"anthropic": claude.url}) as on:
+        answer = await answer_of(on, asked)
+        (seen,) = claude.seen
+    assert (seen.body, answer.chunks) == (body, [WARMED])
+    usage = on.facts.completed.usage
+    assert (usage.cache_write_other, usage.output) == (2_000, 0)
+
+
 async def cut_short(exchange: Exchange) -> None:
     await exchange.head(200, JSON, length=len(CHAT_WHOLE))
     await exchange.write(CHAT_WHOLE[:50])

@@ -56,13 +56,6 @@ class FileSource(msgspec.Struct, frozen=True, gc=False):
     file_id: str
 
 
-class TextSource(msgspec.Struct, frozen=True, gc=False):
-    """A document given as plain text."""
-
-    media_type: str
-    text: str
-
-
 class Provenance(msgspec.Struct, frozen=True, gc=False):
     """Who made a piece of reasoning. Signatures are valid for that model alone.
 
@@ -142,7 +135,7 @@ class Document(msgspec.Struct, frozen=True, gc=False):
     name: title or file name; "" when not given.
     """
 
-    source: Base64Source | UrlSource | FileSource | TextSource
+    source: Base64Source | UrlSource | FileSource
     name: str = ""
     cache: CacheLifetime | None = None
     extras: Fields = ()

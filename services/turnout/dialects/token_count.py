@@ -23,7 +23,6 @@ from turnout.dialects.conversation import (
     Refusal,
     ServerTool,
     Text,
-    TextSource,
     Thinking,
     Tool,
     ToolCall,
@@ -126,8 +125,6 @@ class _Tallying:
     def _add_document(self, document: Document) -> None:
         self.add_text(document.name)
         match document.source:
-            case TextSource(text=text):
-                self.add_text(text)
             case Base64Source(data=data):
                 self.other_tokens += max(1, len(data) // DOCUMENT_BYTES_PER_TOKEN)
             case UrlSource() | FileSource():

@@ -128,7 +128,6 @@ NATIVE: dict[str, object] = {
                     "cache_control": {"type": "ephemeral", "ttl": "1h"},
                 },
                 {"type": "image", "source": {"type": "url", "url": "https://example.org/a.png"}},
-                {"type": "container_upload", "file_id": "file_1"},
             ],
         },
     ],

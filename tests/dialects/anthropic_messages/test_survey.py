@@ -126,6 +126,11 @@ def test_fields_that_only_anthropic_acts_on_bind_a_request(fields: Json, own: st
         ({"type": "compaction", "content": None, "encrypted_content": "x"}, "compaction"),
         ({"type": "compaction", "content": "a", "tool_changes": [{"type": "x"}]}, "compaction"),
         ({"type": "compaction", "content": "a", "tool_changes": None}, ""),
+        ({"type": "document", "source": {"type": "file", "file_id": "f"}}, "file"),
+        ({"type": "image", "source": {"type": "file", "file_id": "f"}}, "file"),
+        ({"type": "image", "source": {"type": "hologram"}}, "image"),
+        ({"type": "image", "source": {"type": "url", "url": "https://x"}}, ""),
+        (attached("document", "application/pdf", 8), ""),
     ],
 )
 def test_blocks_that_only_anthropic_can_read_bind_a_request(block: Json, own: str) -> None:

@@ -23,7 +23,6 @@ from turnout.dialects.conversation import (
     Sampling,
     ServerTool,
     Text,
-    TextSource,
     Thinking,
     ThinkingControl,
     Tool,
@@ -840,7 +839,6 @@ def test_tools_that_others_run_are_refused() -> None:
             Document(UrlSource("https://e/a.pdf")),
             {"fileData": {"mimeType": "application/pdf", "fileUri": "https://e/a.pdf"}},
         ),
-        (Document(TextSource("text/plain", "hello"), name="a.txt"), {"text": "a.txt\n\nhello"}),
         (
             Document(Base64Source("application/pdf", "AA")),
             {"inlineData": {"mimeType": "application/pdf", "data": "AA"}},

@@ -22,7 +22,6 @@ from turnout.dialects.conversation import (
     Sampling,
     ServerTool,
     Text,
-    TextSource,
     Thinking,
     ThinkingControl,
     Tool,
@@ -545,12 +544,6 @@ def test_what_the_answer_would_suffer_without_is_refused_by_name(
 ) -> None:
     with pytest.raises(Unsupported, match=named):
         encode(conversation, has)
-
-
-def test_document_given_as_text_is_text() -> None:
-    document = Document(TextSource("text/plain", "body"), name="title")
-    found = messages_of(foreign(Message("user", (document,))), Capabilities())
-    assert found[0]["content"] == [{"type": "text", "text": "title\n\nbody"}]
 
 
 def test_schema_for_the_answer_is_passed_on() -> None:

@@ -27,7 +27,6 @@ from turnout.dialects.conversation import (
     Sampling,
     ServerTool,
     Text,
-    TextSource,
     Thinking,
     ThinkingControl,
     Tool,
@@ -544,7 +543,6 @@ def test_bug_32_images_and_documents_stay_in_results() -> None:
 @pytest.mark.parametrize(
     ("part", "shown"),
     [
-        (Document(TextSource("text/plain", "words"), "a.txt"), {"type": "input_text", "text": "a.txt\n\nwords"}),
         (Document(UrlSource("https://a.example/a.pdf")), {"type": "input_file", "file_url": "https://a.example/a.pdf"}),
         (Image(UrlSource("https://a.example/a.png")), {"type": "input_image", "detail": "auto", "image_url": "https://a.example/a.png"}),
     ],

@@ -110,7 +110,8 @@ def _result_part(kind: str, block: ObjectReader, raw: msgspec.Raw) -> ResultPart
 def _opaque(
     kind: str, block: ObjectReader, raw: msgspec.Raw, elsewhere: tuple[Readable, ...] = ()
 ) -> Opaque:
-    return Opaque("anthropic_messages", kind, utf8(block.where, bytes(raw)), elsewhere)
+    json = utf8(block.where, bytes(raw))
+    return Opaque("anthropic_messages", kind, json, elsewhere=elsewhere)
 
 
 def _document(block: ObjectReader, raw: msgspec.Raw) -> Document | Opaque:

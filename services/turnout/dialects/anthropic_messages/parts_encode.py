@@ -26,7 +26,6 @@ from turnout.dialects.conversation import (
     Part,
     Refusal,
     Text,
-    TextSource,
     Thinking,
     ToolCall,
     ToolReference,
@@ -140,8 +139,6 @@ class PartEncoder:
     def _document(self, document: Document) -> Json:
         source: Json
         match document.source:
-            case TextSource(media_type=media_type, text=text):
-                source = {"type": "text", "media_type": media_type, "data": text}
             case _ if not self._has.documents:
                 raise Unsupported("documents: the target model takes none")
             case Base64Source(media_type=media_type, data=data):

@@ -130,6 +130,7 @@ def survey_request(body: bytes) -> Survey:
             server_tools=(
                 *(tool.type for tool in tools if tool.type and tool.type != "custom"),
                 *messages.own_kinds,
+                *attachments.own_kinds,
                 *_own_fields(fields),
             ),
         ),

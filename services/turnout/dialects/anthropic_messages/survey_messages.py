@@ -229,6 +229,7 @@ class Attachments:
     Attributes:
         base64_bytes: which count as no text.
         tokens: what a model reads of the images and documents, estimated.
+        own_kinds: of those that only Anthropic can read: an uploaded file, or the type of block.
 
     """
 
@@ -237,14 +238,26 @@ class Attachments:
         self.documents = 0
         self.base64_bytes = 0
         self.tokens = 0
+        self.own_kinds: list[str] = []
         self._count(blocks)
 
     def _count(self, blocks: Sequence[Block]) -> None:
         for block in blocks:
-            held = _held(block) if block.type == "document" else None
-            if held is not None:
-                self._count([inner for inner in held if inner.type == "image"])
-                continue
+            source = _source_of(block)
+            match source.type:
+                case "text":
+                    continue
+                case "content":
+                    if _first_byte(source.content) == _LIST_BEGINS:
+                        held = _BLOCKS.decode(source.content)
+                        self._count([inner for inner in held if inner.type == "image"])
+                    continue
+                case "base64" | "url":
+                    pass
+                case "file":
+                    self.own_kinds.append("file")
+                case _:
+                    self.own_kinds.append(block.type or "")
             size = _base64_bytes(block)
             self.base64_bytes += size
             if block.type == "image":
@@ -255,26 +268,16 @@ class Attachments:
                 self.tokens += size // DOCUMENT_BYTES_PER_TOKEN
 
 
-def _held(document: Block) -> Sequence[Block] | None:
-    """The blocks of a document that is no file."""
-    written = bytes(document.source)
+def _source_of(block: Block) -> _Source:
+    """Read where it is not plainly base64, which may be megabytes; what is malformed has no type."""
+    written = bytes(block.source)
     edges = written[:_EDGE] + written[-_EDGE:]
     if _BASE64 in edges and _HELD not in edges:
-        return None
+        return _Source("base64")
     try:
-        source = _SOURCE.decode(written)
-        match source.type:
-            case "text":
-                return ()
-            case "content" if _first_byte(source.content) == _LIST_BEGINS:
-                return _BLOCKS.decode(source.content)
-            case "content":
-                return ()
-            case _:
-                return None
+        return _SOURCE.decode(written)
     except MALFORMED:
-        # Its provider's to complain about.
-        return None
+        return _Source()
 
 
 def _base64_bytes(block: Block) -> int:

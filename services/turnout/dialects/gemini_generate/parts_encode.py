@@ -24,13 +24,11 @@ from turnout.dialects.conversation import (
     Part,
     Refusal,
     Text,
-    TextSource,
     Thinking,
     ToolCall,
     ToolReference,
     ToolResult,
     UrlSource,
-    joined_text,
 )
 from turnout.dialects.gemini_generate.contents_decode import ERROR, MADE_ID, OUTPUT
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, demands_signatures
@@ -185,8 +183,6 @@ class PartEncoder:
                     yield text
                 case ToolReference():
                     yield told(self._conversation, part)
-                case Document(source=TextSource()):
-                    yield joined_text([_text_of(part)])
                 case _:
                     pass
 
@@ -194,8 +190,6 @@ class PartEncoder:
         found: list[Json] = []
         for part in parts:
             if isinstance(part, Text) or not isinstance(part, Image | Document | Opaque):
-                continue
-            if isinstance(part, Document) and isinstance(part.source, TextSource):
                 continue
             encoded = self._part(part)
             if encoded is not None:
@@ -217,8 +211,6 @@ class PartEncoder:
 
     def _document(self, document: Document) -> Json:
         match document.source:
-            case TextSource():
-                return {"text": _text_of(document).text}
             case _ if not self._has.documents:
                 raise Unsupported("documents: the target model takes none")
             case Base64Source(media_type=media_type, data=data):
@@ -246,12 +238,6 @@ _MEDIA_FIELDS: Final = frozenset({"mimeType", "displayName"})
 def _told(extras: Fields, name: str) -> str:
     value = dict(extras).get(name)
     return "" if value is None else _STRING.decode(value)
-
-
-def _text_of(document: Document) -> Text:
-    assert isinstance(document.source, TextSource)
-    title = f"{document.name}\n\n" if document.name else ""
-    return Text(title + document.source.text)
 
 
 def _inline(media_type: str, data: str, name: str) -> Json:

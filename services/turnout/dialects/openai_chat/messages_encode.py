@@ -27,7 +27,6 @@ from turnout.dialects.conversation import (
     Refusal,
     ResultPart,
     Text,
-    TextSource,
     Thinking,
     ToolCall,
     ToolReference,
@@ -256,9 +255,6 @@ class _MessageEncoder:
     def _document(self, document: Document) -> _Json:
         inner: _Json = {}
         match document.source:
-            case TextSource(text=text):
-                title = f"{document.name}\n\n" if document.name else ""
-                return {"type": "text", "text": title + text}
             case FileSource(file_id=file_id) if self._own:
                 inner["file_id"] = file_id
             case Base64Source(media_type=media_type, data=data) if self._has.documents:

@@ -1,7 +1,6 @@
 """Neutral parts as content parts of items.
 
-Rules: a source that the target cannot read is refused by name; a file given as text is text; extras
-go out only to their own dialect.
+Rules: a source that the target cannot read is refused by name; extras go out only to their own dialect.
 """
 
 from collections.abc import Iterable
@@ -21,7 +20,6 @@ from turnout.dialects.conversation import (
     Part,
     Refusal,
     Text,
-    TextSource,
     ToolReference,
     UrlSource,
 )
@@ -106,9 +104,6 @@ class PartEncoder:
 
     def _document(self, document: Document) -> Json:
         match document.source:
-            case TextSource(text=text):
-                title = f"{document.name}\n\n" if document.name else ""
-                return {"type": INPUT_TEXT, "text": title + text}
             case _ if not self._has.documents:
                 raise Unsupported("documents: the target model takes none")
             case Base64Source(data=data) if BARE in document.extras:
