@@ -209,11 +209,13 @@ class Opaque(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         kind: the dialect's own type name; `json`: the whole part, its cache marker included.
+        where: its path in the request; "" in an answer.
     """
 
     dialect: Dialect
     kind: str
     json: JsonText
+    where: str = ""
 
 
 class ToolResult(msgspec.Struct, frozen=True, gc=False):

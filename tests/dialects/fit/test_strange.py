@@ -17,9 +17,12 @@ USER = {"type": "message", "role": "user", "content": "hi"}
 DEVELOPER = {"type": "message", "role": "developer", "content": "be brief"}
 
 
-def fitted(body: dict[str, object], to: Dialect, *, of: Dialect = "openai_responses") -> None:
+def fitted(
+    body: dict[str, object], to: Dialect, *, of: Dialect = "openai_responses"
+) -> tuple[str, ...]:
+    """The changes."""
     conversation = DIALECTS[of].decode_request(json.dumps(body).encode(), path=PATH)
-    fit(conversation, to=to, quirks=DIALECT_QUIRKS[to], has=Capabilities())
+    return fit(conversation, to=to, quirks=DIALECT_QUIRKS[to], has=Capabilities()).changes
 
 
 PATH = "/v1beta/models/m:generateContent"
@@ -75,8 +78,68 @@ def test_reasoning_alone_goes_to_its_maker() -> None:
         fitted({"model": "m", "input": [sealed]}, "gemini_generate")
 
 
-def test_one_item_that_is_known_carries_the_rest() -> None:
-    fitted({"model": "m", "input": [*items("hologram"), USER]}, "anthropic_messages")
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("web_search_call", "dropped:web_search_call"), ("hologram", "dropped:unknown_part")],
+)
+def test_what_a_model_made_beside_what_is_known_is_left_out_and_told(kind: str, told: str) -> None:
+    changes = fitted({"model": "m", "input": [*items(kind), USER]}, "anthropic_messages")
+    assert told in changes
+
+
+SOUND = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
+GOOGLES_SOUND = {"inlineData": {"mimeType": "audio/wav", "data": "AA=="}}
+HEARD = {"functionResponse": {"name": "f", "response": {}, "parts": [GOOGLES_SOUND]}}
+
+
+@pytest.mark.parametrize(
+    ("of", "to", "body", "says"),
+    [
+        (
+            "openai_responses",
+            "anthropic_messages",
+            {"input": [USER, {"type": "compaction", "encrypted_content": "gA"}]},
+            "input.1: 'compaction' can be told to models of its own provider only",
+        ),
+        (
+            "openai_responses",
+            "openai_chat",
+            {"input": [USER, *items("x_output")]},
+            "input.1: 'x_output' can",
+        ),
+        (
+            "openai_responses",
+            "gemini_generate",
+            {"input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}, SOUND]}]},
+            "input.0.content.1: 'input_audio' can",
+        ),
+        (
+            "openai_chat",
+            "anthropic_messages",
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}, SOUND]}]},
+            "messages.0.content.1: 'input_audio' can",
+        ),
+        (
+            "gemini_generate",
+            "openai_responses",
+            {"contents": [{"parts": [{"text": "hi"}, GOOGLES_SOUND]}]},
+            "contents.0.parts.1: 'audio' can",
+        ),
+        (
+            "gemini_generate",
+            "anthropic_messages",
+            {"contents": [{"parts": [{"text": "hi"}, HEARD]}]},
+            "contents.0.parts.1.functionResponse.parts.0: 'audio' can",
+        ),
+    ],
+)
+def test_what_the_client_put_in_is_refused_by_place_and_type(
+    of: Dialect, to: Dialect, body: dict[str, object], says: str
+) -> None:
+    with pytest.raises(Unsupported) as refused:
+        fitted({"model": "m"} | body, to, of=of)
+    assert refused.value.message.startswith(says)
+    assert fitted({"model": "m"} | body, of, of=of) == ()
 
 
 def test_whoever_knows_them_is_told_them() -> None:

@@ -357,7 +357,8 @@ def test_a_content_may_stand_alone_and_have_no_role() -> None:
             Document(FileSource("gs://b/a.pdf"), extras=(("mimeType", '"application/pdf"'),)),
         ),
         ({"thought": True, "text": "hm"}, Thinking("hm", GEMINI)),
-        (SOUND, Opaque("gemini_generate", "inlineData", json.dumps(SOUND))),
+        (SOUND, Opaque("gemini_generate", "audio", json.dumps(SOUND), "contents.0.parts.0")),
+        (VIDEO, Opaque("gemini_generate", "video", json.dumps(VIDEO), "contents.0.parts.0")),
     ],
 )
 def test_parts(part: Json, neutral: Part) -> None:

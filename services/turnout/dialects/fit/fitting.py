@@ -25,7 +25,7 @@ from turnout.dialects.fit.parameters import (
 )
 from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
-from turnout.dialects.fit.strange import refuse_strange
+from turnout.dialects.fit.strange import told_strange
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
@@ -67,8 +67,7 @@ def fit(
 
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
-    refuse_strange(conversation, to=to)
-    changes: list[str] = []
+    changes = [*told_strange(conversation, to=to)]
     fitted = conversation
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.

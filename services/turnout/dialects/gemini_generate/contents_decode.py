@@ -124,7 +124,9 @@ class ContentsDecoder:
             case None if not part.rest():
                 # Nothing but a signature, or nothing at all.
                 found.before(signature)
-            case None | Opaque():
+            case Opaque():
+                found.add(media, "")
+            case None:
                 found.add(opaque(raw, where), "")
 
     def _call(self, call: WireFields, part: WireFields) -> ToolCall:

@@ -8,9 +8,10 @@ whatever is not known here is `Opaque`, whole. A signature is reasoning in front
 """
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Base64Source,
@@ -28,6 +29,8 @@ from turnout.dialects.conversation import (
 from turnout.dialects.gemini_generate.fields import WireFields
 from turnout.dialects.gemini_generate.thoughts import is_sealed, is_signature, unsealed
 from turnout.dialects.reading import utf8
+
+_YOUTUBE: Final = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
 
 MAKER: Final = Provenance("gemini_generate")
 
@@ -77,7 +80,23 @@ def _media(
         return Image(source, extras=typed + named + part.rest())
     if media_type.startswith("text/") or media_type in {"application/pdf", "application/json"}:
         return Document(source, name=name, extras=typed + part.rest())
-    return opaque(raw, part.where)
+    uri = source.url if isinstance(source, UrlSource) else ""
+    heard = media_kind(media_type, uri)
+    whole = opaque(raw, part.where)
+    return replace(whole, kind=heard) if heard else whole
+
+
+def media_kind(media_type: str, uri: str) -> Literal["audio", "video", ""]:
+    """What is heard or watched; "" for anything else. Links to YouTube have no type."""
+    match media_type.partition("/")[0]:
+        case "audio":
+            return "audio"
+        case "video":
+            return "video"
+        case "" if _YOUTUBE.match(uri):
+            return "video"
+        case _:
+            return ""
 
 
 def opaque(raw: msgspec.Raw, where: str) -> Opaque:
@@ -85,7 +104,7 @@ def opaque(raw: msgspec.Raw, where: str) -> Opaque:
     kinds = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     beside = {"thought", "thoughtSignature", "thought_signature", "videoMetadata"}
     kind = next((name for name in kinds if name not in beside), "")
-    return Opaque("gemini_generate", kind, json)
+    return Opaque("gemini_generate", kind, json, where)
 
 
 class ReasoningDecoder:

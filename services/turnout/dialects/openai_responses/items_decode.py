@@ -152,7 +152,7 @@ class ItemsDecoder:
 
     def _opaque(self, kind: str, where: str, raw: msgspec.Raw) -> None:
         is_clients = kind.endswith("_output") or kind in _CLIENTS_OWN
-        part = Opaque("openai_responses", kind, utf8(where, bytes(raw)))
+        part = Opaque("openai_responses", kind, utf8(where, bytes(raw)), where)
         self._add("user" if is_clients else "assistant", part)
 
     def _message(self, fields: ObjectReader, kind: str | None, raw: msgspec.Raw) -> None:

@@ -59,7 +59,7 @@ def _part(raw: msgspec.Raw, where: str, usual: str) -> ContentPart:
             part = _document(fields)
         case _:
             pass
-    return part or Opaque("openai_responses", kind, utf8(where, bytes(raw)))
+    return part or Opaque("openai_responses", kind, utf8(where, bytes(raw)), where)
 
 
 def _image(fields: ObjectReader) -> Image | None:
