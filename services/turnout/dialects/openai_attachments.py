@@ -12,7 +12,8 @@ IMAGE_TOKENS: Final = 1_100
 """A screenshot of a megapixel at any of the large providers, roughly."""
 
 _BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
-_LIST_BEGINS: Final = ord("[")
+_HOLDERS: Final = frozenset(b"[{")
+"""How a list of parts begins, and one part alone, as a screenshot stands in its output."""
 
 
 class Attachments:
@@ -30,9 +31,14 @@ class Attachments:
         """Those in the fields of these names."""
         for name in names:
             raw = fields.get(name)
-            # Only a list of parts can hold one, and most contents are plain strings.
-            if raw is not None and memoryview(raw)[0] == _LIST_BEGINS:
+            # Most contents are plain strings.
+            if raw is not None and memoryview(raw)[0] in _HOLDERS:
                 self._count(bytes(raw))
+
+    def add_image(self, base64: msgspec.Raw) -> None:
+        """One that is all there is in its field."""
+        self.images += 1
+        self._image_bytes += len(memoryview(base64))
 
     def _count(self, content: bytes) -> None:
         images = len(self._image.findall(content))
