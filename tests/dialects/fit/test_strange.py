@@ -147,6 +147,6 @@ def test_whoever_knows_them_is_told_them() -> None:
 
 
 def test_parts_of_other_dialects_are_named_by_their_types() -> None:
-    body: dict[str, object] = {"contents": [{"parts": [{"executableCode": {"code": "1"}}]}]}
-    with pytest.raises(Unsupported, match="^contents: .*'executableCode'; known are text"):
+    body: dict[str, object] = {"contents": [{"parts": [GOOGLES_SOUND]}]}
+    with pytest.raises(Unsupported, match="^contents: .*'audio'; known are text"):
         fitted(body, "openai_chat", of="gemini_generate")

@@ -776,6 +776,32 @@ def test_a_schema_of_the_answer_goes_out_narrowed() -> None:
         encode(conversation, has=Capabilities())
 
 
+RAN: list[Json] = [
+    {"text": "I compute it."},
+    {"executableCode": {"language": "PYTHON", "code": "print(6*7)\n"}, "thoughtSignature": "Eq4="},
+    {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "42\n"}},
+    {"executable_code": {"code": "print('```')"}},
+    {"codeExecutionResult": {"outcome": "OUTCOME_FAILED", "output": "NameError"}},
+    {"text": "It is 42."},
+]
+
+
+def test_code_that_ran_at_googles_is_text_in_its_place() -> None:
+    request = contents({"text": "6*7?"})
+    request["contents"].append({"role": "model", "parts": RAN})
+    conversation = decode(request)
+    texts = [part.text for part in conversation.messages[1].parts if isinstance(part, Text)]
+    assert texts == [
+        "I compute it.",
+        "```python\nprint(6*7)\n```",
+        "It printed:\n```\n42\n```",
+        "````\nprint('```')\n````",
+        "It failed and printed:\n```\nNameError\n```",
+        "It is 42.",
+    ]
+    assert encode(conversation)["contents"] == request["contents"]
+
+
 def test_labels_are_metadata() -> None:
     conversation = decode(contents({"text": "x"}) | {"labels": {"team": "a"}})
     assert conversation.metadata == (("team", '"a"'),)

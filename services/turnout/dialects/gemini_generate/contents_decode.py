@@ -27,6 +27,7 @@ from turnout.dialects.gemini_generate.fields import WireFields
 from turnout.dialects.gemini_generate.parts_decode import (
     ReasoningDecoder,
     decode_media,
+    executed,
     opaque,
     text_part,
 )
@@ -116,6 +117,10 @@ class ContentsDecoder:
         if result is not None:
             self._in_answer = False
             found.add(self._result(result, part), signature)
+            return
+        ran = executed(part, raw)
+        if ran is not None:
+            found.add(ran, "")
             return
         media = decode_media(part, raw)
         match media:

@@ -29,7 +29,7 @@ _SNAKE: Final[Mapping[str, str]] = MappingProxyType(
             *("responseSchema", "responseJsonSchema", "toolConfig", "functionCallingConfig"),
             *("allowedFunctionNames", "functionDeclarations", "parametersJsonSchema"),
             *("thoughtSignature", "functionCall", "functionResponse", "inlineData", "fileData"),
-            *("mimeType", "fileUri", "displayName"),
+            *("mimeType", "fileUri", "displayName", "executableCode", "codeExecutionResult"),
         )
     }
 )

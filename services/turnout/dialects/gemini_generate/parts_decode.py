@@ -2,8 +2,9 @@
 
 Rules: a part holds one thing; what stands beside it (video metadata, resolution) is an extra of the
 neutral part; base64 is never decoded, and is of the usual alphabet afterwards; a file of Google's
-own is readable there alone, any other link is one; sound, film, code that ran at Google's and
-whatever is not known here is `Opaque`, whole. A signature is reasoning in front of its part, as
+own is readable there alone, any other link is one; code that ran at Google's and what it printed are
+texts, which go back whole to their own dialect; sound, film and whatever is not known here is `Opaque`,
+whole. A signature is reasoning in front of its part, as
 `Thinking` says; one of ours is what it stands for.
 """
 
@@ -33,6 +34,9 @@ from turnout.dialects.reading import utf8
 _YOUTUBE: Final = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
 
 MAKER: Final = Provenance("gemini_generate")
+
+WHOLE: Final = "turnout_whole"
+"""On a text that stands for a part which is none: the part."""
 
 _GOOGLES_FILE: Final = re.compile(
     r"gs://|files/|https://generativelanguage\.googleapis\.com/|https://storage\.googleapis\.com/"
@@ -105,6 +109,27 @@ def opaque(raw: msgspec.Raw, where: str) -> Opaque:
     beside = {"thought", "thoughtSignature", "thought_signature", "videoMetadata"}
     kind = next((name for name in kinds if name not in beside), "")
     return Opaque("gemini_generate", kind, json, where)
+
+
+def executed(part: WireFields, raw: msgspec.Raw) -> Text | None:
+    """Code that ran at Google's, or what it printed; None when the part is neither."""
+    code, result = part.object("executableCode"), part.object("codeExecutionResult")
+    if code is not None:
+        text = _fenced(code.string("code") or "", (code.string("language") or "").lower())
+    elif result is not None:
+        failed = result.string("outcome") not in {None, "OUTCOME_OK"}
+        said = "It failed and printed" if failed else "It printed"
+        text = f"{said}:\n{_fenced(result.string('output') or '', '')}"
+    else:
+        return None
+    return Text(text, extras=((WHOLE, utf8(part.where, bytes(raw))),))
+
+
+def _fenced(text: str, language: str) -> str:
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}{language}\n{text.removesuffix(chr(10))}\n{fence}"
 
 
 class ReasoningDecoder:

@@ -33,6 +33,7 @@ from turnout.dialects.conversation import (
     joined_text,
 )
 from turnout.dialects.gemini_generate.contents_decode import ERROR, MADE_ID, OUTPUT
+from turnout.dialects.gemini_generate.parts_decode import WHOLE
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, demands_signatures
 from turnout.dialects.offered_tools import told
 from turnout.dialects.reading import raw_fields
@@ -113,6 +114,8 @@ class PartEncoder:
 
     def _part(self, part: Part) -> Json | None:
         match part:
+            case Text(extras=((name, json), *_)) if self._own and name == WHOLE:
+                return dict(_OBJECT.decode(json))
             case Text(text=text):
                 if not text and not self._own:
                     return None
