@@ -30,7 +30,8 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         prompt_tokens_estimate: size of the whole prompt in tokens, estimated from its bytes.
         max_output_tokens: what the client asked for; None when it did not say.
-        server_tools: names of tools the provider itself would run (web_search_20250305, ...).
+        server_tools: names of tools the provider itself would run (web_search_20250305, ...), and of what
+            else binds the request to its own API (`turnout.bonds`).
 
     """
 

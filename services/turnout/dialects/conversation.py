@@ -365,6 +365,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False):
         user: `metadata.user_id` (Anthropic), `user` or `safety_identifier` (OpenAI).
         metadata: the other fields of the client's metadata object.
         verbosity: OpenAI's word for how much is to be said (low, medium, high); "" when not said.
+        bound: what of it only the dialect's own API can answer, by the names of `turnout.bonds`.
     """
 
     dialect: Dialect
@@ -385,6 +386,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False):
     service_tier: str = ""
     verbosity: str = ""
     prompt_cache_key: str = ""
+    bound: tuple[str, ...] = ()
     extras: Fields = ()
 
 

@@ -17,11 +17,21 @@ _HOLDERS: Final = frozenset(b"[{")
 
 
 class Attachments:
-    """What has been counted so far. The patterns find the beginnings of an image and of a file."""
+    """What has been counted so far.
 
-    def __init__(self, image: re.Pattern[bytes], file: re.Pattern[bytes]) -> None:
+    Attributes:
+        bound: kinds of parts that no other dialect has, each once.
+
+    """
+
+    def __init__(
+        self, image: re.Pattern[bytes], file: re.Pattern[bytes], bound: re.Pattern[bytes]
+    ) -> None:
+        """The patterns find the beginnings of parts; of what is bound, the kind too."""
         self.images = 0
         self.documents = 0
+        self.bound: list[str] = []
+        self._bound = bound
         self._image = image
         self._file = file
         self._image_bytes = 0
@@ -41,6 +51,9 @@ class Attachments:
         self._image_bytes += len(memoryview(base64))
 
     def _count(self, content: bytes) -> None:
+        for kind in self._bound.findall(content):
+            if kind.decode() not in self.bound:
+                self.bound.append(kind.decode())
         images = len(self._image.findall(content))
         documents = len(self._file.findall(content))
         if not images and not documents:

@@ -99,7 +99,7 @@ HEARD = {"functionResponse": {"name": "f", "response": {}, "parts": [GOOGLES_SOU
             "openai_responses",
             "anthropic_messages",
             {"input": [USER, {"type": "compaction", "encrypted_content": "gA"}]},
-            "input.1: 'compaction' can be told to models of its own provider only",
+            "input.1: a 'compaction' can be read by OpenAI's models only",
         ),
         (
             "openai_responses",
@@ -111,25 +111,25 @@ HEARD = {"functionResponse": {"name": "f", "response": {}, "parts": [GOOGLES_SOU
             "openai_responses",
             "gemini_generate",
             {"input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}, SOUND]}]},
-            "input.0.content.1: 'input_audio' can",
+            "input.0.content.1: sound ('input_audio') can",
         ),
         (
             "openai_chat",
             "anthropic_messages",
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}, SOUND]}]},
-            "messages.0.content.1: 'input_audio' can",
+            "messages.0.content.1: sound ('input_audio') can",
         ),
         (
             "gemini_generate",
             "openai_responses",
             {"contents": [{"parts": [{"text": "hi"}, GOOGLES_SOUND]}]},
-            "contents.0.parts.1: 'audio' can",
+            "contents.0.parts.1: sound ('audio') can",
         ),
         (
             "gemini_generate",
             "anthropic_messages",
             {"contents": [{"parts": [{"text": "hi"}, HEARD]}]},
-            "contents.0.parts.1.functionResponse.parts.0: 'audio' can",
+            "contents.0.parts.1.functionResponse.parts.0: sound ('audio') can",
         ),
     ],
 )
@@ -150,3 +150,26 @@ def test_parts_of_other_dialects_are_named_by_their_types() -> None:
     body: dict[str, object] = {"contents": [{"parts": [GOOGLES_SOUND]}]}
     with pytest.raises(Unsupported, match="^contents: .*'audio'; known are text"):
         fitted(body, "openai_chat", of="gemini_generate")
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (
+            {"responseMimeType": "text/x.enum", "responseSchema": {"enum": ["a"]}},
+            "generationConfig.responseMimeType: another form than text and JSON",
+        ),
+        (
+            {"responseModalities": ["TEXT", "IMAGE"]},
+            "generationConfig.responseModalities: an answer in pictures or sound",
+        ),
+    ],
+)
+def test_answers_that_only_gemini_has_are_refused_by_field(
+    config: dict[str, object], says: str
+) -> None:
+    body = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": config}
+    with pytest.raises(Unsupported) as refused:
+        fitted(body, "anthropic_messages", of="gemini_generate")
+    assert refused.value.message.startswith(says)
+    assert fitted(body, "gemini_generate", of="gemini_generate") == ()

@@ -251,7 +251,8 @@ def test_survey_and_decoder_agree(request: Json) -> None:
     assert survey.needs.images == any(isinstance(part, Image) for part in [*parts, *inner])
     assert survey.tool_count == sum(isinstance(tool, Tool) for tool in conversation.tools)
     server = [tool.name for tool in conversation.tools if isinstance(tool, ServerTool)]
-    assert list(survey.needs.server_tools) == server
+    assert [name for name in survey.needs.server_tools if name in server] == server
+    assert set(conversation.bound) <= set(survey.needs.server_tools)
     assert (survey.needs.structured_output, survey.has_output_format) == (
         conversation.output_format is not None or "responseSchema" in str(request),
         any(name in str(request) for name in ("responseSchema", "responseJsonSchema")),

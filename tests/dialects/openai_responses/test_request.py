@@ -381,8 +381,10 @@ def test_complaints_name_the_field(fields: Json, named: str) -> None:
     ],
 )
 def test_what_lives_on_the_server_is_refused_by_name(fields: Json, named: str) -> None:
-    with pytest.raises(Unsupported, match=named):
+    with pytest.raises(Unsupported, match=named) as refused:
         decode(**fields)
+    answer = json.loads(OPENAI_RESPONSES.encode_error(refused.value, request_id="r").body)
+    assert answer["error"]["param"] == named
     body = json.dumps({"model": "m", "input": "hi"} | fields).encode()
     assert OPENAI_RESPONSES.survey_request(body).needs.server_tools == (named,)
 

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeGuard
 
+from turnout.bonds import bond_of, refused
 from turnout.capabilities import Dialect
 from turnout.dialects.conversation import (
     Conversation,
@@ -85,6 +86,8 @@ _REASONING: Final[Mapping[Dialect, str]] = MappingProxyType(
 
 def told_strange(conversation: Conversation, *, to: Dialect) -> tuple[str, ...]:
     """What is left out. Raises `Unsupported` where the answer would suffer, or nothing would be left."""
+    if conversation.bound and conversation.dialect != to:
+        raise Unsupported(refused(conversation.dialect, conversation.bound[0]))
     _refuse_nothing_else(conversation, to)
     left_out: list[str] = []
     for message in conversation.messages:
@@ -103,6 +106,9 @@ def _leave_out(part: Opaque, message: Message, to: Dialect, left_out: list[str])
         return
     if message.role != "assistant" or part.kind in _INSTEAD_OF_WORDS:
         where = part.where or _field(part.dialect)
+        bond = bond_of(part.dialect, part.kind)
+        if bond is not None:
+            raise Unsupported(f"{where}: {bond.why}")
         raise Unsupported(
             f"{where}: {part.kind[:MAX_SHOWN]!r} can be told to models of its own provider only"
         )

@@ -31,6 +31,8 @@ from turnout.dialects.gemini_generate.fields import WireFields
 from turnout.dialects.gemini_generate.thoughts import is_sealed, is_signature, unsealed
 from turnout.dialects.reading import utf8
 
+_DOCUMENT_TYPES: Final = frozenset({"application/pdf", "application/json"})
+
 _YOUTUBE: Final = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
 
 MAKER: Final = Provenance("gemini_generate")
@@ -55,7 +57,7 @@ def decode_media(part: WireFields, raw: msgspec.Raw) -> Image | Document | Opaqu
         return None
     media_type = file.string("mimeType") or ""
     uri = file.required_string("fileUri")
-    link = FileSource(uri) if _GOOGLES_FILE.match(uri) else UrlSource(uri)
+    link = FileSource(uri) if is_googles_file(uri) else UrlSource(uri)
     return _media(link, media_type, file, part, raw)
 
 
@@ -82,12 +84,21 @@ def _media(
     if media_type.startswith("image/"):
         named: Fields = (("displayName", msgspec.json.encode(name).decode()),) if name else ()
         return Image(source, extras=typed + named + part.rest())
-    if media_type.startswith("text/") or media_type in {"application/pdf", "application/json"}:
+    if is_document(media_type):
         return Document(source, name=name, extras=typed + part.rest())
     uri = source.url if isinstance(source, UrlSource) else ""
     heard = media_kind(media_type, uri)
     whole = opaque(raw, part.where)
     return replace(whole, kind=heard) if heard else whole
+
+
+def is_googles_file(uri: str) -> bool:
+    """Whether Google alone can read it."""
+    return _GOOGLES_FILE.match(uri) is not None
+
+
+def is_document(media_type: str) -> bool:
+    return media_type.startswith("text/") or media_type in _DOCUMENT_TYPES
 
 
 def media_kind(media_type: str, uri: str) -> Literal["audio", "video", ""]:

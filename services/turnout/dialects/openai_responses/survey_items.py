@@ -27,6 +27,7 @@ _ABSENT: Final = msgspec.Raw()
 _NO_PARTS: Final = msgspec.Raw(b"[]")
 _SEALED: Final = b'"' + SEAL_PREFIX.encode()
 _IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"(?:input_image|computer_screenshot)"')
+_BOUND_PART: Final = re.compile(rb'"type"\s*:\s*"(input_audio)"')
 _FILE_PART: Final = re.compile(rb'"type"\s*:\s*"input_file"')
 
 _ROLES: Final = frozenset({"user", "system", "developer", "assistant"})
@@ -48,6 +49,7 @@ _NATIVE: Final = frozenset(
         "compaction_trigger",
         "item_reference",
         "configuration_update",
+        "mcp_approval_response",
     }
 )
 """Items that only OpenAI can read or carry out: leaving them out would change what is asked."""
@@ -93,7 +95,7 @@ class SurveyedItems:
         self.result_count = 0
         self.has_foreign_thinking = False
         self.canonical: list[Canonical] = []
-        self.attachments = Attachments(_IMAGE_PART, _FILE_PART)
+        self.attachments = Attachments(_IMAGE_PART, _FILE_PART, _BOUND_PART)
         self._kinds: list[str] = []
         for number, item in enumerate(items):
             kind = self._kind(item, number)
