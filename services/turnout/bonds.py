@@ -32,6 +32,8 @@ def _of_dialect(field: str, what: str, right: str = "") -> Bond:
     return Bond(field, f"{why}; {right}" if right else why, is_vendors=False)
 
 
+UPLOADED: Final = "an uploaded file can be read by its provider only; send its content"
+
 BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
     {
         "openai_responses": {
@@ -67,6 +69,7 @@ BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
             "agent_message": Bond(
                 "input", "an 'agent_message' under OpenAI's seal can be read by its models only"
             ),
+            "file_id": Bond("input", UPLOADED, is_vendors=False),
             "input_audio": _of_dialect("input", "sound ('input_audio')"),
         },
         "openai_chat": {
@@ -76,6 +79,7 @@ BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
             "web_search_options": Bond(
                 "web_search_options", "the search is run by OpenAI only; leave it out"
             ),
+            "file_id": Bond("messages", UPLOADED, is_vendors=False),
             "input_audio": _of_dialect("messages", "sound ('input_audio')"),
             "audio_url": _of_dialect("messages", "sound ('audio_url')"),
             "video_url": _of_dialect("messages", "film ('video_url')"),
@@ -96,10 +100,15 @@ BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
                 "another form than text and JSON",
                 "use application/json with a schema",
             ),
+            "responseFormat": _of_dialect(
+                "generationConfig.responseFormat",
+                "this form of an answer",
+                "use responseMimeType with a schema",
+            ),
             "audio": _of_dialect("contents", "sound ('audio')"),
             "video": _of_dialect("contents", "film ('video')"),
             "inlineData": _of_dialect("contents", "data of this type"),
-            "fileData": _of_dialect("contents", "a file of this type"),
+            "fileData": _of_dialect("contents", "a file at Google's, or of this type,"),
         },
     }
 )

@@ -1,11 +1,12 @@
 """Requests that hold nothing which another dialect could be told."""
 
+import base64
 import json
 
 import pytest
 
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import Provenance
+from turnout.dialects.conversation import Document, Provenance, TextSource, ToolResult
 from turnout.dialects.fit import fit
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.seal import seal
@@ -168,8 +169,37 @@ def test_parts_of_other_dialects_are_named_by_their_types() -> None:
 def test_answers_that_only_gemini_has_are_refused_by_field(
     config: dict[str, object], says: str
 ) -> None:
-    body = {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": config}
+    body: dict[str, object] = {
+        "contents": [{"parts": [{"text": "hi"}]}],
+        "generationConfig": config,
+    }
     with pytest.raises(Unsupported) as refused:
         fitted(body, "anthropic_messages", of="gemini_generate")
     assert refused.value.message.startswith(says)
     assert fitted(body, "gemini_generate", of="gemini_generate") == ()
+
+
+def test_plain_text_that_google_takes_as_data_is_text_to_everybody() -> None:
+    data = base64.b64encode(b"the text").decode()
+    held = {"inlineData": {"mimeType": "text/plain", "data": data, "displayName": "a.txt"}}
+    result = {"functionResponse": {"name": "f", "response": {}, "parts": [held]}}
+    body = {"contents": [{"parts": [{"text": "hi"}, held, result]}]}
+    conversation = DIALECTS["gemini_generate"].decode_request(json.dumps(body).encode(), path=PATH)
+    quirks = DIALECT_QUIRKS["anthropic_messages"]
+    done = fit(conversation, to="anthropic_messages", quirks=quirks, has=Capabilities())
+    assert done.changes == ("text_document",)
+    text = Document(TextSource("text/plain", "the text"), "a.txt")
+    _, document, answer = done.conversation.messages[0].parts
+    assert document == text
+    assert isinstance(answer, ToolResult)
+    assert answer.parts[1] == text
+
+
+@pytest.mark.parametrize(
+    ("media_type", "data"),
+    [("application/pdf", "JVBERg=="), ("text/plain", "/w=="), ("text/x", "~")],
+)
+def test_what_is_no_text_is_left_to_the_target(media_type: str, data: str) -> None:
+    held = {"inlineData": {"mimeType": media_type, "data": data}}
+    body: dict[str, object] = {"contents": [{"parts": [{"text": "hi"}, held]}]}
+    assert fitted(body, "anthropic_messages", of="gemini_generate") == ()

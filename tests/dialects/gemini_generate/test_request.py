@@ -843,7 +843,7 @@ def test_what_the_target_lacks_is_refused_by_name(conversation: Conversation, na
 
 @pytest.mark.parametrize("kind", [Image, Document])
 def test_files_of_others_are_refused(kind: type[Image] | type[Document]) -> None:
-    with pytest.raises(Unsupported, match="files"):
+    with pytest.raises(Unsupported, match="messages: an uploaded file"):
         encode(told(("user", kind(FileSource("file-1")))))
 
 

@@ -147,6 +147,7 @@ def linked(uri: str, **fields: str) -> Json:
         ({"responseMimeType": "text/plain"}, ()),
         ({"responseModalities": ["TEXT", "IMAGE"]}, ("responseModalities",)),
         ({"response_modalities": ["AUDIO"]}, ("responseModalities",)),
+        ({"responseFormat": [{"text": {}}]}, ("responseFormat",)),
     ],
 )
 def test_answers_that_no_other_wire_has_are_named(fields: Json, named: tuple[str, ...]) -> None:

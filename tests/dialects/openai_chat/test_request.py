@@ -526,7 +526,7 @@ def test_tool_choice_without_tools_is_left_out() -> None:
             Capabilities(),
             "images",
         ),
-        (foreign(Message("user", (Image(FileSource("f")),))), ABLE, "images"),
+        (foreign(Message("user", (Image(FileSource("f")),))), ABLE, "messages: an uploaded"),
         (
             foreign(Message("user", (Document(Base64Source("application/pdf", "A")),))),
             Capabilities(),

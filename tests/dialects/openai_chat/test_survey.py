@@ -106,6 +106,14 @@ SOUND: Json = {"type": "input_audio", "input_audio": {"data": "AA==", "format": 
             {"messages": [user("x"), {"role": "user", "content": [SOUND, {"type": "video_url"}]}]},
             ("input_audio", "video_url"),
         ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}
+                ]
+            },
+            ("file_id",),
+        ),
     ],
 )
 def test_what_no_other_wire_has_is_named(fields: Json, named: tuple[str, ...]) -> None:

@@ -560,9 +560,9 @@ def test_sources_that_the_wire_has(part: Document | Image, shown: Json) -> None:
     ("part", "has", "named"),
     [
         (Image(Base64Source("image/png", "x")), Capabilities(), "images"),
-        (Image(FileSource("f")), ABLE, "images"),
+        (Image(FileSource("f")), ABLE, "messages: an uploaded"),
         (Document(Base64Source("application/pdf", "x")), Capabilities(), "documents"),
-        (Document(FileSource("f")), ABLE, "documents"),
+        (Document(FileSource("f")), ABLE, "messages: an uploaded"),
     ],
 )
 def test_what_the_target_cannot_read_is_refused_by_name(

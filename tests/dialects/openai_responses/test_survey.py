@@ -109,6 +109,13 @@ def test_sound_is_named() -> None:
     assert survey(user(str(sound))).needs.server_tools == ()
 
 
+def test_uploaded_files_are_named_and_cited_ones_are_not() -> None:
+    uploaded = {"role": "user", "content": [{"type": "input_image", "file_id": "file_1"}]}
+    assert survey(uploaded).needs.server_tools == ("file_id",)
+    cited = {"type": "output_text", "text": "x", "annotations": [{"file_id": "file_1"}]}
+    assert survey({"role": "assistant", "content": [cited]}).needs.server_tools == ()
+
+
 def test_instructions_and_leading_items_are_the_head() -> None:
     base = survey(BASE, user("a"), tools=TOOLS)
     told = survey(BASE, user("a"), tools=TOOLS, instructions="be brief")

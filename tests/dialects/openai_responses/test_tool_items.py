@@ -152,6 +152,13 @@ def said(*items: Json) -> list[tuple[object, ...]]:
             ],
             [("call_4", "computer", {"actions": [{"type": "click", "x": 1, "y": 2}]})],
         ),
+        (
+            [
+                {"type": "program", "id": "p_1", "call_id": "call_5", "code": "f()"},
+                {"type": "program_output", "id": "p_2", "call_id": "call_5", "result": "7"},
+            ],
+            [("call_5", "program", {"code": "f()"}), ("call_5", "7")],
+        ),
         ([MCP], [("mcp_1", "docs--search", {"q": "x"}), ("mcp_1", "found")]),
         (
             [MCP | {"output": None, "error": {"code": 7}}],

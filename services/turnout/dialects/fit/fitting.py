@@ -16,6 +16,7 @@ from turnout.dialects.fit.answer import AnswerFitter
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
+from turnout.dialects.fit.own_fields import told_fields
 from turnout.dialects.fit.parameters import (
     fit_output_format,
     fit_parameters,
@@ -26,6 +27,7 @@ from turnout.dialects.fit.parameters import (
 from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
 from turnout.dialects.fit.strange import told_strange
+from turnout.dialects.fit.text_documents import with_plain_texts
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
@@ -67,8 +69,10 @@ def fit(
 
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
-    changes = [*told_strange(conversation, to=to)]
+    changes = [*told_strange(conversation, to=to), *told_fields(conversation, to=to)]
     fitted = conversation
+    if conversation.dialect != to or not has.documents:
+        fitted = _noted(fitted, with_plain_texts(fitted), "text_document", changes)
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.
         quirks.system_anywhere is False and changes_tools(conversation)

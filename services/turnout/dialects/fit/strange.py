@@ -1,7 +1,7 @@
 """Parts that only their own dialect knows, on the way to another.
 
 Rules: what the client has put in, into its own words or into a result, is what it asks about, so it is
-refused by place and type; what a model or its provider has made is history, so it is left out and told,
+refused by place and type, and so is a file that lies at its provider's; what a model or its provider has made is history, so it is left out and told,
 but for what stands in the place of words that are gone. Reasoning, which only its maker reads, is left
 out. Where there is nothing beside them, what is left asks nothing and draws a provider's refusal, which
 names no field of the client's: so it is refused likewise.
@@ -11,10 +11,13 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeGuard
 
-from turnout.bonds import bond_of, refused
+from turnout.bonds import UPLOADED, bond_of, refused
 from turnout.capabilities import Dialect
 from turnout.dialects.conversation import (
     Conversation,
+    Document,
+    FileSource,
+    Image,
     Message,
     Opaque,
     Part,
@@ -92,12 +95,16 @@ def told_strange(conversation: Conversation, *, to: Dialect) -> tuple[str, ...]:
     left_out: list[str] = []
     for message in conversation.messages:
         for part in message.parts:
-            if isinstance(part, Opaque):
-                _leave_out(part, message, to, left_out)
-            elif isinstance(part, ToolResult):
-                for inner in part.parts:
-                    if isinstance(inner, Opaque):
-                        _leave_out(inner, message, to, left_out)
+            inner = part.parts if isinstance(part, ToolResult) else (part,)
+            for one in inner:
+                if isinstance(one, Opaque):
+                    _leave_out(one, message, to, left_out)
+                elif (
+                    isinstance(one, Image | Document)
+                    and isinstance(one.source, FileSource)
+                    and conversation.dialect != to
+                ):
+                    raise Unsupported(f"{_field(conversation.dialect)}: {UPLOADED}")
     return tuple(left_out)
 
 

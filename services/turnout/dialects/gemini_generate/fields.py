@@ -30,7 +30,7 @@ _SNAKE: Final[Mapping[str, str]] = MappingProxyType(
             *("allowedFunctionNames", "functionDeclarations", "parametersJsonSchema"),
             *("thoughtSignature", "functionCall", "functionResponse", "inlineData", "fileData"),
             *("mimeType", "fileUri", "displayName", "executableCode", "codeExecutionResult"),
-            *("responseModalities",),
+            *("responseModalities", "responseFormat"),
         )
     }
 )
@@ -43,11 +43,16 @@ _PLAIN_FORMS: Final = frozenset({None, "", "text/plain", JSON_MEDIA_TYPE})
 _PLAIN_MODALITIES: Final = frozenset({"TEXT", "MODALITY_UNSPECIFIED"})
 
 
-def bound_forms(media_type: str | None, modalities: Iterable[str]) -> tuple[str, ...]:
-    """Which of the two asks for an answer that only this wire has, as `turnout.bonds` names it."""
+def bound_forms(
+    media_type: str | None, modalities: Iterable[str], form: JsonText
+) -> tuple[str, ...]:
+    """Which of them asks for an answer that only this wire has, as `turnout.bonds` names it. A form
+    is only known to Vertex AI.
+    """
     is_form = media_type not in _PLAIN_FORMS
     is_media = any(word.upper() not in _PLAIN_MODALITIES for word in modalities)
-    return (*(("responseMimeType",) * is_form), *(("responseModalities",) * is_media))
+    asked = {"responseMimeType": is_form, "responseModalities": is_media, "responseFormat": form}
+    return tuple(name for name, is_asked in asked.items() if is_asked)
 
 
 def snake(name: str) -> str:

@@ -31,8 +31,6 @@ from turnout.dialects.gemini_generate.fields import WireFields
 from turnout.dialects.gemini_generate.thoughts import is_sealed, is_signature, unsealed
 from turnout.dialects.reading import utf8
 
-_DOCUMENT_TYPES: Final = frozenset({"application/pdf", "application/json"})
-
 _YOUTUBE: Final = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
 
 MAKER: Final = Provenance("gemini_generate")
@@ -97,8 +95,13 @@ def is_googles_file(uri: str) -> bool:
     return _GOOGLES_FILE.match(uri) is not None
 
 
+def is_text(media_type: str) -> bool:
+    """Whether every model can read it, also one that takes no documents."""
+    return media_type.startswith("text/") or media_type == "application/json"
+
+
 def is_document(media_type: str) -> bool:
-    return media_type.startswith("text/") or media_type in _DOCUMENT_TYPES
+    return is_text(media_type) or media_type == "application/pdf"
 
 
 def media_kind(media_type: str, uri: str) -> Literal["audio", "video", ""]:

@@ -63,6 +63,9 @@ def decode_request(body: bytes, *, path: str) -> Conversation:
     modalities = config.strings("responseModalities")
     if modalities:
         formats += (("responseModalities", msgspec.json.encode(modalities).decode()),)
+    form = config.json("responseFormat")
+    if form:
+        formats += (("responseFormat", form),)
     rest = formats + config.rest()
     extras: Fields = (("generationConfig", _object(rest)),) if rest else ()
     return Conversation(
@@ -79,7 +82,7 @@ def decode_request(body: bytes, *, path: str) -> Conversation:
         stream=call is not None and call.method == "streamGenerateContent",
         metadata=() if labels is None else labels.rest(),
         service_tier=fields.string("serviceTier") or "",
-        bound=bound_forms(media_type, modalities),
+        bound=bound_forms(media_type, modalities, form),
         extras=tool_config + extras + fields.rest(),
     )
 

@@ -68,7 +68,9 @@ def survey_request(body: bytes, *, path: str) -> Survey:
     prompt_bytes = message_bytes[-1] + len(system) + len(tools)
     wants_schema = any(config.raw(f"response{kind}Schema") for kind in ("", "Json"))
     media_type = config.string("responseMimeType")
-    kinds += bound_forms(media_type, config.strings("responseModalities"))
+    kinds += bound_forms(
+        media_type, config.strings("responseModalities"), config.json("responseFormat")
+    )
     kinds += contents.bound
     return Survey(
         model=call.model if call is not None else _model(fields),

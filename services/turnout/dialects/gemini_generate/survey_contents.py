@@ -15,16 +15,19 @@ from turnout.dialects.gemini_generate.fields import WireFields, snake
 from turnout.dialects.gemini_generate.parts_decode import (
     is_document,
     is_googles_file,
+    is_text,
     media_kind,
 )
 from turnout.dialects.prefix import Canonical
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
-from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
+from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts
 from turnout.errors import InvalidRequest
 
 IMAGE_TOKENS: Final = 1_100
 """What Gemini counts for an image by default: https://ai.google.dev/gemini-api/docs/media-resolution."""
+
+_BYTES_OF_BASE64: Final = 3 / 4
 
 _ROLES: Final = {
     b"": "user",
@@ -163,6 +166,9 @@ class SurveyedContents:
             self.images += 1
             self.attached_tokens += IMAGE_TOKENS
             return name if is_googles_file(uri) else ""
+        if size and is_text(media_type):
+            self.attached_tokens += round(size * _BYTES_OF_BASE64 / BYTES_PER_TOKEN)
+            return ""
         self.attached_tokens += size // DOCUMENT_BYTES_PER_TOKEN
         if is_document(media_type):
             self.documents += 1

@@ -150,8 +150,8 @@ def survey_request(body: bytes) -> Survey:
         offered = without_markers(bytes(fields.tools), markers)
     offered_digest = digest(offered)
     attachments = Attachments(_IMAGE_PART, _FILE_PART, _BOUND_PART)
-    for message in messages:
-        attachments.count(message, "content")
+    for message, role in zip(messages, roles, strict=True):
+        attachments.count(message, "content", is_models=role == "assistant")
     typed = TypedText(roles, lambda number: _typed(messages[number], number))
     outcomes = () if typed.since_answer else _outcomes(messages, roles, typed.last_answer)
     effort = fields.reasoning_effort

@@ -117,7 +117,8 @@ class SurveyedItems:
                 is_ours = bytes(memoryview(sealed)[: len(_SEALED)]) == _SEALED
                 self.has_foreign_thinking = self.has_foreign_thinking or is_ours
             self.result_count += kind in _RESULTS
-            self.attachments.count(item, "content", "output")
+            is_models = self.roles[-1] == "assistant"
+            self.attachments.count(item, "content", "output", is_models=is_models)
 
     def _kind(self, item: _Fields, number: int) -> str:
         kind = self._string(item, "type", number)

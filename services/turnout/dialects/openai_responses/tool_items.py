@@ -1,7 +1,7 @@
 """Items of OpenAI's own tools, as calls and results that every dialect has.
 
 Rules: what the client has run (a shell, a patch, a computer), and what OpenAI has run and shows (an MCP
-server, code, a search of files, a picture), is a call with its result, so that a model elsewhere knows
+server, code, a program, a search of files, a picture), is a call with its result, so that a model elsewhere knows
 what has happened; the item goes along with the first of these parts and goes back whole to its own
 dialect; an item that does not say enough has no such form. A web search shows no result but the answer
 that cites it, so it has none either.
@@ -65,10 +65,10 @@ class ToolItems:
         """The parts that the item stands for, each with its side; none where it has no such form."""
         fields = ObjectReader(raw, where)
         whole: Fields = ((WHOLE, utf8(where, bytes(raw))),)
-        if kind in CLIENTS_RESULTS:
+        if kind in CLIENTS_RESULTS or kind == "program_output":
             result = self._result(kind, fields, whole)
             return [("user", result)] if result is not None else []
-        if kind in CLIENTS_CALLS:
+        if kind in CLIENTS_CALLS or kind == "program":
             call = self._call(kind, fields, whole)
             return [("assistant", call)] if call is not None else []
         made = _PROVIDERS.get(kind)
@@ -98,11 +98,11 @@ class ToolItems:
             return None
         if item_id:
             self._shells[item_id] = call_id
-        key = "operation" if kind == "apply_patch_call" else "action"
-        arguments = fields.json(key)
+        arguments = fields.json("operation") or fields.json("action")
         if not arguments:
-            # The newer form of the computer's calls.
-            arguments = f'{{"actions":{fields.json("actions") or "[]"}}}'
+            # A program, or the newer form of the computer's calls.
+            key = "code" if kind == "program" else "actions"
+            arguments = f'{{"{key}":{fields.json(key) or "null"}}}'
         return ToolCall(call_id, kind.removesuffix("_call"), arguments, extras=whole)
 
     def _result(self, kind: str, fields: ObjectReader, whole: Fields) -> ToolResult | None:
@@ -110,7 +110,7 @@ class ToolItems:
         if not call_id and kind == "local_shell_call_output":
             # The reference calls the call's id so here.
             call_id = self._shells.get(item_id, item_id)
-        output = fields.json("output")
+        output = fields.json("result" if kind == "program_output" else "output")
         if not call_id or (not output and kind != "apply_patch_call_output"):
             return None
         part: ResultPart
