@@ -23,31 +23,6 @@ CLIENT_RUN_TOOLS: Mapping[Dialect, frozenset[str]] = MappingProxyType(
 )
 """Forms of tools that look like a provider's and are run by the client."""
 
-OWN_FIELDS: Mapping[Dialect, tuple[str, ...]] = MappingProxyType(
-    {
-        "anthropic_messages": (
-            *("billing_policy", "compaction", "container", "inference_geo", "mcp_servers"),
-            "thread",
-        )
-    }
-)
-"""Fields that only the dialect's own provider acts on, and without which the answer would be another,
-or be made where the client does not want it made or paid."""
-
-OWN_PARTS: Mapping[Dialect, frozenset[str]] = MappingProxyType(
-    {"anthropic_messages": frozenset({"compaction", "container_upload", "document", "image"})}
-)
-"""Parts that hold what only their own provider can read and the answer depends on: of documents and
-images those whose source nobody else knows."""
-
-_NOT_SAID = frozenset({"null", "[]", "{}", '""', '"global"'})
-"""Values that ask for nothing: "global" is any place to compute at."""
-
-
-def is_asked(json: str) -> bool:
-    """Whether a field with that value asks for something."""
-    return json not in _NOT_SAID
-
 
 class Needs(msgspec.Struct, frozen=True, gc=False):
     """What one request asks of whatever serves it.
@@ -55,8 +30,8 @@ class Needs(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         prompt_tokens_estimate: size of the whole prompt in tokens, estimated from its bytes.
         max_output_tokens: what the client asked for; None when it did not say.
-        server_tools: names of tools the provider itself would run (web_search_20250305, ...), and of
-            what else only the dialect's own provider has: fields, parts.
+        server_tools: names of tools the provider itself would run (web_search_20250305, ...), and of what
+            else binds the request to its own API (`turnout.bonds`).
 
     """
 

@@ -82,6 +82,7 @@ async def test_a_cache_that_is_filled_without_an_answer_is_no_failure() -> None:
         (seen,) = claude.seen
     assert (seen.body, answer.chunks) == (body, [WARMED])
     usage = on.facts.completed.usage
+    assert usage is not None
     assert (usage.cache_write_other, usage.output) == (2_000, 0)
 
 

@@ -202,12 +202,14 @@ class Opaque(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         kind: the dialect's own type name; `json`: the whole part, its cache marker included.
+        where: its path in the request; "" in an answer.
         elsewhere: what others are told in its place; empty where they can be told nothing.
     """
 
     dialect: Dialect
     kind: str
     json: JsonText
+    where: str = ""
     elsewhere: "tuple[Text | Image | Document, ...]" = ()
 
 
@@ -358,6 +360,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False):
         user: `metadata.user_id` (Anthropic), `user` or `safety_identifier` (OpenAI).
         metadata: the other fields of the client's metadata object.
         verbosity: OpenAI's word for how much is to be said (low, medium, high); "" when not said.
+        bound: what of it only the dialect's own API can answer, by the names of `turnout.bonds`.
     """
 
     dialect: Dialect
@@ -378,6 +381,7 @@ class Conversation(msgspec.Struct, frozen=True, gc=False):
     service_tier: str = ""
     verbosity: str = ""
     prompt_cache_key: str = ""
+    bound: tuple[str, ...] = ()
     extras: Fields = ()
 
 

@@ -12,27 +12,50 @@ IMAGE_TOKENS: Final = 1_100
 """A screenshot of a megapixel at any of the large providers, roughly."""
 
 _BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
-_LIST_BEGINS: Final = ord("[")
+_FILE_ID: Final = b'"file_id"'
+_ANY_FILE_ID: Final = re.compile(rb'"file_id"\s*:\s*"[^"]')
+_HOLDERS: Final = frozenset(b"[{")
+"""How a list of parts begins, and one part alone, as a screenshot stands in its output."""
 
 
 class Attachments:
-    """What has been counted so far. The patterns find the beginnings of an image and of a file."""
+    """What has been counted so far.
 
-    def __init__(self, image: re.Pattern[bytes], file: re.Pattern[bytes]) -> None:
+    Attributes:
+        bound: kinds of parts that no other dialect has, each once.
+
+    """
+
+    def __init__(
+        self, image: re.Pattern[bytes], file: re.Pattern[bytes], bound: re.Pattern[bytes]
+    ) -> None:
+        """The patterns find the beginnings of parts; of what is bound, the kind too."""
         self.images = 0
         self.documents = 0
+        self.bound: list[str] = []
+        self._bound = bound
         self._image = image
         self._file = file
         self._image_bytes = 0
         self._document_bytes = 0
 
-    def count(self, fields: Mapping[str, msgspec.Raw], *names: str) -> None:
-        """Those in the fields of these names."""
+    def count(
+        self, fields: Mapping[str, msgspec.Raw], *names: str, is_models: bool = False
+    ) -> None:
+        """Those in the fields of these names. What a model has said is history, and binds nobody."""
         for name in names:
             raw = fields.get(name)
-            # Only a list of parts can hold one, and most contents are plain strings.
-            if raw is not None and memoryview(raw)[0] == _LIST_BEGINS:
-                self._count(bytes(raw))
+            # Most contents are plain strings.
+            if raw is not None and memoryview(raw)[0] in _HOLDERS:
+                content = bytes(raw)
+                self._count(content)
+                if not is_models:
+                    self._bind(content)
+
+    def add_image(self, base64: msgspec.Raw) -> None:
+        """One that is all there is in its field."""
+        self.images += 1
+        self._image_bytes += len(memoryview(base64))
 
     def _count(self, content: bytes) -> None:
         images = len(self._image.findall(content))
@@ -46,6 +69,12 @@ class Attachments:
             self._image_bytes += held
         self.images += images
         self.documents += documents
+
+    def _bind(self, content: bytes) -> None:
+        kinds = [kind.decode() for kind in self._bound.findall(content)]
+        if _FILE_ID in content and _ANY_FILE_ID.search(content):
+            kinds.append("file_id")
+        self.bound += [kind for kind in dict.fromkeys(kinds) if kind not in self.bound]
 
     @property
     def tokens(self) -> int:

@@ -19,7 +19,7 @@ OPENAI_DIALECTS: Final[frozenset[Dialect]] = frozenset({"openai_chat", "openai_r
 NO_RESULT: Final = "(no result)"
 """For a call that the history leaves without one: the wire refuses a call that has none."""
 
-_SHARED: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
+SHARED_FIELDS: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
 """Fields that both wires have under one name and that no neutral field holds."""
 
 _FIRST_WORD: Final = re.compile(r"[A-Za-z]+")
@@ -46,7 +46,7 @@ def vendor_fields(conversation: Conversation, *, to: Dialect) -> Iterator[tuple[
     if conversation.dialect == to:
         extras = conversation.extras
     elif conversation.dialect in OPENAI_DIALECTS:
-        extras = tuple((name, json) for name, json in conversation.extras if name in _SHARED)
+        extras = tuple((name, json) for name, json in conversation.extras if name in SHARED_FIELDS)
     if conversation.user and all(name != "safety_identifier" for name, _ in extras):
         yield "user", conversation.user
     if conversation.metadata:

@@ -12,7 +12,8 @@ from typing import Literal, TypeAlias
 import msgspec
 from msgspec import structs
 
-from turnout.capabilities import Needs, missing, needed_server_tools
+from turnout.bonds import bond_of, refused
+from turnout.capabilities import Dialect, Needs, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
 from turnout.catalog.models import Model, Prices, Provider, endpoint_for, target_id
 from turnout.catalog.token_families import token_share
@@ -31,9 +32,6 @@ ESTIMATE_MARGIN = 1.25
 (catalog.token_families). Only beyond this is a model that was asked for by name too small: its
 provider knows, and refuses in words that agents act on. What is chosen instead has to fit as it is."""
 
-MAX_NAMED = 5
-MAX_SHOWN = 40
-"""Of what a request needs, how many are named and with how many characters."""
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
@@ -153,21 +151,34 @@ def _lacks(
 ) -> tuple[str, ...]:
     needs = features.needs
     surely = _surely(features, model, is_asked=is_asked)
-    needed = needed_server_tools(
-        features.dialect,
-        needs.server_tools,
-        client_tools=features.tool_count - len(needs.server_tools),
-    )
+    needed = _needed(features)
+    endpoint = endpoint_for(provider, model, features.dialect)
+    is_own = endpoint is not None and endpoint.dialect == features.dialect
+    if is_own:
+        needed = tuple(name for name in needed if _is_vendors(features.dialect, name))
     if needed != needs.server_tools:
         surely = structs.replace(surely, server_tools=needed)
-    endpoint = endpoint_for(provider, model, features.dialect)
-    native = endpoint is not None and endpoint.is_original and endpoint.dialect == features.dialect
+    native = is_own and endpoint is not None and endpoint.is_original
     lacks = missing(surely, model.capabilities, native=native)
     if ceiling is not None and model.id != ceiling.id:
         mine = model.prices.for_prompt(prompt_tokens(features, model))
         if not is_below(mine, ceiling.prices.for_prompt(prompt_tokens(features, ceiling))):
             lacks = (*lacks, "above_ceiling")
     return lacks
+
+
+def _needed(features: Features) -> tuple[str, ...]:
+    """What the request needs of its own API."""
+    names = features.needs.server_tools
+    tools = [name for name in names if bond_of(features.dialect, name) is None]
+    return needed_server_tools(
+        features.dialect, names, client_tools=features.tool_count - len(tools)
+    )
+
+
+def _is_vendors(dialect: Dialect, name: str) -> bool:
+    bond = bond_of(dialect, name)
+    return bond is None or bond.is_vendors
 
 
 def _surely(features: Features, model: Model, *, is_asked: bool) -> Needs:
@@ -217,7 +228,7 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "images": "no image input",
         "documents": "no document input",
         "structured_output": "no structured output",
-        "server_tools": "nothing that only the client's own provider has",
+        "server_tools": "not the API that the request is bound to",
         "above_ceiling": "a list price above that of the model asked for",
         "price": "no known price",
     }
@@ -245,8 +256,12 @@ def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features)
             f"prompt is too long: {prompt_tokens(features, largest)} tokens"
             f" > {largest.capabilities.context_tokens} maximum"
         )
+    if all("server_tools" in option.lacks for option in permitted):
+        bound = refused(features.dialect, _needed(features)[0])
+        named = f"any model that {AUTO} may choose" if asked.freedom == "free" else asked.name
+        return Unsupported(f"{bound}. It cannot be asked of {named}.")
     reasons = sorted({reason for option in permitted for reason in option.lacks})
-    named = ", ".join(_named(reason, features.needs) for reason in reasons)
+    named = ", ".join(LACK_WORDS.get(reason, reason) for reason in reasons)
     if asked.freedom == "free":
         return Unsupported(
             f"No model that {AUTO} may choose can serve this request ({named}); add one that can to"
@@ -255,12 +270,3 @@ def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features)
     return Unsupported(
         f"{asked.name} cannot serve this request ({named}); ask for {AUTO} or for a model that can."
     )
-
-
-def _named(reason: str, needs: Needs) -> str:
-    words = LACK_WORDS.get(reason, reason)
-    if reason != "server_tools":
-        return words
-    # In the client's own words, which are as long as it likes.
-    kinds = (kind[:MAX_SHOWN] for kind in needs.server_tools[:MAX_NAMED])
-    return f"{words}: {', '.join(kinds)}"

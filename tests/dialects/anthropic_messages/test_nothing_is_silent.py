@@ -183,8 +183,16 @@ def test_no_source_of_a_document_is_silent(kind: str, to: Dialect) -> None:
 
 @pytest.mark.parametrize("to", OTHERS)
 def test_a_block_of_tomorrow_is_told_by_no_name_of_the_clients(to: Dialect) -> None:
-    told = request(said([{"type": MARK}, text("go")]))
+    told = request(said("go"), said([{"type": MARK}, text("a")], "assistant"), said("on"))
     assert fate(told, to, "unknown_part") == {"told"}
+
+
+@pytest.mark.parametrize("to", OTHERS)
+def test_a_block_of_tomorrow_that_the_user_says_is_refused(to: Dialect) -> None:
+    body = request(said([{"type": MARK}, text("go")]))
+    assert fate(body, to, "messages.0.content.0") == {"refused"}
+    surveyed = DIALECTS["anthropic_messages"].survey_request(json.dumps(body).encode())
+    assert surveyed.needs.server_tools == ("unknown_part",)
 
 
 # -- fields ------------------------------------------------------------------------------------

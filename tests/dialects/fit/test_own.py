@@ -43,16 +43,19 @@ def said(block: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"mcp_servers": [SERVER]}, "^mcp_servers: works at its own provider only"),
+        ({"mcp_servers": [SERVER]}, "^mcp_servers: they are called by Anthropic only"),
         ({"container": "c_1"}, "^container: "),
         ({"inference_geo": "us"}, "^inference_geo: "),
         ({"thread": {"type": "create"}}, "^thread: "),
         ({"compaction": {"type": "enabled"}}, "^compaction: "),
         ({"billing_policy": {"bill_to": "user_profile"}}, "^billing_policy: "),
         ({"max_tokens": 0}, "^max_tokens: 0 fills the prompt cache"),
-        (said({"type": "container_upload", "file_id": "f"}), "^messages: container_upload can"),
-        (said(SEALED), "^messages: compaction can"),
-        (said(WITH_TOOLS), "^messages: compaction can"),
+        (
+            said({"type": "container_upload", "file_id": "f"}),
+            r"^messages\.0\.content\.1: a 'container_upload' can",
+        ),
+        (said(SEALED), r"^messages\.0\.content\.1: a compaction is made and read"),
+        (said(WITH_TOOLS), r"^messages\.0\.content\.1: a compaction is made and read"),
     ],
 )
 def test_it_is_refused_elsewhere(

@@ -1,11 +1,12 @@
 """Requests that hold nothing which another dialect could be told."""
 
+import base64
 import json
 
 import pytest
 
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import Provenance
+from turnout.dialects.conversation import Provenance, Text, ToolResult
 from turnout.dialects.fit import fit
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.seal import seal
@@ -17,9 +18,12 @@ USER = {"type": "message", "role": "user", "content": "hi"}
 DEVELOPER = {"type": "message", "role": "developer", "content": "be brief"}
 
 
-def fitted(body: dict[str, object], to: Dialect, *, of: Dialect = "openai_responses") -> None:
+def fitted(
+    body: dict[str, object], to: Dialect, *, of: Dialect = "openai_responses"
+) -> tuple[str, ...]:
+    """The changes."""
     conversation = DIALECTS[of].decode_request(json.dumps(body).encode(), path=PATH)
-    fit(conversation, to=to, quirks=DIALECT_QUIRKS[to], has=Capabilities())
+    return fit(conversation, to=to, quirks=DIALECT_QUIRKS[to], has=Capabilities()).changes
 
 
 PATH = "/v1beta/models/m:generateContent"
@@ -75,8 +79,68 @@ def test_reasoning_alone_goes_to_its_maker() -> None:
         fitted({"model": "m", "input": [sealed]}, "gemini_generate")
 
 
-def test_one_item_that_is_known_carries_the_rest() -> None:
-    fitted({"model": "m", "input": [*items("hologram"), USER]}, "anthropic_messages")
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [("web_search_call", "dropped:web_search_call"), ("hologram", "dropped:unknown_part")],
+)
+def test_what_a_model_made_beside_what_is_known_is_left_out_and_told(kind: str, told: str) -> None:
+    changes = fitted({"model": "m", "input": [*items(kind), USER]}, "anthropic_messages")
+    assert told in changes
+
+
+SOUND = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
+GOOGLES_SOUND = {"inlineData": {"mimeType": "audio/wav", "data": "AA=="}}
+HEARD = {"functionResponse": {"name": "f", "response": {}, "parts": [GOOGLES_SOUND]}}
+
+
+@pytest.mark.parametrize(
+    ("of", "to", "body", "says"),
+    [
+        (
+            "openai_responses",
+            "anthropic_messages",
+            {"input": [USER, {"type": "compaction", "encrypted_content": "gA"}]},
+            "input.1: a 'compaction' can be read by OpenAI's models only",
+        ),
+        (
+            "openai_responses",
+            "openai_chat",
+            {"input": [USER, *items("x_output")]},
+            "input.1: 'x_output' can",
+        ),
+        (
+            "openai_responses",
+            "gemini_generate",
+            {"input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}, SOUND]}]},
+            "input.0.content.1: sound ('input_audio') can",
+        ),
+        (
+            "openai_chat",
+            "anthropic_messages",
+            {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}, SOUND]}]},
+            "messages.0.content.1: sound ('input_audio') can",
+        ),
+        (
+            "gemini_generate",
+            "openai_responses",
+            {"contents": [{"parts": [{"text": "hi"}, GOOGLES_SOUND]}]},
+            "contents.0.parts.1: sound ('audio') can",
+        ),
+        (
+            "gemini_generate",
+            "anthropic_messages",
+            {"contents": [{"parts": [{"text": "hi"}, HEARD]}]},
+            "contents.0.parts.1.functionResponse.parts.0: sound ('audio') can",
+        ),
+    ],
+)
+def test_what_the_client_put_in_is_refused_by_place_and_type(
+    of: Dialect, to: Dialect, body: dict[str, object], says: str
+) -> None:
+    with pytest.raises(Unsupported) as refused:
+        fitted({"model": "m"} | body, to, of=of)
+    assert refused.value.message.startswith(says)
+    assert fitted({"model": "m"} | body, of, of=of) == ()
 
 
 def test_whoever_knows_them_is_told_them() -> None:
@@ -84,6 +148,58 @@ def test_whoever_knows_them_is_told_them() -> None:
 
 
 def test_parts_of_other_dialects_are_named_by_their_types() -> None:
-    body: dict[str, object] = {"contents": [{"parts": [{"executableCode": {"code": "1"}}]}]}
-    with pytest.raises(Unsupported, match="^contents: .*'executableCode'; known are text"):
+    body: dict[str, object] = {"contents": [{"parts": [GOOGLES_SOUND]}]}
+    with pytest.raises(Unsupported, match="^contents: .*'audio'; known are text"):
         fitted(body, "openai_chat", of="gemini_generate")
+
+
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (
+            {"responseMimeType": "text/x.enum", "responseSchema": {"enum": ["a"]}},
+            "generationConfig.responseMimeType: another form than text and JSON",
+        ),
+        (
+            {"responseModalities": ["TEXT", "IMAGE"]},
+            "generationConfig.responseModalities: an answer in pictures or sound",
+        ),
+    ],
+)
+def test_answers_that_only_gemini_has_are_refused_by_field(
+    config: dict[str, object], says: str
+) -> None:
+    body: dict[str, object] = {
+        "contents": [{"parts": [{"text": "hi"}]}],
+        "generationConfig": config,
+    }
+    with pytest.raises(Unsupported) as refused:
+        fitted(body, "anthropic_messages", of="gemini_generate")
+    assert refused.value.message.startswith(says)
+    assert fitted(body, "gemini_generate", of="gemini_generate") == ()
+
+
+def test_plain_text_that_google_takes_as_data_is_text_to_everybody() -> None:
+    data = base64.b64encode(b"the text").decode()
+    held = {"inlineData": {"mimeType": "text/plain", "data": data, "displayName": "a.txt"}}
+    result = {"functionResponse": {"name": "f", "response": {}, "parts": [held]}}
+    body = {"contents": [{"parts": [{"text": "hi"}, held, result]}]}
+    conversation = DIALECTS["gemini_generate"].decode_request(json.dumps(body).encode(), path=PATH)
+    quirks = DIALECT_QUIRKS["anthropic_messages"]
+    done = fit(conversation, to="anthropic_messages", quirks=quirks, has=Capabilities())
+    assert done.changes == ("as_text",)
+    text = Text("a.txt\n\nthe text")
+    _, document, answer = done.conversation.messages[0].parts
+    assert document == text
+    assert isinstance(answer, ToolResult)
+    assert answer.parts[1] == text
+
+
+@pytest.mark.parametrize(
+    ("media_type", "data"),
+    [("application/pdf", "JVBERg=="), ("text/plain", "/w=="), ("text/x", "~")],
+)
+def test_what_is_no_text_is_left_to_the_target(media_type: str, data: str) -> None:
+    held = {"inlineData": {"mimeType": media_type, "data": data}}
+    body: dict[str, object] = {"contents": [{"parts": [{"text": "hi"}, held]}]}
+    assert fitted(body, "anthropic_messages", of="gemini_generate") == ()

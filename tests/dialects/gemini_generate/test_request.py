@@ -250,7 +250,8 @@ def test_survey_and_decoder_agree(request: Json) -> None:
     assert survey.needs.images == any(isinstance(part, Image) for part in [*parts, *inner])
     assert survey.tool_count == sum(isinstance(tool, Tool) for tool in conversation.tools)
     server = [tool.name for tool in conversation.tools if isinstance(tool, ServerTool)]
-    assert list(survey.needs.server_tools) == server
+    assert [name for name in survey.needs.server_tools if name in server] == server
+    assert set(conversation.bound) <= set(survey.needs.server_tools)
     assert (survey.needs.structured_output, survey.has_output_format) == (
         conversation.output_format is not None or "responseSchema" in str(request),
         any(name in str(request) for name in ("responseSchema", "responseJsonSchema")),
@@ -356,7 +357,8 @@ def test_a_content_may_stand_alone_and_have_no_role() -> None:
             Document(FileSource("gs://b/a.pdf"), extras=(("mimeType", '"application/pdf"'),)),
         ),
         ({"thought": True, "text": "hm"}, Thinking("hm", GEMINI)),
-        (SOUND, Opaque("gemini_generate", "inlineData", json.dumps(SOUND))),
+        (SOUND, Opaque("gemini_generate", "audio", json.dumps(SOUND), "contents.0.parts.0")),
+        (VIDEO, Opaque("gemini_generate", "video", json.dumps(VIDEO), "contents.0.parts.0")),
     ],
 )
 def test_parts(part: Json, neutral: Part) -> None:
@@ -774,6 +776,32 @@ def test_a_schema_of_the_answer_goes_out_narrowed() -> None:
         encode(conversation, has=Capabilities())
 
 
+RAN: list[Json] = [
+    {"text": "I compute it."},
+    {"executableCode": {"language": "PYTHON", "code": "print(6*7)\n"}, "thoughtSignature": "Eq4="},
+    {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "42\n"}},
+    {"executable_code": {"code": "print('```')"}},
+    {"codeExecutionResult": {"outcome": "OUTCOME_FAILED", "output": "NameError"}},
+    {"text": "It is 42."},
+]
+
+
+def test_code_that_ran_at_googles_is_text_in_its_place() -> None:
+    request = contents({"text": "6*7?"})
+    request["contents"].append({"role": "model", "parts": RAN})
+    conversation = decode(request)
+    texts = [part.text for part in conversation.messages[1].parts if isinstance(part, Text)]
+    assert texts == [
+        "I compute it.",
+        "```python\nprint(6*7)\n```",
+        "It printed:\n```\n42\n```",
+        "````\nprint('```')\n````",
+        "It failed and printed:\n```\nNameError\n```",
+        "It is 42.",
+    ]
+    assert encode(conversation)["contents"] == request["contents"]
+
+
 def test_labels_are_metadata() -> None:
     conversation = decode(contents({"text": "x"}) | {"labels": {"team": "a"}})
     assert conversation.metadata == (("team", '"a"'),)
@@ -814,7 +842,7 @@ def test_what_the_target_lacks_is_refused_by_name(conversation: Conversation, na
 
 @pytest.mark.parametrize("kind", [Image, Document])
 def test_files_of_others_are_refused(kind: type[Image] | type[Document]) -> None:
-    with pytest.raises(Unsupported, match="files"):
+    with pytest.raises(Unsupported, match="messages: an uploaded file"):
         encode(told(("user", kind(FileSource("file-1")))))
 
 

@@ -130,6 +130,53 @@ def test_what_google_runs_or_keeps_is_named() -> None:
     assert found.tool_count == 2
 
 
+def blob(media_type: str) -> Json:
+    return {"inlineData": {"mimeType": media_type, "data": "AA=="}}
+
+
+def linked(uri: str, **fields: str) -> Json:
+    return {"fileData": {"fileUri": uri} | fields}
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"candidateCount": 2}, ("candidateCount",)),
+        ({"candidateCount": 1, "responseModalities": ["TEXT"]}, ()),
+        ({"responseMimeType": "text/x.enum"}, ("responseMimeType",)),
+        ({"responseMimeType": "text/plain"}, ()),
+        ({"responseModalities": ["TEXT", "IMAGE"]}, ("responseModalities",)),
+        ({"response_modalities": ["AUDIO"]}, ("responseModalities",)),
+        ({"responseFormat": [{"text": {}}]}, ("responseFormat",)),
+    ],
+)
+def test_answers_that_no_other_wire_has_are_named(fields: Json, named: tuple[str, ...]) -> None:
+    assert survey(user("x"), generationConfig=fields).needs.server_tools == named
+
+
+@pytest.mark.parametrize(
+    ("part", "named"),
+    [
+        (blob("audio/mp3"), ("audio",)),
+        (blob("video/mp4"), ("video",)),
+        (linked("https://www.youtube.com/watch?v=x"), ("video",)),
+        (linked("https://e/a"), ("fileData",)),
+        (linked("gs://b/a.png", mimeType="image/png"), ("fileData",)),
+        (blob("application/zip"), ("inlineData",)),
+        (blob("application/pdf"), ()),
+        (blob("image/png"), ()),
+        (
+            {"functionResponse": {"name": "f", "response": {}, "parts": [blob("audio/mp3")]}},
+            ("audio",),
+        ),
+    ],
+)
+def test_what_else_is_attached_is_named(part: Json, named: tuple[str, ...]) -> None:
+    content: Json = {"role": "user", "parts": [{"text": "x"}, part, part]}
+    assert survey(content).needs.server_tools == named
+    assert survey(user("x"), content | {"role": "model"}).needs.server_tools == ()
+
+
 @pytest.mark.parametrize(
     "signature",
     [

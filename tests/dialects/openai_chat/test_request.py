@@ -250,7 +250,7 @@ def result(*parts: ResultPart, call_id: str = "toolu_1") -> ToolResult:
         ({"tools": [{"type": "function"}]}, r"tools\.0\.function"),
         ({"tool_choice": "sometimes"}, "tool_choice"),
         ({"response_format": {"type": "yaml"}}, r"response_format\.type"),
-        ({"n": 2}, "n: only one choice"),
+        ({"n": 2}, "n: several choices"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"functions": []}, "functions"),
     ],
@@ -525,7 +525,7 @@ def test_tool_choice_without_tools_is_left_out() -> None:
             Capabilities(),
             "images",
         ),
-        (foreign(Message("user", (Image(FileSource("f")),))), ABLE, "images"),
+        (foreign(Message("user", (Image(FileSource("f")),))), ABLE, "messages: an uploaded"),
         (
             foreign(Message("user", (Document(Base64Source("application/pdf", "A")),))),
             Capabilities(),

@@ -92,6 +92,34 @@ def test_tools_of_the_provider_are_named() -> None:
     assert survey(user("x"), tools=[{"type": "magic"}]).needs.server_tools == ("magic",)
 
 
+SOUND: Json = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ({"n": 2}, ("n",)),
+        ({"n": 1, "modalities": ["text"], "functions": None}, ()),
+        ({"modalities": ["text", "audio"]}, ("modalities",)),
+        ({"functions": [{"name": "f"}]}, ("functions",)),
+        (
+            {"messages": [user("x"), {"role": "user", "content": [SOUND, {"type": "video_url"}]}]},
+            ("input_audio", "video_url"),
+        ),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": [{"type": "file", "file": {"file_id": "f"}}]}
+                ]
+            },
+            ("file_id",),
+        ),
+    ],
+)
+def test_what_no_other_wire_has_is_named(fields: Json, named: tuple[str, ...]) -> None:
+    assert survey(user("x"), **fields).needs.server_tools == named
+
+
 @pytest.mark.parametrize(
     ("fields", "named"),
     [

@@ -380,8 +380,10 @@ def test_complaints_name_the_field(fields: Json, named: str) -> None:
     ],
 )
 def test_what_lives_on_the_server_is_refused_by_name(fields: Json, named: str) -> None:
-    with pytest.raises(Unsupported, match=named):
+    with pytest.raises(Unsupported, match=named) as refused:
         decode(**fields)
+    answer = json.loads(OPENAI_RESPONSES.encode_error(refused.value, request_id="r").body)
+    assert answer["error"]["param"] == named
     body = json.dumps({"model": "m", "input": "hi"} | fields).encode()
     assert OPENAI_RESPONSES.survey_request(body).needs.server_tools == (named,)
 
@@ -556,9 +558,9 @@ def test_sources_that_the_wire_has(part: Document | Image, shown: Json) -> None:
     ("part", "has", "named"),
     [
         (Image(Base64Source("image/png", "x")), Capabilities(), "images"),
-        (Image(FileSource("f")), ABLE, "images"),
+        (Image(FileSource("f")), ABLE, "messages: an uploaded"),
         (Document(Base64Source("application/pdf", "x")), Capabilities(), "documents"),
-        (Document(FileSource("f")), ABLE, "documents"),
+        (Document(FileSource("f")), ABLE, "messages: an uploaded"),
     ],
 )
 def test_what_the_target_cannot_read_is_refused_by_name(

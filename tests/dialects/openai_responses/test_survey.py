@@ -88,6 +88,7 @@ def test_what_only_openai_has_is_named(fields: Json, named: str) -> None:
     [
         {"type": "compaction", "encrypted_content": "gA"},
         {"type": "compaction_trigger"},
+        {"type": "mcp_approval_response", "approval_request_id": "m", "approve": True},
         {
             "type": "agent_message",
             "content": [{"type": "encrypted_content", "encrypted_content": "gAAAAABq"}],
@@ -99,6 +100,20 @@ def test_what_only_openai_has_is_named(fields: Json, named: str) -> None:
 def test_items_that_only_openai_can_read_are_named(item: Json) -> None:
     kind = item.get("type", "item_reference")
     assert survey(user("x"), item, item).needs.server_tools == (kind,)
+
+
+def test_sound_is_named() -> None:
+    sound = {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}}
+    item = {"role": "user", "content": [{"type": "input_text", "text": "hi"}, sound, sound]}
+    assert survey(item, item).needs.server_tools == ("input_audio",)
+    assert survey(user(str(sound))).needs.server_tools == ()
+
+
+def test_uploaded_files_are_named_and_cited_ones_are_not() -> None:
+    uploaded = {"role": "user", "content": [{"type": "input_image", "file_id": "file_1"}]}
+    assert survey(uploaded).needs.server_tools == ("file_id",)
+    cited = {"type": "output_text", "text": "x", "annotations": [{"file_id": "file_1"}]}
+    assert survey({"role": "assistant", "content": [cited]}).needs.server_tools == ()
 
 
 def test_instructions_and_leading_items_are_the_head() -> None:

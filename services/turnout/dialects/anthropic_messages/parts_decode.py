@@ -111,7 +111,7 @@ def _opaque(
     kind: str, block: ObjectReader, raw: msgspec.Raw, elsewhere: tuple[Readable, ...] = ()
 ) -> Opaque:
     json = utf8(block.where, bytes(raw))
-    return Opaque("anthropic_messages", kind, json, elsewhere=elsewhere)
+    return Opaque("anthropic_messages", kind, json, block.where, elsewhere)
 
 
 def _document(block: ObjectReader, raw: msgspec.Raw) -> Document | Opaque:

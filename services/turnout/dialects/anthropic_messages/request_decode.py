@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from turnout.dialects.anthropic_messages.bound import bound_fields
 from turnout.dialects.anthropic_messages.parts_decode import decode_content
 from turnout.dialects.anthropic_messages.tools_decode import decode_tool
 from turnout.dialects.anthropic_messages.usual import usual_message, usual_tool
@@ -51,6 +52,8 @@ def decode_request(body: bytes) -> Conversation:
     tool_choice, parallel_tools = _tool_choice(fields)
     thinking, output_format, config = _controls(fields)
     user, metadata = _metadata(fields)
+    limit = fields.integer("max_tokens")
+    extras = config + fields.rest()
     return Conversation(
         dialect="anthropic_messages",
         model=model,
@@ -63,7 +66,7 @@ def decode_request(body: bytes) -> Conversation:
             top_p=fields.number("top_p"),
             top_k=fields.integer("top_k"),
         ),
-        max_output_tokens=fields.integer("max_tokens"),
+        max_output_tokens=limit,
         stop_sequences=fields.strings("stop_sequences"),
         output_format=output_format,
         thinking=thinking,
@@ -71,7 +74,8 @@ def decode_request(body: bytes) -> Conversation:
         user=user,
         metadata=metadata,
         service_tier=fields.string("service_tier") or "",
-        extras=config + fields.rest(),
+        bound=bound_fields(dict(extras), limit),
+        extras=extras,
     )
 
 

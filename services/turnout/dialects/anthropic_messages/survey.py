@@ -7,13 +7,15 @@ because the API keeps them out of the prompt until they are called for; images a
 what a model reads of them, not by their base64.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Final
 
 import msgspec
 
-from turnout.capabilities import OWN_FIELDS, Needs, is_asked
+from turnout.bonds import BONDS
+from turnout.capabilities import Needs
+from turnout.dialects.anthropic_messages.bound import bound_fields
 from turnout.dialects.anthropic_messages.survey_messages import (
     Attachments,
     SurveyedMessages,
@@ -71,6 +73,13 @@ class _Body(msgspec.Struct):
     inference_geo: msgspec.Raw = _ABSENT
     mcp_servers: msgspec.Raw = _ABSENT
     thread: msgspec.Raw = _ABSENT
+
+
+_BOUND: Final = tuple(
+    name
+    for name in _Body.__struct_fields__
+    if name in BONDS["anthropic_messages"] and name != "max_tokens"
+)
 
 
 class _Tool(msgspec.Struct):
@@ -131,7 +140,7 @@ def survey_request(body: bytes) -> Survey:
                 *(tool.type for tool in tools if tool.type and tool.type != "custom"),
                 *messages.own_kinds,
                 *attachments.own_kinds,
-                *_own_fields(fields),
+                *_bound(fields),
             ),
         ),
         head_digest=head_of(system_digest, offered_digest),
@@ -157,14 +166,14 @@ def survey_request(body: bytes) -> Survey:
     )
 
 
-def _own_fields(fields: _Body) -> Iterator[str]:
-    for name in OWN_FIELDS["anthropic_messages"]:
-        value: msgspec.Raw = getattr(fields, name)
-        if value is not _ABSENT and is_asked(bytes(value).decode(errors="replace")):
-            yield name
-    if fields.max_tokens == 0:
-        # Nothing is to be written but the prompt cache.
-        yield "max_tokens"
+def _bound(fields: _Body) -> tuple[str, ...]:
+    written: dict[str, msgspec.Raw] = {name: getattr(fields, name) for name in _BOUND}
+    said = {
+        name: bytes(raw).decode(errors="replace")
+        for name, raw in written.items()
+        if raw is not _ABSENT
+    }
+    return bound_fields(said, fields.max_tokens)
 
 
 def _system(raw: msgspec.Raw, markers: list[bytes]) -> Sequence[Span]:

@@ -25,6 +25,13 @@ _STRING_BEGINS: Final = ord('"')
 _LIST_BEGINS: Final = ord("[")
 _USUAL_CONTENT: Final = frozenset({_STRING_BEGINS, _LIST_BEGINS})
 _ATTACHED: Final = frozenset({"image", "document"})
+_OF_USERS: Final = frozenset(
+    {
+        *("text", "image", "document", "search_result", "tool_result", "tool_reference"),
+        *("browser_state", "compaction", "container_upload", "thinking", "redacted_thinking"),
+    }
+)
+"""Types of blocks in a user's message that others can be told, or that bind by a name of their own."""
 _ABSENT: Final = msgspec.Raw()
 
 
@@ -99,6 +106,7 @@ class SurveyedMessages:
             blocks = _BLOCKS.decode(content)
             markers = len(self.markers)
             has_text = self._look_into(blocks)
+            self._look_for_unknown(fields, blocks)
             is_lone_text = has_text and len(blocks) == 1
             is_usual = is_usual and not is_lone_text and len(self.markers) == markers
         self.blocks.append(blocks)
@@ -137,6 +145,13 @@ class SurveyedMessages:
             if block.cache_control is not _ABSENT:
                 self.markers.append(bytes(block.cache_control))
         return has_text
+
+    def _look_for_unknown(self, fields: dict[str, msgspec.Raw], blocks: Sequence[Block]) -> None:
+        """What the user says in a form that other dialects have no word for."""
+        if bytes(fields.get("role", _ABSENT)) == b'"user"' and any(
+            block.type not in _OF_USERS for block in blocks
+        ):
+            self.own_kinds.append("unknown_part")
 
     def _look_at_definition(self, raw: msgspec.Raw) -> None:
         try:

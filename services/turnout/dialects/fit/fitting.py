@@ -19,7 +19,7 @@ from turnout.dialects.fit.deferred import without_deferral
 from turnout.dialects.fit.elsewhere import as_elsewhere
 from turnout.dialects.fit.failed import with_failures
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
-from turnout.dialects.fit.own import refuse_own
+from turnout.dialects.fit.own_fields import told_fields
 from turnout.dialects.fit.parameters import (
     fit_output_format,
     fit_parameters,
@@ -29,10 +29,10 @@ from turnout.dialects.fit.parameters import (
 )
 from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
-from turnout.dialects.fit.strange import refuse_strange
+from turnout.dialects.fit.strange import told_strange
+from turnout.dialects.fit.text_documents import with_plain_texts
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.fit.unique_ids import with_unique_ids
-from turnout.dialects.fit.untold import untold
 from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
 
@@ -77,16 +77,17 @@ def fit(
     fitted = conversation
     if conversation.dialect != to or not is_original:
         fitted = _noted(fitted, as_elsewhere(fitted), "as_text", changes)
-        refuse_own(fitted)
+        changes += told_strange(fitted, to=to, is_original=is_original)
     if conversation.dialect != to:
-        changes += [f"dropped:{name}" for name in untold(conversation)]
+        changes += told_fields(conversation, to=to)
         fitted = _noted(fitted, with_unique_ids(fitted), "call_id", changes)
         may_be_space = quirks.blank_texts is not False
         blanks = with_blank_turns(fitted, may_be_space=may_be_space)
         fitted = _noted(fitted, blanks, "blank_text", changes)
+    if conversation.dialect != to or not has.documents:
+        fitted = _noted(fitted, with_plain_texts(fitted), "as_text", changes)
     if quirks.failed_results is False:
         fitted = _noted(fitted, with_failures(fitted), "failed_result", changes)
-    refuse_strange(fitted, to=to)
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.
         quirks.system_anywhere is False and changes_tools(conversation)

@@ -7,6 +7,7 @@ with every request, whether it is wanted or not, is left out and told. Which the
 
 from msgspec.structs import replace
 
+from turnout.bonds import refused
 from turnout.capabilities import Dialect, needed_server_tools
 from turnout.dialects.conversation import Conversation, ServerTool
 from turnout.errors import Unsupported
@@ -29,6 +30,6 @@ def without_server_tools(
         client_tools=len(conversation.tools) - len(foreign),
     )
     if needed:
-        raise Unsupported(f"tools: {needed[0]} runs at its own provider only")
+        raise Unsupported(refused(conversation.dialect, needed[0]))
     kept = tuple(tool for tool in conversation.tools if tool not in foreign)
     return replace(conversation, tools=kept), tuple(tool.kind for tool in foreign)

@@ -1,17 +1,30 @@
-"""A request of which another dialect can be told nothing.
+"""Parts that only their own dialect knows, on the way to another.
 
-Parts that only their own dialect knows are left out for others, and so is reasoning, which only its maker
-reads. Where there is nothing beside them, what
-is left asks nothing and draws a provider's refusal, which names no field of the client's: so it is
-refused in the client's words, by place and type.
+Rules: what the client has put in, into its own words or into a result, is what it asks about, so it is
+refused by place and type, and so is a file that lies at its provider's; what a model or its provider has
+made is history, so it is left out and told, but for what stands in the place of words that are gone.
+Reasoning, which only its maker reads, is left out. Where there is nothing beside them, what is left asks
+nothing and draws a provider's refusal, which names no field of the client's: so it is refused likewise.
+What binds a request to its dialect's own vendor (`turnout.bonds`) is refused for imitations too.
 """
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeGuard
 
+from turnout.bonds import UPLOADED, bond_of, refused
 from turnout.capabilities import Dialect
-from turnout.dialects.conversation import Conversation, Opaque, Part, Thinking
+from turnout.dialects.conversation import (
+    Conversation,
+    Document,
+    FileSource,
+    Image,
+    Message,
+    Opaque,
+    Part,
+    Thinking,
+    ToolResult,
+)
 from turnout.errors import Unsupported
 
 MAX_NAMED: Final = 5
@@ -39,6 +52,36 @@ _KNOWN: Final[Mapping[Dialect, tuple[str, ...]]] = MappingProxyType(
 )
 """Types of parts, of the Responses API of items, that reach every dialect."""
 
+_TOLD: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
+    {
+        "anthropic_messages": frozenset(
+            {
+                *("advisor_tool_result", "bash_code_execution_tool_result"),
+                *("code_execution_tool_result", "fallback", "mcp_tool_listing", "mcp_tool_result"),
+                *("mcp_tool_use", "server_tool_use", "text_editor_code_execution_tool_result"),
+                *("tool_addition", "tool_removal", "tool_search_tool_result"),
+                *("web_fetch_tool_result", "web_search_tool_result"),
+            }
+        ),
+        "openai_responses": frozenset(
+            {
+                *("web_search_call", "tool_search_call", "tool_search_output"),
+                *("mcp_list_tools", "mcp_approval_request", "image_generation_call"),
+            }
+        ),
+        "gemini_generate": frozenset(
+            {"audio", "video", "inlineData", "fileData", "toolCall", "toolResponse"}
+        ),
+    }
+)
+"""What is told by its name when it is left out: a client's own words never are."""
+
+_INSTEAD_OF_WORDS: Final = frozenset({"compaction"})
+"""Made by a model, and all that is left of a history."""
+
+_SAID_ELSEWHERE: Final = frozenset({"text", "additional_tools"})
+"""In system messages: a line for Anthropic alone, and tools that are tools of the conversation."""
+
 _REASONING: Final[Mapping[Dialect, str]] = MappingProxyType(
     {
         "anthropic_messages": "thinking",
@@ -49,8 +92,52 @@ _REASONING: Final[Mapping[Dialect, str]] = MappingProxyType(
 )
 
 
-def refuse_strange(conversation: Conversation, *, to: Dialect) -> None:
-    """Raises `Unsupported` where no message holds a part that `to` could be told."""
+def told_strange(conversation: Conversation, *, to: Dialect, is_original: bool) -> tuple[str, ...]:
+    """What is left out. Raises `Unsupported` where the answer would suffer, or nothing would be left."""
+    dialect = conversation.dialect
+    for name in conversation.bound:
+        if not _has(dialect, name, to, is_original=is_original):
+            raise Unsupported(refused(dialect, name))
+    _refuse_nothing_else(conversation, to)
+    left_out: list[str] = []
+    for message in conversation.messages:
+        for part in message.parts:
+            inner = part.parts if isinstance(part, ToolResult) else (part,)
+            for one in inner:
+                match one:
+                    case Opaque():
+                        if not _has(one.dialect, one.kind, to, is_original=is_original):
+                            left_out += _left_out(one, message)
+                    case Image(source=FileSource()) | Document(source=FileSource()):
+                        if dialect != to or not is_original:
+                            raise Unsupported(f"{_field(dialect)}: {UPLOADED}")
+                    case _:
+                        pass
+    return tuple(left_out)
+
+
+def _has(dialect: Dialect, name: str, to: Dialect, *, is_original: bool) -> bool:
+    """Whether a target of dialect `to` has what a dialect names so."""
+    bond = bond_of(dialect, name)
+    return dialect == to and (is_original or bond is None or not bond.is_vendors)
+
+
+def _left_out(part: Opaque, message: Message) -> tuple[str, ...]:
+    if message.role == "system" and part.kind in _SAID_ELSEWHERE:
+        return ()
+    if message.role != "assistant" or part.kind in _INSTEAD_OF_WORDS:
+        where = part.where or _field(part.dialect)
+        bond = bond_of(part.dialect, part.kind)
+        if bond is not None:
+            raise Unsupported(f"{where}: {bond.why}")
+        raise Unsupported(
+            f"{where}: {part.kind[:MAX_SHOWN]!r} can be told to models of its own provider only"
+        )
+    known = part.kind in _TOLD.get(part.dialect, ())
+    return (f"dropped:{part.kind if known else 'unknown_part'}",)
+
+
+def _refuse_nothing_else(conversation: Conversation, to: Dialect) -> None:
     strange: list[str] = []
     place = 0
     for message in conversation.messages:
@@ -86,8 +173,11 @@ def _named(part: Opaque | Thinking, place: int, dialect: Dialect) -> str:
 def _told(strange: Sequence[str], dialect: Dialect) -> str:
     named = ", ".join(strange[:MAX_NAMED])
     more = f" and {len(strange) - MAX_NAMED} more" if len(strange) > MAX_NAMED else ""
-    field = {"openai_responses": "input", "gemini_generate": "contents"}.get(dialect, "messages")
     return (
-        f"{field}: nothing in it can be told to a model that another API serves: {named}{more};"
+        f"{_field(dialect)}: nothing in it can be told to a model that another API serves: {named}{more};"
         f" known are {', '.join(_KNOWN[dialect])}"
     )
+
+
+def _field(dialect: Dialect) -> str:
+    return {"openai_responses": "input", "gemini_generate": "contents"}.get(dialect, "messages")

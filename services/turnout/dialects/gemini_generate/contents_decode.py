@@ -27,6 +27,7 @@ from turnout.dialects.gemini_generate.fields import WireFields
 from turnout.dialects.gemini_generate.parts_decode import (
     ReasoningDecoder,
     decode_media,
+    executed,
     opaque,
     text_part,
 )
@@ -117,6 +118,10 @@ class ContentsDecoder:
             self._in_answer = False
             found.add(self._result(result, part), signature)
             return
+        ran = executed(part, raw)
+        if ran is not None:
+            found.add(ran, "")
+            return
         media = decode_media(part, raw)
         match media:
             case Image() | Document():
@@ -124,7 +129,9 @@ class ContentsDecoder:
             case None if not part.rest():
                 # Nothing but a signature, or nothing at all.
                 found.before(signature)
-            case None | Opaque():
+            case Opaque():
+                found.add(media, "")
+            case None:
                 found.add(opaque(raw, where), "")
 
     def _call(self, call: WireFields, part: WireFields) -> ToolCall:

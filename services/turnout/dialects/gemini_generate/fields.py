@@ -6,7 +6,7 @@ are written, because that SDK sends `topK` as `40.0`; words of enums are read in
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -29,11 +29,30 @@ _SNAKE: Final[Mapping[str, str]] = MappingProxyType(
             *("responseSchema", "responseJsonSchema", "toolConfig", "functionCallingConfig"),
             *("allowedFunctionNames", "functionDeclarations", "parametersJsonSchema"),
             *("thoughtSignature", "functionCall", "functionResponse", "inlineData", "fileData"),
-            *("mimeType", "fileUri", "displayName"),
+            *("mimeType", "fileUri", "displayName", "executableCode", "codeExecutionResult"),
+            *("responseModalities", "responseFormat"),
         )
     }
 )
 """Of each name that is read and has two spellings, the other one."""
+
+
+JSON_MEDIA_TYPE: Final = "application/json"
+
+_PLAIN_FORMS: Final = frozenset({None, "", "text/plain", JSON_MEDIA_TYPE})
+_PLAIN_MODALITIES: Final = frozenset({"TEXT", "MODALITY_UNSPECIFIED"})
+
+
+def bound_forms(
+    media_type: str | None, modalities: Iterable[str], form: JsonText
+) -> tuple[str, ...]:
+    """Which of them asks for an answer that only this wire has, as `turnout.bonds` names it. A form
+    is only known to Vertex AI.
+    """
+    is_form = media_type not in _PLAIN_FORMS
+    is_media = any(word.upper() not in _PLAIN_MODALITIES for word in modalities)
+    asked = {"responseMimeType": is_form, "responseModalities": is_media, "responseFormat": form}
+    return tuple(name for name, is_asked in asked.items() if is_asked)
 
 
 def snake(name: str) -> str:

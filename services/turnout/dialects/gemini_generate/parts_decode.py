@@ -2,15 +2,17 @@
 
 Rules: a part holds one thing; what stands beside it (video metadata, resolution) is an extra of the
 neutral part; base64 is never decoded, and is of the usual alphabet afterwards; a file of Google's
-own is readable there alone, any other link is one; sound, film, code that ran at Google's and
-whatever is not known here is `Opaque`, whole. A signature is reasoning in front of its part, as
+own is readable there alone, any other link is one; code that ran at Google's and what it printed are
+texts, which go back whole to their own dialect; sound, film and whatever is not known here is `Opaque`,
+whole. A signature is reasoning in front of its part, as
 `Thinking` says; one of ours is what it stands for.
 """
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Base64Source,
@@ -29,7 +31,12 @@ from turnout.dialects.gemini_generate.fields import WireFields
 from turnout.dialects.gemini_generate.thoughts import is_sealed, is_signature, unsealed
 from turnout.dialects.reading import utf8
 
+_YOUTUBE: Final = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
+
 MAKER: Final = Provenance("gemini_generate")
+
+WHOLE: Final = "turnout_whole"
+"""On a text that stands for a part which is none: the part."""
 
 _GOOGLES_FILE: Final = re.compile(
     r"gs://|files/|https://generativelanguage\.googleapis\.com/|https://storage\.googleapis\.com/"
@@ -48,7 +55,7 @@ def decode_media(part: WireFields, raw: msgspec.Raw) -> Image | Document | Opaqu
         return None
     media_type = file.string("mimeType") or ""
     uri = file.required_string("fileUri")
-    link = FileSource(uri) if _GOOGLES_FILE.match(uri) else UrlSource(uri)
+    link = FileSource(uri) if is_googles_file(uri) else UrlSource(uri)
     return _media(link, media_type, file, part, raw)
 
 
@@ -75,9 +82,39 @@ def _media(
     if media_type.startswith("image/"):
         named: Fields = (("displayName", msgspec.json.encode(name).decode()),) if name else ()
         return Image(source, extras=typed + named + part.rest())
-    if media_type.startswith("text/") or media_type in {"application/pdf", "application/json"}:
+    if is_document(media_type):
         return Document(source, name=name, extras=typed + part.rest())
-    return opaque(raw, part.where)
+    uri = source.url if isinstance(source, UrlSource) else ""
+    heard = media_kind(media_type, uri)
+    whole = opaque(raw, part.where)
+    return replace(whole, kind=heard) if heard else whole
+
+
+def is_googles_file(uri: str) -> bool:
+    """Whether Google alone can read it."""
+    return _GOOGLES_FILE.match(uri) is not None
+
+
+def is_text(media_type: str) -> bool:
+    """Whether every model can read it, also one that takes no documents."""
+    return media_type.startswith("text/") or media_type == "application/json"
+
+
+def is_document(media_type: str) -> bool:
+    return is_text(media_type) or media_type == "application/pdf"
+
+
+def media_kind(media_type: str, uri: str) -> Literal["audio", "video", ""]:
+    """What is heard or watched; "" for anything else. Links to YouTube have no type."""
+    match media_type.partition("/")[0]:
+        case "audio":
+            return "audio"
+        case "video":
+            return "video"
+        case "" if _YOUTUBE.match(uri):
+            return "video"
+        case _:
+            return ""
 
 
 def opaque(raw: msgspec.Raw, where: str) -> Opaque:
@@ -85,7 +122,28 @@ def opaque(raw: msgspec.Raw, where: str) -> Opaque:
     kinds = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
     beside = {"thought", "thoughtSignature", "thought_signature", "videoMetadata"}
     kind = next((name for name in kinds if name not in beside), "")
-    return Opaque("gemini_generate", kind, json)
+    return Opaque("gemini_generate", kind, json, where)
+
+
+def executed(part: WireFields, raw: msgspec.Raw) -> Text | None:
+    """Code that ran at Google's, or what it printed; None when the part is neither."""
+    code, result = part.object("executableCode"), part.object("codeExecutionResult")
+    if code is not None:
+        text = _fenced(code.string("code") or "", (code.string("language") or "").lower())
+    elif result is not None:
+        failed = result.string("outcome") not in {None, "OUTCOME_OK"}
+        said = "It failed and printed" if failed else "It printed"
+        text = f"{said}:\n{_fenced(result.string('output') or '', '')}"
+    else:
+        return None
+    return Text(text, extras=((WHOLE, utf8(part.where, bytes(raw))),))
+
+
+def _fenced(text: str, language: str) -> str:
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}{language}\n{text.removesuffix(chr(10))}\n{fence}"
 
 
 class ReasoningDecoder:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from turnout.bonds import refused
 from turnout.dialects.conversation import (
     Conversation,
     Fields,
@@ -28,13 +29,11 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.endpoints import gemini_call
 from turnout.dialects.gemini_generate.contents_decode import ContentsDecoder
-from turnout.dialects.gemini_generate.fields import WireFields
+from turnout.dialects.gemini_generate.fields import JSON_MEDIA_TYPE, WireFields, bound_forms
 from turnout.dialects.gemini_generate.schema import json_schema
 from turnout.dialects.gemini_generate.usual import usual_content, usual_tool
 from turnout.dialects.reading import decode_list, decode_string, utf8
 from turnout.errors import InvalidRequest, Unsupported
-
-JSON_MEDIA_TYPE: Final = "application/json"
 
 _MODEL_PREFIX: Final = "models/"
 
@@ -47,11 +46,11 @@ def decode_request(body: bytes, *, path: str) -> Conversation:
     call = gemini_call(path)
     named = (fields.string("model") or "").removeprefix(_MODEL_PREFIX)
     if fields.raw("cachedContent") is not None:
-        raise Unsupported("cachedContent: what is cached at Google cannot be read from elsewhere")
+        raise Unsupported(refused("gemini_generate", "cachedContent"))
     messages = _system(fields) + _contents(fields)
     config = fields.object("generationConfig") or WireFields(b"{}", "generationConfig")
     if (config.integer("candidateCount") or 1) > 1:
-        raise Unsupported("generationConfig.candidateCount: only one can be translated")
+        raise Unsupported(refused("gemini_generate", "candidateCount"))
     tool_choice, tool_config = _tool_choice(fields)
     tools = _tools(fields)
     labels = fields.object("labels")
@@ -59,7 +58,14 @@ def decode_request(body: bytes, *, path: str) -> Conversation:
     sampling = _sampling(config)
     limit = config.integer("maxOutputTokens")
     stops = config.strings("stopSequences")
-    wanted, formats = _output_format(config)
+    media_type = config.string("responseMimeType")
+    wanted, formats = _output_format(config, media_type)
+    modalities = config.strings("responseModalities")
+    if modalities:
+        formats += (("responseModalities", msgspec.json.encode(modalities).decode()),)
+    form = config.json("responseFormat")
+    if form:
+        formats += (("responseFormat", form),)
     rest = formats + config.rest()
     extras: Fields = (("generationConfig", _object(rest)),) if rest else ()
     return Conversation(
@@ -76,6 +82,7 @@ def decode_request(body: bytes, *, path: str) -> Conversation:
         stream=call is not None and call.method == "streamGenerateContent",
         metadata=() if labels is None else labels.rest(),
         service_tier=fields.string("serviceTier") or "",
+        bound=bound_forms(media_type, modalities, form),
         extras=tool_config + extras + fields.rest(),
     )
 
@@ -248,9 +255,10 @@ def _thinking(config: WireFields) -> ThinkingControl:
     )
 
 
-def _output_format(config: WireFields) -> tuple[OutputFormat | None, Fields]:
+def _output_format(
+    config: WireFields, media_type: str | None
+) -> tuple[OutputFormat | None, Fields]:
     """The format, and the fields that say it where they say more."""
-    media_type = config.string("responseMimeType")
     schema, openapi = config.json("responseJsonSchema"), config.json("responseSchema")
     if media_type not in {None, JSON_MEDIA_TYPE}:
         written = (

@@ -2,8 +2,8 @@
 
 Rules: the path says model and stream; only the top level and the contents' own fields are parsed, and
 of contents those that the survey quotes or that hold pictures; a content without a role is the user's;
-results are counted by their key, whose quotes are escaped inside a string; sound and film count as
-documents; what Google runs or keeps (its tools, cached contents) is named as such.
+results are counted by their key, whose quotes are escaped inside a string; what Google runs or keeps
+(its tools, cached contents), and what no other wire has (sound, film, answers in pictures), is named.
 """
 
 import re
@@ -15,7 +15,7 @@ import msgspec
 
 from turnout.capabilities import Needs
 from turnout.dialects.endpoints import gemini_call
-from turnout.dialects.gemini_generate.fields import WireFields, snake
+from turnout.dialects.gemini_generate.fields import JSON_MEDIA_TYPE, WireFields, bound_forms, snake
 from turnout.dialects.gemini_generate.foreign_thinking import has_foreign_reasoning
 from turnout.dialects.gemini_generate.survey_contents import SurveyedContents, names_media
 from turnout.dialects.prefix import Span, digest, head_of, length, message_digest
@@ -29,7 +29,6 @@ _NOTHING: Final = frozenset({b"", b"null"})
 _RESULT: Final = re.compile(rb'"functionResponse"\s*:')
 _SNAKE_RESULT: Final = re.compile(rb'"function_response"\s*:')
 _SNAKE_KEY: Final = b'"function_response"'
-_JSON_TYPE: Final = "application/json"
 _DECLARATIONS: Final = ("functionDeclarations", "function_declarations")
 _MODEL_PREFIX: Final = "models/"
 _OBJECT_BEGINS: Final = ord("{")
@@ -62,11 +61,17 @@ def survey_request(body: bytes, *, path: str) -> Survey:
     names, kinds = _offered(tools)
     if _field(fields, "cachedContent"):
         kinds.append("cachedContent")
+    if (config.integer("candidateCount") or 1) > 1:
+        kinds.append("candidateCount")
     offered_digest = digest(tools)
     typed = TypedText(contents.roles, contents.typed)
     prompt_bytes = message_bytes[-1] + len(system) + len(tools)
     wants_schema = any(config.raw(f"response{kind}Schema") for kind in ("", "Json"))
     media_type = config.string("responseMimeType")
+    kinds += bound_forms(
+        media_type, config.strings("responseModalities"), config.json("responseFormat")
+    )
+    kinds += contents.bound
     return Survey(
         model=call.model if call is not None else _model(fields),
         stream=call is not None and call.method == "streamGenerateContent",
@@ -80,7 +85,7 @@ def survey_request(body: bytes, *, path: str) -> Survey:
             tools=bool(names),
             images=contents.images > 0,
             documents=contents.documents > 0,
-            structured_output=wants_schema or media_type == _JSON_TYPE,
+            structured_output=wants_schema or media_type == JSON_MEDIA_TYPE,
             thinking=_thinks(config),
             server_tools=tuple(kinds),
         ),

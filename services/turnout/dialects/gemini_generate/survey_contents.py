@@ -12,14 +12,22 @@ import msgspec
 
 from turnout.dialects.gemini_generate.contents_decode import ERROR
 from turnout.dialects.gemini_generate.fields import WireFields, snake
+from turnout.dialects.gemini_generate.parts_decode import (
+    is_document,
+    is_googles_file,
+    is_text,
+    media_kind,
+)
 from turnout.dialects.prefix import Canonical
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
-from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
+from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts
 from turnout.errors import InvalidRequest
 
 IMAGE_TOKENS: Final = 1_100
 """What Gemini counts for an image by default: https://ai.google.dev/gemini-api/docs/media-resolution."""
+
+_BYTES_OF_BASE64: Final = 3 / 4
 
 _ROLES: Final = {
     b"": "user",
@@ -57,6 +65,7 @@ class SurveyedContents:
         canonical: what decides whether two contents are the same.
         base64_bytes: which count as no text.
         attached_tokens: what a model reads of pictures and documents, estimated.
+        bound: kinds of what else the user has attached, each once.
 
     """
 
@@ -69,12 +78,13 @@ class SurveyedContents:
         self.documents = 0
         self.base64_bytes = 0
         self.attached_tokens = 0
+        self.bound: list[str] = []
         for number, fields in enumerate(contents):
             role = self._role(fields, number)
             self.roles.append(role)
             self.canonical.append(_canonical(fields, role))
             if has_media and names_media(bytes(fields.get("parts", _ABSENT))):
-                self._count(self._parts(number), f"contents.{number}.parts")
+                self._count(self._parts(number), f"contents.{number}.parts", role)
 
     def typed(self, number: int) -> str:
         """What the user typed of one content."""
@@ -133,27 +143,37 @@ class SurveyedContents:
         except MALFORMED as error:
             raise complaint(f"contents.{number}.parts", error) from None
 
-    def _count(self, parts: Sequence[_Fields], where: str) -> None:
+    def _count(self, parts: Sequence[_Fields], where: str, role: str) -> None:
         for part in parts:
             raw = _either(part, "functionResponse")
             if raw is not None:
                 inner = WireFields(raw, where).raw("parts")
                 if inner is not None:
-                    self._count(_nested(inner, where), where)
+                    self._count(_nested(inner, where), where, role)
             for name in ("inlineData", "fileData"):
                 blob = _either(part, name)
                 if blob is not None:
-                    self._add(WireFields(blob, f"{where}.{name}"))
+                    kind = self._add(WireFields(blob, f"{where}.{name}"), name)
+                    if kind and role == "user" and kind not in self.bound:
+                        self.bound.append(kind)
 
-    def _add(self, blob: WireFields) -> None:
+    def _add(self, blob: WireFields, name: str) -> str:
+        """The kind of what is neither picture nor document; else ""."""
         size = len(blob.raw("data") or b"")
         self.base64_bytes += size
-        if (blob.string("mimeType") or "").startswith("image/"):
+        media_type, uri = blob.string("mimeType") or "", blob.string("fileUri") or ""
+        if media_type.startswith("image/"):
             self.images += 1
             self.attached_tokens += IMAGE_TOKENS
-        else:
+            return name if is_googles_file(uri) else ""
+        if size and is_text(media_type):
+            self.attached_tokens += round(size * _BYTES_OF_BASE64 / BYTES_PER_TOKEN)
+            return ""
+        self.attached_tokens += size // DOCUMENT_BYTES_PER_TOKEN
+        if is_document(media_type):
             self.documents += 1
-            self.attached_tokens += size // DOCUMENT_BYTES_PER_TOKEN
+            return name if is_googles_file(uri) else ""
+        return media_kind(media_type, uri) or name
 
 
 def _either(part: _Fields, name: str) -> msgspec.Raw | None:

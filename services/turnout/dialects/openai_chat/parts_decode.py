@@ -64,7 +64,7 @@ def _part(raw: bytes, where: str) -> ContentPart:
         case "file":
             return _document(fields)
         case _:
-            return Opaque("openai_chat", kind, utf8(where, raw))
+            return Opaque("openai_chat", kind, utf8(where, raw), where)
 
 
 def _image(fields: ObjectReader) -> Image:

@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from turnout.bonds import refused
 from turnout.dialects.cache_markers import read_cache
 from turnout.dialects.conversation import (
     Conversation,
@@ -118,11 +119,11 @@ def _stop_sequences(fields: ObjectReader) -> tuple[str, ...]:
 
 def _refuse_what_no_answer_can_hold(fields: ObjectReader) -> None:
     if (fields.integer("n") or 1) > 1:
-        raise Unsupported("n: only one choice per request can be translated")
+        raise Unsupported(refused("openai_chat", "n"))
     if "audio" in fields.strings("modalities"):
-        raise Unsupported("modalities: audio answers cannot be translated")
+        raise Unsupported(refused("openai_chat", "modalities"))
     if fields.raw("functions") is not None:
-        raise Unsupported("functions: this old form cannot be translated, use tools")
+        raise Unsupported(refused("openai_chat", "functions"))
     fields.raw("function_call")
 
 

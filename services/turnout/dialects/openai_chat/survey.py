@@ -39,6 +39,7 @@ _ATTACHED: Final = re.compile(r"\s*Attached (?:image|to the)")
 """How harnesses begin a message that carries images behind a tool."""
 
 _IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"image_url"')
+_BOUND_PART: Final = re.compile(rb'"type"\s*:\s*"(input_audio|audio_url|video_url)"')
 _FILE_PART: Final = re.compile(rb'"type"\s*:\s*"file"')
 _ROLES: Final = {
     b'"system"': "system",
@@ -79,6 +80,9 @@ class _Body(msgspec.Struct):
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
     web_search_options: msgspec.Raw = _ABSENT
+    functions: msgspec.Raw = _ABSENT
+    n: int | None = None
+    modalities: list[str] | None = None
     cache_control: msgspec.Raw = _ABSENT
 
 
@@ -145,9 +149,9 @@ def survey_request(body: bytes) -> Survey:
     if any(tool.is_marked for tool in tools):
         offered = without_markers(bytes(fields.tools), markers)
     offered_digest = digest(offered)
-    attachments = Attachments(_IMAGE_PART, _FILE_PART)
-    for message in messages:
-        attachments.count(message, "content")
+    attachments = Attachments(_IMAGE_PART, _FILE_PART, _BOUND_PART)
+    for message, role in zip(messages, roles, strict=True):
+        attachments.count(message, "content", is_models=role == "assistant")
     typed = TypedText(roles, lambda number: _typed(messages[number], number))
     outcomes = () if typed.since_answer else _outcomes(messages, roles, typed.last_answer)
     effort = fields.reasoning_effort
@@ -166,7 +170,7 @@ def survey_request(body: bytes) -> Survey:
             documents=attachments.documents > 0,
             structured_output=wants_schema in {"json_schema", "json_object"},
             thinking=effort not in {None, "none"},
-            server_tools=_server_tools(fields, tools),
+            server_tools=(*_server_tools(fields, tools), *attachments.bound),
         ),
         head_digest=head_of(system_digest, offered_digest),
         offered_digest=offered_digest,
@@ -225,8 +229,14 @@ def _name(tool: _Tool | _Call) -> str:
 
 def _server_tools(fields: _Body, tools: Sequence[_Tool]) -> tuple[str, ...]:
     kinds = [tool.type for tool in tools if tool.type not in {None, "function", "custom"}]
-    if bytes(fields.web_search_options) not in {b"", b"null"}:
-        kinds.append("web_search_options")
+    for name in ("web_search_options", "functions"):
+        value: msgspec.Raw = getattr(fields, name)
+        if bytes(value) not in {b"", b"null"}:
+            kinds.append(name)
+    if (fields.n or 1) > 1:
+        kinds.append("n")
+    if "audio" in (fields.modalities or ()):
+        kinds.append("modalities")
     return tuple(kind for kind in kinds if kind)
 
 

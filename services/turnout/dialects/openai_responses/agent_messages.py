@@ -40,7 +40,7 @@ def decode_agent_message(fields: ObjectReader, raw: bytes) -> Message:
         kind = part.required_string("type")
         text = part.string(_SEALED_PART if kind == _SEALED_PART else "text")
         if text is None or _is_sealed(kind, text):
-            parts.append(Opaque("openai_responses", kind, utf8(part.where, bytes(one))))
+            parts.append(Opaque("openai_responses", kind, utf8(part.where, bytes(one)), part.where))
         else:
             parts.append(Text(text))
     extras: Fields = ((WHOLE, utf8(fields.where, raw)),)

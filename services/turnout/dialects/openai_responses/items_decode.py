@@ -3,9 +3,9 @@
 Rules: what the model made (reasoning, messages of the assistant, calls) and follows each other is
 one message of the assistant, results that follow each other are one message of the user, everything
 else stays a message of its own at its place; what an item has beside its neutral part (id, status,
-phase) stays with it as extras; an item that has no neutral part is `Opaque`, whole, on the side of
-whoever made it; tools that a search of the client's has loaded, or that stand in an item of their own,
-are tools of the conversation.
+phase) stays with it as extras; items of OpenAI's own tools are calls and results (`tool_items`); an item
+that has no neutral part is `Opaque`, whole, on the side of whoever made it; tools that a search of the
+client's has loaded, or that stand in an item of their own, are tools of the conversation.
 """
 
 from collections.abc import Sequence
@@ -38,6 +38,7 @@ from turnout.dialects.openai_responses.parts_decode import (
     OUTPUT_TEXT,
     decode_content,
 )
+from turnout.dialects.openai_responses.tool_items import Side, ToolItems, marked_as_rest
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, joined_name
 from turnout.dialects.openai_responses.tools_decode import decode_tools
 from turnout.dialects.openai_responses.usual import (
@@ -74,14 +75,12 @@ _CLIENTS_OWN: Final = frozenset(
 )
 """Items that no model makes, beside those that end in `_output`."""
 
-_Side = Literal["assistant", "user"]
-
 
 @dataclass(slots=True)
 class _Group:
     """Items of one side that follow each other."""
 
-    side: _Side
+    side: Side
     parts: list[Part] = field(default_factory=list)
 
 
@@ -98,6 +97,7 @@ class ItemsDecoder:
         self.messages: list[Message] = []
         self.loaded: list[Tool | ServerTool] = []
         self._group: _Group | None = None
+        self._tool_items = ToolItems()
 
     def decode(self, raws: Sequence[msgspec.Raw]) -> None:
         for number, raw in enumerate(raws):
@@ -119,7 +119,7 @@ class ItemsDecoder:
             extras = ITEMS if group.side == "user" else ()
             self.messages.append(Message(group.side, tuple(group.parts), extras=extras))
 
-    def _add(self, side: _Side, *parts: Part) -> None:
+    def _add(self, side: Side, *parts: Part) -> None:
         if self._group is None or self._group.side != side:
             self._end_group()
             self._group = _Group(side)
@@ -148,12 +148,15 @@ class ItemsDecoder:
                 self._end_group()
                 self.messages.append(agent_messages.decode_agent_message(fields, bytes(raw)))
             case _:
-                self._opaque(kind, fields.where, raw)
+                parts = self._tool_items.decode(kind, raw, fields.where)
+                for side, part in parts:
+                    self._add(side, part)
+                if not parts:
+                    is_clients = kind.endswith("_output") or kind in _CLIENTS_OWN
+                    self._opaque(kind, fields.where, raw, "user" if is_clients else "assistant")
 
-    def _opaque(self, kind: str, where: str, raw: msgspec.Raw) -> None:
-        is_clients = kind.endswith("_output") or kind in _CLIENTS_OWN
-        part = Opaque("openai_responses", kind, utf8(where, bytes(raw)))
-        self._add("user" if is_clients else "assistant", part)
+    def _opaque(self, kind: str, where: str, raw: msgspec.Raw, side: Side = "assistant") -> None:
+        self._add(side, Opaque("openai_responses", kind, utf8(where, bytes(raw)), where))
 
     def _message(self, fields: ObjectReader, kind: str | None, raw: msgspec.Raw) -> None:
         role = fields.string("role")
@@ -165,7 +168,7 @@ class ItemsDecoder:
             case "user" | "system" | "developer":
                 pass
             case None if kind is None and fields.string("id"):
-                self._opaque("item_reference", fields.where, raw)
+                self._opaque("item_reference", fields.where, raw, "user")
                 return
             case _:
                 raise InvalidRequest(
@@ -183,8 +186,11 @@ class ItemsDecoder:
         content = _content(fields)
         parts, is_plain = decode_content(content, fields.path("content"), usual=OUTPUT_TEXT)
         said = [part for part in parts if isinstance(part, Text | Refusal)]
-        if not said or len(said) < len(parts):
-            self._opaque("message", fields.where, raw)
+        strange = next((part for part in parts if not isinstance(part, Text | Refusal)), None)
+        if not said or strange is not None:
+            kind = strange.kind if isinstance(strange, Opaque) else "message"
+            self._opaque(kind, fields.where, raw)
+            self._add("assistant", *(replace(p, extras=marked_as_rest(p.extras)) for p in said))
             return
         item = raw_fields(typed + fields.rest())
         if is_plain:

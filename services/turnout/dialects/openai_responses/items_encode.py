@@ -33,6 +33,7 @@ from turnout.dialects.openai_requests import NO_RESULT, first_word
 from turnout.dialects.openai_responses import agent_messages
 from turnout.dialects.openai_responses.items_decode import ITEM, ITEMS, PLAIN
 from turnout.dialects.openai_responses.parts_encode import Json, PartEncoder
+from turnout.dialects.openai_responses.tool_items import whole_item
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, split_name
 from turnout.dialects.reading import ObjectReader, raw_fields
 
@@ -184,7 +185,7 @@ def encode_own_message(message: Message, parts: PartEncoder, *, thinks: bool) ->
             yield from _own_answer(message, parts, thinks=thinks)
         case "user" | "system" if message.extras == ITEMS:
             for part in message.parts:
-                yield _own_item(part, parts)
+                yield from _own_item(part, parts)
         case "user" if message.extras and message.extras[0][0] == agent_messages.WHOLE:
             plain = agent_messages.with_plain_texts(message.extras[0][1].encode())
             yield msgspec.json.decode(plain, type=dict[str, object])
@@ -202,7 +203,7 @@ def _own_answer(message: Message, parts: PartEncoder, *, thinks: bool) -> Iterat
     said: list[Json] = []
     item: Json = {}
     for part in message.parts:
-        if isinstance(part, Text | Refusal):
+        if isinstance(part, Text | Refusal) and not whole_item(part.extras):
             begins = bool(part.extras) and part.extras[0][0] == ITEM
             if said and begins:
                 yield _said(item, said)
@@ -220,7 +221,7 @@ def _own_answer(message: Message, parts: PartEncoder, *, thinks: bool) -> Iterat
         if not isinstance(part, Thinking) or (
             thinks and part.provenance.dialect == "openai_responses"
         ):
-            yield _own_item(part, parts)
+            yield from _own_item(part, parts)
     if said:
         yield _said(item, said)
 
@@ -231,22 +232,27 @@ def _said(item: Json, said: list[Json]) -> Json:
     return {"role": "assistant", "content": content} | item
 
 
-def _own_item(part: Part, parts: PartEncoder) -> Json:
+def _own_item(part: Part, parts: PartEncoder) -> Iterator[Json]:
+    whole = "" if isinstance(part, Opaque) else whole_item(part.extras)
+    if whole:
+        if whole != "null":
+            yield msgspec.json.decode(whole, type=dict[str, object])
+        return
     match part:
         case Thinking():
             sealed = sealed_form(part)
             reasoning: Json = {"type": "reasoning"}
             if sealed:
                 reasoning["encrypted_content"] = sealed
-            return reasoning | raw_fields(part.extras)
+            yield reasoning | raw_fields(part.extras)
         case ToolCall():
-            return _own_call(part) | raw_fields(part.extras)
+            yield _own_call(part) | raw_fields(part.extras)
         case ToolResult():
-            return _own_result(part, parts) | raw_fields(part.extras)
+            yield _own_result(part, parts) | raw_fields(part.extras)
         case Opaque(json=json):
-            return msgspec.json.decode(json, type=dict[str, object])
+            yield msgspec.json.decode(json, type=dict[str, object])
         case _:
-            return _message("user", parts.inputs((part,)))
+            yield _message("user", parts.inputs((part,)))
 
 
 def _own_call(call: ToolCall) -> Json:

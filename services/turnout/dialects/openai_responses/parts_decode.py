@@ -54,15 +54,15 @@ def _part(raw: msgspec.Raw, where: str, usual: str) -> ContentPart:
         case "refusal":
             part = Refusal(fields.required_string("refusal"), extras=fields.rest())
         case "input_image":
-            part = _image(fields)
+            part = decode_image(fields)
         case "input_file":
             part = _document(fields)
         case _:
             pass
-    return part or Opaque("openai_responses", kind, utf8(where, bytes(raw)))
+    return part or Opaque("openai_responses", kind, utf8(where, bytes(raw)), where)
 
 
-def _image(fields: ObjectReader) -> Image | None:
+def decode_image(fields: ObjectReader) -> Image:
     detail = fields.string("detail") or ""
     file_id = fields.string("file_id")
     if file_id:

@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from turnout.bonds import refused
 from turnout.dialects.conversation import (
     Conversation,
     Fields,
@@ -91,9 +92,9 @@ def decode_request(body: bytes) -> Conversation:
 def _refuse_what_lives_on_the_server(fields: ObjectReader) -> None:
     for name in _ON_THE_SERVER:
         if fields.raw(name) is not None:
-            raise Unsupported(f"{name}: is kept by OpenAI, only its own models can be given it")
+            raise Unsupported(refused("openai_responses", name))
     if fields.boolean("background"):
-        raise Unsupported("background: answers that are fetched later cannot be translated")
+        raise Unsupported(refused("openai_responses", "background"))
 
 
 def _input(fields: ObjectReader, items: ItemsDecoder) -> list[Message]:

@@ -115,7 +115,12 @@ def survey_request(body: bytes) -> Survey:
             documents=items.attachments.documents > 0,
             structured_output=wants in {"json_schema", "json_object"},
             thinking=effort not in {None, "none"},
-            server_tools=(*_on_the_server(fields), *_server_tools(tools), *items.native_kinds),
+            server_tools=(
+                *_on_the_server(fields),
+                *_server_tools(tools),
+                *items.native_kinds,
+                *items.attachments.bound,
+            ),
         ),
         head_digest=head_of(system_digest, offered_digest),
         offered_digest=offered_digest,

@@ -14,6 +14,7 @@ import msgspec
 
 from turnout.dialects.openai_attachments import Attachments
 from turnout.dialects.openai_responses import agent_messages
+from turnout.dialects.openai_responses.tool_items import CLIENTS_CALLS, CLIENTS_RESULTS
 from turnout.dialects.openai_responses.tool_names import joined_name
 from turnout.dialects.prefix import Canonical, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint
@@ -25,14 +26,15 @@ from turnout.errors import InvalidRequest
 _ABSENT: Final = msgspec.Raw()
 _NO_PARTS: Final = msgspec.Raw(b"[]")
 _SEALED: Final = b'"' + SEAL_PREFIX.encode()
-_IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"input_image"')
+_IMAGE_PART: Final = re.compile(rb'"type"\s*:\s*"(?:input_image|computer_screenshot)"')
+_BOUND_PART: Final = re.compile(rb'"type"\s*:\s*"(input_audio)"')
 _FILE_PART: Final = re.compile(rb'"type"\s*:\s*"input_file"')
 
 _ROLES: Final = frozenset({"user", "system", "developer", "assistant"})
-_CALLS: Final = frozenset({"function_call", "custom_tool_call", "tool_search_call"})
-_RESULTS: Final = frozenset(
-    {"function_call_output", "custom_tool_call_output", "tool_search_output"}
-)
+_CALLS: Final = CLIENTS_CALLS | {"function_call", "custom_tool_call", "tool_search_call"}
+_RESULTS: Final = CLIENTS_RESULTS | {
+    *("function_call_output", "custom_tool_call_output", "tool_search_output")
+}
 _CLIENTS: Final = frozenset(
     {
         "compaction_trigger",
@@ -47,6 +49,7 @@ _NATIVE: Final = frozenset(
         "compaction_trigger",
         "item_reference",
         "configuration_update",
+        "mcp_approval_response",
     }
 )
 """Items that only OpenAI can read or carry out: leaving them out would change what is asked."""
@@ -92,7 +95,7 @@ class SurveyedItems:
         self.result_count = 0
         self.has_foreign_thinking = False
         self.canonical: list[Canonical] = []
-        self.attachments = Attachments(_IMAGE_PART, _FILE_PART)
+        self.attachments = Attachments(_IMAGE_PART, _FILE_PART, _BOUND_PART)
         self._kinds: list[str] = []
         for number, item in enumerate(items):
             kind = self._kind(item, number)
@@ -105,12 +108,17 @@ class SurveyedItems:
                 self.tools.append(item.get("tools", _ABSENT))
             elif kind == agent_messages.KIND:
                 self._agent_message(item, number)
+            elif kind == "image_generation_call":
+                picture = item.get("result", _ABSENT)
+                if bytes(memoryview(picture)[:1]) == b'"':
+                    self.attachments.add_image(picture)
             elif kind == "reasoning":
                 sealed = item.get("encrypted_content", _ABSENT)
                 is_ours = bytes(memoryview(sealed)[: len(_SEALED)]) == _SEALED
                 self.has_foreign_thinking = self.has_foreign_thinking or is_ours
             self.result_count += kind in _RESULTS
-            self.attachments.count(item, "content", "output")
+            is_models = self.roles[-1] == "assistant"
+            self.attachments.count(item, "content", "output", is_models=is_models)
 
     def _kind(self, item: _Fields, number: int) -> str:
         kind = self._string(item, "type", number)
@@ -199,7 +207,8 @@ class SurveyedItems:
             if self._kinds[number] in _CALLS:
                 item = self._items[number]
                 namespace = self._string(item, "namespace", number)
-                name = self._string(item, "name", number) or "tool_search"
+                kind = self._kinds[number]
+                name = self._string(item, "name", number) or kind.removesuffix("_call")
                 call_id = self._string(item, "call_id", number)
                 names[call_id] = joined_name(namespace, name) if namespace else name
         return names

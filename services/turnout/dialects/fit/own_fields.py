@@ -1,0 +1,159 @@
+"""Fields that only the client's own dialect has, on the way to another: they are left out and told.
+
+Rules: what is off or empty asks for nothing; what a decoder has read and kept for the way back alone is
+said already; a name is told where it is documented, because a client's own words never are.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from turnout.bonds import is_asked
+from turnout.capabilities import Dialect
+from turnout.dialects.conversation import (
+    Conversation,
+    Fields,
+    JsonText,
+    Opaque,
+    Part,
+    Tool,
+    ToolResult,
+)
+from turnout.dialects.openai_requests import OPENAI_DIALECTS, SHARED_FIELDS
+from turnout.dialects.reading import ObjectReader
+
+_READ: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
+    {
+        "anthropic_messages": frozenset(
+            {"caller", "clear_at", "tool_change", "toolset_name", "type"}
+        ),
+        "openai_chat": frozenset({"safety_identifier"}),
+        "openai_responses": frozenset(
+            {
+                *("tool_choice", "text", "reasoning", "include", "top_logprobs"),
+                *("user", "safety_identifier"),
+            }
+        ),
+        "gemini_generate": frozenset(
+            {"responseSchema", "responseMimeType", "responseModalities", "responseFormat"}
+        ),
+    }
+)
+
+DOCUMENTED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
+    {
+        # platform.claude.com/docs/en/api/messages/create
+        "anthropic_messages": frozenset(
+            {
+                *("cache_control", "context_management", "diagnostics", "fallback_credit_token"),
+                *("fallbacks", "output_config", "safeguards", "speed"),
+            }
+        ),
+        # platform.openai.com/docs/api-reference/chat/create
+        "openai_chat": frozenset(
+            {
+                *("audio", "logit_bias", "moderation", "prediction", "prompt_cache_options"),
+                *("prompt_cache_retention", "store"),
+            }
+        ),
+        # platform.openai.com/docs/api-reference/responses/create; Codex adds `client_metadata`.
+        "openai_responses": frozenset(
+            {
+                *("access_programs", "background_options", "context_management", "image"),
+                *("max_tool_calls", "moderation", "prompt_cache_options"),
+                *("prompt_cache_retention", "store", "stream_options", "truncation"),
+                "client_metadata",
+            }
+        ),
+        # ai.google.dev/api/generate-content, and Vertex's additions to `generationConfig`.
+        "gemini_generate": frozenset(
+            {
+                *("safetySettings", "store", "toolConfig", "audioTimestamp", "imageConfig"),
+                *(
+                    "audioTranscriptionConfig",
+                    "enableAffectiveDialog",
+                    "enableEnhancedCivicAnswers",
+                ),
+                *("mediaResolution", "modelConfig", "modelSelectionConfig", "routingConfig"),
+                *("speechConfig", "translationConfig"),
+            }
+        ),
+    }
+)
+"""Of each dialect those that no neutral field holds."""
+
+_OF_BLOCKS_AND_TOOLS: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
+    {
+        "anthropic_messages": frozenset(
+            {
+                *("allowed_callers", "cache_control", "citations", "eager_input_streaming"),
+                *("input_examples", "transformations"),
+            }
+        ),
+    }
+)
+"""The same below the top, of dialects whose blocks and tools have such."""
+
+_NESTED: Final = "generationConfig"
+
+_SNAKE: Final = re.compile(r"_([a-z])")
+_OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def told_fields(conversation: Conversation, *, to: Dialect) -> Iterator[str]:
+    """What is left out."""
+    dialect = conversation.dialect
+    silent = _READ[dialect] | (SHARED_FIELDS if to in OPENAI_DIALECTS else frozenset[str]())
+    for written, json in _flat(conversation.extras):
+        name = written
+        if dialect == "gemini_generate":
+            name = _SNAKE.sub(lambda found: found[1].upper(), written)
+        if name not in silent and is_asked(json):
+            yield _told(name, DOCUMENTED[dialect])
+    below = _OF_BLOCKS_AND_TOOLS.get(dialect)
+    if below is None:
+        return
+    for name, json in _below(conversation):
+        if name not in silent and is_asked(json):
+            yield _told(name, below)
+    # What such a part says elsewhere is not in its fields any more, but for these.
+    for part in _parts(conversation):
+        if isinstance(part, Opaque) and part.elsewhere:
+            for name, json in ObjectReader(part.json.encode(), part.kind).rest():
+                if name in below and is_asked(json):
+                    yield _told(name, below)
+
+
+def _told(name: str, documented: frozenset[str]) -> str:
+    return f"dropped:{name if name in documented else 'unknown_field'}"
+
+
+def _flat(fields: Fields) -> Iterator[tuple[str, JsonText]]:
+    """With the members of Gemini's settings in the place of these."""
+    for name, json in fields:
+        if name == _NESTED:
+            yield from ((one, str(raw, "utf-8")) for one, raw in _OBJECT.decode(json).items())
+        else:
+            yield name, json
+
+
+def _below(conversation: Conversation) -> Iterator[tuple[str, JsonText]]:
+    for tool in conversation.tools:
+        if isinstance(tool, Tool):
+            yield from tool.extras
+    for message in conversation.messages:
+        yield from message.extras
+    for part in _parts(conversation):
+        if not isinstance(part, Opaque):
+            yield from part.extras
+
+
+def _parts(conversation: Conversation) -> Iterator[Part]:
+    for message in conversation.messages:
+        for part in message.parts:
+            yield part
+            if isinstance(part, ToolResult):
+                yield from part.parts

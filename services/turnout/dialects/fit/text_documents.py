@@ -1,0 +1,55 @@
+"""Documents that are plain text, given as base64, for targets that read bytes of other kinds alone.
+
+Rules: text is text for every model, also for one that takes no documents; what is no text, whatever it
+calls itself, is left to the target.
+"""
+
+import base64
+import binascii
+from typing import Final
+
+from turnout.dialects.conversation import (
+    Base64Source,
+    Conversation,
+    Document,
+    Part,
+    ResultPart,
+    Text,
+    ToolResult,
+)
+from turnout.dialects.fit.walk import part_types, with_parts, with_result_parts
+
+_ALSO_TEXT: Final = frozenset({"application/json"})
+
+
+def with_plain_texts(conversation: Conversation) -> Conversation:
+    return with_parts(conversation, _part) if Document in part_types(conversation) else conversation
+
+
+def _part(part: Part) -> Part:
+    match part:
+        case ToolResult():
+            return with_result_parts(part, _result_part)
+        case Document():
+            return _document(part)
+        case _:
+            return part
+
+
+def _result_part(part: ResultPart) -> ResultPart:
+    return _document(part) if isinstance(part, Document) else part
+
+
+def _document(document: Document) -> Document | Text:
+    source = document.source
+    if not isinstance(source, Base64Source):
+        return document
+    media_type = source.media_type.partition(";")[0]
+    if not media_type.startswith("text/") and media_type not in _ALSO_TEXT:
+        return document
+    try:
+        text = base64.b64decode(source.data, validate=True).decode()
+    except (binascii.Error, UnicodeDecodeError):
+        return document
+    told = f"{document.name}\n\n{text}" if document.name else text
+    return Text(told, cache=document.cache)
