@@ -19,7 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.warnings import TypedDictExtraConfigWarning
 
 from tests.matrix.declared import ALL, PAIRS, SHORT, Feature, Json, Pair, Refused, outcome
-from tests.matrix.driving import AGENT, TUNED, Sent, asked, sent
+from tests.matrix.driving import AGENT, PROVIDERS, TUNED, Sent, asked, sent
 from tests.matrix.requests import REQUESTS
 from tests.upstream_dispatcher.workbench import CATALOG
 from turnout.capabilities import Dialect
@@ -105,6 +105,26 @@ def test_a_translated_request_holds_nothing_that_its_provider_does_not_know(
     fields = feature.sides[client].wire
     assert fields is not None
     is_taken(upstream, sent(asked(client, fields, served=model, stream=stream), upstream, model))
+
+
+WISHES: Final = ("effort", "thinking_budget", "budget_as_effort", "thinking_off", "reasoning_shown")
+
+
+@pytest.mark.parametrize(
+    ("upstream", "model"),
+    [
+        pytest.param(dialect, model.id, id=model.id)
+        for dialect, provider in PROVIDERS.items()
+        for model in CATALOG.models.values()
+        if model.provider == provider and CATALOG.speaks(model, dialect)
+    ],
+)
+def test_no_model_is_told_to_think_in_a_way_that_it_refuses(upstream: Dialect, model: str) -> None:
+    for feature in REQUESTS:
+        for client in ALL:
+            fields = feature.sides[client].wire
+            if feature.name in WISHES and fields is not None and client != upstream:
+                is_taken(upstream, sent(asked(client, fields, served=model), upstream, model))
 
 
 PLACES: Final[Mapping[Dialect, str]] = {

@@ -186,6 +186,20 @@ CLAUDE_FAMILIES: Final = (
     ),
 )
 
+GEMINI_FAMILIES: Final = (
+    # ai.google.dev/gemini-api/docs/thinking: from Gemini 3 on, and 2.5 Pro, cannot be told not to think.
+    # .../generate-content/thinking#thinking-levels: MINIMAL draws a 400 but at these Flash models
+    # (earendil-works/pi#9455); as a budget 2.5 Pro takes what it comes to.
+    FamilyQuirks(
+        names=r"(.*/)?gemini-(?![12]\b|(pro|flash)$).*",
+        quirks=Quirks(thinking_off="never", efforts=("low", "medium", "high")),
+    ),
+    FamilyQuirks(
+        names=r"(.*/)?gemini-(2\.5-pro|3-flash|3\.[156]-flash).*",
+        quirks=Quirks(thinking_off="never", efforts=("minimal", "low", "medium", "high")),
+    ),
+)
+
 GEMINI_CHAT: Final = Quirks(
     refusals=refusals.GOOGLE_CHAT,
     # ai.google.dev/gemini-api/docs/openai: efforts minimal, low, medium, high and none.
