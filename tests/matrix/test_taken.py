@@ -107,18 +107,41 @@ def test_a_translated_request_holds_nothing_that_its_provider_does_not_know(
     is_taken(upstream, sent(asked(client, fields, served=model, stream=stream), upstream, model))
 
 
+SAID: Final = {"role": "user", "content": "go"}
+
 WISHES: Final = ("effort", "thinking_budget", "budget_as_effort", "thinking_off", "reasoning_shown")
 
 
-@pytest.mark.parametrize(
-    ("upstream", "model"),
-    [
-        pytest.param(dialect, model.id, id=model.id)
-        for dialect, provider in PROVIDERS.items()
-        for model in CATALOG.models.values()
-        if model.provider == provider and CATALOG.speaks(model, dialect)
-    ],
-)
+BEGUN: Final[Mapping[Dialect, Json]] = {
+    "anthropic_messages": {"messages": [SAID, {"role": "assistant", "content": "Well,"}]},
+    "openai_chat": {"messages": [SAID, {"role": "assistant", "content": "Well,"}]},
+    "openai_responses": {"input": [SAID, {"role": "assistant", "content": "Well,"}]},
+    "gemini_generate": {
+        "contents": [
+            {"role": "user", "parts": [{"text": "go"}]},
+            {"role": "model", "parts": [{"text": "Well,"}]},
+        ]
+    },
+}
+"""Histories that end in the beginning of an answer."""
+
+MODELS: Final = [
+    pytest.param(dialect, model.id, id=f"{model.id}-{SHORT[dialect]}")
+    for dialect, provider in PROVIDERS.items()
+    for model in CATALOG.models.values()
+    if model.provider == provider and CATALOG.speaks(model, dialect)
+]
+
+
+@pytest.mark.parametrize(("upstream", "model"), MODELS)
+def test_every_model_takes_a_history_that_ends_in_an_answer(upstream: Dialect, model: str) -> None:
+    for client in ALL:
+        if client != upstream:
+            out = sent(asked(client, BEGUN[client], served=model), upstream, model)
+            is_taken(upstream, out)
+
+
+@pytest.mark.parametrize(("upstream", "model"), MODELS)
 def test_no_model_is_told_to_think_in_a_way_that_it_refuses(upstream: Dialect, model: str) -> None:
     for feature in REQUESTS:
         for client in ALL:

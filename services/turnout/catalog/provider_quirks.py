@@ -147,6 +147,11 @@ CLAUDE_FAMILIES: Final = (
         names=r"(.*\.)?claude-(opus-4-[56]|sonnet-4-6).*",
         quirks=Quirks(one_of_temperature_and_top_p=True),
     ),
+    # platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal: from 4.6 on.
+    FamilyQuirks(
+        names=r"(.*\.)?claude-((opus|sonnet)-4-[6-9]|(opus|sonnet|haiku|fable|mythos)-[5-9]|mythos-preview).*",
+        quirks=Quirks(answers_begun=False),
+    ),
     # platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-7: sampling is refused.
     FamilyQuirks(
         names=r"(.*\.)?claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*",
@@ -197,6 +202,12 @@ GEMINI_FAMILIES: Final = (
     FamilyQuirks(
         names=r"(.*/)?gemini-(2\.5-pro|3-flash|3\.[156]-flash).*",
         quirks=Quirks(thinking_off="never", efforts=("minimal", "low", "medium", "high")),
+    ),
+    # docs.cloud.google.com/gemini-enterprise-agent-platform/models/gemini/3-5-flash-lite, and
+    # Zoo-Code-Org/Zoo-Code#1052: 3.6 Flash and what came with it and after it.
+    FamilyQuirks(
+        names=r"(.*/)?gemini-(3\.5-flash-lite|3\.[6-9]|[4-9]|(flash|flash-lite)-latest).*",
+        quirks=Quirks(answers_begun=False),
     ),
 )
 

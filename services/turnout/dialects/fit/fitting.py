@@ -15,6 +15,7 @@ from turnout.dialects.conversation import Conversation
 from turnout.dialects.fit.answer import AnswerFitter
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
+from turnout.dialects.fit.ending import ending_in_the_user
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
 from turnout.dialects.fit.parameters import (
     fit_output_format,
@@ -102,6 +103,8 @@ def fit(
     fitted, stops = fit_stop_sequences(fitted, quirks, has)
     if stops:
         changes.append("stop_sequences")
+    if quirks.answers_begun is False:
+        fitted = _noted(fitted, ending_in_the_user(fitted), "answer_begun", changes)
     return Fitted(
         fitted,
         tuple(dict.fromkeys(changes)),
