@@ -73,7 +73,7 @@ def read_request(
         raise Refused("max_tokens: Field required")
     model = _model(body.model, catalog)
     _check_messages(body.messages)
-    if body.messages[-1].role == "assistant" and GOES_ON_FROM_NOTHING.fullmatch(model.id):
+    if body.messages[-1].role == "assistant" and TAKES_NO_PREFILL.fullmatch(model.id):
         raise Refused(
             "This model does not support assistant message prefill. The conversation must end with a"
             " user message."
@@ -145,7 +145,7 @@ OMITS_THINKING = re.compile(r"claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mytho
 on thinking is not shown unless it is asked for."""
 
 
-GOES_ON_FROM_NOTHING = re.compile(
+TAKES_NO_PREFILL = re.compile(
     r"claude-((opus|sonnet)-4-[6-9]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*"
 )
 """platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal: from 4.6 on."""

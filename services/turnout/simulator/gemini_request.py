@@ -29,7 +29,7 @@ OLD_GENERATION = re.compile(r"gemini-[12]\b")
 """Before Gemini 3: thinking has a budget and no level, signatures need not come back."""
 
 LEVELS = ("THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH")
-GOES_ON_FROM_NOTHING = re.compile(r"gemini-(3\.5-flash-lite|3\.[6-9]|[4-9])")
+TAKES_NO_PREFILL = re.compile(r"gemini-(3\.5-flash-lite|3\.[6-9]|[4-9])")
 """docs.cloud.google.com/gemini-enterprise-agent-platform/models/gemini/3-5-flash-lite"""
 
 TAKES_MINIMAL = re.compile(r"gemini-(3-flash|3\.[156]-flash)")
@@ -58,7 +58,7 @@ def read_request(
         raise Refused("CachedContent not found (or permission denied)", status=403)
     contents = _contents(fields)
     check_contents(contents)
-    if contents[-1].get("role") == "model" and GOES_ON_FROM_NOTHING.match(model.id):
+    if contents[-1].get("role") == "model" and TAKES_NO_PREFILL.match(model.id):
         raise Refused("Requests ending with a model turn are not supported.")
     check_signatures(contents, model=model.id, needed=not is_old(model))
     functions = declarations(fields)

@@ -1,4 +1,4 @@
-"""Histories that end in what the model has said, for models that go on from nothing."""
+"""Histories that end in what the model has said, for models that refuse them and for others."""
 
 import pytest
 
