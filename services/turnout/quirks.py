@@ -151,6 +151,7 @@ class Quirks:
             earlier turns; added where the request has no such field.
         call_reasoning: messages with calls are refused without the reasoning that led to them; what
             stands for reasoning that was another model's: nothing at all, or a blank.
+        answers_begun: whether a history may end in the beginning of the answer.
         reports_usage_unasked: a stream tells its usage without `stream_options`.
         refusals: what its errors look like and mean; each field added in front of those below.
     """
@@ -188,6 +189,7 @@ class Quirks:
     preserved_thinking: bool | None = None
     reads_reasoning: tuple[str, str] | None = None
     call_reasoning: Literal["empty", "blank"] | None = None
+    answers_begun: bool | None = None
     reports_usage_unasked: bool | None = None
     refusals: Refusals = PLAIN
 

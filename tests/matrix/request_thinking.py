@@ -76,8 +76,8 @@ OFF = Feature(
         "gemini_generate": Side(
             {"generationConfig": {"thinkingConfig": {"thinkingBudget": 0}}},
             at(("generationConfig", "thinkingConfig", "thinkingLevel")),
-            # The least that models with levels do.
-            value="MINIMAL",
+            # The least that this model does.
+            value="LOW",
             differs=True,
         ),
     },

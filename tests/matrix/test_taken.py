@@ -19,7 +19,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.warnings import TypedDictExtraConfigWarning
 
 from tests.matrix.declared import ALL, PAIRS, SHORT, Feature, Json, Pair, Refused, outcome
-from tests.matrix.driving import AGENT, TUNED, Sent, asked, sent
+from tests.matrix.driving import AGENT, PROVIDERS, TUNED, Sent, asked, sent
 from tests.matrix.requests import REQUESTS
 from tests.upstream_dispatcher.workbench import CATALOG
 from turnout.capabilities import Dialect
@@ -105,6 +105,49 @@ def test_a_translated_request_holds_nothing_that_its_provider_does_not_know(
     fields = feature.sides[client].wire
     assert fields is not None
     is_taken(upstream, sent(asked(client, fields, served=model, stream=stream), upstream, model))
+
+
+SAID: Final = {"role": "user", "content": "go"}
+
+WISHES: Final = ("effort", "thinking_budget", "budget_as_effort", "thinking_off", "reasoning_shown")
+
+
+BEGUN: Final[Mapping[Dialect, Json]] = {
+    "anthropic_messages": {"messages": [SAID, {"role": "assistant", "content": "Well,"}]},
+    "openai_chat": {"messages": [SAID, {"role": "assistant", "content": "Well,"}]},
+    "openai_responses": {"input": [SAID, {"role": "assistant", "content": "Well,"}]},
+    "gemini_generate": {
+        "contents": [
+            {"role": "user", "parts": [{"text": "go"}]},
+            {"role": "model", "parts": [{"text": "Well,"}]},
+        ]
+    },
+}
+"""Histories that end in the beginning of an answer."""
+
+MODELS: Final = [
+    pytest.param(dialect, model.id, id=f"{model.id}-{SHORT[dialect]}")
+    for dialect, provider in PROVIDERS.items()
+    for model in CATALOG.models.values()
+    if model.provider == provider and CATALOG.speaks(model, dialect)
+]
+
+
+@pytest.mark.parametrize(("upstream", "model"), MODELS)
+def test_every_model_takes_a_history_that_ends_in_an_answer(upstream: Dialect, model: str) -> None:
+    for client in ALL:
+        if client != upstream:
+            out = sent(asked(client, BEGUN[client], served=model), upstream, model)
+            is_taken(upstream, out)
+
+
+@pytest.mark.parametrize(("upstream", "model"), MODELS)
+def test_no_model_is_told_to_think_in_a_way_that_it_refuses(upstream: Dialect, model: str) -> None:
+    for feature in REQUESTS:
+        for client in ALL:
+            fields = feature.sides[client].wire
+            if feature.name in WISHES and fields is not None and client != upstream:
+                is_taken(upstream, sent(asked(client, fields, served=model), upstream, model))
 
 
 PLACES: Final[Mapping[Dialect, str]] = {

@@ -15,6 +15,7 @@ from turnout.simulator.gemini_request import read_request
 
 MODEL = "gemini-3.5-flash"
 OLD = "gemini-2.5-flash"
+NEWEST = "gemini-3.8-flash"
 KEY = {"x-goog-api-key": "k"}
 HELLO: dict[str, object] = {"role": "user", "parts": [{"text": "hello"}]}
 STAND_IN = "skip_thought_signature_validator"
@@ -240,6 +241,7 @@ def test_a_bad_request_gets_googles_error(base: str, change: dict[str, object], 
     ("model", "change", "what"),
     [
         (OLD, thinking(thinkingLevel="LOW"), "Thinking level is not supported"),
+        (NEWEST, thinking(thinkingLevel="MINIMAL"), "Thinking level MINIMAL is not supported"),
         (OLD, thinking(thinkingBudget=30_000), "choose a value between 1 and 24576"),
         ("gemini-2.5-pro", thinking(thinkingBudget=0), "Budget 0 is invalid"),
         (
@@ -254,7 +256,7 @@ def test_a_bad_request_gets_googles_error(base: str, change: dict[str, object], 
         ),
     ],
 )
-def test_what_an_older_model_does_not_do(
+def test_what_another_model_does_not_do(
     base: str, model: str, change: dict[str, object], what: str
 ) -> None:
     assert what in post(base, contents(HELLO) | change, model=model).json()["error"]["message"]

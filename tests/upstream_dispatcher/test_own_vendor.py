@@ -63,6 +63,43 @@ async def test_bug_35_the_own_vendor_sees_a_request_of_claude_code_as_it_was_wri
         assert seen.headers.items() >= CLAUDE_HEADERS.items()
 
 
+GEMINI_MODEL = "gemini-3.8-flash"
+
+
+@pytest.mark.parametrize(
+    ("target", "dialect", "path", "body"),
+    [
+        (
+            f"gcp.gemini/{GEMINI_MODEL}@env",
+            "gemini_generate",
+            f"/v1beta/models/{GEMINI_MODEL}:generateContent",
+            b'{"contents":[{"role":"user","parts":[{"text":"hi"}]}],"tools":[{"functionDeclarations":'
+            b'[{"name":"f","parameters":{"type":"STRING","enum":["custom"]}}]}],"later":1.50}',
+        ),
+        (
+            "openai/gpt-4o@env",
+            "openai_chat",
+            "/v1/chat/completions",
+            b'{"model":"gpt-4o","messages":[{"role":"user","content":"custom"}],"tools":[{"type":'
+            b'"custom","custom":{"name":"patch"}}],"later":1.50}',
+        ),
+    ],
+)
+async def test_what_only_looks_like_a_custom_tool_or_is_for_the_vendor_to_refuse_is_not_written_anew(
+    target: str, dialect: Dialect, path: str, body: bytes
+) -> None:
+    name, _, model = target.removesuffix("@env").partition("/")
+    async with (
+        provider(refuses) as vendor,
+        bench({name: vendor.url}, also=("gemini_generate",)) as on,
+    ):
+        await answer_of(
+            on,
+            request(target, dialect=dialect, body=body, model=model, path=path, stream=False),
+        )
+        assert [seen.body for seen in vendor.seen] == [body]
+
+
 async def test_the_turn_state_of_openai_goes_to_codex_and_back_and_the_rerouted_model_does_not() -> (
     None
 ):

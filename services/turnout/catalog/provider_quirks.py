@@ -150,6 +150,11 @@ CLAUDE_FAMILIES: Final = (
         names=r"(.*\.)?claude-(opus-4-[56]|sonnet-4-6).*",
         quirks=Quirks(one_of_temperature_and_top_p=True),
     ),
+    # platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal: from 4.6 on.
+    FamilyQuirks(
+        names=r"(.*\.)?claude-((opus|sonnet)-4-[6-9]|(opus|sonnet|haiku|fable|mythos)-[5-9]|mythos-preview).*",
+        quirks=Quirks(answers_begun=False),
+    ),
     # platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-7: sampling is refused.
     FamilyQuirks(
         names=r"(.*\.)?claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*",
@@ -186,6 +191,26 @@ CLAUDE_FAMILIES: Final = (
     FamilyQuirks(
         names=r"(.*\.)?claude-((opus|sonnet)-5-[5-9]|(fable|mythos)-[5-9]).*",
         quirks=Quirks(forced_tool_choice=False),
+    ),
+)
+
+GEMINI_FAMILIES: Final = (
+    # ai.google.dev/gemini-api/docs/thinking: from Gemini 3 on, and 2.5 Pro, cannot be told not to think.
+    # .../generate-content/thinking#thinking-levels: MINIMAL draws a 400 but at these Flash models
+    # (earendil-works/pi#9455); as a budget 2.5 Pro takes what it comes to.
+    FamilyQuirks(
+        names=r"(.*/)?gemini-(?![12]\b|(pro|flash)$).*",
+        quirks=Quirks(thinking_off="never", efforts=("low", "medium", "high")),
+    ),
+    FamilyQuirks(
+        names=r"(.*/)?gemini-(2\.5-pro|3-flash|3\.[156]-flash).*",
+        quirks=Quirks(thinking_off="never", efforts=("minimal", "low", "medium", "high")),
+    ),
+    # docs.cloud.google.com/gemini-enterprise-agent-platform/models/gemini/3-5-flash-lite, and
+    # Zoo-Code-Org/Zoo-Code#1052: 3.6 Flash and what came with it and after it.
+    FamilyQuirks(
+        names=r"(.*/)?gemini-(3\.5-flash-lite|3\.[6-9]|[4-9]|(flash|flash-lite)-latest).*",
+        quirks=Quirks(answers_begun=False),
     ),
 )
 

@@ -85,11 +85,13 @@ PROVIDERS: tuple[Provider, ...] = (
                 base_url="https://generativelanguage.googleapis.com",
                 auth="x-goog-api-key",
                 is_original=True,
+                families=quirks.GEMINI_FAMILIES,
             ),
             Endpoint(
                 dialect="openai_chat",
                 base_url="https://generativelanguage.googleapis.com/v1beta/openai",
                 quirks=quirks.GEMINI_CHAT,
+                families=quirks.GEMINI_FAMILIES,
             ),
         ),
         api_key_env="GEMINI_API_KEY",

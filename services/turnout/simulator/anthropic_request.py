@@ -73,6 +73,11 @@ def read_request(
         raise Refused("max_tokens: Field required")
     model = _model(body.model, catalog)
     _check_messages(body.messages)
+    if body.messages[-1].role == "assistant" and TAKES_NO_PREFILL.fullmatch(model.id):
+        raise Refused(
+            "This model does not support assistant message prefill. The conversation must end with a"
+            " user message."
+        )
     _check_thinking(body.messages, is_claude=catalog.vendor_of(model.id) == "anthropic")
     _check_tools(body.tools)
     _check_limits(body, model)
@@ -138,6 +143,12 @@ def _model(name: str, catalog: Catalog) -> Model:
 OMITS_THINKING = re.compile(r"claude-(opus-4-[78]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*")
 """platform.claude.com/docs/en/build-with-claude/thinking, controlling thinking display: from Opus 4.7
 on thinking is not shown unless it is asked for."""
+
+
+TAKES_NO_PREFILL = re.compile(
+    r"claude-((opus|sonnet)-4-[6-9]|(opus|sonnet|haiku|fable|mythos)-[5-9]).*"
+)
+"""platform.claude.com/docs/en/about-claude/models/whats-new-claude-4-6#prefill-removal: from 4.6 on."""
 
 
 def _usual_display(model: str) -> str:

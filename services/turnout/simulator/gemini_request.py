@@ -29,6 +29,12 @@ OLD_GENERATION = re.compile(r"gemini-[12]\b")
 """Before Gemini 3: thinking has a budget and no level, signatures need not come back."""
 
 LEVELS = ("THINKING_LEVEL_UNSPECIFIED", "MINIMAL", "LOW", "MEDIUM", "HIGH")
+TAKES_NO_PREFILL = re.compile(r"gemini-(3\.5-flash-lite|3\.[6-9]|[4-9])")
+"""docs.cloud.google.com/gemini-enterprise-agent-platform/models/gemini/3-5-flash-lite"""
+
+TAKES_MINIMAL = re.compile(r"gemini-(3-flash|3\.[156]-flash)")
+"""https://ai.google.dev/gemini-api/docs/generate-content/thinking#thinking-levels"""
+
 BUDGETS = {"pro": (128, 32_768), "lite": (512, 24_576), "flash": (1, 24_576)}
 """Least and most thinking tokens of Gemini 2.5, by a part of the name; -1 leaves it to the model
 and 0 switches thinking off, which Pro does not do (https://ai.google.dev/gemini-api/docs/thinking).
@@ -52,6 +58,8 @@ def read_request(
         raise Refused("CachedContent not found (or permission denied)", status=403)
     contents = _contents(fields)
     check_contents(contents)
+    if contents[-1].get("role") == "model" and TAKES_NO_PREFILL.match(model.id):
+        raise Refused("Requests ending with a model turn are not supported.")
     check_signatures(contents, model=model.id, needed=not is_old(model))
     functions = declarations(fields)
     mode, names = check_mode(fields, functions)
@@ -172,6 +180,11 @@ def _check_thinking(thinking: JsonObject, model: Model) -> None:
                 "Invalid value at 'generation_config.thinking_config.thinking_level'"
                 " (type.googleapis.com/google.ai.generativelanguage.v1beta.ThinkingConfig"
                 f'.ThinkingLevel), "{level}"'
+            )
+        if level.upper() == "MINIMAL" and TAKES_MINIMAL.match(model.id) is None:
+            raise Refused(
+                "Thinking level MINIMAL is not supported for this model. Please retry with other"
+                " thinking level."
             )
     if isinstance(budget, int) and is_old(model):
         _check_budget(budget, model)

@@ -171,7 +171,12 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
         return (knows_none and any(mark in body for mark in DEFERRAL_MARKS)) or (
             (knows_none or knows_no_change) and any(mark in body for mark in TOOL_CHANGE_MARKS)
         )
-    if quirks.custom_tools is False and CUSTOM_MARK in body:
+    if (
+        quirks.custom_tools is False
+        and DIALECT_QUIRKS[to.dialect].custom_tools
+        and CUSTOM_MARK in body
+        and (not to.is_original or is_switch(request, to))
+    ):
         return True
     return is_switch(request, to) and _has_schemas_of_others(body, to)
 

@@ -18,6 +18,7 @@ from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
 from turnout.dialects.fit.elsewhere import as_elsewhere
 from turnout.dialects.fit.failed import with_failures
+from turnout.dialects.fit.ending import ending_in_the_user
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
 from turnout.dialects.fit.own_fields import told_fields
 from turnout.dialects.fit.parameters import (
@@ -120,6 +121,8 @@ def fit(
     fitted, stops = fit_stop_sequences(fitted, quirks, has)
     if stops:
         changes.append("stop_sequences")
+    if quirks.answers_begun is False:
+        fitted = _noted(fitted, ending_in_the_user(fitted), "answer_begun", changes)
     return Fitted(
         fitted,
         tuple(dict.fromkeys(changes)),

@@ -123,7 +123,7 @@ def fit_thinking_control(
     """The wish in the target's form, and what of it was lost."""
     match quirks.thinking:
         case None:
-            return asked, ()
+            return _in_its_words(asked, quirks), ()
         case "effort":
             effort = nearest_effort(_effort(asked), quirks.efforts)
             changes = ("dropped:effort",) if _effort(asked) and not effort else ()
@@ -132,6 +132,15 @@ def fit_thinking_control(
             return _adaptive(asked, quirks)
         case "budget":
             return _budget(asked, quirks, most_output)
+
+
+def _in_its_words(asked: ThinkingControl, quirks: Quirks) -> ThinkingControl:
+    """For a wire that has several forms, of which its encoder takes the model's."""
+    if not asked.is_off:
+        return replace(asked, effort=nearest_effort(asked.effort, quirks.efforts))
+    if quirks.thinking_off != "never":
+        return asked
+    return ThinkingControl(effort=nearest_effort("none", quirks.efforts), display="omitted")
 
 
 def _effort(asked: ThinkingControl) -> str:
