@@ -32,6 +32,7 @@ COMPATIBLE: Final = Quirks(
     renames=(("max_completion_tokens", "max_tokens"),),
     custom_tools=False,
     developer_role=False,
+    image_details=("auto", "low", "high"),
     efforts=("low", "medium", "high"),
 )
 """An OpenAI-compatible server: the form of 2024, which all of them take."""

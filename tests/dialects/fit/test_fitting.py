@@ -15,7 +15,9 @@ from tests.catalog.quirks import quirks_of
 from tests.dialects.events import events_of
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import (
+    Base64Source,
     Conversation,
+    Image,
     Message,
     OutputFormat,
     Provenance,
@@ -300,6 +302,28 @@ def test_ids_of_calls_are_what_mistral_takes() -> None:
     assert re.fullmatch("[a-z0-9]{9}", ids[0])
     assert ids == [ids[0], ids[0], "abcdefghi", "abcdefghi"]
     assert fitted.changes == ("call_id",)
+
+
+@pytest.mark.parametrize(
+    ("provider", "told", "sent"),
+    [
+        ("groq", "original", "high"),
+        ("groq", "low", "low"),
+        ("groq", "", ""),
+        ("openai", "original", "original"),
+    ],
+)
+def test_the_detail_of_an_image_is_said_in_words_that_the_target_knows(
+    provider: str, told: str, sent: str
+) -> None:
+    """Codex shows what it looks at as `original`, which compatible servers of 2024 do not know."""
+    image = Image(Base64Source("image/png", "AAAA"), detail=told)
+    asked = conversation(Message("user", (ToolResult("c", (image,)), image)))
+    fitted = fit(asked, to="openai_chat", quirks=quirks_of(provider, "openai_chat"), has=ABLE)
+    result, shown = fitted.conversation.messages[0].parts
+    assert isinstance(result, ToolResult)
+    assert result.parts == (shown,) == (msgspec.structs.replace(image, detail=sent),)
+    assert fitted.changes == (("image_detail",) if sent != told else ())
 
 
 def test_deferred_tools_come_behind_the_others_once_something_names_them() -> None:

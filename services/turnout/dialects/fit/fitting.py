@@ -15,6 +15,7 @@ from turnout.dialects.conversation import Conversation
 from turnout.dialects.fit.answer import AnswerFitter
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
+from turnout.dialects.fit.images import with_details
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
 from turnout.dialects.fit.parameters import (
     fit_output_format,
@@ -86,6 +87,7 @@ def fit(
     fitted, has_new_ids = with_call_ids(fitted, quirks.call_id_pattern, quirks.call_id_characters)
     if has_new_ids:
         changes.append("call_id")
+    fitted = _noted(fitted, with_details(fitted, quirks.image_details), "image_detail", changes)
     fitted, told = fit_output_format(fitted, quirks, has)
     changes += told
     if conversation.dialect != to or not is_original:
