@@ -27,6 +27,7 @@ from turnout.dialects.fit.parameters import (
 from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
 from turnout.dialects.fit.strange import refuse_strange
+from turnout.dialects.fit.system_messages import with_one_system_message
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
@@ -76,6 +77,8 @@ def fit(
         quirks.system_anywhere is False and changes_tools(conversation)
     ):
         fitted = _noted(fitted, without_deferral(fitted), "deferred_tools", changes)
+    if quirks.one_system_message:
+        fitted = _noted(fitted, with_one_system_message(fitted), "system_role", changes)
     fitted, kinds = without_server_tools(fitted, to=to, is_original=is_original)
     changes += [f"dropped:{kind}" for kind in kinds]
     custom = frozenset[str]()
