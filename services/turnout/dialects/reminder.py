@@ -13,6 +13,22 @@ SYSTEM_TAG: Final = "system-reminder"
 """The tag that agents' models know best."""
 
 
+_OPENS: Final = b'[{"type":"text","text":"<%b>"},' % SYSTEM_TAG.encode()
+_CLOSES: Final = b',{"type":"text","text":"</%b>"}]' % SYSTEM_TAG.encode()
+_NOTHING: Final = frozenset({b"", b'""', b"null"})
+
+
+def reminder_blocks(content: bytes) -> bytes:
+    """The JSON of a content of Anthropic's, as blocks between the tag's two ends: the same whether it
+    was written as a text or as a block, because clients change that from turn to turn.
+    """
+    is_list = content.startswith(b"[")
+    said = content[1:-1].strip() if is_list else content
+    if said in _NOTHING:
+        return content
+    return _OPENS + (said if is_list else b'{"type":"text","text":%b}' % said) + _CLOSES
+
+
 def reminder(parts: Sequence[Part]) -> tuple[Part, ...]:
     """Nothing where there is no text."""
     text = joined_text(parts)
