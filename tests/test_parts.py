@@ -156,6 +156,20 @@ def test_dots_in_provider_names_are_underscores(catalog: Catalog) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        ProviderSettings(base_url="http://o/v1"),
+        ProviderSettings(base_urls={"openai_responses": "http://o/v1"}),
+    ],
+)
+def test_another_address_is_the_one_for_subscriptions_too(
+    catalog: Catalog, told: ProviderSettings
+) -> None:
+    (endpoints,) = parts.endpoints_of(Settings(providers={"openai": told}), catalog).values()
+    assert {(one.base_url, one.subscription_url) for one in endpoints} == {("http://o/v1", "")}
+
+
 def test_an_address_may_be_given_for_one_dialect(catalog: Catalog) -> None:
     urls: dict[Dialect, str] = {"anthropic_messages": "http://a", "openai_chat": "http://b/v1"}
     told = Settings(providers={"deepseek": ProviderSettings(base_urls=urls)})

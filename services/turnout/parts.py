@@ -87,7 +87,7 @@ def endpoints_of(settings: Settings, catalog: Catalog) -> dict[str, tuple[Endpoi
         if told.base_url:
             first = provider.endpoints[0].base_url
             endpoints = [
-                replace(one, base_url=told.base_url)
+                replace(one, base_url=told.base_url, subscription_url="")
                 for one in provider.endpoints
                 if one.base_url == first
             ]
@@ -98,7 +98,7 @@ def endpoints_of(settings: Settings, catalog: Catalog) -> dict[str, tuple[Endpoi
                 spoken = ", ".join(one.dialect for one in provider.endpoints)
                 raise BadSetting(f"{setting}S__{dialect.upper()}: {name} speaks {spoken}.")
             endpoints = [one for one in endpoints if one.dialect != dialect]
-            endpoints.append(replace(own, base_url=url))
+            endpoints.append(replace(own, base_url=url, subscription_url=""))
         if not endpoints:
             raise BadSetting(f"{setting}: an address begins with http:// or https://.")
         found[known[name]] = tuple(endpoints)

@@ -127,7 +127,9 @@ class Quirks:
         system_refuses: beginnings of texts in the system prompt that a client writes for the dialect's
             own vendor alone.
         system_anywhere: whether a system message may stand behind the first other one.
+        one_system_message: whether all that is system has to be one message in front of all others.
         developer_role: whether a system message may be called `developer`.
+        image_details: the words of detail that an image may have, the most at the end.
         tool_schema: which schemas the arguments of tools may have.
         answer_schema: which schemas an answer may be held to.
         schema_kinds: forms of structured output: `json_schema`, `json`.
@@ -168,7 +170,9 @@ class Quirks:
     deferred_tools: bool | None = None
     system_refuses: tuple[str, ...] | None = None
     system_anywhere: bool | None = None
+    one_system_message: bool | None = None
     developer_role: bool | None = None
+    image_details: tuple[str, ...] | None = None
     tool_schema: SchemaQuirks | None = None
     answer_schema: SchemaQuirks | None = None
     schema_kinds: tuple[Literal["json", "json_schema"], ...] | None = None

@@ -155,13 +155,25 @@ def on_event(kind: str, change: Callable[[Any], object]) -> Defect:
     return edited(lambda data: change(data) if data["type"] == kind else None)
 
 
-def without_item_done(chunks: list[Chunk]) -> list[Chunk]:
-    """Without the last item's `.done`; the numbers run on."""
-    last = max(at for at, (name, _) in enumerate(chunks) if name == "response.output_item.done")
-    kept = [chunk for at, chunk in enumerate(chunks) if at != last]
-    for number, (_, data) in enumerate(kept):
-        data["sequence_number"] = number
-    return kept
+def without_last(event: str) -> Defect:
+    """Without the last event of that name; the numbers run on."""
+
+    def apply(chunks: list[Chunk]) -> list[Chunk]:
+        last = max(at for at, (name, _) in enumerate(chunks) if name == event)
+        kept = [chunk for at, chunk in enumerate(chunks) if at != last]
+        for number, (_, data) in enumerate(kept):
+            data["sequence_number"] = number
+        return kept
+
+    return apply
+
+
+def ending_incomplete(chunks: list[Chunk]) -> list[Chunk]:
+    """As OpenAI ends what was cut, which Codex and pi ask for again."""
+    *before, (_, last) = chunks
+    last["type"] = "response.incomplete"
+    last["response"]["status"] = "incomplete"
+    return [*before, ("response.incomplete", last)]
 
 
 RESPONSES_DEFECTS: dict[str, Defect] = {
@@ -171,7 +183,9 @@ RESPONSES_DEFECTS: dict[str, Defect] = {
     "no event lines": lambda chunks: [("", data) for _, data in chunks],
     "an event of a type of its own": with_unknown_event,
     "numbers that stand still": edited(lambda data: data.update(sequence_number=0)),
-    "an item without its done": without_item_done,
+    "an item without its added": without_last("response.output_item.added"),
+    "an item without its done": without_last("response.output_item.done"),
+    "an incomplete end": ending_incomplete,
     "another id in done": on_event(
         "response.output_item.done", lambda data: data["item"].update(id="msg_other")
     ),

@@ -28,6 +28,13 @@ CLAUDE_CODE = {
 }
 
 
+TAGGED = [
+    {"type": "text", "text": "<system-reminder>"},
+    {"type": "text", "text": "context"},
+    {"type": "text", "text": "</system-reminder>"},
+]
+
+
 def to_claude(model: str, has: Capabilities = THINKS) -> tuple[dict[str, Any], set[str]]:
     body, changes = switched(
         json.dumps(CLAUDE_CODE).encode(),
@@ -41,7 +48,7 @@ def to_claude(model: str, has: Capabilities = THINKS) -> tuple[dict[str, Any], s
 
 def test_bug_35_an_older_claude_gets_what_it_takes() -> None:
     found, changes = to_claude("claude-sonnet-4-5")
-    assert found["messages"][1] == {"role": "user", "content": "context"}
+    assert found["messages"][1] == {"role": "user", "content": TAGGED}
     assert found["max_tokens"] == 64_000
     assert found["thinking"] == {
         "type": "enabled",
@@ -57,6 +64,29 @@ def test_bug_35_an_older_claude_gets_what_it_takes() -> None:
         "thinking",
         "dropped:safeguards",
     }
+
+
+@pytest.mark.parametrize(
+    ("content", "sent"),
+    [
+        ("context", TAGGED),
+        ([TAGGED[1]], TAGGED),
+        (
+            [TAGGED[1] | {"cache_control": {"type": "ephemeral"}}],
+            [TAGGED[0], TAGGED[1] | {"cache_control": {"type": "ephemeral"}}, TAGGED[2]],
+        ),
+        ("", ""),
+        ([], []),
+    ],
+)
+def test_a_system_message_that_becomes_the_users_says_whose_it_is(
+    content: object, sent: object
+) -> None:
+    """The same for a text and a block: Claude Code writes it as the one and then as the other."""
+    body = {"messages": [{"role": "system", "content": content}]}
+    quirks = quirks_of("anthropic", "anthropic_messages", "claude-sonnet-4-5")
+    found, _ = switched(json.dumps(body).encode(), quirks, dialect="anthropic_messages", has=THINKS)
+    assert json.loads(found)["messages"] == [{"role": "user", "content": sent}]
 
 
 def test_a_claude_of_the_same_age_gets_the_bytes_as_they_are() -> None:

@@ -32,7 +32,12 @@ def test_typed_text_ends_a_step(wire: Wire) -> None:
 
 @on_every_wire
 @pytest.mark.parametrize(
-    "block", ["environment_context", "session_context", "system-reminder", "user_instructions"]
+    "block",
+    [
+        *("environment_context", "environment_details", "session_context", "system-reminder"),
+        *("user_instructions", "context", "env", "command-name", "local-command-stdout"),
+        "ide_opened_file",
+    ],
 )
 def test_context_blocks_are_not_typed(wire: Wire, block: str) -> None:
     context = f"<{block}>linux</{block}>"

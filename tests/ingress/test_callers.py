@@ -17,6 +17,7 @@ KEY = "tk_of-the-team"
 ADMIN = "tk_of-the-admin"
 REAL = "sk-proj-" + "a" * 60
 OAUTH = "sk-ant-oat01-" + "b" * 60
+JWT = "eyJ" + "d" * 60
 
 
 def entry(key: str, name: str, **tags: str) -> RouterKey:
@@ -124,6 +125,7 @@ def test_a_router_key_as_api_key_beside_an_oauth_token() -> None:
         ({"authorization": f"Bearer {REAL}"}, "openai_chat", "openai"),
         ({"x-api-key": REAL}, "anthropic_messages", "anthropic"),
         ({"authorization": f"Bearer {OAUTH}"}, "openai_chat", "anthropic"),
+        ({"authorization": f"Bearer {JWT}"}, "openai_responses", "openai"),
         ({"x-goog-api-key": "AIza" + "c" * 40}, "gemini_generate", "gcp.gemini"),
     ],
 )
@@ -162,8 +164,9 @@ def test_placeholders_are_no_credentials_under_simulation(placeholder: str) -> N
     assert caller.access == (Access("openai", "simulated"),)
 
 
-def test_a_real_key_under_simulation_goes_to_its_provider_and_nowhere_else() -> None:
-    caller = admit(SIMULATED, {"authorization": f"Bearer {REAL}"}, dialect="openai_chat")
+@pytest.mark.parametrize("real", [REAL, JWT])
+def test_a_real_key_under_simulation_goes_to_its_provider_and_nowhere_else(real: str) -> None:
+    caller = admit(SIMULATED, {"authorization": f"Bearer {real}"}, dialect="openai_chat")
     assert [one.provider for one in caller.credentials] == ["openai"]
     assert caller.access == (Access("openai", "client"),)
 

@@ -442,15 +442,27 @@ async def test_a_trace_goes_on() -> None:
     assert on.scorer.asked[0].traceparent == on.dispatcher.asked[0].traceparent
 
 
-async def test_a_subscriptions_thread_outlives_its_token() -> None:
+CLAUDES_ACCOUNT = BODY.replace(
+    b'"stream":true',
+    b'"stream":true,"metadata":{"user_id":"{\\"account_uuid\\":\\"u\\",\\"session_id\\":\\"s\\"}"}',
+)
+
+
+@pytest.mark.parametrize(
+    ("token", "body", "account"),
+    [
+        ("sk-ant-oat01-", CLAUDES_ACCOUNT, []),
+        ("eyJhbGciOi", BODY, [("chatgpt-account-id", "u"), ("session-id", "s")]),
+    ],
+    ids=["claude", "chatgpt"],
+)
+async def test_a_subscriptions_thread_outlives_its_token(
+    token: str, body: bytes, account: list[tuple[str, str]]
+) -> None:
     on = edge()
-    body = BODY.replace(
-        b'"stream":true',
-        b'"stream":true,"metadata":{"user_id":"{\\"account_uuid\\":\\"u\\",\\"session_id\\":\\"s\\"}"}',
-    )
-    for token in ("a", "b"):
-        bearer = ("authorization", f"Bearer sk-ant-oat01-{token * 60}")
-        assert (await ask(on, body=body, headers=[bearer])).status == 200
+    for end in ("a", "b"):
+        bearer = ("authorization", f"Bearer {token}{end * 60}")
+        assert (await ask(on, body=body, headers=[bearer, *account])).status == 200
     one, two = on.scorer.asked
     assert one.identity.thread_key == two.identity.thread_key
     assert one.identity.principal == two.identity.principal

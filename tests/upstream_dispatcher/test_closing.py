@@ -46,12 +46,15 @@ pytestmark = pytest.mark.anyio
 
 AGENTS_WAIT_SECONDS = 20.0
 """Of Claude Code's stall watchdog; whole streams it gives up after 300 s of silence."""
+AGENTS_GIVE_UP_SECONDS = 600.0
+"""Of its SDK, for a head or a whole answer."""
 
 
 def test_bug_14_signs_of_life_come_before_agents_take_a_stream_for_dead() -> None:
     limits = Limits()
     assert limits.commit_after_seconds < AGENTS_WAIT_SECONDS
     assert limits.keep_alive_seconds < AGENTS_WAIT_SECONDS
+    assert limits.whole_answer_seconds <= AGENTS_GIVE_UP_SECONDS
 
 
 async def test_bug_14_committed_by_time_the_client_gets_signs_of_life_and_still_another_target() -> (

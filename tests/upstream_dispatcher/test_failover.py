@@ -199,7 +199,9 @@ def refusal_of_anthropic(message: str) -> bytes:
         "This model does not support the effort parameter.",
         "adaptive thinking is not supported on this model",
         "Unexpected value(s) `x-2026-01-01` for the `anthropic-beta` header.",
+        "messages.1.output_config: Extra inputs are not permitted",
         "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "messages.1.content.0: `thinking` or `redacted_thinking` blocks cannot be modified",
         "safeguards: Extra inputs are not permitted",
     ],
 )

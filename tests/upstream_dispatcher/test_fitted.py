@@ -299,6 +299,32 @@ CHAT_ANSWER = (
 )
 
 
+@pytest.mark.parametrize("count", [1, 2])
+async def test_a_strict_template_behind_a_chat_client_gets_one_system_message(count: int) -> None:
+    prompts = [{"role": "system", "content": text} for text in ("base", "rules")][:count]
+    asked = {"model": "gpt-5.5", "messages": [*prompts, {"role": "user", "content": "go"}]}
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.answer(200, CHAT_ANSWER, JSON)
+
+    async with provider(script) as mistral, bench({"mistral_ai": mistral.url}) as on:
+        answer = await answer_of(
+            on,
+            request(
+                "mistral_ai/devstral-latest@env",
+                body=json.dumps(asked).encode(),
+                model="gpt-5.5",
+                stream=False,
+            ),
+        )
+        (seen,) = mistral.seen
+    assert answer.head.status == 200
+    sent = json.loads(seen.body)["messages"]
+    assert [message["role"] for message in sent] == ["system", "user"]
+    texts = [{"type": "text", "text": text} for text in ("base", "rules")]
+    assert sent[0]["content"] == ("base" if count == 1 else texts)
+
+
 @pytest.mark.parametrize(
     ("wanted", "sent"),
     [

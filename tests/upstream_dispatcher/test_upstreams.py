@@ -3,6 +3,7 @@
 import pytest
 
 from tests.upstream_dispatcher.workbench import CATALOG
+from turnout.capabilities import Dialect
 from turnout.catalog.models import Endpoint
 from turnout.errors import Internal, Unavailable
 from turnout.ports import Credential
@@ -14,6 +15,11 @@ from turnout.upstream_dispatcher.upstreams import (
     split_target,
 )
 
+GATEWAY = {
+    "openai": Upstream(
+        endpoints=(Endpoint(dialect="openai_responses", base_url="http://o/v1", is_original=True),)
+    )
+}
 OWN = Credential("anthropic", "X-Api-Key", "client-secret")
 UPSTREAMS = Upstreams(
     {"openai": Upstream("env-secret", (Endpoint(dialect="openai_chat", base_url="http://o/v1/"),))},
@@ -41,6 +47,30 @@ def test_the_clients_credential_goes_out_as_it_came_to_the_providers_own_address
     to = resolve("anthropic/claude-opus-5-5@client")
     assert to.base_url == "https://api.anthropic.com"
     assert to.auth == (("x-api-key", "client-secret"),)
+
+
+@pytest.mark.parametrize(
+    ("client", "value", "upstreams", "base_url"),
+    [
+        ("openai_responses", "Bearer eyJhbGciOi", {}, "https://chatgpt.com/backend-api/codex"),
+        ("openai_responses", "Bearer sk-proj-1", {}, "https://api.openai.com/v1"),
+        ("openai_chat", "Bearer eyJhbGciOi", {}, "https://api.openai.com/v1"),
+        ("openai_responses", "Bearer eyJhbGciOi", GATEWAY, "http://o/v1"),
+    ],
+)
+def test_a_chatgpt_subscription_is_taken_where_codex_goes_with_it(
+    client: Dialect, value: str, upstreams: dict[str, Upstream], base_url: str
+) -> None:
+    """OpenAI's API takes keys alone, its gateway for ChatGPT tokens alone."""
+    to = destination(
+        "openai/gpt-5.5@client",
+        client=client,
+        catalog=CATALOG,
+        upstreams=Upstreams(upstreams),
+        credentials=[Credential("openai", "authorization", value)],
+    )
+    assert (to.base_url, to.auth) == (base_url, (("authorization", value),))
+    assert to.is_ours is bool(upstreams)
 
 
 def test_the_clients_credential_goes_to_nobody_else() -> None:

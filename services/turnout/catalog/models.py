@@ -136,12 +136,15 @@ class Endpoint:
             version for `anthropic_messages` (`/v1/messages` follows) and `gemini_generate`, with
             it for OpenAI's two (`/chat/completions` follows). "" where everybody has an address of
             their own, which the settings give.
+        subscription_url: the same for the tokens of a subscription, where keys and tokens are not taken
+            at one address.
         is_original: the dialect's own vendor or its own software; False for an imitation.
         families: laid over `quirks` in order, where the name of the model matches.
     """
 
     dialect: Dialect
     base_url: str
+    subscription_url: str = ""
     auth: Auth = "bearer"
     is_original: bool = False
     quirks: Quirks = NOTHING

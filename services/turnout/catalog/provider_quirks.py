@@ -32,11 +32,18 @@ COMPATIBLE: Final = Quirks(
     renames=(("max_completion_tokens", "max_tokens"),),
     custom_tools=False,
     developer_role=False,
+    image_details=("auto", "low", "high"),
     efforts=("low", "medium", "high"),
 )
 """An OpenAI-compatible server: the form of 2024, which all of them take."""
 
-LOCAL: Final = Quirks(refuses=("parallel_tool_calls",), refusals=refusals.LOCAL).over(COMPATIBLE)
+LOCAL: Final = Quirks(
+    refuses=("parallel_tool_calls",),
+    # The templates of Qwen's models raise on any other system message (QwenLM/Qwen3.8#244,
+    # vllm-project/vllm#41114), and a server of one's own runs the template that its model brings.
+    one_system_message=True,
+    refusals=refusals.LOCAL,
+).over(COMPATIBLE)
 """Servers for models of one's own: docs.ollama.com/api/openai-compatibility lists what is taken."""
 
 ANTHROPIC_IMITATION: Final = Quirks(
@@ -286,6 +293,8 @@ MISTRAL_CHAT: Final = Quirks(
     refuses=("stream_options", "logprobs", "top_logprobs", "logit_bias", "user"),
     takes=("metadata", "prompt_cache_key"),
     renames=(("max_completion_tokens", "max_tokens"), ("seed", "random_seed")),
+    # Likewise: "Unexpected role 'system' after role 'assistant'".
+    one_system_message=True,
     call_id_pattern="[a-zA-Z0-9]{9}",
     call_id_characters=9,
     efforts=("none", "high"),

@@ -62,6 +62,8 @@ PROVIDERS: tuple[Provider, ...] = (
             Endpoint(
                 dialect="openai_responses",
                 base_url="https://api.openai.com/v1",
+                # openai/codex, `model-provider-info`: where Codex goes that is signed in with ChatGPT.
+                subscription_url="https://chatgpt.com/backend-api/codex",
                 is_original=True,
                 quirks=quirks.OPENAI_RESPONSES,
                 families=quirks.OPENAI_FAMILIES,

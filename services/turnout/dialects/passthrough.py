@@ -67,10 +67,11 @@ class AddField:
 
 @dataclass(frozen=True, slots=True)
 class RenameRole:
-    """Give messages of a role that the target does not know another one."""
+    """Give messages of a role that the target does not know another one, and `content` what they say."""
 
     name: str
     becomes: str
+    content: Callable[[bytes], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +129,8 @@ def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
                 body = _set_present(body, name, partial(_other, json))
             case AddField(name, json):
                 body = _set_member(body, name, partial(_kept_or, json), at_front=False)
-            case RenameRole(name, becomes):
-                body = _each_message(body, partial(_with_role, name=name, becomes=becomes))
+            case RenameRole():
+                body = _each_message(body, partial(_with_role, edit=edit))
             case DropMessageField(name):
                 body = _each_message(body, partial(_drop, name=name))
             case _:
@@ -328,9 +329,12 @@ def _each_item(array: bytes, change: Callable[[bytes], bytes]) -> bytes:
     return _changed(array, changes)
 
 
-def _with_role(message: bytes, *, name: str, becomes: str) -> bytes:
-    encoded, new = msgspec.json.encode(name), msgspec.json.encode(becomes)
-    return _set_present(message, "role", lambda old: new if old == encoded else old)
+def _with_role(message: bytes, *, edit: RenameRole) -> bytes:
+    encoded, new = msgspec.json.encode(edit.name), msgspec.json.encode(edit.becomes)
+    renamed = _set_present(message, "role", lambda old: new if old == encoded else old)
+    if renamed is message or edit.content is None:
+        return renamed
+    return _set_present(renamed, "content", edit.content)
 
 
 def _changed(body: bytes, changes: Sequence[tuple[int, int, bytes]]) -> bytes:

@@ -31,6 +31,7 @@ from turnout.dialects.passthrough import (
     splice,
 )
 from turnout.dialects.reading import MALFORMED
+from turnout.dialects.reminder import reminder_blocks
 from turnout.quirks import Quirks
 
 THINKING_FIELDS: Final[dict[Dialect, str]] = {
@@ -115,7 +116,8 @@ def reshaped(
         changes.append("dropped:system_block")
     messages = present.get("messages", b"")
     if no_system and b'"system"' in messages:
-        edits += (RenameRole("system", "user"), *map(DropMessageField, MESSAGE_CONTROLS))
+        edits.append(RenameRole("system", "user", reminder_blocks))
+        edits += map(DropMessageField, MESSAGE_CONTROLS)
         changes.append("system_role")
     if no_developer and b'"developer"' in messages:
         edits.append(RenameRole("developer", "system"))

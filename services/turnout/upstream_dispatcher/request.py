@@ -72,6 +72,10 @@ CUSTOM_MARK = b'"custom"'
 """In a body of OpenAI's that has tools which take plain text."""
 
 
+SYSTEM_MARKS = (b'"system"', b'"developer"')
+"""Of system messages in one of OpenAI's; opencode sends two in front."""
+
+
 @dataclass(frozen=True, slots=True)
 class Prepared:
     """An upstream call, and what reading its answer depends on.
@@ -178,7 +182,10 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
         and (not to.is_original or is_switch(request, to))
     ):
         return True
-    return is_switch(request, to) and _has_schemas_of_others(body, to)
+    if not is_switch(request, to):
+        return False
+    has_more = quirks.one_system_message and sum(map(body.count, SYSTEM_MARKS)) > 1
+    return bool(has_more) or _has_schemas_of_others(body, to)
 
 
 def _has_schemas_of_others(body: bytes, to: Destination) -> bool:

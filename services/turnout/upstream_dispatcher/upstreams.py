@@ -23,6 +23,9 @@ CLIENT_SUFFIX = "@client"
 TARGETS_KEPT = 1024
 """Models of the catalog by credential, and names that clients make up."""
 
+JWT = "eyJ"
+"""How the token of a ChatGPT subscription begins, and no key."""
+
 SIMULATED_AUTH = (("authorization", "Bearer simulated"),)
 """The simulated provider wants a key like any other and takes whatever comes; no secret of anyone."""
 
@@ -168,7 +171,9 @@ def destination(
         base_url=base_url.rstrip("/"),
         credential=credential,
         auth=auth,
-        is_ours=credential == "simulated" or known is None or base_url != known.base_url,
+        is_ours=credential == "simulated"
+        or known is None
+        or base_url not in {known.base_url, known.subscription_url},
     )
 
 
@@ -210,7 +215,9 @@ def _access(
     if credential == "client":
         for own in credentials:
             if own.provider == provider.name:
-                return endpoint.base_url, ((own.header.lower(), own.value),)
+                is_token = own.value.rpartition(" ")[2].startswith(JWT)
+                url = endpoint.subscription_url if is_token else ""
+                return url or endpoint.base_url, ((own.header.lower(), own.value),)
         raise Unavailable(f"The request brought no credential for {provider.name}.")
     if endpoint.auth == "none":
         return endpoint.base_url, ()

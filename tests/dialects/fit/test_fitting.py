@@ -15,7 +15,9 @@ from tests.catalog.quirks import quirks_of
 from tests.dialects.events import events_of
 from turnout.capabilities import Capabilities, Dialect
 from turnout.dialects.conversation import (
+    Base64Source,
     Conversation,
+    Image,
     Message,
     OutputFormat,
     Provenance,
@@ -300,6 +302,68 @@ def test_ids_of_calls_are_what_mistral_takes() -> None:
     assert re.fullmatch("[a-z0-9]{9}", ids[0])
     assert ids == [ids[0], ids[0], "abcdefghi", "abcdefghi"]
     assert fitted.changes == ("call_id",)
+
+
+CLAUDES_SYSTEM = (
+    Message("system", (Text("base"),)),
+    Message("user", (Text("go"),)),
+    Message("system", (Text("env"),)),
+    Message("assistant", (Text("ok"),)),
+)
+CODEXS_SYSTEM = (
+    Message("system", (Text("base"),)),
+    Message("system", (Text("skills"),)),
+    Message("user", (Text("go"),)),
+)
+
+
+@pytest.mark.parametrize("provider", ["vllm", "llama_cpp", "lm_studio", "ollama", "mistral_ai"])
+def test_a_strict_template_gets_one_system_message_in_front(provider: str) -> None:
+    """The others stay where they are: moved to the front they would change the cached prefix."""
+    quirks = quirks_of(provider, "openai_chat")
+    claude = fit(conversation(*CLAUDES_SYSTEM), to="openai_chat", quirks=quirks, has=ABLE)
+    assert claude.conversation.messages == (
+        *CLAUDES_SYSTEM[:2],
+        Message("user", (Text("<system-reminder>\nenv\n</system-reminder>"),)),
+        CLAUDES_SYSTEM[3],
+    )
+    codex = fit(conversation(*CODEXS_SYSTEM), to="openai_chat", quirks=quirks, has=ABLE)
+    assert codex.conversation.messages == (
+        Message("system", (Text("base"), Text("skills"))),
+        CODEXS_SYSTEM[2],
+    )
+    assert claude.changes == codex.changes == ("system_role",)
+    plain = conversation(*CLAUDES_SYSTEM[:2])
+    assert fit(plain, to="openai_chat", quirks=quirks, has=ABLE).conversation is plain
+
+
+@pytest.mark.parametrize("provider", ["openai", "moonshot_ai", "z_ai"])
+def test_system_messages_stay_system_where_they_may_stand_anywhere(provider: str) -> None:
+    quirks = quirks_of(provider, "openai_chat")
+    fitted = fit(conversation(*CLAUDES_SYSTEM), to="openai_chat", quirks=quirks, has=ABLE)
+    assert fitted.conversation.messages == CLAUDES_SYSTEM
+
+
+@pytest.mark.parametrize(
+    ("provider", "told", "sent"),
+    [
+        ("groq", "original", "high"),
+        ("groq", "low", "low"),
+        ("groq", "", ""),
+        ("openai", "original", "original"),
+    ],
+)
+def test_the_detail_of_an_image_is_said_in_words_that_the_target_knows(
+    provider: str, told: str, sent: str
+) -> None:
+    """Codex shows what it looks at as `original`, which compatible servers of 2024 do not know."""
+    image = Image(Base64Source("image/png", "AAAA"), detail=told)
+    asked = conversation(Message("user", (ToolResult("c", (image,)), image)))
+    fitted = fit(asked, to="openai_chat", quirks=quirks_of(provider, "openai_chat"), has=ABLE)
+    result, shown = fitted.conversation.messages[0].parts
+    assert isinstance(result, ToolResult)
+    assert result.parts == (shown,) == (msgspec.structs.replace(image, detail=sent),)
+    assert fitted.changes == (("image_detail",) if sent != told else ())
 
 
 def test_deferred_tools_come_behind_the_others_once_something_names_them() -> None:

@@ -17,8 +17,9 @@ from turnout.dialects.fit.blank import with_blank_turns
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
 from turnout.dialects.fit.deferred import without_deferral
 from turnout.dialects.fit.elsewhere import as_elsewhere
-from turnout.dialects.fit.failed import with_failures
 from turnout.dialects.fit.ending import ending_in_the_user
+from turnout.dialects.fit.failed import with_failures
+from turnout.dialects.fit.images import with_details
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
 from turnout.dialects.fit.own_fields import told_fields
 from turnout.dialects.fit.parameters import (
@@ -31,6 +32,7 @@ from turnout.dialects.fit.parameters import (
 from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
 from turnout.dialects.fit.strange import told_strange
+from turnout.dialects.fit.system_messages import with_one_system_message
 from turnout.dialects.fit.text_documents import with_plain_texts
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.fit.unique_ids import with_unique_ids
@@ -94,6 +96,8 @@ def fit(
         quirks.system_anywhere is False and changes_tools(conversation)
     ):
         fitted = _noted(fitted, without_deferral(fitted), "deferred_tools", changes)
+    if quirks.one_system_message:
+        fitted = _noted(fitted, with_one_system_message(fitted), "system_role", changes)
     fitted, kinds = without_server_tools(fitted, to=to, is_original=is_original)
     changes += [f"dropped:{kind}" for kind in kinds]
     custom = frozenset[str]()
@@ -105,6 +109,7 @@ def fit(
     fitted, has_new_ids = with_call_ids(fitted, quirks.call_id_pattern, quirks.call_id_characters)
     if has_new_ids:
         changes.append("call_id")
+    fitted = _noted(fitted, with_details(fitted, quirks.image_details), "image_detail", changes)
     fitted, told = fit_output_format(fitted, quirks, has)
     changes += told
     if conversation.dialect != to or not is_original:

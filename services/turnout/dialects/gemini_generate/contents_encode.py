@@ -25,9 +25,7 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.gemini_generate.parts_encode import Json, PartEncoder
 from turnout.dialects.reading import raw_fields
-
-SYSTEM_TAG: Final = "system-reminder"
-"""Around system text in a turn of the user's: the tag that agents' models know best."""
+from turnout.dialects.reminder import reminder
 
 NO_RESULT: Final = "(no result)"
 """For a call that the history leaves without one."""
@@ -85,14 +83,9 @@ def _own_turns(messages: Sequence[Message]) -> list[_Turn]:
     turns: list[_Turn] = []
     for message in messages:
         role: Literal["user", "model"] = "model" if message.role == "assistant" else "user"
-        parts = _reminder(message) if message.role == "system" else list(message.parts)
+        parts = list(reminder(message.parts)) if message.role == "system" else list(message.parts)
         turns.append(_Turn(role, parts, message.extras))
     return turns
-
-
-def _reminder(message: Message) -> list[Part]:
-    text = joined_text(message.parts)
-    return [Text(f"<{SYSTEM_TAG}>\n{text}\n</{SYSTEM_TAG}>")] if text.strip() else []
 
 
 def _arranged(messages: Sequence[Message]) -> list[_Turn]:
@@ -119,7 +112,7 @@ def _arranged(messages: Sequence[Message]) -> list[_Turn]:
                 _add(turns, "model", message.parts)
                 waiting = [part for part in turns[-1].parts if isinstance(part, ToolCall)]
             case "system":
-                held += _reminder(message)
+                held += reminder(message.parts)
             case "user":
                 for part in message.parts:
                     if not isinstance(part, ToolResult):
