@@ -125,7 +125,7 @@ def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
             case RenameField(name, becomes):
                 body = _rename(body, name, becomes)
             case SetField(name, json):
-                body = _set_present(body, name, partial(_other, json))
+                body = in_member(body, name, partial(_other, json))
             case AddField(name, json):
                 body = _set_member(body, name, partial(_kept_or, json), at_front=False)
             case RenameRole(name, becomes):
@@ -287,8 +287,8 @@ def _rename(body: bytes, name: str, becomes: str) -> bytes:
     return _changed(body, changes)
 
 
-def _set_present(body: bytes, name: str, replace: Callable[[bytes], bytes]) -> bytes:
-    """Give every member `name` the value `replace(old value)`."""
+def in_member(body: bytes, name: str, replace: Callable[[bytes], bytes]) -> bytes:
+    """Give every member `name`, where there is one, the value `replace(old value)`."""
     changes: list[tuple[int, int, bytes]] = []
     for member in members(body):
         if member.name == name:
@@ -308,10 +308,11 @@ def _kept_or(value: bytes, old: bytes | None) -> bytes:
 
 
 def _each_message(body: bytes, change: Callable[[bytes], bytes]) -> bytes:
-    return _set_present(body, "messages", lambda old: _each_item(old, change))
+    return in_member(body, "messages", lambda old: in_items(old, change))
 
 
-def _each_item(array: bytes, change: Callable[[bytes], bytes]) -> bytes:
+def in_items(array: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Give every object of an array the value `change(old value)`; anything else stays."""
     try:
         items = _ITEMS.decode(array)
     except MALFORMED:
@@ -330,7 +331,7 @@ def _each_item(array: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 def _with_role(message: bytes, *, name: str, becomes: str) -> bytes:
     encoded, new = msgspec.json.encode(name), msgspec.json.encode(becomes)
-    return _set_present(message, "role", lambda old: new if old == encoded else old)
+    return in_member(message, "role", lambda old: new if old == encoded else old)
 
 
 def _changed(body: bytes, changes: Sequence[tuple[int, int, bytes]]) -> bytes:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from turnout.capabilities import Dialect
 from turnout.catalog.token_families import Family, family_of
 from turnout.dialects.call_reasoning import with_stand_ins
+from turnout.dialects.conversation import Provenance
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import (
     BASE_PATH,
@@ -79,6 +80,8 @@ class Prepared:
         hides_usage: the client did not ask for the usage chunk that we asked for.
         names_model: the name to write into an answer that is relayed, where the client's is another
             than the provider's; "" where it is not.
+        seals_as: who makes the reasoning of an answer that passes for the dialect's own vendor's; None
+            where that vendor answers, or in another dialect.
         changes: what was changed for the target, as words of a small set.
 
     """
@@ -89,6 +92,7 @@ class Prepared:
     hides_usage: bool
     changes: tuple[str, ...] = ()
     names_model: str = ""
+    seals_as: Provenance | None = None
 
 
 def is_count(request: DispatchRequest) -> bool:
@@ -142,7 +146,14 @@ def prepare(
     called = endpoint(to.dialect, model=to.upstream_name, stream=request.features.stream)
     outgoing = Outgoing(to.base_url + called, headers, body)
     changes = tuple(dict.fromkeys((*fitted.changes, *dropped)))
-    return Prepared(outgoing, is_native=False, fitted=fitted, hides_usage=False, changes=changes)
+    return Prepared(
+        outgoing,
+        is_native=False,
+        fitted=fitted,
+        hides_usage=False,
+        changes=changes,
+        seals_as=_imitator(request, to),
+    )
 
 
 def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
@@ -192,12 +203,14 @@ def with_traceparent(prepared: Prepared, traceparent: str) -> Prepared:
 
 
 def _readable(request: DispatchRequest, to: Destination, dialect: WireDialect) -> bytes:
-    """The body without reasoning from when the thread was served elsewhere; it draws a 400 here."""
+    """The body without reasoning from when the thread was served elsewhere; it draws a 400 here. What
+    was made here is as it was made.
+    """
     others = unreadable(
         request.makers, reader=to.target, message_count=request.features.message_count
     )
     if request.features.has_foreign_thinking or others:
-        return dialect.without_foreign_reasoning(request.body, others=others)
+        return dialect.without_foreign_reasoning(request.body, others=others, reader=to.target)
     return request.body
 
 
@@ -237,7 +250,14 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         hides_usage=hides_usage,
         changes=changes,
         names_model="" if written in to.names else written,
+        seals_as=_imitator(request, to),
     )
+
+
+def _imitator(request: DispatchRequest, to: Destination) -> Provenance | None:
+    if to.is_original or to.dialect != request.dialect:
+        return None
+    return Provenance(to.dialect, to.upstream_name, to.target)
 
 
 def _native_path(request: DispatchRequest, to: Destination) -> str:
