@@ -233,6 +233,25 @@ DEFERRED = {
 }
 
 
+@pytest.mark.parametrize("makers", [(), (Maker(1, MOONSHOT),)])
+async def test_an_imitation_is_shown_nothing_that_is_not_under_its_seal(
+    makers: tuple[Maker, ...],
+) -> None:
+    """Claude's thinking looks like that of a thread that was begun elsewhere."""
+
+    async def answered(exchange: Exchange) -> None:
+        await exchange.answer(200, kimis_message(), JSON)
+
+    redacted = {"type": "redacted_thinking", "data": "x"}
+    asked = asking(MOONSHOT, [thought("by-claude"), redacted, TEXT], makers=makers)
+    async with (
+        provider(answered) as upstream,
+        bench({"moonshot_ai": upstream.url}, also=("anthropic_messages",)) as on,
+    ):
+        await answer_of(on, asked)
+        assert json.loads(upstream.seen[0].body)["messages"][1]["content"] == [TEXT]
+
+
 @pytest.mark.parametrize("is_fitted", [False, True], ids=["relayed", "fitted"])
 @pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
 async def test_what_an_imitation_has_thought_is_known_without_any_record(

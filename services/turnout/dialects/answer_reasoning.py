@@ -15,12 +15,15 @@ from typing import Final
 
 import msgspec
 
+from turnout.capabilities import Dialect
 from turnout.dialects.conversation import Provenance
 from turnout.dialects.passthrough import AddField, SetField, in_items, in_member, splice
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.seal import seal
 from turnout.dialects.sse import encode_event
 from turnout.errors import InvalidRequest
+
+SEALED_DIALECTS: Final = frozenset[Dialect]({"anthropic_messages", "openai_responses"})
 
 _EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _DATA: Final = re.compile(rb"^data: ?([^\r\n]+)", re.MULTILINE)

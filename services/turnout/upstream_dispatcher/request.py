@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from turnout.capabilities import Dialect
 from turnout.catalog.token_families import Family, family_of
+from turnout.dialects.answer_reasoning import SEALED_DIALECTS
 from turnout.dialects.call_reasoning import with_stand_ins
 from turnout.dialects.conversation import Provenance
 from turnout.dialects.dialect import WireDialect
@@ -206,9 +207,12 @@ def _readable(request: DispatchRequest, to: Destination, dialect: WireDialect) -
     """The body without reasoning from when the thread was served elsewhere; it draws a 400 here. What
     was made here is as it was made.
     """
-    others = unreadable(
-        request.makers, reader=to.target, message_count=request.features.message_count
-    )
+    count = request.features.message_count
+    if _is_sealed(to):
+        # Its own stands under our seal, whatever record there is of the thread.
+        others: Sequence[range] = (range(count),)
+    else:
+        others = unreadable(request.makers, reader=to.target, message_count=count)
     if request.features.has_foreign_thinking or others:
         return dialect.without_foreign_reasoning(request.body, others=others, reader=to.target)
     return request.body
@@ -255,9 +259,14 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
 
 
 def _imitator(request: DispatchRequest, to: Destination) -> Provenance | None:
-    if to.is_original or to.dialect != request.dialect:
+    if to.dialect != request.dialect or not _is_sealed(to):
         return None
     return Provenance(to.dialect, to.upstream_name, to.target)
+
+
+def _is_sealed(to: Destination) -> bool:
+    """Whether what it thinks would pass for the vendor's own."""
+    return not to.is_original and to.dialect in SEALED_DIALECTS
 
 
 def _native_path(request: DispatchRequest, to: Destination) -> str:

@@ -60,7 +60,7 @@ def without_foreign_thinking(
     """`others` number messages that somebody else wrote, `reader` is the target that it goes to. Raises
     `InvalidRequest` when the body is no messages request.
     """
-    if not others and not _has_foreign(body):
+    if not _has_foreign(body) and not (others and _THINKING.search(body)):
         return body
     try:
         written = bytes(_BODY.decode(body).messages)
