@@ -243,13 +243,17 @@ async def test_an_imitation_is_shown_nothing_that_is_not_under_its_seal(
         await exchange.answer(200, kimis_message(), JSON)
 
     redacted = {"type": "redacted_thinking", "data": "x"}
-    asked = asking(MOONSHOT, [thought("by-claude"), redacted, TEXT], makers=makers)
+    use = {"type": "tool_use", "id": "c", "name": "t", "input": {}}
+    said = ([thought("by-claude"), redacted, TEXT], [thought("by-claude"), use])
+    asked = asking(MOONSHOT, *said, makers=makers)
     async with (
         provider(answered) as upstream,
         bench({"moonshot_ai": upstream.url}, also=("anthropic_messages",)) as on,
     ):
         await answer_of(on, asked)
-        assert json.loads(upstream.seen[0].body)["messages"][1]["content"] == [TEXT]
+        messages = json.loads(upstream.seen[0].body)["messages"]
+        stand_in = {"type": "thinking", "thinking": " ", "signature": ""}
+        assert [one["content"] for one in messages[1::2]] == [[TEXT], [stand_in, use]]
 
 
 @pytest.mark.parametrize("is_fitted", [False, True], ids=["relayed", "fitted"])
