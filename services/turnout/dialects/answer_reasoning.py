@@ -28,7 +28,7 @@ SEALED_DIALECTS: Final = frozenset[Dialect]({"anthropic_messages", "openai_respo
 _EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _DATA: Final = re.compile(rb"^data: ?([^\r\n]+)", re.MULTILINE)
 
-_BLOCK_MARKS: Final = (b"content_block_st", b"signature_delta", b"message_delta")
+_BLOCK_MARK: Final = re.compile(rb"content_block_st|signature_delta|message_delta")
 """In every event that begins or ends a block, or signs one; pieces of text and reasoning have none."""
 
 _ITEM_MARK: Final = b'"reasoning"'
@@ -94,7 +94,7 @@ class MessagesSealed:
         self._unsigned: int | None = None
 
     def feed(self, events: bytes) -> bytes:
-        if not any(mark in events for mark in _BLOCK_MARKS):
+        if _BLOCK_MARK.search(events) is None:
             return events
         return b"".join(map(self._sealed, _each(events)))
 
