@@ -1,8 +1,9 @@
 """Our seal on the reasoning in an answer that comes from an imitation of the client's dialect.
 
-What such an endpoint writes in the place of the vendor's signature (DeepSeek the message's id, Moonshot
-often nothing) looks like the vendor's own. The vendor refuses it once the thread has moved there
-(can1357/oh-my-pi#6379), and a thread's record is no help where a client has forked or rewritten it.
+What such an endpoint writes in the place of the vendor's signature (DeepSeek the message's id,
+NousResearch/hermes-agent#21048, others nothing) looks like the vendor's own. The vendor refuses it once
+the thread has moved there (can1357/oh-my-pi#6379), and a thread's record is no help where a client has
+forked or rewritten it.
 
 Rules: signatures become seals that hold them, reasoning without one gets a seal, every other byte
 stays; so does what cannot be read. Chat has no such place, and of Gemini's API there is no imitation.
@@ -24,6 +25,7 @@ from turnout.dialects.sse import encode_event
 from turnout.errors import InvalidRequest
 
 SEALED_DIALECTS: Final = frozenset[Dialect]({"anthropic_messages", "openai_responses"})
+"""Those that have a place for a seal."""
 
 _EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _DATA: Final = re.compile(rb"^data: ?([^\r\n]+)", re.MULTILINE)
