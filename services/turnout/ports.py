@@ -81,6 +81,8 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         is_failed: the answer broke off; warmth is learned from its usage, steps are not counted.
         begins_run: the answer stands behind answers of another target, or in front of where such
             ones stood before the history was cut.
+        refused: a target that was asked before and refused what the client had not asked of it; "" for
+            none.
         now: unix seconds at which the answer ended.
         sent_at: unix seconds at which the request was sent; gaps are counted to here.
         session: for ThreadSwitched facts, with identity, as the tracker emits them.
@@ -101,6 +103,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     sent_at: float
     now: float
     begins_run: bool = False
+    refused: str = ""
 
 
 class SessionCacheTracker(Protocol):

@@ -434,6 +434,33 @@ async def test_runs_are_bounded(subject: Subject) -> None:
     assert makers[-1].first_message == count - 1
 
 
+async def test_who_has_refused_a_thread_is_known(subject: Subject) -> None:
+    prefix = prompt("hello")
+    for at, refused in enumerate((HAIKU, "", HAIKU)):
+        await subject.note(
+            note(
+                subject.key,
+                prefix,
+                usage=written(prefix),
+                at=at,
+                target=OPUS,
+                refused=refused,
+            )
+        )
+    assert (await subject.look("hello", at=9)).refused == (HAIKU,)
+
+
+async def test_refusals_are_bounded(subject: Subject) -> None:
+    prefix = prompt("hello")
+    for at in range(records.TARGETS_KEPT + 3):
+        refused = f"target-{at:02d}"
+        await subject.note(
+            note(subject.key, prefix, usage=None, at=at, target=OPUS, refused=refused)
+        )
+    newest = tuple(f"target-{at:02d}" for at in range(3, records.TARGETS_KEPT + 3))
+    assert (await subject.look("hello", at=99)).refused == newest
+
+
 WORDS = ("a", "b", "c", "d", "e")
 
 
@@ -469,6 +496,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Note], list[int]]:
                 moves_thread=draw(st.booleans()),
                 is_failed=draw(st.booleans()),
                 begins_run=draw(st.booleans()),
+                refused=draw(st.sampled_from(["", OPUS, HAIKU])),
             )
         )
     order = draw(st.permutations(range(len(notes))))

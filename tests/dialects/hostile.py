@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 
 from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.answer_reasoning import events_sealed, sealed_in_body
+from turnout.dialects.conversation import Provenance
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import InvalidRequest, TurnoutError, UpstreamFailed
@@ -17,6 +19,8 @@ Objects: TypeAlias = st.SearchStrategy[dict[str, object]]
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text()
 
+
+MAKER = "vllm/m@env"
 
 DEPTH = 3
 """Of drawn JSON. `st.recursive` bounds its leaves instead, by throwing away what has more."""
@@ -71,7 +75,7 @@ class Hostile:
             self.wire.survey_request(body, path=self.path)
         for marked in {body, self.sealed + body}:
             with suppress(InvalidRequest):
-                self.wire.without_foreign_reasoning(marked)
+                self.wire.without_foreign_reasoning(marked, reader=MAKER)
         with suppress(*self.refusals):
             conversation = self.wire.decode_request(body, path=self.path)
             self.wire.encode_request(conversation, model="m", has=self.has)
@@ -83,9 +87,11 @@ class Hostile:
             response_id="r", model="m", created_at=1, input_estimate=1, include_usage=True
         )
         tap = self.wire.tap(stream=True)
+        seals = events_sealed(Provenance(self.dialect, "m", MAKER))
         for raw in events:
             event = b"data: " + raw + b"\n\n"
             tap.feed(event)
+            assert seals is None or seals.feed(event).endswith(b"\n\n")
             assert tap.reading.at_boundary
             with suppress(UpstreamFailed):
                 for told in decoder.feed(event):
@@ -111,6 +117,7 @@ class Hostile:
         """What can be decoded is over for the tap too."""
         tap = self.wire.tap(stream=False)
         tap.feed(raw)
+        sealed_in_body(Provenance(self.dialect, "m", MAKER), raw)
         reading = tap.reading
         with suppress(UpstreamFailed):
             self.wire.decode_response(raw)

@@ -46,10 +46,11 @@ def test_bug_29_a_message_with_calls_gets_a_stand_in(
     assert body.count(b"reasoning_content") == 1
 
 
-def test_bug_29_an_imitation_of_anthropic_gets_an_empty_block() -> None:
-    body = with_stand_ins(anthropic(USE), EMPTY, dialect="anthropic_messages")
-    empty = {"type": "thinking", "thinking": "", "signature": ""}
-    assert json.loads(body)["messages"][1]["content"] == [empty, USE]
+@pytest.mark.parametrize(("quirks", "told"), [(EMPTY, ""), (BLANK, " ")])
+def test_bug_29_an_imitation_of_anthropic_gets_a_block(quirks: Quirks, told: str) -> None:
+    body = with_stand_ins(anthropic(USE), quirks, dialect="anthropic_messages")
+    stand_in = {"type": "thinking", "thinking": told, "signature": ""}
+    assert json.loads(body)["messages"][1]["content"] == [stand_in, USE]
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.dialects import passthrough
+from turnout.dialects.openai_chat.usage_filter import UsageChunkFilter
 from turnout.dialects.passthrough import (
     AddField,
     DropField,
@@ -19,7 +20,6 @@ from turnout.dialects.passthrough import (
     SetField,
     SetModel,
     SetStreamIncludeUsage,
-    UsageChunkFilter,
     members,
     splice,
 )

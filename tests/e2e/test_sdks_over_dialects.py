@@ -19,6 +19,7 @@ import pytest
 from google.genai import errors as google
 
 from tests.e2e.product import Product, environment, running
+from tests.e2e.talks.anthropic_talk import AnthropicTalk
 from tests.e2e.talks.sdks import SDKS, Sdk, talks
 from tests.e2e.talks.talk import LOOK, PNG_TEXT, RUN, Asked, Talk, Weather
 from tests.simulator import provider
@@ -260,6 +261,40 @@ def test_a_session_moves_between_providers_and_back(
         # Claude reads it only behind the very prompt that it was made for.
         assert entry["dropped_thinking"] == []
         visits[upstream] += 1
+
+
+CLAUDE, KIMI = "turnout/claude-sonnet-5-5", "turnout/kimi-k2.6"
+
+
+@streamed_or_whole
+def test_a_forked_session_moves_to_an_imitation_of_its_api_and_back(
+    process: Product, product: Product, stream: bool
+) -> None:
+    """Nothing is recorded of a session that is new with every request: whose thinking it is must be
+    told by the thinking itself.
+    """
+    with anthropic.Anthropic(base_url=process.url, api_key="dummy", max_retries=0) as client:
+        talk = AnthropicTalk(client)
+        talk.say("Think, then look.")
+        route = (CLAUDE, KIMI, KIMI, CLAUDE, KIMI, CLAUDE)
+        for number, model in enumerate(route):
+            session = {"x-claude-code-session-id": f"fork-{number}"}
+            talk.client = client.with_options(default_headers=session)
+            simulate = f"thinking,tools={LOOK},steps={len(route) * 2}"
+            asked = Asked(model=model, stream=stream, tools=True, thinking=True, simulate=simulate)
+            told = talk.answer(asked)
+            assert told.stop == "tool"
+            assert told.thoughts
+            for called in told.calls:
+                talk.give(called, "seen")
+    visits: Counter[str] = Counter()
+    for model, entry in zip(route, product.seen(), strict=True):
+        assert entry["path"] == "/v1/messages"
+        signatures = REASONING["anthropic_messages"].findall(str(entry["body"]))
+        assert len(signatures) == visits[model], model
+        assert "turnout1." not in str(entry["body"])
+        assert entry["dropped_thinking"] == []
+        visits[model] += 1
 
 
 REASONING: Final[dict[Dialect, re.Pattern[str]]] = {

@@ -24,6 +24,7 @@ from turnout.policy.hedge import (
     GiveUp,
     TryNext,
     next_step,
+    passed_over,
 )
 from turnout.policy.request import CredentialSource
 
@@ -114,6 +115,13 @@ def test_what_a_model_refuses_that_nobody_asked_for_another_is_asked_once(status
         step = next_step([ours, again], ["c"], now=NOW, give_up_at=LATE)
         assert step == GiveUp(again.error, relayed=1)
     assert next_step([ours], [], now=NOW, give_up_at=LATE) == GiveUp(ours.error, relayed=0)
+
+
+def test_what_was_passed_over_is_the_refusal_and_no_other_failure() -> None:
+    busy = failure("a", Overloaded("busy"), status=529)
+    ours = failure("b", InvalidRequest("ours"), status=400, is_substitute=True)
+    assert passed_over([busy, ours]) == "b"
+    assert passed_over([busy]) == passed_over([]) == ""
 
 
 @pytest.mark.parametrize("error", [RateLimited("a minute's tokens"), Overloaded("busy")])

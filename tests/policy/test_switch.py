@@ -117,6 +117,43 @@ CASES: dict[str, Case] = {
         "unpriced_model",
         f"openai/{SECRET}@env",
     ),
+    # Who has refused the thread before.
+    "a refusal is not asked for again": (
+        STRONG_HAIKU,
+        {"state": structs.replace(running(OPUS_AT), refused=(HAIKU_AT,)), "candidates": (HAIKU,)},
+        "stay",
+        "only_eligible_target",
+        OPUS_AT,
+    ),
+    "a warm incumbent that has refused is left": (
+        STRONG_HAIKU,
+        {
+            "model": "turnout/auto",
+            "state": structs.replace(running(HAIKU_AT, warm=29_000), refused=(HAIKU_AT,)),
+            "candidates": (HAIKU,),
+        },
+        "switch",
+        "only_eligible_target",
+        OPUS_AT,
+    ),
+    "who has refused may be asked for by name": (
+        STRONG_HAIKU,
+        {"model": HAIKU, "state": structs.replace(running(OPUS_AT), refused=(HAIKU_AT,))},
+        "switch",
+        "free_window_cold_cache",
+        HAIKU_AT,
+    ),
+    "who has refused is asked where nobody else is left": (
+        STRONG_HAIKU,
+        {
+            "model": "turnout/auto",
+            "state": structs.replace(running(OPUS_AT), refused=(HAIKU_AT, OPUS_AT)),
+            "candidates": (HAIKU,),
+        },
+        "switch",
+        "free_window_cold_cache",
+        HAIKU_AT,
+    ),
     # Whom there is a key for.
     "no key for what was asked for": (
         STRONG_HAIKU,

@@ -82,6 +82,7 @@ def note(
     is_failed: bool = False,
     seconds: float = 2.0,
     begins_run: bool = False,
+    refused: str = "",
 ) -> Note:
     return Note(
         request_id=request_id or unique("request"),
@@ -98,6 +99,7 @@ def note(
         sent_at=NOON + at,
         now=NOON + at + seconds,
         begins_run=begins_run,
+        refused=refused,
     )
 
 

@@ -218,9 +218,11 @@ def test_thinking_is_signed_and_can_be_hidden(client: anthropic.Anthropic) -> No
     assert 0 < details.thinking_tokens < shown.usage.output_tokens
 
 
-def thought(client: anthropic.Anthropic, display: str = "summarized") -> list[dict[str, object]]:
+def thought(
+    client: anthropic.Anthropic, display: str = "summarized", *, model: str = MODEL
+) -> list[dict[str, object]]:
     message = client.messages.create(
-        model=MODEL,
+        model=model,
         max_tokens=9_000,
         messages=HELLO,
         extra_body={"thinking": {"type": "adaptive", "display": display}},
@@ -269,12 +271,23 @@ def test_thinking_that_was_not_signed_so_is_refused(
     assert what in caught.value.message
 
 
-def test_only_an_imitation_takes_an_empty_block_for_thinking(client: anthropic.Anthropic) -> None:
-    empty = {"type": "thinking", "thinking": "", "signature": ""}
+@pytest.mark.parametrize("signature", ["", "bm90IG91cnM=", None])
+def test_only_an_imitation_takes_any_signature(
+    client: anthropic.Anthropic, signature: str | None
+) -> None:
+    block = {"type": "thinking", "thinking": "hm", "signature": signature}
     said = {"type": "text", "text": "hi"}
-    resend(client, [empty, said], model="deepseek-v4-pro")
-    with pytest.raises(anthropic.BadRequestError, match="Invalid `signature`"):
-        resend(client, [empty, said])
+    resend(client, [block, said], model="kimi-k2.6")
+    with pytest.raises(anthropic.BadRequestError, match="signature"):
+        resend(client, [block, said])
+
+
+def test_claude_refuses_what_an_imitation_has_signed(client: anthropic.Anthropic) -> None:
+    blocks = thought(client, model="kimi-k2.6")
+    assert blocks[0]["signature"]
+    resend(client, blocks, model="kimi-k2.6")
+    with pytest.raises(anthropic.BadRequestError, match="Invalid `signature` in `thinking` block"):
+        resend(client, blocks)
 
 
 def test_parallel_calls_are_made_and_forbidden(client: anthropic.Anthropic) -> None:

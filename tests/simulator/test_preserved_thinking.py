@@ -7,7 +7,7 @@ import pytest
 
 from turnout.simulator.exchange import Refused
 from turnout.simulator.json_types import JsonObject
-from turnout.simulator.preserved_thinking import BETA, Bound, bind, is_signed, sign
+from turnout.simulator.preserved_thinking import BETA, Bound, bind, is_claudes, sign
 
 OPUS = "claude-opus-5-5"
 DROP: JsonObject = {
@@ -135,7 +135,8 @@ def test_what_is_to_happen_needs_the_beta_and_one_of_two_words() -> None:
 def test_a_signature_says_what_was_thought_whatever_it_is_bound_to() -> None:
     for prefix in ("", "p"):
         signed = base64.b64encode(sign("hm", prefix)).decode()
-        assert is_signed(signed, "hm")
-        assert is_signed(signed, "")
-        assert not is_signed(signed, "other")
-    assert not is_signed("not base64!", "")
+        assert is_claudes(signed, "hm")
+        assert is_claudes(signed, "")
+        assert not is_claudes(signed, "other")
+    assert not is_claudes("not base64!", "")
+    assert not is_claudes(base64.b64encode(sign("hm", "", vendor="moonshot_ai")).decode(), "hm")

@@ -175,6 +175,9 @@ async def test_what_a_switch_made_refused_is_answered_by_the_model_that_was_aske
         answer = await answer_of(on, request(SECOND, FIRST))
         assert (answer.head.status, answer.head.target) == (200, FIRST)
         assert [fact.kind for fact in on.facts.attempts] == ["first", "fallback"]
+        await on.notes.arrived.wait()
+        (note,) = on.notes.all
+        assert (note.target, note.refused) == (FIRST, SECOND)
 
 
 CLAUDE = "anthropic/claude-opus-5-5@env"

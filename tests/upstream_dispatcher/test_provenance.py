@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from msgspec import structs
@@ -166,3 +167,125 @@ async def test_bug_29_a_chat_server_gets_its_own_reasoning_and_a_stand_in_for_th
     asked = replace(asked, features=features, makers=(Maker(1, maker),))
     got = await sent(asked, "deepseek", WHOLE_CHAT)
     assert got == [messages[0], thought | {"reasoning_content": told}, messages[2]]
+
+
+def kimis_message(*blocks: object) -> bytes:
+    message = json.loads(WHOLE_MESSAGE) | {"content": [*blocks, TEXT], "model": "kimi-k2.6"}
+    return json.dumps(message).encode()
+
+
+def kimis_stream(*blocks: dict[str, str]) -> tuple[bytes, ...]:
+    """Blocks of thinking, each with its signature at its end if it has one."""
+    events: list[dict[str, object]] = [
+        {"type": "message_start", "message": json.loads(WHOLE_MESSAGE) | {"content": []}}
+    ]
+    for index, block in enumerate([*blocks, TEXT]):
+        kind = "thinking" if "thinking" in block else "text"
+        empty = {"type": kind, kind: ""}
+        said = {"type": f"{kind}_delta", kind: block[kind]}
+        events.append({"type": "content_block_start", "index": index, "content_block": empty})
+        events.append({"type": "content_block_delta", "index": index, "delta": said})
+        if block.get("signature"):
+            signed = {"type": "signature_delta", "signature": block["signature"]}
+            events.append({"type": "content_block_delta", "index": index, "delta": signed})
+        events.append({"type": "content_block_stop", "index": index})
+    usage = {"input_tokens": 9, "output_tokens": 1}
+    events.append({"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": usage})
+    events.append({"type": "message_stop"})
+    return tuple(b"data: %b\n\n" % json.dumps(event).encode() for event in events)
+
+
+def content_of(stream: bytes) -> list[dict[str, str]]:
+    """What a client puts together, as Anthropic's SDKs do."""
+    blocks: list[dict[str, str]] = []
+    for line in stream.splitlines():
+        if not line.startswith(b"data: "):
+            continue
+        event: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
+        if event["type"] == "content_block_start":
+            blocks.append(event["content_block"])
+        elif event["type"] == "content_block_delta":
+            delta: dict[str, str] = event["delta"]
+            kind = delta["type"].removesuffix("_delta")
+            # A signature comes whole, and the last one counts.
+            before = "" if kind == "signature" else blocks[-1][kind]
+            blocks[-1][kind] = before + delta[kind]
+    return blocks
+
+
+DEFERRED = {
+    "name": "t",
+    "description": "d",
+    "input_schema": {"type": "object"},
+    "defer_loading": True,
+}
+
+
+@pytest.mark.parametrize("makers", [(), (Maker(1, MOONSHOT),)])
+async def test_an_imitation_is_shown_nothing_that_is_not_under_its_seal(
+    makers: tuple[Maker, ...],
+) -> None:
+    """Claude's thinking looks like that of a thread that was begun elsewhere."""
+
+    async def answered(exchange: Exchange) -> None:
+        await exchange.answer(200, kimis_message(), JSON)
+
+    redacted = {"type": "redacted_thinking", "data": "x"}
+    use = {"type": "tool_use", "id": "c", "name": "t", "input": {}}
+    said = ([thought("by-claude"), redacted, TEXT], [thought("by-claude"), use])
+    asked = asking(MOONSHOT, *said, makers=makers)
+    async with (
+        provider(answered) as upstream,
+        bench({"moonshot_ai": upstream.url}, also=("anthropic_messages",)) as on,
+    ):
+        await answer_of(on, asked)
+        messages = json.loads(upstream.seen[0].body)["messages"]
+        stand_in = {"type": "thinking", "thinking": " ", "signature": ""}
+        assert [one["content"] for one in messages[1::2]] == [[TEXT], [stand_in, use]]
+
+
+@pytest.mark.parametrize("is_fitted", [False, True], ids=["relayed", "fitted"])
+@pytest.mark.parametrize("is_stream", [False, True], ids=["whole", "stream"])
+async def test_what_an_imitation_has_thought_is_known_without_any_record(
+    *, is_stream: bool, is_fitted: bool
+) -> None:
+    """The record of a thread is gone where its first message has changed, or its session's id."""
+    # An encoder writes no thinking without a signature.
+    signatures = ["91cfbb94-554b"] if is_fitted else ["91cfbb94-554b", ""]
+    made = [thought(one) for one in signatures]
+
+    async def answered(exchange: Exchange) -> None:
+        if is_stream:
+            await exchange.stream(*kimis_stream(*made))
+        else:
+            await exchange.answer(200, kimis_message(*made), JSON)
+
+    def asked(target: str, *contents: object) -> DispatchRequest:
+        one = asking(target, *contents)
+        body = json.loads(one.body) | ({"tools": [DEFERRED]} if is_fitted else {})
+        features = structs.replace(
+            one.features, stream=is_stream, has_foreign_thinking=bool(contents)
+        )
+        return replace(one, body=json.dumps(body).encode(), features=features)
+
+    async with (
+        provider(answered) as upstream,
+        bench({"moonshot_ai": upstream.url}, also=("anthropic_messages",)) as on,
+    ):
+        answer = (await answer_of(on, asked(MOONSHOT))).body
+        echoed = content_of(answer) if is_stream else json.loads(answer)["content"]
+        maker = Provenance("anthropic_messages", "kimi-k2.6", MOONSHOT)
+        assert [block.get("signature", "") for block in echoed[:-1]] == [
+            seal(maker, signature=one) for one in signatures
+        ]
+        await answer_of(on, asked(MOONSHOT, echoed))
+        again = json.loads(upstream.seen[1].body)["messages"][1]["content"]
+        assert again == [*made, TEXT]
+    assert await sent(asking_again(OPUS, [thought("by-claude"), *echoed]), "anthropic") == [
+        [thought("by-claude"), TEXT]
+    ]
+
+
+def asking_again(target: str, *contents: object) -> DispatchRequest:
+    asked = asking(target, *contents)
+    return replace(asked, features=structs.replace(asked.features, has_foreign_thinking=True))

@@ -70,7 +70,12 @@ ANTHROPIC_IMITATION: Final = Quirks(
 )
 """An Anthropic-compatible endpoint of another vendor: the API of 2025 without betas."""
 
-MOONSHOT_ANTHROPIC: Final = Quirks(refusals=refusals.MOONSHOT).over(ANTHROPIC_IMITATION)
+MOONSHOT_ANTHROPIC: Final = Quirks(
+    # anthropics/claude-code#37757, farion1231/cc-switch#3377: refuses it in the words of its chat server,
+    # to which an empty one counts as missing.
+    call_reasoning="blank",
+    refusals=refusals.MOONSHOT,
+).over(ANTHROPIC_IMITATION)
 ZHIPU_ANTHROPIC: Final = Quirks(refusals=refusals.ZHIPU).over(ANTHROPIC_IMITATION)
 MINIMAX_ANTHROPIC: Final = Quirks(refusals=refusals.MINIMAX).over(ANTHROPIC_IMITATION)
 ALIBABA_ANTHROPIC: Final = Quirks(refusals=refusals.ALIBABA).over(ANTHROPIC_IMITATION)

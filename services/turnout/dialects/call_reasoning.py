@@ -18,7 +18,7 @@ from turnout.dialects.passthrough import DropField, splice
 from turnout.dialects.reading import MALFORMED
 from turnout.quirks import Quirks
 
-_EMPTY_BLOCK: Final = b'{"type":"thinking","thinking":"","signature":""}'
+_BLOCK: Final = b'{"type":"thinking","thinking":"%b","signature":""}'
 
 
 class _Switch(msgspec.Struct):
@@ -55,11 +55,12 @@ _BLOCKS: Final = msgspec.json.Decoder(list[_Block])
 def with_stand_ins(body: bytes, quirks: Quirks, *, dialect: Dialect) -> bytes:
     """The very object that came in where nothing is missing, or where the body is none."""
     change: Callable[[bytes], bytes]
+    is_blank = quirks.call_reasoning == "blank"
     match dialect, quirks.call_reasoning:
         case "openai_chat", "empty" | "blank":
-            change = partial(_chat_message, is_blank=quirks.call_reasoning == "blank")
+            change = partial(_chat_message, is_blank=is_blank)
         case "anthropic_messages", "empty" | "blank":
-            change = _message
+            change = partial(_message, stand_in=_BLOCK % (b" " if is_blank else b""))
         case _:
             return body
     try:
@@ -87,7 +88,7 @@ def _chat_message(message: bytes, *, is_blank: bool) -> bytes:
     return b'{"reasoning_content":"%b",%b' % (b" " if is_blank else b"", rest[1:])
 
 
-def _message(message: bytes) -> bytes:
+def _message(message: bytes, *, stand_in: bytes) -> bytes:
     if b'"tool_use"' not in message:
         return message
     said = _MESSAGE.decode(message)
@@ -97,4 +98,4 @@ def _message(message: bytes) -> bytes:
     kinds = {block.type for block in _BLOCKS.decode(content)}
     if "tool_use" not in kinds or not kinds.isdisjoint({"thinking", "redacted_thinking"}):
         return message
-    return message.replace(content, b"[%b,%b" % (_EMPTY_BLOCK, content[1:]), 1)
+    return message.replace(content, b"[%b,%b" % (stand_in, content[1:]), 1)

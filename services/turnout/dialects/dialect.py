@@ -5,7 +5,7 @@ are pure: bytes in, data or bytes out; no clock, no sockets, no randomness (ids 
 
 Traffic within one dialect does not pass through the neutral form, but for what an imitation of it
 cannot take: the request is edited by span (`passthrough.splice`), the answer is relayed as it came
-but for the model's name, and a `StreamTap` watches it go by. Other traffic is decoded to the neutral
+but for the model's name and an imitation's signatures, and a `StreamTap` watches it go by. Other traffic is decoded to the neutral
 conversation, encoded for the target, and the answer comes back event by event through `StreamDecoder`
 and `StreamEncoder`.
 """
@@ -119,10 +119,13 @@ class WireDialect(Protocol):
         """Neutral to wire for `model`. Leaves out what the target cannot take."""
         ...
 
-    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
+    def without_foreign_reasoning(
+        self, body: bytes, *, others: Sequence[range] = (), reader: str = ""
+    ) -> bytes:
         """A request without the reasoning that its target would refuse: what stands under our seal
         (`seal.py`), and all of it in the messages that `others` number, as the survey counts them;
-        words between agents that the target would refuse become plain ones.
+        words between agents that the target would refuse become plain ones. `reader` is the target:
+        what it has made itself in this dialect, and stands under our seal, is as it made it again.
         The very object that came in where there is none.
         """
         ...

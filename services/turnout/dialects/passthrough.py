@@ -15,8 +15,7 @@ from typing import Final, TypeAlias, assert_never
 import msgspec
 
 from turnout.dialects.reading import MALFORMED
-from turnout.dialects.sse import MAX_EVENT_BYTES
-from turnout.errors import InvalidRequest, UpstreamFailed
+from turnout.errors import InvalidRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +125,7 @@ def splice(body: bytes, edits: Sequence[Edit]) -> bytes:
             case RenameField(name, becomes):
                 body = _rename(body, name, becomes)
             case SetField(name, json):
-                body = _set_present(body, name, partial(_other, json))
+                body = in_member(body, name, partial(_other, json))
             case AddField(name, json):
                 body = _set_member(body, name, partial(_kept_or, json), at_front=False)
             case RenameRole():
@@ -288,8 +287,8 @@ def _rename(body: bytes, name: str, becomes: str) -> bytes:
     return _changed(body, changes)
 
 
-def _set_present(body: bytes, name: str, replace: Callable[[bytes], bytes]) -> bytes:
-    """Give every member `name` the value `replace(old value)`."""
+def in_member(body: bytes, name: str, replace: Callable[[bytes], bytes]) -> bytes:
+    """Give every member `name`, where there is one, the value `replace(old value)`."""
     changes: list[tuple[int, int, bytes]] = []
     for member in members(body):
         if member.name == name:
@@ -309,10 +308,11 @@ def _kept_or(value: bytes, old: bytes | None) -> bytes:
 
 
 def _each_message(body: bytes, change: Callable[[bytes], bytes]) -> bytes:
-    return _set_present(body, "messages", lambda old: _each_item(old, change))
+    return in_member(body, "messages", lambda old: in_items(old, change))
 
 
-def _each_item(array: bytes, change: Callable[[bytes], bytes]) -> bytes:
+def in_items(array: bytes, change: Callable[[bytes], bytes]) -> bytes:
+    """Give every object of an array the value `change(old value)`; anything else stays."""
     try:
         items = _ITEMS.decode(array)
     except MALFORMED:
@@ -331,10 +331,10 @@ def _each_item(array: bytes, change: Callable[[bytes], bytes]) -> bytes:
 
 def _with_role(message: bytes, *, edit: RenameRole) -> bytes:
     encoded, new = msgspec.json.encode(edit.name), msgspec.json.encode(edit.becomes)
-    renamed = _set_present(message, "role", lambda old: new if old == encoded else old)
+    renamed = in_member(message, "role", lambda old: new if old == encoded else old)
     if renamed is message or edit.content is None:
         return renamed
-    return _set_present(renamed, "content", edit.content)
+    return in_member(renamed, "content", edit.content)
 
 
 def _changed(body: bytes, changes: Sequence[tuple[int, int, bytes]]) -> bytes:
@@ -347,51 +347,3 @@ def _changed(body: bytes, changes: Sequence[tuple[int, int, bytes]]) -> bytes:
         at = end
     parts.append(body[at:])
     return b"".join(parts)
-
-
-_EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
-_WHOLE: Final = (b"\n\n", b"\r\n\r\n")
-_EMPTY_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
-_REPORTED_USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
-
-
-class UsageChunkFilter:
-    """Hides the usage-only chunk of an `openai_chat` stream from a client that did not ask for it.
-
-    Whole events pass as the bytes they came in; an unfinished one is held until it is whole.
-    """
-
-    __slots__ = ("_held",)
-
-    def __init__(self) -> None:
-        self._held = bytearray()
-
-    def feed(self, data: bytes) -> bytes:
-        """Return what may go on. Raises `UpstreamFailed` when an event exceeds the bound."""
-        held = self._held
-        if not held and data.endswith(_WHOLE) and not _EMPTY_CHOICES.search(data):
-            return data
-        scan_from = max(0, len(held) - 3)
-        held += data
-        # Only from where a line end could have begun in what was already held.
-        if _EVENT_END.search(held, scan_from) is None:
-            if len(held) > MAX_EVENT_BYTES:
-                raise UpstreamFailed(
-                    f"an event of the upstream's stream exceeds {MAX_EVENT_BYTES} bytes"
-                )
-            return b""
-        passed: list[bytes] = []
-        at = 0
-        for end in _EVENT_END.finditer(held):
-            event = bytes(held[at : end.end()])
-            at = end.end()
-            if not (_EMPTY_CHOICES.search(event) and _REPORTED_USAGE.search(event)):
-                passed.append(event)
-        del held[:at]
-        return b"".join(passed)
-
-    def close(self) -> bytes:
-        """The stream has ended: return what was held."""
-        rest = bytes(self._held)
-        self._held.clear()
-        return rest

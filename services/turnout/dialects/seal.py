@@ -81,6 +81,14 @@ def unseal_placed(text: str, signature: str) -> tuple[Thinking, tuple[int, ...]]
     return thinking, told.before
 
 
+def opened(sealed: str, *, dialect: Dialect, reader: str) -> Thinking | None:
+    """What `reader`, a target, has itself signed in this dialect; None where anybody else has."""
+    told = unseal("", sealed)
+    if told is None or not reader or told.provenance.target != reader:
+        return None
+    return told if told.provenance.dialect == dialect else None
+
+
 def is_sealed_in(thinking: Thinking, dialect: Dialect) -> bool:
     """Whether the vendor of a dialect made it and sealed it, and so takes it back."""
     return thinking.provenance.dialect == dialect and bool(thinking.signature or thinking.redacted)

@@ -149,6 +149,11 @@ def _may_be_our_making(failures: Sequence[Failure]) -> bool:
     return last.is_substitute and is_first and last.status not in ACCOUNT_STATUSES
 
 
+def passed_over(failures: Sequence[Failure]) -> str:
+    """The target whose refusal may be of our making, where another has answered; "" for none."""
+    return next((failure.target for failure in failures if is_final(failure)), "")
+
+
 def _with_other_windows(failures: Sequence[Failure], remaining: Sequence[str]) -> Sequence[str]:
     """Without the targets of a model that the prompt was too long for."""
     small = {_model_of(f.target) for f in failures if isinstance(f.error, ContextTooLong)}

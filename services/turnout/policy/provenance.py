@@ -40,7 +40,8 @@ def unreadable(makers: Sequence[Maker], *, reader: str, message_count: int) -> t
     """The messages, by number, that hold answers whose reasoning `reader` is not shown.
 
     `makers` are in order of their first messages. What comes before the first one is nobody's that we
-    know of, and is taken for the reader's own: a thread that was begun elsewhere.
+    know of, and is taken for the reader's own: a thread that was begun elsewhere. Not for a reader whose
+    own reasoning bears our seal.
     """
     found: list[range] = []
     for at, maker in enumerate(makers):

@@ -43,6 +43,7 @@ from turnout.policy.targets import (
     asked_for,
     nobody_can,
     unpriced_targets,
+    without_refusers,
 )
 
 FALLBACKS: Final = 3
@@ -96,13 +97,14 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     if asked.model is None:
         return _unpriced(inputs, asked, catalog=catalog, tables=tables)
     view = outlook(inputs, tables)
-    seen = all_options(
+    able = all_options(
         asked,
         access=inputs.access,
         catalog=catalog,
         features=features,
         settings=inputs.settings,
     )
+    seen = without_refusers(able, asked, inputs.state.refused)
     compared = candidates(seen, inputs=inputs, view=view, catalog=catalog, tables=tables)
     field = _Field(
         asked=asked,

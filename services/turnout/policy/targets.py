@@ -140,6 +140,23 @@ def options(
     ]
 
 
+def without_refusers(
+    seen: Sequence[Option], asked: Asked, refused: Sequence[str]
+) -> Sequence[Option]:
+    """The options with what has refused the thread marked: asked again it would refuse again. Not what the
+    client itself asks for, and nothing where nobody else is left.
+    """
+    if not refused:
+        return seen
+    marked = [
+        structs.replace(option, lacks=(*option.lacks, "refused"))
+        if option.target in refused and (asked.freedom == "free" or option.model is not asked.model)
+        else option
+        for option in seen
+    ]
+    return marked if any(not option.lacks for option in marked) else seen
+
+
 def _lacks(
     model: Model,
     provider: Provider,
@@ -230,6 +247,7 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "server_tools": "not the API that the request is bound to",
         "above_ceiling": "a list price above that of the model asked for",
         "price": "no known price",
+        "refused": "an earlier refusal of this thread",
     }
 )
 """Why an option is not eligible, in words."""

@@ -56,6 +56,7 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
         warm: what the thread's own prefix is warm in.
         heads: what the shared head (system and tools) is warm in.
         makers: who wrote its answers, in order of their first messages; () when nobody was seen to.
+        refused: targets that have refused a request of it that was not made for them.
 
     """
 
@@ -73,3 +74,4 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
     warm: tuple[WarmPrefix, ...] = ()
     heads: tuple[WarmPrefix, ...] = ()
     makers: tuple[Maker, ...] = ()
+    refused: tuple[str, ...] = ()

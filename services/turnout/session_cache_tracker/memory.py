@@ -123,6 +123,7 @@ def _merge(fields: dict[str, str], merge: Merge) -> Before:
     if target is not None:
         fields.pop(f"lifetime:{target}", None)
     _forget_oldest(fields, "made:", kept=records.RUNS_KEPT)
+    _forget_oldest(fields, "refused:", kept=records.TARGETS_KEPT)
     return Before(
         is_new=True,
         newest=before.newest,

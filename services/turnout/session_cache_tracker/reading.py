@@ -52,6 +52,7 @@ def thread_state(
         warm=_warm_prefixes(thread, prefix, now=now, terms=terms, hits=hits),
         heads=warm_heads,
         makers=records.makers_of(thread),
+        refused=records.refused_of(thread),
     )
 
 
@@ -71,6 +72,8 @@ def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
     if note.begins_run:
         field = records.made_field(len(note.prefix.digests))
         registers.append((field, records.made_text(version, note.target)))
+    if note.refused:
+        registers.append((records.refused_field(note.refused), version))
     if note.usage is not None:
         left = cache.written(note.usage, cache.terms_of(note.target, terms))
         registers += _cache_registers(note, left, version=version, rungs=rungs)

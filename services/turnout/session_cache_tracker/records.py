@@ -7,16 +7,16 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
   are of fixed width, so they order as strings, and no two notes have the same one.
 * `seen` holds the ids of the newest notes in order of arrival. A note whose id is in it changes
   nothing.
-* Registers (`newest`, `failed`, `cache:<target>`, `lifetime:<target>`, `made:<number>`) begin with
-  the version of their note; the greatest value stays. `newest` is the last answered request;
+* Registers (`newest`, `failed`, `cache:<target>`, `lifetime:<target>`, `made:<number>`,
+  `refused:<target>`) begin with the version of their note; the greatest value stays. `newest` is the last answered request;
   `failed` the last one whose answer broke off; `cache:` what an answer has left in a target's prompt
   cache; `lifetime:` what the newest write there was paid for, which reads leave alone; `made:` the
   target whose answers begin behind that many messages. A run is void once a newer one has begun
-  before it.
+  before it. `refused:` says that the target has refused what another one then answered.
 * `recent` holds one line for each of the newest answered requests, in order of version.
 * `steps` counts answered requests, `started` is the earliest sending time.
-* Of the `cache:` and of the `made:` registers those of the newest versions are kept; `lifetime:`
-  goes with `cache:`.
+* Of the `cache:`, the `made:` and the `refused:` registers those of the newest versions are kept;
+  `lifetime:` goes with `cache:`.
 
 Hence notes of one thread may arrive in any order, late, or again: the record is the same, as long as
 no more than `SEEN_NOTES` others come between a note and its repetition.
@@ -52,7 +52,8 @@ were seen 29 times in 47,000 calls."""
 STEP_WORDS: Final = 5
 """Version, time of the answer, prompt tokens, output tokens, tool errors."""
 TARGETS_KEPT: Final = 8
-"""Targets that one thread is warm in; lifetimes end before a thread has been through more."""
+"""Targets that one thread is warm in; lifetimes end before a thread has been through more. As many that
+have refused it: few are cheap enough to be tried."""
 RUNS_KEPT: Final = 32
 """A thread that has moved more often has long left what its first makers wrote to compaction."""
 MESSAGE_DIGITS: Final = 6
@@ -231,6 +232,14 @@ def makers_of(record: Mapping[str, str]) -> tuple[Maker, ...]:
             newest = version
             found.append(Maker(int(field[len("made:") :]), target))
     return tuple(found)
+
+
+def refused_field(target: str) -> str:
+    return f"refused:{target}"
+
+
+def refused_of(record: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(sorted(name[len("refused:") :] for name in record if name.startswith("refused:")))
 
 
 def caches_of(record: Mapping[str, str]) -> list[tuple[str, CachedPrefix, float | None]]:

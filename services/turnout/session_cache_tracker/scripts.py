@@ -39,10 +39,11 @@ if step ~= '' then
   if started == '' or sent < started then redis.call('HSET', key, 'started', sent) end
   answer[7] = tostring(redis.call('HINCRBY', key, 'steps', 1))
 end
-local caches, runs = {{}}, {{}}
+local caches, runs, refused = {{}}, {{}}, {{}}
 for _, field in ipairs(redis.call('HKEYS', key)) do
   if string.sub(field, 1, 6) == 'cache:' then caches[#caches + 1] = field
-  elseif string.sub(field, 1, 5) == 'made:' then runs[#runs + 1] = field end
+  elseif string.sub(field, 1, 5) == 'made:' then runs[#runs + 1] = field
+  elseif string.sub(field, 1, 8) == 'refused:' then refused[#refused + 1] = field end
 end
 local function forget(fields, kept)
   if #fields <= kept then return nil end
@@ -57,6 +58,7 @@ end
 local left_out = forget(caches, {records.TARGETS_KEPT})
 if left_out then redis.call('HDEL', key, 'lifetime:' .. string.sub(left_out, 7)) end
 forget(runs, {records.RUNS_KEPT})
+forget(refused, {records.TARGETS_KEPT})
 redis.call('PEXPIRE', key, lifetime)
 return table.concat(answer, '\\30')
 """

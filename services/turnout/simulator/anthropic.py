@@ -171,7 +171,7 @@ def _message(call: Call, answer: Answer) -> JsonObject:
 def _content(call: Call, answer: Answer) -> list[JsonObject]:
     blocks: list[JsonObject] = []
     if answer.thinking:
-        sealed = sign(answer.thinking, call.prefix)
+        sealed = sign(answer.thinking, call.prefix, vendor=call.model.provider)
         shown = "" if call.omit_thinking else answer.thinking
         blocks.append(
             {"type": "thinking", "thinking": shown, "signature": base64.b64encode(sealed).decode()}

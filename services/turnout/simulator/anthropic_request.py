@@ -15,7 +15,7 @@ from turnout.simulator.cache import Block
 from turnout.simulator.exchange import Call, Headers, Refused, credential_of, model_called, seed_of
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
 from turnout.simulator.measure import Measure, canonical, measure_of
-from turnout.simulator.preserved_thinking import bind, is_signed
+from turnout.simulator.preserved_thinking import CLAUDES, bind, is_claudes
 
 FRAMING_TOKENS = 3
 """Fresh tokens of every prompt behind its last block; Anthropic never reports zero."""
@@ -78,7 +78,7 @@ def read_request(
             "This model does not support assistant message prefill. The conversation must end with a"
             " user message."
         )
-    _check_thinking(body.messages, is_claude=catalog.vendor_of(model.id) == "anthropic")
+    _check_thinking(body.messages, is_claude=model.provider == CLAUDES)
     _check_tools(body.tools)
     _check_limits(body, model)
     measure = measure_of(model)
@@ -222,9 +222,10 @@ def _calls(message: Message, number: int) -> list[str]:
 
 
 def _check_thinking(messages: list[Message], *, is_claude: bool) -> None:
-    """Thinking comes back as a model has signed it, shown or omitted, or not at all.
+    """Thinking comes back as a Claude model has signed it, shown or omitted, or not at all.
 
-    DeepSeek also takes an empty block for thinking that there was none of (QwenLM/qwen-code#3788).
+    Imitations look at no signature: Moonshot takes its own, changed ones and none
+    (NousResearch/hermes-agent#66948), DeepSeek an empty block too (QwenLM/qwen-code#3788).
     """
     for number, message in enumerate(messages):
         for place, block in enumerate(_content(message)):
@@ -234,13 +235,11 @@ def _check_thinking(messages: list[Message], *, is_claude: bool) -> None:
                 raise Refused(f"{where}: Invalid `data` in `redacted_thinking` block")
             if block.get("type") != "thinking":
                 continue
-            for name in ("thinking", "signature"):
+            for name in ("thinking", "signature") if is_claude else ("thinking",):
                 if not isinstance(block.get(name), str):
                     raise Refused(f"{where}.thinking.{name}: Field required")
-            is_empty = not block["thinking"] and not block["signature"]
-            if is_empty and not is_claude:
-                continue
-            if not is_signed(text_of(block["signature"]), text_of(block["thinking"])):
+            signature, thinking = text_of(block.get("signature")), text_of(block["thinking"])
+            if is_claude and not is_claudes(signature, thinking):
                 raise Refused(f"{where}: Invalid `signature` in `thinking` block")
 
 

@@ -25,7 +25,9 @@ MODELS = re.compile(r"claude-((opus|sonnet|haiku)-5-[5-9]|(fable|mythos)-5-[1-9]
 """Those that the page on prefix checks names, and their successors."""
 
 BETA = "thinking-binding-controls-2026-08-01"
-THINKER = "claude"
+CLAUDES = "anthropic"
+"""Who signs for all Claude models; every other vendor signs for its own."""
+
 SEAL_BYTES = DIGEST_BYTES + CODE_BYTES
 BILLING_LINE = "x-anthropic-billing-header"
 BEHAVIORS = ("error", "drop_block")
@@ -47,15 +49,15 @@ class Bound:
     dropped: tuple[str, ...] = ()
 
 
-def sign(thinking: str, prefix: str) -> bytes:
-    bound = seal("prefix", model=THINKER, content=prefix) if prefix else b""
-    return seal("thinking", model=THINKER, content=thinking) + bound
+def sign(thinking: str, prefix: str, *, vendor: str = CLAUDES) -> bytes:
+    bound = seal("prefix", model=vendor, content=prefix) if prefix else b""
+    return seal("thinking", model=vendor, content=thinking) + bound
 
 
-def is_signed(signature: str, thinking: str) -> bool:
+def is_claudes(signature: str, thinking: str) -> bool:
     """Whether a Claude model has thought that, whatever for; "" is thinking that was not shown."""
     sealed = (decoded(signature) or b"")[:SEAL_BYTES]
-    return opens(sealed, "thinking", model=THINKER, content=thinking or None)
+    return opens(sealed, "thinking", model=CLAUDES, content=thinking or None)
 
 
 def bind(
@@ -75,7 +77,7 @@ def bind(
     prefixes = _Prefixes(system, tools, turns)
     for where, block, prefix in prefixes.thought():
         bound = (decoded(text_of(block.get("signature"))) or b"")[SEAL_BYTES:]
-        if not bound or opens(bound, "prefix", model=THINKER, content=prefix):
+        if not bound or opens(bound, "prefix", model=CLAUDES, content=prefix):
             continue
         if behavior == "error":
             raise Refused(

@@ -236,7 +236,7 @@ def request_completed(
 
 
 def note_of(
-    request: DispatchRequest, server: AttemptLog, *, is_failed: bool, now: float
+    request: DispatchRequest, server: AttemptLog, *, is_failed: bool, now: float, refused: str = ""
 ) -> Note | None:
     """What the tracker should learn; None when there is nothing to learn from."""
     usage = server.reading.usage
@@ -267,6 +267,7 @@ def note_of(
             message_count=len(request.prefix.digests),
             is_edited=request.is_edited,
         ),
+        refused=refused,
     )
 
 

@@ -2,15 +2,14 @@
 
 Rules: every course gives out whole events only, so that a keep-alive or a terminal error event can
 be put behind whatever has gone out; within a dialect the bytes that go out are the bytes that came
-in; nothing is given out twice. `reading` says what has been seen, in the same words for both.
+in, but for named edits; nothing is given out twice. `reading` says what has been seen, in the same words for both.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol, assert_never
 
 from turnout.capabilities import Dialect
-from turnout.dialects.answer_model import EventsNamed
 from turnout.dialects.dialect import (
     StreamDecoder,
     StreamEncoder,
@@ -19,7 +18,7 @@ from turnout.dialects.dialect import (
     WireDialect,
 )
 from turnout.dialects.fit import AnswerFitter
-from turnout.dialects.passthrough import UsageChunkFilter
+from turnout.dialects.openai_chat.usage_filter import UsageChunkFilter
 from turnout.dialects.prefix import digest
 from turnout.dialects.sse import MAX_EVENT_BYTES
 from turnout.dialects.stream import (
@@ -105,17 +104,22 @@ class Course(Protocol):
     def reading(self) -> TapReading: ...
 
 
+class EventsEdit(Protocol):
+    """Changes values in whole events of one stream."""
+
+    def feed(self, events: bytes) -> bytes: ...
+
+
 class RelayedCourse:
-    """Within one dialect: the bytes as they come, with a tap beside them.
+    """Within one dialect: the bytes as they come, but for `edits`, with a tap beside them."""
 
-    `names_model` is written in the place of the provider's name of the model; "" leaves it.
-    """
+    __slots__ = ("_dialect", "_edits", "_filter", "_held", "_tap")
 
-    __slots__ = ("_dialect", "_filter", "_held", "_named", "_tap")
-
-    def __init__(self, dialect: WireDialect, *, hides_usage: bool, names_model: str = "") -> None:
+    def __init__(
+        self, dialect: WireDialect, *, hides_usage: bool, edits: Sequence[EventsEdit] = ()
+    ) -> None:
         self._dialect = dialect
-        self._named = EventsNamed(dialect.name, names_model) if names_model else None
+        self._edits = edits
         self._tap: StreamTap = dialect.tap(stream=True)
         self._filter = UsageChunkFilter() if hides_usage else None
         # The beginning of an event whose end has not come.
@@ -123,7 +127,9 @@ class RelayedCourse:
 
     def feed(self, data: bytes) -> bytes:
         whole = self._whole_events(data)
-        return whole if self._named is None else self._named.feed(whole)
+        for edit in self._edits:
+            whole = edit.feed(whole)
+        return whole
 
     def _whole_events(self, data: bytes) -> bytes:
         self._tap.feed(data)
@@ -261,7 +267,7 @@ def reading_of(events: Iterable[StreamEvent]) -> TapReading:
 class TranslatedCourse:
     """Between dialects: decoded to neutral events and encoded for the client."""
 
-    __slots__ = ("_decoder", "_encoder", "_fitter", "_reader", "_target")
+    __slots__ = ("_decoder", "_edits", "_encoder", "_fitter", "_reader", "_target")
 
     def __init__(
         self,
@@ -270,9 +276,11 @@ class TranslatedCourse:
         *,
         target: str,
         fitter: AnswerFitter | None = None,
+        edits: Sequence[EventsEdit] = (),
     ) -> None:
-        """`fitter` undoes what the request was changed in for the target."""
+        """`fitter` undoes what the request was changed in for the target, `edits` are of what goes out."""
         self._decoder = decoder
+        self._edits = edits
         self._encoder = encoder
         self._fitter = fitter
         self._target = target
@@ -295,7 +303,10 @@ class TranslatedCourse:
             # Before content a failure is not the client's to know: another target may answer.
             if not isinstance(event, StreamFailed) or self._reader.has_content:
                 parts.append(self._encoder.encode(event))
-        return b"".join(parts)
+        whole = b"".join(parts)
+        for edit in self._edits:
+            whole = edit.feed(whole)
+        return whole
 
     @property
     def is_over(self) -> bool:
@@ -318,6 +329,7 @@ def translated_course(
     input_estimate: int,
     include_usage: bool,
     fitter: AnswerFitter | None = None,
+    edits: Sequence[EventsEdit] = (),
 ) -> TranslatedCourse:
     """A course from the target's dialect to the client's."""
     return TranslatedCourse(
@@ -331,4 +343,5 @@ def translated_course(
         ),
         target=target,
         fitter=fitter,
+        edits=edits,
     )

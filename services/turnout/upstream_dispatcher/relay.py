@@ -10,6 +10,8 @@ import asyncio
 from collections.abc import AsyncGenerator
 from typing import assert_never
 
+from turnout.dialects.answer_model import EventsNamed
+from turnout.dialects.answer_reasoning import events_sealed
 from turnout.policy.hedge import GiveUp
 from turnout.ports import Chunk, DispatchEvent
 from turnout.upstream_dispatcher.accounting import AttemptLog, estimated_input
@@ -100,6 +102,8 @@ def _given_up(run: Run, parts: Parts, step: GiveUp, *, committed: bool) -> list[
 def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> StreamAttempt:
     request = run.request
     fitted = prepared.fitted
+    seals = None if prepared.seals_as is None else events_sealed(prepared.seals_as)
+    sealed = () if seals is None else (seals,)
 
     def retold() -> TranslatedCourse:
         return translated_course(
@@ -113,14 +117,17 @@ def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> Str
             input_estimate=estimated_input(request, log.to),
             include_usage=fitted is None or fitted.conversation.include_usage,
             fitter=None if fitted is None else fitted.answer(),
+            edits=sealed,
         )
 
     course: Course
     if prepared.is_native:
+        name = prepared.names_model
+        named = (EventsNamed(request.dialect, name),) if name else ()
         course = RelayedCourse(
             parts.dialects[request.dialect],
             hides_usage=prepared.hides_usage,
-            names_model=prepared.names_model,
+            edits=(*named, *sealed),
         )
     else:
         course = retold()

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 
 from turnout.capabilities import Dialect
 from turnout.catalog.token_families import Family, family_of
+from turnout.dialects.answer_reasoning import SEALED_DIALECTS
 from turnout.dialects.call_reasoning import with_stand_ins
+from turnout.dialects.conversation import Provenance
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import (
     BASE_PATH,
@@ -86,6 +88,8 @@ class Prepared:
         hides_usage: the client did not ask for the usage chunk that we asked for.
         names_model: the name to write into an answer that is relayed, where the client's is another
             than the provider's; "" where it is not.
+        seals_as: who makes the reasoning of an answer that passes for the dialect's own vendor's; None
+            where that vendor answers, or in another dialect.
         changes: what was changed for the target, as words of a small set.
 
     """
@@ -96,6 +100,7 @@ class Prepared:
     hides_usage: bool
     changes: tuple[str, ...] = ()
     names_model: str = ""
+    seals_as: Provenance | None = None
 
 
 def is_count(request: DispatchRequest) -> bool:
@@ -149,7 +154,14 @@ def prepare(
     called = endpoint(to.dialect, model=to.upstream_name, stream=request.features.stream)
     outgoing = Outgoing(to.base_url + called, headers, body)
     changes = tuple(dict.fromkeys((*fitted.changes, *dropped)))
-    return Prepared(outgoing, is_native=False, fitted=fitted, hides_usage=False, changes=changes)
+    return Prepared(
+        outgoing,
+        is_native=False,
+        fitted=fitted,
+        hides_usage=False,
+        changes=changes,
+        seals_as=_imitator(request, to),
+    )
 
 
 def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
@@ -209,12 +221,17 @@ def with_traceparent(prepared: Prepared, traceparent: str) -> Prepared:
 
 
 def _readable(request: DispatchRequest, to: Destination, dialect: WireDialect) -> bytes:
-    """The body without reasoning from when the thread was served elsewhere; it draws a 400 here."""
-    others = unreadable(
-        request.makers, reader=to.target, message_count=request.features.message_count
-    )
+    """The body without reasoning from when the thread was served elsewhere; it draws a 400 here. What
+    was made here is as it was made.
+    """
+    count = request.features.message_count
+    if _is_sealed(to):
+        # Its own stands under our seal, whatever record there is of the thread.
+        others: Sequence[range] = (range(count),)
+    else:
+        others = unreadable(request.makers, reader=to.target, message_count=count)
     if request.features.has_foreign_thinking or others:
-        return dialect.without_foreign_reasoning(request.body, others=others)
+        return dialect.without_foreign_reasoning(request.body, others=others, reader=to.target)
     return request.body
 
 
@@ -254,7 +271,19 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         hides_usage=hides_usage,
         changes=changes,
         names_model="" if written in to.names else written,
+        seals_as=_imitator(request, to),
     )
+
+
+def _imitator(request: DispatchRequest, to: Destination) -> Provenance | None:
+    if to.dialect != request.dialect or not _is_sealed(to):
+        return None
+    return Provenance(to.dialect, to.upstream_name, to.target)
+
+
+def _is_sealed(to: Destination) -> bool:
+    """Whether what it thinks would pass for the vendor's own."""
+    return not to.is_original and to.dialect in SEALED_DIALECTS
 
 
 def _native_path(request: DispatchRequest, to: Destination) -> str:

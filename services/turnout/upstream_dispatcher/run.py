@@ -14,7 +14,7 @@ from turnout.dialects.dialect import WireDialect
 from turnout.errors import TurnoutError, Unsupported
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
 from turnout.observe.spans import Kind, Span, Tracer, under
-from turnout.policy.hedge import Failure, GiveUp, NextStep, TryNext, next_step
+from turnout.policy.hedge import Failure, GiveUp, NextStep, TryNext, next_step, passed_over
 from turnout.policy.request import CredentialSource
 from turnout.ports import DispatchRequest, FactSink, Head, Note
 from turnout.upstream_dispatcher.accounting import (
@@ -269,7 +269,8 @@ class Run:
         self._parts.facts.record(fact)
 
     def _tell(self, log: AttemptLog, *, is_failed: bool, now: float) -> None:
-        note = note_of(self.request, log, is_failed=is_failed, now=now)
+        refused = passed_over(self._failures)
+        note = note_of(self.request, log, is_failed=is_failed, now=now, refused=refused)
         if note is None:
             return
         if self.span is None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from turnout.capabilities import Dialect
 from turnout.dialects.answer_model import named_in_body
+from turnout.dialects.answer_reasoning import sealed_in_body
 from turnout.dialects.dialect import TapReading, WireDialect
 from turnout.dialects.refusal_words import as_meant
 from turnout.dialects.stream import StreamEvent, made_by
@@ -110,6 +111,7 @@ def _told(
         _refuse_broken(log)
         if prepared.names_model and not is_count(request):
             body = named_in_body(request.dialect, body, prepared.names_model)
+        body = _sealed(prepared, body)
         return Whole(passed_headers(incoming.headers.multi_items()), body)
     events = own.decode_response(body)
     fitter = None if prepared.fitted is None else prepared.fitted.answer()
@@ -118,7 +120,12 @@ def _told(
     events = tuple(made_by(events, log.to.target))
     log.reading = reading_of(events)
     _refuse_broken(log)
-    return Whole(JSON_HEADERS, _encoded(request, log, events, dialects=dialects, now=now))
+    body = _encoded(request, log, events, dialects=dialects, now=now)
+    return Whole(JSON_HEADERS, _sealed(prepared, body))
+
+
+def _sealed(prepared: Prepared, body: bytes) -> bytes:
+    return body if prepared.seals_as is None else sealed_in_body(prepared.seals_as, body)
 
 
 def _encoded(

@@ -49,6 +49,43 @@ def test_what_is_left_must_be_a_request(body: bytes) -> None:
         without_foreign_thinking(body)
 
 
+KIMI = "moonshot_ai/kimi-k2.6@env"
+BY_KIMI = Provenance("anthropic_messages", "kimi-k2.6", KIMI)
+
+
+@pytest.mark.parametrize("others", [[], [range(1)]])
+def test_a_reader_gets_back_its_own_signatures_and_every_other_byte(others: list[range]) -> None:
+    text = {"type": "text", "text": "é"}
+    made = [thought("91cfbb94"), thought(""), {"type": "redacted_thinking", "data": "x"}, text]
+    echoed = [
+        thought(seal(BY_KIMI, signature="91cfbb94")),
+        thought(seal(BY_KIMI)),
+        {"type": "redacted_thinking", "data": seal(BY_KIMI, redacted="x")},
+        text,
+    ]
+    opened = without_foreign_thinking(body_of(echoed), others=others, reader=KIMI)
+    # A list that has changed is joined anew.
+    assert opened == body_of(made).replace(b"}, {", b"},{")
+
+
+@pytest.mark.parametrize(
+    ("made_by", "reader"),
+    [
+        (BY_KIMI, "anthropic/claude-opus-5-5@env"),
+        (BY_KIMI, "moonshot_ai/kimi-k2.6@client"),
+        (BY_KIMI, ""),
+        (Provenance("anthropic_messages", "kimi-k2.6"), ""),
+        (Provenance("openai_chat", "kimi-k2.6", KIMI), KIMI),
+    ],
+)
+def test_nobody_else_is_shown_what_stands_under_a_seal(made_by: Provenance, reader: str) -> None:
+    text = {"type": "text", "text": "so"}
+    redacted = {"type": "redacted_thinking", "data": seal(made_by, redacted="x")}
+    body = body_of([thought(seal(made_by, signature="s")), redacted, text])
+    shown = without_foreign_thinking(body, reader=reader)
+    assert json.loads(shown) == json.loads(body_of([text]))
+
+
 PAGE = Annotation("openai_chat", "{}", Citation("https://a.example", "A", start=0, end=4))
 OWN = {
     "type": "web_search_result_location",

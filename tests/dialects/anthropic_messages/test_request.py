@@ -279,6 +279,13 @@ def test_a_seal_brings_back_whose_thinking_it_was() -> None:
     assert thinking == Thinking("hm", made_by, signature="s", redacted="r")
 
 
+def test_a_seal_on_redacted_thinking_brings_back_whose_it_was() -> None:
+    made_by = Provenance("anthropic_messages", "kimi-k2.6", "moonshot_ai/kimi-k2.6@env")
+    block = {"type": "redacted_thinking", "data": seal(made_by, redacted="r")}
+    request = {"model": "m", "messages": [{"role": "assistant", "content": [block]}]}
+    assert decode(request).messages[0].parts == (Thinking("", made_by, redacted="r"),)
+
+
 def test_bug_23_foreign_clients_get_breakpoints() -> None:
     body = encode(
         foreign(

@@ -72,6 +72,12 @@ def test_thinking_that_anthropic_has_not_signed_is_seen(
     assert told.has_foreign_thinking is is_foreign
 
 
+@pytest.mark.parametrize(("data", "is_foreign"), [("EmwK", False), (SEALED, True), (7, False)])
+def test_redacted_thinking_under_our_seal_is_seen(data: object, is_foreign: bool) -> None:
+    redacted = {"type": "redacted_thinking", "data": data}
+    assert survey(said([redacted], "assistant")).has_foreign_thinking is is_foreign
+
+
 @pytest.mark.parametrize("content", [None, 7, {"a": 1}, [{"type": "thinking", "signature": [1]}]])
 def test_what_only_the_provider_can_judge_is_left_to_it(content: object) -> None:
     told = survey(said(content), {"role": "user"}, said("b"))

@@ -34,6 +34,28 @@ def test_bug_27_sealed_reasoning_goes_and_nothing_else() -> None:
     assert cleaned == body_of(message, thought("gAAAA")).replace(b"}, {", b"},{")
 
 
+GPT_OSS = "vllm/gpt-oss@env"
+BY_GPT_OSS = Provenance("openai_responses", "gpt-oss", GPT_OSS)
+
+
+@pytest.mark.parametrize("others", [[], [range(2)]])
+def test_a_reader_gets_back_what_it_has_sealed_and_every_other_byte(others: list[range]) -> None:
+    unsealed: dict[str, object] = {"type": "reasoning", "summary": [], "content": None}
+    echoed = [thought(seal(BY_GPT_OSS, redacted="gAAA")), thought(seal(BY_GPT_OSS))]
+    opened = OPENAI_RESPONSES.without_foreign_reasoning(
+        body_of(*echoed), others=others, reader=GPT_OSS
+    )
+    assert opened == body_of(thought("gAAA"), unsealed).replace(b"}, {", b"},{")
+
+
+@pytest.mark.parametrize("reader", ["openai/gpt-5.4@env", ""])
+def test_nobody_else_is_shown_what_stands_under_a_seal(reader: str) -> None:
+    message = {"role": "user", "content": "go"}
+    body = body_of(thought(seal(BY_GPT_OSS, redacted="gAAA")), message)
+    cleaned = OPENAI_RESPONSES.without_foreign_reasoning(body, reader=reader)
+    assert json.loads(cleaned) == json.loads(body_of(message))
+
+
 def test_a_seal_in_something_else_is_left_alone() -> None:
     call = {"type": "function_call", "call_id": "c", "encrypted_content": SEALED}
     body = body_of(call)

@@ -44,8 +44,10 @@ class AnthropicMessages:
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
 
-    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
-        return without_foreign_thinking(body, others=others)
+    def without_foreign_reasoning(
+        self, body: bytes, *, others: Sequence[range] = (), reader: str = ""
+    ) -> bytes:
+        return without_foreign_thinking(body, others=others, reader=reader)
 
     def tap(self, *, stream: bool) -> StreamTap:
         return EventTap(MessageSeen()) if stream else BodyTap(MessageSeen(), read_body)

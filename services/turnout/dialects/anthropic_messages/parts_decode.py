@@ -68,7 +68,7 @@ def _part(raw: msgspec.Raw, where: str) -> Part:
             return _thinking(block)
         case "redacted_thinking":
             data = block.required_string("data")
-            return Thinking("", MAKER, redacted=data, extras=block.rest())
+            return unseal("", data) or Thinking("", MAKER, redacted=data, extras=block.rest())
         case kind:
             return _result_part(kind, block, raw)
 

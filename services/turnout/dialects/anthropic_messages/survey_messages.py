@@ -13,6 +13,7 @@ from turnout.dialects.anthropic_messages.citations import FOREIGN_MARK
 from turnout.dialects.anthropic_messages.foreign_thinking import is_foreign_signature
 from turnout.dialects.prefix import Canonical, canonical_fields, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
+from turnout.dialects.seal import SEAL_PREFIX
 from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts, roles_of
 
@@ -33,6 +34,7 @@ _OF_USERS: Final = frozenset(
 )
 """Types of blocks in a user's message that others can be told, or that bind by a name of their own."""
 _ABSENT: Final = msgspec.Raw()
+_SEALED: Final = b'"' + SEAL_PREFIX.encode()
 
 
 class Block(msgspec.Struct, gc=False):
@@ -42,6 +44,7 @@ class Block(msgspec.Struct, gc=False):
     source: msgspec.Raw = _ABSENT
     cache_control: msgspec.Raw = _ABSENT
     signature: msgspec.Raw = _ABSENT
+    data: msgspec.Raw = _ABSENT
     tool: msgspec.Raw = _ABSENT
     citations: msgspec.Raw = _ABSENT
     tool_changes: msgspec.Raw = _ABSENT
@@ -132,6 +135,8 @@ class SurveyedMessages:
                         self.has_foreign_thinking = True
                 case "thinking":
                     self._look_at_signature(block.signature)
+                case "redacted_thinking" if bytes(block.data).startswith(_SEALED):
+                    self.has_foreign_thinking = True
                 case "image" | "document":
                     self.attachments.append(block)
                 case "tool_addition":

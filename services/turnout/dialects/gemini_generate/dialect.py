@@ -37,7 +37,13 @@ class GeminiGenerate:
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
 
-    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
+    def without_foreign_reasoning(
+        self,
+        body: bytes,
+        *,
+        others: Sequence[range] = (),
+        reader: str = "",  # noqa: ARG002  the wire has no imitation
+    ) -> bytes:
         return foreign_thinking.without_foreign_reasoning(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:

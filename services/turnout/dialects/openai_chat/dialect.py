@@ -42,7 +42,13 @@ class OpenAiChat:
     def encode_request(self, conversation: Conversation, *, model: str, has: Capabilities) -> bytes:
         return encode_request(conversation, model=model, has=has)
 
-    def without_foreign_reasoning(self, body: bytes, *, others: Sequence[range] = ()) -> bytes:
+    def without_foreign_reasoning(
+        self,
+        body: bytes,
+        *,
+        others: Sequence[range] = (),
+        reader: str = "",  # noqa: ARG002  answers within the wire have no seal
+    ) -> bytes:
         return without_sealed(body, others=others)
 
     def tap(self, *, stream: bool) -> StreamTap:

@@ -8,7 +8,7 @@ A message between agents that another maker's model wrote stands where OpenAI wo
 is refused there likewise: it becomes plain text (`agent_messages`).
 
 Rules: a body without such items is returned as the very object that came in; else only those items
-change; every other value keeps its bytes.
+change; what its reader itself has made is opened instead; every other value keeps its bytes.
 """
 
 import re
@@ -18,8 +18,9 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.openai_responses import agent_messages
+from turnout.dialects.passthrough import DropField, SetField, splice
 from turnout.dialects.reading import MALFORMED, complaint
-from turnout.dialects.seal import SEAL_PREFIX
+from turnout.dialects.seal import SEAL_PREFIX, opened
 from turnout.errors import InvalidRequest
 
 # A quote inside a string is escaped, so this is a member of an item.
@@ -44,9 +45,11 @@ _LIST: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _ITEM: Final = msgspec.json.Decoder(_Item)
 
 
-def without_foreign_reasoning(body: bytes, *, others: Sequence[range] = ()) -> bytes:
-    """`others` number items that somebody else made. Raises `InvalidRequest` when the body is no
-    responses request.
+def without_foreign_reasoning(
+    body: bytes, *, others: Sequence[range] = (), reader: str = ""
+) -> bytes:
+    """`others` number items that somebody else made, `reader` is the target that the body goes to.
+    Raises `InvalidRequest` when the body is no responses request.
     """
     if not others and _FOREIGN.search(body) is None and _AGENT_MESSAGE not in body:
         return body
@@ -55,11 +58,11 @@ def without_foreign_reasoning(body: bytes, *, others: Sequence[range] = ()) -> b
         if not written.startswith(b"["):
             return body
         items = [bytes(raw) for raw in _LIST.decode(written)]
-        kept = [
-            _with_plain_texts(raw)
+        shown = (
+            _shown(raw, is_others=any(number in run for run in others), reader=reader)
             for number, raw in enumerate(items)
-            if not _is_foreign(raw, is_others=any(number in run for run in others))
-        ]
+        )
+        kept = [_with_plain_texts(raw) for raw in shown if raw is not None]
     except MALFORMED as error:
         raise complaint("input", error) from None
     if kept == items:
@@ -75,9 +78,18 @@ def _with_plain_texts(raw: bytes) -> bytes:
     return agent_messages.with_plain_texts(raw)
 
 
-def _is_foreign(raw: bytes, *, is_others: bool) -> bool:
+def _shown(raw: bytes, *, is_others: bool, reader: str) -> bytes | None:
+    """The item as its reader takes it; None where that one has no use for it."""
     if _REASONING not in raw or not (is_others or _FOREIGN.search(raw)):
-        return False
+        return raw
     item = _ITEM.decode(raw)
-    is_sealed = (item.encrypted_content or "").startswith(SEAL_PREFIX)
-    return item.type == "reasoning" and (is_others or is_sealed)
+    if item.type != "reasoning":
+        return raw
+    sealed = item.encrypted_content or ""
+    own = opened(sealed, dialect="openai_responses", reader=reader)
+    if own is not None and own.redacted:
+        encrypted = msgspec.json.encode(own.redacted)
+        return splice(raw, (SetField("encrypted_content", encrypted),))
+    if own is not None:
+        return splice(raw, (DropField("encrypted_content"),))
+    return None if is_others or sealed.startswith(SEAL_PREFIX) else raw

@@ -392,6 +392,7 @@ class ThreadState(_message.Message):
     WARM_FIELD_NUMBER: _builtins.int
     HEADS_FIELD_NUMBER: _builtins.int
     MAKERS_FIELD_NUMBER: _builtins.int
+    REFUSED_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     target: _builtins.str
     started_at: _builtins.float
@@ -409,6 +410,8 @@ class ThreadState(_message.Message):
     def heads(self) -> _containers.RepeatedCompositeFieldContainer[Global___WarmPrefix]: ...
     @_builtins.property
     def makers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Maker]: ...
+    @_builtins.property
+    def refused(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -426,10 +429,11 @@ class ThreadState(_message.Message):
         warm: _abc.Iterable[Global___WarmPrefix] | None = ...,
         heads: _abc.Iterable[Global___WarmPrefix] | None = ...,
         makers: _abc.Iterable[Global___Maker] | None = ...,
+        refused: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["growth_tokens", b"growth_tokens", "heads", b"heads", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["growth_tokens", b"growth_tokens", "heads", b"heads", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "refused", b"refused", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
