@@ -156,11 +156,12 @@ async def test_a_chained_frame_is_the_whole_thread_to_all_behind() -> None:
 
 async def test_a_warm_up_asks_nobody_and_can_be_continued() -> None:
     async with served() as at, opened(at.url) as connection:
-        await connection.send(create(generate=False))
+        await connection.send(create(generate=False, temperature=0.5))
         events = await until_end(connection)
         response = events[-1]["response"]
         assert isinstance(response, dict)
         assert response["output"] == []
+        assert response["temperature"] == 0.5
         assert at.on.dispatcher.asked == []
         at.on.dispatcher.script = (head(), *map(Chunk, SAID))
         await connection.send(create(previous_response_id=response["id"], input=[]))

@@ -242,6 +242,7 @@ class Connection:
             created_at=int(self._clock()),
             input_estimate=0,
             include_usage=True,
+            asked=create.body,
         )
         events: tuple[StreamEvent, ...] = (
             StreamStarted(response_id, create.model, Usage()),

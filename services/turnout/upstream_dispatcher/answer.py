@@ -5,7 +5,7 @@ be put behind whatever has gone out; within a dialect the bytes that go out are 
 in; nothing is given out twice. `reading` says what has been seen, in the same words for both.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Protocol, assert_never
 
@@ -317,6 +317,8 @@ def translated_course(
     created_at: int,
     input_estimate: int,
     include_usage: bool,
+    asked: bytes = b"",
+    clock: Callable[[], float] | None = None,
     fitter: AnswerFitter | None = None,
 ) -> TranslatedCourse:
     """A course from the target's dialect to the client's."""
@@ -328,6 +330,8 @@ def translated_course(
             created_at=created_at,
             input_estimate=input_estimate,
             include_usage=include_usage,
+            asked=asked,
+            clock=clock,
         ),
         target=target,
         fitter=fitter,
