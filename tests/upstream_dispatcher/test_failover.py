@@ -162,6 +162,8 @@ async def test_a_refusal_of_the_request_is_relayed_as_it_came() -> None:
         assert answer.head.target == FIRST
         assert not deepseek.seen
         assert on.facts.completed.error == "invalid_request"
+        (attempt,) = on.facts.attempts
+        assert (attempt.outcome, on.facts.completed.outcome) == ("rejected", "rejected")
 
 
 async def test_what_a_switch_made_refused_is_answered_by_the_model_that_was_asked_for() -> None:
@@ -236,6 +238,8 @@ async def test_a_prompt_that_is_too_long_is_told_verbatim_where_nobody_takes_it(
         answer = await answer_of(on, claude_request(CLAUDE))
         assert (answer.head.status, answer.body) == (status, body)
         assert on.facts.completed.error == "context_too_long"
+        (attempt,) = on.facts.attempts
+        assert (attempt.outcome, on.facts.completed.outcome) == ("rejected", "rejected")
 
 
 async def test_a_prompt_that_is_too_long_for_one_model_is_served_by_another_that_takes_it() -> None:
