@@ -143,6 +143,10 @@ def test_kinds_survive_the_wire(dialect: Dialect, kind: type[TurnoutError]) -> N
         (rb'{"a": "\ud800"}', HALF),
         (rb'{"a": "\ud800 and so on"}', HALF),
         (rb'{"a": "\ud83d\ude00 \\ud800 \udc00 and so on"}', HALF),
+        (
+            b'{"a":' * 2_000 + b"1" + b"}" * 2_000,
+            "is nested too deeply; JSON is read to about 900 levels",
+        ),
         # Escapes that look like half a pair and are none.
         (rb'{"a": "\ud83d\ude00 \\ud800 \\\\udc00",', "ends in the middle of its JSON"),
     ],

@@ -29,6 +29,10 @@ MALFORMED: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What msgspec raises on bytes that are no JSON of the wanted shape; strings that are not UTF-8 are
 no DecodeError to it."""
 
+READ_LEVELS: Final = 900
+"""Of objects and arrays within each other: msgspec counts them and the calls that have led to it
+against Python's limit of 1,000."""
+
 _TRUNCATED: Final = "Input data was truncated"
 """Told by msgspec also of nothing, and of half a surrogate pair that ends a string."""
 
@@ -55,6 +59,8 @@ def complaint(
 def _fault(error: Exception, text: str, raw: bytes) -> str:
     if isinstance(error, UnicodeDecodeError):
         return "must be UTF-8"
+    if isinstance(error, RecursionError):
+        return f"is nested too deeply; JSON is read to about {READ_LEVELS} levels"
     if not raw.strip():
         return "is empty, and must be JSON"
     if any(pair["whole"] is None for pair in _SURROGATES.finditer(raw) if pair["half"]):
