@@ -53,6 +53,10 @@ CALLED: Final = stream_of(
 SAID: Final = stream_of(Answer("r", "m", (Text("well"),), Usage(fresh_input=9), stop="end"))
 
 
+def closed_with(closed: ConnectionClosed, code: int, word: str) -> bool:
+    return closed.rcvd is not None and closed.rcvd.code == code and word in closed.rcvd.reason
+
+
 @dataclass(slots=True)
 class Served:
     on: Edge
@@ -386,8 +390,16 @@ async def test_frames_that_come_meanwhile_wait_and_a_flood_is_cut_off() -> None:
             for _ in range(20):
                 await connection.send(create())
             await until_end(connection)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1008
+        assert closed_with(closed.value, 1008, "behind an answer")
+
+
+async def test_a_binary_frame_closes_with_the_reason() -> None:
+    async with served() as at, opened(at.url) as connection:
+        await connection.send(create().encode())
+        with pytest.raises(ConnectionClosed) as closed:
+            await until_end(connection)
+        assert closed_with(closed.value, 1003, "text messages")
+        assert at.on.dispatcher.asked == []
 
 
 async def test_a_flood_in_front_of_the_head_is_cut_off_with_its_reason() -> None:
@@ -397,8 +409,7 @@ async def test_a_flood_in_front_of_the_head_is_cut_off_with_its_reason() -> None
             for _ in range(20):
                 await connection.send(create())
             await until_end(connection)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1008
+        assert closed_with(closed.value, 1008, "behind an answer")
 
 
 async def test_what_waits_is_bounded_in_bytes_too() -> None:
@@ -409,8 +420,7 @@ async def test_what_waits_is_bounded_in_bytes_too() -> None:
             for _ in range(2):
                 await connection.send(create(instructions="x" * (LIMITS.max_body_bytes - 500)))
             await until_end(connection)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1008
+        assert closed_with(closed.value, 1008, "behind an answer")
 
 
 async def test_a_silent_connection_ends_with_its_time() -> None:
@@ -422,8 +432,7 @@ async def test_a_silent_connection_ends_with_its_time() -> None:
             assert error["code"] == "websocket_connection_limit_reached"
             with pytest.raises(ConnectionClosed) as closed:
                 await connection.recv()
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1001
+        assert closed_with(closed.value, 1001, "lasted long enough")
 
 
 async def test_a_frame_beyond_the_limit_closes_and_a_thread_beyond_it_is_told() -> None:
@@ -482,6 +491,5 @@ async def test_a_stopping_ingress_ends_the_answer_and_then_the_connection() -> N
         assert (await until_end(busy))[-1]["type"] == "response.completed"
         with pytest.raises(ConnectionClosed) as closed:
             await asyncio.wait_for(busy.recv(), WAIT_SECONDS)
-        assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1012
+        assert closed_with(closed.value, 1012, "restarted")
         await at.serving

@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from turnout.dialects.dialect import WireDialect
@@ -43,9 +44,18 @@ MAX_LANES: Final = 16
 MAX_WAITING_FRAMES: Final = 4
 """Frames behind an answer of their lane. Clients wait for the end; a flood is cut off."""
 
-POLICY_VIOLATION: Final = 1008
-GOING_AWAY: Final = 1001
-SERVICE_RESTART: Final = 1012
+
+class Close(msgspec.Struct, frozen=True):
+    """Why a connection is closed, by RFC 6455's codes; a reason has at most 123 bytes (5.5.1)."""
+
+    code: int
+    reason: str
+
+
+LASTED: Final = Close(1001, "the connection has lasted long enough; open another one")
+NOT_TEXT: Final = Close(1003, "frames are JSON in text messages; this one was binary")
+TOO_MUCH: Final = Close(1008, "too much was sent behind an answer that is still being given")
+REPLACED: Final = Close(1012, "the server is restarted; open another connection")
 
 _OF_THE_UPGRADE: Final = frozenset(
     {b"connection", b"upgrade", b"content-length", b"transfer-encoding", b"expect"}
@@ -105,28 +115,29 @@ class Connection:
         """Answer frames until the client closes, is cut off, has to leave, or `seconds` have passed."""
         async with asyncio.TaskGroup() as running:
             try:
-                code = await self._take_frames(running, until=_now() + seconds)
+                end = await self._take_frames(running, until=_now() + seconds)
             except OSError:
                 # Gone while something was sent.
-                code = None
+                end = None
             finally:
                 # What still runs has nobody to answer.
                 self._gone.set()
-        if code is not None:
-            await self._send({"type": "websocket.close", "code": code})
+        if end is not None:
+            closing = {"type": "websocket.close", "code": end.code, "reason": end.reason}
+            await self._send(closing)
 
-    async def _take_frames(self, running: asyncio.TaskGroup, *, until: float) -> int | None:
+    async def _take_frames(self, running: asyncio.TaskGroup, *, until: float) -> Close | None:
         """What to close with; None when the client has closed."""
         reading: asyncio.Task[Message] | None = None
         try:
             while True:
                 if not self._lanes and self._is_leaving:
-                    return SERVICE_RESTART
+                    return REPLACED
                 left = until - _now()
                 if not self._lanes and left <= 0:
                     told = "This connection has lasted long enough; open another one."
                     await self.tell(coded_error_frame(400, TOO_OLD, told))
-                    return GOING_AWAY
+                    return LASTED
                 # One read at a time, and never a read thrown away: it may already hold a frame.
                 reading = reading or asyncio.ensure_future(_read(self._receive))
                 await self._wait_for(reading, seconds=left if left > 0 else None)
@@ -136,9 +147,10 @@ class Connection:
                 if message["type"] != "websocket.receive":
                     return None
                 text: object = message.get("text")
-                # Frames are texts; bytes are no part of this protocol.
-                if not isinstance(text, str) or not await self._take(text.encode(), running):
-                    return POLICY_VIOLATION
+                if not isinstance(text, str):
+                    return NOT_TEXT
+                if not await self._take(text.encode(), running):
+                    return TOO_MUCH
         finally:
             if reading is not None:
                 reading.cancel()
