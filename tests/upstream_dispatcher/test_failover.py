@@ -166,6 +166,18 @@ async def test_a_refusal_of_the_request_is_relayed_as_it_came() -> None:
         assert (attempt.outcome, on.facts.completed.outcome) == ("rejected", "rejected")
 
 
+async def test_a_refusal_of_a_translated_request_says_whose_it_is_and_no_place_in_it() -> None:
+    said = "Invalid 'messages[1].tool_calls[0].id': string too long."
+    body = b'{"error":{"message":"%b","type":"invalid_request_error"}}' % said.encode()
+    async with provider(refusing(400, body, JSON)) as openai, bench({"openai": openai.url}) as on:
+        answer = await answer_of(on, claude_request(FIRST))
+    told = msgspec.json.decode(answer.body)["error"]
+    assert (answer.head.status, told["type"]) == (400, "invalid_request_error")
+    assert told["message"] == (
+        f"{FIRST} refused the translated request: Invalid 'id': string too long."
+    )
+
+
 async def test_what_a_switch_made_refused_is_answered_by_the_model_that_was_asked_for() -> None:
     body = b'{"error":{"message":"reasoning_content is missing","type":"invalid_request_error"}}'
     async with (

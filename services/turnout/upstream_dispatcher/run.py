@@ -11,6 +11,7 @@ from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import family_of
 from turnout.dialects.dialect import WireDialect
+from turnout.dialects.refusal_words import for_another_dialect
 from turnout.errors import InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
 from turnout.observe.spans import Kind, Span, Tracer, under
@@ -133,12 +134,15 @@ class Run:
     def failed(self, log: AttemptLog, failed: AttemptFailed) -> None:
         """An attempt is over without content."""
         now = self._parts.clock()
+        error = failed.error
+        if log.to.dialect != self.request.dialect:
+            error = for_another_dialect(error, log.to.target)
         self._end_attempt(log, "rejected" if _is_wrong(failed.error) else "failed", now=now)
         self._fail(
             Failure(
                 log.to.target,
                 log.to.credential,
-                failed.error,
+                error,
                 at=now,
                 status=log.status,
                 is_stale=isinstance(failed.error, ConnectionStale),
