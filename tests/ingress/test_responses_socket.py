@@ -146,8 +146,11 @@ async def test_a_chained_frame_is_the_whole_thread_to_all_behind() -> None:
         end = (await until_end(connection))[-1]
         response = end["response"]
         assert isinstance(response, dict)
+        assert response["previous_response_id"] is None
         await connection.send(create(previous_response_id=response["id"], input=[OUTPUT]))
-        await until_end(connection)
+        events = await until_end(connection)
+        told = [one for event in events if isinstance(one := event.get("response"), dict)]
+        assert [one["previous_response_id"] for one in told] == [response["id"]] * 3
         first, second = at.on.dispatcher.asked
         items = json.loads(second.body)["input"]
         assert [item["type"] for item in items] == [

@@ -27,6 +27,7 @@ from turnout.dialects.openai_responses.socket import (
     coded_error_frame,
     frame_of_error,
     in_lane,
+    naming_previous,
     read_envelope,
     read_frame,
     steering_refused,
@@ -266,7 +267,7 @@ class Connection:
             for frame in decoder.feed(encoder.encode(event)):
                 told = warmed_up(frame.data)
                 if told is not None:
-                    await self.tell(told, lane)
+                    await self.tell(naming_previous(told, create.previous), lane)
         return Chain(response_id, create.items)
 
     def _http_scope(self, create: Create) -> Scope:
@@ -328,7 +329,8 @@ class _Exchange:
             return
         for event in self._decoder.feed(body):
             self._chain = chain_behind(self._create, event.data) or self._chain
-            await self._connection.tell(event.data, self._lane)
+            named = naming_previous(event.data, self._create.previous)
+            await self._connection.tell(named, self._lane)
 
     async def end(self) -> Chain | None:
         """Tell an error that was no stream; return what can be continued."""
