@@ -6,6 +6,7 @@ from pathlib import Path
 
 from turnout.reference import filled
 from turnout.settings import variables
+from turnout.simulator.directives import WORDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -20,6 +21,11 @@ def test_the_tables_of_the_readme_follow_from_the_code() -> None:
 
 def test_every_setting_says_what_it_means() -> None:
     assert [one.name for one in variables().values() if not one.meaning] == []
+
+
+def test_every_directive_of_the_simulated_provider_is_in_the_readme() -> None:
+    named = set(re.findall(r"`([a-z-]+)[=`]", README))
+    assert [word for word in WORDS if word not in named] == []
 
 
 def test_every_path_that_is_named_exists() -> None:

@@ -152,7 +152,8 @@ _ANSWERING = Section(
         ),
         Panel(
             "Failed calls by provider",
-            "Share of the calls to each provider that failed; cancelled ones count in neither part.",
+            "Share of the calls to each provider that failed; cancelled and rejected ones count in"
+            " neither part.",
             "timeseries",
             "percentunit",
             (

@@ -16,10 +16,13 @@ from turnout.policy.request import Identity, Mode, StepKind, Tags
 
 AttemptKind: TypeAlias = Literal["first", "hedge", "retry", "fallback"]
 
-AttemptOutcome: TypeAlias = Literal["answered", "failed", "cancelled"]
+AttemptOutcome: TypeAlias = Literal["answered", "failed", "rejected", "cancelled"]
+"""Answered whole; failed at the provider; the request found wrong or too long there, which is no
+failure of the provider's; given up by the client."""
 
 RequestOutcome: TypeAlias = Literal["answered", "failed", "rejected", "cancelled"]
-"""Answered whole; failed upstream; rejected by us before any attempt; given up by the client."""
+"""Answered whole; failed upstream; rejected as wrong or too long, by us or by a provider; given up by
+the client."""
 
 
 class RequestRouted(msgspec.Struct, frozen=True, gc=False):

@@ -136,7 +136,7 @@ async def traffic(client: aiohttp.ClientSession, product: Product) -> None:
         ("turnout/claude-opus-5-5", "turnout/claude-opus-5-5", "turnout/gpt-5.5", "turnout/auto")
     ):
         await _ask(client, product, model, steps)
-    await _ask(client, product, "turnout/auto", 4, **{"x-simulate": "status=400"})
+    await _ask(client, product, "turnout/auto", 4, **{"x-simulate": "status=500"})
     await _ask(client, product, "no-such-model", 0)
     outcome = {"branch": "fix", "kind": "tests", "tests_passed": 1, "source": "ci"}
     async with client.post(f"{product.url}/v1/outcomes", json=outcome) as answer:

@@ -30,6 +30,8 @@ FIELDS: dict[Dialect, set[str]] = {
 }
 """Of the error in a body; Google's may have details besides."""
 
+HALF = "must not hold half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+
 every_dialect = pytest.mark.parametrize("dialect", DIALECTS)
 
 
@@ -128,3 +130,45 @@ def test_kinds_survive_the_wire(dialect: Dialect, kind: type[TurnoutError]) -> N
     found = DIALECTS[dialect].encode_error(kind("the model is away"), request_id="r")
     again = DIALECTS[dialect].decode_error(found.status, found.headers, found.body, now=NOW)
     assert type(again) is kind
+
+
+@every_dialect
+@pytest.mark.parametrize(
+    ("body", "fault"),
+    [
+        (b"", "is empty, and must be JSON"),
+        (b" \r\n", "is empty, and must be JSON"),
+        (b'{"a": [1, 2', "ends in the middle of its JSON"),
+        (b'{"a": 1,}', "JSON is malformed: trailing comma in object (byte 8)"),
+        (rb'{"a": "\ud800"}', HALF),
+        (rb'{"a": "\ud800 and so on"}', HALF),
+        (rb'{"a": "\ud83d\ude00 \\ud800 \udc00 and so on"}', HALF),
+        (
+            b'{"a":' * 2_000 + b"1" + b"}" * 2_000,
+            "is nested too deeply; JSON is read to about 900 levels",
+        ),
+        # Escapes that look like half a pair and are none.
+        (rb'{"a": "\ud83d\ude00 \\ud800 \\\\udc00",', "ends in the middle of its JSON"),
+    ],
+)
+def test_a_body_that_is_no_json_is_told_what_is_wrong(
+    dialect: Dialect, body: bytes, fault: str
+) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        DIALECTS[dialect].survey_request(body, path="/v1beta/models/m:generateContent")
+    assert refused.value.message == f"the body: {fault}"
+
+
+@pytest.mark.parametrize(
+    ("dialect", "told"),
+    [
+        ("anthropic_messages", "messages.0.content.12.text: must be"),
+        ("openai_chat", "messages[0].content[12].text: must be"),
+        ("openai_responses", "messages[0].content[12].text: must be"),
+        ("gemini_generate", "messages[0].content[12].text: must be"),
+    ],
+)
+def test_a_field_is_named_as_the_dialect_writes_paths(dialect: Dialect, told: str) -> None:
+    error = InvalidRequest("messages.0.content.12.text: must be 1.0")
+    found = DIALECTS[dialect].encode_error(error, request_id="req_1")
+    assert json.loads(found.body)["error"]["message"] == f"{told} 1.0"

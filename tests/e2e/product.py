@@ -13,10 +13,12 @@ from pathlib import Path
 import clickhouse_connect
 import httpx
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import DatabaseError
 
 from turnout.catalog.catalog import parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.engines.free_ports import free_ports
+from turnout.telemetry.schema import load_migrations
 
 START_SECONDS = 60.0
 """Five processes and three engines on two busy cores; ten times what it usually takes."""
@@ -112,10 +114,11 @@ class Product:
 
     @contextlib.contextmanager
     def warehouse(self) -> Generator[Client]:
-        client = clickhouse_connect.get_client(
-            host="127.0.0.1", port=self.port("CLICKHOUSE"), database="turnout"
-        )
+        """Once its schema is in place, which no request waits for, and so `/ready` neither."""
+        client = clickhouse_connect.get_client(host="127.0.0.1", port=self.port("CLICKHOUSE"))
         try:
+            wait_for_schema(client)
+            client.database = "turnout"
             yield client
         finally:
             client.close()
@@ -133,6 +136,19 @@ class Product:
             self.process.kill()
             self.process.wait()
             raise
+
+
+def wait_for_schema(client: Client) -> None:
+    newest = len(load_migrations())
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        # Before the first migration there is no such table.
+        with contextlib.suppress(DatabaseError):
+            (row,) = client.query("SELECT max(version) FROM turnout.schema_migrations").result_rows
+            if row[0] == newest:
+                return
+        time.sleep(POLL_SECONDS)
+    raise AssertionError(f"the schema is not at version {newest}")
 
 
 def turnout(*arguments: str) -> list[str]:

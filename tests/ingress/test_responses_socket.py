@@ -54,12 +54,13 @@ SAID: Final = stream_of(Answer("r", "m", (Text("well"),), Usage(fresh_input=9), 
 
 
 @contextmanager
-def closed_with(code: int) -> Iterator[None]:
+def closed_with(code: int, word: str) -> Iterator[None]:
     """The server closes the connection in this block, and says why."""
     with pytest.raises(ConnectionClosed) as closed:
         yield
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == code
+    assert word in closed.value.rcvd.reason
 
 
 @dataclass(slots=True)
@@ -151,8 +152,11 @@ async def test_a_chained_frame_is_the_whole_thread_to_all_behind() -> None:
         end = (await until_end(connection))[-1]
         response = end["response"]
         assert isinstance(response, dict)
+        assert response["previous_response_id"] is None
         await connection.send(create(previous_response_id=response["id"], input=[OUTPUT]))
-        await until_end(connection)
+        events = await until_end(connection)
+        told = [one for event in events if isinstance(one := event.get("response"), dict)]
+        assert [one["previous_response_id"] for one in told] == [response["id"]] * 3
         first, second = at.on.dispatcher.asked
         items = json.loads(second.body)["input"]
         assert [item["type"] for item in items] == [
@@ -165,11 +169,12 @@ async def test_a_chained_frame_is_the_whole_thread_to_all_behind() -> None:
 
 async def test_a_warm_up_asks_nobody_and_can_be_continued() -> None:
     async with served() as at, opened(at.url) as connection:
-        await connection.send(create(generate=False))
+        await connection.send(create(generate=False, temperature=0.5))
         events = await until_end(connection)
         response = events[-1]["response"]
         assert isinstance(response, dict)
         assert response["output"] == []
+        assert response["temperature"] == 0.5
         assert at.on.dispatcher.asked == []
         at.on.dispatcher.script = (head(), *map(Chunk, SAID))
         await connection.send(create(previous_response_id=response["id"], input=[]))
@@ -390,16 +395,24 @@ async def test_frames_that_come_meanwhile_wait_and_a_flood_is_cut_off() -> None:
         await until_end(connection)
         assert len(at.on.dispatcher.asked) == 2
         at.on.dispatcher.script = (head(), asyncio.Event())
-        with closed_with(1008):
+        with closed_with(1008, "behind an answer"):
             for _ in range(20):
                 await connection.send(create())
             await until_end(connection)
 
 
+async def test_a_binary_frame_closes_with_the_reason() -> None:
+    async with served() as at, opened(at.url) as connection:
+        await connection.send(create().encode())
+        with closed_with(1003, "text messages"):
+            await until_end(connection)
+        assert at.on.dispatcher.asked == []
+
+
 async def test_a_flood_in_front_of_the_head_is_cut_off_with_its_reason() -> None:
     async with served() as at, opened(at.url) as connection:
         at.on.dispatcher.script = (asyncio.Event(),)
-        with closed_with(1008):
+        with closed_with(1008, "behind an answer"):
             for _ in range(20):
                 await connection.send(create())
             await until_end(connection)
@@ -409,7 +422,7 @@ async def test_what_waits_is_bounded_in_bytes_too() -> None:
     async with served() as at, opened(at.url) as connection:
         at.on.dispatcher.script = (head(), asyncio.Event())
         await connection.send(create())
-        with closed_with(1008):
+        with closed_with(1008, "behind an answer"):
             for _ in range(2):
                 await connection.send(create(instructions="x" * (LIMITS.max_body_bytes - 500)))
             await until_end(connection)
@@ -424,7 +437,7 @@ async def test_a_silent_connection_ends_with_its_time() -> None:
         error = told["error"]
         assert isinstance(error, dict)
         assert error["code"] == "websocket_connection_limit_reached"
-        with closed_with(1001):
+        with closed_with(1001, "lasted long enough"):
             await connection.recv()
 
 
@@ -432,7 +445,7 @@ async def test_a_frame_beyond_the_limit_closes_and_a_thread_beyond_it_is_told() 
     async with served() as at:
         async with opened(at.url) as connection:
             await connection.send(create(input="x" * LIMITS.max_body_bytes))
-            with closed_with(1009):
+            with closed_with(1009, ""):
                 await until_end(connection)
         async with opened(at.url) as connection:
             half = "x" * (LIMITS.max_body_bytes * 2 // 3)
@@ -480,6 +493,6 @@ async def test_a_stopping_ingress_ends_the_answer_and_then_the_connection() -> N
             await asyncio.wait_for(idle.recv(), WAIT_SECONDS)
         go_on.set()
         assert (await until_end(busy))[-1]["type"] == "response.completed"
-        with closed_with(1012):
+        with closed_with(1012, "restarted"):
             await asyncio.wait_for(busy.recv(), WAIT_SECONDS)
         await at.serving

@@ -87,6 +87,14 @@ def facts() -> list[Fact]:
     fallback = replace(
         samples.attempt("r2", number=2), target="anthropic/model-1", model="model-1", cost_usd=0.24
     )
+    rejected_attempt = replace(
+        samples.attempt("r5"),
+        outcome="rejected",
+        status=400,
+        error="invalid_request",
+        usage=None,
+        cost_usd=0.0,
+    )
     switch = replace(
         samples.switched("r2"), from_target="anthropic/model-0", to_target="anthropic/model-1"
     )
@@ -95,7 +103,7 @@ def facts() -> list[Fact]:
     )
     return [
         *(first, second, third, rejected),
-        *(samples.attempt("r1"), failed_attempt, fallback),
+        *(samples.attempt("r1"), failed_attempt, fallback, rejected_attempt),
         *(samples.routed("r1"), escalated, switch),
         samples.outcome("o1", request_id=""),
         replace(samples.outcome("o2", request_id="r1"), session="", kind="merge"),
@@ -252,8 +260,8 @@ async def test_dearest_sessions(warehouse: Warehouse) -> None:
 
 async def test_failures_and_fallbacks(warehouse: Warehouse) -> None:
     assert await answer(warehouse, "failures_and_fallbacks") == [
-        (ANTHROPIC, "model-0", 2, 1, 0.5, 0, 0, 0, Decimal("0.01"), None, ["overloaded"]),
-        (ANTHROPIC, "model-1", 1, 0, 0.0, 1, 0, 0, None, Decimal("0.24"), []),
+        (ANTHROPIC, "model-0", 3, 1, 0.5, 1, 0, 0, 0, Decimal("0.01"), None, ["overloaded"]),
+        (ANTHROPIC, "model-1", 1, 0, 0.0, 0, 1, 0, 0, None, Decimal("0.24"), []),
     ]
 
 
@@ -328,7 +336,7 @@ async def test_dearest_requests(warehouse: Warehouse) -> None:
 async def test_hedges_and_their_cost(later: Warehouse) -> None:
     assert await answer(later, "hedges_and_their_cost") == [
         (ANTHROPIC, "model-1", 0, 1, 1, None, 2.0, Decimal("0.0625"), Decimal("0.25")),
-        (ANTHROPIC, "model-0", 2, 0, 0, 0.0, None, None, None),
+        (ANTHROPIC, "model-0", 3, 0, 0, 0.0, None, None, None),
     ]
 
 

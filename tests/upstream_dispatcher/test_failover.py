@@ -163,6 +163,20 @@ async def test_a_refusal_of_the_request_is_relayed_as_it_came() -> None:
         assert answer.head.target == FIRST
         assert not deepseek.seen
         assert on.facts.completed.error == "invalid_request"
+        (attempt,) = on.facts.attempts
+        assert (attempt.outcome, on.facts.completed.outcome) == ("rejected", "rejected")
+
+
+async def test_a_refusal_of_a_translated_request_says_whose_it_is_and_no_place_in_it() -> None:
+    said = "Invalid 'messages[1].tool_calls[0].id': string too long."
+    body = b'{"error":{"message":"%b","type":"invalid_request_error"}}' % said.encode()
+    async with provider(refusing(400, body, JSON)) as openai, bench({"openai": openai.url}) as on:
+        answer = await answer_of(on, claude_request(FIRST))
+    told = msgspec.json.decode(answer.body)["error"]
+    assert (answer.head.status, told["type"]) == (400, "invalid_request_error")
+    assert told["message"] == (
+        f"{FIRST} refused the translated request: Invalid 'id': string too long."
+    )
 
 
 async def test_what_a_switch_made_refused_is_answered_by_the_model_that_was_asked_for() -> None:
@@ -242,6 +256,8 @@ async def test_a_prompt_that_is_too_long_is_told_verbatim_where_nobody_takes_it(
         answer = await answer_of(on, claude_request(CLAUDE))
         assert (answer.head.status, answer.body) == (status, body)
         assert on.facts.completed.error == "context_too_long"
+        (attempt,) = on.facts.attempts
+        assert (attempt.outcome, on.facts.completed.outcome) == ("rejected", "rejected")
 
 
 async def test_a_prompt_that_is_too_long_for_one_model_is_served_by_another_that_takes_it() -> None:

@@ -23,6 +23,7 @@ from tests.upstream_dispatcher.scripted import Exchange, provider
 from tests.upstream_dispatcher.workbench import (
     CHAT_BODY,
     MESSAGES_BODY,
+    NOW,
     KeptNotes,
     answer_of,
     bench,
@@ -216,3 +217,12 @@ async def test_a_translated_stream_begins_with_an_estimate_in_the_targets_tokens
             begun = answer.body.split(b"\n\n")[0]
             assert b"event: message_start" in begun
             assert b'"input_tokens":%d,' % told in begun.replace(b" ", b"")
+
+
+async def test_a_translated_response_repeats_its_request_and_says_when_it_ended() -> None:
+    body = b'{"model":"gpt-5.4", "stream":true, "input":"hi", "temperature":0.50}'
+    asked = request(FIRST, dialect="openai_responses", body=body, path="/v1/responses")
+    async with provider(whole_stream) as openai, bench({"openai": openai.url}) as on:
+        answer = await answer_of(on, asked)
+    assert answer.body.count(b'"temperature":0.50,') == 3
+    assert answer.body.count(b'"completed_at":%d,' % NOW) == 1

@@ -86,6 +86,16 @@ async def test_a_cache_that_is_filled_without_an_answer_is_no_failure() -> None:
     assert (usage.cache_write_other, usage.output) == (2_000, 0)
 
 
+async def test_a_translated_response_repeats_its_request() -> None:
+    body = b'{"model":"gpt-5.4", "input":"hi", "temperature":0.50}'
+    asked = request(
+        FIRST, dialect="openai_responses", body=body, path="/v1/responses", stream=False
+    )
+    async with provider(whole) as openai, bench({"openai": openai.url}) as on:
+        answer = await answer_of(on, asked)
+    assert b'"temperature":0.50,' in answer.body
+
+
 async def cut_short(exchange: Exchange) -> None:
     await exchange.head(200, JSON, length=len(CHAT_WHOLE))
     await exchange.write(CHAT_WHOLE[:50])

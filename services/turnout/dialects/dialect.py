@@ -10,7 +10,7 @@ conversation, encoded for the target, and the answer comes back event by event t
 and `StreamEncoder`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -144,8 +144,13 @@ class WireDialect(Protocol):
         created_at: int,
         input_estimate: int,
         include_usage: bool,
+        asked: bytes = ...,
+        clock: Callable[[], float] | None = ...,
     ) -> StreamEncoder:
-        """`model` is the name the client asked for; `created_at` in unix seconds."""
+        """`model` is the name the client asked for; `created_at` in unix seconds. `asked` is the
+        client's request, of which some answers repeat the settings; `clock` says when the answer
+        ends, where that is not when it began.
+        """
         ...
 
     def decode_response(self, body: bytes) -> Sequence[StreamEvent]:
@@ -160,6 +165,7 @@ class WireDialect(Protocol):
         model: str,
         created_at: int,
         input_estimate: int = 0,
+        asked: bytes = ...,
     ) -> bytes:
         """The events of one answer as a whole JSON body."""
         ...

@@ -6,13 +6,13 @@ told when, within a minute, because clients give up on longer waits; messages of
 `param` is the path of the field that a message begins with.
 """
 
-import re
 from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
+from turnout.dialects.field_paths import leading_path, with_brackets
 from turnout.dialects.refusal_words import (
     Words,
     kind_by_word,
@@ -56,9 +56,6 @@ _QUOTA_SIGN: Final = "exceeded your current quota"
 _RETURN_SIGN: Final = "retry in"
 """Gemini says OpenAI's sentence of a full minute too, and behind it when that is over."""
 
-_FIELD_PATH: Final = re.compile(r"([a-z_]+(?:\.[a-z0-9_]+)*): ")
-"""`tools.0.function` of `tools.0.function: required`."""
-
 _STATUS: Final[dict[ErrorKind, tuple[int, str, str | None]]] = {
     "invalid_request": (400, "invalid_request_error", None),
     "context_too_long": (400, "invalid_request_error", "context_length_exceeded"),
@@ -98,7 +95,7 @@ def error_body(error: TurnoutError) -> bytes:
 def error_fields(error: TurnoutError) -> dict[str, str | None]:
     """The inner object of a body."""
     _, kind, code = _STATUS[error.kind]
-    message = error.message
+    message = with_brackets(error.message)
     if error.kind == "context_too_long" and not _clients_know(message):
         message = f"{CONTEXT_SENTENCE} {message}"
     text = message.lower()
@@ -109,10 +106,7 @@ def error_fields(error: TurnoutError) -> dict[str, str | None]:
 
 
 def _param(error: TurnoutError) -> str | None:
-    if not isinstance(error, InvalidRequest):
-        return None
-    found = _FIELD_PATH.match(error.message)
-    return None if found is None else found.group(1)
+    return (isinstance(error, InvalidRequest) and leading_path(error.message)) or None
 
 
 def _clients_know(message: str) -> bool:

@@ -5,6 +5,7 @@ own characters; null is the same as absent; every complaint names the path of th
 between names and numbers, which is how Anthropic's API writes it and what its clients look for.
 """
 
+import re
 from typing import Final, TypeVar
 
 import msgspec
@@ -28,16 +29,46 @@ MALFORMED: Final = (msgspec.DecodeError, RecursionError, UnicodeDecodeError)
 """What msgspec raises on bytes that are no JSON of the wanted shape; strings that are not UTF-8 are
 no DecodeError to it."""
 
+READ_LEVELS: Final = 900
+"""Of objects and arrays within each other: msgspec counts them and the calls that have led to it
+against Python's limit of 1,000."""
+
+_TRUNCATED: Final = "Input data was truncated"
+"""Told by msgspec also of nothing, and of half a surrogate pair that ends a string."""
+
+_SURROGATES: Final = re.compile(
+    rb"\\(?:u(?P<half>[dD](?:[89abAB]..(?P<whole>\\u[dD][c-fC-F]..)?|[c-fC-F]..))|.)", re.DOTALL
+)
+"""Escapes, one by one; `half` is a surrogate and `whole` says that the second one follows the first."""
+
 _T = TypeVar("_T")
 
 
-def complaint(where: str, error: Exception) -> InvalidRequest:
-    """`field: expected string, got int`, with the deepest path that is known."""
+def complaint(
+    where: str, error: Exception, raw: bytes | msgspec.Raw | None = None
+) -> InvalidRequest:
+    """`field: expected string, got int`, with the deepest path that is known; `raw` is what was read,
+    given where nobody has looked at it before.
+    """
     text, _, path = str(error).partition(" - at ")
     inner = path.strip("`").removeprefix("$").replace("[", ".").replace("]", "").lstrip(".")
     name = ".".join(part for part in (where, inner) if part) or "the body"
-    text = "must be UTF-8" if isinstance(error, UnicodeDecodeError) else text.replace("`", "")
-    return InvalidRequest(f"{name}: {text[:1].lower()}{text[1:]}")
+    return InvalidRequest(f"{name}: {_fault(error, text, b'{}' if raw is None else bytes(raw))}")
+
+
+def _fault(error: Exception, text: str, raw: bytes) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "must be UTF-8"
+    if isinstance(error, RecursionError):
+        return f"is nested too deeply; JSON is read to about {READ_LEVELS} levels"
+    if not raw.strip():
+        return "is empty, and must be JSON"
+    if any(pair["whole"] is None for pair in _SURROGATES.finditer(raw) if pair["half"]):
+        return "must not hold half of a surrogate pair (\\ud800 to \\udfff), which is no character"
+    if text == _TRUNCATED:
+        return "ends in the middle of its JSON"
+    text = text.replace("`", "")
+    return text if text.startswith("JSON") else f"{text[:1].lower()}{text[1:]}"
 
 
 class ObjectReader:
@@ -50,7 +81,7 @@ class ObjectReader:
         try:
             self._fields = _OBJECT.decode(raw)
         except MALFORMED as error:
-            raise complaint(where, error) from None
+            raise complaint(where, error, raw) from None
 
     def path(self, name: str) -> str:
         return f"{self.where}.{name}" if self.where else name

@@ -5,9 +5,10 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from turnout.dialects.field_paths import without_places
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.retry_after import come_back_in
-from turnout.errors import BY_KIND, ContextTooLong, TurnoutError
+from turnout.errors import BY_KIND, ContextTooLong, InvalidRequest, TurnoutError
 from turnout.refusals import Refusals
 
 MAX_MESSAGE_CHARACTERS: Final = 1_000
@@ -105,6 +106,18 @@ def whole_error(
 def speaks_of_context(message: str, refusals: Refusals) -> bool:
     text = message.lower()
     return any(sign in text for sign in refusals.context_signs)
+
+
+def for_another_dialect(error: TurnoutError, target: str) -> TurnoutError:
+    """What `target` says of a request that was translated for it, to a client that has seen neither
+    its fields nor their places. Sentences stay: clients look for some of them.
+    """
+    if type(error) is not InvalidRequest:
+        return error
+    return InvalidRequest(
+        f"{target} refused the translated request: {without_places(error.message)}",
+        upstream_status=error.upstream_status,
+    )
 
 
 def as_meant(error: TurnoutError, refusals: Refusals) -> TurnoutError:

@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+import msgspec
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from turnout.dialects.dialect import WireDialect
@@ -26,6 +27,7 @@ from turnout.dialects.openai_responses.socket import (
     coded_error_frame,
     frame_of_error,
     in_lane,
+    naming_previous,
     read_envelope,
     read_frame,
     steering_refused,
@@ -43,9 +45,18 @@ MAX_LANES: Final = 16
 MAX_WAITING_FRAMES: Final = 4
 """Frames behind an answer of their lane. Clients wait for the end; a flood is cut off."""
 
-POLICY_VIOLATION: Final = 1008
-GOING_AWAY: Final = 1001
-SERVICE_RESTART: Final = 1012
+
+class Close(msgspec.Struct, frozen=True):
+    """Why a connection is closed, by RFC 6455's codes; a reason has at most 123 bytes (5.5.1)."""
+
+    code: int
+    reason: str
+
+
+LASTED: Final = Close(1001, "the connection has lasted long enough; open another one")
+NOT_TEXT: Final = Close(1003, "frames are JSON in text messages; this one was binary")
+TOO_MUCH: Final = Close(1008, "too much was sent behind an answer that is still being given")
+REPLACED: Final = Close(1012, "the server is restarted; open another connection")
 
 _OF_THE_UPGRADE: Final = frozenset(
     {b"connection", b"upgrade", b"content-length", b"transfer-encoding", b"expect"}
@@ -105,28 +116,29 @@ class Connection:
         """Answer frames until the client closes, is cut off, has to leave, or `seconds` have passed."""
         async with asyncio.TaskGroup() as running:
             try:
-                code = await self._take_frames(running, until=_now() + seconds)
+                end = await self._take_frames(running, until=_now() + seconds)
             except OSError:
                 # Gone while something was sent.
-                code = None
+                end = None
             finally:
                 # What still runs has nobody to answer.
                 self._gone.set()
-        if code is not None:
-            await self._send({"type": "websocket.close", "code": code})
+        if end is not None:
+            closing = {"type": "websocket.close", "code": end.code, "reason": end.reason}
+            await self._send(closing)
 
-    async def _take_frames(self, running: asyncio.TaskGroup, *, until: float) -> int | None:
+    async def _take_frames(self, running: asyncio.TaskGroup, *, until: float) -> Close | None:
         """What to close with; None when the client has closed."""
         reading: asyncio.Task[Message] | None = None
         try:
             while True:
                 if not self._lanes and self._is_leaving:
-                    return SERVICE_RESTART
+                    return REPLACED
                 left = until - _now()
                 if not self._lanes and left <= 0:
                     told = "This connection has lasted long enough; open another one."
                     await self.tell(coded_error_frame(400, TOO_OLD, told))
-                    return GOING_AWAY
+                    return LASTED
                 # One read at a time, and never a read thrown away: it may already hold a frame.
                 reading = reading or asyncio.ensure_future(_read(self._receive))
                 await self._wait_for(reading, seconds=left if left > 0 else None)
@@ -136,9 +148,10 @@ class Connection:
                 if message["type"] != "websocket.receive":
                     return None
                 text: object = message.get("text")
-                # Frames are texts; bytes are no part of this protocol.
-                if not isinstance(text, str) or not await self._take(text.encode(), running):
-                    return POLICY_VIOLATION
+                if not isinstance(text, str):
+                    return NOT_TEXT
+                if not await self._take(text.encode(), running):
+                    return TOO_MUCH
         finally:
             if reading is not None:
                 reading.cancel()
@@ -242,6 +255,7 @@ class Connection:
             created_at=int(self._clock()),
             input_estimate=0,
             include_usage=True,
+            asked=create.body,
         )
         events: tuple[StreamEvent, ...] = (
             StreamStarted(response_id, create.model, Usage()),
@@ -253,7 +267,7 @@ class Connection:
             for frame in decoder.feed(encoder.encode(event)):
                 told = warmed_up(frame.data)
                 if told is not None:
-                    await self.tell(told, lane)
+                    await self.tell(naming_previous(told, create.previous), lane)
         return Chain(response_id, create.items)
 
     def _http_scope(self, create: Create) -> Scope:
@@ -315,7 +329,8 @@ class _Exchange:
             return
         for event in self._decoder.feed(body):
             self._chain = chain_behind(self._create, event.data) or self._chain
-            await self._connection.tell(event.data, self._lane)
+            named = naming_previous(event.data, self._create.previous)
+            await self._connection.tell(named, self._lane)
 
     async def end(self) -> Chain | None:
         """Tell an error that was no stream; return what can be continued."""

@@ -11,6 +11,7 @@ import msgspec
 from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Ask, ToolOffer
 from turnout.simulator.anthropic_thinking import check_thinking
+from turnout.simulator.bodies import Unreadable, read_object
 from turnout.simulator.cache import Block
 from turnout.simulator.exchange import Call, Headers, Refused, credential_of, model_called, seed_of
 from turnout.simulator.json_types import JsonObject, array_of, is_object, object_of, text_of
@@ -111,8 +112,8 @@ def read_request(
 
 def _decode(data: bytes) -> Body:
     try:
-        fields = msgspec.json.decode(data, type=JsonObject)
-    except msgspec.MsgspecError as error:
+        fields = read_object(data)
+    except Unreadable as error:
         raise Refused(f"The request body is not valid JSON: {error}") from error
     for name in fields:
         if name not in FIELDS:

@@ -7,10 +7,9 @@ are served in this format.
 
 import re
 
-import msgspec
-
 from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Ask
+from turnout.simulator.bodies import Unreadable, read_object
 from turnout.simulator.exchange import Call, Headers, Refused, credential_of, model_called, seed_of
 from turnout.simulator.gemini_contents import (
     check_contents,
@@ -139,8 +138,8 @@ def _addressed(
             status=404,
         )
     try:
-        return model, msgspec.json.decode(data, type=JsonObject)
-    except msgspec.MsgspecError as error:
+        return model, read_object(data)
+    except Unreadable as error:
         raise Refused(f"Invalid JSON payload received. {error}") from error
 
 

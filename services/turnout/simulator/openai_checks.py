@@ -1,7 +1,6 @@
 """What OpenAI says of a request in whichever of its two formats."""
 
-import msgspec
-
+from turnout.simulator.bodies import Unreadable, read_object
 from turnout.simulator.exchange import Headers, Refused, credential_of
 from turnout.simulator.json_types import JsonObject
 
@@ -15,11 +14,11 @@ def read_body(data: bytes, headers: Headers) -> JsonObject:
             status=401,
         )
     try:
-        return msgspec.json.decode(data, type=JsonObject)
-    except msgspec.MsgspecError as error:
+        return read_object(data)
+    except Unreadable as error:
         raise Refused(
             "We could not parse the JSON body of your request. (HINT: This likely means you aren't"
-            " using your HTTP library correctly.)"
+            f" using your HTTP library correctly. {error})"
         ) from error
 
 

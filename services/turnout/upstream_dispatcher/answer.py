@@ -2,10 +2,11 @@
 
 Rules: every course gives out whole events only, so that a keep-alive or a terminal error event can
 be put behind whatever has gone out; within a dialect the bytes that go out are the bytes that came
-in, but for named edits; nothing is given out twice. `reading` says what has been seen, in the same words for both.
+in, but for named edits; nothing is given out twice. `reading` says what has been seen, in the same words
+for both.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Protocol, assert_never
 
@@ -328,6 +329,8 @@ def translated_course(
     created_at: int,
     input_estimate: int,
     include_usage: bool,
+    asked: bytes = b"",
+    clock: Callable[[], float] | None = None,
     fitter: AnswerFitter | None = None,
     edits: Sequence[EventsEdit] = (),
 ) -> TranslatedCourse:
@@ -340,6 +343,8 @@ def translated_course(
             created_at=created_at,
             input_estimate=input_estimate,
             include_usage=include_usage,
+            asked=asked,
+            clock=clock,
         ),
         target=target,
         fitter=fitter,

@@ -116,6 +116,8 @@ def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> Str
             created_at=int(parts.clock()),
             input_estimate=estimated_input(request, log.to),
             include_usage=fitted is None or fitted.conversation.include_usage,
+            asked=request.body,
+            clock=parts.clock,
             fitter=None if fitted is None else fitted.answer(),
             edits=sealed,
         )

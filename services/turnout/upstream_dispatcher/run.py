@@ -11,7 +11,8 @@ from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import family_of
 from turnout.dialects.dialect import WireDialect
-from turnout.errors import TurnoutError, Unsupported
+from turnout.dialects.refusal_words import for_another_dialect
+from turnout.errors import InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
 from turnout.observe.spans import Kind, Span, Tracer, under
 from turnout.policy.hedge import Failure, GiveUp, NextStep, TryNext, next_step, passed_over
@@ -133,12 +134,15 @@ class Run:
     def failed(self, log: AttemptLog, failed: AttemptFailed) -> None:
         """An attempt is over without content."""
         now = self._parts.clock()
-        self._end_attempt(log, "failed", now=now)
+        error = failed.error
+        if log.to.dialect != self.request.dialect:
+            error = for_another_dialect(error, log.to.target)
+        self._end_attempt(log, "rejected" if _is_wrong(failed.error) else "failed", now=now)
         self._fail(
             Failure(
                 log.to.target,
                 log.to.credential,
-                failed.error,
+                error,
                 at=now,
                 status=log.status,
                 is_stale=isinstance(failed.error, ConnectionStale),
@@ -210,7 +214,8 @@ class Run:
         """Nobody answered."""
         self.status = status
         self.answer_bytes += answer_bytes
-        self._complete("failed" if self._ended else "rejected", error=error.kind)
+        is_rejected = _is_wrong(error) or not self._ended
+        self._complete("rejected" if is_rejected else "failed", error=error.kind)
 
     def answered(self, log: AttemptLog) -> None:
         """The answer is whole, or has broken off after content (`log.error`)."""
@@ -278,6 +283,11 @@ class Run:
             return
         with under(self.span.traceparent):
             self._parts.tell(note)
+
+
+def _is_wrong(error: TurnoutError) -> bool:
+    """Whether the request is to blame. A model that its provider does not know is in the catalog."""
+    return isinstance(error, InvalidRequest) and not isinstance(error, UnknownModel)
 
 
 def _counts(to: Destination, request: DispatchRequest) -> bool:

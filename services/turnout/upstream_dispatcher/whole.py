@@ -142,6 +142,7 @@ def _encoded(
         model=request.features.requested_model,
         created_at=int(now),
         input_estimate=estimated_input(request, log.to),
+        asked=request.body,
     )
 
 

@@ -20,7 +20,9 @@ RESPONSE_FIELDS = {
     *("tools", "top_p", "background", "max_output_tokens", "max_tool_calls"),
     *("previous_response_id", "prompt_cache_key", "reasoning", "safety_identifier"),
     *("service_tier", "store", "text", "top_logprobs", "truncation", "usage", "user"),
+    *("completed_at", "prompt_cache_retention"),
 }
+OF_THE_ANSWER = {"status", "completed_at", "error", "incomplete_details", "output", "usage"}
 ITEM_PREFIXES = {
     "message": "msg_",
     "reasoning": "rs_",
@@ -98,8 +100,9 @@ def _next(events: list[Json]) -> str:
 def _check_response(response: Json, final: Json) -> None:
     assert set(response) == RESPONSE_FIELDS
     assert response["object"] == "response"
-    for name in ("id", "created_at", "model"):
+    for name in RESPONSE_FIELDS - OF_THE_ANSWER:
         assert response[name] == final[name]
+    assert (response["completed_at"] is None) == (response["status"] != "completed")
 
 
 def _check_end(final: Json) -> None:

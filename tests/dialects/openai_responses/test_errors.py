@@ -24,7 +24,7 @@ def answer(error: TurnoutError) -> tuple[int, dict[str, str], dict[str, object]]
 @pytest.mark.parametrize(
     ("error", "param"),
     [
-        (InvalidRequest("input.0.content: required, a string"), "input.0.content"),
+        (InvalidRequest("input.0.content.12.text: required"), "input[0].content[12].text"),
         (InvalidRequest("something is wrong: really"), None),
         (Overloaded("input: full"), None),
     ],

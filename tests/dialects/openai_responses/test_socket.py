@@ -15,6 +15,7 @@ from turnout.dialects.openai_responses.socket import (
     chain_behind,
     frame_of_error,
     in_lane,
+    naming_previous,
     read_envelope,
     read_frame,
     steering_refused,
@@ -182,3 +183,27 @@ def test_an_error_answer_is_a_frame_with_its_status() -> None:
         "headers": {"retry-after": "3", "x-should-retry": "true"},
     }
     assert json.loads(frame_of_error(502, [], b"<html>"))["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        b'{"type":"response.output_text.delta","delta":"\\"previous_response_id\\":null"}',
+        b'{"type":"x","item":{"previous_response_id":null}}',
+        b'{"type":"x","response":{"tools":[{"previous_response_id":null}]}}',
+        b'{"type":"x","response":["previous_response_id"]}',
+        b'no "previous_response_id"',
+    ],
+)
+def test_only_a_response_names_what_it_continues(event: bytes) -> None:
+    assert naming_previous(event, "resp_0") == event
+
+
+def test_a_response_that_continues_one_keeps_its_characters() -> None:
+    event = b'{"type":"x","response":{"previous_response_id":null, "tools":[ {"a":1.50} ]},"n":2}'
+    named = naming_previous(event, "resp_0")
+    assert (
+        named
+        == b'{"type":"x","response":{"previous_response_id":"resp_0","tools":[ {"a":1.50} ]},"n":2}'
+    )
+    assert naming_previous(event, "") == event

@@ -1,6 +1,6 @@
 """The messages dialect as one value: every function of this package under the seam's names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import msgspec
@@ -63,6 +63,8 @@ class AnthropicMessages:
         created_at: int,  # noqa: ARG002  the wire has no such field
         input_estimate: int,
         include_usage: bool,  # noqa: ARG002  the wire always reports usage
+        asked: bytes = b"",  # noqa: ARG002  the wire repeats nothing of a request
+        clock: Callable[[], float] | None = None,  # noqa: ARG002  the wire has no such field
     ) -> StreamEncoder:
         return MessageStreamEncoder(
             response_id=response_id, model=model, input_estimate=input_estimate
@@ -79,6 +81,7 @@ class AnthropicMessages:
         model: str,
         created_at: int,  # noqa: ARG002  the wire has no such field
         input_estimate: int = 0,
+        asked: bytes = b"",  # noqa: ARG002  the wire repeats nothing of a request
     ) -> bytes:
         return response.encode_response(
             events, response_id=response_id, model=model, input_estimate=input_estimate

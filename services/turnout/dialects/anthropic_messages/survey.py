@@ -98,7 +98,7 @@ def survey_request(body: bytes) -> Survey:
     try:
         fields = _BODY.decode(body)
     except MALFORMED as error:
-        raise complaint("", error) from None
+        raise complaint("", error, body) from None
     if not fields.messages:
         raise InvalidRequest("messages: required, a list of at least one message")
     messages = SurveyedMessages(fields.messages)

@@ -1,6 +1,6 @@
 """Gemini's dialect as one value: every function of this package under the name the seam gives it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -62,9 +62,11 @@ class GeminiGenerate:
         created_at: int,
         input_estimate: int,
         include_usage: bool,
+        asked: bytes = b"",
+        clock: Callable[[], float] | None = None,
     ) -> StreamEncoder:
-        # No time on this wire, and usage is not asked for but always told.
-        del created_at, include_usage
+        # No time on this wire, nothing of the request, and usage is not asked for but always told.
+        del created_at, include_usage, asked, clock
         return GeminiStreamEncoder(
             response_id=response_id, model=model, input_estimate=input_estimate
         )
@@ -80,8 +82,9 @@ class GeminiGenerate:
         model: str,
         created_at: int,
         input_estimate: int = 0,
+        asked: bytes = b"",
     ) -> bytes:
-        del created_at
+        del created_at, asked
         return response.encode_response(
             events, response_id=response_id, model=model, input_estimate=input_estimate
         )

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.dialect import ErrorAnswer
+from turnout.dialects.field_paths import with_brackets
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.refusal_words import kind_by_word, shown, speaks_of_context
 from turnout.dialects.retry_after import (
@@ -113,7 +114,7 @@ def _status(error: TurnoutError) -> tuple[int, str]:
 
 def _body(error: TurnoutError) -> bytes:
     code, status = _status(error)
-    message = error.message
+    message = with_brackets(error.message)
     if error.kind == "context_too_long" and not _clients_know(message):
         message = f"{CONTEXT_SENTENCE} {message}"
     inner: dict[str, object] = {"code": code, "message": message, "status": status}

@@ -125,7 +125,7 @@ def _read(body: bytes) -> _Fields:
         deeper = _field(fields, "generateContentRequest")
         return _FIELDS.decode(deeper) if deeper else fields
     except MALFORMED as error:
-        raise complaint("", error) from None
+        raise complaint("", error, body) from None
 
 
 def _field(fields: _Fields, name: str) -> Span:

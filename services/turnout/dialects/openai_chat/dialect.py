@@ -1,6 +1,6 @@
 """The chat dialect as one value: every function of this package under the name the seam gives it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -65,6 +65,8 @@ class OpenAiChat:
         created_at: int,
         input_estimate: int,
         include_usage: bool,
+        asked: bytes = b"",  # noqa: ARG002  the wire repeats nothing of a request
+        clock: Callable[[], float] | None = None,  # noqa: ARG002  the wire has no such field
     ) -> StreamEncoder:
         return ChatStreamEncoder(
             response_id=response_id,
@@ -85,6 +87,7 @@ class OpenAiChat:
         model: str,
         created_at: int,
         input_estimate: int = 0,
+        asked: bytes = b"",  # noqa: ARG002  the wire repeats nothing of a request
     ) -> bytes:
         return response.encode_response(
             events,

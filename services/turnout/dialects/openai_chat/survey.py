@@ -131,7 +131,7 @@ def survey_request(body: bytes) -> Survey:
     try:
         fields = _BODY.decode(body)
     except MALFORMED as error:
-        raise complaint("", error) from None
+        raise complaint("", error, body) from None
     messages = fields.messages
     if not messages:
         raise InvalidRequest("messages: must hold at least one message")

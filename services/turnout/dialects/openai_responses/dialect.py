@@ -1,6 +1,6 @@
 """The responses dialect as one value: every function of this package under the seam's names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -64,12 +64,16 @@ class OpenAiResponses:
         created_at: int,
         input_estimate: int,
         include_usage: bool,  # noqa: ARG002  the wire always reports usage
+        asked: bytes = b"",
+        clock: Callable[[], float] | None = None,
     ) -> StreamEncoder:
         return ResponsesStreamEncoder(
             response_id=response_id,
             model=model,
             created_at=created_at,
             input_estimate=input_estimate,
+            asked=asked,
+            clock=clock,
         )
 
     def decode_response(self, body: bytes) -> Sequence[StreamEvent]:
@@ -83,6 +87,7 @@ class OpenAiResponses:
         model: str,
         created_at: int,
         input_estimate: int = 0,
+        asked: bytes = b"",
     ) -> bytes:
         return response.encode_response(
             events,
@@ -90,6 +95,7 @@ class OpenAiResponses:
             model=model,
             created_at=created_at,
             input_estimate=input_estimate,
+            asked=asked,
         )
 
     def encode_token_count(self, tokens: int) -> bytes:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 
 from turnout.dialects.openai_errors import error_fields
+from turnout.dialects.openai_responses.asked import repeated
 from turnout.dialects.openai_responses.output import Json, response_object
 from turnout.dialects.retry_after import CREDENTIAL_STATUSES, retry_after_of
 from turnout.dialects.sse import encode_event
@@ -36,11 +37,19 @@ _FINAL: Final[frozenset[ErrorKind]] = frozenset(
 
 def encode_stream_error(error: TurnoutError) -> bytes:
     """The end of a stream of which only the bytes are known."""
-    return failure_events(error, sequence_number=0, response_id="", model="", created_at=0)
+    return failure_events(
+        error, sequence_number=0, response_id="", model="", created_at=0, asked=repeated(b"")
+    )
 
 
 def failure_events(
-    error: TurnoutError, *, sequence_number: int, response_id: str, model: str, created_at: int
+    error: TurnoutError,
+    *,
+    sequence_number: int,
+    response_id: str,
+    model: str,
+    created_at: int,
+    asked: Json,
 ) -> bytes:
     fields = error_fields(error)
     first = {
@@ -56,6 +65,7 @@ def failure_events(
         model=model,
         created_at=created_at,
         status="failed",
+        asked=asked,
         error=_failure(error, str(fields["message"]), fields["code"]),
     )
     second = {

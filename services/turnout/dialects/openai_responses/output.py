@@ -3,8 +3,7 @@
 Rules: every field that the SDK's types require is there; ids of items follow from the response's id
 and their place, so that the same answer has the same ids; reasoning of another maker is a summary,
 because that is what clients show, with our seal where OpenAI's own would be, so that it can be told
-from OpenAI's when a client sends it back. What the client asked for is not known here: it is null, or
-the API's default where null is not allowed.
+from OpenAI's when a client sends it back.
 """
 
 from collections.abc import Sequence
@@ -22,6 +21,7 @@ from turnout.dialects.conversation import (
     ToolCall,
     ToolKind,
 )
+from turnout.dialects.openai_responses.asked import one_line
 from turnout.dialects.openai_responses.items_encode import sealed_form
 from turnout.dialects.openai_responses.stop import IncompleteReason
 from turnout.dialects.openai_responses.tool_names import TOOL_SEARCH, split_name
@@ -53,41 +53,26 @@ def response_object(
     model: str,
     created_at: int,
     status: Status,
+    asked: Json,
+    completed_at: int | None = None,
     output: Sequence[object] = (),
     reason: IncompleteReason | None = None,
     error: Json | None = None,
     usage: Usage | None = None,
 ) -> Json:
+    """`asked` is what it repeats of the request, as `asked.repeated` reads it."""
     return {
         "id": response_id,
         "object": "response",
         "created_at": created_at,
         "status": status,
-        "background": False,
+        "completed_at": completed_at,
         "error": error,
         "incomplete_details": None if reason is None else {"reason": reason},
-        "instructions": None,
-        "max_output_tokens": None,
-        "max_tool_calls": None,
-        "metadata": {},
         "model": model,
         "output": list(output),
-        "parallel_tool_calls": True,
-        "previous_response_id": None,
-        "prompt_cache_key": None,
-        "reasoning": {"effort": None, "summary": None},
-        "safety_identifier": None,
-        "service_tier": None,
-        "store": False,
-        "temperature": None,
-        "text": {"format": {"type": "text"}},
-        "tool_choice": "auto",
-        "tools": [],
-        "top_logprobs": 0,
-        "top_p": None,
-        "truncation": "disabled",
         "usage": None if usage is None else encode_usage(usage),
-        "user": None,
+        **asked,
     }
 
 
@@ -175,7 +160,7 @@ def object_of(arguments: str) -> object:
         _OBJECT.decode(arguments)
     except MALFORMED:
         return {"query": arguments} if arguments.strip() else {}
-    return msgspec.Raw(arguments.encode())
+    return one_line(arguments.encode())
 
 
 def seal_of(thinking: Thinking) -> str:

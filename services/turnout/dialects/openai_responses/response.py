@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import msgspec
 
 from turnout.dialects.conversation import Refusal
+from turnout.dialects.openai_responses.asked import repeated
 from turnout.dialects.openai_responses.output import (
     Status,
     output_of,
@@ -26,6 +27,7 @@ def encode_response(
     model: str,
     created_at: int,
     input_estimate: int,
+    asked: bytes,
 ) -> bytes:
     """Raises the error that the events end in, `UpstreamFailed` when they do not end."""
     answer, stop = accumulate_whole(events)
@@ -36,7 +38,9 @@ def encode_response(
         response_id=response_id,
         model=model,
         created_at=created_at,
+        completed_at=created_at if reason is None else None,
         status=status,
+        asked=repeated(asked),
         output=output_of(answer.parts, response_id=response_id, status=status),
         reason=reason,
         usage=final_usage(

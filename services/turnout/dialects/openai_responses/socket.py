@@ -90,6 +90,7 @@ class Create:
     Attributes:
         body: what the request would be over HTTP.
         items: all items of it.
+        previous: the answer that it continues; "" for none.
         model: as the client wrote it.
         generates: false where the client only warms up.
         metadata: headers that the frame brings.
@@ -97,6 +98,7 @@ class Create:
 
     body: bytes = field(repr=False)
     items: tuple[bytes, ...] = field(repr=False)
+    previous: str
     model: str
     generates: bool
     metadata: Mapping[str, str]
@@ -119,6 +121,8 @@ _NOTHING: Final = msgspec.Raw(b"[]")
 _NULL: Final = msgspec.Raw(b"null")
 _ENDINGS: Final = frozenset({"response.completed", "response.incomplete"})
 _TERMINAL_MARK: Final = b'"response.'
+_PREVIOUS: Final = "previous_response_id"
+_PREVIOUS_MARK: Final = b'"previous_response_id"'
 
 
 def read_envelope(text: bytes) -> Asked:
@@ -160,6 +164,7 @@ def read_frame(text: bytes, chains: Mapping[str, Chain]) -> Create:
     return Create(
         body=msgspec.json.encode(rest),
         items=items,
+        previous=previous or "",
         model=frame.string("model") or "",
         generates=generates is not False,
         metadata=_metadata(frame),
@@ -219,6 +224,23 @@ def _as_input(item: bytes) -> bytes:
     for name in _KEPT_OUT_OF_REASONING:
         fields.pop(name, None)
     return msgspec.json.encode(fields)
+
+
+def naming_previous(event: bytes, previous: str) -> bytes:
+    """An event whose response says which one it continues, as the client asked and the body that was
+    sent on does not tell.
+    """
+    if not previous or _PREVIOUS_MARK not in event:
+        return event
+    try:
+        fields = _FIELDS.decode(event)
+        response = _FIELDS.decode(fields.get("response", b"{}"))
+    except MALFORMED:
+        return event
+    if _PREVIOUS not in response:
+        return event
+    named = response | {_PREVIOUS: msgspec.Raw(msgspec.json.encode(previous))}
+    return msgspec.json.encode(fields | {"response": msgspec.Raw(msgspec.json.encode(named))})
 
 
 def warmed_up(event: bytes) -> bytes | None:

@@ -13,8 +13,12 @@ same answer five times more, nor to pi, which asks for ever. Both take this form
 and the AI SDK the reason, so who looks sees that the answer was cut.
 """
 
+from collections.abc import Callable
 from typing import assert_never
 
+import msgspec
+
+from turnout.dialects.openai_responses.asked import repeated
 from turnout.dialects.openai_responses.errors import failure_events
 from turnout.dialects.openai_responses.items_stream import (
     Addition,
@@ -22,7 +26,7 @@ from turnout.dialects.openai_responses.items_stream import (
     Opening,
     writer_of,
 )
-from turnout.dialects.openai_responses.numbering import Numbering
+from turnout.dialects.openai_responses.numbering import JSON, Numbering
 from turnout.dialects.openai_responses.output import (
     Json,
     Status,
@@ -72,12 +76,21 @@ class ResponsesStreamEncoder:
     """One per answer."""
 
     def __init__(
-        self, *, response_id: str, model: str, created_at: int, input_estimate: int
+        self,
+        *,
+        response_id: str,
+        model: str,
+        created_at: int,
+        input_estimate: int,
+        asked: bytes,
+        clock: Callable[[], float] | None,
     ) -> None:
         self._response_id = response_id
         self._model = model
         self._created_at = created_at
         self._input_estimate = input_estimate
+        self._asked = repeated(asked)
+        self._clock = clock
         self._numbering = Numbering()
         self._parts: dict[int, _Part] = {}
         self._output: list[Json] = []
@@ -128,7 +141,8 @@ class ResponsesStreamEncoder:
         if self._begun:
             return b""
         self._begun = True
-        response = self._response("in_progress")
+        # Tools and instructions are long: they are encoded once for both events.
+        response = msgspec.Raw(JSON.encode(self._response("in_progress")))
         return self._numbering.event(
             "response.created", {"response": response}
         ) + self._numbering.event("response.in_progress", {"response": response})
@@ -139,11 +153,16 @@ class ResponsesStreamEncoder:
             response_id=self._response_id,
             model=self._model,
             created_at=self._created_at,
+            completed_at=self._now() if status == "completed" else None,
             status=status,
+            asked=self._asked,
             output=self._output if is_over else (),
             reason=reason,
             usage=self._final_usage() if is_over else None,
         )
+
+    def _now(self) -> int:
+        return self._created_at if self._clock is None else int(self._clock())
 
     def _final_usage(self) -> Usage:
         return final_usage(
@@ -222,4 +241,5 @@ class ResponsesStreamEncoder:
             response_id=self._response_id,
             model=self._model,
             created_at=self._created_at,
+            asked=self._asked,
         )

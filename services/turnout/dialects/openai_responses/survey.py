@@ -80,7 +80,7 @@ def survey_request(body: bytes) -> Survey:
     try:
         fields = _BODY.decode(body)
     except MALFORMED as error:
-        raise complaint("", error) from None
+        raise complaint("", error, body) from None
     items = SurveyedItems(_items(fields.input))
     canonical = items.canonical
     message_bytes = tuple(accumulate(map(length, canonical)))

@@ -1,0 +1,4 @@
+-- An attempt may be rejected: its provider found the request wrong or too long. Placeholders as in 0004.
+
+ALTER TABLE ${database}.attempts_raw ${on_cluster}
+    COMMENT COLUMN outcome 'answered, failed, rejected (the provider found the request wrong or too long) or cancelled';
