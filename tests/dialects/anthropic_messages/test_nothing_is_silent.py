@@ -182,8 +182,16 @@ def test_no_source_of_a_document_is_silent(kind: str, to: Dialect) -> None:
 
 
 @pytest.mark.parametrize("to", OTHERS)
-def test_a_block_of_tomorrow_is_told_by_no_name_of_the_clients(to: Dialect) -> None:
-    told = request(said([{"type": MARK}, text("go")]))
+def test_a_block_of_tomorrow_is_refused_where_it_is_what_is_asked_about(to: Dialect) -> None:
+    shown: list[Json] = [{"type": MARK}, text("go")]
+    answered = [said("go"), said([call("c")], "assistant"), said([result("c", shown)])]
+    assert fate(request(said(shown)), to, MARK) == {"refused"}
+    assert fate(request(*answered), to, MARK) == {"refused"}
+
+
+@pytest.mark.parametrize("to", OTHERS)
+def test_a_block_of_tomorrow_in_an_answer_is_told_by_no_name_of_the_clients(to: Dialect) -> None:
+    told = request(said("go"), said([{"type": MARK}, text("a")], "assistant"), said("go on"))
     assert fate(told, to, "unknown_part") == {"told"}
 
 
