@@ -283,6 +283,18 @@ def test_no_field_of_a_tool_is_silent(name: str, to: Dialect) -> None:
     [
         (text("a", citations=[{"type": "char_location"}]), "citations", "told"),
         (text("a", citations=None), "citations", "kept back"),
+        (text("a", cache_control={"type": "ephemeral"}), "cache_control", "kept back"),
+        (
+            {
+                "type": "search_result",
+                "source": "s",
+                "title": "t",
+                "content": [text("a")],
+                "cache_control": {"type": "ephemeral"},
+            },
+            "cache_control",
+            "kept back",
+        ),
         (
             {
                 "type": "search_result",
