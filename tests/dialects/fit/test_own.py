@@ -50,9 +50,9 @@ def said(block: object) -> dict[str, object]:
         ({"compaction": {"type": "enabled"}}, "^compaction: "),
         ({"billing_policy": {"bill_to": "user_profile"}}, "^billing_policy: "),
         ({"max_tokens": 0}, "^max_tokens: 0 fills the prompt cache"),
-        (said({"type": "container_upload", "file_id": "f"}), "^messages: 'container_upload' can"),
-        (said(SEALED), "^messages: 'compaction' can"),
-        (said(WITH_TOOLS), "^messages: 'compaction' can"),
+        (said({"type": "container_upload", "file_id": "f"}), "^messages: container_upload can"),
+        (said(SEALED), "^messages: compaction can"),
+        (said(WITH_TOOLS), "^messages: compaction can"),
     ],
 )
 def test_it_is_refused_elsewhere(

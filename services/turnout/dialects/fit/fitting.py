@@ -77,7 +77,7 @@ def fit(
     fitted = conversation
     if conversation.dialect != to or not is_original:
         fitted = _noted(fitted, as_elsewhere(fitted), "as_text", changes)
-        refuse_own(fitted, to=to)
+        refuse_own(fitted)
     if conversation.dialect != to:
         changes += [f"dropped:{name}" for name in untold(conversation)]
         fitted = _noted(fitted, with_unique_ids(fitted), "call_id", changes)

@@ -13,8 +13,8 @@ from turnout.capabilities import Dialect, is_asked
 from turnout.dialects.conversation import (
     Conversation,
     Fields,
-    JsonText,
     Opaque,
+    Part,
     Tool,
     ToolResult,
 )
@@ -59,9 +59,6 @@ _NOT_LOST: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
 )
 """Fields and parts that say nothing more to others."""
 
-_MARKERS: Final = frozenset({"cache_control"})
-"""On a part the neutral conversation has them."""
-
 _OFF: Final = '{"enabled":false}'
 
 
@@ -69,41 +66,45 @@ def untold(conversation: Conversation) -> Iterator[str]:
     """Names of what other dialects cannot be told, in order; of dialects that are in the tables."""
     if conversation.dialect not in FIELDS:
         return
-    yield from _fields(conversation.extras, conversation.dialect)
+    known, silent = FIELDS[conversation.dialect], _NOT_LOST[conversation.dialect]
+    for name in _said(conversation):
+        if name not in silent:
+            yield name if name in known else "unknown_field"
+    parts = PARTS[conversation.dialect]
+    for part in _parts(conversation):
+        if not isinstance(part, Opaque):
+            continue
+        if part.elsewhere:
+            yield from (name for name in _asked(_members(part)) if name in known)
+        elif part.kind not in silent:
+            yield part.kind if part.kind in parts else "unknown_part"
+
+
+def _said(conversation: Conversation) -> Iterator[str]:
+    yield from _asked(conversation.extras)
     for tool in conversation.tools:
         if isinstance(tool, Tool):
-            yield from _fields(tool.extras, conversation.dialect)
+            yield from _asked(tool.extras)
     for message in conversation.messages:
-        if message.extras:
-            yield from _fields(message.extras, conversation.dialect)
+        yield from _asked(message.extras)
+    for part in _parts(conversation):
+        if not isinstance(part, Opaque):
+            yield from _asked(part.extras)
+
+
+def _parts(conversation: Conversation) -> Iterator[Part]:
+    for message in conversation.messages:
         for part in message.parts:
-            if isinstance(part, Opaque):
-                yield from _opaque(part)
-                continue
-            if part.extras:
-                yield from _fields(part.extras, conversation.dialect)
-            for inner in part.parts if isinstance(part, ToolResult) else ():
-                if isinstance(inner, Opaque):
-                    yield from _opaque(inner)
-                elif inner.extras:
-                    yield from _fields(inner.extras, conversation.dialect)
+            yield part
+            if isinstance(part, ToolResult):
+                yield from part.parts
 
 
-def _fields(fields: Fields, dialect: Dialect) -> Iterator[str]:
+def _asked(fields: Fields) -> Iterator[str]:
     for name, json in fields:
-        if name not in _NOT_LOST[dialect] and _is_on(json):
-            yield name if name in FIELDS[dialect] else "unknown_field"
+        if is_asked(json) and json.replace(" ", "") != _OFF:
+            yield name
 
 
-def _opaque(part: Opaque) -> Iterator[str]:
-    """What is lost of a part that others are told something of, or the part."""
-    if part.elsewhere:
-        for name, json in ObjectReader(part.json.encode(), part.kind).rest():
-            if name in FIELDS[part.dialect] - _MARKERS and _is_on(json):
-                yield name
-    elif part.kind not in _NOT_LOST[part.dialect]:
-        yield part.kind if part.kind in PARTS[part.dialect] else "unknown_part"
-
-
-def _is_on(json: JsonText) -> bool:
-    return is_asked(json) and json.replace(" ", "") != _OFF
+def _members(part: Opaque) -> Fields:
+    return ObjectReader(part.json.encode(), part.kind).rest()
