@@ -54,7 +54,7 @@ SAID: Final = stream_of(Answer("r", "m", (Text("well"),), Usage(fresh_input=9), 
 
 
 @contextmanager
-def closed_with(code: int, word: str) -> Iterator[None]:
+def closed_with(code: int, word: str = "") -> Iterator[None]:
     """The server closes the connection in this block, and says why."""
     with pytest.raises(ConnectionClosed) as closed:
         yield
@@ -445,7 +445,7 @@ async def test_a_frame_beyond_the_limit_closes_and_a_thread_beyond_it_is_told() 
     async with served() as at:
         async with opened(at.url) as connection:
             await connection.send(create(input="x" * LIMITS.max_body_bytes))
-            with closed_with(1009, ""):
+            with closed_with(1009):
                 await until_end(connection)
         async with opened(at.url) as connection:
             half = "x" * (LIMITS.max_body_bytes * 2 // 3)

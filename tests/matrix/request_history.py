@@ -254,6 +254,32 @@ DOCUMENT_TEXT = row(
     ),
 )
 
+SEARCH_RESULT = row(
+    "search_result",
+    "search results as sources, with title and place",
+    [("user", "Trams\n\nhttps://example.org\n\nLine 1 runs.")],
+    {
+        "anthropic_messages": {
+            "messages": [
+                {
+                    "role": "user",
+                    "content": [
+                        {
+                            "type": "search_result",
+                            "title": "Trams",
+                            "source": "https://example.org",
+                            "content": [{"type": "text", "text": "Line 1 runs."}],
+                        }
+                    ],
+                }
+            ]
+        }
+    },
+    dict.fromkeys(
+        ("openai_chat", "openai_responses", "gemini_generate"), "have text for what was found"
+    ),
+)
+
 A_CALL = ("call", "call_7", "look", {"at": "plan"})
 
 
@@ -349,6 +375,7 @@ HISTORY: tuple[Feature, ...] = (
     DOCUMENT,
     DOCUMENT_URL,
     DOCUMENT_TEXT,
+    SEARCH_RESULT,
     IMAGE_IN_RESULT,
     DOCUMENT_IN_RESULT,
 )

@@ -58,6 +58,9 @@ def _block(role: str, block: Json) -> Iterator[Item]:
                 yield (kind, source["url"])
         case "tool_use":
             yield ("call", block["id"], block["name"], block["input"])
+        case "search_result":
+            texts = [one["text"] for one in block["content"]]
+            yield (role, "\n\n".join((block["title"], block["source"], *texts)))
         case "tool_result":
             inner = [item for one in _list(block.get("content")) for item in _block("text", one)]
             yield ("result", block["tool_use_id"], inner)

@@ -81,9 +81,7 @@ async def test_a_cache_that_is_filled_without_an_answer_is_no_failure() -> None:
         answer = await answer_of(on, asked)
         (seen,) = claude.seen
     assert (seen.body, answer.chunks) == (body, [WARMED])
-    usage = on.facts.completed.usage
-    assert usage is not None
-    assert (usage.cache_write_other, usage.output) == (2_000, 0)
+    assert on.facts.completed.usage == Usage(fresh_input=4, cache_write_other=2_000)
 
 
 async def test_a_translated_response_repeats_its_request() -> None:

@@ -27,19 +27,16 @@ def as_elsewhere(conversation: Conversation) -> Conversation:
 
 
 def _message(message: Message) -> Message:
-    if not any(_holds_some(part) for part in message.parts):
+    if not any(map(_holds_some, message.parts)):
         return message
     return replace(message, parts=tuple(_parts(message.parts)))
 
 
 def _holds_some(part: Part) -> bool:
-    match part:
-        case Opaque(elsewhere=told):
-            return bool(told)
-        case ToolResult(parts=parts):
-            return any(isinstance(inner, Opaque) and inner.elsewhere for inner in parts)
-        case _:
-            return False
+    for one in part.parts if isinstance(part, ToolResult) else (part,):
+        if isinstance(one, Opaque) and one.elsewhere:
+            return True
+    return False
 
 
 def _parts(parts: Sequence[Part]) -> Iterator[Part]:
