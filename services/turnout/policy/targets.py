@@ -33,7 +33,6 @@ ESTIMATE_MARGIN = 1.25
 provider knows, and refuses in words that agents act on. What is chosen instead has to fit as it is."""
 
 
-
 class Asked(msgspec.Struct, frozen=True, gc=False):
     """What the client's model name means.
 
