@@ -147,6 +147,12 @@ BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
 )
 
 
+NAMES: Final = frozenset(name for bonds in BONDS.values() for name in bonds)
+"""Of all dialects; no tool goes by one of them."""
+
+MAX_SHOWN: Final = 40
+"""Characters of a tool's type, which is in the client's own words; the longest that is known has fewer."""
+
 _NOTHING: Final = frozenset({"null", "false", "[]", "{}", '""', '"global"', '{"enabled":false}'})
 """Values that ask for nothing: "global" is any place to compute at."""
 
@@ -165,5 +171,5 @@ def refused(dialect: Dialect, name: str) -> str:
     """The message for a target that cannot be asked this."""
     bond = bond_of(dialect, name)
     if bond is None:
-        return f"tools: {name} runs at its own provider only"
+        return f"tools: {name[:MAX_SHOWN]} runs at its own provider only"
     return f"{bond.field}: {bond.why}"

@@ -223,6 +223,10 @@ def test_classifiers_with_one_head_share_a_thread_of_their_own() -> None:
     assert who(CLAUDE, CLASSIFIER).thread_key != who(CLAUDE, SEARCH).thread_key
 
 
+def test_what_binds_a_request_is_no_search() -> None:
+    assert who(CLAUDE, survey(tools=1, server_tools=("document",))).request_class == "main"
+
+
 def test_token_counts_are_auxiliary() -> None:
     count = who(CLAUDE, path="/v1/messages/count_tokens")
     assert count.request_class == "auxiliary"

@@ -339,6 +339,8 @@ def test_what_nobody_has_is_named() -> None:
     bound = Needs(server_tools=("mcp_servers", "x"))
     with pytest.raises(Unsupported, match=rf"^mcp_servers: .* It cannot be asked of {MINI}"):
         decided(model=f"turnout/{MINI}", needs=bound)
+    with pytest.raises(Unsupported, match="^tools: x{40} runs"):
+        decided(model=f"turnout/{MINI}", needs=Needs(server_tools=("x" * 99,)))
     with pytest.raises(
         Unsupported, match=f"{BLIND} cannot serve this request .no image input, no to"
     ):

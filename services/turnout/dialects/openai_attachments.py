@@ -12,6 +12,9 @@ IMAGE_TOKENS: Final = 1_100
 """A screenshot of a megapixel at any of the large providers, roughly."""
 
 _BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
+_TEXT_FILE: Final = re.compile(
+    rb'"file_data"\s*:\s*"data:(?:text/[^;"]*|application/json);base64,([^"\\]*+)'
+)
 _FILE_ID: Final = b'"file_id"'
 _ANY_FILE_ID: Final = re.compile(rb'"file_id"\s*:\s*"[^"]')
 _HOLDERS: Final = frozenset(b"[{")
@@ -63,6 +66,11 @@ class Attachments:
         if not images and not documents:
             return
         held = sum(len(data) for data in _BASE64.findall(content))
+        if documents:
+            # Text needs no model that takes documents, and is read letter by letter.
+            texts = _TEXT_FILE.findall(content)
+            documents -= len(texts)
+            held -= sum(map(len, texts))
         if documents:
             self._document_bytes += held
         else:

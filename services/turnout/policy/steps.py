@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from turnout.bonds import NAMES
 from turnout.dialects.survey import Survey
 from turnout.policy.request import Identity, StepKind
 
@@ -116,7 +117,8 @@ def is_safety_classifier(survey: Survey) -> bool:
 
 def is_search_alone(survey: Survey) -> bool:
     """Only provider-side tools on offer: a harness's web search, carried out as a request."""
-    return 0 < survey.tool_count <= len(survey.needs.server_tools)
+    tools = [name for name in survey.needs.server_tools if name not in NAMES]
+    return 0 < survey.tool_count <= len(tools)
 
 
 def step_kind(

@@ -203,3 +203,32 @@ def test_what_is_no_text_is_left_to_the_target(media_type: str, data: str) -> No
     held = {"inlineData": {"mimeType": media_type, "data": data}}
     body: dict[str, object] = {"contents": [{"parts": [{"text": "hi"}, held]}]}
     assert fitted(body, "anthropic_messages", of="gemini_generate") == ()
+
+
+@pytest.mark.parametrize(
+    ("of", "part", "says"),
+    [
+        # Whoever serves the dialect may have files of its own.
+        ("openai_chat", {"type": "file", "file": {"file_id": "f"}}, ""),
+        ("openai_chat", SOUND, ""),
+        (
+            "anthropic_messages",
+            {"type": "image", "source": {"type": "file", "file_id": "f"}},
+            "messages: an uploaded file",
+        ),
+    ],
+)
+def test_an_imitation_is_asked_for_what_it_may_have(
+    of: Dialect, part: dict[str, object], says: str
+) -> None:
+    messages = [{"role": "user", "content": [{"type": "text", "text": "hi"}, part]}]
+    body = json.dumps({"model": "m", "max_tokens": 9, "messages": messages}).encode()
+    conversation = DIALECTS[of].decode_request(body)
+    has = Capabilities(images=True, documents=True)
+    told = ""
+    try:
+        fit(conversation, to=of, quirks=DIALECT_QUIRKS[of], has=has, is_original=False)
+    except Unsupported as refused:
+        told = refused.message
+    assert told.startswith(says)
+    assert bool(told) == bool(says)

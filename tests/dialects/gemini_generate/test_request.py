@@ -33,6 +33,7 @@ from turnout.dialects.conversation import (
     UrlSource,
 )
 from turnout.dialects.fit import fit
+from turnout.dialects.fit.elsewhere import as_elsewhere
 from turnout.dialects.gemini_generate import GEMINI_GENERATE
 from turnout.dialects.gemini_generate.fields import snake
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, mark, sealed
@@ -790,8 +791,8 @@ def test_code_that_ran_at_googles_is_text_in_its_place() -> None:
     request = contents({"text": "6*7?"})
     request["contents"].append({"role": "model", "parts": RAN})
     conversation = decode(request)
-    texts = [part.text for part in conversation.messages[1].parts if isinstance(part, Text)]
-    assert texts == [
+    parts = as_elsewhere(conversation).messages[1].parts
+    assert [part.text for part in parts if isinstance(part, Text)] == [
         "I compute it.",
         "```python\nprint(6*7)\n```",
         "It printed:\n```\n42\n```",

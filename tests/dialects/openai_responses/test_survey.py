@@ -8,7 +8,7 @@ from tests.dialects.openai_responses.requests import TOOLS, WIRE, called, result
 from tests.dialects.surveyed import Json
 from turnout.dialects.conversation import Provenance
 from turnout.dialects.seal import seal
-from turnout.dialects.survey import ToolOutcome
+from turnout.dialects.survey import Survey, ToolOutcome
 from turnout.errors import InvalidRequest
 
 BASE: Json = {"type": "message", "role": "developer", "content": "You are an agent."}
@@ -107,6 +107,17 @@ def test_sound_is_named() -> None:
     item = {"role": "user", "content": [{"type": "input_text", "text": "hi"}, sound, sound]}
     assert survey(item, item).needs.server_tools == ("input_audio",)
     assert survey(user(str(sound))).needs.server_tools == ()
+
+
+def test_a_file_of_text_needs_no_model_that_takes_documents() -> None:
+    def holding(media_type: str) -> Survey:
+        data = f"data:{media_type};base64,{'QUFB' * 3_000}"
+        part = {"type": "input_file", "file_data": data, "filename": "a"}
+        return survey({"role": "user", "content": [part]})
+
+    paper, text = holding("application/pdf"), holding("text/plain")
+    assert (paper.needs.documents, text.needs.documents) == (True, False)
+    assert text.needs.prompt_tokens_estimate > 5 * paper.needs.prompt_tokens_estimate
 
 
 def test_uploaded_files_are_named_and_cited_ones_are_not() -> None:

@@ -82,6 +82,16 @@ _INSTEAD_OF_WORDS: Final = frozenset({"compaction"})
 _SAID_ELSEWHERE: Final = frozenset({"text", "additional_tools"})
 """In system messages: a line for Anthropic alone, and tools that are tools of the conversation."""
 
+_FILES: Final[Mapping[Dialect, str]] = MappingProxyType(
+    {
+        "anthropic_messages": "file",
+        "openai_chat": "file_id",
+        "openai_responses": "file_id",
+        "gemini_generate": "fileData",
+    }
+)
+"""What `turnout.bonds` calls a file that lies at the provider's."""
+
 _REASONING: Final[Mapping[Dialect, str]] = MappingProxyType(
     {
         "anthropic_messages": "thinking",
@@ -109,7 +119,7 @@ def told_strange(conversation: Conversation, *, to: Dialect, is_original: bool) 
                         if not _has(one.dialect, one.kind, to, is_original=is_original):
                             left_out += _left_out(one, message)
                     case Image(source=FileSource()) | Document(source=FileSource()):
-                        if dialect != to or not is_original:
+                        if not _has(dialect, _FILES[dialect], to, is_original=is_original):
                             raise Unsupported(f"{_field(dialect)}: {UPLOADED}")
                     case _:
                         pass

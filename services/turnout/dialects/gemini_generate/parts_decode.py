@@ -35,9 +35,6 @@ _YOUTUBE: Final = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)
 
 MAKER: Final = Provenance("gemini_generate")
 
-WHOLE: Final = "turnout_whole"
-"""On a text that stands for a part which is none: the part."""
-
 _GOOGLES_FILE: Final = re.compile(
     r"gs://|files/|https://generativelanguage\.googleapis\.com/|https://storage\.googleapis\.com/"
 )
@@ -125,7 +122,7 @@ def opaque(raw: msgspec.Raw, where: str) -> Opaque:
     return Opaque("gemini_generate", kind, json, where)
 
 
-def executed(part: WireFields, raw: msgspec.Raw) -> Text | None:
+def executed(part: WireFields, raw: msgspec.Raw) -> Opaque | None:
     """Code that ran at Google's, or what it printed; None when the part is neither."""
     code, result = part.object("executableCode"), part.object("codeExecutionResult")
     if code is not None:
@@ -136,7 +133,7 @@ def executed(part: WireFields, raw: msgspec.Raw) -> Text | None:
         text = f"{said}:\n{_fenced(result.string('output') or '', '')}"
     else:
         return None
-    return Text(text, extras=((WHOLE, utf8(part.where, bytes(raw))),))
+    return replace(opaque(raw, part.where), elsewhere=(Text(text),))
 
 
 def _fenced(text: str, language: str) -> str:

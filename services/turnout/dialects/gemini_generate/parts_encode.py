@@ -31,7 +31,6 @@ from turnout.dialects.conversation import (
     UrlSource,
 )
 from turnout.dialects.gemini_generate.contents_decode import ERROR, MADE_ID, OUTPUT
-from turnout.dialects.gemini_generate.parts_decode import WHOLE
 from turnout.dialects.gemini_generate.thoughts import STAND_IN, demands_signatures
 from turnout.dialects.offered_tools import told
 from turnout.dialects.reading import raw_fields
@@ -112,8 +111,6 @@ class PartEncoder:
 
     def _part(self, part: Part) -> Json | None:
         match part:
-            case Text(extras=((name, json), *_)) if self._own and name == WHOLE:
-                return dict(_OBJECT.decode(json))
             case Text(text=text):
                 if not text and not self._own:
                     return None
