@@ -159,7 +159,14 @@ PROVIDERS: tuple[Provider, ...] = (
     # Gemini's own API and Anthropic's on Vertex have other paths and bodies and are not spoken.
     Provider(
         name="gcp.vertex_ai",
-        endpoints=(Endpoint(dialect="openai_chat", base_url="", quirks=quirks.VERTEX_CHAT),),
+        endpoints=(
+            Endpoint(
+                dialect="openai_chat",
+                base_url="",
+                quirks=quirks.VERTEX_CHAT,
+                families=quirks.GEMINI_FAMILIES,
+            ),
+        ),
         api_key_env="GOOGLE_OAUTH_ACCESS_TOKEN",
         cache=ASSUMED_TERMS,
     ),

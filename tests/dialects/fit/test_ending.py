@@ -22,6 +22,7 @@ ABLE = Capabilities(thinking=True)
         ("gcp.gemini", "gemini_generate", "gemini-3.5-flash", True),
         ("gcp.gemini", "gemini_generate", "gemini-3.5-flash-lite", False),
         ("gcp.gemini", "openai_chat", "gemini-3.8-flash", False),
+        ("gcp.vertex_ai", "openai_chat", "google/gemini-3.8-flash", False),
         ("openai", "openai_chat", "gpt-5.5", True),
     ],
 )
