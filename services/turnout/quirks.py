@@ -128,6 +128,7 @@ class Quirks:
             own vendor alone.
         system_anywhere: whether a system message may stand behind the first other one.
         one_system_message: whether all that is system has to be one message in front of all others.
+        results_want_answer: whether what the user says may not stand right behind results.
         developer_role: whether a system message may be called `developer`.
         image_details: the words of detail that an image may have, the most at the end.
         tool_schema: which schemas the arguments of tools may have.
@@ -171,6 +172,7 @@ class Quirks:
     system_refuses: tuple[str, ...] | None = None
     system_anywhere: bool | None = None
     one_system_message: bool | None = None
+    results_want_answer: bool | None = None
     developer_role: bool | None = None
     image_details: tuple[str, ...] | None = None
     tool_schema: SchemaQuirks | None = None

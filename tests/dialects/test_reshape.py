@@ -150,6 +150,32 @@ def test_bug_34_a_compatible_server_gets_the_form_it_knows(
     assert "dropped:verbosity" in changes
 
 
+RESULT = {"role": "tool", "tool_call_id": "c", "content": "1"}
+USER = {"role": "user", "content": "stop"}
+ANSWER = {"role": "assistant", "content": "I have read the results."}
+
+
+@pytest.mark.parametrize(
+    ("provider", "messages", "sent"),
+    [
+        ("mistral_ai", [RESULT, RESULT, USER], [RESULT, RESULT, ANSWER, USER]),
+        ("mistral_ai", [RESULT, USER, RESULT, USER], [RESULT, ANSWER, USER, RESULT, ANSWER, USER]),
+        ("mistral_ai", [USER, USER, RESULT], [USER, USER, RESULT]),
+        ("groq", [RESULT, USER], [RESULT, USER]),
+    ],
+)
+def test_results_are_answered_where_a_server_insists_on_it(
+    provider: str, messages: list[object], sent: list[object]
+) -> None:
+    quirks = quirks_of(provider, "openai_chat")
+    body = json.dumps({"messages": messages}).encode()
+    found, changes = reshaped(body, quirks, dialect="openai_chat", thinks=False)
+    assert json.loads(found)["messages"] == sent
+    assert ("answered_results" in changes) is (sent != messages)
+    if sent == messages:
+        assert found is body
+
+
 KEPT = {"type": "enabled", "clear_thinking": False}
 
 

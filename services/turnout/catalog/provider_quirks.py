@@ -298,8 +298,10 @@ MISTRAL_CHAT: Final = Quirks(
     refuses=("stream_options", "logprobs", "top_logprobs", "logit_bias", "user"),
     takes=("metadata", "prompt_cache_key"),
     renames=(("max_completion_tokens", "max_tokens"), ("seed", "random_seed")),
-    # Likewise: "Unexpected role 'system' after role 'assistant'".
+    # Likewise: "Unexpected role 'system' after role 'assistant'", "... 'user' after role 'tool'"
+    # (zed-industries/zed#31736).
     one_system_message=True,
+    results_want_answer=True,
     call_id_pattern="[a-zA-Z0-9]{9}",
     call_id_characters=9,
     efforts=("none", "high"),

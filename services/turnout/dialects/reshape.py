@@ -11,6 +11,7 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.answered_results import with_answers
 from turnout.dialects.conversation import ThinkingControl, ThinkingMode
 from turnout.dialects.fit.parameters import refused_fields
 from turnout.dialects.fit.thinking import (
@@ -96,7 +97,8 @@ def reshaped(
     body: bytes, quirks: Quirks, *, dialect: Dialect, thinks: bool
 ) -> tuple[bytes, tuple[str, ...]]:
     """In the roles that the endpoint knows, without the fields and system texts that it refuses, with
-    the other fields under their names there, and with what makes it read the reasoning that it gets.
+    the other fields under their names there, with the answers that it misses, and with what makes it
+    read the reasoning that it gets.
     """
     refused = refused_fields(quirks, thinks=thinks)
     renames = quirks.renames or ()
@@ -104,7 +106,8 @@ def reshaped(
     no_developer = dialect == "openai_chat" and quirks.developer_role is False
     private = quirks.system_refuses or ()
     reads = quirks.reads_reasoning if thinks else None
-    if not (refused or renames or no_system or no_developer or private or reads):
+    wants_answers = quirks.results_want_answer is True
+    if not (refused or renames or no_system or no_developer or private or wants_answers or reads):
         return body, ()
     present = {member.name: body[member.value_start : member.value_end] for member in members(body)}
     dropped = [name for name in present if name in refused]
@@ -115,6 +118,9 @@ def reshaped(
         edits.append(SetField("system", msgspec.json.encode(kept)) if kept else DropField("system"))
         changes.append("dropped:system_block")
     messages = present.get("messages", b"")
+    if wants_answers and (answered := with_answers(messages)) is not messages:
+        edits.append(SetField("messages", answered))
+        changes.append("answered_results")
     if no_system and b'"system"' in messages:
         edits.append(RenameRole("system", "user", reminder_blocks))
         edits += map(DropMessageField, MESSAGE_CONTROLS)
