@@ -281,9 +281,8 @@ async def test_what_an_imitation_has_thought_is_known_without_any_record(
         await answer_of(on, asked(MOONSHOT, echoed))
         again = json.loads(upstream.seen[1].body)["messages"][1]["content"]
         assert again == [*made, TEXT]
-    assert await sent(asking_again(OPUS, [thought("by-claude"), *echoed]), "anthropic") == [
-        [thought("by-claude"), TEXT]
-    ]
+    at_claude = asking_again(OPUS, [thought("by-claude"), *echoed])
+    assert await sent_to_claude(at_claude) == [[thought("by-claude"), TEXT]]
 
 
 def asking_again(target: str, *contents: object) -> DispatchRequest:
