@@ -283,6 +283,18 @@ def test_no_field_of_a_tool_is_silent(name: str, to: Dialect) -> None:
     [
         (text("a", citations=[{"type": "char_location"}]), "citations", "told"),
         (text("a", citations=None), "citations", "kept back"),
+        (text("a", cache_control={"type": "ephemeral"}), "cache_control", "kept back"),
+        (
+            {
+                "type": "search_result",
+                "source": "s",
+                "title": "t",
+                "content": [text("a")],
+                "cache_control": {"type": "ephemeral"},
+            },
+            "cache_control",
+            "kept back",
+        ),
         (
             {
                 "type": "search_result",
@@ -313,3 +325,14 @@ def test_no_field_of_a_tool_is_silent(name: str, to: Dialect) -> None:
 )
 def test_no_field_of_a_block_is_silent(block: Json, name: str, expected: Fate, to: Dialect) -> None:
     assert fate(request(said([block])), to, name) == {expected}
+
+
+@pytest.mark.parametrize("to", OTHERS)
+@pytest.mark.parametrize(
+    ("field", "expected"),
+    [({"output_config": {"effort": "low"}}, "told"), ({"clear_at": "never"}, "arrives")],
+)
+def test_no_field_of_a_system_message_is_silent(field: Json, expected: Fate, to: Dialect) -> None:
+    note = said(MARK if expected == "arrives" else "note", "system") | field
+    (name,) = field
+    assert fate(request(said("go"), note), to, name) == {expected}

@@ -18,7 +18,6 @@ from turnout.dialects.conversation import (
     Fields,
     JsonText,
     Opaque,
-    Part,
     Tool,
     ToolResult,
 )
@@ -89,13 +88,17 @@ _OF_BLOCKS_AND_TOOLS: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType
     {
         "anthropic_messages": frozenset(
             {
-                *("allowed_callers", "cache_control", "citations", "eager_input_streaming"),
-                *("input_examples", "transformations"),
+                *("allowed_callers", "citations", "eager_input_streaming", "input_examples"),
+                # Of a system message: the effort from there on.
+                *("output_config", "transformations"),
             }
         ),
     }
 )
-"""The same below the top, of dialects whose blocks and tools have such."""
+"""The same below the top, of dialects whose messages, blocks and tools have such."""
+
+_MARKER: Final = "cache_control"
+"""Of a block or tool the conversation has it, and other vendors cache without being told."""
 
 _NESTED: Final = "generationConfig"
 
@@ -116,15 +119,9 @@ def told_fields(conversation: Conversation, *, to: Dialect) -> Iterator[str]:
     below = _OF_BLOCKS_AND_TOOLS.get(dialect)
     if below is None:
         return
-    for name, json in _below(conversation):
-        if name not in silent and is_asked(json):
+    for name, json in _below(conversation, below):
+        if name not in silent and name != _MARKER and is_asked(json):
             yield _told(name, below)
-    # What such a part says elsewhere is not in its fields any more, but for these.
-    for part in _parts(conversation):
-        if isinstance(part, Opaque) and part.elsewhere:
-            for name, json in ObjectReader(part.json.encode(), part.kind).rest():
-                if name in below and is_asked(json):
-                    yield _told(name, below)
 
 
 def _told(name: str, documented: frozenset[str]) -> str:
@@ -140,20 +137,27 @@ def _flat(fields: Fields) -> Iterator[tuple[str, JsonText]]:
             yield name, json
 
 
-def _below(conversation: Conversation) -> Iterator[tuple[str, JsonText]]:
+def _below(
+    conversation: Conversation, documented: frozenset[str]
+) -> Iterator[tuple[str, JsonText]]:
     for tool in conversation.tools:
         if isinstance(tool, Tool):
             yield from tool.extras
     for message in conversation.messages:
         yield from message.extras
-    for part in _parts(conversation):
-        if not isinstance(part, Opaque):
-            yield from part.extras
+        for outer in message.parts:
+            if not isinstance(outer, Opaque) and outer.extras:
+                yield from outer.extras
+            for part in outer.parts if isinstance(outer, ToolResult) else (outer,):
+                if isinstance(part, Opaque):
+                    yield from _of_opaque(part, documented)
+                elif part is not outer and part.extras:
+                    yield from part.extras
 
 
-def _parts(conversation: Conversation) -> Iterator[Part]:
-    for message in conversation.messages:
-        for part in message.parts:
-            yield part
-            if isinstance(part, ToolResult):
-                yield from part.parts
+def _of_opaque(part: Opaque, documented: frozenset[str]) -> Iterator[tuple[str, JsonText]]:
+    """What such a part says elsewhere is not in its fields any more, but for the documented ones."""
+    if part.elsewhere:
+        for name, json in ObjectReader(part.json.encode(), part.kind).rest():
+            if name in documented:
+                yield name, json
