@@ -28,6 +28,7 @@ from tests.policy.scenes import (
     warm_at,
 )
 from turnout.capabilities import Needs
+from turnout.catalog.token_families import in_tokens_of
 from turnout.errors import TurnoutError
 from turnout.events.v1 import facts_pb2
 from turnout.facts import RequestRouted
@@ -211,11 +212,17 @@ def test_a_warm_incumbent_is_left_only_for_a_gain_beyond_the_margin(
     if decision.reason == "gain_exceeds_break_even":
         assert chosen.score - incumbent.score > margin_usd(inputs, chosen) >= 0.0
         return
-    prompt = inputs.features.needs.prompt_tokens_estimate
+    features = inputs.features
+    # What is warm is counted in the incumbent's own tokens.
+    prompt = in_tokens_of(
+        features.needs.prompt_tokens_estimate,
+        counted_for=features.requested_model,
+        model=incumbent.model,
+    )
     assert (
         incumbent.warm_tokens < COLD_SHARE * prompt
         or inputs.state.kept_share < EPOCH_SHARE
-        or inputs.features.step_kind == "compaction"
+        or features.step_kind == "compaction"
     )
 
 
