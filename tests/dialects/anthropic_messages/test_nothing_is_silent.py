@@ -246,6 +246,23 @@ def test_no_field_is_silent(name: str, to: Dialect) -> None:
 
 
 @pytest.mark.parametrize("to", OTHERS)
+def test_what_every_agent_says_is_all_told(to: Dialect) -> None:
+    said_all = {
+        "stream": True,
+        "temperature": 1,
+        "stop_sequences": [],
+        "metadata": {"user_id": "u"},
+        "tool_choice": {"type": "auto"},
+        "tools": [{"name": "f", "input_schema": {"type": "object"}}],
+    }
+    conversation = DIALECTS["anthropic_messages"].decode_request(
+        json.dumps(request(said("go"), **said_all)).encode()
+    )
+    fitted = fit(conversation, to=to, quirks=DIALECT_QUIRKS[to], has=ABLE)
+    assert (conversation.extras, fitted.changes) == ((), ())
+
+
+@pytest.mark.parametrize("to", OTHERS)
 def test_a_field_of_tomorrow_is_told_by_no_name_of_the_clients(to: Dialect) -> None:
     assert fate(request(said("go"), **{MARK: 1}), to, "unknown_field") == {"told"}
 

@@ -53,6 +53,13 @@ def decode_request(body: bytes) -> Conversation:
     thinking, output_format, config = _controls(fields)
     user, metadata = _metadata(fields)
     limit = fields.integer("max_tokens")
+    sampling = Sampling(
+        temperature=fields.number("temperature"),
+        top_p=fields.number("top_p"),
+        top_k=fields.integer("top_k"),
+    )
+    stops, stream = fields.strings("stop_sequences"), bool(fields.boolean("stream"))
+    tier = fields.string("service_tier") or ""
     extras = config + fields.rest()
     return Conversation(
         dialect="anthropic_messages",
@@ -61,19 +68,15 @@ def decode_request(body: bytes) -> Conversation:
         tools=tools,
         tool_choice=tool_choice,
         parallel_tools=parallel_tools,
-        sampling=Sampling(
-            temperature=fields.number("temperature"),
-            top_p=fields.number("top_p"),
-            top_k=fields.integer("top_k"),
-        ),
+        sampling=sampling,
         max_output_tokens=limit,
-        stop_sequences=fields.strings("stop_sequences"),
+        stop_sequences=stops,
         output_format=output_format,
         thinking=thinking,
-        stream=bool(fields.boolean("stream")),
+        stream=stream,
         user=user,
         metadata=metadata,
-        service_tier=fields.string("service_tier") or "",
+        service_tier=tier,
         bound=bound_fields(dict(extras), limit),
         extras=extras,
     )
