@@ -85,7 +85,7 @@ DOCUMENTED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
 )
 """Of each dialect those that no neutral field holds."""
 
-_OF_BLOCKS_AND_TOOLS: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
+_BELOW: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
         "anthropic_messages": frozenset(
             {
@@ -93,9 +93,25 @@ _OF_BLOCKS_AND_TOOLS: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType
                 *("input_examples", "transformations"),
             }
         ),
+        "openai_chat": frozenset({"audio", "name", "prompt_cache_breakpoint"}),
+        "openai_responses": frozenset(
+            {"allowed_callers", "async", "detail", "output_schema", "prompt_cache_breakpoint"}
+        ),
+        "gemini_generate": frozenset(
+            {
+                *("behavior", "mediaResolution", "partMetadata", "response", "responseJsonSchema"),
+                *("scheduling", "videoMetadata", "willContinue"),
+            }
+        ),
     }
 )
-"""The same below the top, of dialects whose blocks and tools have such."""
+"""The same below the top: of messages, parts and tools."""
+
+_ALL_THEIRS: Final = frozenset({"anthropic_messages"})
+"""Dialects in whose extras below the top there are no marks of ours: what is not known is a client's."""
+
+_OF_THE_CALL: Final = "name"
+"""On a result: said by the call that it answers."""
 
 _NESTED: Final = "generationConfig"
 
@@ -108,16 +124,14 @@ def told_fields(conversation: Conversation, *, to: Dialect) -> Iterator[str]:
     dialect = conversation.dialect
     silent = _READ[dialect] | (SHARED_FIELDS if to in OPENAI_DIALECTS else frozenset[str]())
     for written, json in _flat(conversation.extras):
-        name = written
-        if dialect == "gemini_generate":
-            name = _SNAKE.sub(lambda found: found[1].upper(), written)
+        name = _known(written, dialect)
         if name not in silent and is_asked(json):
             yield _told(name, DOCUMENTED[dialect])
-    below = _OF_BLOCKS_AND_TOOLS.get(dialect)
-    if below is None:
-        return
-    for name, json in _below(conversation):
-        if name not in silent and is_asked(json):
+    below = _BELOW[dialect]
+    for written, json in _below(conversation):
+        name = _known(written, dialect)
+        is_known = name in below or (dialect in _ALL_THEIRS and name not in silent)
+        if is_known and is_asked(json):
             yield _told(name, below)
     # What such a part says elsewhere is not in its fields any more, but for these.
     for part in _parts(conversation):
@@ -125,6 +139,13 @@ def told_fields(conversation: Conversation, *, to: Dialect) -> Iterator[str]:
             for name, json in ObjectReader(part.json.encode(), part.kind).rest():
                 if name in below and is_asked(json):
                     yield _told(name, below)
+
+
+def _known(written: str, dialect: Dialect) -> str:
+    """The name as it is documented: Gemini's have two spellings."""
+    if dialect != "gemini_generate":
+        return written
+    return _SNAKE.sub(lambda found: found[1].upper(), written)
 
 
 def _told(name: str, documented: frozenset[str]) -> str:
@@ -147,7 +168,9 @@ def _below(conversation: Conversation) -> Iterator[tuple[str, JsonText]]:
     for message in conversation.messages:
         yield from message.extras
     for part in _parts(conversation):
-        if not isinstance(part, Opaque):
+        if isinstance(part, ToolResult):
+            yield from (one for one in part.extras if one[0] != _OF_THE_CALL)
+        elif not isinstance(part, Opaque):
             yield from part.extras
 
 
