@@ -9,7 +9,9 @@ from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 
 import pytest
 from openai.types.chat.chat_completion_content_part_param import ChatCompletionContentPartParam
+from openai.types.chat.chat_completion_message_param import ChatCompletionMessageParam
 from openai.types.chat.completion_create_params import CompletionCreateParamsNonStreaming
+from openai.types.responses.function_tool_param import FunctionToolParam
 from openai.types.responses.response_create_params import ResponseCreateParamsNonStreaming
 from openai.types.responses.response_input_content_param import ResponseInputContentParam
 from openai.types.responses.response_input_item_param import ResponseInputItemParam
@@ -285,6 +287,48 @@ CHAT_FIELDS = (
 )
 
 
+def spoken(name: str, message: Json, *seen: str, told: tuple[str, ...] = ()) -> Case:
+    return Case(name, {"messages": [USER, message, USER]}, seen, told)
+
+
+def answered(**fields: Any) -> Json:
+    return {"role": "assistant", "content": "so", **fields}
+
+
+CHAT_MESSAGES = (
+    spoken("name", USER | {"name": "ann"}),
+    spoken("audio", answered(audio={"id": "audio_1"})),
+    spoken("refusal", answered(refusal=SEEN), SEEN),
+    spoken("function_call", answered(function_call={"name": SEEN, "arguments": "{}"}), SEEN),
+    spoken(
+        "tool_calls",
+        answered(
+            tool_calls=[
+                {"id": "c", "type": "function", "function": {"name": SEEN, "arguments": "{}"}}
+            ]
+        ),
+        SEEN,
+    ),
+)
+WHAT_MESSAGES_ARE_MADE_OF = frozenset({"role", "content", "tool_call_id"})
+
+
+def declared(name: str, value: Any, *seen: str) -> Case:
+    return Case(name, {"tools": [FUNCTION | {name: value}]}, seen)
+
+
+RESPONSES_FUNCTIONS = (
+    declared("name", SEEN, SEEN),
+    declared("description", SEEN, SEEN),
+    declared("parameters", SCHEMA, SEEN),
+    declared("strict", True, '"strict":true'),
+    declared("allowed_callers", ["programmatic"]),
+    declared("async", True),
+    declared("output_schema", SCHEMA),
+)
+HOW_A_TOOL_IS_OFFERED = frozenset({"type", "defer_loading"})
+
+
 # --- Gemini's API.
 
 
@@ -314,10 +358,15 @@ GEMINI_PARTS = (
     part("toolResponse", {"toolType": "GOOGLE_SEARCH", "id": "t"}, role="model"),
     part("hologram", {}),
 )
-BESIDE_A_PART = frozenset(
-    {"thought", "thoughtSignature", "videoMetadata", "partMetadata", "mediaResolution"}
+GEMINI_BESIDE_PARTS = tuple(
+    Case(name, {"contents": [{"parts": [{"text": "look", written: value}]}]})
+    for name, written, value in (
+        ("videoMetadata", "videoMetadata", {"fps": 2}),
+        ("partMetadata", "part_metadata", {"a": "b"}),
+        ("mediaResolution", "mediaResolution", {"level": "MEDIA_RESOLUTION_LOW"}),
+    )
 )
-"""What says something of the part beside it, and reasoning."""
+REASONING_OF_GEMINI = frozenset({"thought", "thoughtSignature"})
 
 
 def config(name: str, value: Any, *seen: str, told: tuple[str, ...] = (), **beside: Any) -> Case:
@@ -406,6 +455,13 @@ DOCUMENTED = (
         frozenset(kinds_of(ResponseInputContentParam)),
         RESPONSES_PARTS,
     ),
+    Documented(
+        "openai_responses",
+        "functions",
+        fields_of(FunctionToolParam),
+        RESPONSES_FUNCTIONS,
+        HOW_A_TOOL_IS_OFFERED,
+    ),
     Documented("openai_responses", "tools", frozenset(kinds_of(ToolParam)), RESPONSES_TOOLS),
     Documented(
         "openai_chat",
@@ -415,10 +471,23 @@ DOCUMENTED = (
         HOW_IT_IS_ANSWERED,
     ),
     Documented(
+        "openai_chat",
+        "messages",
+        frozenset().union(*map(fields_of, get_args(ChatCompletionMessageParam))),
+        CHAT_MESSAGES,
+        WHAT_MESSAGES_ARE_MADE_OF,
+    ),
+    Documented(
         "openai_chat", "parts", frozenset(kinds_of(ChatCompletionContentPartParam)), CHAT_PARTS
     ),
     Documented("gemini_generate", "fields", googles("Request"), GEMINI_FIELDS, HOW_IT_IS_ANSWERED),
-    Documented("gemini_generate", "parts", googles("Part"), GEMINI_PARTS, BESIDE_A_PART),
+    Documented(
+        "gemini_generate",
+        "parts",
+        googles("Part"),
+        GEMINI_PARTS + GEMINI_BESIDE_PARTS,
+        REASONING_OF_GEMINI,
+    ),
     Documented("gemini_generate", "config", googles("GenerationConfig"), GEMINI_CONFIG),
     Documented("gemini_generate", "tools", googles("Tool"), GEMINI_TOOLS),
 )

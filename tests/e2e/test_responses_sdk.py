@@ -137,6 +137,32 @@ def test_an_unknown_router_key_is_refused(product: Product) -> None:
         client.responses.create(model=OWN, input=HELLO)
 
 
+def test_what_only_openai_has_is_refused_by_its_field(client: openai.OpenAI) -> None:
+    with pytest.raises(openai.BadRequestError, match="send the whole input") as refused:
+        client.responses.create(model=OTHER, input=HELLO, previous_response_id="resp_1")
+    assert refused.value.param == "previous_response_id"
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_a_shell_has_done_is_in_the_history(client: openai.OpenAI, model: str) -> None:
+    history: ResponseInputParam = [
+        {"role": "user", "content": HELLO},
+        {
+            "type": "shell_call",
+            "call_id": "call_1",
+            "action": {"commands": ["ls"]},
+        },
+        {
+            "type": "shell_call_output",
+            "call_id": "call_1",
+            "output": [
+                {"stdout": "a.py", "stderr": "", "outcome": {"type": "exit", "exit_code": 0}}
+            ],
+        },
+    ]
+    assert client.responses.create(model=model, input=history, store=False).output_text
+
+
 # -- over the WebSocket ------------------------------------------------------------------------
 
 

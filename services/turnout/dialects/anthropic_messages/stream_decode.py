@@ -286,9 +286,10 @@ def _with_input(raw: bytes, streamed: str) -> str:
 
     Input that was cut or is no JSON stands in it as a text, so that the block is JSON whatever came.
     """
+    text = raw.decode("utf-8", "replace")
     if not streamed.strip():
-        return raw.decode("utf-8", "replace")
-    fields = msgspec.json.decode(raw, type=dict[str, msgspec.Raw])
+        return text
+    fields = msgspec.json.decode(text, type=dict[str, msgspec.Raw])
     try:
         msgspec.json.decode(streamed)
     except MALFORMED:

@@ -84,7 +84,7 @@ DOCUMENTED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
 )
 """Of each dialect those that no neutral field holds."""
 
-_OF_BLOCKS_AND_TOOLS: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
+_BELOW: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
         "anthropic_messages": frozenset(
             {
@@ -93,12 +93,28 @@ _OF_BLOCKS_AND_TOOLS: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType
                 *("output_config", "transformations"),
             }
         ),
+        "openai_chat": frozenset({"audio", "name", "prompt_cache_breakpoint"}),
+        "openai_responses": frozenset(
+            {"allowed_callers", "async", "detail", "output_schema", "prompt_cache_breakpoint"}
+        ),
+        "gemini_generate": frozenset(
+            {
+                *("behavior", "mediaResolution", "partMetadata", "response", "responseJsonSchema"),
+                *("scheduling", "videoMetadata", "willContinue"),
+            }
+        ),
     }
 )
-"""The same below the top, of dialects whose messages, blocks and tools have such."""
+"""The same below the top: of messages, parts and tools."""
+
+_ALL_THEIRS: Final = frozenset({"anthropic_messages"})
+"""Dialects in whose extras below the top there are no marks of ours: what is not known is a client's."""
 
 _MARKER: Final = "cache_control"
 """Of a block or tool the conversation has it, and other vendors cache without being told."""
+
+_OF_THE_CALL: Final = "name"
+"""On a result: said by the call that it answers."""
 
 _NESTED: Final = "generationConfig"
 
@@ -111,17 +127,22 @@ def told_fields(conversation: Conversation, *, to: Dialect) -> Iterator[str]:
     dialect = conversation.dialect
     silent = _READ[dialect] | (SHARED_FIELDS if to in OPENAI_DIALECTS else frozenset[str]())
     for written, json in _flat(conversation.extras):
-        name = written
-        if dialect == "gemini_generate":
-            name = _SNAKE.sub(lambda found: found[1].upper(), written)
+        name = _known(written, dialect)
         if name not in silent and is_asked(json):
             yield _told(name, DOCUMENTED[dialect])
-    below = _OF_BLOCKS_AND_TOOLS.get(dialect)
-    if below is None:
-        return
-    for name, json in _below(conversation, below):
-        if name not in silent and name != _MARKER and is_asked(json):
-            yield _told(name, below)
+    documented, is_theirs = _BELOW[dialect], dialect in _ALL_THEIRS
+    for written, json in _below(conversation, documented):
+        name = _known(written, dialect)
+        is_left_out = is_theirs and name not in silent and name != _MARKER
+        if (name in documented or is_left_out) and is_asked(json):
+            yield _told(name, documented)
+
+
+def _known(written: str, dialect: Dialect) -> str:
+    """The name as it is documented: Gemini's have two spellings."""
+    if dialect != "gemini_generate":
+        return written
+    return _SNAKE.sub(lambda found: found[1].upper(), written)
 
 
 def _told(name: str, documented: frozenset[str]) -> str:
@@ -144,15 +165,20 @@ def _below(
         if isinstance(tool, Tool):
             yield from tool.extras
     for message in conversation.messages:
-        yield from message.extras
-        for outer in message.parts:
-            if not isinstance(outer, Opaque) and outer.extras:
-                yield from outer.extras
-            for part in outer.parts if isinstance(outer, ToolResult) else (outer,):
-                if isinstance(part, Opaque):
-                    yield from _of_opaque(part, documented)
-                elif part is not outer and part.extras:
-                    yield from part.extras
+        if message.extras:
+            yield from message.extras
+        for part in message.parts:
+            if isinstance(part, Opaque):
+                yield from _of_opaque(part, documented)
+            elif isinstance(part, ToolResult):
+                yield from (one for one in part.extras if one[0] != _OF_THE_CALL)
+                for inner in part.parts:
+                    if isinstance(inner, Opaque):
+                        yield from _of_opaque(inner, documented)
+                    elif inner.extras:
+                        yield from inner.extras
+            elif part.extras:
+                yield from part.extras
 
 
 def _of_opaque(part: Opaque, documented: frozenset[str]) -> Iterator[tuple[str, JsonText]]:
