@@ -251,7 +251,6 @@ def test_what_every_agent_says_is_all_told(to: Dialect) -> None:
         "stream": True,
         "temperature": 1,
         "stop_sequences": [],
-        "metadata": {"user_id": "u"},
         "tool_choice": {"type": "auto"},
         "tools": [{"name": "f", "input_schema": {"type": "object"}}],
     }
