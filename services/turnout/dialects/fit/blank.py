@@ -9,21 +9,24 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from turnout.dialects.conversation import Conversation, Message, Part, Refusal, Text
+from turnout.dialects.conversation import Conversation, Message, Refusal, Text
 
 EMPTY: Final = "(empty message)"
+_WORDS: Final = (Text, Refusal)
 
 
 def with_blank_turns(conversation: Conversation, *, may_be_space: bool) -> Conversation:
     """`may_be_space` says that the target takes a text of nothing but white space."""
 
-    def is_blank(part: Part) -> bool:
-        if not isinstance(part, Text | Refusal):
-            return False
-        return not (part.text if may_be_space else part.text.strip())
-
     def says_nothing(message: Message) -> bool:
-        return message.role != "system" and all(map(is_blank, message.parts))
+        if message.role == "system":
+            return False
+        for part in message.parts:
+            if not isinstance(part, _WORDS):
+                return False
+            if part.text if may_be_space else part.text.strip():
+                return False
+        return True
 
     if not any(map(says_nothing, conversation.messages)):
         return conversation

@@ -14,7 +14,12 @@ FAILED: Final = "(failed)"
 
 
 def with_failures(conversation: Conversation) -> Conversation:
-    return with_parts(conversation, _told)
+    has_failed = any(
+        isinstance(part, ToolResult) and part.is_error
+        for message in conversation.messages
+        for part in message.parts
+    )
+    return with_parts(conversation, _told) if has_failed else conversation
 
 
 def _told(part: Part) -> Part:

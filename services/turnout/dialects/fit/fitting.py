@@ -9,9 +9,18 @@ refused by name.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import Conversation
+from turnout.dialects.conversation import (
+    Conversation,
+    Document,
+    Image,
+    Opaque,
+    Thinking,
+    ToolCall,
+    ToolResult,
+)
 from turnout.dialects.fit.answer import AnswerFitter
 from turnout.dialects.fit.blank import with_blank_turns
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
@@ -36,8 +45,12 @@ from turnout.dialects.fit.system_messages import with_one_system_message
 from turnout.dialects.fit.text_documents import with_plain_texts
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.fit.unique_ids import with_unique_ids
+from turnout.dialects.fit.walk import part_types
 from turnout.dialects.offered_tools import changes_tools
 from turnout.quirks import Quirks
+
+_HOLD_DOCUMENTS: Final = frozenset({Document, Opaque})
+_MAY_BE_STRANGE: Final = frozenset({Document, Image, Opaque, Thinking})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +90,7 @@ def fit(
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
     changes: list[str] = []
-    fitted = conversation
-    if conversation.dialect != to or not is_original:
-        fitted = _noted(fitted, as_elsewhere(fitted), "as_text", changes)
-        changes += told_strange(fitted, to=to, is_original=is_original)
-    if conversation.dialect != to:
-        changes += told_fields(conversation, to=to)
-        fitted = _noted(fitted, with_unique_ids(fitted), "call_id", changes)
-        may_be_space = quirks.blank_texts is not False
-        blanks = with_blank_turns(fitted, may_be_space=may_be_space)
-        fitted = _noted(fitted, blanks, "blank_text", changes)
-    if conversation.dialect != to or not has.documents:
-        fitted = _noted(fitted, with_plain_texts(fitted), "as_text", changes)
-    if quirks.failed_results is False:
-        fitted = _noted(fitted, with_failures(fitted), "failed_result", changes)
+    fitted = _with_words(conversation, to, quirks, has, changes, is_original=is_original)
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.
         quirks.system_anywhere is False and changes_tools(conversation)
@@ -135,6 +135,37 @@ def fit(
         custom=custom,
         stops=stops,
     )
+
+
+def _with_words(
+    conversation: Conversation,
+    to: Dialect,
+    quirks: Quirks,
+    has: Capabilities,
+    changes: list[str],
+    *,
+    is_original: bool,
+) -> Conversation:
+    """With what its own dialect alone has a form for said in forms that the target knows."""
+    fitted, holds = conversation, part_types(conversation)
+    if conversation.dialect != to or not is_original:
+        if Opaque in holds:
+            fitted = _noted(fitted, as_elsewhere(fitted), "as_text", changes)
+        if fitted.bound or not holds.isdisjoint(_MAY_BE_STRANGE):
+            changes += told_strange(fitted, to=to, is_original=is_original)
+    if conversation.dialect != to:
+        changes += told_fields(conversation, to=to)
+        if ToolCall in holds:
+            fitted = _noted(fitted, with_unique_ids(fitted), "call_id", changes)
+        may_be_space = quirks.blank_texts is not False
+        blanks = with_blank_turns(fitted, may_be_space=may_be_space)
+        fitted = _noted(fitted, blanks, "blank_text", changes)
+    # A part that is said elsewhere may be one.
+    if not holds.isdisjoint(_HOLD_DOCUMENTS) and (conversation.dialect != to or not has.documents):
+        fitted = _noted(fitted, with_plain_texts(fitted), "as_text", changes)
+    if quirks.failed_results is False and ToolResult in holds:
+        fitted = _noted(fitted, with_failures(fitted), "failed_result", changes)
+    return fitted
 
 
 def _noted(old: Conversation, new: Conversation, change: str, changes: list[str]) -> Conversation:

@@ -8,7 +8,7 @@ nothing and draws a provider's refusal, which names no field of the client's: so
 What binds a request to its dialect's own vendor (`turnout.bonds`) is refused for imitations too.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeGuard
 
@@ -92,6 +92,8 @@ _FILES: Final[Mapping[Dialect, str]] = MappingProxyType(
 )
 """What `turnout.bonds` calls a file that lies at the provider's."""
 
+_MAY_BE_STRANGE: Final = (Opaque, Image, Document)
+
 _REASONING: Final[Mapping[Dialect, str]] = MappingProxyType(
     {
         "anthropic_messages": "thinking",
@@ -110,20 +112,27 @@ def told_strange(conversation: Conversation, *, to: Dialect, is_original: bool) 
             raise Unsupported(refused(dialect, name))
     _refuse_nothing_else(conversation, to)
     left_out: list[str] = []
+    for message, part in _of_dialects(conversation):
+        if isinstance(part, Opaque):
+            if not _has(part.dialect, part.kind, to, is_original=is_original):
+                left_out += _left_out(part, message)
+        elif isinstance(part.source, FileSource) and not _has(
+            dialect, _FILES[dialect], to, is_original=is_original
+        ):
+            raise Unsupported(f"{_field(dialect)}: {UPLOADED}")
+    return tuple(left_out)
+
+
+def _of_dialects(conversation: Conversation) -> Iterator[tuple[Message, Opaque | Image | Document]]:
+    """The parts that may be of one dialect alone, those in results included."""
     for message in conversation.messages:
         for part in message.parts:
-            inner = part.parts if isinstance(part, ToolResult) else (part,)
-            for one in inner:
-                match one:
-                    case Opaque():
-                        if not _has(one.dialect, one.kind, to, is_original=is_original):
-                            left_out += _left_out(one, message)
-                    case Image(source=FileSource()) | Document(source=FileSource()):
-                        if not _has(dialect, _FILES[dialect], to, is_original=is_original):
-                            raise Unsupported(f"{_field(dialect)}: {UPLOADED}")
-                    case _:
-                        pass
-    return tuple(left_out)
+            if isinstance(part, ToolResult):
+                for inner in part.parts:
+                    if isinstance(inner, _MAY_BE_STRANGE):
+                        yield message, inner
+            elif isinstance(part, _MAY_BE_STRANGE):
+                yield message, part
 
 
 def _has(dialect: Dialect, name: str, to: Dialect, *, is_original: bool) -> bool:

@@ -17,13 +17,13 @@ from turnout.dialects.conversation import (
     Text,
     ToolResult,
 )
-from turnout.dialects.fit.walk import part_types, with_parts, with_result_parts
+from turnout.dialects.fit.walk import with_parts, with_result_parts
 
 _ALSO_TEXT: Final = frozenset({"application/json"})
 
 
 def with_plain_texts(conversation: Conversation) -> Conversation:
-    return with_parts(conversation, _part) if Document in part_types(conversation) else conversation
+    return with_parts(conversation, _part)
 
 
 def _part(part: Part) -> Part:
