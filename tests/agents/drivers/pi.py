@@ -25,6 +25,8 @@ def launch(errand: Errand) -> Launch:
         "input": ["text", "image"],
         "contextWindow": 200_000,
         "maxTokens": 32_000,
+        # It does not know the model by itself, which refuses budgets of thinking tokens.
+        "compat": {"forceAdaptiveThinking": errand.dialect == "anthropic_messages"},
     }
     provider = {"baseUrl": errand.url + version, "api": api, "apiKey": KEY, "models": [model]}
     settings = {"providers": {"router": provider}}
