@@ -29,8 +29,10 @@ from tests.upstream_dispatcher.faults import (
 )
 from tests.upstream_dispatcher.samples import (
     ASKED_NAME,
+    CHAT_DONE,
     CHAT_ERROR,
     CHAT_MORE,
+    CHAT_ROLE,
     CHAT_STREAM,
     CHAT_TEXT,
     EVENTS,
@@ -332,6 +334,25 @@ async def test_a_message_that_has_said_why_it_ends_gets_the_end_that_its_server_
     async with provider(script) as anthropic, bench({"anthropic": anthropic.url}) as on:
         answer = await answer_of(on, claude_request(CLAUDE))
         assert answer.body == told + b'event: message_stop\ndata: {"type": "message_stop"}\n\n'
+        assert on.facts.completed.outcome == "answered"
+
+
+@pytest.mark.parametrize("target", ["deepseek/deepseek-v4-pro@env", FIRST])
+async def test_a_chat_answer_of_an_imitation_gets_the_reason_that_its_server_forgot(
+    target: str,
+) -> None:
+    """opencode asks the same again for ever without one."""
+    name = target.partition("/")[0]
+    told = (CHAT_ROLE, CHAT_TEXT, CHAT_DONE)
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.stream(*told)
+
+    async with provider(script) as upstream, bench({name: upstream.url}) as on:
+        answer = await answer_of(on, request(target))
+        assert answer.body.count(b'"Hello"') == 1
+        assert answer.body.endswith(CHAT_DONE)
+        assert (b'"finish_reason":"stop"' in answer.body) == (target != FIRST)
         assert on.facts.completed.outcome == "answered"
 
 

@@ -12,6 +12,7 @@ from typing import assert_never
 
 from turnout.dialects.answer_model import EventsNamed
 from turnout.dialects.answer_reasoning import events_sealed
+from turnout.dialects.openai_chat.ended import ReasonGiven
 from turnout.policy.hedge import GiveUp
 from turnout.ports import Chunk, DispatchEvent
 from turnout.upstream_dispatcher.accounting import AttemptLog, estimated_input
@@ -126,10 +127,12 @@ def _attempt(run: Run, parts: Parts, prepared: Prepared, log: AttemptLog) -> Str
     if prepared.is_native:
         name = prepared.names_model
         named = (EventsNamed(request.dialect, name),) if name else ()
+        is_imitated_chat = request.dialect == "openai_chat" and not log.to.is_original
+        ended = (ReasonGiven(),) if is_imitated_chat else ()
         course = RelayedCourse(
             parts.dialects[request.dialect],
             hides_usage=prepared.hides_usage,
-            edits=(*named, *sealed),
+            edits=(*ended, *named, *sealed),
         )
     else:
         course = retold()
