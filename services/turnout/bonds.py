@@ -32,6 +32,10 @@ def _of_dialect(field: str, what: str, right: str = "") -> Bond:
     return Bond(field, f"{why}; {right}" if right else why, is_vendors=False)
 
 
+def _form_of_openai(tool: str) -> Bond:
+    return Bond("tools", f"{tool!r} of this form is known to OpenAI's models only; offer a function")
+
+
 UPLOADED: Final = "an uploaded file can be read by its provider only; send its content"
 
 _OF_A_SOURCE: Final = (
@@ -104,6 +108,10 @@ BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
             ),
             "file_id": Bond("input", UPLOADED, is_vendors=False),
             "input_audio": _of_dialect("input", "sound ('input_audio')"),
+            # Run by the client, and called in items that other models have no word for.
+            "local_shell": _form_of_openai("local_shell"),
+            "shell": _form_of_openai("shell"),
+            "apply_patch": _form_of_openai("apply_patch"),
         },
         "openai_chat": {
             "n": _of_dialect("n", "several choices", "send one request for each"),

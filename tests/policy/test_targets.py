@@ -341,6 +341,9 @@ def test_what_nobody_has_is_named() -> None:
         decided(model=f"turnout/{MINI}", needs=bound)
     with pytest.raises(Unsupported, match="^tools: x{40} runs"):
         decided(model=f"turnout/{MINI}", needs=Needs(server_tools=("x" * 99,)))
+    shell = Needs(server_tools=("shell",))
+    with pytest.raises(Unsupported, match="^tools: 'shell' of this form is known to OpenAI's"):
+        decided(model=f"turnout/{OPUS}", needs=shell, dialect="openai_responses")
     with pytest.raises(
         Unsupported, match=f"{BLIND} cannot serve this request .no image input, no to"
     ):
