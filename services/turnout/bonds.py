@@ -33,7 +33,9 @@ def _of_dialect(field: str, what: str, right: str = "") -> Bond:
 
 
 def _form_of_openai(tool: str) -> Bond:
-    return Bond("tools", f"{tool!r} of this form is known to OpenAI's models only; offer a function")
+    return Bond(
+        "tools", f"{tool!r} of this form is known to OpenAI's models only; offer a function"
+    )
 
 
 UPLOADED: Final = "an uploaded file can be read by its provider only; send its content"

@@ -15,11 +15,13 @@ from turnout.dialects.conversation import (
     ToolReference,
     ToolResult,
 )
-from turnout.dialects.fit.walk import part_types, with_parts, with_result_parts
+from turnout.dialects.fit.walk import with_parts, with_result_parts
 from turnout.dialects.offered_tools import changes_tools, offered_tools, told
 
 
-def without_deferral(conversation: Conversation) -> Conversation:
+def without_deferral(conversation: Conversation, holds: set[type[Part]]) -> Conversation:
+    """`holds` are the types of its parts."""
+
     def inner(part: ResultPart) -> ResultPart:
         if isinstance(part, ToolReference):
             return Text(told(conversation, part))
@@ -34,8 +36,7 @@ def without_deferral(conversation: Conversation) -> Conversation:
             case _:
                 return part
 
-    has_references = ToolReference in part_types(conversation)
-    spelled = with_parts(conversation, outer) if has_references else conversation
+    spelled = with_parts(conversation, outer) if ToolReference in holds else conversation
     is_deferring = any(isinstance(tool, Tool) and tool.is_deferred for tool in conversation.tools)
     if not is_deferring and not changes_tools(conversation):
         return spelled

@@ -17,6 +17,7 @@ from turnout.dialects.conversation import (
     Document,
     Image,
     Opaque,
+    Part,
     Thinking,
     ToolCall,
     ToolResult,
@@ -90,12 +91,13 @@ def fit(
     `is_original` says that the target is the dialect's own vendor, which runs its server tools.
     """
     changes: list[str] = []
-    fitted = _with_words(conversation, to, quirks, has, changes, is_original=is_original)
+    holds = part_types(conversation)
+    fitted = _with_words(conversation, holds, to, quirks, has, changes, is_original=is_original)
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.
         quirks.system_anywhere is False and changes_tools(conversation)
     ):
-        fitted = _noted(fitted, without_deferral(fitted), "deferred_tools", changes)
+        fitted = _noted(fitted, without_deferral(fitted, holds), "deferred_tools", changes)
     if quirks.one_system_message:
         fitted = _noted(fitted, with_one_system_message(fitted), "system_role", changes)
     fitted, kinds = without_server_tools(fitted, to=to, is_original=is_original)
@@ -139,6 +141,7 @@ def fit(
 
 def _with_words(
     conversation: Conversation,
+    holds: set[type[Part]],
     to: Dialect,
     quirks: Quirks,
     has: Capabilities,
@@ -147,7 +150,7 @@ def _with_words(
     is_original: bool,
 ) -> Conversation:
     """With what its own dialect alone has a form for said in forms that the target knows."""
-    fitted, holds = conversation, part_types(conversation)
+    fitted = conversation
     if conversation.dialect != to or not is_original:
         if Opaque in holds:
             fitted = _noted(fitted, as_elsewhere(fitted), "as_text", changes)

@@ -162,7 +162,7 @@ def _below(
     conversation: Conversation, documented: frozenset[str]
 ) -> Iterator[tuple[str, JsonText]]:
     for tool in conversation.tools:
-        if isinstance(tool, Tool):
+        if isinstance(tool, Tool) and tool.extras:
             yield from tool.extras
     for message in conversation.messages:
         if message.extras:
@@ -171,7 +171,8 @@ def _below(
             if isinstance(part, Opaque):
                 yield from _of_opaque(part, documented)
             elif isinstance(part, ToolResult):
-                yield from (one for one in part.extras if one[0] != _OF_THE_CALL)
+                if part.extras:
+                    yield from (one for one in part.extras if one[0] != _OF_THE_CALL)
                 for inner in part.parts:
                     if isinstance(inner, Opaque):
                         yield from _of_opaque(inner, documented)
