@@ -19,7 +19,7 @@ class Bond:
     field: of the body.
     why: what is the matter, and what would be right.
     is_vendors: only the dialect's own vendor has it; what any server of the dialect may have, that
-        server is asked for.
+        server is asked for where the client named its model.
     """
 
     field: str
@@ -28,14 +28,12 @@ class Bond:
 
 
 def _of_dialect(field: str, what: str, right: str = "") -> Bond:
-    why = f"{what} can be asked of models that its own API serves only"
+    why = f"only models of this API know {what}"
     return Bond(field, f"{why}; {right}" if right else why, is_vendors=False)
 
 
 def _form_of_openai(tool: str) -> Bond:
-    return Bond(
-        "tools", f"{tool!r} of this form is known to OpenAI's models only; offer a function"
-    )
+    return Bond("tools", f"only OpenAI's models know {tool!r} of this form; offer a function")
 
 
 UPLOADED: Final = "an uploaded file can be read by its provider only; send its content"
@@ -151,14 +149,14 @@ BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
             "audio": _of_dialect("contents", "sound ('audio')"),
             "video": _of_dialect("contents", "film ('video')"),
             "inlineData": _of_dialect("contents", "data of this type"),
-            "fileData": _of_dialect("contents", "a file at Google's, or of this type,"),
+            "fileData": _of_dialect("contents", "a file at Google's, or of this type"),
         },
     }
 )
 
 
 NAMES: Final = frozenset(name for bonds in BONDS.values() for name in bonds)
-"""Of all dialects; no tool goes by one of them."""
+"""Of all dialects; no tool of Anthropic's goes by one of them."""
 
 MAX_SHOWN: Final = 40
 """Characters of a tool's type, which is in the client's own words; the longest that is known has fewer."""
@@ -181,5 +179,5 @@ def refused(dialect: Dialect, name: str) -> str:
     """The message for a target that cannot be asked this."""
     bond = bond_of(dialect, name)
     if bond is None:
-        return f"tools: {name[:MAX_SHOWN]} runs at its own provider only"
+        return f"tools: only models of its own API know {name[:MAX_SHOWN]}"
     return f"{bond.field}: {bond.why}"

@@ -155,6 +155,14 @@ USER = {"role": "user", "content": "stop"}
 ANSWER = {"role": "assistant", "content": "I have read the results."}
 
 
+def test_tokens_of_another_vocabulary_are_not_weighed() -> None:
+    asked = {"model": "gpt-5.5", "messages": [], "logit_bias": {"1734": 5}}
+    quirks = quirks_of("moonshot_ai", "openai_chat", "kimi-k2.6")
+    body, changes = switched(json.dumps(asked).encode(), quirks, dialect="openai_chat", has=THINKS)
+    assert "logit_bias" not in json.loads(body)
+    assert "dropped:logit_bias" in changes
+
+
 @pytest.mark.parametrize(
     ("provider", "messages", "sent"),
     [

@@ -158,7 +158,7 @@ def test_bug_36_what_codex_offers_with_every_request_binds_it_to_nobody(
 @pytest.mark.parametrize(
     ("dialect", "name", "lacks"),
     [
-        # Whoever serves the dialect may have it, and says so itself where not.
+        # Whoever serves the dialect may have it, and says so itself where not: if the client named it.
         ("openai_chat", "n", ""),
         ("openai_chat", "input_audio", ""),
         # Only the dialect's own vendor has it, of which this provider is none.
@@ -173,14 +173,15 @@ def test_what_binds_to_a_dialect_binds_to_nobody_of_it(
     imitation = replace(deepseek.endpoints[0], is_original=False)
     catalog = CATALOG.with_overrides(providers=[replace(deepseek, endpoints=(imitation,))])
     features = structs.replace(scene().features, dialect=dialect, needs=Needs(server_tools=(name,)))
-    found = all_options(
-        asked_for(f"turnout/{BLIND}", catalog, SETTINGS),
-        access=(DEEPSEEK_ENV,),
-        catalog=catalog,
-        features=features,
-        settings=SETTINGS,
-    )
-    assert [" ".join(option.lacks) for option in found] == [lacks]
+    for asked, expected in ((f"turnout/{BLIND}", lacks), ("turnout/auto", "server_tools")):
+        found = all_options(
+            asked_for(asked, catalog, SETTINGS),
+            access=(DEEPSEEK_ENV,),
+            catalog=catalog,
+            features=features,
+            settings=structs.replace(SETTINGS, candidates=(BLIND,)),
+        )
+        assert [" ".join(option.lacks) for option in found] == [expected]
 
 
 @pytest.mark.parametrize(
@@ -193,9 +194,13 @@ def test_what_binds_to_a_dialect_binds_to_nobody_of_it(
             f" It cannot be asked of {OPUS}.",
         ),
         ("openai_responses", ("web_search", "compaction"), "input: a 'compaction' can be read"),
-        ("openai_responses", ("code_interpreter",), "tools: code_interpreter runs at its own"),
-        ("openai_chat", ("n",), "n: several choices can be asked of models that its own API"),
-        ("gemini_generate", ("video",), "contents: film"),
+        (
+            "openai_responses",
+            ("code_interpreter",),
+            "tools: only models of its own API know code_interpreter",
+        ),
+        ("openai_chat", ("n",), "n: only models of this API know several choices; send"),
+        ("gemini_generate", ("video",), "contents: only models of this API know film"),
     ],
 )
 def test_what_binds_a_request_is_named(dialect: Dialect, names: tuple[str, ...], says: str) -> None:
@@ -339,10 +344,10 @@ def test_what_nobody_has_is_named() -> None:
     bound = Needs(server_tools=("mcp_servers", "x"))
     with pytest.raises(Unsupported, match=rf"^mcp_servers: .* It cannot be asked of {MINI}"):
         decided(model=f"turnout/{MINI}", needs=bound)
-    with pytest.raises(Unsupported, match="^tools: x{40} runs"):
+    with pytest.raises(Unsupported, match="^tools: only models of its own API know x{40}"):
         decided(model=f"turnout/{MINI}", needs=Needs(server_tools=("x" * 99,)))
     shell = Needs(server_tools=("shell",))
-    with pytest.raises(Unsupported, match="^tools: 'shell' of this form is known to OpenAI's"):
+    with pytest.raises(Unsupported, match="^tools: only OpenAI's models know 'shell' of this form"):
         decided(model=f"turnout/{OPUS}", needs=shell, dialect="openai_responses")
     with pytest.raises(
         Unsupported, match=f"{BLIND} cannot serve this request .no image input, no to"

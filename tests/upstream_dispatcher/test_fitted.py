@@ -1,5 +1,6 @@
 """Requests that a target cannot take as they are, and their answers, through the dispatcher."""
 
+import base64
 import json
 from dataclasses import replace
 from typing import Any
@@ -323,6 +324,24 @@ async def test_a_strict_template_behind_a_chat_client_gets_one_system_message(co
     assert [message["role"] for message in sent] == ["system", "user"]
     texts = [{"type": "text", "text": text} for text in ("base", "rules")]
     assert sent[0]["content"] == ("base" if count == 1 else texts)
+
+
+async def test_a_file_of_text_is_text_for_a_chat_server_that_takes_no_files() -> None:
+    link = f"data:text/plain;base64,{base64.b64encode(b'buy milk').decode()}"
+    file = {"type": "file", "file": {"filename": "notes.txt", "file_data": link}}
+    asked = {"model": "gpt-5.5", "messages": [{"role": "user", "content": [file]}]}
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.answer(200, CHAT_ANSWER, JSON)
+
+    async with provider(script) as kimi, bench({"moonshot_ai": kimi.url}) as on:
+        body, target = json.dumps(asked).encode(), "moonshot_ai/kimi-k2.6@env"
+        answer = await answer_of(on, request(target, body=body, model="gpt-5.5", stream=False))
+        (seen,) = kimi.seen
+    assert answer.head.status == 200
+    (message,) = json.loads(seen.body)["messages"]
+    assert "notes.txt\\n\\nbuy milk" in json.dumps(message)
+    assert "file_data" not in json.dumps(message)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,13 @@ from typing import Final
 import msgspec
 
 from turnout.capabilities import Dialect
-from turnout.dialects.conversation import Conversation, Fields, JsonText
+from turnout.dialects.conversation import (
+    Base64Source,
+    Conversation,
+    Document,
+    Fields,
+    JsonText,
+)
 from turnout.dialects.reading import MALFORMED, raw_fields
 
 OPENAI_DIALECTS: Final[frozenset[Dialect]] = frozenset({"openai_chat", "openai_responses"})
@@ -22,6 +28,7 @@ NO_RESULT: Final = "(no result)"
 SHARED_FIELDS: Final = frozenset({"safety_identifier", "prompt_cache_retention"})
 """Fields that both wires have under one name and that no neutral field holds."""
 
+_PDF: Final = "application/pdf"
 _FIRST_WORD: Final = re.compile(r"[A-Za-z]+")
 
 
@@ -76,3 +83,10 @@ def grammar_of(tool_format: JsonText, *, nested: bool) -> JsonText:
     grammar = {"definition": inner.definition, "syntax": inner.syntax or "lark"}
     written: dict[str, object] = {"type": "grammar"}
     return msgspec.json.encode(written | ({"grammar": grammar} if nested else grammar)).decode()
+
+
+def file_name(document: Document) -> str:
+    """A name with the ending by which OpenAI tells what a file is."""
+    name = document.name or "document"
+    is_pdf = isinstance(document.source, Base64Source) and document.source.media_type == _PDF
+    return f"{name}.pdf" if is_pdf and not name.lower().endswith(".pdf") else name

@@ -58,6 +58,9 @@ _FREE: Final = frozenset({b"null", b'"auto"', b'"none"'})
 """OpenAI's choices that demand none."""
 
 _BLOCKS: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_VOCABULARY: Final = "logit_bias"
+"""Its numbers are tokens of the model that was asked for."""
+
 _INTEGER: Final = msgspec.json.Decoder(int)
 _OBJECT: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
@@ -164,6 +167,9 @@ def switched(
         edits += _fitted_thinking(fields, quirks, has, changes)
     if quirks.forced_tool_choice is False:
         edits += _free_choice(fields, dialect, changes)
+    if _VOCABULARY in fields:
+        edits.append(DropField(_VOCABULARY))
+        changes.append(f"dropped:{_VOCABULARY}")
     if dialect == "openai_chat" and has.thinking and "reasoning_effort" in fields:
         edits += _effort_word(fields["reasoning_effort"], quirks, changes)
     body = splice(body, edits)

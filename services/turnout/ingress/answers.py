@@ -55,8 +55,8 @@ def router_headers(
     """
     headers = [
         ("turnout-request-id", request_id),
-        ("turnout-model", head.model),
-        ("turnout-provider", head.provider),
+        *((("turnout-model", head.model),) if head.model else ()),
+        *((("turnout-provider", head.provider),) if head.provider else ()),
         ("turnout-decision", decision.action),
         ("turnout-reason", decision.reason),
         ("turnout-mode", mode),

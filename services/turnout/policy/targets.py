@@ -170,7 +170,8 @@ def _lacks(
     needed = _needed(features)
     endpoint = endpoint_for(provider, model, features.dialect)
     is_own = endpoint is not None and endpoint.dialect == features.dialect
-    if is_own:
+    if is_own and is_asked:
+        # A server of the dialect may have what its vendor has; whoever names it knows.
         needed = tuple(name for name in needed if _is_vendors(features.dialect, name))
     if needed != needs.server_tools:
         surely = structs.replace(surely, server_tools=needed)

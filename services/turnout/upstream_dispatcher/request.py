@@ -70,6 +70,9 @@ TOOL_CHANGE_MARKS = (b'"tool_addition"', b'"tool_removal"')
 SOURCE_MARK = re.compile(rb'"type"\s*:\s*"(?:document|search_result)"')
 """In one that shows sources, in forms that imitations are not known to read."""
 
+TEXT_FILE = re.compile(rb'"file_data"\s*:\s*"data:(?:text/|application/json)')
+"""A file that is text to every model, in a form that servers without documents do not know."""
+
 CUSTOM_MARK = b'"custom"'
 """In a body of OpenAI's that has tools which take plain text."""
 
@@ -196,6 +199,8 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
         return True
     if not is_switch(request, to):
         return False
+    if not to.capabilities.documents and TEXT_FILE.search(body):
+        return True
     has_more = quirks.one_system_message and sum(map(body.count, SYSTEM_MARKS)) > 1
     return bool(has_more) or _has_schemas_of_others(body, to)
 

@@ -40,7 +40,7 @@ from turnout.dialects.stream import (
     ToolArgumentsDelta,
     accumulate,
 )
-from turnout.errors import Unsupported
+from turnout.errors import InvalidRequest, Unsupported
 from turnout.quirks import DIALECT_QUIRKS, NOTHING, Quirks
 
 ABLE = Capabilities(images=True, documents=True, structured_output=True, thinking=True)
@@ -576,6 +576,21 @@ def test_bug_34_what_a_target_refuses_is_dropped_and_told(
     assert fitted.conversation.sampling == left
     dropped = {change for change in fitted.changes if change.startswith("dropped:")}
     assert dropped == {f"dropped:{name}" for name in gone.split()}
+
+
+@pytest.mark.parametrize(
+    ("dialect", "limit", "field"),
+    [
+        ("anthropic_messages", -5, "max_tokens"),
+        ("openai_chat", 0, "max_completion_tokens"),
+        ("openai_responses", 0, "max_output_tokens"),
+        ("gemini_generate", -1, "generationConfig.maxOutputTokens"),
+    ],
+)
+def test_an_output_limit_of_nothing_is_refused(dialect: Dialect, limit: int, field: str) -> None:
+    told = conversation(dialect=dialect, max_output_tokens=limit)
+    with pytest.raises(InvalidRequest, match=f"^{field}: must be more than 0, not {limit}"):
+        fit(told, to="openai_responses", quirks=Quirks(), has=ABLE)
 
 
 def test_an_output_limit_is_raised_to_the_least() -> None:

@@ -112,25 +112,25 @@ HEARD = {"functionResponse": {"name": "f", "response": {}, "parts": [GOOGLES_SOU
             "openai_responses",
             "gemini_generate",
             {"input": [{"role": "user", "content": [{"type": "input_text", "text": "hi"}, SOUND]}]},
-            "input.0.content.1: sound ('input_audio') can",
+            "input.0.content.1: only models of this API know sound ('input_audio')",
         ),
         (
             "openai_chat",
             "anthropic_messages",
             {"messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}, SOUND]}]},
-            "messages.0.content.1: sound ('input_audio') can",
+            "messages.0.content.1: only models of this API know sound ('input_audio')",
         ),
         (
             "gemini_generate",
             "openai_responses",
             {"contents": [{"parts": [{"text": "hi"}, GOOGLES_SOUND]}]},
-            "contents.0.parts.1: sound ('audio') can",
+            "contents.0.parts.1: only models of this API know sound ('audio')",
         ),
         (
             "gemini_generate",
             "anthropic_messages",
             {"contents": [{"parts": [{"text": "hi"}, HEARD]}]},
-            "contents.0.parts.1.functionResponse.parts.0: sound ('audio') can",
+            "contents.0.parts.1.functionResponse.parts.0: only models of this API know sound ('audio')",
         ),
     ],
 )
@@ -158,11 +158,11 @@ def test_parts_of_other_dialects_are_named_by_their_types() -> None:
     [
         (
             {"responseMimeType": "text/x.enum", "responseSchema": {"enum": ["a"]}},
-            "generationConfig.responseMimeType: another form than text and JSON",
+            "generationConfig.responseMimeType: only models of this API know another form than text and JSON",
         ),
         (
             {"responseModalities": ["TEXT", "IMAGE"]},
-            "generationConfig.responseModalities: an answer in pictures or sound",
+            "generationConfig.responseModalities: only models of this API know an answer in pictures or sound",
         ),
     ],
 )

@@ -307,6 +307,15 @@ def foreign(*messages: Message, **fields: Any) -> Conversation:
     return msgspec.structs.replace(plain, **fields)
 
 
+@pytest.mark.parametrize(
+    ("name", "told"), [("", "document.pdf"), ("My report", "My report.pdf"), ("a.PDF", "a.PDF")]
+)
+def test_a_pdf_is_known_by_its_ending(name: str, told: str) -> None:
+    pdf = Document(Base64Source("application/pdf", "JVBERg=="), name)
+    (item,) = encode(foreign(Message("user", (pdf,))))["input"]
+    assert item["content"][0]["filename"] == told
+
+
 def user(text: str) -> Message:
     return Message("user", (Text(text),))
 

@@ -20,7 +20,7 @@ from turnout.dialects.conversation import (
     Tool,
     ToolChoice,
 )
-from turnout.errors import Unsupported
+from turnout.errors import InvalidRequest, Unsupported
 from turnout.quirks import Quirks
 
 Parameter: TypeAlias = Literal[
@@ -172,6 +172,16 @@ def _beside_each_other(
     return conversation
 
 
+_LIMIT_FIELDS: Final[Mapping[Dialect, str]] = MappingProxyType(
+    {
+        "anthropic_messages": "max_tokens",
+        "openai_chat": "max_completion_tokens",
+        "openai_responses": "max_output_tokens",
+        "gemini_generate": "generationConfig.maxOutputTokens",
+    }
+)
+
+
 def _in_bounds(
     conversation: Conversation, quirks: Quirks, has: Capabilities, changes: list[str]
 ) -> Conversation:
@@ -183,6 +193,10 @@ def _in_bounds(
     wanted = conversation.max_output_tokens
     if wanted is None:
         return conversation
+    # Of Claude's own API 0 asks for something.
+    if wanted < (0 if conversation.dialect == "anthropic_messages" else 1):
+        field = _LIMIT_FIELDS[conversation.dialect]
+        raise InvalidRequest(f"{field}: must be more than 0, not {wanted}")
     bound = max(wanted, quirks.least_output_tokens or 0)
     if has.max_output_tokens is not None:
         bound = min(bound, has.max_output_tokens)

@@ -175,7 +175,7 @@ def _tools(
             case ServerTool(dialect="gemini_generate", name=name, json=json):
                 entries.append({name: msgspec.Raw(json.encode())})
             case ServerTool(kind=kind):
-                raise Unsupported(f"tools: {kind} runs at its own provider only")
+                raise Unsupported(f"tools: only models of its own API know {kind}")
     if declared and not has.tools:
         raise Unsupported("tools: the target model takes none")
     if declared:

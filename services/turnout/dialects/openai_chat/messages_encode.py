@@ -37,7 +37,7 @@ from turnout.dialects.conversation import (
 from turnout.dialects.offered_tools import told
 from turnout.dialects.openai_chat.parts_decode import REFUSAL_FIELD
 from turnout.dialects.openai_chat.reasoning_details import FIELD as DETAILS
-from turnout.dialects.openai_requests import NO_RESULT, first_word
+from turnout.dialects.openai_requests import NO_RESULT, file_name, first_word
 from turnout.dialects.reading import raw_fields
 from turnout.errors import Unsupported
 
@@ -258,7 +258,7 @@ class _MessageEncoder:
             case FileSource(file_id=file_id) if self._own:
                 inner["file_id"] = file_id
             case Base64Source(media_type=media_type, data=data) if self._has.documents:
-                inner["filename"] = document.name or "document"
+                inner["filename"] = document.name if self._own else file_name(document)
                 inner["file_data"] = f"data:{media_type};base64,{data}"
             case Base64Source():
                 raise Unsupported("documents: the target model takes none")

@@ -102,7 +102,7 @@ def _tools(conversation: Conversation, *, has: Capabilities) -> Iterator[tuple[s
             case ServerTool(dialect="openai_chat", json=json):
                 tools.append(msgspec.Raw(json.encode()))
             case ServerTool(kind=kind):
-                raise Unsupported(f"tools: {kind} runs at its own provider only")
+                raise Unsupported(f"tools: only models of its own API know {kind}")
             case Tool():
                 tools.append(_tool(tool, conversation.dialect))
     if not tools:

@@ -24,6 +24,7 @@ from turnout.dialects.conversation import (
     UrlSource,
 )
 from turnout.dialects.offered_tools import told
+from turnout.dialects.openai_requests import file_name
 from turnout.dialects.openai_responses.items_decode import ITEM
 from turnout.dialects.openai_responses.parts_decode import BARE, INPUT_TEXT, OUTPUT_TEXT
 from turnout.dialects.reading import raw_fields
@@ -117,5 +118,5 @@ class PartEncoder:
             case FileSource():
                 raise Unsupported("documents: an uploaded file can be read by its provider only")
         if document.name or not (self.own or "file_url" in shown):
-            shown["filename"] = document.name or "document"
+            shown["filename"] = document.name if self.own else file_name(document)
         return {"type": "input_file"} | shown

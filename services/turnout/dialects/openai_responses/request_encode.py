@@ -127,7 +127,7 @@ def _format(wanted: OutputFormat) -> Json:
 def _tools(conversation: Conversation) -> Iterator[Json]:
     for tool in offered_tools(conversation):
         if isinstance(tool, ServerTool):
-            raise Unsupported(f"tools: {tool.kind} runs at its own provider only")
+            raise Unsupported(f"tools: only models of its own API know {tool.kind}")
         shown: Json = {"type": tool.kind, "name": tool.name}
         if tool.description:
             shown["description"] = tool.description
