@@ -1,8 +1,8 @@
 """The one function that fits a conversation to a target, and what it gives.
 
 Rules: the same conversation fitted to the same target is the same again, and one more message leaves
-the fitted ones before it alone, because a cached prefix is lost by one byte; fitted to a target
-without quirks a conversation is the very object that came in; every change is told by a word out of
+the fitted ones before it alone, because a cached prefix is lost by one byte; fitted to its own
+dialect's vendor without quirks a conversation is the very object that came in; every change is told by a word out of
 a small set, which never holds a name or a path of the client's; what cannot be said at all is
 refused by name.
 """

@@ -1,7 +1,7 @@
 """Changing parts of a conversation and leaving the rest the very objects that came in.
 
 Rules: a message of which no part has changed is the same object again, a conversation of which
-nothing has changed too; so fitting to a target without quirks is the identity.
+nothing has changed too.
 """
 
 from collections.abc import Callable
