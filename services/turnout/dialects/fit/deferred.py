@@ -8,34 +8,21 @@ from msgspec.structs import replace
 
 from turnout.dialects.conversation import (
     Conversation,
-    Part,
     ResultPart,
     Text,
     Tool,
     ToolReference,
-    ToolResult,
 )
-from turnout.dialects.fit.walk import part_types, with_parts, with_result_parts
+from turnout.dialects.fit.walk import part_types, with_contents
 from turnout.dialects.offered_tools import changes_tools, offered_tools, told
 
 
 def without_deferral(conversation: Conversation) -> Conversation:
-    def inner(part: ResultPart) -> ResultPart:
-        if isinstance(part, ToolReference):
-            return Text(told(conversation, part))
-        return part
-
-    def outer(part: Part) -> Part:
-        match part:
-            case ToolReference():
-                return Text(told(conversation, part))
-            case ToolResult():
-                return with_result_parts(part, inner)
-            case _:
-                return part
+    def spelled_out(part: ResultPart) -> ResultPart:
+        return Text(told(conversation, part)) if isinstance(part, ToolReference) else part
 
     has_references = ToolReference in part_types(conversation)
-    spelled = with_parts(conversation, outer) if has_references else conversation
+    spelled = with_contents(conversation, spelled_out) if has_references else conversation
     is_deferring = any(isinstance(tool, Tool) and tool.is_deferred for tool in conversation.tools)
     if not is_deferring and not changes_tools(conversation):
         return spelled

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeGuard
 
-from turnout.bonds import UPLOADED, bond_of, refused
+from turnout.bonds import MAX_SHOWN, UPLOADED, bond_of, refused
 from turnout.capabilities import Dialect
 from turnout.dialects.conversation import (
     Conversation,
@@ -29,9 +29,6 @@ from turnout.errors import Unsupported
 
 MAX_NAMED: Final = 5
 """Parts that are named one by one."""
-
-MAX_SHOWN: Final = 40
-"""Characters of a type; the longest of a provider's own has fewer."""
 
 _KNOWN: Final[Mapping[Dialect, tuple[str, ...]]] = MappingProxyType(
     {

@@ -12,31 +12,19 @@ from turnout.dialects.conversation import (
     Base64Source,
     Conversation,
     Document,
-    Part,
     ResultPart,
     Text,
-    ToolResult,
 )
-from turnout.dialects.fit.walk import with_parts, with_result_parts
+from turnout.dialects.fit.walk import with_contents
 
 _ALSO_TEXT: Final = frozenset({"application/json"})
 
 
 def with_plain_texts(conversation: Conversation) -> Conversation:
-    return with_parts(conversation, _part)
+    return with_contents(conversation, _told)
 
 
-def _part(part: Part) -> Part:
-    match part:
-        case ToolResult():
-            return with_result_parts(part, _result_part)
-        case Document():
-            return _document(part)
-        case _:
-            return part
-
-
-def _result_part(part: ResultPart) -> ResultPart:
+def _told(part: ResultPart) -> ResultPart:
     return _document(part) if isinstance(part, Document) else part
 
 

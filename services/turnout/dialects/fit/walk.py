@@ -9,7 +9,18 @@ from operator import is_not
 
 from msgspec.structs import replace
 
-from turnout.dialects.conversation import Conversation, Message, Part, ResultPart, ToolResult
+from turnout.dialects.conversation import (
+    Conversation,
+    Document,
+    Image,
+    Message,
+    Opaque,
+    Part,
+    ResultPart,
+    Text,
+    ToolReference,
+    ToolResult,
+)
 
 
 def part_types(conversation: Conversation) -> set[type[Part]]:
@@ -35,6 +46,23 @@ def with_parts(conversation: Conversation, change: Callable[[Part], Part]) -> Co
         else:
             messages.append(message)
     return replace(conversation, messages=tuple(messages)) if changed else conversation
+
+
+def with_contents(
+    conversation: Conversation, change: Callable[[ResultPart], ResultPart]
+) -> Conversation:
+    """Every part that may stand in a result too, there and in messages, through `change`."""
+
+    def one(part: Part) -> Part:
+        match part:
+            case ToolResult():
+                return with_result_parts(part, change)
+            case Text() | Image() | Document() | ToolReference() | Opaque():
+                return change(part)
+            case _:
+                return part
+
+    return with_parts(conversation, one)
 
 
 def with_result_parts(result: ToolResult, change: Callable[[ResultPart], ResultPart]) -> ToolResult:
