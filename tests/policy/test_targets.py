@@ -194,6 +194,7 @@ def test_what_binds_to_a_dialect_binds_to_nobody_of_it(
         ),
         ("openai_responses", ("web_search", "compaction"), "input: a 'compaction' can be read"),
         ("openai_responses", ("code_interpreter",), "tools: code_interpreter runs at its own"),
+        ("openai_chat", ("n", "web_search_options"), "web_search_options: the search is run by"),
         ("openai_chat", ("n",), "n: several choices can be asked of models that its own API"),
         ("gemini_generate", ("video",), "contents: film"),
     ],
