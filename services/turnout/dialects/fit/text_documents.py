@@ -6,7 +6,6 @@ calls itself, is left to the target.
 
 import base64
 import binascii
-from typing import Final
 
 from turnout.dialects.conversation import (
     Base64Source,
@@ -16,8 +15,7 @@ from turnout.dialects.conversation import (
     Text,
 )
 from turnout.dialects.fit.walk import with_contents
-
-_ALSO_TEXT: Final = frozenset({"application/json"})
+from turnout.dialects.media_types import is_text
 
 
 def with_plain_texts(conversation: Conversation) -> Conversation:
@@ -30,10 +28,7 @@ def _told(part: ResultPart) -> ResultPart:
 
 def _document(document: Document) -> Document | Text:
     source = document.source
-    if not isinstance(source, Base64Source):
-        return document
-    media_type = source.media_type.partition(";")[0]
-    if not media_type.startswith("text/") and media_type not in _ALSO_TEXT:
+    if not isinstance(source, Base64Source) or not is_text(source.media_type):
         return document
     try:
         text = base64.b64decode(source.data, validate=True).decode()
