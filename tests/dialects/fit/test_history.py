@@ -134,8 +134,16 @@ def test_a_history_without_a_word_is_refused_by_name(
     to: Dialect = "openai_responses"
     conversation = DIALECTS[of].decode_request(json.dumps(body).encode())
     quirks = replace(DIALECT_QUIRKS[to], answers_begun=answers_begun)
-    with pytest.raises(Unsupported, match=f"^{field}: nothing in it says a word"):
+    with pytest.raises(Unsupported, match=f"^{field}: nothing in it is for this model"):
         fit(conversation, to=to, quirks=quirks, has=ABLE)
+
+
+def test_so_is_one_of_which_nothing_was_shown_to_the_target() -> None:
+    """All of it was another model's reasoning."""
+    nothing = Conversation("anthropic_messages", "m", ())
+    quirks = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
+    with pytest.raises(Unsupported, match="^messages: nothing in it is for this model"):
+        fit(nothing, to="anthropic_messages", quirks=quirks, has=ABLE)
 
 
 def test_a_result_without_its_call_is_told_also_when_it_is_empty() -> None:

@@ -2,7 +2,7 @@
 
 Anthropic refuses a text without a character to read, and encoders leave out texts that are empty. Rules:
 a turn of the user's stays a turn, because what is asked may be an answer to what was said before it; an
-answer that says nothing is left out, and a history of nothing else is refused by name.
+answer that says nothing is left out.
 """
 
 from typing import Final
@@ -10,17 +10,13 @@ from typing import Final
 from msgspec.structs import replace
 
 from turnout.dialects.conversation import Conversation, Message, Refusal, Text
-from turnout.dialects.fit.strange import field_of_history
-from turnout.errors import Unsupported
 
 EMPTY: Final = "(empty message)"
 _WORDS: Final = (Text, Refusal)
 
 
 def with_blank_turns(conversation: Conversation, *, may_be_space: bool) -> Conversation:
-    """`may_be_space` says that the target takes a text of nothing but white space. Raises `Unsupported`
-    where no message would be left.
-    """
+    """`may_be_space` says that the target takes a text of nothing but white space."""
 
     def says_nothing(message: Message) -> bool:
         if message.role == "system":
@@ -39,9 +35,4 @@ def with_blank_turns(conversation: Conversation, *, may_be_space: bool) -> Conve
         for message in conversation.messages
         if message.role == "user" or not says_nothing(message)
     )
-    if not messages:
-        where = field_of_history(conversation.dialect)
-        raise Unsupported(
-            f"{where}: nothing in it says a word; a model is asked in a message with text"
-        )
     return replace(conversation, messages=messages)

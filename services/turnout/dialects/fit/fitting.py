@@ -40,13 +40,14 @@ from turnout.dialects.fit.parameters import (
 )
 from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
-from turnout.dialects.fit.strange import told_strange
+from turnout.dialects.fit.strange import field_of_history, told_strange
 from turnout.dialects.fit.system_messages import with_one_system_message
 from turnout.dialects.fit.text_documents import with_plain_texts
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.fit.unique_ids import with_unique_ids
 from turnout.dialects.fit.walk import part_types
 from turnout.dialects.offered_tools import changes_tools
+from turnout.errors import Unsupported
 from turnout.quirks import Quirks
 
 _HOLD_DOCUMENTS: Final = frozenset({Document, Opaque})
@@ -91,6 +92,9 @@ def fit(
     """
     changes: list[str] = []
     fitted = _with_words(conversation, to, quirks, has, changes, is_original=is_original)
+    if not fitted.messages:
+        where = field_of_history(conversation.dialect)
+        raise Unsupported(f"{where}: nothing in it is for this model; ask in a message with text")
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.
         quirks.system_anywhere is False and changes_tools(conversation)
