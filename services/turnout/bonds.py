@@ -20,11 +20,13 @@ class Bond:
     why: what is the matter, and what would be right.
     is_vendors: only the dialect's own vendor has it; what any server of the dialect may have, that
         server is asked for.
+    is_file: it lies at one provider: that of the model which the client names, else the vendor.
     """
 
     field: str
     why: str
     is_vendors: bool = True
+    is_file: bool = False
 
 
 def _of_dialect(field: str, what: str, right: str = "") -> Bond:
@@ -102,7 +104,7 @@ BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
             "agent_message": Bond(
                 "input", "an 'agent_message' under OpenAI's seal can be read by its models only"
             ),
-            "file_id": Bond("input", UPLOADED, is_vendors=False),
+            "file_id": Bond("input", UPLOADED, is_vendors=False, is_file=True),
             "input_audio": _of_dialect("input", "sound ('input_audio')"),
         },
         "openai_chat": {
@@ -112,7 +114,7 @@ BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
             "web_search_options": Bond(
                 "web_search_options", "the search is run by OpenAI only; leave it out"
             ),
-            "file_id": Bond("messages", UPLOADED, is_vendors=False),
+            "file_id": Bond("messages", UPLOADED, is_vendors=False, is_file=True),
             "input_audio": _of_dialect("messages", "sound ('input_audio')"),
             "audio_url": _of_dialect("messages", "sound ('audio_url')"),
             "video_url": _of_dialect("messages", "film ('video_url')"),

@@ -171,7 +171,12 @@ def _lacks(
     endpoint = endpoint_for(provider, model, features.dialect)
     is_own = endpoint is not None and endpoint.dialect == features.dialect
     if is_own:
-        needed = tuple(name for name in needed if _is_vendors(features.dialect, name))
+        needed = tuple(
+            name
+            for name in needed
+            if _is_vendors(features.dialect, name)
+            or (_is_file(features.dialect, name) and not is_asked)
+        )
     if needed != needs.server_tools:
         surely = structs.replace(surely, server_tools=needed)
     native = is_own and endpoint is not None and endpoint.is_original
@@ -195,6 +200,11 @@ def _needed(features: Features) -> tuple[str, ...]:
 def _is_vendors(dialect: Dialect, name: str) -> bool:
     bond = bond_of(dialect, name)
     return bond is None or bond.is_vendors
+
+
+def _is_file(dialect: Dialect, name: str) -> bool:
+    bond = bond_of(dialect, name)
+    return bond is not None and bond.is_file
 
 
 def _surely(features: Features, model: Model, *, is_asked: bool) -> Needs:
