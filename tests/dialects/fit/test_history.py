@@ -124,7 +124,7 @@ def test_an_answer_that_says_nothing_is_left_out_and_told() -> None:
     [
         ("anthropic_messages", of_claude(said("", "assistant")), "messages"),
         ("openai_chat", of_chat(said("", "assistant")), "messages"),
-        ("gemini_generate", {"contents": [{"role": "model", "parts": []}]}, "contents"),
+        ("gemini_generate", {"contents": [{"role": "model", "parts": [{"text": ""}]}]}, "contents"),
     ],
 )
 @pytest.mark.parametrize("answers_begun", [None, False])
