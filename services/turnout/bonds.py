@@ -154,12 +154,11 @@ BONDS: Final[Mapping[Dialect, Mapping[str, Bond]]] = MappingProxyType(
     }
 )
 
-
 NAMES: Final = frozenset(name for bonds in BONDS.values() for name in bonds)
 """Of all dialects; no tool of Anthropic's goes by one of them."""
 
 MAX_SHOWN: Final = 40
-"""Characters of a tool's type, which is in the client's own words; the longest that is known has fewer."""
+"""Characters of a type, which is in the client's own words; the longest of a provider's has fewer."""
 
 _NOTHING: Final = frozenset({"null", "false", "[]", "{}", '""', '"global"', '{"enabled":false}'})
 """Values that ask for nothing: "global" is any place to compute at."""

@@ -155,12 +155,22 @@ def test_bug_36_what_codex_offers_with_every_request_binds_it_to_nobody(
     assert [" ".join(option.lacks) for option in found] == [lacks]
 
 
+DEEPSEEK = CATALOG.providers["deepseek"]
+IMITATED = CATALOG.with_overrides(
+    providers=[
+        replace(DEEPSEEK, endpoints=(replace(DEEPSEEK.endpoints[0], is_original=False),)),
+    ]
+)
+"""With a provider that speaks OpenAI's dialect and is not its vendor."""
+
+
 @pytest.mark.parametrize(
     ("dialect", "name", "lacks"),
     [
         # Whoever serves the dialect may have it, and says so itself where not: if the client named it.
         ("openai_chat", "n", ""),
         ("openai_chat", "input_audio", ""),
+        ("openai_chat", "file_id", ""),
         # Only the dialect's own vendor has it, of which this provider is none.
         ("openai_chat", "web_search_options", "server_tools"),
         ("gemini_generate", "audio", "server_tools"),
@@ -169,19 +179,30 @@ def test_bug_36_what_codex_offers_with_every_request_binds_it_to_nobody(
 def test_what_binds_to_a_dialect_binds_to_nobody_of_it(
     dialect: Dialect, name: str, lacks: str
 ) -> None:
-    deepseek = CATALOG.providers["deepseek"]
-    imitation = replace(deepseek.endpoints[0], is_original=False)
-    catalog = CATALOG.with_overrides(providers=[replace(deepseek, endpoints=(imitation,))])
     features = structs.replace(scene().features, dialect=dialect, needs=Needs(server_tools=(name,)))
     for asked, expected in ((f"turnout/{BLIND}", lacks), ("turnout/auto", "server_tools")):
         found = all_options(
-            asked_for(asked, catalog, SETTINGS),
+            asked_for(asked, IMITATED, SETTINGS),
             access=(DEEPSEEK_ENV,),
-            catalog=catalog,
+            catalog=IMITATED,
             features=features,
             settings=structs.replace(SETTINGS, candidates=(BLIND,)),
         )
         assert [" ".join(option.lacks) for option in found] == [expected]
+
+
+def test_an_uploaded_file_is_asked_of_nobody_whom_the_client_has_not_named() -> None:
+    needs = Needs(server_tools=("file_id",))
+    features = structs.replace(scene().features, dialect="openai_chat", needs=needs)
+    found = all_options(
+        asked_for("turnout/auto", IMITATED, SETTINGS),
+        access=(OPENAI_ENV, DEEPSEEK_ENV),
+        catalog=IMITATED,
+        features=features,
+        settings=structs.replace(SETTINGS, candidates=(MINI, BLIND)),
+    )
+    lacks = {option.model.id: option.lacks for option in found}
+    assert (lacks[MINI], lacks[BLIND]) == ((), ("server_tools",))
 
 
 @pytest.mark.parametrize(
@@ -199,6 +220,7 @@ def test_what_binds_to_a_dialect_binds_to_nobody_of_it(
             ("code_interpreter",),
             "tools: only models of its own API know code_interpreter",
         ),
+        ("openai_chat", ("n", "web_search_options"), "web_search_options: the search is run by"),
         ("openai_chat", ("n",), "n: only models of this API know several choices; send"),
         ("gemini_generate", ("video",), "contents: only models of this API know film"),
     ],

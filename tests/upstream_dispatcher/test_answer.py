@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.upstream_dispatcher.samples import CHAT_STREAM, CHAT_TEXT, CHAT_USAGE
+from turnout.dialects.answer_model import EventsNamed
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import Overloaded
 from turnout.upstream_dispatcher.answer import RelayedCourse, answer_id
@@ -57,6 +58,13 @@ def test_a_missing_last_line_end_loses_nothing() -> None:
     course = RelayedCourse(CHAT, hides_usage=False)
     assert course.feed(CHAT_TEXT + b"data: [DONE]") == CHAT_TEXT
     assert course.close() == b"data: [DONE]"
+
+
+def test_an_event_without_its_last_line_end_is_edited_like_the_others() -> None:
+    edit = EventsNamed("openai_chat", "asked-for")
+    course = RelayedCourse(CHAT, hides_usage=False, edits=(edit,))
+    assert course.feed(b'data: {"model":"served"}') == b""
+    assert course.close() == b'data: {"model":"asked-for"}'
 
 
 GOOGLES = (

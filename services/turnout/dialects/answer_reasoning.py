@@ -21,13 +21,12 @@ from turnout.dialects.conversation import Provenance
 from turnout.dialects.passthrough import AddField, SetField, in_items, in_member, splice
 from turnout.dialects.reading import MALFORMED
 from turnout.dialects.seal import seal
-from turnout.dialects.sse import encode_event
+from turnout.dialects.sse import EVENT_END, encode_event
 from turnout.errors import InvalidRequest
 
 SEALED_DIALECTS: Final = frozenset[Dialect]({"anthropic_messages", "openai_responses"})
 """Those that have a place for a seal."""
 
-_EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _DATA: Final = re.compile(rb"^data: ?([^\r\n]+)", re.MULTILINE)
 
 _BLOCK_MARK: Final = re.compile(rb"content_block_st|signature_delta|message_delta")
@@ -160,7 +159,7 @@ class ResponsesSealed:
 
 def _each(events: bytes) -> Iterator[bytes]:
     at = 0
-    for end in _EVENT_END.finditer(events):
+    for end in EVENT_END.finditer(events):
         yield events[at : end.end()]
         at = end.end()
     if at < len(events):

@@ -5,9 +5,9 @@ are pure: bytes in, data or bytes out; no clock, no sockets, no randomness (ids 
 
 Traffic within one dialect does not pass through the neutral form, but for what an imitation of it
 cannot take: the request is edited by span (`passthrough.splice`), the answer is relayed as it came
-but for the model's name and an imitation's signatures, and a `StreamTap` watches it go by. Other traffic is decoded to the neutral
-conversation, encoded for the target, and the answer comes back event by event through `StreamDecoder`
-and `StreamEncoder`.
+but for the model's name and an imitation's signatures, and a `StreamTap` watches it go by. Other
+traffic is decoded to the neutral conversation, encoded for the target, and the answer comes back event
+by event through `StreamDecoder` and `StreamEncoder`.
 """
 
 from collections.abc import Callable, Sequence

@@ -6,15 +6,14 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.media_types import TEXT_PATTERN
 from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN
 
 IMAGE_TOKENS: Final = 1_100
 """A screenshot of a megapixel at any of the large providers, roughly."""
 
 _BASE64: Final = re.compile(rb';base64,([^"\\]*+)')
-_TEXT_FILE: Final = re.compile(
-    rb'"file_data"\s*:\s*"data:(?:text/[^;"]*|application/json);base64,([^"\\]*+)'
-)
+_TEXT_FILE: Final = re.compile(rb'"file_data"\s*:\s*"data:%b;base64,([^"\\]*+)' % TEXT_PATTERN)
 _FILE_ID: Final = b'"file_id"'
 _ANY_FILE_ID: Final = re.compile(rb'"file_id"\s*:\s*"[^"]')
 _HOLDERS: Final = frozenset(b"[{")

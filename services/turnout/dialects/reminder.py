@@ -12,7 +12,6 @@ from turnout.dialects.conversation import Part, Text, joined_text
 SYSTEM_TAG: Final = "system-reminder"
 """The tag that agents' models know best."""
 
-
 _OPENS: Final = b'[{"type":"text","text":"<%b>"},' % SYSTEM_TAG.encode()
 _CLOSES: Final = b',{"type":"text","text":"</%b>"}]' % SYSTEM_TAG.encode()
 _NOTHING: Final = frozenset({b"", b'""', b"null"})

@@ -8,6 +8,7 @@ Format: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-str
 """
 
 import json
+import re
 from typing import Final
 
 import msgspec
@@ -16,6 +17,9 @@ from turnout.errors import UpstreamFailed
 
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Bytes of one event. The largest honest one carries a whole answer with images as base64."""
+
+EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
+"""The blank line behind an event, for those who pass the bytes on."""
 
 _BOM = b"\xef\xbb\xbf"
 

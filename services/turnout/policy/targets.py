@@ -275,7 +275,10 @@ def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features)
             f" > {largest.capabilities.context_tokens} maximum"
         )
     if all("server_tools" in option.lacks for option in permitted):
-        bound = refused(features.dialect, _needed(features)[0])
+        names = _needed(features)
+        # What is the vendor's alone binds harder than what any server of the dialect may have.
+        hardest = next((name for name in names if _is_vendors(features.dialect, name)), names[0])
+        bound = refused(features.dialect, hardest)
         named = f"any model that {AUTO} may choose" if asked.freedom == "free" else asked.name
         return Unsupported(f"{bound}. It cannot be asked of {named}.")
     reasons = sorted({reason for option in permitted for reason in option.lacks})

@@ -111,6 +111,12 @@ class EventsEdit(Protocol):
     def feed(self, events: bytes) -> bytes: ...
 
 
+def _edited(events: bytes, edits: Sequence[EventsEdit]) -> bytes:
+    for edit in edits:
+        events = edit.feed(events)
+    return events
+
+
 class RelayedCourse:
     """Within one dialect: the bytes as they come, but for `edits`, with a tap beside them."""
 
@@ -127,10 +133,7 @@ class RelayedCourse:
         self._held = bytearray()
 
     def feed(self, data: bytes) -> bytes:
-        whole = self._whole_events(data)
-        for edit in self._edits:
-            whole = edit.feed(whole)
-        return whole
+        return _edited(self._whole_events(data), self._edits)
 
     def _whole_events(self, data: bytes) -> bytes:
         self._tap.feed(data)
@@ -158,7 +161,8 @@ class RelayedCourse:
     def close(self) -> bytes:
         rest = bytes(self._held) if self._filter is None else self._filter.close()
         self._held.clear()
-        return rest
+        # Where the stream ends without a blank line, its last event is in it.
+        return _edited(rest, self._edits)
 
     def broken(self, error: TurnoutError) -> bytes:
         return self._dialect.encode_stream_error(error)
@@ -304,10 +308,7 @@ class TranslatedCourse:
             # Before content a failure is not the client's to know: another target may answer.
             if not isinstance(event, StreamFailed) or self._reader.has_content:
                 parts.append(self._encoder.encode(event))
-        whole = b"".join(parts)
-        for edit in self._edits:
-            whole = edit.feed(whole)
-        return whole
+        return _edited(b"".join(parts), self._edits)
 
     @property
     def is_over(self) -> bool:

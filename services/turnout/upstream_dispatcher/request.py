@@ -2,9 +2,8 @@
 
 Rules: within a dialect the body is the client's bytes with named span edits, the very same object
 when there is nothing to edit; between dialects, and for what an imitation cannot take, it is
-translated. Headers go by a list of what may
-go, so that a secret in a header we do not know stays here; cookies, hop-by-hop and router headers
-are never on it. What names a client's account goes only with the client's own credential.
+translated. Headers go by a list of what may go, so that a secret in a header we do not know stays
+here; cookies, hop-by-hop and router headers are never on it. What names a client's account goes only with the client's own credential.
 """
 
 import re
@@ -75,7 +74,6 @@ TEXT_FILE = re.compile(rb'"file_data"\s*:\s*"data:(?:text/|application/json)')
 
 CUSTOM_MARK = b'"custom"'
 """In a body of OpenAI's that has tools which take plain text."""
-
 
 SYSTEM_MARKS = (b'"system"', b'"developer"')
 """Of system messages in one of OpenAI's; opencode sends two in front."""

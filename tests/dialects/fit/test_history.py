@@ -1,17 +1,35 @@
 """Histories that other dialects have no word for: what failed, says nothing, or is called twice."""
 
+import base64
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.catalog.quirks import quirks_of
 from tests.dialects.anthropic_messages.requests import attached, call, result, said, text
 from tests.dialects.surveyed import Json
 from turnout.capabilities import Capabilities, Dialect
-from turnout.dialects.conversation import Conversation, Message, Text, ToolCall, ToolResult
+from turnout.dialects.conversation import (
+    Base64Source,
+    Conversation,
+    Document,
+    Image,
+    Message,
+    Opaque,
+    Part,
+    Text,
+    ToolCall,
+    ToolResult,
+)
 from turnout.dialects.fit import Fitted, fit
+from turnout.dialects.fit.ending import GO_ON
 from turnout.dialects.registry import DIALECTS
-from turnout.quirks import DIALECT_QUIRKS
+from turnout.errors import Unsupported
+from turnout.quirks import DIALECT_QUIRKS, Quirks
 
 ABLE = Capabilities(images=True, documents=True)
 OTHERS: tuple[Dialect, ...] = ("openai_chat", "openai_responses", "gemini_generate")
@@ -99,6 +117,33 @@ def test_an_answer_that_says_nothing_is_left_out_and_told() -> None:
     )
     assert [message.role for message in told.conversation.messages] == ["user", "user"]
     assert told.changes == ("blank_text",)
+
+
+@pytest.mark.parametrize(
+    ("of", "body", "field"),
+    [
+        ("anthropic_messages", of_claude(said("", "assistant")), "messages"),
+        ("openai_chat", of_chat(said("", "assistant")), "messages"),
+        ("gemini_generate", {"contents": [{"role": "model", "parts": [{"text": ""}]}]}, "contents"),
+    ],
+)
+@pytest.mark.parametrize("answers_begun", [None, False])
+def test_a_history_without_a_word_is_refused_by_name(
+    of: Dialect, body: dict[str, object], field: str, *, answers_begun: bool | None
+) -> None:
+    to: Dialect = "openai_responses"
+    conversation = DIALECTS[of].decode_request(json.dumps(body).encode())
+    quirks = replace(DIALECT_QUIRKS[to], answers_begun=answers_begun)
+    with pytest.raises(Unsupported, match=f"^{field}: nothing in it is for this model"):
+        fit(conversation, to=to, quirks=quirks, has=ABLE)
+
+
+def test_so_is_one_of_which_nothing_was_shown_to_the_target() -> None:
+    """All of it was another model's reasoning."""
+    nothing = Conversation("anthropic_messages", "m", ())
+    quirks = quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")
+    with pytest.raises(Unsupported, match="^messages: nothing in it is for this model"):
+        fit(nothing, to="anthropic_messages", quirks=quirks, has=ABLE)
 
 
 def test_a_result_without_its_call_is_told_also_when_it_is_empty() -> None:
@@ -215,3 +260,75 @@ def test_an_id_made_unique_is_still_what_the_target_takes() -> None:
     assert first == "a" * 9
     assert len(second) == 9
     assert second != first
+
+
+# -- one more message --------------------------------------------------------------------------
+
+SHOWN = Opaque("gemini_generate", "executableCode", "{}", elsewhere=(Text("print()"),))
+NOTES = base64.b64encode(b"notes").decode()
+SAID: tuple[Part, ...] = (
+    *(Text(""), Text(" "), Text("a")),
+    *(Document(Base64Source("text/plain", NOTES)), Document(Base64Source("application/pdf", ""))),
+    *(Image(Base64Source("image/png", ""), detail="original"), SHOWN),
+)
+"""What a step of fitting changes, and what it leaves."""
+
+CALLS = st.builds(
+    ToolCall, st.sampled_from(["c", "c-2", "call 1", "a" * 70]), st.just("f"), st.just("{}")
+)
+RESULTS = st.builds(
+    ToolResult,
+    st.sampled_from(["c", "c-2", "call 1", "a" * 70]),
+    st.sampled_from([(), *((part,) for part in SAID)]),
+    is_error=st.booleans(),
+)
+WORDS = st.sampled_from(SAID)
+MESSAGES = st.one_of(
+    st.builds(
+        Message, st.just("user"), st.lists(WORDS | RESULTS, min_size=1, max_size=3).map(tuple)
+    ),
+    st.builds(
+        Message,
+        st.just("assistant"),
+        st.lists(st.sampled_from([Text(""), Text(" "), Text("a"), SHOWN]) | CALLS, max_size=3).map(
+            tuple
+        ),
+    ),
+    st.just(Message("system", (Text("note"),))),
+)
+TARGETS: tuple[tuple[Dialect, Quirks], ...] = (
+    *DIALECT_QUIRKS.items(),
+    ("openai_chat", quirks_of("mistral_ai", "openai_chat")),
+    ("openai_chat", quirks_of("vllm", "openai_chat")),
+    ("anthropic_messages", quirks_of("anthropic", "anthropic_messages", "claude-opus-5-5")),
+    ("gemini_generate", quirks_of("gcp.gemini", "gemini_generate", "gemini-3.7-flash")),
+)
+
+
+@given(
+    history=st.lists(MESSAGES, max_size=7),
+    of=st.sampled_from(tuple(DIALECT_QUIRKS)),
+    target=st.sampled_from(TARGETS),
+    is_original=st.booleans(),
+    has=st.sampled_from([ABLE, Capabilities()]),
+)
+def test_one_more_message_leaves_all_that_was_fitted_alone(
+    history: list[Message],
+    of: Dialect,
+    target: tuple[Dialect, Quirks],
+    has: Capabilities,
+    *,
+    is_original: bool,
+) -> None:
+    to, quirks = target
+
+    def sent(messages: Sequence[Message]) -> tuple[Message, ...]:
+        told = Conversation(of, "m", (Message("user", (Text("go"),)), *messages))
+        found = fit(told, to=to, quirks=quirks, has=has, is_original=is_original)
+        return found.conversation.messages
+
+    before = sent(history[:-1])
+    if before[-1] == Message("user", (Text(GO_ON),), is_plain=True):
+        # What asked for more is not said again.
+        before = before[:-1]
+    assert sent(history)[: len(before)] == before

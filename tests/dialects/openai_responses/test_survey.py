@@ -109,13 +109,16 @@ def test_sound_is_named() -> None:
     assert survey(user(str(sound))).needs.server_tools == ()
 
 
-def test_a_file_of_text_needs_no_model_that_takes_documents() -> None:
+@pytest.mark.parametrize(
+    "of_text", ["text/plain", "text/plain;charset=utf-8", "application/json; charset=utf-8"]
+)
+def test_a_file_of_text_needs_no_model_that_takes_documents(of_text: str) -> None:
     def holding(media_type: str) -> Survey:
         data = f"data:{media_type};base64,{'QUFB' * 3_000}"
         part = {"type": "input_file", "file_data": data, "filename": "a"}
         return survey({"role": "user", "content": [part]})
 
-    paper, text = holding("application/pdf"), holding("text/plain")
+    paper, text = holding("application/pdf"), holding(of_text)
     assert (paper.needs.documents, text.needs.documents) == (True, False)
     assert text.needs.prompt_tokens_estimate > 5 * paper.needs.prompt_tokens_estimate
 

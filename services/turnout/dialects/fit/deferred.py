@@ -13,30 +13,19 @@ from turnout.dialects.conversation import (
     Text,
     Tool,
     ToolReference,
-    ToolResult,
 )
-from turnout.dialects.fit.walk import with_parts, with_result_parts
+from turnout.dialects.fit.walk import with_contents
 from turnout.dialects.offered_tools import changes_tools, offered_tools, told
 
 
 def without_deferral(conversation: Conversation, holds: set[type[Part]]) -> Conversation:
     """`holds` are the types of its parts."""
 
-    def inner(part: ResultPart) -> ResultPart:
-        if isinstance(part, ToolReference):
-            return Text(told(conversation, part))
-        return part
+    def spelled_out(part: ResultPart) -> ResultPart:
+        return Text(told(conversation, part)) if isinstance(part, ToolReference) else part
 
-    def outer(part: Part) -> Part:
-        match part:
-            case ToolReference():
-                return Text(told(conversation, part))
-            case ToolResult():
-                return with_result_parts(part, inner)
-            case _:
-                return part
-
-    spelled = with_parts(conversation, outer) if ToolReference in holds else conversation
+    has_references = ToolReference in holds
+    spelled = with_contents(conversation, spelled_out) if has_references else conversation
     is_deferring = any(isinstance(tool, Tool) and tool.is_deferred for tool in conversation.tools)
     if not is_deferring and not changes_tools(conversation):
         return spelled

@@ -1,8 +1,8 @@
 """The one function that fits a conversation to a target, and what it gives.
 
 Rules: the same conversation fitted to the same target is the same again, and one more message leaves
-the fitted ones before it alone, because a cached prefix is lost by one byte; fitted to a target
-without quirks a conversation is the very object that came in; every change is told by a word out of
+the fitted ones before it alone, because a cached prefix is lost by one byte; fitted to its own
+dialect's vendor without quirks a conversation is the very object that came in; every change is told by a word out of
 a small set, which never holds a name or a path of the client's; what cannot be said at all is
 refused by name.
 """
@@ -41,13 +41,14 @@ from turnout.dialects.fit.parameters import (
 )
 from turnout.dialects.fit.schemas import with_schemas
 from turnout.dialects.fit.server_tools import without_server_tools
-from turnout.dialects.fit.strange import told_strange
+from turnout.dialects.fit.strange import field_of_history, told_strange
 from turnout.dialects.fit.system_messages import with_one_system_message
 from turnout.dialects.fit.text_documents import with_plain_texts
 from turnout.dialects.fit.thinking import fit_thinking
 from turnout.dialects.fit.unique_ids import with_unique_ids
 from turnout.dialects.fit.walk import part_types
 from turnout.dialects.offered_tools import changes_tools
+from turnout.errors import Unsupported
 from turnout.quirks import Quirks
 
 _HOLD_DOCUMENTS: Final = frozenset({Document, Opaque})
@@ -93,6 +94,9 @@ def fit(
     changes: list[str] = []
     holds = part_types(conversation)
     fitted = _with_words(conversation, holds, to, quirks, has, changes, is_original=is_original)
+    if not fitted.messages:
+        where = field_of_history(conversation.dialect)
+        raise Unsupported(f"{where}: nothing in it is for this model; ask in a message with text")
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.
         quirks.system_anywhere is False and changes_tools(conversation)

@@ -6,8 +6,8 @@ these; one that is not given stays so.
 
 from msgspec.structs import replace
 
-from turnout.dialects.conversation import Conversation, Image, Part, ResultPart, ToolResult
-from turnout.dialects.fit.walk import part_types, with_parts, with_result_parts
+from turnout.dialects.conversation import Conversation, Image, ResultPart
+from turnout.dialects.fit.walk import part_types, with_contents
 
 
 def with_details(conversation: Conversation, taken: tuple[str, ...] | None) -> Conversation:
@@ -15,18 +15,9 @@ def with_details(conversation: Conversation, taken: tuple[str, ...] | None) -> C
     if taken is None or Image not in part_types(conversation):
         return conversation
 
-    def inner(part: ResultPart) -> ResultPart:
+    def detailed(part: ResultPart) -> ResultPart:
         if isinstance(part, Image) and part.detail and part.detail not in taken:
             return replace(part, detail=taken[-1])
         return part
 
-    def outer(part: Part) -> Part:
-        match part:
-            case ToolResult():
-                return with_result_parts(part, inner)
-            case Image():
-                return inner(part)
-            case _:
-                return part
-
-    return with_parts(conversation, outer)
+    return with_contents(conversation, detailed)

@@ -41,8 +41,9 @@ _READ: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
         ),
     }
 )
+"""Kept for the way back; what they ask for arrives, or another step tells or refuses it."""
 
-DOCUMENTED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
+_DOCUMENTED: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
     {
         # platform.claude.com/docs/en/api/messages/create
         "anthropic_messages": frozenset(
@@ -129,7 +130,7 @@ def told_fields(conversation: Conversation, *, to: Dialect) -> Iterator[str]:
     for written, json in _flat(conversation.extras):
         name = _known(written, dialect)
         if name not in silent and is_asked(json):
-            yield _told(name, DOCUMENTED[dialect])
+            yield _told(name, _DOCUMENTED[dialect])
     documented, is_theirs = _BELOW[dialect], dialect in _ALL_THEIRS
     for written, json in _below(conversation, documented):
         name = _known(written, dialect)

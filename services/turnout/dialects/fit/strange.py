@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final, TypeGuard
 
-from turnout.bonds import UPLOADED, bond_of, refused
+from turnout.bonds import MAX_SHOWN, UPLOADED, bond_of, refused
 from turnout.capabilities import Dialect
 from turnout.dialects.conversation import (
     Conversation,
@@ -29,9 +29,6 @@ from turnout.errors import Unsupported
 
 MAX_NAMED: Final = 5
 """Parts that are named one by one."""
-
-MAX_SHOWN: Final = 40
-"""Characters of a type; the longest of a provider's own has fewer."""
 
 _KNOWN: Final[Mapping[Dialect, tuple[str, ...]]] = MappingProxyType(
     {
@@ -119,7 +116,7 @@ def told_strange(conversation: Conversation, *, to: Dialect, is_original: bool) 
         elif isinstance(part.source, FileSource) and not _has(
             dialect, _FILES[dialect], to, is_original=is_original
         ):
-            raise Unsupported(f"{_field(dialect)}: {UPLOADED}")
+            raise Unsupported(f"{field_of_history(dialect)}: {UPLOADED}")
     return tuple(left_out)
 
 
@@ -145,7 +142,7 @@ def _left_out(part: Opaque, message: Message) -> tuple[str, ...]:
     if message.role == "system" and part.kind in _SAID_ELSEWHERE:
         return ()
     if message.role != "assistant" or part.kind in _INSTEAD_OF_WORDS:
-        where = part.where or _field(part.dialect)
+        where = part.where or field_of_history(part.dialect)
         bond = bond_of(part.dialect, part.kind)
         if bond is not None:
             raise Unsupported(f"{where}: {bond.why}")
@@ -193,10 +190,10 @@ def _told(strange: Sequence[str], dialect: Dialect) -> str:
     named = ", ".join(strange[:MAX_NAMED])
     more = f" and {len(strange) - MAX_NAMED} more" if len(strange) > MAX_NAMED else ""
     return (
-        f"{_field(dialect)}: nothing in it can be told to a model that another API serves: {named}{more};"
+        f"{field_of_history(dialect)}: nothing in it can be told to a model that another API serves: {named}{more};"
         f" known are {', '.join(_KNOWN[dialect])}"
     )
 
 
-def _field(dialect: Dialect) -> str:
+def field_of_history(dialect: Dialect) -> str:
     return {"openai_responses": "input", "gemini_generate": "contents"}.get(dialect, "messages")

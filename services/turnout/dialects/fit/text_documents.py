@@ -6,46 +6,29 @@ calls itself, is left to the target.
 
 import base64
 import binascii
-from typing import Final
 
 from turnout.dialects.conversation import (
     Base64Source,
     Conversation,
     Document,
-    Part,
     ResultPart,
     Text,
-    ToolResult,
 )
-from turnout.dialects.fit.walk import with_parts, with_result_parts
-
-_ALSO_TEXT: Final = frozenset({"application/json"})
+from turnout.dialects.fit.walk import with_contents
+from turnout.dialects.media_types import is_text
 
 
 def with_plain_texts(conversation: Conversation) -> Conversation:
-    return with_parts(conversation, _part)
+    return with_contents(conversation, _told)
 
 
-def _part(part: Part) -> Part:
-    match part:
-        case ToolResult():
-            return with_result_parts(part, _result_part)
-        case Document():
-            return _document(part)
-        case _:
-            return part
-
-
-def _result_part(part: ResultPart) -> ResultPart:
+def _told(part: ResultPart) -> ResultPart:
     return _document(part) if isinstance(part, Document) else part
 
 
 def _document(document: Document) -> Document | Text:
     source = document.source
-    if not isinstance(source, Base64Source):
-        return document
-    media_type = source.media_type.partition(";")[0]
-    if not media_type.startswith("text/") and media_type not in _ALSO_TEXT:
+    if not isinstance(source, Base64Source) or not is_text(source.media_type):
         return document
     try:
         text = base64.b64decode(source.data, validate=True).decode()

@@ -1,7 +1,7 @@
 """Changing parts of a conversation and leaving the rest the very objects that came in.
 
 Rules: a message of which no part has changed is the same object again, a conversation of which
-nothing has changed too; so fitting to a target without quirks is the identity.
+nothing has changed too.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,18 @@ from operator import is_not
 
 from msgspec.structs import replace
 
-from turnout.dialects.conversation import Conversation, Message, Part, ResultPart, ToolResult
+from turnout.dialects.conversation import (
+    Conversation,
+    Document,
+    Image,
+    Message,
+    Opaque,
+    Part,
+    ResultPart,
+    Text,
+    ToolReference,
+    ToolResult,
+)
 
 
 def part_types(conversation: Conversation) -> set[type[Part]]:
@@ -35,6 +46,23 @@ def with_parts(conversation: Conversation, change: Callable[[Part], Part]) -> Co
         else:
             messages.append(message)
     return replace(conversation, messages=tuple(messages)) if changed else conversation
+
+
+def with_contents(
+    conversation: Conversation, change: Callable[[ResultPart], ResultPart]
+) -> Conversation:
+    """Every part that may stand in a result too, there and in messages, through `change`."""
+
+    def one(part: Part) -> Part:
+        match part:
+            case ToolResult():
+                return with_result_parts(part, change)
+            case Text() | Image() | Document() | ToolReference() | Opaque():
+                return change(part)
+            case _:
+                return part
+
+    return with_parts(conversation, one)
 
 
 def with_result_parts(result: ToolResult, change: Callable[[ResultPart], ResultPart]) -> ToolResult:

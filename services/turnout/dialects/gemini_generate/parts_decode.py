@@ -29,6 +29,7 @@ from turnout.dialects.conversation import (
 )
 from turnout.dialects.gemini_generate.fields import WireFields
 from turnout.dialects.gemini_generate.thoughts import is_sealed, is_signature, unsealed
+from turnout.dialects.media_types import is_text
 from turnout.dialects.reading import utf8
 
 _YOUTUBE: Final = re.compile(r"https?://(?:www\.|m\.)?(?:youtube\.com|youtu\.be)/")
@@ -90,11 +91,6 @@ def _media(
 def is_googles_file(uri: str) -> bool:
     """Whether Google alone can read it."""
     return _GOOGLES_FILE.match(uri) is not None
-
-
-def is_text(media_type: str) -> bool:
-    """Whether every model can read it, also one that takes no documents."""
-    return media_type.startswith("text/") or media_type == "application/json"
 
 
 def is_document(media_type: str) -> bool:

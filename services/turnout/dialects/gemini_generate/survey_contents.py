@@ -15,9 +15,9 @@ from turnout.dialects.gemini_generate.fields import WireFields, snake
 from turnout.dialects.gemini_generate.parts_decode import (
     is_document,
     is_googles_file,
-    is_text,
     media_kind,
 )
+from turnout.dialects.media_types import is_text
 from turnout.dialects.prefix import Canonical
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN, ToolOutcome

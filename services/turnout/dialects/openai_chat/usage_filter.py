@@ -6,10 +6,9 @@ Rule: whole events pass as the bytes they came in, or not at all.
 import re
 from typing import Final
 
-from turnout.dialects.sse import MAX_EVENT_BYTES
+from turnout.dialects.sse import EVENT_END, MAX_EVENT_BYTES
 from turnout.errors import UpstreamFailed
 
-_EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
 _WHOLE: Final = (b"\n\n", b"\r\n\r\n")
 _EMPTY_CHOICES: Final = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _REPORTED_USAGE: Final = re.compile(rb'"usage"\s*:\s*\{')
@@ -34,7 +33,7 @@ class UsageChunkFilter:
         scan_from = max(0, len(held) - 3)
         held += data
         # Only from where a line end could have begun in what was already held.
-        if _EVENT_END.search(held, scan_from) is None:
+        if EVENT_END.search(held, scan_from) is None:
             if len(held) > MAX_EVENT_BYTES:
                 raise UpstreamFailed(
                     f"an event of the upstream's stream exceeds {MAX_EVENT_BYTES} bytes"
@@ -42,7 +41,7 @@ class UsageChunkFilter:
             return b""
         passed: list[bytes] = []
         at = 0
-        for end in _EVENT_END.finditer(held):
+        for end in EVENT_END.finditer(held):
             event = bytes(held[at : end.end()])
             at = end.end()
             if not (_EMPTY_CHOICES.search(event) and _REPORTED_USAGE.search(event)):
