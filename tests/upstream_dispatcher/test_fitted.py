@@ -268,6 +268,27 @@ async def test_an_imitation_of_the_clients_dialect_reads_sources_as_text() -> No
     assert changes == ("as_text",)
 
 
+USED = {"type": "server_tool_use", "id": "s", "name": "web_fetch", "input": {"url": "u"}}
+FAILED = {"type": "web_fetch_tool_result_error", "error_code": "unavailable"}
+GAVE = {"type": "web_fetch_tool_result", "tool_use_id": "s", "content": FAILED}
+
+
+@pytest.mark.parametrize("blocks", [[USED], [GAVE], [USED | {"type": "mcp_tool_use"}, GAVE]])
+async def test_an_imitation_of_the_clients_dialect_reads_as_text_what_anthropics_tools_did(
+    blocks: list[dict[str, Any]],
+) -> None:
+    messages = [
+        {"role": "user", "content": "go"},
+        {"role": "assistant", "content": blocks},
+        {"role": "user", "content": "on"},
+    ]
+    body = {"model": "m", "max_tokens": 64, "messages": messages}
+    seen, changes = await sent_to_deepseek(body)
+    told = json.loads(seen.body)["messages"][1]["content"]
+    assert [block["type"] for block in told] == ["text"] * len(blocks)
+    assert changes == ("as_text",)
+
+
 async def sent_to_deepseek(body: dict[str, Any]) -> tuple[Seen, tuple[str, ...]]:
     async def script(exchange: Exchange) -> None:
         await exchange.answer(200, WHOLE, JSON)

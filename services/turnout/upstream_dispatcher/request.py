@@ -66,8 +66,11 @@ DEFERRAL_MARKS = (b'"tool_reference"', b'"defer_loading"')
 TOOL_CHANGE_MARKS = (b'"tool_addition"', b'"tool_removal"')
 """In one that changes in its system messages what is offered."""
 
-SOURCE_MARK = re.compile(rb'"type"\s*:\s*"(?:document|search_result)"')
-"""In one that shows sources, in forms that imitations are not known to read."""
+OWN_FORM_MARK = re.compile(
+    rb'"type"\s*:\s*"(?:document|search_result|server_tool_use|mcp_tool_use|\w+_tool_result)"'
+)
+"""In one that shows sources, or what Anthropic's tools did, in forms that imitations are not known to
+read."""
 
 TEXT_FILE = re.compile(rb'"file_data"\s*:\s*"data:(?:text/|application/json)')
 """A file that is text to every model, in a form that servers without documents do not know."""
@@ -182,7 +185,7 @@ def _needs_fitting(request: DispatchRequest, to: Destination) -> bool:
         return True
     if request.dialect == "anthropic_messages":
         knows_none = quirks.deferred_tools is False
-        if not to.is_original and SOURCE_MARK.search(body):
+        if not to.is_original and OWN_FORM_MARK.search(body):
             return True
         knows_no_change = quirks.system_anywhere is False and is_switch(request, to)
         return (knows_none and any(mark in body for mark in DEFERRAL_MARKS)) or (

@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
+from turnout.dialects.anthropic_messages.served_tools import told_of_tool
 from turnout.dialects.anthropic_messages.tools_decode import decode_tool
 from turnout.dialects.cache_markers import read_cache
 from turnout.dialects.conversation import (
@@ -103,7 +104,8 @@ def _result_part(kind: str, block: ObjectReader, raw: msgspec.Raw) -> ResultPart
             if changed is not None:
                 return changed
         case _:
-            pass
+            told = told_of_tool(kind, block)
+            return _opaque(kind, block, raw, _readable((told,), (), read_cache(block)))
     return _opaque(kind, block, raw)
 
 

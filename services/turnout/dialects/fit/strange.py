@@ -55,9 +55,8 @@ _TOLD: Final[Mapping[Dialect, frozenset[str]]] = MappingProxyType(
             {
                 *("advisor_tool_result", "bash_code_execution_tool_result"),
                 *("code_execution_tool_result", "fallback", "mcp_tool_listing", "mcp_tool_result"),
-                *("mcp_tool_use", "server_tool_use", "text_editor_code_execution_tool_result"),
-                *("tool_addition", "tool_removal", "tool_search_tool_result"),
-                *("web_fetch_tool_result", "web_search_tool_result"),
+                *("text_editor_code_execution_tool_result", "tool_addition", "tool_removal"),
+                *("tool_search_tool_result", "web_fetch_tool_result", "web_search_tool_result"),
             }
         ),
         "openai_responses": frozenset(
