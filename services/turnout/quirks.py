@@ -136,6 +136,7 @@ class Quirks:
         schema_kinds: forms of structured output: `json_schema`, `json`.
         thinking: how thinking is asked for.
         efforts: the words of effort that are taken.
+        effort_none: a field and its JSON by which a chat server is told what the word `none` says.
         least_thinking_tokens: below this a budget is refused.
         thinking_off: how a model that thinks as much as it likes is told not to.
         unthinking_efforts: the words that are taken beside that; None for all of them.
@@ -180,6 +181,7 @@ class Quirks:
     schema_kinds: tuple[Literal["json", "json_schema"], ...] | None = None
     thinking: ThinkingForm | None = None
     efforts: tuple[Effort, ...] | None = None
+    effort_none: tuple[str, str] | None = None
     least_thinking_tokens: int | None = None
     thinking_off: ThinkingOff | None = None
     unthinking_efforts: tuple[Effort, ...] | None = None

@@ -198,6 +198,20 @@ def test_other_providers_show_their_reasoning_and_their_own_figures(
     assert extra["prompt_cache_miss_tokens"] == completion.usage.prompt_tokens
 
 
+@pytest.mark.parametrize("off", [{"thinking": {"type": "disabled"}}, {"enable_thinking": False}])
+def test_what_switches_reasoning_off_elsewhere_does(
+    client: openai.OpenAI, off: dict[str, object]
+) -> None:
+    completion = client.chat.completions.create(
+        model="deepseek-v4-pro",
+        messages=HELLO,
+        max_tokens=900,
+        extra_body={"reasoning_effort": "high"} | off,
+    )
+    shown = completion.choices[0].message.model_extra or {}
+    assert "reasoning_content" not in shown
+
+
 def test_a_schema_for_the_answer_is_followed(client: openai.OpenAI) -> None:
     completion = client.chat.completions.create(
         model=MODEL,

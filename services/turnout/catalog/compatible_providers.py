@@ -6,8 +6,9 @@ loopback, where they listen by default. Imitations of `openai_responses` are lef
 of the tools that agents send in that dialect (custom, namespaces, tool search), and chat carries all.
 """
 
+from turnout.catalog import compatible_families as families
 from turnout.catalog import provider_quirks as quirks
-from turnout.catalog.models import Auth, CacheTerms, Endpoint, Provider
+from turnout.catalog.models import Auth, CacheTerms, Endpoint, FamilyQuirks, Provider
 from turnout.quirks import Quirks
 
 FIVE_MINUTES = 300
@@ -42,8 +43,12 @@ PREFIX_TERMS = CacheTerms(
 of 16 tokens. How long is a matter of room; five minutes is assumed."""
 
 
-def _chat(base_url: str, departs: Quirks = quirks.COMPATIBLE) -> Endpoint:
-    return Endpoint(dialect="openai_chat", base_url=base_url, quirks=departs)
+def _chat(
+    base_url: str,
+    departs: Quirks = quirks.COMPATIBLE,
+    of_models: tuple[FamilyQuirks, ...] = (),
+) -> Endpoint:
+    return Endpoint(dialect="openai_chat", base_url=base_url, quirks=departs, families=of_models)
 
 
 def _anthropic(
@@ -64,7 +69,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
     Provider(
         name="deepseek",
         endpoints=(
-            _chat("https://api.deepseek.com/v1", quirks.DEEPSEEK_CHAT),
+            _chat("https://api.deepseek.com/v1", quirks.DEEPSEEK_CHAT, families.DEEPSEEK),
             # api-docs.deepseek.com/guides/anthropic_api
             _anthropic("https://api.deepseek.com/anthropic", quirks.DEEPSEEK_ANTHROPIC),
         ),
@@ -81,7 +86,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
     Provider(
         name="moonshot_ai",
         endpoints=(
-            _chat("https://api.moonshot.ai/v1", quirks.MOONSHOT_CHAT),
+            _chat("https://api.moonshot.ai/v1", quirks.MOONSHOT_CHAT, families.MOONSHOT),
             # platform.moonshot.ai/docs/guide/agent-support: ANTHROPIC_AUTH_TOKEN, a bearer token.
             # platform.moonshot.ai/docs/api/chat names neither lifetime nor minimum of its cache.
             _anthropic(
@@ -107,7 +112,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
     Provider(
         name="z_ai",
         endpoints=(
-            _chat("https://api.z.ai/api/paas/v4", quirks.ZHIPU_CHAT),
+            _chat("https://api.z.ai/api/paas/v4", quirks.ZHIPU_CHAT, families.ZHIPU),
             # docs.z.ai/devpack/tool/claude: with a bearer token. The address is that of pay as you
             # go; a coding plan has api/coding/paas/v4 (docs.z.ai/devpack), which `BASE_URL` names.
             # docs.z.ai/guides/capabilities/cache: automatic, without lifetime or minimum.
@@ -119,7 +124,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
     Provider(
         name="minimax",
         endpoints=(
-            _chat("https://api.minimax.io/v1", quirks.MINIMAX_CHAT),
+            _chat("https://api.minimax.io/v1", quirks.MINIMAX_CHAT, families.MINIMAX),
             # platform.minimax.io/docs/api-reference/text-anthropic-api. Beside caching by itself it
             # takes four breakpoints of five minutes (.../anthropic-api-compatible-cache).
             _anthropic("https://api.minimax.io/anthropic", quirks.MINIMAX_ANTHROPIC),
@@ -130,7 +135,11 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
     Provider(
         name="alibaba",
         endpoints=(
-            _chat("https://dashscope-intl.aliyuncs.com/compatible-mode/v1", quirks.ALIBABA_CHAT),
+            _chat(
+                "https://dashscope-intl.aliyuncs.com/compatible-mode/v1",
+                quirks.ALIBABA_CHAT,
+                families.ALIBABA,
+            ),
             # alibabacloud.com/help/en/model-studio/anthropic-api-messages
             _anthropic(
                 "https://dashscope-intl.aliyuncs.com/apps/anthropic", quirks.ALIBABA_ANTHROPIC

@@ -233,13 +233,17 @@ GEMINI_CHAT: Final = Quirks(
     efforts=("none", "minimal", "low", "medium", "high"),
 ).over(COMPATIBLE)
 
+THINKING_DISABLED: Final = ("thinking", '{"type":"disabled"}')
+
 DEEPSEEK_CHAT: Final = Quirks(
-    # api-docs.deepseek.com/guides/thinking_mode: low, high and max; sampling has no effect with it.
+    # api-docs.deepseek.com/guides/thinking_mode: low, high and max, and a switch, which is on; sampling has
+    # no effect with it.
     # api-docs.deepseek.com/guides/json_mode: no schema.
     refuses=("parallel_tool_calls", "seed"),
     # The same page: a 400 for a turn with calls without its reasoning_content, in all later requests.
     # theopenco/llmgateway#2093 tried what stands for reasoning that there is none of.
-    efforts=("low", "high", "max"),
+    efforts=("none", "low", "high", "max"),
+    effort_none=THINKING_DISABLED,
     call_reasoning="empty",
     schema_kinds=("json",),
     most_stop_sequences=16,
@@ -270,6 +274,9 @@ ZHIPU_CHAT: Final = Quirks(
     forced_tool_choice=False,
     # docs.z.ai/guides/capabilities/thinking-mode, preserved thinking: off unless asked for at this endpoint.
     reads_reasoning=("thinking", '{"type":"enabled","clear_thinking":false}'),
+    # The same page, default thinking behaviour: on unless switched off.
+    efforts=("none", "low", "medium", "high"),
+    effort_none=THINKING_DISABLED,
     schema_kinds=("json",),
     most_temperature=1.0,
     most_stop_sequences=1,
@@ -288,7 +295,9 @@ ALIBABA_CHAT: Final = Quirks(
     refusals=refusals.ALIBABA,
     # alibabacloud.com/help/en/model-studio/compatibility-of-openai-with-dashscope
     refuses=("reasoning_effort",),
-    efforts=(),
+    # alibabacloud.com/help/en/model-studio/deep-thinking, hybrid thinking mode.
+    efforts=("none",),
+    effort_none=("enable_thinking", "false"),
 ).over(COMPATIBLE)
 
 MISTRAL_CHAT: Final = Quirks(

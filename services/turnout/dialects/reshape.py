@@ -52,6 +52,7 @@ MESSAGE_CONTROLS: Final = ("output_config", "clear_at")
 """What Claude Code says of single messages, to models that take system messages anywhere."""
 
 _DISABLED: Final = b'{"type":"disabled"}'
+_NONE: Final = b'"none"'
 _FORCED: Final = frozenset({"any", "tool"})
 """Anthropic's words for a call that is demanded."""
 _FREE: Final = frozenset({b"null", b'"auto"', b'"none"'})
@@ -100,8 +101,8 @@ def reshaped(
     body: bytes, quirks: Quirks, *, dialect: Dialect, thinks: bool
 ) -> tuple[bytes, tuple[str, ...]]:
     """In the roles that the endpoint knows, without the fields and system texts that it refuses, with
-    the other fields under their names there, with the answers that it misses, and with what makes it
-    read the reasoning that it gets.
+    the other fields under their names there, with the answers that it misses, with what makes it
+    read the reasoning that it gets, and with what keeps it from thinking.
     """
     refused = refused_fields(quirks, thinks=thinks)
     renames = quirks.renames or ()
@@ -110,11 +111,17 @@ def reshaped(
     private = quirks.system_refuses or ()
     reads = quirks.reads_reasoning if thinks else None
     wants_answers = quirks.results_want_answer is True
-    if not (refused or renames or no_system or no_developer or private or wants_answers or reads):
+    unthinking = quirks.effort_none if dialect == "openai_chat" else None
+    has_work = refused or renames or no_system or no_developer or private or wants_answers
+    if not (has_work or reads or unthinking):
         return body, ()
     present = {member.name: body[member.value_start : member.value_end] for member in members(body)}
+    edits: list[Edit] = []
+    if unthinking is not None and present.get("reasoning_effort") == _NONE:
+        del present["reasoning_effort"]
+        edits += [DropField("reasoning_effort"), AddField(unthinking[0], unthinking[1].encode())]
     dropped = [name for name in present if name in refused]
-    edits: list[Edit] = [DropField(name) for name in dropped]
+    edits += [DropField(name) for name in dropped]
     edits += [RenameField(name, becomes) for name, becomes in renames if name in present]
     changes = [f"dropped:{name}" for name in sorted(dropped)]
     if private and (kept := _without(private, present.get("system", b""))) is not None:

@@ -282,7 +282,10 @@ def _thinks(body: JsonObject, model: Model) -> bool:
     effort = body.get("reasoning_effort")
     if not model.capabilities.thinking or effort in {"none", "minimal"}:
         return False
-    switched_on = object_of(body.get("thinking")).get("type") == "enabled"
+    switch = object_of(body.get("thinking")).get("type")
+    if switch == "disabled" or body.get("enable_thinking") is False:
+        return False
+    switched_on = switch == "enabled"
     # OpenAI's reasoning models reason unless told not to; others when asked to.
     return model.provider == "openai" or switched_on or effort is not None
 

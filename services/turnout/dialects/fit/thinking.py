@@ -155,14 +155,17 @@ def _effort(asked: ThinkingControl) -> str:
 
 
 def nearest_effort(word: str, accepted: tuple[Effort, ...] | None) -> str:
-    """The strongest accepted word that is not above `word`, else the weakest; "" without any."""
+    """The strongest accepted word that is not above `word`, else the weakest; "" without any.
+
+    Not to think at all is no degree of thinking: `none` stands for no other word, and of the others
+    only a weak one stands for it.
+    """
     if accepted is None or not word or word in accepted:
         return word
-    if not accepted or word not in EFFORTS:
+    ranks = sorted(EFFORTS.index(one) for one in accepted if one != "none")
+    if not ranks or word not in EFFORTS:
         return ""
-    ranks = sorted(EFFORTS.index(one) for one in accepted)
     if word == "none":
-        # Not to think at all is no degree of thinking.
         return EFFORTS[ranks[0]] if EFFORTS[ranks[0]] in {"minimal", "low"} else ""
     wanted = EFFORTS.index(word)
     return EFFORTS[max((rank for rank in ranks if rank <= wanted), default=ranks[0])]
