@@ -177,11 +177,12 @@ class SseDecoder:
         """Add the objects that `block` begins with; return what follows them."""
         while self._is_bare(block) and b"}" in block:
             try:
-                text = block.decode("utf-8")
+                # What is no text behind an object is no reason to wait with it.
+                text = block.decode("utf-8", "surrogateescape")
                 _, end = _OBJECT.raw_decode(text)
             except (ValueError, RecursionError):
                 break
-            length = len(text[:end].encode())
+            length = len(text[:end].encode("utf-8", "surrogateescape"))
             events.append(SseEvent("", block[:length]))
             block = block[length:].lstrip(b"\n")
         return block
