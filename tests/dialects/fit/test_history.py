@@ -146,6 +146,19 @@ def test_so_is_one_of_which_nothing_was_shown_to_the_target() -> None:
         fit(nothing, to="anthropic_messages", quirks=quirks, has=ABLE)
 
 
+@pytest.mark.parametrize("to", ["anthropic_messages", "openai_responses", "gemini_generate"])
+@pytest.mark.parametrize("content", [{}, {"content": None}, {"content": ""}])
+def test_an_answer_that_was_said_aloud_stays_a_turn_and_is_told(
+    content: dict[str, object], to: Dialect
+) -> None:
+    spoken = {"role": "assistant", "audio": {"id": "audio_1"}} | content
+    body = of_chat(said("a"), spoken, said("b"))
+    assert "(said aloud, and not written down)" in json.dumps(encoded("openai_chat", body, to))
+    assert fitted("openai_chat", body, to).changes == ("dropped:audio", "blank_text")
+    silent = of_chat(said("a"), spoken | {"audio": None}, said("b"))
+    assert "aloud" not in json.dumps(encoded("openai_chat", silent, to))
+
+
 def test_a_result_without_its_call_is_told_also_when_it_is_empty() -> None:
     body = of_chat(
         said("a"), said("b", "assistant"), {"role": "tool", "tool_call_id": "c", "content": ""}

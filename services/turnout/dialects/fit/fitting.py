@@ -30,6 +30,7 @@ from turnout.dialects.fit.elsewhere import as_elsewhere
 from turnout.dialects.fit.ending import ending_in_the_user
 from turnout.dialects.fit.failed import with_failures
 from turnout.dialects.fit.images import with_details
+from turnout.dialects.fit.made_files import with_made_files
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
 from turnout.dialects.fit.own_fields import told_fields
 from turnout.dialects.fit.parameters import (
@@ -52,6 +53,7 @@ from turnout.errors import Unsupported
 from turnout.quirks import Quirks
 
 _HOLD_DOCUMENTS: Final = frozenset({Document, Opaque})
+_HOLD_FILES: Final = frozenset({Document, Image, Opaque})
 _MAY_BE_STRANGE: Final = frozenset({Document, Image, Opaque, Thinking})
 
 
@@ -170,6 +172,10 @@ def _with_words(
     # A part that is said elsewhere may be one.
     if not holds.isdisjoint(_HOLD_DOCUMENTS) and (conversation.dialect != to or not has.documents):
         fitted = _noted(fitted, with_plain_texts(fitted), "as_text", changes)
+    # Behind the texts, which stay where they are.
+    if to not in {conversation.dialect, "gemini_generate"} and not holds.isdisjoint(_HOLD_FILES):
+        fitted, told = with_made_files(fitted)
+        changes += told
     if quirks.failed_results is False and ToolResult in holds:
         fitted = _noted(fitted, with_failures(fitted), "failed_result", changes)
     return fitted
