@@ -19,9 +19,22 @@ OPTIONAL_SERVER_TOOLS: Mapping[Dialect, frozenset[str]] = MappingProxyType(
 `web_search` beside its own tools by default."""
 
 CLIENT_RUN_TOOLS: Mapping[Dialect, frozenset[str]] = MappingProxyType(
-    {"openai_responses": frozenset({"namespace", "tool_search"})}
+    {"openai_responses": frozenset({"namespace"})}
 )
 """Forms of tools that look like a provider's and are run by the client."""
+
+TOOL_SEARCHES: Mapping[Dialect, frozenset[str]] = MappingProxyType(
+    {
+        "openai_responses": frozenset({"tool_search"}),
+        "anthropic_messages": frozenset(
+            {
+                *("tool_search_tool_regex", "tool_search_tool_regex_20251119"),
+                *("tool_search_tool_bm25", "tool_search_tool_bm25_20251119"),
+            }
+        ),
+    }
+)
+"""Searches among deferred tools that a provider runs. Nobody misses one who is offered what it finds."""
 
 
 class Needs(msgspec.Struct, frozen=True, gc=False):
@@ -52,7 +65,8 @@ def needed_server_tools(
 
     A tool that is optional beside `client_tools` of the client's own is all there is without them.
     """
-    optional = CLIENT_RUN_TOOLS.get(dialect, frozenset[str]())
+    none = frozenset[str]()
+    optional = CLIENT_RUN_TOOLS.get(dialect, none) | TOOL_SEARCHES.get(dialect, none)
     if client_tools > 0:
         optional |= OPTIONAL_SERVER_TOOLS.get(dialect, frozenset[str]())
     return tuple(kind for kind in kinds if kind not in optional)

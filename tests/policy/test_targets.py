@@ -127,6 +127,12 @@ def test_names_what_a_model_lacks(needs: Needs, prompt: int, model: str, lacks: 
     assert names_and_lacks(OPUS, needs, prompt)[model] == lacks
 
 
+@pytest.mark.parametrize("kind", ["tool_search_tool_regex_20251119", "tool_search_tool_bm25"])
+def test_a_search_among_deferred_tools_binds_to_nobody(kind: str) -> None:
+    needs = Needs(tools=True, server_tools=(kind,))
+    assert names_and_lacks(OPUS, needs)[MINI] == ""
+
+
 @pytest.mark.parametrize(
     ("tool_count", "kind", "lacks"),
     [

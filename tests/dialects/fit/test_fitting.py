@@ -388,6 +388,34 @@ def test_deferred_tools_come_behind_the_others_once_something_names_them() -> No
     assert own.conversation is told
 
 
+@pytest.mark.parametrize(
+    ("of", "search"),
+    [
+        ("openai_responses", "tool_search"),
+        ("anthropic_messages", "tool_search_tool_regex_20251119"),
+        ("anthropic_messages", "tool_search_tool_bm25"),
+    ],
+)
+def test_what_a_provider_would_have_searched_is_offered_from_the_start(
+    of: Dialect, search: str
+) -> None:
+    tools = (
+        ServerTool(of, search, search, "{}"),
+        Tool("Later", is_deferred=True),
+        Tool("Read"),
+    )
+    told = Conversation(of, "m", (Message("user", (Text("go"),)),), tools=tools)
+    for dialect in DIALECTS:
+        is_original = dialect != of
+        fitted = fit(
+            told, to=dialect, quirks=DIALECT_QUIRKS[dialect], has=ABLE, is_original=is_original
+        )
+        assert fitted.conversation.tools == (Tool("Later"), Tool("Read"))
+        assert fitted.changes == ("deferred_tools", f"dropped:{search}")
+    own = fit(told, to=of, quirks=replace(DIALECT_QUIRKS[of], deferred_tools=True), has=ABLE)
+    assert own.conversation is told
+
+
 def changed(name: str, change: Literal["added", "removed"], new: Tool | None = None) -> Message:
     return Message("system", (ToolReference(name, change, new),))
 

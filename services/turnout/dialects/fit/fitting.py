@@ -25,7 +25,7 @@ from turnout.dialects.conversation import (
 from turnout.dialects.fit.answer import AnswerFitter
 from turnout.dialects.fit.blank import with_blank_turns
 from turnout.dialects.fit.custom_tools import as_functions, custom_names
-from turnout.dialects.fit.deferred import without_deferral
+from turnout.dialects.fit.deferred import offered_unsearched, without_deferral
 from turnout.dialects.fit.elsewhere import as_elsewhere
 from turnout.dialects.fit.ending import ending_in_the_user
 from turnout.dialects.fit.failed import with_failures
@@ -99,6 +99,8 @@ def fit(
     if not fitted.messages:
         where = field_of_history(conversation.dialect)
         raise Unsupported(f"{where}: nothing in it is for this model; ask in a message with text")
+    if conversation.dialect != to or not is_original:
+        fitted = _noted(fitted, offered_unsearched(fitted), "deferred_tools", changes)
     if not (quirks.deferred_tools and conversation.dialect == to) or (
         # They stand in such messages, and models without these know none.
         quirks.system_anywhere is False and changes_tools(conversation)

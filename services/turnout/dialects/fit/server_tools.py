@@ -1,8 +1,9 @@
 """Tools that the client's own provider would run, for targets that are another.
 
 Rules: a tool that the answer would suffer without is refused by name; one that an agent sends along
-with every request, whether it is wanted or not, is left out and told. Which these are is
-`turnout.capabilities.OPTIONAL_SERVER_TOOLS`, by which targets are chosen too.
+with every request, whether it is wanted or not, is left out and told, and so is a search among deferred
+tools, which are offered instead (`deferred`). Which these are `turnout.capabilities` says, by which
+targets are chosen too.
 """
 
 from msgspec.structs import replace
