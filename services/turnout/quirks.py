@@ -86,6 +86,9 @@ OPENAI_TOOL_SCHEMA: Final = SchemaQuirks(
 'oneOf'/'anyOf'/'allOf'/'enum'/'const'/'not' at the top level" (github.com/langchain-ai/langchainjs,
 issue 9804)."""
 
+OPENAI_ANSWER_SCHEMA: Final = SchemaQuirks(object_at_root=True)
+"""developers.openai.com/api/docs/guides/structured-outputs, supported schemas: the root is an object."""
+
 GEMINI_TOOL_SCHEMA: Final = SchemaQuirks(
     refuses=("$ref", "$defs", "definitions"),
     restates=("const", "allOf", "exclusiveMinimum", "exclusiveMaximum", "nullable"),
@@ -261,6 +264,7 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
             system_anywhere=True,
             developer_role=True,
             tool_schema=OPENAI_TOOL_SCHEMA,
+            answer_schema=OPENAI_ANSWER_SCHEMA,
             schema_kinds=("json", "json_schema"),
             thinking="effort",
             efforts=("none", "minimal", "low", "medium", "high", "xhigh"),
@@ -278,6 +282,7 @@ DIALECT_QUIRKS: Final[Mapping[Dialect, Quirks]] = MappingProxyType(
             system_anywhere=True,
             developer_role=True,
             tool_schema=OPENAI_TOOL_SCHEMA,
+            answer_schema=OPENAI_ANSWER_SCHEMA,
             schema_kinds=("json", "json_schema"),
             thinking="effort",
             efforts=("none", "minimal", "low", "medium", "high", "xhigh"),

@@ -12,7 +12,7 @@ from turnout.dialects.registry import DIALECTS
 from turnout.dialects.reshape import reshaped, switched
 
 THINKS = Capabilities(thinking=True, max_output_tokens=64_000)
-DISABLED = {"thinking": {"type": "disabled"}}
+DISABLED: dict[str, object] = {"thinking": {"type": "disabled"}}
 SAID = ("reasoning_effort", "thinking", "enable_thinking")
 
 OFF: dict[Dialect, dict[str, object]] = {
@@ -29,7 +29,7 @@ OFF: dict[Dialect, dict[str, object]] = {
     },
 }
 
-MODELS = [
+MODELS: list[tuple[str, str, dict[str, object]]] = [
     ("z_ai", "glm-5.2", DISABLED),
     ("z_ai", "glm-4.7", DISABLED),
     # These always think: the least there is.
@@ -74,7 +74,7 @@ def test_of_another_dialect(
 @pytest.mark.parametrize(("provider", "model", "expected"), MODELS)
 def test_on_a_switch_within_chat(provider: str, model: str, expected: dict[str, object]) -> None:
     quirks = quirks_of(provider, "openai_chat", model)
-    chat = {"model": "m", "reasoning_effort": "none", "messages": []}
+    chat: dict[str, object] = {"model": "m", "reasoning_effort": "none", "messages": []}
     body, changes = switched(json.dumps(chat).encode(), quirks, dialect="openai_chat", has=THINKS)
     assert thinking_of(body) == expected
     told = {"low": ("effort",)}.get(str(expected.get("reasoning_effort")), ())
@@ -95,6 +95,6 @@ def test_a_little_thinking_is_not_none(
     provider: str, model: str, word: str, expected: dict[str, object]
 ) -> None:
     quirks = quirks_of(provider, "openai_chat", model)
-    chat = {"model": "m", "reasoning_effort": word, "messages": []}
+    chat: dict[str, object] = {"model": "m", "reasoning_effort": word, "messages": []}
     body, _ = switched(json.dumps(chat).encode(), quirks, dialect="openai_chat", has=THINKS)
     assert thinking_of(body) == expected

@@ -426,7 +426,9 @@ GEMINI_FIELDS = (
 GEMINI_TOOLS = (
     Case("functionDeclarations", {"tools": [{"functionDeclarations": [{"name": SEEN}]}]}, (SEEN,)),
     *(
-        Case(name, {"tools": [{name: {}}]}, refused=f"tools: {name} ")
+        Case(
+            name, {"tools": [{name: {}}]}, refused=f"tools: only models of its own API know {name}"
+        )
         for name in sorted(googles("Tool") - {"functionDeclarations"})
     ),
 )

@@ -10,7 +10,7 @@ from typing import Final
 
 from turnout.catalog import provider_refusals as refusals
 from turnout.catalog.models import FamilyQuirks
-from turnout.quirks import OPENAI_TOOL_SCHEMA, Quirks, SchemaQuirks
+from turnout.quirks import OPENAI_ANSWER_SCHEMA, OPENAI_TOOL_SCHEMA, Quirks
 
 OPENAI_ONLY: Final = (
     "prompt_cache_key",
@@ -336,7 +336,7 @@ CEREBRAS_CHAT: Final = Quirks(
     refusals=refusals.CEREBRAS,
     # inference-docs.cerebras.ai/capabilities/structured-outputs: unions by anyOf, never by a list of
     # types.
-    answer_schema=SchemaQuirks(type_lists=False),
+    answer_schema=replace(OPENAI_ANSWER_SCHEMA, type_lists=False),
     # inference-docs.cerebras.ai/resources/openai: penalties and logit_bias draw a 400.
     refuses=("presence_penalty", "frequency_penalty", "logit_bias"),
 ).over(COMPATIBLE)

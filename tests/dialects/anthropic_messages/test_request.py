@@ -374,7 +374,7 @@ def test_bug_31_missing_orphaned_and_late_results() -> None:
 IDS = st.sampled_from(["call_0", "call_1", "functions.X:0", "functions.X_0", "", "ü" * 40])
 HISTORY = st.lists(
     st.one_of(
-        st.lists(IDS, max_size=3).map(lambda ids: called(*ids)),
+        st.lists(IDS, min_size=1, max_size=3).map(lambda ids: called(*ids)),
         IDS.map(result),
         st.sampled_from(["x", "  ", "y\n"]).map(said),
         st.sampled_from(["x", "sure "]).map(lambda text: Message("assistant", (Text(text),))),

@@ -250,7 +250,7 @@ def result(*parts: ResultPart, call_id: str = "toolu_1") -> ToolResult:
         ({"tools": [{"type": "function"}]}, r"tools\.0\.function"),
         ({"tool_choice": "sometimes"}, "tool_choice"),
         ({"response_format": {"type": "yaml"}}, r"response_format\.type"),
-        ({"n": 2}, "n: several choices"),
+        ({"n": 2}, "n: only models of this API know several choices"),
         ({"modalities": ["text", "audio"]}, "modalities"),
         ({"functions": []}, "functions"),
     ],

@@ -1,4 +1,4 @@
-"""An answer of a fitted target in the words of its client: names, kinds of tools, stop sequences.
+"""An answer of a fitted target in the words of its client: names, kinds of tools, form, stop sequences.
 
 Rules: what was not fitted passes as the very event that came; nothing is held back longer than it
 takes to know what it means; the contract of `turnout.dialects.stream` holds for what goes out.
@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from turnout.dialects.fit.custom_tools import TextOfInput
+from turnout.dialects.fit.in_object import OutOfObject
 from turnout.dialects.stream import (
     Finished,
     OpaqueStarted,
@@ -28,18 +29,26 @@ from turnout.dialects.stream import (
 class AnswerFitter:
     """One answer; `back` takes its events in order."""
 
-    __slots__ = ("_custom", "_names", "_stops", "_texts")
+    __slots__ = ("_custom", "_names", "_object", "_stops", "_texts")
 
     def __init__(
-        self, names: Mapping[str, str], custom: Collection[str], stops: Sequence[str]
+        self,
+        names: Mapping[str, str],
+        custom: Collection[str],
+        stops: Sequence[str],
+        *,
+        is_in_object: bool = False,
     ) -> None:
         """`names` from the target's to the client's, `custom` in the client's."""
+        self._object = OutOfObject() if is_in_object else None
         self._names = names
         self._custom = custom
         self._texts: dict[int, TextOfInput] = {}
         self._stops = _StopWatch(stops) if stops else None
 
     def back(self, events: Iterable[StreamEvent]) -> Sequence[StreamEvent]:
+        if self._object is not None:
+            events = [told for event in events for told in self._object.back(event)]
         named = [told for event in events for told in self._back(event)]
         if self._stops is None:
             return named

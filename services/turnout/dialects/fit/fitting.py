@@ -30,6 +30,7 @@ from turnout.dialects.fit.elsewhere import as_elsewhere
 from turnout.dialects.fit.ending import ending_in_the_user
 from turnout.dialects.fit.failed import with_failures
 from turnout.dialects.fit.images import with_details
+from turnout.dialects.fit.in_object import in_object
 from turnout.dialects.fit.made_files import with_made_files
 from turnout.dialects.fit.names import names_to_change, with_call_ids, with_names
 from turnout.dialects.fit.own_fields import told_fields
@@ -66,6 +67,7 @@ class Fitted:
         names: tools by the target's name, to the client's.
         custom: tools of the client that take plain text and became functions.
         stops: stop sequences that are looked for in the answer.
+        is_in_object: the answer was asked for in an object of its own.
     """
 
     conversation: Conversation
@@ -73,12 +75,15 @@ class Fitted:
     names: Mapping[str, str] | None = None
     custom: frozenset[str] = frozenset()
     stops: tuple[str, ...] = ()
+    is_in_object: bool = False
 
     def answer(self) -> AnswerFitter | None:
         """For one answer; None where it needs nothing."""
-        if not (self.names or self.custom or self.stops):
+        if not (self.names or self.custom or self.stops or self.is_in_object):
             return None
-        return AnswerFitter(self.names or {}, self.custom, self.stops)
+        return AnswerFitter(
+            self.names or {}, self.custom, self.stops, is_in_object=self.is_in_object
+        )
 
 
 def fit(
@@ -120,6 +125,10 @@ def fit(
     if has_new_ids:
         changes.append("call_id")
     fitted = _noted(fitted, with_details(fitted, quirks.image_details), "image_detail", changes)
+    asked = fitted
+    if conversation.dialect != to or not is_original:
+        fitted = _noted(fitted, in_object(fitted, quirks), "output_format:object", changes)
+    is_in_object = fitted is not asked
     fitted, told = fit_output_format(fitted, quirks, has)
     changes += told
     if conversation.dialect != to or not is_original:
@@ -144,6 +153,7 @@ def fit(
         names={new: old for old, new in names.items()},
         custom=custom,
         stops=stops,
+        is_in_object=is_in_object,
     )
 
 
