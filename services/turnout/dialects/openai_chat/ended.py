@@ -53,7 +53,7 @@ class ReasonGiven:
     def _chunk(self) -> bytes:
         named = self._first or _Named()
         reason = "tool_calls" if self._has_calls else "stop"
-        chunk = {
+        chunk: dict[str, object] = {
             "id": named.id,
             "object": "chat.completion.chunk",
             "created": named.created,
