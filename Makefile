@@ -7,8 +7,6 @@ PIP := -m pip install --quiet --disable-pip-version-check --require-hashes
 PROTO := .venv-proto
 LOADTEST := .venv-loadtest
 FUZZ := .venv-fuzz
-# One more than there are cores, because tests that start the product wait much.
-WORKERS = $(shell $(PYTHON) -c 'import os; print(min(4, (os.cpu_count() or 1) + 1))')
 STUBS := services/turnout/rpc/v1 services/turnout/events/v1
 
 .PHONY: help
@@ -56,7 +54,7 @@ demo: setup ## Play 50 made-up agent sessions on a simulated provider and show w
 
 .PHONY: test
 test: setup $(LOADTEST)/.ready ## Set up and run every test that needs no other package registry
-	$(BIN)/python -m pytest tests --ignore=tests/agents -n $(WORKERS) --dist loadfile
+	$(BIN)/python -m pytest tests --ignore=tests/agents -n auto --maxprocesses 4 --dist loadfile
 
 .PHONY: test-agents
 test-agents: setup ## Run nine real agents against the product (installs them from npm and PyPI)
