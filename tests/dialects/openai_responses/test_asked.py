@@ -1,6 +1,7 @@
 """What a response repeats of its request, in streams and in whole answers."""
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from tests.dialects.events import events_of
 from tests.dialects.openai_responses.grammar import check, events_of_stream
 from turnout.dialects.conversation import Text, ToolCall
 from turnout.dialects.openai_responses import OPENAI_RESPONSES
-from turnout.dialects.stream import Answer, StreamFailed, StreamStarted
+from turnout.dialects.stream import Answer, StreamEvent, StreamFailed, StreamStarted
 from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded
 
@@ -51,6 +52,10 @@ def whole(asked: bytes) -> bytes:
 
 
 def stream(asked: bytes, answer: Answer = ANSWER) -> bytes:
+    return written(asked, events_of(answer))
+
+
+def written(asked: bytes, events: Iterable[StreamEvent]) -> bytes:
     encoder = OPENAI_RESPONSES.stream_encoder(
         response_id="resp_1",
         model="m",
@@ -60,7 +65,7 @@ def stream(asked: bytes, answer: Answer = ANSWER) -> bytes:
         asked=asked,
         clock=lambda: 9.6,
     )
-    return b"".join(encoder.encode(event) for event in events_of(answer))
+    return b"".join(map(encoder.encode, events))
 
 
 def settings_of(response: dict[str, Any], names: list[str]) -> dict[str, object]:
@@ -122,17 +127,8 @@ def test_only_an_answer_that_is_complete_says_when() -> None:
 
 
 def test_a_response_that_failed_repeats_its_request() -> None:
-    encoder = OPENAI_RESPONSES.stream_encoder(
-        response_id="r",
-        model="m",
-        created_at=7,
-        input_estimate=1,
-        include_usage=True,
-        asked=body_of({"user": '"u"'}),
-    )
-    told = encoder.encode(StreamStarted("r", "m")) + encoder.encode(
-        StreamFailed(Overloaded("busy"))
-    )
+    failing = (StreamStarted("r", "m"), StreamFailed(Overloaded("busy")))
+    told = written(body_of({"user": '"u"'}), failing)
     *_, failed = events_of_stream(told)
     assert failed["response"]["user"] == "u"
     assert failed["response"]["completed_at"] is None
