@@ -3,7 +3,8 @@
 Rules: within a dialect the body is the client's bytes with named span edits, the very same object
 when there is nothing to edit; between dialects, and for what an imitation cannot take, it is
 translated. Headers go by a list of what may go, so that a secret in a header we do not know stays
-here; cookies, hop-by-hop and router headers are never on it. What names a client's account goes only with the client's own credential.
+here; cookies, hop-by-hop and router headers are never on it. What names a client's account goes only
+with the client's own credential.
 """
 
 import re
