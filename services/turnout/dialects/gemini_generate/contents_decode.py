@@ -31,7 +31,7 @@ from turnout.dialects.gemini_generate.parts_decode import (
     opaque,
     text_part,
 )
-from turnout.dialects.gemini_generate.usual import TEXT_KEYS, UsualContent
+from turnout.dialects.gemini_generate.usual import TEXT_KEYS, UsualContent, UsualPart
 from turnout.dialects.reading import MALFORMED, decode_string, utf8
 from turnout.errors import InvalidRequest
 
@@ -40,6 +40,9 @@ MADE_ID: Final = "turnout_call_"
 
 OUTPUT: Final = "output"
 ERROR: Final = "error"
+
+_PLAIN_KEYS: Final = frozenset({OUTPUT, ERROR, ""})
+"""Of a response, those that the result says by itself."""
 
 _STRING_BEGINS: Final = ord('"')
 
@@ -68,31 +71,38 @@ class ContentsDecoder:
         self._in_answer = True
 
     def parts(self, raws: list[msgspec.Raw], where: str, *, numbered: bool) -> list[Part]:
-        found = ReasoningDecoder()
+        found = ReasoningDecoder([])
         for number, raw in enumerate(raws):
             self._part(raw, f"{where}.{number}" if numbered else where, found)
         return found.parts
 
-    def usual_parts(self, content: UsualContent, where: str) -> list[Part]:
-        found = ReasoningDecoder()
-        for number, part in enumerate(content.parts):
-            signature = part.thought_signature
-            call, result = part.function_call, part.function_response
-            if call is not None:
-                found.add(self._called(call.id, call.name, call.arguments, ()), signature)
-            elif result is not None:
-                self._in_answer = False
-                ((key, text),) = result.response.items()
-                place = f"{where}.{number}.functionResponse"
-                call_id, extras = self._answered(result.id, result.name, key, place)
-                parts = (Text(text),)
-                answer = ToolResult(
-                    call_id, parts, is_error=key == ERROR, is_plain=True, extras=extras
-                )
-                found.add(answer, signature)
-            else:
-                found.add(Text(part.text) if part.text else None, signature)
-        return found.parts
+    def usual_parts(self, content: UsualContent) -> list[Part]:
+        found: list[Part] = []
+        signed: ReasoningDecoder | None = None
+        for written in content.parts:
+            part = self._usual_part(written)
+            if written.thought_signature and signed is None:
+                signed = ReasoningDecoder(found)
+            if signed is not None:
+                signed.add(part, written.thought_signature)
+            elif part is not None:
+                found.append(part)
+        return found
+
+    def _usual_part(self, part: UsualPart) -> Part | None:
+        """None for an empty text, which is there for its signature alone."""
+        call, result = part.function_call, part.function_response
+        if call is not None:
+            return self._called(call.id, call.name, call.arguments, ())
+        if result is None:
+            return Text(part.text) if part.text else None
+        self._in_answer = False
+        ((key, text),) = result.response.items()
+        # It has a name, so nothing is complained about.
+        call_id, extras = self._answered(result.id, result.name, key, "")
+        return ToolResult(
+            call_id, (Text(text),), is_error=key == ERROR, is_plain=True, extras=extras
+        )
 
     def _part(self, raw: msgspec.Raw, where: str, found: ReasoningDecoder) -> None:
         if memoryview(raw)[0] == _STRING_BEGINS:
@@ -167,6 +177,13 @@ class ContentsDecoder:
     def _answered(self, written: str, name: str, key: str, where: str) -> tuple[str, Fields]:
         """The id of the call that a result answers, and what of the result the call does not say."""
         call = self._take_waiting(written, name)
+        if (
+            call is not None
+            and call.name == name
+            and written in {"", call.call_id}
+            and key in _PLAIN_KEYS
+        ):
+            return call.call_id, ()
         extras: list[tuple[str, str]] = []
         if call is None or (call.name != name):
             extras.append(("name", _quoted(name)))
@@ -175,14 +192,18 @@ class ContentsDecoder:
         call_id = call.call_id if call is not None else written or name
         if not call_id:
             raise InvalidRequest(f"{where}.name: required, the name of a function")
-        if key not in {OUTPUT, ERROR, ""}:
+        if key not in _PLAIN_KEYS:
             extras.append(("field", _quoted(key)))
         return call_id, tuple(extras)
 
     def _take_waiting(self, call_id: str, name: str) -> _Waiting | None:
-        found = next((one for one in self._waiting if call_id and one.call_id == call_id), None)
-        if found is None:
-            found = next((one for one in self._waiting if one.name == name), None)
+        found: _Waiting | None = None
+        for one in self._waiting:
+            if call_id and one.call_id == call_id:
+                found = one
+                break
+            if found is None and one.name == name:
+                found = one
         if found is not None:
             self._waiting.remove(found)
         return found

@@ -143,11 +143,11 @@ class ReasoningDecoder:
     """The parts of one content, with the reasoning that its signatures stand for in front of each.
 
     A thought part under a seal is another maker's; the seal behind it has the same reasoning whole,
-    so of the two only the latter is kept.
+    so of the two only the latter is kept. They are added to `parts`.
     """
 
-    def __init__(self) -> None:
-        self.parts: list[Part] = []
+    def __init__(self, parts: list[Part]) -> None:
+        self.parts = parts
         # How many parts at the end are thought parts that bear our mark, or follow one.
         self._marked = 0
 

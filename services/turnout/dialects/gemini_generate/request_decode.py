@@ -127,16 +127,17 @@ def _contents(fields: WireFields) -> tuple[Message, ...]:
     if not contents:
         raise InvalidRequest("contents: required, a list of at least one content")
     decoder = ContentsDecoder()
-    return tuple(_content(decoder, raw, f"contents.{n}") for n, raw in enumerate(contents))
+    return tuple([_content(decoder, raw, number) for number, raw in enumerate(contents)])
 
 
-def _content(decoder: ContentsDecoder, raw: msgspec.Raw, where: str) -> Message:
+def _content(decoder: ContentsDecoder, raw: msgspec.Raw, number: int) -> Message:
     usual = usual_content(raw)
     if usual is not None:
         if usual.role == "model":
             decoder.begin_answer()
         side: Role = "assistant" if usual.role == "model" else "user"
-        return Message(side, tuple(decoder.usual_parts(usual, f"{where}.parts")))
+        return Message(side, tuple(decoder.usual_parts(usual)))
+    where = f"contents.{number}"
     fields = WireFields(raw, where)
     written = fields.string("role")
     role: Role = "user"

@@ -31,30 +31,18 @@ class _Result(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     response: dict[str, str]
     id: str = ""
 
-    @property
-    def is_one_text(self) -> bool:
-        return len(self.response) == 1 and not TEXT_KEYS.isdisjoint(self.response)
 
-
-class _Part(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
+class UsualPart(msgspec.Struct, forbid_unknown_fields=True, gc=False, rename="camel"):
     text: str | None = None
     function_call: _Call | None = None
     function_response: _Result | None = None
     thought_signature: str = ""
 
-    @property
-    def is_usual(self) -> bool:
-        """Whether it is one thing alone."""
-        call, result = self.function_call, self.function_response
-        if (self.text is not None) + (call is not None) + (result is not None) != 1:
-            return False
-        return result is None or result.is_one_text
-
 
 class UsualContent(msgspec.Struct, forbid_unknown_fields=True, gc=False):
-    """Each part holds a text, a call or a result of one text, and may have a signature."""
+    """Each part holds a text, a call or a result of one text with its name, and may have a signature."""
 
-    parts: list[_Part]
+    parts: list[UsualPart]
     role: Literal["user", "model"] = "user"
 
 
@@ -71,11 +59,29 @@ _DECLARED: Final = msgspec.json.Decoder(_Declared)
 def usual_content(raw: msgspec.Raw) -> UsualContent | None:
     try:
         found = _CONTENT.decode(raw)
-        # Arguments are taken out as text later, where nothing can be wrong with them any more.
-        str(raw, "utf-8")
+        for part in found.parts:
+            if not _is_usual(part):
+                return None
     except MALFORMED:
         return None
-    return found if all(part.is_usual for part in found.parts) else None
+    return found
+
+
+def _is_usual(part: UsualPart) -> bool:
+    """Whether it is one thing alone."""
+    call, result = part.function_call, part.function_response
+    if part.text is not None:
+        return call is None and result is None
+    if call is not None:
+        # They are taken out as text later, where nothing can be wrong with them any more.
+        str(call.args, "utf-8")
+        return result is None
+    return (
+        result is not None
+        and result.name != ""
+        and len(result.response) == 1
+        and not TEXT_KEYS.isdisjoint(result.response)
+    )
 
 
 def usual_tool(raw: msgspec.Raw) -> Tool | None:
