@@ -29,6 +29,8 @@ _ILLEGAL: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _HEAD_CHARACTERS: Final = 40
 """With a digest behind it well below the shortest limit, 64."""
 
+_WITH_IDS: Final = (ToolCall, ToolResult)
+
 _LETTERS: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
@@ -124,7 +126,7 @@ def with_call_ids(
         return conversation, False
 
     def change(part: Part) -> Part:
-        if isinstance(part, ToolCall | ToolResult) and part.call_id in refused:
+        if isinstance(part, _WITH_IDS) and part.call_id in refused:
             return replace(part, call_id=made_id(part.call_id, characters))
         return part
 
@@ -134,5 +136,5 @@ def with_call_ids(
 def _call_ids(conversation: Conversation) -> Iterator[str]:
     for message in conversation.messages:
         for part in message.parts:
-            if isinstance(part, ToolResult | ToolCall):
+            if isinstance(part, _WITH_IDS):
                 yield part.call_id

@@ -81,7 +81,9 @@ def with_schemas(
     """
     gone: list[str] = []
     if quirks.tool_schema is not None:
-        tools = tuple(_with_schema(tool, quirks.tool_schema, gone) for tool in conversation.tools)
+        taken = quirks.tool_schema
+        looked_for = marks(taken)
+        tools = tuple([_with_schema(tool, taken, looked_for, gone) for tool in conversation.tools])
         if any(map(is_not, tools, conversation.tools)):
             conversation = replace(conversation, tools=tools)
     form = conversation.output_format
@@ -94,21 +96,25 @@ def with_schemas(
 
 
 def _with_schema(
-    tool: Tool | ServerTool, quirks: SchemaQuirks, gone: list[str]
+    tool: Tool | ServerTool, quirks: SchemaQuirks, looked_for: tuple[str, ...], gone: list[str]
 ) -> Tool | ServerTool:
     if not isinstance(tool, Tool) or not tool.schema:
         return tool
     if quirks.object_at_root and not tool.schema.lstrip().startswith("{"):
         raise Unsupported(f"tools: the schema of {tool.name} is no JSON object")
-    schema, keywords = narrowed(tool.schema, quirks)
+    if not _is_concerned(tool.schema, quirks, looked_for):
+        return tool
+    schema, keywords = _taken(tool.schema, quirks)
     gone += keywords
     return tool if schema is tool.schema else replace(tool, schema=schema)
 
 
 def narrowed(schema: JsonText, quirks: SchemaQuirks) -> tuple[JsonText, tuple[str, ...]]:
     """The schema as it is taken, and the keywords that are lost; what is no JSON object as it is."""
-    if not _is_concerned(schema, quirks):
-        return schema, ()
+    return _taken(schema, quirks) if _is_concerned(schema, quirks, marks(quirks)) else (schema, ())
+
+
+def _taken(schema: JsonText, quirks: SchemaQuirks) -> tuple[JsonText, tuple[str, ...]]:
     again = _narrowed_again if len(schema) <= KEPT_CHARACTERS else _narrowed
     found, lost = again(schema, quirks)
     return (schema, ()) if found is None else (found, lost)
@@ -140,11 +146,15 @@ def marks(quirks: SchemaQuirks) -> tuple[str, ...]:
     return tuple(f'"{keyword}"' for keyword in found)
 
 
-def _is_concerned(schema: JsonText, quirks: SchemaQuirks) -> bool:
+def _is_concerned(schema: JsonText, quirks: SchemaQuirks, looked_for: tuple[str, ...]) -> bool:
+    """`looked_for` are the marks of `quirks`."""
     if quirks.keywords or quirks.formats or quirks.enum_types or not quirks.type_lists:
         return True
-    if quirks.closed_objects or any(mark in schema for mark in marks(quirks)):
+    if quirks.closed_objects:
         return True
+    for mark in looked_for:
+        if mark in schema:
+            return True
     # Most schemas begin with their type, and looking for a word is cheaper than reading them.
     is_root_told = not quirks.object_at_root or schema.startswith('{"type":"object"')
     if is_root_told and not any(f'"{keyword}"' in schema for keyword in quirks.root_refuses):
