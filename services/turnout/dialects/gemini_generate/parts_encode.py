@@ -23,6 +23,7 @@ from turnout.dialects.conversation import (
     Opaque,
     Part,
     Refusal,
+    ResultPart,
     Text,
     Thinking,
     ToolCall,
@@ -111,9 +112,9 @@ class PartEncoder:
 
     def _part(self, part: Part) -> Json | None:
         match part:
+            case Text(text=text) if not self._own:
+                return {"text": text} if text else None
             case Text(text=text):
-                if not text and not self._own:
-                    return None
                 return {"text": text} | self._extras(part.extras)
             case Refusal(text=text):
                 return {"text": text} if text else None
@@ -140,10 +141,26 @@ class PartEncoder:
         if not call.call_id.startswith(MADE_ID):
             inner["id"] = call.call_id
         inner["args"] = arguments_object(call.arguments, is_custom=call.kind == "custom")
-        return {"functionCall": inner | self._extras(call.extras)}
+        return {"functionCall": inner | self._extras(call.extras) if self._own else inner}
 
     def _result(self, result: ToolResult, beside: list[Json]) -> Json:
-        extras = dict(result.extras) if self._own else {}
+        if self._own:
+            return self._own_result(result)
+        call_id = result.call_id
+        inner: Json = {} if call_id.startswith(MADE_ID) else {"id": call_id}
+        inner["name"] = self._names.get(call_id) or call_id
+        inner["response"] = {ERROR if result.is_error else OUTPUT: self._text(result.parts)}
+        media = self._media(result.parts)
+        if not media:
+            pass
+        elif self._is_new:
+            inner["parts"] = media
+        else:
+            beside += media
+        return {"functionResponse": inner}
+
+    def _own_result(self, result: ToolResult) -> Json:
+        extras = dict(result.extras)
         name, written = extras.pop("name", ""), extras.pop("id", "")
         key = extras.pop("field", "")
         inner: Json = {}
@@ -156,25 +173,25 @@ class PartEncoder:
             inner["name"] = result.call_id
         inner["response"] = self._response(result, _STRING.decode(key) if key else OUTPUT)
         media = self._media(result.parts)
-        if self._is_new or self._own:
-            inner |= {"parts": media} if media else {}
-        else:
-            beside += media
-        if not extras:
-            return {"functionResponse": inner}
+        if media:
+            inner["parts"] = media
         outer = {name[5:]: raw for name, raw in extras.items() if name.startswith("part.")}
         kept = tuple((n, raw) for n, raw in extras.items() if not n.startswith("part."))
         encoded: Json = {"functionResponse": inner | raw_fields(kept)}
         return encoded | raw_fields(tuple(outer.items()))
 
     def _response(self, result: ToolResult, key: str) -> object:
-        if self._own and not result.is_plain:
+        if not result.is_plain:
             texts = [part for part in result.parts if isinstance(part, Text)]
             if len(texts) == 1:
                 # An object with more than one text in it, as the client wrote it.
                 return msgspec.Raw(texts[0].text.encode())
-        text = "\n\n".join(self._shown(result.parts))
-        return {ERROR if result.is_error else key: text}
+        return {ERROR if result.is_error else key: self._text(result.parts)}
+
+    def _text(self, parts: tuple[ResultPart, ...]) -> str:
+        if len(parts) == 1 and isinstance(parts[0], Text):
+            return parts[0].text
+        return "\n\n".join(self._shown(parts))
 
     def _shown(self, parts: Iterable[Part]) -> Iterator[str]:
         for part in parts:
