@@ -7,9 +7,10 @@ closed. Only what was lost is told, in the words of JSON schema. A schema that h
 the target refuses comes back in its own characters; the names of properties are no keywords.
 """
 
+from collections.abc import Iterable
 from functools import lru_cache
 from operator import is_not
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -71,6 +72,9 @@ _TELLING: Final = frozenset(
 _REMARKS: Final = frozenset({"default", "examples", "example"})
 """Remarks that help a model: they go into the description."""
 
+_LookedFor: TypeAlias = tuple[tuple[str, ...], tuple[str, ...]]
+"""The marks of a target's quirks, and the keywords in quotes that it refuses at the top."""
+
 
 def with_schemas(
     conversation: Conversation, quirks: Quirks
@@ -82,7 +86,7 @@ def with_schemas(
     gone: list[str] = []
     if quirks.tool_schema is not None:
         taken = quirks.tool_schema
-        looked_for = marks(taken)
+        looked_for = marks(taken), _in_quotes(taken.root_refuses)
         tools = tuple([_with_schema(tool, taken, looked_for, gone) for tool in conversation.tools])
         if any(map(is_not, tools, conversation.tools)):
             conversation = replace(conversation, tools=tools)
@@ -96,7 +100,7 @@ def with_schemas(
 
 
 def _with_schema(
-    tool: Tool | ServerTool, quirks: SchemaQuirks, looked_for: tuple[str, ...], gone: list[str]
+    tool: Tool | ServerTool, quirks: SchemaQuirks, looked_for: _LookedFor, gone: list[str]
 ) -> Tool | ServerTool:
     if not isinstance(tool, Tool) or not tool.schema:
         return tool
@@ -111,7 +115,8 @@ def _with_schema(
 
 def narrowed(schema: JsonText, quirks: SchemaQuirks) -> tuple[JsonText, tuple[str, ...]]:
     """The schema as it is taken, and the keywords that are lost; what is no JSON object as it is."""
-    return _taken(schema, quirks) if _is_concerned(schema, quirks, marks(quirks)) else (schema, ())
+    looked_for = marks(quirks), _in_quotes(quirks.root_refuses)
+    return _taken(schema, quirks) if _is_concerned(schema, quirks, looked_for) else (schema, ())
 
 
 def _taken(schema: JsonText, quirks: SchemaQuirks) -> tuple[JsonText, tuple[str, ...]]:
@@ -143,21 +148,24 @@ def marks(quirks: SchemaQuirks) -> tuple[str, ...]:
     found = (*quirks.refuses, *quirks.restates)
     if not quirks.types_beside_unions:
         found = (*found, "anyOf", "oneOf")
-    return tuple(f'"{keyword}"' for keyword in found)
+    return _in_quotes(found)
 
 
-def _is_concerned(schema: JsonText, quirks: SchemaQuirks, looked_for: tuple[str, ...]) -> bool:
-    """`looked_for` are the marks of `quirks`."""
+def _in_quotes(keywords: Iterable[str]) -> tuple[str, ...]:
+    return tuple([f'"{keyword}"' for keyword in keywords])
+
+
+def _is_concerned(schema: JsonText, quirks: SchemaQuirks, looked_for: _LookedFor) -> bool:
     if quirks.keywords or quirks.formats or quirks.enum_types or not quirks.type_lists:
         return True
     if quirks.closed_objects:
         return True
-    for mark in looked_for:
-        if mark in schema:
-            return True
+    anywhere, at_root = looked_for
+    if any(map(schema.__contains__, anywhere)):
+        return True
     # Most schemas begin with their type, and looking for a word is cheaper than reading them.
     is_root_told = not quirks.object_at_root or schema.startswith('{"type":"object"')
-    if is_root_told and not any(f'"{keyword}"' in schema for keyword in quirks.root_refuses):
+    if is_root_told and not any(map(schema.__contains__, at_root)):
         return False
     try:
         members = _MEMBERS.decode(schema)
