@@ -68,12 +68,14 @@ class Seen(Protocol):
 class EventTap:
     """Of a stream; see `dialect.StreamTap`."""
 
-    __slots__ = ("_is_blind", "_seen", "_sse")
+    __slots__ = ("_is_blind", "_seen", "_sse", "is_over")
 
     def __init__(self, seen: Seen, *, bare_objects: bool = False) -> None:
         self._sse = SseDecoder(bare_objects=bare_objects)
         self._seen = seen
         self._is_blind = False
+        # Plain pieces end nothing, so only events change it.
+        self.is_over = False
 
     def feed(self, data: bytes) -> None:
         if self._is_blind:
@@ -91,10 +93,7 @@ class EventTap:
             return
         for event in events:
             self._seen.on_event(event)
-
-    @property
-    def is_over(self) -> bool:
-        return self._seen.is_over
+        self.is_over = self._seen.is_over
 
     @property
     def reading(self) -> TapReading:

@@ -16,32 +16,31 @@ from turnout.dialects.gemini_generate.errors import decode_stream_error
 from turnout.dialects.gemini_generate.stop import FAILED
 from turnout.dialects.gemini_generate.usage import WireUsage, decode_usage
 from turnout.dialects.gemini_generate.wire import Chunk, WirePart, decode_chunk, decode_part
+from turnout.dialects.reading import MALFORMED
 from turnout.dialects.sse import SseEvent
-from turnout.dialects.taps import PLAIN_TEXT, plain_pieces
+from turnout.dialects.taps import PLAIN_TEXT
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
 
 _USAGE: Final = msgspec.json.Decoder(WireUsage)
 
-_COUNT: Final = rb"(?:0|[1-9]\d{0,14}+)"
-_DETAIL: Final = rb'\{"modality": ?"\w++", ?"tokenCount": ?%b\}' % _COUNT
-_FIGURE: Final = (
-    rb'"(?:\w{1,40}TokenCount": ?%b|\w{1,40}TokensDetails": ?\[(?:%b(?:, ?%b)*+)?\]|trafficType": ?"\w*+")'
-    % (_COUNT, _DETAIL, _DETAIL)
-)
+_TEXT: Final = re.compile(PLAIN_TEXT)
 _PLAIN: Final = re.compile(
-    rb'data: \{"candidates": ?\[\{"content": ?\{"parts": ?\[\{"text": ?"(%b)"(?:, ?"thought": ?true)?\}\]'
-    rb', ?"role": ?"model"\}(?:, ?"index": ?0)?\}\], ?"usageMetadata": ?(\{%b(?:, ?%b)*+\})'
-    rb', ?"modelVersion": ?"%b", ?"responseId": ?"%b"\}(?:\r\n\r\n|\n\n)'
-    % (PLAIN_TEXT, _FIGURE, _FIGURE, PLAIN_TEXT, PLAIN_TEXT)
+    rb'(data: \{"candidates": ?\[\{"content": ?\{"parts": ?\[\{"text": ?")%b'
+    rb'("(?:, ?"thought": ?true)?\}\], ?"role": ?"model"\}(?:, ?"index": ?0)?\}\], ?"usageMetadata": ?)\{[^\r\n]*?'
+    rb'(, ?"modelVersion": ?"%b", ?"responseId": ?"%b"\}(?:\r\n\r\n|\n\n))'
+    % (PLAIN_TEXT, PLAIN_TEXT, PLAIN_TEXT)
 )
-"""A whole event with a piece of text or thought and the usage so far, as Google writes it."""
+"""A whole event with a piece of text or thought and the usage so far, as Google writes it. Its groups
+are the bytes around them, of which none can stand inside a text: there quotes have a backslash. They
+are the same in nearly all events of a stream, and comparing them is cheaper than this pattern."""
 
 
 class GeminiSeen:
     """What the chunks so far add up to."""
 
     __slots__ = (
+        "_around",
         "_error",
         "_finish_reason",
         "_output_bytes",
@@ -60,6 +59,8 @@ class GeminiSeen:
         self._finish_reason = ""
         self._response_id = ""
         self._response_model = ""
+        # The bytes before, between and behind text and usage of the plain event before, as in `_PLAIN`.
+        self._around = b"", b"", b""
         # As it came: it comes with every chunk, and is asked for once.
         self._usage: WireUsage | bytes | None = None
         self._source: UsageSource = "partial"
@@ -76,13 +77,37 @@ class GeminiSeen:
     def skim(self, data: bytes) -> int:
         if self._finish_reason or not (self._response_id and self._response_model):
             return 0
-        size, last = plain_pieces(_PLAIN, data)
-        if last is None:
+        end = 0
+        while end < len(data) and (next_end := self._plain(data, end)):
+            end = next_end
+        return end
+
+    def _plain(self, data: bytes, at: int) -> int:
+        """Take in the event that begins there; return where it ends, 0 where it is not plain."""
+        end = self._alike(data, at)
+        if not end and (found := _PLAIN.match(data, at)):
+            self._around = found[1], found[2], found[3]
+            end = self._alike(data, at)
+        return end
+
+    def _alike(self, data: bytes, at: int) -> int:
+        """The same of one that differs from the plain event before in text and figures alone."""
+        before, between, behind = self._around
+        if not before or not data.startswith(before, at):
             return 0
-        self.has_content = self.has_content or size > 0
-        self._output_bytes += size
-        self._usage = last[2]
-        return last.end()
+        text_begins = at + len(before)
+        text_ends = data.find(between, text_begins)
+        usage_begins = text_ends + len(between)
+        usage_ends = data.find(behind, usage_begins)
+        if text_ends < 0 or usage_ends < 0:
+            return 0
+        text, usage = data[text_begins:text_ends], data[usage_begins:usage_ends]
+        if _TEXT.fullmatch(text) is None or b"\n" in usage:
+            return 0
+        self.has_content = self.has_content or text != b""
+        self._output_bytes += len(text)
+        self._usage = usage
+        return usage_ends + len(behind)
 
     def reading(self, *, at_boundary: bool) -> TapReading:
         return TapReading(
@@ -101,7 +126,10 @@ class GeminiSeen:
     def _decoded_usage(self) -> Usage | None:
         match self._usage:
             case bytes() as raw:
-                return decode_usage(_USAGE.decode(raw))
+                try:
+                    return decode_usage(_USAGE.decode(raw))
+                except MALFORMED:
+                    return None
             case None:
                 return None
             case wire:
