@@ -66,10 +66,9 @@ def offered_tools(conversation: Conversation) -> tuple[Tool | ServerTool, ...]:
     return tuple(offered)
 
 
-def named_tools(conversation: Conversation) -> Iterator[str]:
+def named_tools(conversation: Conversation) -> list[str]:
     """Every name that calls, references and the choice of a tool say, in order."""
-    for use in _uses(conversation):
-        yield use if isinstance(use, str) else use.tool_name
+    return [use if isinstance(use, str) else use.tool_name for use in _uses(conversation)]
 
 
 def _uses(conversation: Conversation) -> Iterator[str | ToolReference]:

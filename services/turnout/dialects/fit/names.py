@@ -6,7 +6,7 @@ two names never become one; definitions, calls, choices and references are renam
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -46,19 +46,12 @@ def renamed(name: str, taken: Collection[str]) -> str:
     return found
 
 
-def tool_names(conversation: Conversation) -> Iterator[str]:
-    """Every name of a tool that stands in the conversation, in order."""
-    for tool in conversation.tools:
-        yield tool.name
-    yield from named_tools(conversation)
-
-
 def names_to_change(conversation: Conversation, pattern: str) -> dict[str, str]:
     """Names that do not match, with what they become."""
     if not pattern:
         return {}
     legal = re.compile(pattern)
-    names = dict.fromkeys(tool_names(conversation))
+    names = dict.fromkeys([tool.name for tool in conversation.tools] + named_tools(conversation))
     refused = [name for name in names if legal.fullmatch(name) is None]
     taken = set(names)
     found: dict[str, str] = {}
@@ -121,7 +114,13 @@ def with_call_ids(
     if not pattern:
         return conversation, False
     legal = re.compile(pattern)
-    refused = {one for one in set(_call_ids(conversation)) if legal.fullmatch(one) is None}
+    call_ids = {
+        part.call_id
+        for message in conversation.messages
+        for part in message.parts
+        if isinstance(part, _WITH_IDS)
+    }
+    refused = {one for one in call_ids if legal.fullmatch(one) is None}
     if not refused:
         return conversation, False
 
@@ -131,10 +130,3 @@ def with_call_ids(
         return part
 
     return with_parts(conversation, change), True
-
-
-def _call_ids(conversation: Conversation) -> Iterator[str]:
-    for message in conversation.messages:
-        for part in message.parts:
-            if isinstance(part, _WITH_IDS):
-                yield part.call_id

@@ -6,8 +6,6 @@ the history before it, so every replay and every longer history has the same ids
 the oldest call that waits for it in the newest answer with that id.
 """
 
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -16,18 +14,16 @@ from turnout.dialects.conversation import Conversation, Message, Part, ToolCall,
 
 
 def with_unique_ids(conversation: Conversation) -> Conversation:
-    counts = Counter(_ids(conversation))
-    if counts.total() == len(counts):
+    call_ids = [
+        part.call_id
+        for message in conversation.messages
+        for part in message.parts
+        if isinstance(part, ToolCall)
+    ]
+    if len(set(call_ids)) == len(call_ids):
         return conversation
     history = _History()
     return replace(conversation, messages=tuple(map(history.message, conversation.messages)))
-
-
-def _ids(conversation: Conversation) -> Iterator[str]:
-    for message in conversation.messages:
-        for part in message.parts:
-            if isinstance(part, ToolCall):
-                yield part.call_id
 
 
 @dataclass(slots=True)
