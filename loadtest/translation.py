@@ -7,10 +7,11 @@ fitted to the target as its own vendor serves it, encoded, and reshaped for the 
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import permutations
+from itertools import permutations, product
+from math import inf
 from typing import Final
 
 import msgspec
@@ -132,30 +133,31 @@ def measure(*, rounds: int) -> Translation:
     middle = {name: body_of(name, steps=steps) for name in DIALECTS}
     large = {name: body_of(name, steps=2 * steps) for name in DIALECTS}
     unusual = {name: with_unknown_fields(body) for name, body in small.items()}
-    sizes = (small, middle, large, unusual)
-    ways = tuple(
-        _way(client, target, [found[client] for found in sizes], rounds)
-        for client, target in permutations(DIALECTS, 2)
+    ways = tuple(permutations(DIALECTS, 2))
+
+    def costs(sizes: Mapping[Dialect, bytes], calls: int) -> list[float]:
+        told = [partial(translate, client, target, sizes[client]) for client, target in ways]
+        return _best(told, rounds, calls=calls)
+
+    of_ways = zip(
+        costs(small, 20), costs(middle, 1), costs(large, 1), costs(unusual, 20), strict=True
     )
     answers = {name: wire_of(name) for name in DIALECTS}
-    events = tuple(
-        EventCost(upstream, client, _event_cost(upstream, client, answers[upstream], rounds))
-        for upstream in DIALECTS
-        for client in DIALECTS
+    courses = tuple(product(DIALECTS, repeat=2))
+    of_answers = _best(
+        [partial(_relay, upstream, client, answers[upstream]) for upstream, client in courses],
+        rounds,
+        calls=2,
     )
-    return Translation(ways, events)
-
-
-def _way(client: Dialect, target: Dialect, sizes: Sequence[bytes], rounds: int) -> Way:
-    costs = [
-        _best(
-            partial(translate, client, target, body),
-            rounds,
-            calls=20 if len(body) < MEGABYTE // 2 else 1,
-        )
-        for body in sizes
-    ]
-    return Way(client, target, *costs)
+    return Translation(
+        tuple(
+            Way(client, target, *cost) for (client, target), cost in zip(ways, of_ways, strict=True)
+        ),
+        tuple(
+            EventCost(upstream, client, cost * 1000 / len(answers[upstream]))
+            for (upstream, client), cost in zip(courses, of_answers, strict=True)
+        ),
+    )
 
 
 def body_of(dialect: Dialect, *, steps: int) -> bytes:
@@ -243,28 +245,28 @@ def course_of(upstream: Dialect, client: Dialect) -> Course:
     )
 
 
-def _event_cost(
-    upstream: Dialect, client: Dialect, pieces: tuple[bytes, ...], rounds: int
-) -> float:
-    def once() -> None:
-        course = course_of(upstream, client)
-        for piece in pieces:
-            course.feed(piece)
-            # As the dispatcher does after each piece.
-            _ = course.is_over
-        course.close()
-
-    return _best(once, rounds, calls=2) * 1000 / len(pieces)
+def _relay(upstream: Dialect, client: Dialect, pieces: Iterable[bytes]) -> None:
+    course = course_of(upstream, client)
+    for piece in pieces:
+        course.feed(piece)
+        # As the dispatcher does after each piece.
+        _ = course.is_over
+    course.close()
 
 
-def _best(call: Callable[[], object], rounds: int, *, calls: int) -> float:
-    """Milliseconds of CPU of one call, in the best round."""
-    call()
-    best = float("inf")
+def _best(measured: Sequence[Callable[[], object]], rounds: int, *, calls: int) -> list[float]:
+    """Milliseconds of CPU of one call of each, in its best round.
+
+    In turn, so that what disturbs the machine for a while disturbs some rounds of all and not all of one.
+    """
+    best = [inf] * len(measured)
+    for call in measured:
+        call()
     for _ in range(rounds):
-        gc.collect()
-        begun = time.process_time()
-        for _ in range(calls):
-            call()
-        best = min(best, (time.process_time() - begun) / calls * 1000)
+        for at, call in enumerate(measured):
+            gc.collect()
+            begun = time.process_time()
+            for _ in range(calls):
+                call()
+            best[at] = min(best[at], (time.process_time() - begun) / calls * 1000)
     return best
