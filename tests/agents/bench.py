@@ -152,6 +152,8 @@ async def bench(
             home=home,
             split=split,
             settings={
+                # Nine agents start beside it: a decision shall wait for the machine, not go without.
+                "TURNOUT_SCORER__DEADLINE_SECONDS": "5",
                 "TURNOUT_SIMULATOR__ENABLED": "always",
                 "TURNOUT_SIMULATOR__URL": provider_url,
                 **settings,
