@@ -70,6 +70,10 @@ def _done(argv: Sequence[str] | None) -> int:
                 from turnout.learn import train
 
                 return train.main(rest)
+            case "replay":
+                from turnout.learn.replay import command as replay
+
+                return replay.main(rest)
             case "demo":
                 from turnout.demo import command as demo
 
@@ -132,12 +136,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands.add_parser("train", help="train the artifact", add_help=False)
     commands.add_parser(
+        "replay", help="what recorded sessions would have cost under other policies", add_help=False
+    )
+    commands.add_parser(
         "outcomes", help="report what git and CI say of the agents' work", add_help=False
     )
     return parser
 
 
-_PARSE_THEMSELVES = frozenset({"demo", "facts", "outcomes", "schema", "train"})
+_PARSE_THEMSELVES = frozenset({"demo", "facts", "outcomes", "replay", "schema", "train"})
 
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 

@@ -9,6 +9,7 @@ NARROWEST: Final = 10
 
 def in_columns(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """A line of heads and one a row, set to the right."""
-    widths = [max(len(head), NARROWEST) for head in heads]
-    for cells in (heads, *rows):
+    lines = (heads, *rows)
+    widths = [max(NARROWEST, *map(len, column)) for column in zip(*lines, strict=True)]
+    for cells in lines:
         yield "  ".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))

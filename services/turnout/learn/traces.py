@@ -81,8 +81,8 @@ class Calls:
     newest: datetime | None = field(default=None)
 
 
-def read_calls(table: Table) -> Calls:
-    """Threads in order, each call once."""
+def ordered_rows(table: Table) -> list[int]:
+    """Rows thread by thread, without those that a session has copied from another."""
     repos, sessions, threads = (table.texts(name) for name in ("repo", "session", "thread"))
     models, tools = table.texts("model"), table.texts("tools")
     times = table.times("ts")
@@ -98,6 +98,18 @@ def read_calls(table: Table) -> Calls:
         if key not in seen:
             seen.add(key)
             kept.append(row)
+    return kept
+
+
+def read_calls(table: Table) -> Calls:
+    """Threads in order, each call once."""
+    kept = ordered_rows(table)
+    repos, sessions, threads = (table.texts(name) for name in ("repo", "session", "thread"))
+    times, output, read = (
+        table.times("ts"),
+        table.numbers("output_tokens"),
+        table.numbers("cache_read"),
+    )
     names = [(repos[row], sessions[row], threads[row]) for row in kept]
     first = [at == 0 or names[at] != names[at - 1] for at in range(len(kept))]
     thread = np.cumsum(np.array(first, dtype=np.int64)) - 1

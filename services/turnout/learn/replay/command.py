@@ -1,0 +1,263 @@
+"""`turnout replay`: real sessions walked under several policies, and what each of them would have cost.
+
+The table goes to standard output, or JSON with `--json`; decisions go to a file, a row a call.
+"""
+
+import argparse
+import csv
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final, get_args
+
+import msgspec
+
+from turnout.catalog.catalog import Catalog, parse_catalog
+from turnout.catalog.packaged import snapshot_bytes
+from turnout.errors import InvalidRequest, TurnoutError
+from turnout.learn.columns import in_columns
+from turnout.learn.parquet import load_table
+from turnout.learn.replay import named, scenario
+from turnout.learn.replay.recorded import Recorded, Thread, read_recorded
+from turnout.learn.replay.targets import targets_of
+from turnout.learn.replay.totals import Rows, Total, best_usd, total
+from turnout.learn.replay.walk import Row, Walk
+from turnout.policy.request import Harness
+from turnout.scorer.artifact_file import load_artifact
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST
+from turnout.settings import Routing
+
+COLUMNS: Final = (
+    *(
+        "policy",
+        "repo",
+        "session",
+        "thread",
+        "idx",
+        "model",
+        "lifetime",
+        "cache_read",
+        "cache_write",
+    ),
+    *("fresh_input", "output", "keep_warm_reads", "keep_warm_usd", "predicted_usd", "charged_usd"),
+)
+"""Of the file of decisions: one row a call; tokens are the serving model's, `cache_write` for `lifetime`;
+`charged_usd` is without `keep_warm_usd`, which is for the reads before the call and, in the last row of a
+thread, those after it.
+"""
+
+HEADS: Final = (
+    *("policy", "dollars", "of requested", "input", "keep-warm", "switches", "that lost", "forced"),
+    *("misses", "unavoidable", "dearer threads"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The command line."""
+
+    traces: Path
+    policies: tuple[str, ...]
+    candidates: tuple[str, ...]
+    scenario: str
+    harnesses: frozenset[Harness]
+    seed: int
+    verbosity: float
+    json: bool
+    decisions_out: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """What was found.
+
+    Attributes:
+        best_usd: every thread by the policy that was cheapest for it, in hindsight.
+    """
+
+    scenario: str
+    candidates: tuple[str, ...]
+    threads: int
+    calls: int
+    left_out: Mapping[str, int]
+    policies: tuple[Total, ...]
+    best_usd: float
+
+
+def main(argv: Sequence[str]) -> int:
+    told = _told(argv)
+    try:
+        replayed, rows, recorded = replay(told, catalog=parse_catalog(snapshot_bytes()))
+        if told.decisions_out is not None:
+            write_decisions(told.decisions_out, rows, recorded)
+    except TurnoutError as error:
+        sys.stderr.write(f"{error.message}\n")
+        return 1
+    except OSError as error:
+        sys.stderr.write(f"{told.decisions_out} cannot be written: {error.strerror}\n")
+        return 1
+    if told.json:
+        sys.stdout.write(msgspec.json.encode(asdict(replayed)).decode() + "\n")
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in lines(replayed)))
+    return 0
+
+
+def replay(told: Told, *, catalog: Catalog) -> tuple[Replayed, Mapping[str, Rows], Recorded]:
+    """What every policy comes to, its rows by its name, and what was walked. Raises `TurnoutError`."""
+    tables = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
+    recorded = read_recorded(
+        load_table(told.traces, "trace_calls"), catalog, harnesses=told.harnesses
+    )
+    if not recorded.threads:
+        raise InvalidRequest("No call is left to replay; see --harness.")
+    asked = {call.step.model for thread in recorded.threads for call in thread.calls}
+    targets = targets_of((*told.candidates, *sorted(asked)), catalog=catalog, tables=tables)
+    candidates = tuple(targets)[: len(dict.fromkeys(told.candidates))]
+    walk = Walk(
+        recorded,
+        targets,
+        scenario.scenario(told.scenario, candidates),
+        verbosity=told.verbosity,
+    )
+    names = dict.fromkeys((named.REQUESTED, *told.policies))
+    rows = {
+        name: walk.run(named.policy_of(name, seed=told.seed, catalog=catalog, tables=tables))
+        for name in names
+    }
+    by_name = {one.name: one for one in targets.values()}
+    requested = rows[named.REQUESTED]
+    return (
+        Replayed(
+            scenario=told.scenario,
+            candidates=candidates,
+            threads=len(recorded.threads),
+            calls=recorded.call_count,
+            left_out=recorded.left_out,
+            policies=tuple(
+                total(name, own, requested=requested, walk=walk, targets=by_name)
+                for name, own in rows.items()
+            ),
+            best_usd=best_usd(list(rows.values())),
+        ),
+        rows,
+        recorded,
+    )
+
+
+def lines(replayed: Replayed) -> list[str]:
+    requested = replayed.policies[0].usd
+    left_out = ", ".join(f"{count:,} {why}" for why, count in replayed.left_out.items())
+    return [
+        f"{replayed.calls:,} calls in {replayed.threads:,} threads; left out: {left_out or 'none'}.",
+        f"Scenario {replayed.scenario}: what a cheaper model may serve at no loss. Candidates:"
+        f" {', '.join(replayed.candidates)}.",
+        "",
+        *in_columns(
+            HEADS,
+            [
+                (
+                    one.policy,
+                    f"{one.usd:,.2f}",
+                    f"{one.usd / requested:.3f}",
+                    f"{one.input_usd:,.2f}",
+                    f"{one.keep_warm_usd:,.2f}",
+                    f"{one.switches:,}",
+                    f"{one.losing_switches:,}",
+                    f"{one.forced_switches:,}",
+                    f"{one.avoidable_misses:,}",
+                    f"{one.unavoidable_misses:,}",
+                    f"{one.dearer_threads:,}",
+                )
+                for one in replayed.policies
+            ],
+        ),
+        "",
+        f"Each thread by the cheapest of these policies, in hindsight: {replayed.best_usd:,.2f}, "
+        f"{replayed.best_usd / requested:.3f} of requested.",
+    ]
+
+
+def write_decisions(path: Path, rows: Mapping[str, Rows], recorded: Recorded) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for name, threads in rows.items():
+            for thread, own in zip(recorded.threads, threads, strict=True):
+                writer.writerows(_cells(name, thread, row) for row in own)
+
+
+def _cells(policy: str, thread: Thread, row: Row) -> tuple[object, ...]:
+    charged = row.charged
+    return (
+        *(policy, thread.repo, thread.session, thread.name, thread.calls[row.number].step.index),
+        *(row.model, row.lifetime if charged.written else ""),
+        *(round(count, 3) for count in (charged.read, charged.written, charged.fresh)),
+        *(round(charged.output, 3), row.keep_warm_reads, round(row.keep_warm_usd, 9)),
+        *("" if row.predicted_usd is None else round(row.predicted_usd, 9), round(charged.usd, 9)),
+    )
+
+
+def _told(argv: Sequence[str]) -> Told:
+    parser = argparse.ArgumentParser(
+        prog="turnout replay",
+        description="Walk recorded sessions under several policies and print what each would have cost.",
+    )
+    parser.add_argument(
+        "--traces", type=Path, required=True, help="directory with trace_calls.parquet"
+    )
+    parser.add_argument(
+        "--policies",
+        default=",".join(named.NAMES),
+        help="comma-separated; default all: %(default)s. requested is always among them",
+    )
+    parser.add_argument(
+        "--candidates",
+        default=",".join(Routing().candidates),
+        help="models that may serve beside the one asked for, comma-separated; default those of"
+        " TURNOUT_ROUTING__CANDIDATES",
+    )
+    parser.add_argument(
+        "--scenario",
+        default="subagents",
+        help=f"which steps a cheaper model may serve at no loss: {', '.join(scenario.NAMES)};"
+        " default %(default)s",
+    )
+    parser.add_argument(
+        "--harness",
+        action="append",
+        choices=get_args(Harness),
+        default=[],
+        help="only threads of this agent; may be given again",
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the random policies")
+    parser.add_argument(
+        "--verbosity",
+        type=float,
+        default=1.0,
+        help="tokens that another model than the one asked for writes for each of its own",
+    )
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--decisions-out",
+        type=Path,
+        metavar="FILE",
+        help="write every decision as CSV, a row a call",
+    )
+    options = parser.parse_args(argv)
+    return Told(
+        traces=options.traces,
+        policies=_names(options.policies),
+        candidates=_names(options.candidates),
+        scenario=options.scenario,
+        harnesses=frozenset(options.harness),
+        seed=options.seed,
+        verbosity=options.verbosity,
+        json=options.json,
+        decisions_out=options.decisions_out,
+    )
+
+
+def _names(written: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in written.split(",") if name.strip())

@@ -1,0 +1,54 @@
+"""All policies of a replay by name."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from turnout.catalog.catalog import Catalog
+from turnout.errors import InvalidRequest
+from turnout.learn.replay.policies import (
+    AsRequested,
+    ByRule,
+    Policy,
+    cheapest,
+    cold_only,
+    plan_strong,
+    random_rule,
+    rival,
+    sticky,
+    subagents_cheap,
+)
+from turnout.learn.replay.routed import Turnout
+from turnout.policy.decision import RoutingSettings
+from turnout.policy.rank import Tables
+
+REQUESTED: Final = "requested"
+
+_BASELINES: Final[Mapping[str, Callable[[str, int], Policy]]] = {
+    REQUESTED: lambda name, _seed: AsRequested(name),
+    "five-minutes": lambda name, _seed: AsRequested(name, main="5m", subagents="5m"),
+    "one-hour-main": lambda name, _seed: AsRequested(name, main="1h", subagents="5m"),
+    "best-fixed": lambda name, _seed: AsRequested(name, main="1h", subagents="5m", main_reads=1),
+    "cheapest": lambda name, _seed: ByRule(name, cheapest),
+    "subagents-cheap": lambda name, _seed: ByRule(name, subagents_cheap),
+    "plan-strong": lambda name, _seed: ByRule(name, plan_strong),
+    "random-call": lambda name, seed: ByRule(name, random_rule(seed, "call")),
+    "random-turn": lambda name, seed: ByRule(name, random_rule(seed, "turn")),
+    "random-thread": lambda name, seed: ByRule(name, random_rule(seed, "thread")),
+    "cold-only": lambda name, seed: ByRule(name, cold_only(seed)),
+    "sticky": lambda name, _seed: ByRule(name, sticky),
+    "ev-h3": lambda name, _seed: ByRule(name, rival),
+}
+
+TURNOUT: Final = "turnout"
+
+NAMES: Final = (*_BASELINES, TURNOUT)
+
+
+def policy_of(name: str, *, seed: int, catalog: Catalog, tables: Tables) -> Policy:
+    """Raises `InvalidRequest` for a name that is none."""
+    if name == TURNOUT:
+        return Turnout(catalog, tables, RoutingSettings().switch_margin)
+    made = _BASELINES.get(name)
+    if made is None:
+        raise InvalidRequest(f"There is no policy {name}; take some of {', '.join(NAMES)}.")
+    return made(name, seed)
