@@ -11,7 +11,6 @@ from turnout.learn.parquet import load_table
 from turnout.learn.replay.recorded import Recorded, read_recorded
 from turnout.policy.request import Harness
 
-
 OTHER = row(0, output_tokens=7.0)
 """A call that is no copy of the first."""
 
