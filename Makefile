@@ -54,7 +54,9 @@ demo: setup ## Play 50 made-up agent sessions on a simulated provider and show w
 
 .PHONY: test
 test: setup $(LOADTEST)/.ready ## Set up and run every test that needs no other package registry
-	$(BIN)/python -m pytest tests --ignore=tests/agents -n auto --maxprocesses 4 --dist loadfile
+# By default files with few tests come last: those that wait much, when nobody else is left to use the time.
+	$(BIN)/python -m pytest tests --ignore=tests/agents -n auto --maxprocesses 4 --dist loadfile \
+	  --no-loadscope-reorder
 
 .PHONY: test-agents
 test-agents: setup ## Run nine real agents against the product (installs them from npm and PyPI)
