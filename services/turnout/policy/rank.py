@@ -181,7 +181,7 @@ def cache_terms(model: Model, catalog: Catalog) -> CacheTerms:
 
 
 @lru_cache(maxsize=SURVIVALS_KEPT)
-def _survival(tables: Tables, provider: str, lifetime_seconds: float) -> float:
+def survival(tables: Tables, provider: str, lifetime_seconds: float) -> float:
     """Chance that a prefix is still cached at the next step."""
     return sum(
         weight
@@ -228,7 +228,7 @@ def _candidate(
             steps=view.steps,
             growth_tokens=view.growth_tokens * share,
             output_tokens=output_tokens,
-            stays_warm=_survival(tables, model.provider, lifetime_seconds),
+            stays_warm=survival(tables, model.provider, lifetime_seconds),
         ),
         lifetime=lifetime,
     )

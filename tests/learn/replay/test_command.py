@@ -14,7 +14,8 @@ from turnout.learn.replay.named import NAMES
 
 @pytest.fixture
 def traces(tmp_path: Path) -> Path:
-    main_thread = [row(idx) for idx in range(6)]
+    # Its first request has found a head of another thread's.
+    main_thread = [row(0, cache_read=4_000.0, cache_write_5m=6_000.0), *map(row, range(1, 6))]
     subagent = [
         row(idx, thread="sub", is_subagent=True, output_tokens=7.0 + idx) for idx in range(4)
     ]

@@ -99,3 +99,16 @@ def test_a_random_scenario_permits_about_its_share() -> None:
     recorded = thread((1.0,) * 2_000)
     share = sum(bool(holds(recorded, call)) for call in recorded.calls) / len(recorded.calls)
     assert 0.27 < share < 0.33
+
+
+def test_turnout_serves_single_steps_by_a_second_cache_where_that_pays() -> None:
+    """Haiku's cold prompt is paid once; a hundred later steps of its own are read at a fifth."""
+    reading = thread((10.0,) * 60, first=60_000.0, growth=100.0, only_reads=True)
+    writing = thread((10.0,) * 60, first=60_000.0, growth=100.0)
+    calls = tuple((reading if at % 2 else writing).calls[at] for at in range(61))
+    mixed = Thread("r", "s", "t", "claude_code", False, calls)
+    models = served("turnout", mixed, candidates=(HAIKU,), may_serve="read-only+subagents")
+    assert {model for at, model in enumerate(models) if at % 2 == 0} == {OPUS}
+    assert HAIKU in models
+    alone = served("turnout", mixed, candidates=(SONNET,), may_serve="read-only+subagents")
+    assert set(alone) == {OPUS}

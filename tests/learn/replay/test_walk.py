@@ -135,9 +135,12 @@ def test_no_policy_reads_the_future(
     name: str, past: list[float], one: list[float], other: list[float], output: float
 ) -> None:
     """Two threads that agree up to a request, its answer and what follows apart, are served alike up to it."""
-    policy = policy_of(name, seed=1, catalog=catalog(), tables=tables())
     told = [
-        served(policy, changed, candidates=(SONNET, HAIKU))[: len(past) + 1]
+        served(
+            policy_of(name, seed=1, catalog=catalog(), tables=tables()),
+            changed,
+            candidates=(SONNET, HAIKU),
+        )[: len(past) + 1]
         for changed in (
             thread((*past, *one)),
             _from_there(thread((*past, *other)), len(past), output_tokens=output),

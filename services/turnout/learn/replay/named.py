@@ -18,7 +18,6 @@ from turnout.learn.replay.policies import (
     subagents_cheap,
 )
 from turnout.learn.replay.routed import Turnout
-from turnout.policy.decision import RoutingSettings
 from turnout.policy.rank import Tables
 
 REQUESTED: Final = "requested"
@@ -45,9 +44,9 @@ NAMES: Final = (*_BASELINES, TURNOUT)
 
 
 def policy_of(name: str, *, seed: int, catalog: Catalog, tables: Tables) -> Policy:
-    """Raises `InvalidRequest` for a name that is none."""
+    """A new one for one walk, which may remember what it has seen. Raises `InvalidRequest` for a name that is none."""
     if name == TURNOUT:
-        return Turnout(catalog, tables, RoutingSettings().switch_margin)
+        return Turnout(catalog, tables)
     made = _BASELINES.get(name)
     if made is None:
         raise InvalidRequest(f"There is no policy {name}; take some of {', '.join(NAMES)}.")

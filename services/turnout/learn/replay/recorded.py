@@ -238,7 +238,9 @@ def _thread(columns: _Columns, rows: Sequence[int], *, number: int) -> Thread:
                     model=columns.models[columns.written_models[row]],
                     prompt_tokens=float(columns.prompt[row]),
                     kept_tokens=_kept(columns, row, before) if place else 0.0,
-                    head_tokens=0.0 if place else min(columns.read[row], columns.prompt[row]),
+                    head_tokens=0.0
+                    if place
+                    else float(min(columns.read[row], columns.prompt[row])),
                     lifetime=lifetime,
                     turn=int(columns.turn[row]),
                     starts_turn=bool(columns.step_in_turn[row] == 0),

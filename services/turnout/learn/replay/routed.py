@@ -1,8 +1,9 @@
 """Turnout's own rule in a replay: the recorded request told to the policy that serves live ones.
 
-Rules: the decision is `policy.switch.decide`, called with what the scorer would have; a step that the
-scenario leaves to what was asked for has no other candidates; quality is the scenario's premise, so that
-what a thread's success is worth stays out of it.
+Rules: where others may serve all of a thread, the decision is `policy.switch.decide`, called with what the
+scorer would have; where they may serve single steps of it, what counts is whether a second warm cache
+pays (`policy.alternate`), for the share of steps that was theirs so far. Quality is the scenario's premise,
+so that what a thread's success is worth stays out of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,13 +12,16 @@ from typing import Final
 
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog
-from turnout.learn.replay.caches import Target
+from turnout.catalog.token_families import token_share
+from turnout.learn.replay.caches import LIFETIME_SECONDS, Target
 from turnout.learn.replay.policies import Choice, View
 from turnout.learn.replay.recorded import Step
+from turnout.policy.alternate import Side, alternating_gain_usd
 from turnout.policy.decision import Access, DecisionInputs, RoutingSettings
-from turnout.policy.rank import Tables
+from turnout.policy.rank import Tables, outlook, survival
 from turnout.policy.request import Features, Harness, Identity, StepKind, Tags, TextSignal
 from turnout.policy.switch import decide
+from turnout.policy.targets import is_below
 from turnout.policy.thread import ThreadState, WarmPrefix
 
 _DIALECTS: Final[Mapping[Harness, Dialect]] = {
@@ -27,19 +31,31 @@ _DIALECTS: Final[Mapping[Harness, Dialect]] = {
 }
 
 
-@dataclass(slots=True)
+WHOLE_SHARE: Final = 0.98
+"""Of the steps that others may serve: above it they may serve the thread."""
+
+PRIOR_STEPS: Final = 10.0
+"""Steps that what threads of its kind have shown counts for beside a thread's own."""
+
+
 class Turnout:
     """The policy by which Turnout serves; lifetimes are the client's own."""
 
-    catalog: Catalog
-    tables: Tables
-    switch_margin: float
-    name: str = "turnout"
+    name = "turnout"
+
+    def __init__(self, catalog: Catalog, tables: Tables) -> None:
+        self._catalog = catalog
+        self._tables = tables
+        self._kinds: dict[bool, _Shares] = {False: _Shares(), True: _Shares()}
+        self._threads: dict[str, _Shares] = {}
 
     def choose(self, step: Step, view: View, permitted: Sequence[Target]) -> Choice:
+        share = self._free_share(view, is_free=len(permitted) > 1)
+        if len(permitted) > 1 and share < WHOLE_SHARE:
+            return Choice(self._beside(step, view, permitted, share), step.lifetime)
         by_name = {one.name: one for one in permitted}
         decision = decide(
-            self._inputs(step, view, permitted), catalog=self.catalog, tables=self.tables
+            self._inputs(step, view, permitted), catalog=self._catalog, tables=self._tables
         )
         target = by_name[decision.targets[0]]
         predicted = next(
@@ -49,6 +65,54 @@ class Turnout:
 
     def keep_warm(self, _view: View) -> int:
         return 0
+
+    def _free_share(self, view: View, *, is_free: bool) -> float:
+        """Of the thread's steps, this one included, and of its kind's."""
+        kind = self._kinds[view.is_subagent]
+        own = self._threads.setdefault(_key(view), _Shares())
+        for shares in (kind, own):
+            shares.steps += 1
+            shares.free += is_free
+        return (own.free + PRIOR_STEPS * kind.free / kind.steps) / (own.steps + PRIOR_STEPS)
+
+    def _beside(self, step: Step, view: View, permitted: Sequence[Target], share: float) -> Target:
+        """Who gains most by serving the free steps; what was asked for where nobody does."""
+        asked = permitted[0]
+        thread = outlook(self._inputs(step, view, permitted), self._tables)
+        best, most = asked, 0.0
+        for other in permitted[1:]:
+            if not is_below(other.prices, asked.prices):
+                continue
+            gain = alternating_gain_usd(
+                self._side(step, view, asked),
+                self._side(step, view, other),
+                prompt_tokens=step.prompt_tokens,
+                growth_tokens=thread.growth_tokens,
+                output_tokens=thread.output_tokens,
+                steps=thread.steps,
+                share=share,
+                margin=RoutingSettings().switch_margin,
+            )
+            if gain is not None and gain > most:
+                best, most = other, gain
+        return best
+
+    def _side(self, step: Step, view: View, target: Target) -> Side:
+        lifetime_seconds = (
+            LIFETIME_SECONDS[step.lifetime]
+            if target.is_explicit
+            else float(target.cache.lifetimes_seconds[0])
+            if target.cache.lifetimes_seconds
+            else 0.0
+        )
+        return Side(
+            prices=target.prices,
+            cache=target.cache,
+            lifetime=step.lifetime,
+            tokens=token_share(counted_for=step.model, model=target.model),
+            warm_tokens=view.warm(step, target),
+            stays_warm=survival(self._tables, target.provider, lifetime_seconds),
+        )
 
     def _inputs(self, step: Step, view: View, permitted: Sequence[Target]) -> DecisionInputs:
         providers = dict.fromkeys(one.provider for one in permitted)
@@ -61,16 +125,26 @@ class Turnout:
             mode="full",
             access=tuple([Access(one, "env") for one in providers]),
             settings=RoutingSettings(
-                value_usd=0.0,
-                switch_margin=self.switch_margin,
-                candidates=tuple([one.model for one in permitted[1:]]),
+                value_usd=0.0, candidates=tuple([one.model for one in permitted[1:]])
             ),
             degraded=(),
-            catalog_digest=self.catalog.digest,
-            artifact_digest=self.tables.digest,
+            catalog_digest=self._catalog.digest,
+            artifact_digest=self._tables.digest,
             now=step.at,
             draw=0.0,
         )
+
+
+@dataclass(slots=True)
+class _Shares:
+    """Steps seen, and those that others might serve."""
+
+    steps: int = 0
+    free: int = 0
+
+
+def _key(view: View) -> str:
+    return f"{view.repo}/{view.session}/{view.thread}"
 
 
 def _identity(view: View) -> Identity:
@@ -80,7 +154,7 @@ def _identity(view: View) -> Identity:
         harness=view.harness,
         session=view.session,
         thread=view.thread,
-        thread_key=f"{view.repo}/{view.session}/{view.thread}",
+        thread_key=_key(view),
         is_subagent=view.is_subagent,
         is_explicit=True,
         request_class="subagent" if view.is_subagent else "main",
