@@ -109,3 +109,12 @@ def test_a_directory_without_the_table_is_named(
 ) -> None:
     assert run(tmp_path) == 1
     assert "trace_calls.parquet cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verbosity", ["0", "-1", "nan", "inf", "much"])
+def test_a_verbosity_is_a_number_above_nothing(
+    traces: Path, capsys: pytest.CaptureFixture[str], verbosity: str
+) -> None:
+    with pytest.raises(SystemExit):
+        run(traces, f"--verbosity={verbosity}")
+    assert f"--verbosity: {verbosity} is no number above 0" in capsys.readouterr().err

@@ -83,6 +83,10 @@ def test_turnout_never_serves_by_what_costs_more_than_was_asked_for() -> None:
     assert served("turnout", short, candidates=(DEARER_GPT,)) == [OPUS, OPUS]
 
 
+def test_a_prompt_that_the_catalog_has_no_room_for_was_served_all_the_same() -> None:
+    assert served("turnout", thread((10.0,), first=9_000_000.0)) == [OPUS, OPUS]
+
+
 def test_an_unknown_policy_names_those_that_there_are() -> None:
     with pytest.raises(InvalidRequest, match=r"There is no policy best; take some of requested,"):
         policy_of("best", seed=1, catalog=catalog(), tables=tables())

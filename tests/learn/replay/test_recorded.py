@@ -45,6 +45,15 @@ def test_a_thread_with_a_model_that_has_no_price_is_left_out_whole(tmp_path: Pat
     assert recorded.left_out == {"of a thread with a model that has no price": 2}
 
 
+@pytest.mark.parametrize("column", ["ctx", "idx"])
+def test_a_thread_with_a_call_without_number_or_size_is_left_out_whole(
+    tmp_path: Path, column: str
+) -> None:
+    recorded = read(tmp_path, row(0), row(1) | {column: None}, OTHER | {"thread": "other"})
+    assert [thread.name for thread in recorded.threads] == ["other"]
+    assert recorded.left_out == {"of a thread with a call without number or size": 2}
+
+
 def test_other_harnesses_are_left_out_where_one_is_named(tmp_path: Path) -> None:
     rows = (row(0), row(0, session="t", agent="codex", model="gpt-5.5"))
     recorded = read(tmp_path, *rows, harnesses=frozenset({"codex"}))

@@ -8,6 +8,7 @@ import csv
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 from typing import Final, get_args
 
@@ -111,7 +112,7 @@ def replay(told: Told, *, catalog: Catalog) -> tuple[Replayed, Mapping[str, Rows
         load_table(told.traces, "trace_calls"), catalog, harnesses=told.harnesses
     )
     if not recorded.threads:
-        raise InvalidRequest("No call is left to replay; see --harness.")
+        raise InvalidRequest(f"No call is left to replay; left out: {_counted(recorded.left_out)}.")
     asked = {call.step.model for thread in recorded.threads for call in thread.calls}
     targets = targets_of((*told.candidates, *sorted(asked)), catalog=catalog, tables=tables)
     candidates = tuple(targets)[: len(dict.fromkeys(told.candidates))]
@@ -148,11 +149,11 @@ def replay(told: Told, *, catalog: Catalog) -> tuple[Replayed, Mapping[str, Rows
 
 def lines(replayed: Replayed) -> list[str]:
     requested = replayed.policies[0].usd
-    left_out = ", ".join(f"{count:,} {why}" for why, count in replayed.left_out.items())
     return [
-        f"{replayed.calls:,} calls in {replayed.threads:,} threads; left out: {left_out or 'none'}.",
+        f"{replayed.calls:,} calls in {replayed.threads:,} threads;"
+        f" left out: {_counted(replayed.left_out)}.",
         f"Scenario {replayed.scenario}: what a cheaper model may serve at no loss. Candidates:"
-        f" {', '.join(replayed.candidates)}.",
+        f" {', '.join(replayed.candidates) or 'none'}.",
         "",
         *in_columns(
             HEADS,
@@ -177,6 +178,10 @@ def lines(replayed: Replayed) -> list[str]:
         f"Each thread by the cheapest of these policies, in hindsight: {replayed.best_usd:,.2f}, "
         f"{replayed.best_usd / requested:.3f} of requested.",
     ]
+
+
+def _counted(left_out: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {why}" for why, count in left_out.items()) or "none"
 
 
 def write_decisions(path: Path, rows: Mapping[str, Rows], recorded: Recorded) -> None:
@@ -234,7 +239,7 @@ def _told(argv: Sequence[str]) -> Told:
     parser.add_argument("--seed", type=int, default=1, help="of the random policies")
     parser.add_argument(
         "--verbosity",
-        type=float,
+        type=_positive,
         default=1.0,
         help="tokens that another model than the one asked for writes for each of its own",
     )
@@ -257,6 +262,16 @@ def _told(argv: Sequence[str]) -> Told:
         json=options.json,
         decisions_out=options.decisions_out,
     )
+
+
+def _positive(written: str) -> float:
+    try:
+        found = float(written)
+    except ValueError:
+        found = 0.0
+    if not 0.0 < found < inf:
+        raise argparse.ArgumentTypeError(f"{written} is no number above 0")
+    return found
 
 
 def _names(written: str) -> tuple[str, ...]:

@@ -129,7 +129,7 @@ def read_recorded(
     """Threads in the table's order, of all harnesses if none is named.
 
     A thread in which a model is asked for that the catalog has no price of is left out whole: it could
-    be compared with nothing. Raises `InvalidRequest` when the table is not as described.
+    be compared with nothing; so is one in which the size of a prompt is missing. Raises `InvalidRequest` when the table is not as described.
     """
     rows = ordered_rows(table)
     columns = _Columns(table, catalog)
@@ -140,6 +140,9 @@ def read_recorded(
         harness = columns.harness(own[0])
         if harnesses and harness not in harnesses:
             left_out["of another harness"] += len(own)
+            continue
+        if not np.isfinite([(columns.prompt[row], columns.index[row]) for row in own]).all():
+            left_out["of a thread with a call without number or size"] += len(own)
             continue
         models = [columns.models[columns.written_models[row]] for row in own]
         if not all(models):
@@ -164,7 +167,7 @@ class _Columns:
         self.ended = [one.timestamp() for one in table.times("ts_end")]
         self.is_subagent = table.numbers("is_subagent")
         self.index = table.numbers("idx")
-        self.turn = table.numbers("turn")
+        self.turn = np.nan_to_num(table.numbers("turn"))
         self.step_in_turn = table.numbers("step_in_turn")
         self.gap = np.nan_to_num(table.numbers("gap_s"))
         self.prompt = table.numbers("ctx")

@@ -13,6 +13,7 @@ from typing import Final
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import token_share
+from turnout.errors import TurnoutError
 from turnout.learn.replay.caches import LIFETIME_SECONDS, Target
 from turnout.learn.replay.policies import Choice, View
 from turnout.learn.replay.recorded import Step
@@ -54,9 +55,12 @@ class Turnout:
         if len(permitted) > 1 and share < WHOLE_SHARE:
             return Choice(self._beside(step, view, permitted, share), step.lifetime)
         by_name = {one.name: one for one in permitted}
-        decision = decide(
-            self._inputs(step, view, permitted), catalog=self._catalog, tables=self._tables
-        )
+        inputs = self._inputs(step, view, permitted)
+        try:
+            decision = decide(inputs, catalog=self._catalog, tables=self._tables)
+        except TurnoutError:
+            # The catalog knows of nobody with room for it, and yet it was served.
+            return Choice(permitted[0], step.lifetime)
         target = by_name[decision.targets[0]]
         predicted = next(
             one.cost_now_usd for one in decision.candidates if one.target == target.name
