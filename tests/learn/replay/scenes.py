@@ -74,11 +74,8 @@ def thread(
             turn=place,
             starts_turn=place == 0,
             is_planning=False,
-            is_compacted=False,
         )
-        calls.append(
-            Call(step, Answer(at=at, output_tokens=output, ends_turn=False, only_reads=only_reads))
-        )
+        calls.append(Call(step, Answer(at=at, output_tokens=output, only_reads=only_reads)))
         prompt += growth
     return Thread("repo", f"session{number}", "main", "claude_code", is_subagent, tuple(calls))
 

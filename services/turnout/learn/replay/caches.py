@@ -41,6 +41,13 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     def is_explicit(self) -> bool:
         return self.cache.kind == "explicit"
 
+    def lifetime_seconds(self, lifetime: WriteLifetime) -> float:
+        """Of what is written with it there; the shortest that an automatic cache promises, 0 where none."""
+        if self.is_explicit:
+            return LIFETIME_SECONDS[lifetime]
+        promised = self.cache.lifetimes_seconds
+        return float(promised[0]) if promised else 0.0
+
 
 class Held(msgspec.Struct, gc=False):
     """A thread's prefix at one target, in the target's own tokens.

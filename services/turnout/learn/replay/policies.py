@@ -48,10 +48,8 @@ class View:
         held: by target's name, what was written there.
         head_tokens: by target's name, what a first request finds of other threads' prompts.
         idle_seconds: since its prefix was last read where the thread was served last.
-        gaps: before each request but the first, in seconds.
         growth_tokens, output_tokens: means of the requests so far, as the model asked for counts them.
         counted_as: tokens of who served last, for each of the model that was asked for.
-        ended_turn: the last answer called no tool.
     """
 
     repo: str
@@ -63,12 +61,10 @@ class View:
     held: dict[str, Held] = field(default_factory=dict)
     head_tokens: Mapping[str, float] = field(default_factory=dict[str, float])
     idle_seconds: float = 0.0
-    gaps: list[float] = field(default_factory=list)
     prompt_tokens: float = 0.0
     growth_tokens: float = 0.0
     output_tokens: float = 0.0
     steps: int = 0
-    ended_turn: bool = False
     counted_as: float = 1.0
 
     def warm(self, step: Step, target: Target) -> float:
@@ -84,13 +80,12 @@ class View:
 
     def on_answer(self, step: Step, answer: Answer, target: Target) -> None:
         if self.steps:
-            self.gaps.append(step.gap_seconds)
             growth = max(0.0, step.prompt_tokens - self.prompt_tokens)
             self.growth_tokens += (growth - self.growth_tokens) / self.steps
         self.steps += 1
         self.output_tokens += (answer.output_tokens - self.output_tokens) / self.steps
         self.prompt_tokens = step.prompt_tokens
-        self.last, self.ended_turn = target, answer.ends_turn
+        self.last = target
         self.counted_as = token_share(counted_for=step.model, model=target.model)
 
 

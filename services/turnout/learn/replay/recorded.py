@@ -72,7 +72,6 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     turn: int
     starts_turn: bool
     is_planning: bool
-    is_compacted: bool
 
 
 class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -80,13 +79,11 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     Attributes:
         at: unix seconds of its end.
-        ends_turn: it called no tool, so the user is next.
         only_reads: it called tools, all of which change nothing.
     """
 
     at: float
     output_tokens: float
-    ends_turn: bool
     only_reads: bool
 
 
@@ -248,12 +245,10 @@ def _thread(columns: _Columns, rows: Sequence[int], *, number: int) -> Thread:
                     turn=int(columns.turn[row]),
                     starts_turn=bool(columns.step_in_turn[row] == 0),
                     is_planning=row in planning,
-                    is_compacted=bool(columns.compacted[row]),
                 ),
                 Answer(
                     at=columns.ended[row],
                     output_tokens=float(columns.output[row]),
-                    ends_turn=not columns.tools[row],
                     only_reads=_only_reads(columns.tools[row]),
                 ),
             )

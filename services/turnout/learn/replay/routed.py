@@ -14,7 +14,7 @@ from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import token_share
 from turnout.errors import TurnoutError
-from turnout.learn.replay.caches import LIFETIME_SECONDS, Target
+from turnout.learn.replay.caches import Target
 from turnout.learn.replay.policies import Choice, View
 from turnout.learn.replay.recorded import Step
 from turnout.policy.alternate import Side, alternating_gain_usd
@@ -30,7 +30,6 @@ _DIALECTS: Final[Mapping[Harness, Dialect]] = {
     "codex": "openai_responses",
     "gemini_cli": "gemini_generate",
 }
-
 
 WHOLE_SHARE: Final = 0.98
 """Of the steps that others may serve: above it they may serve the thread."""
@@ -102,20 +101,15 @@ class Turnout:
         return best
 
     def _side(self, step: Step, view: View, target: Target) -> Side:
-        lifetime_seconds = (
-            LIFETIME_SECONDS[step.lifetime]
-            if target.is_explicit
-            else float(target.cache.lifetimes_seconds[0])
-            if target.cache.lifetimes_seconds
-            else 0.0
-        )
         return Side(
             prices=target.prices,
             cache=target.cache,
             lifetime=step.lifetime,
             tokens=token_share(counted_for=step.model, model=target.model),
             warm_tokens=view.warm(step, target),
-            stays_warm=survival(self._tables, target.provider, lifetime_seconds),
+            stays_warm=survival(
+                self._tables, target.provider, target.lifetime_seconds(step.lifetime)
+            ),
         )
 
     def _inputs(self, step: Step, view: View, permitted: Sequence[Target]) -> DecisionInputs:
