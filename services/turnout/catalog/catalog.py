@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from turnout.capabilities import Dialect
-from turnout.catalog.models import Model, Prices, Provider
+from turnout.catalog.models import CacheTerms, Model, Prices, Provider
 from turnout.catalog.names import plainer, split_prefix, vendor_of
 from turnout.catalog.snapshot import encode_snapshot, parse_snapshot
 from turnout.errors import InvalidRequest, UnknownModel
@@ -32,6 +32,7 @@ class Catalog:
 
     Attributes:
         names: every lower-case id and alias, to the model's id.
+        caches: by the model's id, how its provider caches its prompts.
         source: whom the prices come from.
         digest: sha256 of the content in hexadecimal.
     """
@@ -39,6 +40,7 @@ class Catalog:
     providers: Mapping[str, Provider]
     models: Mapping[str, Model]
     names: Mapping[str, str]
+    caches: Mapping[str, CacheTerms]
     source: str
     digest: str
 
@@ -157,6 +159,12 @@ def _build(*, source: str, providers: Iterable[Provider], models: Iterable[Model
         providers=MappingProxyType(known_providers),
         models=MappingProxyType(known_models),
         names=MappingProxyType(names),
+        caches=MappingProxyType(
+            {
+                model.id: known_providers[model.provider].cache.for_model(model.upstream_name)
+                for model in known_models.values()
+            }
+        ),
         source=source,
         digest=hashlib.sha256(content).hexdigest(),
     )

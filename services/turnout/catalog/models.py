@@ -218,13 +218,13 @@ def endpoint_for(
     """Where a request of a `client` dialect goes: the client's own dialect where provider and model
     have it, else the first; None without any, which a catalog rules out and a setting may bring.
     """
-    usable = [
-        endpoint
-        for endpoint in provider.endpoints
-        if model is None or not model.dialects or endpoint.dialect in model.dialects
-    ]
-    own = next((one for one in usable if one.dialect == client), None)
-    return own or next(iter(usable), None)
+    first: Endpoint | None = None
+    for endpoint in provider.endpoints:
+        if model is None or not model.dialects or endpoint.dialect in model.dialects:
+            if endpoint.dialect == client:
+                return endpoint
+            first = first or endpoint
+    return first
 
 
 def target_id(provider: str, model: str, credential: Credential) -> str:

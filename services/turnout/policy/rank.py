@@ -177,7 +177,7 @@ def cache_terms(model: Model, catalog: Catalog) -> CacheTerms:
     """The provider's terms for the model; one that is known not to be cached has none."""
     if not model.capabilities.prompt_caching:
         return NO_CACHE
-    return catalog.provider_of(model).cache.for_model(model.upstream_name)
+    return catalog.caches[model.id]
 
 
 @lru_cache(maxsize=SURVIVALS_KEPT)

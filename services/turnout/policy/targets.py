@@ -106,7 +106,7 @@ def all_options(
             model = catalog.models.get(name) or catalog.resolve(name)
             if model is not None:
                 models.setdefault(model.id, model)
-    ceiling = asked.model if asked.freedom == "ceiling" else None
+    most = asked.model.prices.for_prompt(prompt_tokens(features, asked.model))
     return [
         option
         for model in models.values()
@@ -116,7 +116,7 @@ def all_options(
             features=features,
             provider=catalog.provider_of(model),
             is_asked=asked.freedom != "free" and model is asked.model,
-            ceiling=ceiling,
+            ceiling=most if asked.freedom == "ceiling" and model is not asked.model else None,
         )
     ]
 
@@ -127,10 +127,10 @@ def options(
     access: Sequence[Access],
     features: Features,
     provider: Provider,
-    is_asked: bool = False,
-    ceiling: Model | None = None,
+    is_asked: bool,
+    ceiling: Prices | None,
 ) -> list[Option]:
-    """The targets that could serve `model`, one per way of paying for it."""
+    """The targets that could serve `model`, one per way of paying for it, below the prices of `ceiling`."""
     ways = [way for way in access if way.provider == model.provider]
     if not ways:
         return []
@@ -161,32 +161,32 @@ def _lacks(
     model: Model,
     provider: Provider,
     features: Features,
-    ceiling: Model | None,
+    ceiling: Prices | None,
     *,
     is_asked: bool,
 ) -> tuple[str, ...]:
-    needs = features.needs
-    surely = _surely(features, model, is_asked=is_asked)
+    tokens = prompt_tokens(features, model)
+    surely = _surely(features, tokens, is_asked=is_asked)
     needed = _needed(features)
     endpoint = endpoint_for(provider, model, features.dialect)
     is_own = endpoint is not None and endpoint.dialect == features.dialect
     if is_own and is_asked:
         # A server of the dialect may have what its vendor has; whoever names it knows.
         needed = tuple(name for name in needed if _is_vendors(features.dialect, name))
-    if needed != needs.server_tools:
+    if needed != surely.server_tools:
         surely = structs.replace(surely, server_tools=needed)
     native = is_own and endpoint is not None and endpoint.is_original
     lacks = missing(surely, model.capabilities, native=native)
-    if ceiling is not None and model.id != ceiling.id:
-        mine = model.prices.for_prompt(prompt_tokens(features, model))
-        if not is_below(mine, ceiling.prices.for_prompt(prompt_tokens(features, ceiling))):
-            lacks = (*lacks, "above_ceiling")
+    if ceiling is not None and not is_below(model.prices.for_prompt(tokens), ceiling):
+        lacks = (*lacks, "above_ceiling")
     return lacks
 
 
 def _needed(features: Features) -> tuple[str, ...]:
     """What the request needs of its own API."""
     names = features.needs.server_tools
+    if not names:
+        return names
     tools = [name for name in names if bond_of(features.dialect, name) is None]
     return needed_server_tools(
         features.dialect, names, client_tools=features.tool_count - len(tools)
@@ -198,12 +198,12 @@ def _is_vendors(dialect: Dialect, name: str) -> bool:
     return bond is None or bond.is_vendors
 
 
-def _surely(features: Features, model: Model, *, is_asked: bool) -> Needs:
+def _surely(features: Features, prompt_tokens: int, *, is_asked: bool) -> Needs:
     """What a request needs of a model with certainty. Counting its tokens needs no room."""
-    tokens = 0 if features.step_kind == "token_count" else prompt_tokens(features, model)
+    room = 0 if features.step_kind == "token_count" else prompt_tokens
     if is_asked:
-        tokens = int(tokens / ESTIMATE_MARGIN)
-    return structs.replace(features.needs, prompt_tokens_estimate=tokens)
+        room = int(room / ESTIMATE_MARGIN)
+    return structs.replace(features.needs, prompt_tokens_estimate=room)
 
 
 def prompt_tokens(features: Features, model: Model) -> int:

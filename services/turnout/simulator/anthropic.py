@@ -56,7 +56,7 @@ class AnthropicWire:
     def charge(
         self, call: Call, cache: PromptCache, *, catalog: Catalog, credential: str, now: float
     ) -> Charge:
-        terms = catalog.provider_of(call.model).cache.for_model(call.model.upstream_name)
+        terms = catalog.caches[call.model.id]
         return cache.charge_explicit(
             call.blocks,
             account=account_of(credential=credential, model=call.model.id),

@@ -23,7 +23,7 @@ def charge_prefix(
     call: Call, cache: PromptCache, *, catalog: Catalog, credential: str, now: float
 ) -> Charge:
     """What the prompt of `call` costs where the longest known prefix is read."""
-    terms = catalog.provider_of(call.model).cache.for_model(call.model.upstream_name)
+    terms = catalog.caches[call.model.id]
     block_tokens = max(terms.block_tokens, FINEST_BLOCK_TOKENS)
     return cache.charge_automatic(
         _pieces(call.prompt, block_tokens * measure_of(call.model).bytes_per_token),
