@@ -13,17 +13,20 @@ from tests.learn.replay.scenes import (
     HAIKU,
     OPUS,
     SONNET,
+    START,
     catalog,
     tables,
     targets,
     thread,
     walk_of,
 )
-from turnout.learn.replay.caches import Target
+from turnout.catalog.models import LongContext, Prices
+from turnout.learn.replay.caches import Held, Target, charge, use, warm_tokens
 from turnout.learn.replay.named import NAMES, policy_of
 from turnout.learn.replay.policies import AsRequested, ByRule, Policy, View, cheapest
 from turnout.learn.replay.recorded import Call, Step, Thread
 from turnout.learn.replay.walk import Row
+from turnout.policy.rank import NO_CACHE
 
 REQUESTED = AsRequested("requested")
 FIVE = AsRequested("five", main="5m", subagents="5m")
@@ -101,6 +104,27 @@ def test_an_automatic_cache_is_charged_by_the_share_that_is_found_again() -> Non
     share = targets()[GPT].share(gap)
     assert 0.0 < share < 1.0
     assert tokens(rows[1]) == pytest.approx((20_000 * share, 0.0, 21_000 - 20_000 * share))
+
+
+def test_where_nothing_is_cached_every_token_is_fresh() -> None:
+    bare = structs.replace(targets()[HAIKU], cache=NO_CACHE)
+    held = Held()
+    use(held, bare, prompt_tokens=20_000.0, lifetime="5m", at=START, warm=0.0)
+    warm = warm_tokens(held, bare, gap_seconds=1.0, kept_tokens=20_000.0)
+    charged = charge(bare, prompt_tokens=21_000.0, warm=warm, output_tokens=0.0, lifetime="5m")
+    assert (charged.read, charged.written, charged.fresh) == (0.0, 0.0, 21_000.0)
+    assert charged.usd == pytest.approx(21_000 * 1.0 / 1e6)
+
+
+def test_output_of_a_long_prompt_has_its_price() -> None:
+    dear = LongContext(above_tokens=10_000, prices=Prices(fresh_input=2.0, output=9.0))
+    prices = Prices(fresh_input=1.0, output=3.0, long_context=dear)
+    target = structs.replace(targets()[HAIKU], cache=NO_CACHE, prices=prices)
+    charged = [
+        charge(target, prompt_tokens=size, warm=0.0, output_tokens=1e6, lifetime="5m")
+        for size in (10_000.0, 20_000.0)
+    ]
+    assert [one.output_usd for one in charged] == [3.0, 9.0]
 
 
 def test_a_first_request_finds_the_head_that_a_thread_of_its_kind_keeps_warm() -> None:

@@ -73,6 +73,8 @@ class Held(msgspec.Struct, gc=False):
 
 def warm_tokens(held: Held, target: Target, *, gap_seconds: float, kept_tokens: float) -> float:
     """How much of the prefix a prompt that keeps so much of it finds again."""
+    if target.cache.kind == "none":
+        return 0.0
     if target.cache.kind == "automatic":
         return min(held.tokens, kept_tokens) * target.share(gap_seconds)
     if gap_seconds > LIFETIME_SECONDS["1h"]:
@@ -93,7 +95,7 @@ def keep_warm_usd(held: Held, target: Target) -> float:
 
 
 class Charged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A call as its target bills it; tokens of the target, USD.
+    """A call as its target bills it; tokens of the target, USD, of which `output_usd` are for output.
 
     Every prompt token is in exactly one of `read`, `written` and `fresh`.
     """
@@ -102,6 +104,7 @@ class Charged(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     written: float
     fresh: float
     output: float
+    output_usd: float
     usd: float
 
 
@@ -130,6 +133,9 @@ def charge(
         written=missed if is_written else 0.0,
         fresh=0.0 if is_written else missed,
         output=output_tokens,
+        output_usd=(target.prices.for_prompt(int(prompt_tokens)).output or 0.0)
+        * output_tokens
+        / 1e6,
         usd=usd,
     )
 

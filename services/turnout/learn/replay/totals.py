@@ -55,14 +55,11 @@ def total(
     """`targets` by name."""
     calls = [row for thread in rows for row in thread]
     usd = sum(row.usd for row in calls)
-    output_usd = sum(
-        row.charged.output * (targets[row.target].prices.output or 0.0) / 1e6 for row in calls
-    )
     lost = [one for thread in rows for one in _lost_usd(thread, walk, targets)]
     return Total(
         policy=policy,
         usd=usd,
-        input_usd=usd - output_usd,
+        input_usd=usd - sum(row.charged.output_usd for row in calls),
         keep_warm_usd=sum(row.keep_warm_usd for row in calls),
         keep_warm_reads=sum(row.keep_warm_reads for row in calls),
         switches=len(lost),
