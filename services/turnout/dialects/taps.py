@@ -54,7 +54,7 @@ class Seen(Protocol):
         """Take in the plain pieces of text that whole bytes begin with; return where they end.
 
         What it takes it takes as `on_event` would, without the cost of an event: nearly all of a stream
-        is such pieces. What is not plain, or not written as providers write it, is left to `on_event`.
+        is such pieces. Figures for usage it may keep unread; those that cannot be read are none. What is not plain, or not written as providers write it, is left to `on_event`.
         """
         ...
 

@@ -129,6 +129,7 @@ class GeminiSeen:
                 try:
                     return decode_usage(_USAGE.decode(raw))
                 except MALFORMED:
+                    # At a glance it was not read, and what stood there before is gone.
                     return None
             case None:
                 return None

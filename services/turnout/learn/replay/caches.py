@@ -6,15 +6,16 @@ charged by that share. An hour's writes stand before those of five minutes, as t
 the prompt has a part of five minutes, what is written behind it dies with it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
 from turnout.catalog.models import CacheTerms, Prices, WriteLifetime
+from turnout.policy.cache import FIVE_MINUTES, ONE_HOUR
 from turnout.policy.cost import cost_now_usd
 
-LIFETIME_SECONDS: Final[dict[WriteLifetime, float]] = {"5m": 300.0, "1h": 3_600.0}
+LIFETIME_SECONDS: Final[Mapping[WriteLifetime, float]] = {"5m": FIVE_MINUTES, "1h": ONE_HOUR}
 
 WARM_EARLY_SECONDS: Final = 30.0
 """How long before the end of a lifetime a read that renews it is sent."""

@@ -16,7 +16,7 @@ import msgspec
 
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
-from turnout.errors import InvalidRequest, TurnoutError
+from turnout.errors import InvalidRequest
 from turnout.learn.columns import in_columns
 from turnout.learn.parquet import load_table
 from turnout.learn.replay import named, scenario
@@ -92,9 +92,6 @@ def main(argv: Sequence[str]) -> int:
         replayed, rows, recorded = replay(told, catalog=parse_catalog(snapshot_bytes()))
         if told.decisions_out is not None:
             write_decisions(told.decisions_out, rows, recorded)
-    except TurnoutError as error:
-        sys.stderr.write(f"{error.message}\n")
-        return 1
     except OSError as error:
         sys.stderr.write(f"{told.decisions_out} cannot be written: {error.strerror}\n")
         return 1
@@ -220,8 +217,7 @@ def _told(argv: Sequence[str]) -> Told:
     parser.add_argument(
         "--candidates",
         default=",".join(Routing().candidates),
-        help="models that may serve beside the one asked for, comma-separated; default those of"
-        " TURNOUT_ROUTING__CANDIDATES",
+        help="models that may serve beside the one asked for, comma-separated; default %(default)s",
     )
     parser.add_argument(
         "--scenario",

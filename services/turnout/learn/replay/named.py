@@ -44,7 +44,9 @@ NAMES: Final = (*_BASELINES, TURNOUT)
 
 
 def policy_of(name: str, *, seed: int, catalog: Catalog, tables: Tables) -> Policy:
-    """A new one for one walk, which may remember what it has seen. Raises `InvalidRequest` for a name that is none."""
+    """A new one for one walk, which may remember what it has seen. Raises `InvalidRequest` for a name
+    that is none.
+    """
     if name == TURNOUT:
         return Turnout(catalog, tables)
     made = _BASELINES.get(name)

@@ -126,7 +126,8 @@ def read_recorded(
     """Threads in the table's order, of all harnesses if none is named.
 
     A thread in which a model is asked for that the catalog has no price of is left out whole: it could
-    be compared with nothing; so is one in which the size of a prompt is missing. Raises `InvalidRequest` when the table is not as described.
+    be compared with nothing; so is one in which the size of a prompt is missing. Raises `InvalidRequest`
+    when the table is not as described.
     """
     rows = ordered_rows(table)
     columns = _Columns(table, catalog)

@@ -37,6 +37,8 @@ WHOLE_SHARE: Final = 0.98
 PRIOR_STEPS: Final = 10.0
 """Steps that what threads of its kind have shown counts for beside a thread's own."""
 
+MARGIN: Final = RoutingSettings().switch_margin
+
 
 class Turnout:
     """The policy by which Turnout serves; lifetimes are the client's own."""
@@ -82,19 +84,20 @@ class Turnout:
         """Who gains most by serving the free steps; what was asked for where nobody does."""
         asked = permitted[0]
         thread = outlook(self._inputs(step, view, permitted), self._tables)
+        own = self._side(step, view, asked)
         best, most = asked, 0.0
         for other in permitted[1:]:
             if not is_below(other.prices, asked.prices):
                 continue
             gain = alternating_gain_usd(
-                self._side(step, view, asked),
+                own,
                 self._side(step, view, other),
                 prompt_tokens=step.prompt_tokens,
                 growth_tokens=thread.growth_tokens,
                 output_tokens=thread.output_tokens,
                 steps=thread.steps,
                 share=share,
-                margin=RoutingSettings().switch_margin,
+                margin=MARGIN,
             )
             if gain is not None and gain > most:
                 best, most = other, gain
