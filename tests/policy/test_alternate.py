@@ -78,9 +78,10 @@ def test_the_margin_is_of_the_cold_prompt_alone() -> None:
     assert gain(warm, margin=0.2) == gain(warm)
 
 
-def test_one_step_elsewhere_never_pays_for_a_cold_prompt() -> None:
+def test_one_step_pays_for_a_cold_prompt_only_where_new_input_costs_less_than_cached_here() -> None:
     assert gain(HAIKU, steps=1.0, share=1.0) < 0.0
     assert gain(SONNET, steps=1.0, share=1.0) < 0.0
+    assert gain(DEEPSEEK, steps=1.0, share=1.0) > 0.0
 
 
 def test_a_price_that_is_not_known_makes_the_gain_unknown() -> None:

@@ -1,7 +1,7 @@
 """What a thread gains by a second model beside its own, which serves those of its steps that it may.
 
-One step elsewhere never pays for a cold prompt, and rules that look a few steps ahead either never go or
-never stop. But the second cache stays warm while the steps that it may serve come often enough, so
+One step elsewhere seldom pays for a cold prompt, and rules that look a few steps ahead mostly either never
+go or never stop. But the second cache stays warm while the steps that it may serve come often enough, so
 its first prompt is paid once and its reads are saved at each of them:
 
     gain = share * steps * ((read - other read) * prompt + (out - other out) * output)
