@@ -11,6 +11,7 @@ from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.keys import new_key
 from turnout.router_key import RouterKey
+from turnout.routing_section import Routing
 from turnout.settings import (
     BadSetting,
     CatalogSettings,
@@ -19,7 +20,6 @@ from turnout.settings import (
     Nats,
     ProviderSettings,
     Redis,
-    Routing,
     RpcTls,
     Scorer,
     Settings,
@@ -254,6 +254,7 @@ def test_a_price_file_that_is_not_there(tmp_path: Path) -> None:
     [
         (Routing(candidates=("claude-opus-5.5x",)), "CANDIDATES"),
         (Routing(baseline_model="gpt-0"), "BASELINE_MODEL"),
+        (Routing(locks={"docs": "gpt-0"}), "LOCKS"),
     ],
 )
 def test_a_model_that_is_not_in_the_catalog_is_refused(

@@ -51,8 +51,9 @@ def test_a_setting_of_every_shape_is_read(monkeypatch: pytest.MonkeyPatch) -> No
         ("TURNOUT_INGRESS__PORT", "65536", "65535"),
         ("TURNOUT_NATS__PORT", "0", "greater than or equal to 1"),
         ("TURNOUT_LOG_LEVEL", "loud", "'debug', 'info'"),
-        ("TURNOUT_ROUTING__MODE", "fast", "'observe' or 'full'"),
+        ("TURNOUT_ROUTING__MODE", "fast", "'subagents' or 'full'"),
         ("TURNOUT_INGRESS__KEYS", "tk_x", "JSON"),
+        ("TURNOUT_ROUTING__LOCKS", "docs=claude", "JSON, such as '{"),
         ("TURNOUT_INGRESS__ALLOWED_HOSTS", "a,b", "JSON"),
         ("TURNOUT_INGRESS__MAX_BODY_BYTES", "0", "greater than 0"),
         ("TURNOUT_CLICKHOUSE__DATABASE", "x; DROP", "letters, digits and underscores"),
@@ -99,6 +100,13 @@ def test_a_tenant_fits_into_a_control_key(monkeypatch: pytest.MonkeyPatch) -> No
     entry = '[{"name": "a", "sha256": "%s", "tenant": "a.*"}]' % ("0" * 64)
     monkeypatch.setenv("TURNOUT_INGRESS__KEYS", entry)
     with pytest.raises(BadSetting, match="TENANT"):
+        settings.load()
+
+
+def test_a_class_that_does_not_exist_cannot_be_locked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_ROUTING__LOCKS", '{"everything": "claude-haiku-5-5"}')
+    told = "TURNOUT_ROUTING__LOCKS__EVERYTHING: Input should be 'main', .*request classes"
+    with pytest.raises(BadSetting, match=told):
         settings.load()
 
 

@@ -20,6 +20,7 @@ from turnout import __version__, parts, settings
 from turnout.engines.failure import UNFIT_STATUS
 from turnout.errors import TurnoutError
 from turnout.observe import logs
+from turnout.policy.modes import MODES
 from turnout.telemetry.schema import SchemaMismatch
 
 
@@ -115,7 +116,7 @@ def _parser() -> argparse.ArgumentParser:
     for tag in ("team", "repository", "branch", "ticket"):
         new.add_argument(f"--{tag}", default="", help=f"fixed {tag} tag")
     mode = commands.add_parser("mode", help="show or change the mode of a running Turnout")
-    mode.add_argument("mode", nargs="?", choices=("observe", "full"))
+    mode.add_argument("mode", nargs="?", choices=MODES)
     mode.add_argument("--tenant", default="default")
     mode.add_argument("--url", default="", help="where it runs; from the settings if left out")
     mode.add_argument("--key", default=os.environ.get("TURNOUT_KEY", ""), help="a router key")

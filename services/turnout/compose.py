@@ -226,6 +226,7 @@ class Process:
             ),
             door=parts.door_of(settings, catalog),
             modes=modes,
+            experiment=parts.experiment_of(settings),
             ids=RandomIds(),
             clock=time.time,
             timed=self.metrics.identified,

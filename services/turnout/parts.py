@@ -16,7 +16,8 @@ from turnout.catalog.user_file import with_user_file
 from turnout.errors import TurnoutError
 from turnout.ingress.callers import Door
 from turnout.observe.exporting import BadTracing, Exporting, exporting
-from turnout.policy.decision import Access, RoutingSettings
+from turnout.policy.arms import Experiment
+from turnout.policy.decision import Access, Lock, RoutingSettings
 from turnout.policy.request import Mode
 from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address, is_loopback
 from turnout.scorer.embedder_files import DEFAULT_ROOT
@@ -207,6 +208,7 @@ def routing_of(settings: Settings, catalog: Catalog) -> RoutingSettings:
     for field, names in (
         ("CANDIDATES", routing.candidates),
         ("BASELINE_MODEL", (routing.baseline_model,)),
+        ("LOCKS", tuple(routing.locks.values())),
     ):
         for name in names:
             if catalog.resolve(name) is None:
@@ -219,7 +221,15 @@ def routing_of(settings: Settings, catalog: Catalog) -> RoutingSettings:
         switch_margin=routing.switch_margin,
         candidates=routing.candidates,
         baseline_model=routing.baseline_model,
+        quality_bias=routing.quality_bias,
+        named_model=routing.named_model,
+        locks=tuple(Lock(applies_to, model) for applies_to, model in routing.locks.items()),
+        exploration=routing.exploration,
     )
+
+
+def experiment_of(settings: Settings) -> Experiment:
+    return Experiment(settings.routing.control_share, settings.routing.arm_salt)
 
 
 def default_mode(settings: Settings, catalog: Catalog) -> Mode:

@@ -10,13 +10,13 @@ import os
 from pathlib import Path
 from typing import Literal, TypeAlias, assert_never
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from turnout.capabilities import Dialect
-from turnout.policy.request import Mode
 from turnout.router_key import RouterKey
-from turnout.variable import Variable, is_provider, unreadable_list, variable_of
+from turnout.routing_section import Routing
+from turnout.variable import Section, Variable, is_provider, unreadable, variable_of
 
 PREFIX = "TURNOUT_"
 
@@ -41,11 +41,7 @@ class BadSetting(Exception):
     """A setting is wrong; the message is one line for the person who starts Turnout."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Ingress(_Section):
+class Ingress(Section):
     host: str = Field(
         default="127.0.0.1",
         description="Address to listen on; another than loopback needs a router key.",
@@ -78,7 +74,7 @@ class Ingress(_Section):
     )
 
 
-class Rpc(_Section):
+class Rpc(Section):
     """Where a service listens in split mode and in Kubernetes, and where others find it."""
 
     address: str = Field(
@@ -155,7 +151,7 @@ class Dispatcher(Rpc):
     )
 
 
-class Telemetry(_Section):
+class Telemetry(Section):
     host: str = Field(default="127.0.0.1", description="Address of its /metrics and /ready.")
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Port of /metrics and /ready; 0 means none."
@@ -165,12 +161,12 @@ class Telemetry(_Section):
     )
 
 
-class Nats(_Section):
+class Nats(Section):
     url: str = Field(default="", description="An outside server; empty means embedded.")
     port: int = Field(default=4222, ge=1, le=65535, description="Port of the embedded server.")
 
 
-class Redis(_Section):
+class Redis(Section):
     url: str = Field(default="", description="An outside server; empty means embedded Valkey.")
     port: int = Field(default=6379, ge=1, le=65535, description="Port of the embedded server.")
 
@@ -180,7 +176,7 @@ def _kept(what: str) -> int:
     return Field(default=0, ge=0, le=KEPT_DAYS, description=meaning)
 
 
-class ClickHouse(_Section):
+class ClickHouse(Section):
     url: str = Field(default="", description="An outside server; empty means embedded.")
     port: int = Field(default=8123, ge=1, le=65535, description="Port of the embedded server.")
     user: str = Field(default="telemetry", description="User that may write.")
@@ -205,42 +201,7 @@ class ClickHouse(_Section):
     keep_undecodable_days: int = _kept("facts that could not be read")
 
 
-class Routing(_Section):
-    mode: Mode | None = Field(
-        default=None,
-        description="observe: serve what was asked; full: choose. Unset means observe, or full"
-        " with the simulated provider.",
-    )
-    candidates: tuple[str, ...] = Field(
-        default=(
-            "claude-fable-5",
-            "claude-opus-5-5",
-            "claude-sonnet-5-5",
-            "claude-haiku-5-5",
-            "gpt-5.5",
-            "gpt-5.4-mini",
-            "deepseek-v4-pro",
-            "glm-5.1",
-            "kimi-k2.6",
-        ),
-        description="Models that may be chosen, as a JSON list.",
-    )
-    baseline_model: str = Field(
-        default="claude-opus-5-5",
-        description="What turnout/auto is compared with, and served by in observe mode.",
-    )
-    value_usd: float = Field(
-        default=20.0,
-        gt=0,
-        description="Worth in USD of a thread that succeeds instead of failing; the default is about"
-        " twenty minutes of a developer.",
-    )
-    switch_margin: float = Field(
-        default=0.2, ge=0, description="Share of a move's price that its gain must exceed."
-    )
-
-
-class ProviderSettings(_Section):
+class ProviderSettings(Section):
     base_url: str = Field(
         default="",
         description="Another address than the provider's own, for all dialects that share it; the"
@@ -252,7 +213,7 @@ class ProviderSettings(_Section):
     )
 
 
-class Simulator(_Section):
+class Simulator(Section):
     enabled: Literal["auto", "always", "never"] = Field(
         default="auto",
         description="auto: when no provider key, no provider address and no model of a server"
@@ -265,14 +226,14 @@ class Simulator(_Section):
     )
 
 
-class CatalogSettings(_Section):
+class CatalogSettings(Section):
     file: Path | None = Field(
         default=None,
         description="Prices, models and providers that replace or add to the shipped ones (JSON).",
     )
 
 
-class Tracing(_Section):
+class Tracing(Section):
     endpoint: str = Field(
         default="",
         description="OTLP collector over HTTP, such as http://127.0.0.1:4318 (/v1/traces is appended);"
@@ -287,7 +248,7 @@ class Tracing(_Section):
     )
 
 
-class RpcTls(_Section):
+class RpcTls(Section):
     certificate_file: Path | None = Field(default=None, description="Certificate chain, PEM.")
     key_file: Path | None = Field(default=None, description="Private key, PEM.")
     authority_file: Path | None = Field(default=None, description="Authority of both sides, PEM.")
@@ -352,13 +313,20 @@ def load() -> Settings:
         return Settings()
     except ValidationError as reason:
         first = reason.errors()[0]
+        # What follows a wrong key is how pydantic names types.
         place = [str(part) for part in first["loc"]]
+        place = place[: place.index("[key]")] if "[key]" in place else place
         name = PREFIX + "__".join(place).upper()
         raise BadSetting(f"{name}: {first['msg']}; {_expected(place)}") from None
     except SettingsError as reason:
         # It names the section, not the variable.
-        name = unreadable_list(variables()) or str(reason)
-        raise BadSetting(f"{name}: lists are written as JSON, such as '[\"one\"]'.") from None
+        variable = unreadable(variables())
+        told = (
+            ""
+            if variable is None
+            else f"{variable.name}: write JSON, such as '{variable.example}'."
+        )
+        raise BadSetting(told or f"{reason}.") from None
 
 
 def variables() -> dict[str, Variable]:
@@ -366,7 +334,7 @@ def variables() -> dict[str, Variable]:
     found: list[Variable] = []
     for name, field in Settings.model_fields.items():
         section: object = field.default
-        if isinstance(section, _Section):
+        if isinstance(section, Section):
             found.extend(
                 variable_of(f"{PREFIX}{name}__{inner}", inner_field)
                 for inner, inner_field in type(section).model_fields.items()

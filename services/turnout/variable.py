@@ -1,37 +1,52 @@
-"""One environment variable: how the README shows it, and what is said of one that cannot be read."""
+"""What settings are made of: sections, and their environment variables as the README shows them."""
 
 import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pydantic import SecretStr
+from pydantic import BaseModel, ConfigDict, SecretStr
 from pydantic.fields import FieldInfo
+
+
+class Section(BaseModel):
+    """The fields of one part of the settings."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One environment variable, for the README and for refusing typos."""
+    """One environment variable, for the README and for refusing typos.
+
+    Attributes:
+        example: of a value that is written as JSON; "" for others.
+    """
 
     name: str
     default: str
     meaning: str
-    is_list: bool = False
+    example: str = ""
 
 
 def variable_of(name: str, field: FieldInfo) -> Variable:
     """The variable that a field of the settings is set by."""
     default: object = field.default
+    example = ""
     match default:
         case None | SecretStr():
             shown = ""
         case tuple():
             shown = json.dumps(default) if default else ""
+            example = '["one"]'
+        case dict():
+            shown = ""
+            example = '{"name": "value"}'
         case bool():
             shown = str(default).lower()
         case _:
             shown = str(default)
-    return Variable(name.upper(), shown, field.description or "", isinstance(default, tuple))
+    return Variable(name.upper(), shown, field.description or "", example)
 
 
 def is_provider(name: str) -> bool:
@@ -43,13 +58,13 @@ def is_provider(name: str) -> bool:
     return one_for_all or (len(parts) == 4 and parts[2] == "BASE_URLS")
 
 
-def unreadable_list(known: Mapping[str, Variable]) -> str:
+def unreadable(known: Mapping[str, Variable]) -> Variable | None:
     """The variable that should hold JSON and does not."""
     for name, value in os.environ.items():
         variable = known.get(name.upper())
-        if variable is not None and variable.is_list:
+        if variable is not None and variable.example:
             try:
                 json.loads(value)
             except ValueError:
-                return variable.name
-    return ""
+                return variable
+    return None

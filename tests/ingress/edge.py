@@ -20,6 +20,7 @@ from turnout.ingress.modes import ModeBoard
 from turnout.ingress.proxy import Limits, Proxy
 from turnout.observe.spans import Tracer
 from turnout.observe.tracing import RandomIds
+from turnout.policy.arms import NO_EXPERIMENT
 from turnout.policy.decision import (
     Access,
     Decision,
@@ -154,7 +155,14 @@ def edge(
         KeptFacts(),
     )
     modes, store, parts = ModeBoard("full"), KeptStore(), {"ingress": "ok", "bus": "ok"}
-    intake = Intake(guard=guard, door=door, modes=modes, ids=RandomIds(), clock=lambda: NOW)
+    intake = Intake(
+        guard=guard,
+        door=door,
+        modes=modes,
+        experiment=NO_EXPERIMENT,
+        ids=RandomIds(),
+        clock=lambda: NOW,
+    )
 
     async def parts_now() -> dict[str, str]:
         return parts

@@ -22,6 +22,7 @@ from tests.ingress.edge import (
 from turnout.capabilities import Dialect
 from turnout.errors import ContextTooLong, Unavailable
 from turnout.ingress.callers import Door
+from turnout.policy.modes import MODES
 from turnout.router_key import RouterKey
 
 pytestmark = pytest.mark.anyio
@@ -441,7 +442,7 @@ async def test_control_endpoints_are_in_the_openapi_document() -> None:
     body = paths["/v1/outcomes"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert "score" in body["anyOf"][0]["properties"]
     mode = paths["/v1/modes/{tenant}"]["put"]["requestBody"]["content"]["application/json"]
-    assert mode["schema"]["properties"]["mode"]["enum"] == ["observe", "full"]
+    assert mode["schema"]["properties"]["mode"]["enum"] == list(MODES)
 
 
 # -- probes, unknown paths and methods ---------------------------------------------------------

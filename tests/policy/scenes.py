@@ -14,8 +14,17 @@ from turnout.capabilities import Capabilities, Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.models import CacheTerms, Endpoint, Model, Prices, Provider
 from turnout.catalog.snapshot import encode_snapshot
-from turnout.policy.decision import Access, Decision, DecisionInputs, Degradation, RoutingSettings
+from turnout.policy.decision import (
+    Access,
+    Decision,
+    DecisionInputs,
+    Degradation,
+    Lock,
+    NamedModel,
+    RoutingSettings,
+)
 from turnout.policy.request import (
+    Arm,
     Features,
     Harness,
     Identity,
@@ -190,6 +199,11 @@ class Difference(TypedDict, total=False):
     asks_one_hour: bool
     head_tokens: int
     draw: float
+    arm: Arm
+    bias: float
+    named: NamedModel
+    locks: Mapping[RequestClass | TaskKind, str]
+    exploration: float
 
 
 def scene(**given: Unpack[Difference]) -> DecisionInputs:
@@ -206,6 +220,7 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             is_subagent=given.get("is_subagent", False),
             is_explicit=True,
             request_class=given.get("request_class", "main"),
+            arm=given.get("arm", ""),
         ),
         tags=Tags(team="core"),
         features=Features(
@@ -235,6 +250,10 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             switch_margin=given.get("margin", 0.2),
             candidates=given.get("candidates", (OPUS, SONNET, HAIKU, GPT, MINI, BLIND)),
             baseline_model=given.get("baseline", OPUS),
+            quality_bias=given.get("bias", 0.5),
+            named_model=given.get("named", "ceiling"),
+            locks=tuple(Lock(what, name) for what, name in given.get("locks", {}).items()),
+            exploration=given.get("exploration", 0.0),
         ),
         degraded=given.get("degraded", ()),
         catalog_digest=CATALOG.digest,

@@ -32,9 +32,23 @@ from turnout.catalog.token_families import in_tokens_of
 from turnout.errors import TurnoutError
 from turnout.events.v1 import facts_pb2
 from turnout.facts import RequestRouted
-from turnout.policy.decision import Candidate, Decision, DecisionInputs
-from turnout.policy.request import Mode, RequestClass, StepKind
-from turnout.policy.switch import COLD_SHARE, EPOCH_SHARE, FALLBACKS, decide, margin_usd
+from turnout.policy.decision import (
+    Candidate,
+    Decision,
+    DecisionInputs,
+    NamedModel,
+    RoutingSettings,
+)
+from turnout.policy.modes import may_choose_model
+from turnout.policy.rank import CAUTION
+from turnout.policy.request import Arm, Mode, RequestClass, StepKind, TaskKind
+from turnout.policy.switch import (
+    COLD_SHARE,
+    EPOCH_SHARE,
+    FALLBACKS,
+    decide,
+    margin_usd,
+)
 from turnout.policy.targets import asked_for, is_below
 from turnout.policy.thread import ThreadState
 from turnout.protos import from_pb, to_pb
@@ -103,6 +117,16 @@ scenes = st.builds(
     asks_one_hour=st.booleans(),
     head_tokens=st.integers(0, 40_000),
     draw=st.floats(0, 1, exclude_max=True),
+    is_subagent=st.booleans(),
+    arm=st.sampled_from(get_args(Arm)),
+    bias=st.floats(0, 1),
+    named=st.sampled_from(get_args(NamedModel)),
+    locks=st.dictionaries(
+        st.sampled_from((*get_args(RequestClass), *get_args(TaskKind))),
+        st.sampled_from(MODELS),
+        max_size=2,
+    ),
+    exploration=st.floats(0, 0.5),
 )
 
 
@@ -124,6 +148,16 @@ warm_scenes = st.builds(
     draw=st.floats(0, 1, exclude_max=True),
 )
 """Threads that have a target whose cache holds some of the prompt, and others to go to."""
+
+fresh_scenes = st.builds(
+    scene,
+    model=st.sampled_from(("turnout/auto", OPUS, SONNET, HAIKU)),
+    prompt=st.integers(1, 130_000),
+    kind=st.sampled_from(("user_input", "subagent_start")),
+    value_usd=st.floats(0.01, 200),
+    asks_one_hour=st.booleans(),
+)
+"""New threads."""
 
 
 def outcome(inputs: DecisionInputs, tables: PlainTables) -> Decision | str:
@@ -165,8 +199,9 @@ def test_every_decision_is_whole(inputs: DecisionInputs, tables: PlainTables) ->
     ways = {f"{way.provider}@{way.credential}" for way in inputs.access}
     for target in (*decision.targets, decision.proposal):
         assert f"{target.partition('/')[0]}@{target.rpartition('@')[2]}" in ways
-    if inputs.mode == "full":
+    if may_choose_model(inputs.mode, inputs.identity):
         assert decision.proposal == decision.targets[0]
+    assert 0.0 < decision.propensity <= 1.0
     for one in decision.candidates:
         if one.cost_to_go_usd is not None:
             assert one.cost_now_usd is not None
@@ -178,25 +213,66 @@ def test_every_decision_is_whole(inputs: DecisionInputs, tables: PlainTables) ->
 
 
 @given(scenes, tables_of)
-def test_serves_within_the_mode_the_pin_and_the_ceiling(
+def test_serves_within_the_arm_the_mode_the_pin_and_the_ceiling(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
     decision = made(inputs, tables)
     assume(decision.candidates)
     asked = asked_for(inputs.features.requested_model, CATALOG, inputs.settings)
     assert asked.model is not None
+    is_free = may_choose_model(inputs.mode, inputs.identity)
+    locked = {one.model for one in inputs.settings.locks}
     served = [found(decision, target).model for target in decision.targets]
-    if asked.freedom == "pinned" or (inputs.mode == "observe" and asked.freedom == "ceiling"):
+    if asked.freedom == "pinned":
         assert set(served) == {asked.model.id}
+    elif asked.freedom == "free":
+        can = [one for one in decision.candidates if one.model == asked.model.id and not one.lacks]
+        assert is_free or set(served) == {asked.model.id if can else decision.model}
+    elif not is_free:
+        assert set(served) == {asked.model.id}
+    elif asked.freedom == "honoured":
+        assert set(served) <= {asked.model.id, *locked}
     elif asked.freedom == "ceiling":
         for name in served:
             prices = CATALOG.models[name].prices
-            assert name == asked.model.id or is_below(prices, asked.model.prices)
-    elif inputs.mode == "observe":
-        can = [one for one in decision.candidates if one.model == asked.model.id and not one.lacks]
-        assert set(served) == {asked.model.id if can else decision.model}
+            assert name in (asked.model.id, *locked) or is_below(prices, asked.model.prices)
     for name in served:
-        assert name == asked.model.id or name in inputs.settings.candidates
+        assert name in (asked.model.id, *inputs.settings.candidates, *locked)
+
+
+@given(scenes, tables_of)
+def test_the_control_arm_is_served_as_in_observe_mode(
+    inputs: DecisionInputs, tables: PlainTables
+) -> None:
+    """No policy touches it: not the mode, the locks, the dial, the margin, the draw or the candidates."""
+    control = structs.replace(inputs, identity=structs.replace(inputs.identity, arm="control"))
+    untouched = structs.replace(
+        control,
+        mode="observe",
+        draw=0.0,
+        settings=RoutingSettings(baseline_model=inputs.settings.baseline_model),
+    )
+    decision, other = outcome(control, tables), outcome(untouched, tables)
+    assume(not isinstance(other, str))
+    assert not isinstance(decision, str)
+    assert not isinstance(other, str)
+    assert decision.targets == other.targets
+
+
+@given(fresh_scenes, tables_of, st.floats(0, 1), st.floats(0, 1))
+def test_the_dial_never_moves_towards_less_quality(
+    inputs: DecisionInputs, tables: PlainTables, one: float, other: float
+) -> None:
+    less, more = (
+        made(
+            structs.replace(inputs, settings=structs.replace(inputs.settings, quality_bias=bias)),
+            tables,
+        )
+        for bias in sorted((one, other))
+    )
+    chosen = [found(decision, decision.proposal) for decision in (less, more)]
+    pessimistic = [one.quality - CAUTION * one.quality_sd for one in chosen]
+    assert pessimistic[0] <= pessimistic[1] + 1e-9
 
 
 @given(warm_scenes, tables_of)

@@ -37,6 +37,7 @@ from turnout.ingress.outcomes import MOST_AHEAD_SECONDS, Outcome, fact_of, is_po
 from turnout.ingress.paths import speaks_at
 from turnout.ingress.proxy import Limits
 from turnout.policy.explain import explain
+from turnout.policy.request import Mode
 from turnout.ports import FactSink, Scorer
 
 MOST_OUTCOMES = 1000
@@ -77,7 +78,7 @@ class OutcomesAccepted(BaseModel):
 class ModeChange(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
-    mode: Literal["observe", "full"]
+    mode: Mode
 
 
 class Health(BaseModel):

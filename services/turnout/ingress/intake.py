@@ -16,6 +16,7 @@ from turnout.ingress.known_prompts import KnownPrompts
 from turnout.ingress.modes import ModeBoard
 from turnout.observe.spans import current_traceparent
 from turnout.observe.tracing import IdGenerator, traceparent_of
+from turnout.policy.arms import Experiment
 from turnout.policy.identity import identify, principal_of
 from turnout.policy.request import Features, Identity, Mode, Prefix
 from turnout.policy.steps import step_kind
@@ -88,6 +89,7 @@ class Intake:
     guard: Guard
     door: Door
     modes: ModeBoard
+    experiment: Experiment
     ids: IdGenerator
     clock: Callable[[], float]
     prompts: KnownPrompts = field(default_factory=KnownPrompts)
@@ -137,6 +139,7 @@ class Intake:
             principal=caller.principal,
             tenant=caller.tenant,
             path=path,
+            experiment=self.experiment,
         )
         prefix = prefix_of(survey)
         question = Question(

@@ -7,12 +7,11 @@ last known mode stays. Reading is a dictionary look-up.
 import logging
 from collections.abc import Mapping
 
+from turnout.policy.modes import MODES
 from turnout.policy.request import Mode
 
 MODE_KEY = "mode."
 """Prefix of the control keys; the tenant follows."""
-
-MODES: tuple[Mode, ...] = ("observe", "full")
 
 _LOG = logging.getLogger(__name__)
 

@@ -209,6 +209,7 @@ class Proxy:
             question.features,
             access=question.caller.access,
             mode=question.mode,
+            identity=question.identity,
             last_target=last_target,
             catalog=self._catalog,
             settings=self._routing,

@@ -9,7 +9,9 @@ from turnout.policy.request import (
     Features,
     Identity,
     Mode,
+    RequestClass,
     Tags,
+    TaskKind,
     TextSignal,
 )
 from turnout.policy.thread import ThreadState
@@ -18,7 +20,12 @@ Action: TypeAlias = Literal["stay", "switch", "pin", "escalate", "passthrough"]
 
 Reason: TypeAlias = Literal[
     "observe_mode",
+    "cache_mode",
+    "subagents_mode",
+    "control_arm",
     "pinned_model",
+    "locked_class",
+    "honoured_name",
     "auxiliary_request",
     "unpriced_model",
     "warm_incumbent",
@@ -26,6 +33,7 @@ Reason: TypeAlias = Literal[
     "free_window_new_thread",
     "free_window_cold_cache",
     "free_window_compaction",
+    "exploration",
     "only_eligible_target",
     "no_eligible_requested_target",
     "scorer_unavailable",
@@ -69,6 +77,22 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     score: float | None
 
 
+NamedModel: TypeAlias = Literal["honour", "ceiling", "baseline"]
+"""What it means that a client names a model: that it serves; that nothing dearer serves; or only that
+savings are counted against it."""
+
+
+class Lock(msgspec.Struct, frozen=True, gc=False):
+    """A class of requests that one model serves, whatever the arithmetic says.
+
+    Attributes:
+        applies_to: a request class or a task kind.
+    """
+
+    applies_to: RequestClass | TaskKind
+    model: str
+
+
 class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
     """The tenant's numbers that enter a decision.
 
@@ -80,6 +104,10 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
             exceeds this share of what the first request at the new target costs.
         candidates: models that may be chosen beside the one asked for; empty means none.
         baseline_model: what `turnout/auto` is compared with, and served by in observe mode.
+        quality_bias: the dial between cost and quality, 0 to 1 (`rank.worth_usd`).
+        named_model: what the name of a model in a request means.
+        locks: of several that apply to a request, the one for its request class holds.
+        exploration: share of free windows in which a model is tried that may be the best.
 
     """
 
@@ -87,6 +115,10 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
     switch_margin: float = 0.2
     candidates: tuple[str, ...] = ()
     baseline_model: str = "claude-opus-5-5"
+    quality_bias: float = 0.5
+    named_model: NamedModel = "ceiling"
+    locks: tuple[Lock, ...] = ()
+    exploration: float = 0.0
 
 
 class DecisionInputs(msgspec.Struct, frozen=True, gc=False):

@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from turnout.catalog.catalog import Catalog
 from turnout.policy.decision import Access, Action, Decision, RoutingSettings
-from turnout.policy.request import Features, Mode
+from turnout.policy.modes import may_choose_model
+from turnout.policy.request import Features, Identity, Mode
 from turnout.policy.switch import FALLBACKS, NEVER_ELSEWHERE, UNQUESTIONED
 from turnout.policy.targets import (
+    BOUND,
     Asked,
     Option,
     all_options,
@@ -25,14 +27,15 @@ def decide_without_scorer(
     *,
     access: Sequence[Access],
     mode: Mode,
+    identity: Identity,
     last_target: str,
     catalog: Catalog,
     settings: RoutingSettings,
 ) -> Decision:
     """Raises what `decide` raises when nobody can serve the request.
 
-    `last_target` is who served the thread before, "" when that is not known. It serves again in
-    full mode where it still can (capabilities, ceiling, credential); in observe mode, and for
+    `last_target` is who served the thread before, "" when that is not known. It serves again where
+    the mode lets us choose and it still can (capabilities, ceiling, credential); elsewhere, and for
     requests beside the thread, nothing but the model asked for is served.
     """
     asked = asked_for(features.requested_model, catalog, settings)
@@ -48,19 +51,20 @@ def decide_without_scorer(
     others = _nearest(able, asked)
     if features.step_kind in UNQUESTIONED:
         last = []
-    if asked.freedom == "free" and mode == "observe" and not requested:
+    is_free = may_choose_model(mode, identity)
+    if asked.freedom == "free" and not is_free and not requested:
         first = (last or others)[:1]
         order = [*first, *(one for one in able if first and one.model.id == first[0].model.id)]
     elif (
-        mode == "observe"
-        or asked.freedom == "pinned"
+        not is_free
+        or asked.freedom in BOUND
         or (requested and features.step_kind == NEVER_ELSEWHERE)
     ):
         order = requested
     else:
         order = [*last, *requested, *others]
     if not order:
-        may_choose = mode == "full" or asked.freedom == "free"
+        may_choose = is_free or asked.freedom == "free"
         considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
         raise nobody_can(considered, asked, features)
     unique = tuple(dict.fromkeys(option.target for option in order))

@@ -4,8 +4,8 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 
 from typing import Final, assert_never
 
-from turnout.policy.decision import Candidate, Decision, DecisionInputs, Reason
-from turnout.policy.rank import CAUTION, ranked
+from turnout.policy.decision import Candidate, Decision, DecisionInputs, Reason, RoutingSettings
+from turnout.policy.rank import CAUTION, ranked, worth_usd
 from turnout.policy.request import StepKind
 from turnout.policy.switch import margin_usd
 from turnout.policy.targets import LACK_WORDS
@@ -26,7 +26,7 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
     if order:
         lines.append(
             f"Costs to go are over about {_steps(decision.horizon_steps)}; score ="
-            f" {_usd(inputs.settings.value_usd)} x (success - {CAUTION} sd) - cost to go."
+            f" {_usd(worth_usd(inputs.settings))} x (success - {CAUTION} sd) - cost to go."
         )
         lines += [f"{place}. {_arithmetic(one)}" for place, one in enumerate(order, start=1)]
     lines += _what_would_change(decision, inputs, order)
@@ -77,7 +77,7 @@ def _what_would_change(
     """The distance to the other outcome, where there is one."""
     lines: list[str] = []
     if decision.proposal != decision.targets[0]:
-        lines.append(f"In full mode {decision.proposal} would serve it.")
+        lines.append(f"{_elsewhere(decision.reason)} {decision.proposal} would serve it.")
     proposed = next((one for one in order if one.target == decision.proposal), None)
     rival = next((one for one in order if one.model != (proposed and proposed.model)), None)
     if proposed is None or rival is None or proposed.score is None or rival.score is None:
@@ -98,11 +98,22 @@ def _what_would_change(
     if break_even is not None:
         lines.append(
             f"{proposed.model} and {rival.model} score the same when a thread that succeeds is worth"
-            f" {_usd(break_even)} (value_usd, now {_usd(inputs.settings.value_usd)})."
+            f" {_usd(break_even)} ({_worth(inputs.settings)})."
         )
     elif lead <= 0:
         lines.append(f"{rival.model} is behind at any value of a thread that succeeds.")
     return lines
+
+
+def _elsewhere(reason: Reason) -> str:
+    return "In the treatment arm" if reason == "control_arm" else "In full mode"
+
+
+def _worth(settings: RoutingSettings) -> str:
+    return (
+        f"now {_usd(worth_usd(settings))}: value_usd {_usd(settings.value_usd)} at a quality_bias of"
+        f" {settings.quality_bias:g}"
+    )
 
 
 def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
@@ -172,8 +183,18 @@ def _because(reason: Reason) -> str:
     match reason:
         case "observe_mode":
             return "the mode is observe, so what was asked for is served."
+        case "cache_mode":
+            return "the mode is cache, so no model is chosen and what was asked for is served."
+        case "subagents_mode":
+            return "the mode is subagents and this is none, so what was asked for is served."
+        case "control_arm":
+            return "the session is in the control arm, so what was asked for is served."
         case "pinned_model":
             return "the model name pins it."
+        case "locked_class":
+            return "the model is fixed for requests of this class (locks)."
+        case "honoured_name":
+            return "models that are asked for by name serve (named_model)."
         case "auxiliary_request":
             return "titles, classifications, probes and counts are served as asked."
         case "unpriced_model":
@@ -188,6 +209,8 @@ def _because(reason: Reason) -> str:
             return "the cache is cold, so all candidates compete on equal terms."
         case "free_window_compaction":
             return "the history was compacted, so all candidates compete on equal terms."
+        case "exploration":
+            return "it may be the best, and is tried now and then to find out (exploration)."
         case "only_eligible_target":
             return "nothing else is eligible."
         case "no_eligible_requested_target":

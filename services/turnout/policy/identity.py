@@ -20,6 +20,7 @@ import msgspec
 
 from turnout.capabilities import Dialect
 from turnout.dialects.survey import Survey
+from turnout.policy.arms import NO_EXPERIMENT, Experiment, arm_of
 from turnout.policy.request import CredentialSource, Harness, Identity, RequestClass
 from turnout.policy.steps import (
     CodexTurn,
@@ -88,8 +89,9 @@ def identify(
     principal: str,
     tenant: str,
     path: str = "",
+    experiment: Experiment = NO_EXPERIMENT,
 ) -> Identity:
-    """Name session, thread and request class. `headers` has lower-case names; `path` tells a token
+    """Name session, thread, request class and arm. `headers` has lower-case names; `path` tells a token
     count from a request of the thread.
     """
     claude_session = _claude_session(headers, survey)
@@ -123,6 +125,7 @@ def identify(
         is_explicit=is_explicit,
         request_class=request_class,
         user_turn=_bounded(named.user_turn),
+        arm=arm_of(session, tenant=tenant, experiment=experiment),
     )
 
 

@@ -42,8 +42,12 @@ TaskKind: TypeAlias = Literal[
     "bug_fix", "feature", "tests", "explore", "review", "docs", "research", "other"
 ]
 
-Mode: TypeAlias = Literal["observe", "full"]
-"""How far Turnout may go for a tenant: decide and record, or choose."""
+Mode: TypeAlias = Literal["observe", "cache", "subagents", "full"]
+"""How far Turnout may go for a tenant, each further than the one before: decide and record what was asked
+for; choose cache lifetimes; choose models for subagents; choose for all threads."""
+
+Arm: TypeAlias = Literal["", "treatment", "control"]
+"""Which group of the experiment a session is in; "" where sessions are not assigned."""
 
 CredentialSource: TypeAlias = Literal["client", "env", "simulated"]
 """Where the secret for a target comes from: passed through, our environment, or none needed."""
@@ -69,6 +73,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
         thread_key: digest of (principal, session, thread); the key of all thread state.
         is_explicit: the harness named session and thread itself; false for fingerprints.
         user_turn: the harness's own mark of the user's turn, "" when it sends none.
+        arm: control is served as asked, whatever the mode allows.
 
     """
 
@@ -82,6 +87,7 @@ class Identity(msgspec.Struct, frozen=True, gc=False):
     is_explicit: bool
     request_class: RequestClass
     user_turn: str = ""
+    arm: Arm = ""
 
 
 class Features(msgspec.Struct, frozen=True, gc=False):

@@ -3,40 +3,47 @@
 The order in which things are asked, first match decides:
 
     1. Is the model pinned (`turnout/<model>`)?                          pin
-    2. Does the model asked for have no price? Nothing can be compared
-       with it.                                                          passthrough
-    3. Does the mode let us choose, and is this request worth choosing
-       for (titles, classifications, probes and counts are not)?         passthrough
-    4. Is the tracker's state missing? Without it nothing is switched.   passthrough
-    5. Is there a warm incumbent? It is left only for a gain that pays
+    2. Has the tenant locked a model for requests of this class?         stay or switch
+    3. Is the name of a model to be honoured, or does the model asked
+       for have no price, so that nothing can be compared with it?       passthrough
+    4. Is this request worth choosing for (titles, classifications,
+       probes and counts are not)?                                       passthrough
+    5. Is the tracker's state missing? Without it nothing is switched.   passthrough
+    6. Is there a warm incumbent? It is left only for a gain that pays
        for the move with margin.                                         stay or switch
-    6. Else (new thread, cold cache, compaction, subagent start) the
-       candidates compete on equal terms.                                stay or switch
+    7. Else (new thread, cold cache, compaction, subagent start) the
+       candidates compete on equal terms; now and then one is tried
+       that may be the best.                                             stay or switch
 
-Rules 2 to 4 serve what was asked for. Where that is impossible (no key, a window too small) and the
-mode or the name (`turnout/auto`) leaves us a choice, rules 5 and 6 find who serves instead.
+What comes out is a proposal. In the control arm, and where the mode does not go so far, what was asked
+for is served. Rules 3 to 5 serve it anyway. Where that is impossible (no key, a window too small) and the
+mode or the name (`turnout/auto`) leaves us a choice, rules 6 and 7 find who serves instead.
 
 The function is pure: the same inputs give the same decision (RequestRouted holds them).
 """
 
-from typing import Final
+from typing import Final, assert_never
 
 import msgspec
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import in_tokens_of
 from turnout.policy.decision import Action, Candidate, Decision, DecisionInputs, Reason
+from turnout.policy.explore import drawn
+from turnout.policy.modes import may_choose_model
 from turnout.policy.rank import (
     Tables,
     by_target,
     candidates,
     cheapest_first,
+    leeway_usd,
     outlook,
     ranked,
 )
-from turnout.policy.request import StepKind
+from turnout.policy.request import StepKind, TaskKind
 from turnout.policy.targets import (
     AUTO,
+    BOUND,
     PREFIX,
     Asked,
     all_options,
@@ -71,6 +78,7 @@ class _Choice(msgspec.Struct, frozen=True, gc=False):
     action: Action
     reason: Reason
     target: str
+    propensity: float = 1.0
 
 
 class _Field(msgspec.Struct, frozen=True, gc=False):
@@ -79,6 +87,7 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         requested: targets of the model asked for that can; its price may be unknown.
         order: all that can and have a price, best first.
+        locked: who can serve the model that the tenant has fixed for such requests.
 
     """
 
@@ -86,6 +95,7 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
     asked_model: str
     requested: tuple[str, ...]
     order: tuple[Candidate, ...]
+    locked: tuple[Candidate, ...]
 
 
 def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decision:
@@ -97,12 +107,14 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     if asked.model is None:
         return _unpriced(inputs, asked, catalog=catalog, tables=tables)
     view = outlook(inputs, tables)
+    locked = "" if asked.freedom == "pinned" else locked_model(inputs, view.task_kind)
     able = all_options(
         asked,
         access=inputs.access,
         catalog=catalog,
         features=features,
         settings=inputs.settings,
+        locked=locked,
     )
     seen = without_refusers(able, asked, inputs.state.refused)
     compared = candidates(seen, inputs=inputs, view=view, catalog=catalog, tables=tables)
@@ -115,8 +127,9 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
             if one.model == asked.model.id and one.lacks in ((), ("price",))
         ),
         order=tuple((cheapest_first if _is_cheap(inputs) else ranked)(compared)),
+        locked=tuple(one for one in compared if one.model == locked and not one.lacks),
     )
-    may_choose = inputs.mode == "full" or asked.freedom == "free"
+    may_choose = _is_free(inputs) or asked.freedom == "free"
     if not field.requested and not (may_choose and field.order):
         considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
         raise nobody_can(considered, asked, features)
@@ -133,7 +146,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         baseline_model=asked.name,
         proposal=proposed.target,
         horizon_steps=view.steps,
-        propensity=1.0,
+        propensity=choice.propensity,
         degraded=inputs.degraded,
         artifact_digest=tables.digest,
         catalog_digest=catalog.digest,
@@ -149,6 +162,9 @@ def text_matters(requested_model: str, step_kind: StepKind) -> bool:
 
 def _propose(inputs: DecisionInputs, field: _Field) -> _Choice:
     """What the policy would do if the mode let it."""
+    if field.locked:
+        fixed = field.locked[0]
+        return _Choice(_moved(inputs, field, fixed), "locked_class", fixed.target)
     if field.requested:
         as_asked = _as_asked(inputs, field)
         if as_asked is not None:
@@ -164,7 +180,32 @@ def _propose(inputs: DecisionInputs, field: _Field) -> _Choice:
         return _Choice(_moved(inputs, field, best), "no_eligible_requested_target", best.target)
     if all(one.model == best.model for one in order):
         return _Choice(_moved(inputs, field, best), "only_eligible_target", best.target)
-    return _Choice(_moved(inputs, field, best), _window(inputs), best.target)
+    return _explored(inputs, field)
+
+
+def _explored(inputs: DecisionInputs, field: _Field) -> _Choice:
+    """The best at a free window, or one that may be."""
+    settings = inputs.settings
+    is_tried = _is_free(inputs) and not _is_unquestioned(inputs)
+    found = drawn(
+        field.order,
+        leeway_usd=leeway_usd(settings),
+        share=settings.exploration if is_tried else 0.0,
+        draw=inputs.draw,
+    )
+    reason: Reason = "exploration" if found.is_explored else _window(inputs)
+    action = _moved(inputs, field, found.candidate)
+    return _Choice(action, reason, found.candidate.target, found.propensity)
+
+
+def locked_model(inputs: DecisionInputs, task_kind: TaskKind) -> str:
+    """The model that the tenant has fixed for requests of this class, "" where there is none."""
+    if inputs.features.step_kind == NEVER_ELSEWHERE:
+        return ""
+    models = {one.applies_to: one.model for one in inputs.settings.locks}
+    by_class = models.get(inputs.identity.request_class, "")
+    # Requests beside the thread are about no task.
+    return by_class or ("" if _is_unquestioned(inputs) else models.get(task_kind, ""))
 
 
 def _as_asked(inputs: DecisionInputs, field: _Field) -> _Choice | None:
@@ -172,14 +213,20 @@ def _as_asked(inputs: DecisionInputs, field: _Field) -> _Choice | None:
     first = field.requested[0]
     if field.asked.freedom == "pinned":
         return _Choice("pin", "pinned_model", first)
+    if field.asked.freedom == "honoured":
+        return _Choice("passthrough", "honoured_name", first)
     is_priced = any(one.target == first for one in field.order)
-    if not is_priced and (field.asked.freedom == "ceiling" or not field.order):
+    if not is_priced and (field.asked.freedom != "free" or not field.order):
         return _Choice("passthrough", "unpriced_model", first)
     if _is_unquestioned(inputs):
         return _Choice("passthrough", "auxiliary_request", first)
     if "tracker" in inputs.degraded:
         return _Choice("passthrough", "tracker_unavailable", first)
     return None
+
+
+def _is_free(inputs: DecisionInputs) -> bool:
+    return may_choose_model(inputs.mode, inputs.identity)
 
 
 def _is_unquestioned(inputs: DecisionInputs) -> bool:
@@ -237,15 +284,29 @@ def _window(inputs: DecisionInputs) -> Reason:
 
 
 def _within_mode(inputs: DecisionInputs, proposed: _Choice, field: _Field) -> _Choice:
-    """What the mode allows: in observe mode what was asked for is served, whatever was proposed.
+    """What arm and mode allow: where they do not go so far, what was asked for is served, whatever was
+    proposed.
 
     Only where the choice was left to us (`turnout/auto`) and the baseline cannot serve, the
     proposal stands.
     """
-    if inputs.mode == "full" or not field.requested or proposed.action == "pin":
+    if _is_free(inputs) or not field.requested or proposed.action in ("pin", "passthrough"):
         return proposed
-    reason: Reason = proposed.reason if proposed.action == "passthrough" else "observe_mode"
-    return _Choice("passthrough", reason, field.requested[0])
+    return _Choice("passthrough", _bound_by(inputs), field.requested[0])
+
+
+def _bound_by(inputs: DecisionInputs) -> Reason:
+    if inputs.identity.arm == "control":
+        return "control_arm"
+    match inputs.mode:
+        case "observe":
+            return "observe_mode"
+        case "cache":
+            return "cache_mode"
+        case "subagents" | "full":
+            return "subagents_mode"
+        case _:
+            assert_never(inputs.mode)
 
 
 def _fallbacks(
@@ -256,7 +317,8 @@ def _fallbacks(
     """
     names = [*field.requested, *(one.target for one in field.order if one.model == chosen.model)]
     may_go_elsewhere = inputs.features.step_kind != NEVER_ELSEWHERE
-    if inputs.mode == "full" and choice.action != "pin" and may_go_elsewhere:
+    is_bound = field.asked.freedom in BOUND
+    if _is_free(inputs) and not is_bound and may_go_elsewhere:
         names += [one.target for one in field.order]
     unique = dict.fromkeys(name for name in names if name != choice.target)
     return tuple(unique)[:FALLBACKS]

@@ -2,12 +2,12 @@
 
 What was asked for is read from the model name: `turnout/auto` leaves the choice free,
 `turnout/<model>` pins, any other known name is what would be served without Turnout: the baseline
-and the ceiling of what may be chosen instead.
+and, unless the tenant says otherwise, the ceiling of what may be chosen instead.
 """
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import structs
@@ -18,14 +18,23 @@ from turnout.catalog.catalog import Catalog, unknown_model_message
 from turnout.catalog.models import Model, Prices, Provider, endpoint_for, target_id
 from turnout.catalog.token_families import token_share
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
-from turnout.policy.decision import Access, RoutingSettings
+from turnout.policy.decision import Access, NamedModel, RoutingSettings
 from turnout.policy.request import Features
 
 AUTO = "turnout/auto"
 PREFIX = "turnout/"
 
-Freedom: TypeAlias = Literal["free", "ceiling", "pinned", "unpriced"]
+Freedom: TypeAlias = Literal["free", "baseline", "ceiling", "honoured", "pinned", "unpriced"]
 """How far the client's model name binds us; unpriced: a vendor's model that we do not know."""
+
+_FREEDOM_OF: Final[Mapping[NamedModel, Freedom]] = {
+    "honour": "honoured",
+    "ceiling": "ceiling",
+    "baseline": "baseline",
+}
+
+BOUND: Final[frozenset[Freedom]] = frozenset({"honoured", "pinned"})
+"""Nothing else may be chosen."""
 
 ESTIMATE_MARGIN = 1.25
 """A prompt's size is estimated from its bytes, for one in ten by a fifth too much or too little
@@ -71,7 +80,8 @@ def asked_for(name: str, catalog: Catalog, settings: RoutingSettings) -> Asked:
     wanted = name.removeprefix(PREFIX)
     model = catalog.resolve(wanted)
     if model is not None:
-        freedom: Freedom = "pinned" if name.startswith(PREFIX) else "ceiling"
+        named = _FREEDOM_OF[settings.named_model]
+        freedom: Freedom = "pinned" if name.startswith(PREFIX) else named
         return Asked(freedom=freedom, model=model, provider=model.provider, name=model.id)
     vendor = catalog.vendor_of(wanted)
     if vendor is None or vendor not in catalog.providers:
@@ -95,12 +105,18 @@ def all_options(
     catalog: Catalog,
     features: Features,
     settings: RoutingSettings,
+    locked: str = "",
 ) -> list[Option]:
-    """What was asked for, then, unless that is pinned, what may be chosen instead."""
+    """What was asked for, then, unless that is bound, what may be chosen instead, and the model that the
+    tenant has `locked` for such requests, whatever it costs.
+    """
     if asked.model is None:
         return []
     models = {asked.model.id: asked.model}
-    if asked.freedom != "pinned":
+    fixed = catalog.resolve(locked) if locked else None
+    if fixed is not None:
+        models.setdefault(fixed.id, fixed)
+    if asked.freedom not in BOUND:
         for name in settings.candidates:
             # An id needs no reading; aliases do.
             model = catalog.models.get(name) or catalog.resolve(name)
@@ -116,7 +132,9 @@ def all_options(
             features=features,
             provider=catalog.provider_of(model),
             is_asked=asked.freedom != "free" and model is asked.model,
-            ceiling=most if asked.freedom == "ceiling" and model is not asked.model else None,
+            ceiling=most
+            if asked.freedom == "ceiling" and model not in (asked.model, fixed)
+            else None,
         )
     ]
 

@@ -194,7 +194,7 @@ def _words(path: str) -> Column:
 def _identity(prefix: str = "") -> list[Column]:
     path = f"{prefix}identity."
     return [
-        *_plain(WORD, path + "tenant", path + "harness", path + "request_class"),
+        *_plain(WORD, path + "tenant", path + "harness", path + "request_class", path + "arm"),
         *_plain(STRING, path + "principal", path + "session", path + "thread", path + "thread_key"),
         *_plain(BOOL, path + "is_subagent"),
     ]

@@ -25,9 +25,9 @@ from turnout.learn.replay.targets import targets_of
 from turnout.learn.replay.totals import Rows, Total, best_usd, total
 from turnout.learn.replay.walk import Row, Walk
 from turnout.policy.request import Harness
+from turnout.routing_section import Routing
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
-from turnout.settings import Routing
 
 COLUMNS: Final = (
     *(

@@ -148,6 +148,7 @@ class Identity(_message.Message):
     IS_EXPLICIT_FIELD_NUMBER: _builtins.int
     REQUEST_CLASS_FIELD_NUMBER: _builtins.int
     USER_TURN_FIELD_NUMBER: _builtins.int
+    ARM_FIELD_NUMBER: _builtins.int
     tenant: _builtins.str
     principal: _builtins.str
     harness: _builtins.str
@@ -158,6 +159,7 @@ class Identity(_message.Message):
     is_explicit: _builtins.bool
     request_class: _builtins.str
     user_turn: _builtins.str
+    arm: _builtins.str
     def __init__(
         self,
         *,
@@ -171,10 +173,11 @@ class Identity(_message.Message):
         is_explicit: _builtins.bool = ...,
         request_class: _builtins.str = ...,
         user_turn: _builtins.str = ...,
+        arm: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["harness", b"harness", "is_explicit", b"is_explicit", "is_subagent", b"is_subagent", "principal", b"principal", "request_class", b"request_class", "session", b"session", "tenant", b"tenant", "thread", b"thread", "thread_key", b"thread_key", "user_turn", b"user_turn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arm", b"arm", "harness", b"harness", "is_explicit", b"is_explicit", "is_subagent", b"is_subagent", "principal", b"principal", "request_class", b"request_class", "session", b"session", "tenant", b"tenant", "thread", b"thread", "thread_key", b"thread_key", "user_turn", b"user_turn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -524,6 +527,30 @@ class Candidate(_message.Message):
 Global___Candidate: _TypeAlias = Candidate  # noqa: Y015
 
 @_typing.final
+class Lock(_message.Message):
+    """A class of requests that one model serves, whatever the arithmetic says."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    APPLIES_TO_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    applies_to: _builtins.str
+    model: _builtins.str
+    def __init__(
+        self,
+        *,
+        applies_to: _builtins.str = ...,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["applies_to", b"applies_to", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Lock: _TypeAlias = Lock  # noqa: Y015
+
+@_typing.final
 class RoutingSettings(_message.Message):
     """The tenant's numbers that enter a decision."""
 
@@ -533,11 +560,20 @@ class RoutingSettings(_message.Message):
     SWITCH_MARGIN_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
     BASELINE_MODEL_FIELD_NUMBER: _builtins.int
+    QUALITY_BIAS_FIELD_NUMBER: _builtins.int
+    NAMED_MODEL_FIELD_NUMBER: _builtins.int
+    LOCKS_FIELD_NUMBER: _builtins.int
+    EXPLORATION_FIELD_NUMBER: _builtins.int
     value_usd: _builtins.float
     switch_margin: _builtins.float
     baseline_model: _builtins.str
+    quality_bias: _builtins.float
+    named_model: _builtins.str
+    exploration: _builtins.float
     @_builtins.property
     def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def locks(self) -> _containers.RepeatedCompositeFieldContainer[Global___Lock]: ...
     def __init__(
         self,
         *,
@@ -545,10 +581,14 @@ class RoutingSettings(_message.Message):
         switch_margin: _builtins.float = ...,
         candidates: _abc.Iterable[_builtins.str] | None = ...,
         baseline_model: _builtins.str = ...,
+        quality_bias: _builtins.float = ...,
+        named_model: _builtins.str = ...,
+        locks: _abc.Iterable[Global___Lock] | None = ...,
+        exploration: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "switch_margin", b"switch_margin", "value_usd", b"value_usd"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "locks", b"locks", "named_model", b"named_model", "quality_bias", b"quality_bias", "switch_margin", b"switch_margin", "value_usd", b"value_usd"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,20 @@
+"""How far Turnout may go with a request: by the tenant's mode, and nowhere in the control arm."""
+
+from typing import Final
+
+from turnout.policy.request import Identity, Mode
+
+MODES: Final[tuple[Mode, ...]] = ("observe", "cache", "subagents", "full")
+"""Each goes further than the one before."""
+
+
+def may_choose_model(mode: Mode, identity: Identity) -> bool:
+    """Whether another model than the one asked for may serve."""
+    if identity.arm == "control":
+        return False
+    return mode == "full" or (mode == "subagents" and identity.is_subagent)
+
+
+def one_back(mode: Mode) -> Mode:
+    """The mode that goes one step less far; observe stays."""
+    return MODES[max(0, MODES.index(mode) - 1)]

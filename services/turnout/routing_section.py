@@ -1,0 +1,77 @@
+"""The settings that say how requests are routed: `TURNOUT_ROUTING__<FIELD>`."""
+
+from pydantic import Field
+
+from turnout.policy.decision import NamedModel
+from turnout.policy.request import Mode, RequestClass, TaskKind
+from turnout.variable import Section
+
+
+class Routing(Section):
+    mode: Mode | None = Field(
+        default=None,
+        description="How far to go: observe (serve what was asked), cache (choose cache lifetimes too),"
+        " subagents (choose their models too) or full. Unset means observe, or full with the simulated"
+        " provider.",
+    )
+    candidates: tuple[str, ...] = Field(
+        default=(
+            "claude-fable-5",
+            "claude-opus-5-5",
+            "claude-sonnet-5-5",
+            "claude-haiku-5-5",
+            "gpt-5.5",
+            "gpt-5.4-mini",
+            "deepseek-v4-pro",
+            "glm-5.1",
+            "kimi-k2.6",
+        ),
+        description="Models that may be chosen, as a JSON list.",
+    )
+    baseline_model: str = Field(
+        default="claude-opus-5-5",
+        description="What turnout/auto is compared with, and served by in observe mode.",
+    )
+    value_usd: float = Field(
+        default=20.0,
+        gt=0,
+        description="Worth in USD of a thread that succeeds instead of failing; the default is about"
+        " twenty minutes of a developer.",
+    )
+    switch_margin: float = Field(
+        default=0.2, ge=0, description="Share of a move's price that its gain must exceed."
+    )
+    quality_bias: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="The dial between cost and quality: 0 is the cheapest, 1 the best whatever it costs;"
+        " `value_usd` counts by its odds, in the middle once.",
+    )
+    named_model: NamedModel = Field(
+        default="ceiling",
+        description="What the name of a model in a request means: honour (it serves), ceiling (nothing"
+        " dearer serves) or baseline (savings are counted against it). turnout/<model> always serves.",
+    )
+    locks: dict[RequestClass | TaskKind, str] = Field(
+        default={},
+        description="Models that always serve a class of requests, as JSON: request classes (main,"
+        " subagent, compaction, auxiliary) or task kinds (bug_fix, feature, tests, explore, review, docs,"
+        " research, other) and the model of each.",
+    )
+    exploration: float = Field(
+        default=0.02,
+        ge=0,
+        le=0.5,
+        description="Share of free windows in which a model is tried that may be the best.",
+    )
+    control_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=0.9,
+        description="Share of sessions that are served as asked whatever the mode, to measure savings"
+        " against; 0 measures nothing.",
+    )
+    arm_salt: str = Field(
+        default="", max_length=200, description="Another one divides the sessions anew."
+    )
