@@ -65,12 +65,18 @@ def _done(argv: Sequence[str] | None) -> int:
                 return _mode(options)
             case "catalog":
                 return _catalog(Path(options.file), Path(options.out))
+            case "explain":
+                return _explain(str(options.request_id))
             case "sql":
                 return _sql(options)
             case "train":
                 from turnout.learn import train
 
                 return train.main(rest)
+            case "mix":
+                from turnout import mixing
+
+                return mixing.main(rest)
             case "replay":
                 from turnout.learn.replay import command as replay
 
@@ -130,6 +136,8 @@ def _parser() -> argparse.ArgumentParser:
     sql.add_argument("name", nargs="?", default="")
     sql.add_argument("values", nargs="*", metavar="NAME=VALUE", help="values of its parameters")
     sql.add_argument("--print", action="store_true", help="print its text for another client")
+    explain = commands.add_parser("explain", help="say why a request was served as it was")
+    explain.add_argument("request_id", help="as the header turnout-request-id told it")
     commands.add_parser("schema", help="print the statements or the document", add_help=False)
     commands.add_parser("facts", help="make synthetic facts, time queries", add_help=False)
     commands.add_parser(
@@ -140,12 +148,15 @@ def _parser() -> argparse.ArgumentParser:
         "replay", help="what recorded sessions would have cost under other policies", add_help=False
     )
     commands.add_parser(
+        "mix", help="who would serve new threads over the dial of cost and quality", add_help=False
+    )
+    commands.add_parser(
         "outcomes", help="report what git and CI say of the agents' work", add_help=False
     )
     return parser
 
 
-_PARSE_THEMSELVES = frozenset({"demo", "facts", "outcomes", "replay", "schema", "train"})
+_PARSE_THEMSELVES = frozenset({"demo", "facts", "mix", "outcomes", "replay", "schema", "train"})
 
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 
@@ -232,6 +243,14 @@ def _outcomes(rest: Sequence[str]) -> int:
     told = settings.load()
     url = f"http://127.0.0.1:{told.ingress.port}"
     return commands.main(rest, url=url, database=told.clickhouse.database)
+
+
+def _explain(request_id: str) -> int:
+    from turnout import explaining
+
+    for line in asyncio.run(explaining.explanation(settings.load(), request_id)):
+        print(line)
+    return 0
 
 
 def _sql(options: argparse.Namespace) -> int:

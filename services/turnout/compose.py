@@ -35,6 +35,7 @@ from turnout.observe.part_watch import watch_parts
 from turnout.observe.spans import Kind, Tracer
 from turnout.observe.traced import TracedScorer, TracedSessionCacheTracker
 from turnout.observe.tracing import RandomIds
+from turnout.policy.mix import dialled
 from turnout.policy.request import Prefix
 from turnout.ports import (
     FactSink,
@@ -161,7 +162,13 @@ class Process:
             embedder=embedder,
             tracker=await self.tracker(),
             facts=await self.facts(),
-            settings=parts.routing_of(self.settings, self.catalog),
+            settings=dialled(
+                parts.routing_of(self.settings, self.catalog),
+                self.settings.routing.quality_bias,
+                requests=artifact.content.first_requests,
+                catalog=self.catalog,
+                tables=artifact,
+            ),
             clock=time.time,
             draw=random.Random().random,  # noqa: S311  exploration guards no secret
         )

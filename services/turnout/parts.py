@@ -221,7 +221,6 @@ def routing_of(settings: Settings, catalog: Catalog) -> RoutingSettings:
         switch_margin=routing.switch_margin,
         candidates=routing.candidates,
         baseline_model=routing.baseline_model,
-        quality_bias=routing.quality_bias,
         named_model=routing.named_model,
         locks=tuple(Lock(applies_to, model) for applies_to, model in routing.locks.items()),
         exploration=routing.exploration,

@@ -41,12 +41,13 @@ class Routing(Section):
     switch_margin: float = Field(
         default=0.2, ge=0, description="Share of a move's price that its gain must exceed."
     )
-    quality_bias: float = Field(
-        default=0.5,
+    quality_bias: float | None = Field(
+        default=None,
         ge=0,
         le=1,
-        description="The dial between cost and quality: 0 is the cheapest, 1 the best whatever it costs;"
-        " `value_usd` counts by its odds, in the middle once.",
+        description="The dial between cost and quality, in place of the value: 0 is the cheapest, 1 the best"
+        " whatever it costs, and between them it is the share of the quality to be had that is bought"
+        " (`turnout mix`).",
     )
     named_model: NamedModel = Field(
         default="ceiling",

@@ -107,13 +107,18 @@ async def run_query(settings: Settings, name: str, values: Mapping[str, str]) ->
         for query in load_queries().values():
             print(f"{query.name:32} {query.question}")
         return
+    answer = await ask(settings, load_query(name).with_values(values), _TABLE)
+    sys.stdout.write(answer)
+    if not answer.strip():
+        print("no rows", file=sys.stderr)
+
+
+async def ask(settings: Settings, sql: str, how: Mapping[str, str]) -> str:
+    """The answer to a query; `how` are parameters of ClickHouse's HTTP interface. Raises `Unavailable`."""
     told = settings.clickhouse
     url = told.url or f"http://127.0.0.1:{told.port}"
     async with httpx.AsyncClient(timeout=QUERY_SECONDS) as client:
-        answer = await _answer(client, url, load_query(name).with_values(values), told.database)
-        sys.stdout.write(answer)
-        if not answer.strip():
-            print("no rows", file=sys.stderr)
+        return await _answer(client, url, sql, told.database, how)
 
 
 def print_query(name: str, values: Mapping[str, str]) -> None:
@@ -193,9 +198,15 @@ async def _taken(
     return time.perf_counter() - started
 
 
-async def _answer(client: httpx.AsyncClient, url: str, sql: str, database: str) -> str:
+async def _answer(
+    client: httpx.AsyncClient,
+    url: str,
+    sql: str,
+    database: str,
+    how: Mapping[str, str] = _TABLE,
+) -> str:
     try:
-        answer = await client.post(url, params={"database": database, **_TABLE}, content=sql)
+        answer = await client.post(url, params={"database": database, **how}, content=sql)
     except httpx.TimeoutException:
         raise Unavailable(f"ClickHouse did not answer within {QUERY_SECONDS:g} s.") from None
     except httpx.TransportError as reason:

@@ -60,6 +60,9 @@ def environment(data_dir: Path, **told: str) -> dict[str, str]:
         # The deadline is a promise of a machine that is not shared with a test suite.
         "TURNOUT_SCORER__DEADLINE_SECONDS": "2",
         "TURNOUT_SIMULATOR__DIRECTIVES": "ttft=0,gap=0",
+        # No session is left alone and no model tried by chance.
+        "TURNOUT_ROUTING__CONTROL_SHARE": "0",
+        "TURNOUT_ROUTING__EXPLORATION": "0",
         **told,
     }
 

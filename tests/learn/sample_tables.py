@@ -37,7 +37,18 @@ def write_sample(directory: Path) -> None:
     write_priors(directory)
     write_calls(directory)
     turns = [f"{verb} the {noun}" for verb in ("fix", "explain", "write") for noun in "abcdef"]
-    write(directory, "trace_turns", {"prompt": [*turns, "<command-name>/exit</command-name>"]})
+    prompts = [*turns, "<command-name>/exit</command-name>"]
+    write(
+        directory,
+        "trace_turns",
+        {
+            "repo": ["r"] * len(prompts),
+            "session": [f"s{at % 10}" for at in range(len(prompts))],
+            "thread": ["t"] * len(prompts),
+            "turn": [at // 10 for at in range(len(prompts))],
+            "prompt": prompts,
+        },
+    )
 
 
 def write_items(directory: Path) -> None:

@@ -200,7 +200,6 @@ class Difference(TypedDict, total=False):
     head_tokens: int
     draw: float
     arm: Arm
-    bias: float
     named: NamedModel
     locks: Mapping[RequestClass | TaskKind, str]
     exploration: float
@@ -250,7 +249,6 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             switch_margin=given.get("margin", 0.2),
             candidates=given.get("candidates", (OPUS, SONNET, HAIKU, GPT, MINI, BLIND)),
             baseline_model=given.get("baseline", OPUS),
-            quality_bias=given.get("bias", 0.5),
             named_model=given.get("named", "ceiling"),
             locks=tuple(Lock(what, name) for what, name in given.get("locks", {}).items()),
             exploration=given.get("exploration", 0.0),

@@ -87,6 +87,7 @@ CONTENT = ArtifactContent(
             calls=(9, 9, 9, 9),
         ),
     ),
+    first_requests=(),
     provenance=Provenance(
         data=(),
         tools={},
@@ -127,7 +128,7 @@ def test_what_is_no_artifact_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (replace(CONTENT, format=FORMAT + 1), "format 2"),
+        (replace(CONTENT, format=FORMAT + 1), "format 3"),
         (replace(CONTENT, kinds={"bug_fix": CONTENT.kinds["bug_fix"]}), 'kinds has "other"'),
         (replace(CONTENT, abilities={}), "every model in success has an ability"),
         (replace(CONTENT, step_edges=(0, 1)), "one value a step edge"),

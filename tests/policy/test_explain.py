@@ -27,7 +27,7 @@ from turnout.policy.request import StepKind, TextSignal
 OPUS_AT, SONNET_AT = f"anthropic/{OPUS}@env", f"anthropic/{SONNET}@env"
 NEW_THREAD_RULE = "the thread is new, so all candidates compete on equal terms."
 SCORE = "$10.00 x (success - 0.5 sd) - cost to go"
-NOW_WORTH = "now $10.00: value_usd $10.00 at a quality_bias of 0.5"
+NOW_WORTH = "value_usd, now $10.00"
 TWO: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET)}
 
 

@@ -258,17 +258,17 @@ CASES: dict[str, Case] = {
         "free_window_new_thread",
         HAIKU_AT,
     ),
-    # Where the dial stands.
-    "the dial at the cheapest": (
+    # What success is worth.
+    "nothing": (
         STRONG_OPUS,
-        {"bias": 0.0},
+        {"value_usd": 0.0},
         "switch",
         "free_window_new_thread",
         BLIND_AT,
     ),
-    "the dial at the best": (
+    "more than anything costs": (
         PlainTables(qualities={OPUS: (0.52, 0.0), SONNET: (0.51, 0.0)}),
-        {"bias": 1.0},
+        {"value_usd": 1e9},
         "stay",
         "free_window_new_thread",
         OPUS_AT,

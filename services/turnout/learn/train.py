@@ -20,6 +20,7 @@ from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError
 from turnout.learn import abilities, card, clusters, success, traces
+from turnout.learn.first_requests import read_first_requests, typical
 from turnout.learn.kind_examples import KIND_EXAMPLES
 from turnout.learn.model_names import ModelNames
 from turnout.learn.outcomes import read_outcomes, read_scores
@@ -38,6 +39,7 @@ from turnout.policy.request import TaskKind
 from turnout.scorer.embedder import Encoder
 from turnout.scorer.embedder_files import DEFAULT_ROOT, EMBEDDER_DIGEST, load_embedder_files
 from turnout.scorer.onnx_encoder import OnnxEncoder
+from turnout.scorer.text_reader import ClusterReader
 from turnout.scorer.tokens import cut
 
 DEFAULT_OUT = Path(__file__).parents[1] / "scorer" / "artifact.json"
@@ -69,6 +71,7 @@ LICENCES = (
 class _TextModel:
     tables: TextTables
     item_clusters: dict[tuple[str, str], int]
+    kinds: dict[str, TaskKind]
     example_accuracy: float
 
 
@@ -107,6 +110,13 @@ def train(
         steps=traces.fit_steps(calls),
         gap_edges_seconds=traces.GAP_EDGES_SECONDS,
         hits=traces.fit_hits(calls),
+        first_requests=typical(
+            read_first_requests(
+                tables["trace_calls"],
+                tables["trace_turns"],
+                lambda told: text.kinds.get(told, "other"),
+            )
+        ),
         provenance=Provenance(
             data=tuple(_data_file(one) for one in tables.values()),
             tools=_tools(),
@@ -129,15 +139,21 @@ def _text_model(texts: Texts, encoder: Encoder, n_clusters: int) -> _TextModel:
     example_vectors = _embed([sentence for sentence, _ in examples], encoder)
     example_kinds = np.array([at for _, at in examples])
     weights = clusters.fit_kind_weights(example_vectors, example_kinds, len(KINDS))
+    tables = TextTables(
+        dimensions=vectors.shape[1],
+        centroids=_base64(np.rint(centroids / np.abs(centroids).max() * 127).astype(np.int8)),
+        kind_weights=_base64(weights.astype("<f2")),
+        kinds=KINDS,
+        kind_margin=KIND_MARGIN,
+        members=tuple(np.bincount(labels, minlength=n_clusters).tolist()),
+    )
+    reader = ClusterReader(tables)
     return _TextModel(
-        tables=TextTables(
-            dimensions=vectors.shape[1],
-            centroids=_base64(np.rint(centroids / np.abs(centroids).max() * 127).astype(np.int8)),
-            kind_weights=_base64(weights.astype("<f2")),
-            kinds=KINDS,
-            kind_margin=KIND_MARGIN,
-            members=tuple(np.bincount(labels, minlength=n_clusters).tolist()),
-        ),
+        tables=tables,
+        kinds={
+            one: reader.task_kind_of(vector.astype(np.float32))
+            for one, vector in zip(texts.texts, vectors, strict=True)
+        },
         item_clusters={key: by_text[text] for key, text in texts.items.items()},
         example_accuracy=_left_out_accuracy(example_vectors, example_kinds),
     )

@@ -18,9 +18,10 @@ import msgspec
 
 from turnout.catalog.names import plainer, split_prefix
 from turnout.errors import Internal
+from turnout.policy.first_requests import FirstRequest
 from turnout.policy.request import Harness, StepKind, TaskKind
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file; raised when an older reader could misread it."""
 
 MEAN_FLOOR, MEAN_CEILING = 0.01, 0.99
@@ -159,6 +160,7 @@ class ArtifactContent:
         success: by task kind and model, shrunk to what the model's ability predicts.
         cluster_effects: added to a mean, by cluster and model; empty where text predicts nothing.
         step_edges: lower ends of the buckets of `StepFigures.remaining`, in answered steps.
+        first_requests: a few that stand for all, for the dial (policy/dial.py).
         gap_edges_seconds: upper ends of the buckets of `HitCurve.shares`; the last is open.
 
     """
@@ -177,6 +179,7 @@ class ArtifactContent:
     steps: dict[str, dict[ThreadPart, StepFigures]]
     gap_edges_seconds: tuple[float, ...]
     hits: tuple[HitCurve, ...]
+    first_requests: tuple[FirstRequest, ...]
     provenance: Provenance
 
 

@@ -104,7 +104,6 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
             exceeds this share of what the first request at the new target costs.
         candidates: models that may be chosen beside the one asked for; empty means none.
         baseline_model: what `turnout/auto` is compared with, and served by in observe mode.
-        quality_bias: the dial between cost and quality, 0 to 1 (`rank.worth_usd`).
         named_model: what the name of a model in a request means.
         locks: of several that apply to a request, the one for its request class holds.
         exploration: share of free windows in which a model is tried that may be the best.
@@ -115,7 +114,6 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
     switch_margin: float = 0.2
     candidates: tuple[str, ...] = ()
     baseline_model: str = "claude-opus-5-5"
-    quality_bias: float = 0.5
     named_model: NamedModel = "ceiling"
     locks: tuple[Lock, ...] = ()
     exploration: float = 0.0

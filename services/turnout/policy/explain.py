@@ -4,8 +4,8 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 
 from typing import Final, assert_never
 
-from turnout.policy.decision import Candidate, Decision, DecisionInputs, Reason, RoutingSettings
-from turnout.policy.rank import CAUTION, ranked, worth_usd
+from turnout.policy.decision import Candidate, Decision, DecisionInputs, Reason
+from turnout.policy.rank import CAUTION, ranked
 from turnout.policy.request import StepKind
 from turnout.policy.switch import margin_usd
 from turnout.policy.targets import LACK_WORDS
@@ -26,7 +26,7 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
     if order:
         lines.append(
             f"Costs to go are over about {_steps(decision.horizon_steps)}; score ="
-            f" {_usd(worth_usd(inputs.settings))} x (success - {CAUTION} sd) - cost to go."
+            f" {_usd(inputs.settings.value_usd)} x (success - {CAUTION} sd) - cost to go."
         )
         lines += [f"{place}. {_arithmetic(one)}" for place, one in enumerate(order, start=1)]
     lines += _what_would_change(decision, inputs, order)
@@ -98,7 +98,7 @@ def _what_would_change(
     if break_even is not None:
         lines.append(
             f"{proposed.model} and {rival.model} score the same when a thread that succeeds is worth"
-            f" {_usd(break_even)} ({_worth(inputs.settings)})."
+            f" {_usd(break_even)} (value_usd, now {_usd(inputs.settings.value_usd)})."
         )
     elif lead <= 0:
         lines.append(f"{rival.model} is behind at any value of a thread that succeeds.")
@@ -107,13 +107,6 @@ def _what_would_change(
 
 def _elsewhere(reason: Reason) -> str:
     return "In the treatment arm" if reason == "control_arm" else "In full mode"
-
-
-def _worth(settings: RoutingSettings) -> str:
-    return (
-        f"now {_usd(worth_usd(settings))}: value_usd {_usd(settings.value_usd)} at a quality_bias of"
-        f" {settings.quality_bias:g}"
-    )
 
 
 def _break_even_usd(one: Candidate, other: Candidate) -> float | None:

@@ -1,6 +1,6 @@
 """Score candidates: the value of their quality less what the thread will cost there.
 
-    score = worth * (quality - CAUTION * sd) - cost to go
+    score = value * (quality - CAUTION * sd) - cost to go
 
 Costs come from policy/cost.py, quality and expectations from the artifact's tables. A target whose
 price is unknown has no score and never competes. Every candidate is charged in tokens of its own
@@ -42,9 +42,6 @@ QUALITIES_KEPT: Final = 4_096
 """Models times task kinds times clusters as far as they come up."""
 
 NO_CACHE: Final = CacheTerms(kind="none")
-
-MOST_WORTH: Final = 1e6
-"""Times `value_usd`: where the dial stands at 1, quality decides and costs only between equals."""
 
 
 class Tables(Hashable, Protocol):
@@ -90,20 +87,14 @@ class Outlook(msgspec.Struct, frozen=True, gc=False):
     task_kind: TaskKind
 
 
-def worth_usd(settings: RoutingSettings) -> float:
-    """What a thread that succeeds is worth where the dial stands: nothing at 0, `value_usd` in the middle,
-    and beyond every cost at 1. The odds of the dial's place spread the threads of a tenant, whose costs
-    differ a thousandfold, over the whole of it.
-    """
-    bias = settings.quality_bias
-    if bias >= 1.0:
-        return settings.value_usd * MOST_WORTH
-    return settings.value_usd * min(bias / (1.0 - bias), MOST_WORTH)
+def pessimistic(quality: float, sd: float) -> float:
+    """The quality that a score counts."""
+    return quality - CAUTION * sd
 
 
 def leeway_usd(settings: RoutingSettings) -> float:
     """Worth of one standard deviation of quality, from the pessimism of a score to as much optimism."""
-    return 2.0 * CAUTION * worth_usd(settings)
+    return 2.0 * CAUTION * settings.value_usd
 
 
 def outlook(inputs: DecisionInputs, tables: Tables) -> Outlook:
@@ -179,12 +170,10 @@ def candidates(
         counted_for=features.requested_model,
         now=inputs.now,
     )
-    worth = worth_usd(inputs.settings)
     return [
         _candidate(
             option,
             inputs=inputs,
-            worth=worth,
             view=view,
             warm=warm.get(option.target, 0.0),
             cache=cache_terms(option.model, catalog),
@@ -224,7 +213,6 @@ def _candidate(
     option: Option,
     *,
     inputs: DecisionInputs,
-    worth: float,
     view: Outlook,
     warm: float,
     cache: CacheTerms,
@@ -259,7 +247,7 @@ def _candidate(
     lacks = option.lacks if to_go_usd is not None else (*option.lacks, "price")
     score = None
     if to_go_usd is not None and not lacks:
-        score = worth * (mean - CAUTION * sd) - to_go_usd
+        score = inputs.settings.value_usd * pessimistic(mean, sd) - to_go_usd
     return Candidate(
         target=target,
         model=model.id,

@@ -560,14 +560,12 @@ class RoutingSettings(_message.Message):
     SWITCH_MARGIN_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
     BASELINE_MODEL_FIELD_NUMBER: _builtins.int
-    QUALITY_BIAS_FIELD_NUMBER: _builtins.int
     NAMED_MODEL_FIELD_NUMBER: _builtins.int
     LOCKS_FIELD_NUMBER: _builtins.int
     EXPLORATION_FIELD_NUMBER: _builtins.int
     value_usd: _builtins.float
     switch_margin: _builtins.float
     baseline_model: _builtins.str
-    quality_bias: _builtins.float
     named_model: _builtins.str
     exploration: _builtins.float
     @_builtins.property
@@ -581,14 +579,13 @@ class RoutingSettings(_message.Message):
         switch_margin: _builtins.float = ...,
         candidates: _abc.Iterable[_builtins.str] | None = ...,
         baseline_model: _builtins.str = ...,
-        quality_bias: _builtins.float = ...,
         named_model: _builtins.str = ...,
         locks: _abc.Iterable[Global___Lock] | None = ...,
         exploration: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "locks", b"locks", "named_model", b"named_model", "quality_bias", b"quality_bias", "switch_margin", b"switch_margin", "value_usd", b"value_usd"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "locks", b"locks", "named_model", b"named_model", "switch_margin", b"switch_margin", "value_usd", b"value_usd"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,114 @@
+"""`turnout explain REQUEST_ID`: a recorded decision in words, what came of it, and whether the tables of now
+would decide the same.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import msgspec
+
+from turnout import parts
+from turnout.catalog.catalog import Catalog
+from turnout.errors import InvalidRequest, TurnoutError
+from turnout.policy.decision import Decision
+from turnout.policy.explain import explain
+from turnout.policy.rank import Tables
+from turnout.policy.switch import decide
+from turnout.scorer.artifact_file import load_artifact
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST
+from turnout.settings import Settings
+from turnout.telemetry.recorded_decisions import ONE, RecordedDecision, read_decision
+from turnout.warehousing import ask
+
+_SERVED: Final = (
+    "SELECT target, outcome, attempts, fresh_input, cache_read,"
+    " cache_write_5m + cache_write_1h + cache_write_other AS cache_write, output, cost_usd,"
+    " baseline_cost_usd FROM requests WHERE request_id = {request_id:String} FORMAT JSONEachRow"
+)
+
+
+class _Served(msgspec.Struct, frozen=True, gc=False):
+    target: str
+    outcome: str
+    attempts: int
+    fresh_input: int
+    cache_read: int
+    cache_write: int
+    output: int
+    cost_usd: float | None
+    baseline_cost_usd: float | None
+
+
+async def explanation(settings: Settings, request_id: str) -> list[str]:
+    """Lines of text. Raises `InvalidRequest` for a request without a recorded decision."""
+    named = {"param_request_id": request_id}
+    found = (await ask(settings, ONE, named)).splitlines()
+    if not found:
+        raise InvalidRequest(
+            f"No decision of {request_id!r} is recorded. The header turnout-request-id of every answer names"
+            " its request; records arrive within seconds, and are kept for"
+            f" {settings.clickhouse.keep_decisions_days} days."
+        )
+    try:
+        recorded = read_decision(found[0])
+    except msgspec.MsgspecError as reason:
+        raise InvalidRequest(
+            f"The decision of {request_id} is one of another version of Turnout: {reason}."
+        ) from reason
+    catalog = parts.catalog_of(settings)
+    tables = load_artifact(settings.scorer.artifact, embedder_digest=EMBEDDER_DIGEST)
+    served = [
+        _served_words(msgspec.json.decode(line, type=_Served))
+        for line in (await ask(settings, _SERVED, named)).splitlines()
+    ]
+    return [
+        *explain(recorded.decision, recorded.inputs),
+        *served,
+        again(recorded, catalog=catalog, tables=tables),
+    ]
+
+
+def again(recorded: RecordedDecision, *, catalog: Catalog, tables: Tables) -> str:
+    """What the policy says today to what was known then."""
+    was = recorded.decision
+    if "scorer" in was.degraded:
+        return "The ingress decided without the scorer, so there is no arithmetic to repeat."
+    changed = [
+        name
+        for name, then, now in (
+            ("prices", was.catalog_digest, catalog.digest),
+            ("tables", was.artifact_digest, tables.digest),
+        )
+        if then != now
+    ]
+    with_what = f"with other {' and '.join(changed)}" if changed else "with the same tables"
+    try:
+        now = decide(recorded.inputs, catalog=catalog, tables=tables)
+    except TurnoutError as refused:
+        return f"Decided again {with_what}, it would be refused: {refused.message}"
+    if _essence(now) == _essence(was):
+        return f"Decided again {with_what}, it would be the same."
+    return (
+        f"Decided again {with_what}, {now.targets[0]} would serve it ({now.action}, {now.reason})."
+    )
+
+
+def _essence(decision: Decision) -> tuple[object, ...]:
+    return decision.action, decision.reason, decision.targets
+
+
+def _served_words(one: _Served) -> str:
+    """Tokens and dollars of what came of it."""
+    served = f"{one.outcome} by {one.target}" if one.target else one.outcome
+    tokens: Mapping[str, int] = {
+        "fresh": one.fresh_input,
+        "read from the cache": one.cache_read,
+        "written to it": one.cache_write,
+        "of output": one.output,
+    }
+    counted = ", ".join(f"{count:,} {words}" for words, count in tokens.items())
+    cost = "at an unknown price" if one.cost_usd is None else f"for ${one.cost_usd:.4f}"
+    if one.baseline_cost_usd is not None:
+        cost += f" (${one.baseline_cost_usd:.4f} at the baseline's prices)"
+    attempts = "1 attempt" if one.attempts == 1 else f"{one.attempts} attempts"
+    return f"It was {served} in {attempts}: {counted} tokens, {cost}."

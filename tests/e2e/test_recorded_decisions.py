@@ -1,0 +1,121 @@
+"""Decisions of a running product, read back from ClickHouse: they are those of the library, and have words."""
+
+import json
+
+import httpx
+import pytest
+
+from tests.e2e.product import Product, run
+from tests.e2e.test_behaviour import MESSAGES, PATIENCE_SECONDS, ask, message, until
+from turnout.catalog.catalog import parse_catalog
+from turnout.catalog.packaged import snapshot_bytes
+from turnout.policy.switch import decide
+from turnout.scorer.artifact_file import load_artifact
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST
+from turnout.telemetry.recorded_decisions import RecordedDecision, read_decision
+
+ALL = (
+    "SELECT request_id, action, reason, targets, model, provider, requested_model, baseline_model,"
+    " proposal, horizon_steps, propensity, degraded, artifact_digest, catalog_digest, inputs_json,"
+    " candidates_json FROM decisions WHERE request_id IN {ids:Array(String)} FORMAT JSONEachRow"
+)
+
+TASKS = (
+    "Fix the crash when the configuration file is empty.",
+    "Write release notes from the merged pull requests",
+    "Rename the option to max_retries everywhere.",
+)
+
+
+def thread(product: Product, model: str, task: str, *, steps: int) -> list[str]:
+    """Ids of the requests of a thread that grows by an answer and a reply with each."""
+    said: list[dict[str, object]] = [{"role": "user", "content": task + " Details follow. " * 400}]
+    ids: list[str] = []
+    for _ in range(steps):
+        body = {"model": model, "max_tokens": 100, "messages": said, "system": "You help. " * 800}
+        answer = ask(product, MESSAGES, json.dumps(body).encode())
+        answer.raise_for_status()
+        ids.append(answer.headers["turnout-request-id"])
+        said += [
+            {"role": "assistant", "content": answer.json()["content"]},
+            {"role": "user", "content": "Go on. " * 50},
+        ]
+    return ids
+
+
+@pytest.fixture
+def recorded(product: Product) -> list[RecordedDecision]:
+    """Of threads at free choice, below a ceiling, pinned, and in every mode; of a title; of a refusal."""
+    ids = [
+        *(
+            one
+            for model in ("turnout/auto", "claude-opus-5-5", "turnout/claude-sonnet-5-5")
+            for task in TASKS
+            for one in thread(product, model, task, steps=3)
+        ),
+        ask(product, MESSAGES, message("claude-opus-5-5", text="quota", max_tokens=1)).headers[
+            "turnout-request-id"
+        ],
+    ]
+    for mode in ("observe", "cache", "subagents", "full"):
+        httpx.put(f"{product.url}/v1/modes/default", json={"mode": mode}).raise_for_status()
+        ids += thread(product, "claude-opus-5-5", f"In {mode} mode. {TASKS[0]}", steps=2)
+    with product.warehouse() as warehouse:
+        for _ in until(PATIENCE_SECONDS):
+            told = warehouse.raw_query(ALL, parameters={"ids": ids}).decode()
+            found = [read_decision(line) for line in told.splitlines()]
+            if len(found) == len(ids):
+                return found
+    raise AssertionError(f"{len(found)} of {len(ids)} decisions are recorded")
+
+
+def test_what_was_decided_live_is_what_the_library_decides(
+    recorded: list[RecordedDecision],
+) -> None:
+    """The scorer of a split product is another process, and its facts came over the bus."""
+    catalog = parse_catalog(snapshot_bytes())
+    tables = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
+    for one in recorded:
+        assert "scorer" not in one.decision.degraded
+        assert decide(one.inputs, catalog=catalog, tables=tables) == one.decision
+    reasons = {one.decision.reason for one in recorded}
+    assert {
+        *("free_window_new_thread", "warm_incumbent", "pinned_model", "auxiliary_request"),
+        *("observe_mode", "cache_mode", "subagents_mode"),
+    } <= reasons
+
+
+def test_a_request_is_explained_by_its_id(
+    product: Product, recorded: list[RecordedDecision]
+) -> None:
+    one = next(one for one in recorded if one.decision.reason == "warm_incumbent")
+    told = run("explain", one.request_id, settings=product.settings)
+    assert told.returncode == 0, told.stderr
+    assert f"{one.decision.targets[0]} serves it (stay, warm_incumbent)" in told.stdout
+    assert f"It was answered by {one.decision.targets[0]} in 1 attempt: " in told.stdout
+    assert told.stdout.endswith("Decided again with the same tables, it would be the same.\n")
+    other = run(
+        *("explain", one.request_id),
+        settings={**product.settings, "TURNOUT_CATALOG__FILE": "/nowhere.json"},
+    )
+    assert (other.returncode, other.stdout) == (1, "")
+    unknown = run("explain", "req_0", settings=product.settings)
+    assert (unknown.returncode, unknown.stdout) == (1, "")
+    assert "No decision of 'req_0' is recorded" in unknown.stderr
+
+
+def test_new_threads_are_decided_over_the_dial(
+    product: Product, recorded: list[RecordedDecision]
+) -> None:
+    told = run("mix", "--days", "2", "--json", settings=product.settings)
+    assert told.returncode == 0, told.stderr
+    found = json.loads(told.stdout)
+    new = [one for one in recorded if not one.inputs.state.steps]
+    assert found["threads"] + found["left_out"] >= len(new)
+    costs = [point["usd"] for point in found["points"]]
+    assert costs == sorted(costs)
+    table = run("mix", "--tenant", "default", settings=product.settings)
+    assert "new threads of the last 7 days" in table.stdout
+    nobody = run("mix", "--tenant", "nobody", settings=product.settings)
+    assert (nobody.returncode, nobody.stdout) == (1, "")
+    assert "`--traces DIR` takes recorded sessions instead" in nobody.stderr
