@@ -74,6 +74,10 @@ def _done(argv: Sequence[str] | None) -> int:
                 from turnout.learn.replay import command as replay
 
                 return replay.main(rest)
+            case "audit":
+                from turnout.learn.audit import command as audit
+
+                return audit.main(rest)
             case "demo":
                 from turnout.demo import command as demo
 
@@ -134,6 +138,9 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser(
         "demo", help="play made-up agent sessions and show what they cost", add_help=False
     )
+    commands.add_parser(
+        "audit", help="what the agents on this disk have cost, and would have", add_help=False
+    )
     commands.add_parser("train", help="train the artifact", add_help=False)
     commands.add_parser(
         "replay", help="what recorded sessions would have cost under other policies", add_help=False
@@ -144,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_PARSE_THEMSELVES = frozenset({"demo", "facts", "outcomes", "replay", "schema", "train"})
+_PARSE_THEMSELVES = frozenset({"audit", "demo", "facts", "outcomes", "replay", "schema", "train"})
 
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 
