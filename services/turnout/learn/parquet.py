@@ -86,6 +86,12 @@ class Table:
             values.append(value)
         return values
 
+    def write(self, directory: Path) -> None:
+        """Write it as `NAME.parquet`. Raises `OSError`."""
+        write: _WriteTable = importlib.import_module("pyarrow.parquet").write_table
+        directory.mkdir(parents=True, exist_ok=True)
+        write(self._table, str(directory / f"{self.name}.parquet"))
+
     def _values(self, column: str) -> Sequence[object]:
         if column not in self._table.column_names:
             raise InvalidRequest(f"{self.name} has no column {column}.")
@@ -124,10 +130,3 @@ def table_of(name: str, columns: Mapping[str, Sequence[object]]) -> Table:
     make: _MakeTable = importlib.import_module("pyarrow").table
     made = make(dict(columns))
     return Table(name=name, sha256="", rows=made.num_rows, _table=made)
-
-
-def write_table(directory: Path, table: Table) -> None:
-    """As `NAME.parquet`. Raises `OSError`."""
-    write: _WriteTable = importlib.import_module("pyarrow.parquet").write_table
-    directory.mkdir(parents=True, exist_ok=True)
-    write(table._table, str(directory / f"{table.name}.parquet"))  # noqa: SLF001

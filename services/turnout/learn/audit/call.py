@@ -20,6 +20,9 @@ Unread: TypeAlias = Counter[str]
 Tokens: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=1_000_000_000)]
 """Of one call; more is no count."""
 
+LATEST: Final = 4_102_444_800
+"""Unix seconds of the year 2100; more is no time of a call."""
+
 Usd: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=1_000_000)]
 
 
@@ -92,7 +95,7 @@ def unix_seconds(written: str) -> float | None:
         seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    return seconds if seconds >= 0 else None
+    return seconds if 0 <= seconds < LATEST else None
 
 
 @lru_cache(maxsize=4_096)
@@ -120,5 +123,5 @@ def _owner_of_worktree(git: Path) -> str:
     """Whose `.git/worktrees/NAME` the file points into; "" where it points elsewhere."""
     with git.open(encoding="utf-8", errors="replace") as file:
         pointed = Path(file.read(4_096).strip().removeprefix("gitdir: "))
-    is_worktree = len(pointed.parts) > 3 and pointed.parts[-3:-1] == (".git", "worktrees")
-    return pointed.parts[-4] if is_worktree else ""
+    is_worktree = pointed.parent.name == "worktrees" and pointed.parents[1].name == ".git"
+    return pointed.parents[2].name if is_worktree else ""

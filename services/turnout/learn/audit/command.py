@@ -22,7 +22,7 @@ from turnout.learn.audit.bill import charge
 from turnout.learn.audit.report import Audit, audited, lines
 from turnout.learn.audit.table import in_threads, to_table
 from turnout.learn.audit.transcripts import AGENTS, Gathered, gather, known_places
-from turnout.learn.parquet import Table, write_table
+from turnout.learn.parquet import Table
 from turnout.learn.replay import command as replay
 from turnout.learn.replay.recorded import Recorded, output_tokens, read_recorded
 from turnout.learn.replay.totals import Rows
@@ -60,7 +60,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.write("".join(f"{line}\n" for line in lines(audit)))
     if told.traces_out is not None:
         try:
-            write_table(told.traces_out, table)
+            table.write(told.traces_out)
         except OSError as error:
             sys.stderr.write(f"{told.traces_out} cannot be written: {error.strerror}\n")
             return 1

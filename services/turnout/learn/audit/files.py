@@ -31,18 +31,18 @@ def below(root: Path, unread: Unread) -> Iterator[tuple[Path, list[str], list[st
         yield Path(directory), names, sorted(files)
 
 
-def lines(path: Path, unread: Unread) -> Iterator[bytes]:
+def lines(path: Path, unread: Unread, *, longest: int = LONGEST) -> Iterator[bytes]:
     """Lines with something in them."""
     try:
         # A pipe that somebody has left there would be waited for without end.
         if not stat.S_ISREG(path.stat().st_mode):
             return
         with path.open("rb") as file:
-            while line := file.readline(LONGEST):
-                if len(line) == LONGEST and not line.endswith(b"\n"):
+            while line := file.readline(longest):
+                if len(line) == longest and not line.endswith(b"\n"):
                     unread["lines that are too long"] += 1
                     while line and not line.endswith(b"\n"):
-                        line = file.readline(LONGEST)
+                        line = file.readline(longest)
                 elif stripped := line.strip():
                     yield stripped
     except OSError:

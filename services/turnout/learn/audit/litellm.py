@@ -69,7 +69,9 @@ class _Rows(msgspec.Struct):
 
 
 _ROW: Final = msgspec.json.Decoder(_Row, strict=False)
-_ROWS: Final = msgspec.json.Decoder(list[msgspec.Raw] | _Rows)
+_ROWS: Final[msgspec.json.Decoder[list[msgspec.Raw] | _Rows]] = msgspec.json.Decoder(
+    list[msgspec.Raw] | _Rows
+)
 _METADATA: Final = msgspec.json.Decoder(_Metadata | None)
 _QUOTED: Final = msgspec.json.Decoder(str)
 

@@ -18,6 +18,7 @@ import msgspec
 
 from turnout.dialects.usage import Usage
 from turnout.learn.audit.call import (
+    LATEST,
     MAIN,
     Call,
     Tokens,
@@ -34,8 +35,7 @@ MILLISECONDS: Final = 1_000.0
 
 Decoded = TypeVar("Decoded")
 
-Milliseconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=4_102_444_800_000)]
-"""Unix time, until the year 2100."""
+Milliseconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=LATEST * 1_000)]
 
 
 class _Cache(msgspec.Struct):
@@ -253,9 +253,9 @@ def _of_session(
                 message=f"{id_} {number}",
             )
             asked = message.parent
-            heard, errors, has_image = step.result_chars, step.errors, False
-            # The message that sums up is asked for with the whole prompt; the next one has the sum.
-            is_compacted = bytes(message.summary) == b"true"
+            heard, errors, has_image, is_compacted = step.result_chars, step.errors, False, False
+        # The message that sums up is asked for with the whole prompt; the next one has the sum.
+        is_compacted |= bytes(message.summary) == b"true"
 
 
 def _steps(message: _Message, parts: Sequence[_Part]) -> list[_Step]:

@@ -120,7 +120,8 @@ def lines(audit: Audit) -> Iterator[str]:
         [(one.agent, printable(one.model), *_cells(one.sum)) for one in audit.models],
     )
     yield ""
-    yield "What policies would have cost on these sessions, by a simulated cache:"
+    yield "What policies would have cost on these sessions. All of them, and what was requested too,"
+    yield "are charged by a simulated cache; the bill above is of what real ones held."
     yield ""
     if audit.replayed is None:
         yield f"No thread can be replayed; left out: {replay.counted(audit.left_out)}."
