@@ -9,6 +9,12 @@ import pytest
 from tests.learn.audit.homes import EXPORTS, HOME, TEXT, copy_home
 from tests.learn.audit.test_transcripts import claude_line, write_lines
 from turnout.__main__ import main
+from turnout.catalog.catalog import parse_catalog
+from turnout.catalog.packaged import snapshot_bytes
+from turnout.learn.audit.chart import chart_of
+from turnout.learn.audit.command import run
+from turnout.learn.audit.transcripts import AGENTS, gather
+from turnout.learn.replay.command import Asked
 from turnout.learn.replay.named import NAMES
 
 FEW = ("--policies", "best-fixed,cheapest", "--candidates", "claude-haiku-4-5")
@@ -229,6 +235,38 @@ def _columns(traces: Path) -> dict[str, list[object]]:
     read = importlib.import_module("pyarrow.parquet").read_table
     found: dict[str, list[object]] = read(str(traces / "trace_calls.parquet")).to_pydict()
     return found
+
+
+def test_a_chart_of_what_the_policies_come_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_lines(
+        tmp_path / "s.jsonl",
+        answer(1, timestamp="2026-05-04T10:00:00Z"),
+        answer(2, timestamp="2026-05-04T11:30:00Z"),
+        answer(3, timestamp="2026-05-04T11:40:00Z"),
+    )
+    found = told(path, capsys, "--plot", str(tmp_path / "new" / "bill.png"))
+    assert (tmp_path / "new/bill.png").read_bytes().startswith(b"\x89PNG")
+    drawn = (tmp_path / "new/bill.svg").read_text()
+    assert all(word in drawn for word in ("best-fixed", "cheapest", "requested", "hours since"))
+    replayed = msgspec.convert(found["replayed"], dict[str, object])
+    rows = msgspec.convert(replayed["policies"], list[dict[str, object]])
+    asked = Asked(("best-fixed", "cheapest"), ("claude-haiku-4-5",), "subagents", 1, 1.0)
+    done = run(gather([(path, AGENTS)]), asked, catalog=parse_catalog(snapshot_bytes()))
+    lines = {one.label: one for one in chart_of(done.rows, done.recorded).series}
+    for row in rows:
+        line = lines[str(row["policy"])]
+        assert (line.x, line.y[0]) == ([0.0, 1.0, 2.0], 0.0)
+        assert line.y[-1] == pytest.approx(row["usd"])
+
+
+def test_where_nothing_is_replayed_nothing_is_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_lines(tmp_path / "s.jsonl", answer(1, message={"model": "unheard-of-1"}))
+    assert main(["audit", str(path), "--plot", str(tmp_path / "bill")]) == 1
+    assert "There is nothing to plot" in capsys.readouterr().err
 
 
 def test_clocks_that_go_back_keep_the_order_of_the_file(

@@ -19,10 +19,12 @@ from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import InvalidRequest
 from turnout.learn.audit.bill import charge
+from turnout.learn.audit.chart import chart_of
 from turnout.learn.audit.report import Audit, audited, lines
 from turnout.learn.audit.table import in_threads, to_table
 from turnout.learn.audit.transcripts import AGENTS, Gathered, gather, known_places
 from turnout.learn.parquet import Table
+from turnout.learn.plots import save
 from turnout.learn.replay import command as replay
 from turnout.learn.replay.recorded import Recorded, output_tokens, read_recorded
 from turnout.learn.replay.totals import Rows
@@ -47,38 +49,58 @@ class Told:
     harnesses: frozenset[Harness]
     asked: replay.Asked
     json: bool
+    plot: Path | None
     traces_out: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The report, and what it was made from: the calls as a table of traces, and every policy's rows."""
+
+    audit: Audit
+    table: Table
+    recorded: Recorded
+    rows: Mapping[str, Rows]
 
 
 def main(argv: Sequence[str]) -> int:
     told = _told(argv)
     gathered = _gathered(told)
-    audit, table = run(gathered, told.asked, catalog=parse_catalog(snapshot_bytes()))
+    done = run(gathered, told.asked, catalog=parse_catalog(snapshot_bytes()))
     if told.json:
-        sys.stdout.write(msgspec.json.encode(asdict(audit)).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(asdict(done.audit)).decode() + "\n")
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in lines(audit)))
-    if told.traces_out is not None:
-        try:
-            table.write(told.traces_out)
-        except OSError as error:
-            sys.stderr.write(f"{told.traces_out} cannot be written: {error.strerror}\n")
-            return 1
+        sys.stdout.write("".join(f"{line}\n" for line in lines(done.audit)))
+    try:
+        if told.traces_out is not None:
+            done.table.write(told.traces_out)
+        if told.plot is not None:
+            _draw(done, told.plot)
+    except OSError as error:
+        sys.stderr.write(f"{error.filename} cannot be written: {error.strerror}\n")
+        return 1
     return 0
 
 
-def run(gathered: Gathered, asked: replay.Asked, *, catalog: Catalog) -> tuple[Audit, Table]:
-    """The report and the calls as a table of traces. Raises `TurnoutError`."""
+def run(gathered: Gathered, asked: replay.Asked, *, catalog: Catalog) -> Done:
+    """Raises `TurnoutError`."""
     threads = in_threads(gathered.calls)
     table = to_table(threads, catalog)
     calls = [(repo, call) for (repo, _, _), own in threads.items() for call in own]
     charged = charge(calls, output_tokens(table).tolist(), catalog)
     recorded = read_recorded(table, catalog)
-    replayed, assumed = None, list[str]()
+    replayed, rows = None, dict[str, Rows]()
     if recorded.threads:
         replayed, rows = replay.replay(asked, recorded, catalog=catalog)
-        assumed = [name for name, own in rows.items() if _is_elsewhere(own, recorded)]
-    return audited(gathered, charged, replayed, recorded.left_out, assumed), table
+    assumed = [name for name, own in rows.items() if _is_elsewhere(own, recorded)]
+    audit = audited(gathered, charged, replayed, recorded.left_out, assumed)
+    return Done(audit, table, recorded, rows)
+
+
+def _draw(done: Done, path: Path) -> None:
+    if not done.rows:
+        raise InvalidRequest("There is nothing to plot: no thread can be replayed.")
+    save(chart_of(done.rows, done.recorded), path.parent, path.stem)
 
 
 def _is_elsewhere(rows: Rows, recorded: Recorded) -> bool:
@@ -139,6 +161,12 @@ def _told(argv: Sequence[str]) -> Told:
     replay.add_options(parser)
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw what the policies come to over time, as FILE.png and FILE.svg",
+    )
+    parser.add_argument(
         "--traces-out",
         type=Path,
         metavar="DIR",
@@ -151,6 +179,7 @@ def _told(argv: Sequence[str]) -> Told:
         harnesses=frozenset(options.harness),
         asked=replay.asked_of(options),
         json=options.json,
+        plot=options.plot,
         traces_out=options.traces_out,
     )
 

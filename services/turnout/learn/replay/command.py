@@ -114,7 +114,7 @@ def main(argv: Sequence[str]) -> int:
 
 def replay(
     asked: Asked, recorded: Recorded, *, catalog: Catalog
-) -> tuple[Replayed, Mapping[str, Rows]]:
+) -> tuple[Replayed, dict[str, Rows]]:
     """What every policy comes to, and its rows by its name. Raises `TurnoutError`."""
     tables = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
     if not recorded.threads:
@@ -129,7 +129,7 @@ def replay(
         verbosity=asked.verbosity,
     )
     names = dict.fromkeys((named.REQUESTED, *asked.policies))
-    rows = {
+    rows: dict[str, Rows] = {
         name: walk.run(named.policy_of(name, seed=asked.seed, catalog=catalog, tables=tables))
         for name in names
     }
