@@ -254,11 +254,14 @@ def test_a_chart_of_what_the_policies_come_to(
     rows = msgspec.convert(replayed["policies"], list[dict[str, object]])
     asked = Asked(("best-fixed", "cheapest"), ("claude-haiku-4-5",), "subagents", 1, 1.0)
     done = run(gather([(path, AGENTS)]), asked, catalog=parse_catalog(snapshot_bytes()))
-    lines = {one.label: one for one in chart_of(done.rows, done.recorded).series}
-    for row in rows:
-        line = lines[str(row["policy"])]
+    series = chart_of(done.rows, done.recorded).series
+    requested, *_others = (row["usd"] for row in rows)
+    assert isinstance(requested, float)
+    for row, line in zip(rows, series, strict=True):
+        assert isinstance(row["usd"], float)
+        assert line.label == f"{row['policy']}: {row['usd']:,.2f}"
         assert (line.x, line.y[0]) == ([0.0, 1.0, 2.0], 0.0)
-        assert line.y[-1] == pytest.approx(row["usd"])
+        assert line.y[-1] == pytest.approx(row["usd"] - requested)
 
 
 def test_where_nothing_is_replayed_nothing_is_drawn(

@@ -1,4 +1,4 @@
-"""The chart of an audit: what the sessions come to under each policy, as time goes on. Pure."""
+"""The chart of an audit: what each policy adds to what was requested, or saves of it, as time goes on. Pure."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
@@ -32,23 +32,30 @@ def chart_of(policies: Mapping[str, Rows], recorded: Recorded) -> Chart:
     others = [one for one in policies if one != REQUESTED]
     if len(others) > TOLD_APART:
         others = [one for one in others if one in OF_MANY]
-    series = [
-        _line(one, policies[one], places, is_backdrop=one == REQUESTED)
-        for one in (REQUESTED, *others)
-    ]
+    requested = _spent(policies[REQUESTED], places)
     return Chart(
-        title="What the sessions on this disk would have cost",
+        title="The sessions on this disk under other policies",
         x_label=f"{name} since the first call",
-        y_label="USD at list prices, in all",
-        series=sorted(series, key=lambda one: -one.y[-1]),
+        y_label="USD more than requested, in all",
+        series=[
+            _series(one, _spent(policies[one], places), requested) for one in (REQUESTED, *others)
+        ],
     )
 
 
-def _line(name: str, rows: Rows, places: Sequence[int], *, is_backdrop: bool) -> Series:
+def _spent(rows: Rows, places: Sequence[int]) -> list[float]:
+    """Since the first call, at every place."""
     spent = [0.0] * (max(places) + 1)
     calls = (row for thread in rows for row in thread)
     for place, row in zip(places, calls, strict=True):
         spent[place] += row.usd
-    # From nothing at the first call on.
-    y = (0.0, *accumulate(spent))
-    return Series(name, [float(x) for x in range(len(y))], y, is_backdrop=is_backdrop)
+    return [0.0, *accumulate(spent)]
+
+
+def _series(name: str, spent: Sequence[float], requested: Sequence[float]) -> Series:
+    return Series(
+        f"{name}: {spent[-1]:,.2f}",
+        [float(x) for x in range(len(spent))],
+        [own - theirs for own, theirs in zip(spent, requested, strict=True)],
+        is_backdrop=name == REQUESTED,
+    )

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Final
 
 import msgspec
@@ -65,8 +66,11 @@ class Done:
 
 def main(argv: Sequence[str]) -> int:
     told = _told(argv)
+    begun = perf_counter()
     gathered = _gathered(told)
+    read = perf_counter()
     done = run(gathered, told.asked, catalog=parse_catalog(snapshot_bytes()))
+    replayed = perf_counter()
     if told.json:
         sys.stdout.write(msgspec.json.encode(asdict(done.audit)).decode() + "\n")
     else:
@@ -79,6 +83,11 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         sys.stderr.write(f"{error.filename} cannot be written: {error.strerror}\n")
         return 1
+    calls, policies = len(gathered.calls), len(done.rows)
+    sys.stderr.write(
+        f"{calls:,} calls read in {read - begun:,.1f} s, {calls / (read - begun):,.0f} a second;"
+        f" {policies} policies took {replayed - read:,.1f} s.\n"
+    )
     return 0
 
 
@@ -164,7 +173,7 @@ def _told(argv: Sequence[str]) -> Told:
         "--plot",
         type=Path,
         metavar="FILE",
-        help="draw what the policies come to over time, as FILE.png and FILE.svg",
+        help="draw what each policy adds or saves over time, as FILE.png and FILE.svg",
     )
     parser.add_argument(
         "--traces-out",
