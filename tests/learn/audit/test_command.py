@@ -56,7 +56,7 @@ def sums(found: dict[str, object], table: str) -> list[tuple[object, ...]]:
 def test_the_bill_is_the_list_price_of_every_call(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write_lines(tmp_path / "s.jsonl", answer(1), answer(2), answer(3))
+    path = write_lines(tmp_path / "agent-s.jsonl", answer(1), answer(2), answer(3))
     found = bill(path, capsys)
     assert found["usd"] == pytest.approx(3 * USD)
     assert (found["calls"], found["estimated_usd"], found["unpriced_calls"]) == (3, 0.0, 0)
@@ -66,7 +66,9 @@ def test_an_unknown_price_is_said_and_never_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     unknown = {"model": "unheard-of-\x1b[31m1"}
-    path = write_lines(tmp_path / "s.jsonl", answer(1), answer(2, message=unknown, sessionId="t"))
+    path = write_lines(
+        tmp_path / "agent-s.jsonl", answer(1), answer(2, message=unknown, sessionId="t")
+    )
     found = told(path, capsys)
     own = msgspec.convert(found["bill"], dict[str, object])
     assert own["usd"] == pytest.approx(USD)
@@ -82,7 +84,7 @@ def test_an_unknown_price_is_said_and_never_nothing(
 def test_where_nothing_has_a_price_nothing_is_replayed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write_lines(tmp_path / "s.jsonl", answer(1, message={"model": "unheard-of-1"}))
+    path = write_lines(tmp_path / "agent-s.jsonl", answer(1, message={"model": "unheard-of-1"}))
     found = told(path, capsys)
     assert (found["replayed"], found["assumed"]) == (None, [])
     assert main(["audit", str(path)]) == 0
@@ -101,7 +103,7 @@ def test_a_placeholder_is_estimated_and_marked(
         "usage": USAGE | {"output_tokens": 1},
         "content": [{"type": "text", "text": "x" * 3_600}],
     }
-    path = write_lines(tmp_path / "s.jsonl", answer(1), answer(2, message=placeholder))
+    path = write_lines(tmp_path / "agent-s.jsonl", answer(1), answer(2, message=placeholder))
     found = bill(path, capsys)
     assert found["estimated_calls"] == 1
     assert found["estimated_usd"] == pytest.approx(1_000 * 25 / 1e6)
@@ -114,7 +116,7 @@ def test_another_tier_and_the_agents_own_reckoning_are_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fast = {"usage": USAGE | {"speed": "fast"}}
-    path = write_lines(tmp_path / "s.jsonl", answer(1, message=fast), answer(2, costUSD=0.5))
+    path = write_lines(tmp_path / "agent-s.jsonl", answer(1, message=fast), answer(2, costUSD=0.5))
     found = bill(path, capsys)
     assert (found["other_tier_calls"], found["reported_calls"], found["reported_usd"]) == (
         1,
@@ -133,7 +135,7 @@ def test_the_bill_by_repository_and_week(
     """A Sunday's last second and the Monday after it; a session stays where it began."""
     sunday, monday = "2026-05-03T23:59:59Z", "2026-05-04T00:00:00Z"
     path = write_lines(
-        tmp_path / "s.jsonl",
+        tmp_path / "agent-s.jsonl",
         answer(1, timestamp=sunday),
         answer(2, timestamp=monday, cwd="/nowhere/app/src"),
         answer(3, timestamp=monday, cwd="/nowhere/web", sessionId="t"),
@@ -157,7 +159,7 @@ def test_every_table_adds_up_to_the_bill(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_only_what_began_since(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = write_lines(
-        tmp_path / "s.jsonl",
+        tmp_path / "agent-s.jsonl",
         answer(1, timestamp="2026-05-03T23:59:59Z"),
         answer(2, timestamp="2026-05-04T00:00:00Z"),
     )
@@ -241,7 +243,7 @@ def test_a_chart_of_what_the_policies_come_to(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_lines(
-        tmp_path / "s.jsonl",
+        tmp_path / "agent-s.jsonl",
         answer(1, timestamp="2026-05-04T10:00:00Z"),
         answer(2, timestamp="2026-05-04T11:30:00Z"),
         answer(3, timestamp="2026-05-04T11:40:00Z"),
@@ -267,7 +269,7 @@ def test_a_chart_of_what_the_policies_come_to(
 def test_where_nothing_is_replayed_nothing_is_drawn(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = write_lines(tmp_path / "s.jsonl", answer(1, message={"model": "unheard-of-1"}))
+    path = write_lines(tmp_path / "agent-s.jsonl", answer(1, message={"model": "unheard-of-1"}))
     assert main(["audit", str(path), "--plot", str(tmp_path / "bill")]) == 1
     assert "There is nothing to plot" in capsys.readouterr().err
 
@@ -276,7 +278,7 @@ def test_clocks_that_go_back_keep_the_order_of_the_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = write_lines(
-        tmp_path / "s.jsonl",
+        tmp_path / "agent-s.jsonl",
         answer(1, timestamp="2026-05-04T10:00:00Z"),
         answer(2, timestamp="2026-05-04T09:00:00Z", message={"stop_reason": "max_tokens"}),
     )
@@ -291,6 +293,8 @@ def test_clocks_that_go_back_keep_the_order_of_the_file(
     ("options", "reason"),
     [
         (("/nowhere/at/all",), "/nowhere/at/all does not exist"),
+        (("x" * 5_000,), "does not exist"),
+        ((str(HOME / ".gemini/tmp/app/.project_root"),), "No call was found in 0 transcripts"),
         ((str(HOME / ".gemini/tmp/app/logs.json"),), "No call was found in 1 transcripts"),
         ((str(HOME), "--policies", "best"), "There is no policy best"),
         ((str(HOME), *FEW, "--traces-out", "/dev/null/x"), "/dev/null/x cannot be written"),

@@ -2,8 +2,10 @@
 
 import json
 import os
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -107,41 +109,41 @@ def ids(gathered: Gathered) -> list[tuple[str, str]]:
 def test_a_copied_answer_counts_once(
     tmp_path: Path, first: dict[str, object], second: dict[str, object], left: list[str]
 ) -> None:
-    write_lines(tmp_path / "a.jsonl", claude_line(**first))
-    write_lines(tmp_path / "b.jsonl", claude_line(**second))
+    write_lines(tmp_path / "agent-a.jsonl", claude_line(**first))
+    write_lines(tmp_path / "agent-b.jsonl", claude_line(**second))
     assert [thread for thread, _message in ids(read(tmp_path))] == left
 
 
 def test_a_file_that_two_paths_reach_is_read_once(tmp_path: Path) -> None:
-    path = write_lines(tmp_path / "a" / "s.jsonl", claude_line())
+    path = write_lines(tmp_path / "a" / "agent-s.jsonl", claude_line())
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "s.jsonl").symlink_to(path)
+    (tmp_path / "b" / "agent-s.jsonl").symlink_to(path)
     found = gather([(tmp_path / "a", AGENTS), (tmp_path / "b", AGENTS), (path, AGENTS)])
     assert (found.found["claude-code"].transcripts, len(found.calls)) == (1, 1)
 
 
 def test_links_in_a_circle_are_not_followed(tmp_path: Path) -> None:
-    write_lines(tmp_path / "a" / "s.jsonl", claude_line())
+    write_lines(tmp_path / "a" / "agent-s.jsonl", claude_line())
     (tmp_path / "a" / "again").symlink_to(tmp_path)
-    (tmp_path / "a" / "self.jsonl").symlink_to(tmp_path / "a" / "self.jsonl")
+    (tmp_path / "a" / "agent-self.jsonl").symlink_to(tmp_path / "a" / "agent-self.jsonl")
     assert len(read(tmp_path).calls) == 1
 
 
 def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
-    write_lines(tmp_path / "s.jsonl", claude_line())
-    os.mkfifo(tmp_path / "t.jsonl")
+    write_lines(tmp_path / "agent-s.jsonl", claude_line())
+    os.mkfifo(tmp_path / "agent-t.jsonl")
     os.mkfifo(tmp_path / "session-x.json")
     assert len(read(tmp_path).calls) == 1
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_forbidden_file_is_counted(tmp_path: Path) -> None:
-    write_lines(tmp_path / "s.jsonl", claude_line()).chmod(0)
+    write_lines(tmp_path / "agent-s.jsonl", claude_line()).chmod(0)
     assert read(tmp_path).found["claude-code"].unread == {"files that cannot be read": 1}
 
 
 def test_a_file_that_is_gone_is_counted(tmp_path: Path) -> None:
-    (tmp_path / "s.jsonl").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "agent-s.jsonl").symlink_to(tmp_path / "nowhere")
     (tmp_path / "session-s.json").symlink_to(tmp_path / "elsewhere")
     found = read(tmp_path).found
     assert found["claude-code"].unread == {"files that cannot be read": 1}
@@ -177,7 +179,7 @@ def test_a_line_that_is_too_long_is_passed_over(tmp_path: Path) -> None:
     ],
 )
 def test_a_hostile_line_stops_nothing(tmp_path: Path, hostile: object) -> None:
-    path = write_lines(tmp_path / "s.jsonl", hostile, claude_line(message={"id": "msg_c"}))
+    path = write_lines(tmp_path / "agent-s.jsonl", hostile, claude_line(message={"id": "msg_c"}))
     found = read(path)
     assert ids(found) == [("main", "msg_c")]
     assert found.found["claude-code"].unread.total() == 1
@@ -211,7 +213,7 @@ def test_a_binary_file_is_no_transcript(
     tmp_path_factory: pytest.TempPathFactory, garbage: bytes
 ) -> None:
     directory = tmp_path_factory.mktemp("binary")
-    names = ("s.jsonl", "rollout-s.jsonl", "session-s.json", "session-s.jsonl", "opencode.db")
+    names = ("agent-s.jsonl", "rollout-s.jsonl", "session-s.json", "session-s.jsonl", "opencode.db")
     for name in (*names, "s.csv", "s.json"):
         (directory / name).write_bytes(garbage)
     found = gather([(directory, AGENTS), *((one, AGENTS) for one in directory.iterdir())])
@@ -223,7 +225,7 @@ def test_more_lines_never_lose_a_call(tmp_path: Path) -> None:
     whole = (HOME / CLAUDE / f"{SESSION}.jsonl").read_bytes()
     counts: list[int] = []
     for end in range(0, len(whole), 97):
-        path = tmp_path / "s.jsonl"
+        path = tmp_path / "agent-s.jsonl"
         path.write_bytes(whole[:end])
         counts.append(len(read(path).calls))
     assert counts == sorted(counts)
@@ -288,6 +290,46 @@ def test_agents_may_have_been_told_another_place(
     (tmp_path / place).mkdir(parents=True)
     told = {name: value.replace("{}", str(tmp_path)) for name, value in environment.items()}
     assert [path for path, _agents in known_places(tmp_path, told, AGENTS)] == [tmp_path / place]
+
+
+@pytest.mark.parametrize(
+    ("name", "agent"),
+    [
+        (f"{SESSION}.jsonl", "claude-code"),
+        ("agent-a1.jsonl", "claude-code"),
+        ("history.jsonl", None),
+        (f"2026-05-04T10_{SESSION}.jsonl", None),
+        (f"rollout-2026-05-04T10-00-00-{SESSION}.jsonl", "codex"),
+        ("session-2026-05-04T10-00-aaaa.json", "gemini-cli"),
+        ("session-2026-05-04T10-00-aaaa.jsonl", "gemini-cli"),
+        ("logs.json", "litellm"),
+        ("spend.csv", "litellm"),
+        ("opencode.db", "opencode"),
+        ("opencode-preview.db", "opencode"),
+        ("state.db", None),
+    ],
+)
+def test_whose_a_file_is_by_its_name(name: str, agent: str | None) -> None:
+    assert next((one.name for one in AGENTS if one.takes(Path(name))), None) == agent
+
+
+def test_a_database_that_keeps_answers_elsewhere_is_counted(tmp_path: Path) -> None:
+    home = copy_home(tmp_path)
+    database = tmp_path / "opencode.db"
+    write_database(home / ".local/share/opencode/storage", database)
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute("ALTER TABLE message RENAME TO session_message")
+        opened.execute("CREATE TABLE message (id, session_id, time_created, data)")
+    found = read(database).found["opencode"]
+    assert (found.calls, found.unread) == (0, {"databases without answers in the known tables": 1})
+    with closing(sqlite3.connect(database)) as opened, opened:
+        opened.execute("DROP TABLE message")
+    found = read(database).found["opencode"]
+    assert (found.calls, found.unread) == (0, {"databases that cannot be read to their end": 1})
+
+
+def test_a_place_that_no_disk_can_hold_is_not_there(tmp_path: Path) -> None:
+    assert known_places(tmp_path, {"CODEX_HOME": "x" * 5_000, "XDG_DATA_HOME": "\0"}, AGENTS) == []
 
 
 def test_a_home_without_agents_has_no_places(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ before 2.1.78. Resumed sessions begin with copies of what they go on with. Older
 in the session's file, without ids; their lines point at the ones before them, which is how they are told.
 """
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -78,6 +79,9 @@ class _Line(msgspec.Struct, rename="camel"):
     message: msgspec.Raw = msgspec.Raw()
 
 
+_NAME: Final = re.compile(r"(agent-.+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})\.jsonl")
+"""Other agents keep lines of JSON too."""
+
 _LINE: Final = msgspec.json.Decoder(_Line)
 _MESSAGE: Final = msgspec.json.Decoder(_Message)
 
@@ -93,7 +97,7 @@ class _Waiting(msgspec.Struct):
 
 
 def takes(path: Path) -> bool:
-    return path.suffix == ".jsonl"
+    return _NAME.fullmatch(path.name) is not None
 
 
 def read(path: Path, unread: Unread) -> Iterator[Call]:

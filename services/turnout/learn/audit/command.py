@@ -21,6 +21,7 @@ from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import InvalidRequest
 from turnout.learn.audit.bill import charge
 from turnout.learn.audit.chart import chart_of
+from turnout.learn.audit.files import is_there
 from turnout.learn.audit.report import Audit, audited, lines
 from turnout.learn.audit.table import in_threads, to_table
 from turnout.learn.audit.transcripts import AGENTS, Gathered, gather, known_places
@@ -124,7 +125,7 @@ def _is_elsewhere(rows: Rows, recorded: Recorded) -> bool:
 def _gathered(told: Told) -> Gathered:
     agents = [one for one in AGENTS if not told.harnesses or HARNESS_OF[one.name] in told.harnesses]
     for path in told.paths:
-        if not path.exists():
+        if not is_there(path):
             raise InvalidRequest(f"{path} does not exist.")
     searched = [(path, agents) for path in told.paths] or known_places(
         Path.home(), os.environ, agents

@@ -20,6 +20,22 @@ LONGEST: Final = 64 * 2**20
 Decoded = TypeVar("Decoded")
 
 
+def is_directory(path: Path) -> bool:
+    """False where it is not for us to know, for which pathlib raises."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
+def is_there(path: Path) -> bool:
+    """False where it is not for us to know."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def below(root: Path, unread: Unread) -> Iterator[tuple[Path, list[str], list[str]]]:
     """Directories below the root with their directories, which may be pruned, and regular files.
 

@@ -158,7 +158,7 @@ def _usage(tokens: _Tokens) -> Usage:
 def _repository(path: Path) -> str:
     """Newer versions say where the project is; older ones name its directory by a hash."""
     for above in path.parents:
-        if (above / "chats").is_dir() and path.is_relative_to(above / "chats"):
+        if path.is_relative_to(above / "chats"):
             root = whole(above / ".project_root", Unread()).decode(errors="replace").strip()
             return repository_of(root) if root else above.name[:12]
     return ""

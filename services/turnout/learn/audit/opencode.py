@@ -27,7 +27,7 @@ from turnout.learn.audit.call import (
     repository_of,
     usage_with_writes,
 )
-from turnout.learn.audit.files import below, decoded, whole
+from turnout.learn.audit.files import below, decoded, is_directory, whole
 
 AGENT: Final = "opencode"
 
@@ -108,12 +108,12 @@ _SESSION: Final = msgspec.json.Decoder(_Session)
 def takes(path: Path) -> bool:
     """The database, or the directory of the older files."""
     if path.name == "storage":
-        return (path / "message").is_dir()
+        return is_directory(path / "message")
     return path.name.startswith("opencode") and path.suffix == ".db"
 
 
 def read(path: Path, unread: Unread) -> Iterator[Call]:
-    yield from _of_files(path, unread) if path.is_dir() else _of_database(path, unread)
+    yield from _of_files(path, unread) if is_directory(path) else _of_database(path, unread)
 
 
 def _of_database(path: Path, unread: Unread) -> Iterator[Call]:
@@ -123,13 +123,15 @@ def _of_database(path: Path, unread: Unread) -> Iterator[Call]:
             named = database.execute(
                 "SELECT id, parent_id, directory, version FROM session ORDER BY time_created, id"
             ).fetchall()
+            calls = 0
             for row in named:
                 id_, parent, directory, version = (_text(one) for one in row)
-                yield from _of_session(
-                    _Session(id_, parent, directory, version),
-                    _messages(database, id_, unread),
-                    unread,
-                )
+                session = _Session(id_, parent, directory, version)
+                for call in _of_session(session, _messages(database, id_, unread), unread):
+                    calls += 1
+                    yield call
+            if named and not calls:
+                unread["databases without answers in the known tables"] += 1
     except sqlite3.Error:
         unread["databases that cannot be read to their end"] += 1
 
@@ -180,7 +182,7 @@ def _of_files(storage: Path, unread: Unread) -> Iterator[Call]:
 
 def _parts(storage: Path, message: str, unread: Unread) -> list[_Part]:
     directory = storage / "part" / message
-    if not directory.is_dir():
+    if not is_directory(directory):
         return []
     found = [
         _file(place / name, _PART, unread)

@@ -14,7 +14,7 @@ from typing import Final
 
 from turnout.learn.audit import claude_code, codex, gemini_cli, litellm, opencode
 from turnout.learn.audit.call import Call, Unread
-from turnout.learn.audit.files import below
+from turnout.learn.audit.files import below, is_there
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ def known_places(
         (place, (agent,))
         for agent in agents
         for place in agent.places(home, environment)
-        if place.exists()
+        if is_there(place)
     ]
 
 
