@@ -309,6 +309,16 @@ def test_a_mistake_is_one_line(
     assert said.count("\n") == 1
 
 
+def test_a_table_that_cannot_be_written_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "trace_calls.parquet").mkdir()
+    assert main(["audit", str(HOME), *FEW, "--traces-out", str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(f"{tmp_path} cannot be written: ")
+    assert said.count("\n") == 1
+
+
 def test_a_date_is_a_date(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["audit", "--since", "May"])

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -14,9 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.learn.audit.homes import EXPORTS, HOME, copy_home, gather_home, write_database
+from turnout.catalog.catalog import parse_catalog
+from turnout.catalog.packaged import snapshot_bytes
 from turnout.learn.audit import files
 from turnout.learn.audit.call import Unread, repository_of, unix_seconds
+from turnout.learn.audit.command import run
+from turnout.learn.audit.report import lines
 from turnout.learn.audit.transcripts import AGENTS, Gathered, gather, known_places
+from turnout.learn.replay.command import Asked
 
 EXPECTED = Path(__file__).parent / "expected"
 
@@ -205,6 +210,49 @@ def test_no_cut_and_no_changed_byte_raises(
         target = home / path.relative_to(HOME)
         target.write_bytes(hostile)
         gather([*known_places(home, {}, AGENTS), (target, AGENTS)])
+
+
+OTHER_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-1, 10**30),
+    st.floats(allow_nan=False),
+    st.sampled_from(["", "\0", "x", "2099-12-31T23:59:59Z", "claude-opus-4-8", "<synthetic>"]),
+    st.sampled_from([[], {}, [None], [[]], {"type": "text"}]),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(path=st.sampled_from(transcripts_of_home()), data=st.data())
+def test_no_value_of_another_type_raises(
+    tmp_path_factory: pytest.TempPathFactory, path: Path, data: st.DataObject
+) -> None:
+    """From the lines to the report, which adds up still."""
+    rows = [line for line in path.read_text().splitlines() if line.endswith(("}", "]"))]
+    documents = [path.read_text()] if path.suffix == ".json" else rows
+    at = data.draw(st.integers(0, len(documents) - 1))
+    document = json.loads(documents[at])
+    holder, key = data.draw(st.sampled_from(list(places_in(document))))
+    holder[key] = data.draw(OTHER_VALUES)
+    home = copy_home(tmp_path_factory.mktemp("other"))
+    written = "\n".join([*documents[:at], json.dumps(document), *documents[at + 1 :]])
+    (home / path.relative_to(HOME)).write_text(written)
+    found = gather([*known_places(home, {}, AGENTS), (home / "spend.json", AGENTS)])
+    asked = Asked(("best-fixed",), (), "none", 1, 1.0)
+    done = run(found, asked, catalog=parse_catalog(snapshot_bytes()))
+    assert list(lines(done.audit))
+    assert sum(one.sum.calls for one in done.audit.weeks) == len(found.calls) == done.table.rows
+
+
+def places_in(document: object) -> Iterator[tuple[dict[object, object], object]]:
+    """Every value of every object."""
+    if isinstance(document, dict):
+        for key, value in document.items():
+            yield document, key
+            yield from places_in(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from places_in(value)
 
 
 @settings(max_examples=60, deadline=None)

@@ -82,7 +82,9 @@ def main(argv: Sequence[str]) -> int:
         if told.plot is not None:
             _draw(done, told.plot)
     except OSError as error:
-        sys.stderr.write(f"{error.filename} cannot be written: {error.strerror}\n")
+        # pyarrow does not say which file it was.
+        where = error.filename or told.traces_out
+        sys.stderr.write(f"{where} cannot be written: {error.strerror}\n")
         return 1
     calls, policies = len(gathered.calls), len(done.rows)
     sys.stderr.write(
