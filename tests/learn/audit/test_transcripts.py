@@ -119,6 +119,14 @@ def test_a_copied_answer_counts_once(
     assert [thread for thread, _message in ids(read(tmp_path))] == left
 
 
+def test_a_main_thread_keeps_its_order_whoever_has_copies_of_it(tmp_path: Path) -> None:
+    second = claude_line(message={"id": "msg_b"})
+    earlier = {"isSidechain": True, "agentId": "side", "timestamp": "2026-05-04T09:00:00Z"}
+    write_lines(tmp_path / "agent-a.jsonl", second | earlier)
+    write_lines(tmp_path / "agent-b.jsonl", claude_line(), second)
+    assert ids(read(tmp_path)) == [("main", "msg_a"), ("main", "msg_b")]
+
+
 def test_a_file_that_two_paths_reach_is_read_once(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a" / "agent-s.jsonl", claude_line())
     (tmp_path / "b").mkdir()

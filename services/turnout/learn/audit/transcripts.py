@@ -148,19 +148,21 @@ def _once(calls: Iterable[Call], found: Mapping[str, Found]) -> list[Call]:
     """Without copies. The same answer within a subagent is one whatever its request: Claude Code's
     side questions begin with their session's answers under requests of their own.
     """
-    kept: list[Call] = []
+    kept: dict[int, Call] = {}
     places: dict[tuple[str, str], list[int]] = {}
-    for call in calls:
+    for place, call in enumerate(calls):
         same = places.setdefault((call.agent, call.message), []) if call.message else []
-        at = next((one for one in same if _is_copy(call, kept[one])), None)
-        if at is None:
-            same.append(len(kept))
-            kept.append(call)
-            continue
-        found[call.agent].copies += 1
-        if kept[at].is_subagent and not call.is_subagent:
-            kept[at] = call
-    return kept
+        other = next((one for one in same if _is_copy(call, kept[one])), None)
+        if other is not None:
+            found[call.agent].copies += 1
+            if call.is_subagent or not kept[other].is_subagent:
+                continue
+            # The main thread keeps its order, so its call stands where it is.
+            same.remove(other)
+            del kept[other]
+        same.append(place)
+        kept[place] = call
+    return list(kept.values())
 
 
 def _is_copy(call: Call, other: Call) -> bool:
