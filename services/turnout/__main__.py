@@ -7,12 +7,14 @@ keeps it up can tell that starting it again does not help.
 
 import argparse
 import asyncio
+import importlib
 import os
 import select
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import uvloop
 
@@ -69,22 +71,6 @@ def _done(argv: Sequence[str] | None) -> int:
                 return _explain(str(options.request_id))
             case "sql":
                 return _sql(options)
-            case "train":
-                from turnout.learn import train
-
-                return train.main(rest)
-            case "mix":
-                from turnout import mixing
-
-                return mixing.main(rest)
-            case "replay":
-                from turnout.learn.replay import command as replay
-
-                return replay.main(rest)
-            case "demo":
-                from turnout.demo import command as demo
-
-                return demo.main(rest)
             case "outcomes":
                 return _outcomes(rest)
             case "schema" | "facts":
@@ -92,7 +78,7 @@ def _done(argv: Sequence[str] | None) -> int:
 
                 return warehousing.main(command, rest)
             case _:
-                raise AssertionError(command)
+                return _alone(command, rest)
     except (settings.BadSetting, TurnoutError) as reason:
         print(f"turnout: {reason}", file=sys.stderr)
         return 1
@@ -140,23 +126,30 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("request_id", help="as the header turnout-request-id told it")
     commands.add_parser("schema", help="print the statements or the document", add_help=False)
     commands.add_parser("facts", help="make synthetic facts, time queries", add_help=False)
-    commands.add_parser(
-        "demo", help="play made-up agent sessions and show what they cost", add_help=False
-    )
-    commands.add_parser("train", help="train the artifact", add_help=False)
-    commands.add_parser(
-        "replay", help="what recorded sessions would have cost under other policies", add_help=False
-    )
-    commands.add_parser(
-        "mix", help="who would serve new threads over the dial of cost and quality", add_help=False
-    )
+    for name, (_, does) in _ALONE.items():
+        commands.add_parser(name, help=does, add_help=False)
     commands.add_parser(
         "outcomes", help="report what git and CI say of the agents' work", add_help=False
     )
     return parser
 
 
-_PARSE_THEMSELVES = frozenset({"demo", "facts", "mix", "outcomes", "replay", "schema", "train"})
+_ALONE: Mapping[str, tuple[str, str]] = {
+    "demo": ("turnout.demo.command", "play made-up agent sessions and show what they cost"),
+    "audit": (
+        "turnout.learn.audit.command",
+        "what the agents on this disk have cost, and would have",
+    ),
+    "replay": (
+        "turnout.learn.replay.command",
+        "what recorded sessions would have cost under other policies",
+    ),
+    "mix": ("turnout.mixing", "who would serve new threads over the dial of cost and quality"),
+    "train": ("turnout.learn.train", "train the artifact"),
+}
+"""Commands that need nothing of this module: where their `main(argv)` is, and what they do."""
+
+_PARSE_THEMSELVES = frozenset({*_ALONE, "facts", "outcomes", "schema"})
 
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 
@@ -166,6 +159,15 @@ def _hush_grpc() -> None:
     what matters of it comes back as errors. It reads this once, before it is first used.
     """
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
+class _Main(Protocol):
+    def __call__(self, argv: Sequence[str], /) -> int: ...
+
+
+def _alone(command: str, rest: Sequence[str]) -> int:
+    main_of: _Main = importlib.import_module(_ALONE[command][0]).main
+    return main_of(rest)
 
 
 def _serve(*, split: bool, scorers: str | None) -> int:

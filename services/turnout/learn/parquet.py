@@ -1,4 +1,5 @@
-"""Parquet tables as typed columns: the one place that knows pyarrow, which has no types.
+"""Tables as typed columns, from parquet files and to them: the one place that knows pyarrow, which has no
+types.
 
 Rules of this module: values are narrowed here; what is not of the type asked for is an error that
 names file and column; a missing value is None for text and NaN for numbers.
@@ -7,7 +8,7 @@ names file and column; a missing value is None for text and NaN for numbers.
 import hashlib
 import importlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -36,9 +37,17 @@ class _ReadTable(Protocol):
     def __call__(self, source: str) -> _Table: ...
 
 
+class _MakeTable(Protocol):
+    def __call__(self, columns: Mapping[str, Sequence[object]]) -> _Table: ...
+
+
+class _WriteTable(Protocol):
+    def __call__(self, table: _Table, where: str) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One file. `sha256` is of its bytes."""
+    """One table. `sha256` is of its file's bytes, "" where there is none."""
 
     name: str
     sha256: str
@@ -77,6 +86,12 @@ class Table:
             values.append(value)
         return values
 
+    def write(self, directory: Path) -> None:
+        """Write it as `NAME.parquet`. Raises `OSError`."""
+        write: _WriteTable = importlib.import_module("pyarrow.parquet").write_table
+        directory.mkdir(parents=True, exist_ok=True)
+        write(self._table, str(directory / f"{self.name}.parquet"))
+
     def _values(self, column: str) -> Sequence[object]:
         if column not in self._table.column_names:
             raise InvalidRequest(f"{self.name} has no column {column}.")
@@ -108,3 +123,10 @@ def load_table(directory: Path, name: str) -> Table:
         rows=table.num_rows,
         _table=table,
     )
+
+
+def table_of(name: str, columns: Mapping[str, Sequence[object]]) -> Table:
+    """A table that stands in no file yet."""
+    make: _MakeTable = importlib.import_module("pyarrow").table
+    made = make(dict(columns))
+    return Table(name=name, sha256="", rows=made.num_rows, _table=made)

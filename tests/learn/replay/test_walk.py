@@ -88,6 +88,13 @@ def test_a_prompt_finds_no_more_than_it_keeps() -> None:
     assert tokens(rows[2]) == (21_000.0, 1_000.0, 0.0)
 
 
+def test_a_thread_keeps_its_order_where_its_clock_was_put_back() -> None:
+    back = thread((10.0, -600.0, 10.0))
+    rows = walk_of(back, thread(number=1)).run(FIVE)
+    assert [[row.number for row in own] for own in rows] == [[0, 1, 2, 3]] * 2
+    assert tokens(rows[0][2]) == (21_000.0, 1_000.0, 0.0)
+
+
 def test_every_target_has_a_cache_of_its_own() -> None:
     def there_and_back(step: Step, _view: View, permitted: Sequence[Target]) -> Target:
         return permitted[1] if step.number == 1 else permitted[0]

@@ -55,16 +55,23 @@ HEADS: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """Which policies are compared, and on what premises."""
+
+    policies: tuple[str, ...]
+    candidates: tuple[str, ...]
+    scenario: str
+    seed: int
+    verbosity: float
+
+
+@dataclass(frozen=True, slots=True)
 class Told:
     """The command line."""
 
     traces: Path
-    policies: tuple[str, ...]
-    candidates: tuple[str, ...]
-    scenario: str
+    asked: Asked
     harnesses: frozenset[Harness]
-    seed: int
-    verbosity: float
     json: bool
     decisions_out: Path | None
 
@@ -89,7 +96,10 @@ class Replayed:
 def main(argv: Sequence[str]) -> int:
     told = _told(argv)
     try:
-        replayed, rows, recorded = replay(told, catalog=parse_catalog(snapshot_bytes()))
+        catalog = parse_catalog(snapshot_bytes())
+        table = load_table(told.traces, "trace_calls")
+        recorded = read_recorded(table, catalog, harnesses=told.harnesses)
+        replayed, rows = replay(told.asked, recorded, catalog=catalog)
         if told.decisions_out is not None:
             write_decisions(told.decisions_out, rows, recorded)
     except OSError as error:
@@ -102,33 +112,32 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def replay(told: Told, *, catalog: Catalog) -> tuple[Replayed, Mapping[str, Rows], Recorded]:
-    """What every policy comes to, its rows by its name, and what was walked. Raises `TurnoutError`."""
+def replay(
+    asked: Asked, recorded: Recorded, *, catalog: Catalog
+) -> tuple[Replayed, dict[str, Rows]]:
+    """What every policy comes to, and its rows by its name. Raises `TurnoutError`."""
     tables = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
-    recorded = read_recorded(
-        load_table(told.traces, "trace_calls"), catalog, harnesses=told.harnesses
-    )
     if not recorded.threads:
-        raise InvalidRequest(f"No call is left to replay; left out: {_counted(recorded.left_out)}.")
-    asked = {call.step.model for thread in recorded.threads for call in thread.calls}
-    targets = targets_of((*told.candidates, *sorted(asked)), catalog=catalog, tables=tables)
-    candidates = tuple(targets)[: len(dict.fromkeys(told.candidates))]
+        raise InvalidRequest(f"No call is left to replay; left out: {counted(recorded.left_out)}.")
+    models = {call.step.model for thread in recorded.threads for call in thread.calls}
+    targets = targets_of((*asked.candidates, *sorted(models)), catalog=catalog, tables=tables)
+    candidates = tuple(targets)[: len(dict.fromkeys(asked.candidates))]
     walk = Walk(
         recorded,
         targets,
-        scenario.scenario(told.scenario, candidates),
-        verbosity=told.verbosity,
+        scenario.scenario(asked.scenario, candidates),
+        verbosity=asked.verbosity,
     )
-    names = dict.fromkeys((named.REQUESTED, *told.policies))
-    rows = {
-        name: walk.run(named.policy_of(name, seed=told.seed, catalog=catalog, tables=tables))
+    names = dict.fromkeys((named.REQUESTED, *asked.policies))
+    rows: dict[str, Rows] = {
+        name: walk.run(named.policy_of(name, seed=asked.seed, catalog=catalog, tables=tables))
         for name in names
     }
     by_name = {one.name: one for one in targets.values()}
     requested = rows[named.REQUESTED]
     return (
         Replayed(
-            scenario=told.scenario,
+            scenario=asked.scenario,
             candidates=candidates,
             threads=len(recorded.threads),
             calls=recorded.call_count,
@@ -140,7 +149,6 @@ def replay(told: Told, *, catalog: Catalog) -> tuple[Replayed, Mapping[str, Rows
             best_usd=best_usd(list(rows.values())),
         ),
         rows,
-        recorded,
     )
 
 
@@ -148,7 +156,7 @@ def lines(replayed: Replayed) -> list[str]:
     requested = replayed.policies[0].usd
     return [
         f"{replayed.calls:,} calls in {replayed.threads:,} threads;"
-        f" left out: {_counted(replayed.left_out)}.",
+        f" left out: {counted(replayed.left_out)}.",
         f"Scenario {replayed.scenario}: what a cheaper model may serve at no loss. Candidates:"
         f" {', '.join(replayed.candidates) or 'none'}.",
         "",
@@ -177,7 +185,7 @@ def lines(replayed: Replayed) -> list[str]:
     ]
 
 
-def _counted(left_out: Mapping[str, int]) -> str:
+def counted(left_out: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {why}" for why, count in left_out.items()) or "none"
 
 
@@ -201,14 +209,8 @@ def _cells(policy: str, thread: Thread, row: Row) -> tuple[object, ...]:
     )
 
 
-def _told(argv: Sequence[str]) -> Told:
-    parser = argparse.ArgumentParser(
-        prog="turnout replay",
-        description="Walk recorded sessions under several policies and print what each would have cost.",
-    )
-    parser.add_argument(
-        "--traces", type=Path, required=True, help="directory with trace_calls.parquet"
-    )
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What `asked_of` reads."""
     parser.add_argument(
         "--policies",
         default=",".join(named.NAMES),
@@ -225,19 +227,40 @@ def _told(argv: Sequence[str]) -> Told:
         help=f"which steps a cheaper model may serve at no loss: {', '.join(scenario.NAMES)};"
         " default %(default)s",
     )
-    parser.add_argument(
-        "--harness",
-        action="append",
-        choices=get_args(Harness),
-        default=[],
-        help="only threads of this agent; may be given again",
-    )
     parser.add_argument("--seed", type=int, default=1, help="of the random policies")
     parser.add_argument(
         "--verbosity",
         type=_positive,
         default=1.0,
         help="tokens that another model than the one asked for writes for each of its own",
+    )
+
+
+def asked_of(options: argparse.Namespace) -> Asked:
+    return Asked(
+        policies=_names(options.policies),
+        candidates=_names(options.candidates),
+        scenario=options.scenario,
+        seed=options.seed,
+        verbosity=options.verbosity,
+    )
+
+
+def _told(argv: Sequence[str]) -> Told:
+    parser = argparse.ArgumentParser(
+        prog="turnout replay",
+        description="Walk recorded sessions under several policies and print what each would have cost.",
+    )
+    parser.add_argument(
+        "--traces", type=Path, required=True, help="directory with trace_calls.parquet"
+    )
+    add_options(parser)
+    parser.add_argument(
+        "--harness",
+        action="append",
+        choices=get_args(Harness),
+        default=[],
+        help="only threads of this agent; may be given again",
     )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
@@ -249,12 +272,8 @@ def _told(argv: Sequence[str]) -> Told:
     options = parser.parse_args(argv)
     return Told(
         traces=options.traces,
-        policies=_names(options.policies),
-        candidates=_names(options.candidates),
-        scenario=options.scenario,
+        asked=asked_of(options),
         harnesses=frozenset(options.harness),
-        seed=options.seed,
-        verbosity=options.verbosity,
         json=options.json,
         decisions_out=options.decisions_out,
     )

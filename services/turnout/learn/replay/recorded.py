@@ -19,6 +19,7 @@ import numpy as np
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import WriteLifetime
+from turnout.dialects.usage import OUTPUT_BYTES_PER_TOKEN
 from turnout.learn.parquet import Numbers, Table
 from turnout.learn.traces import DROP_SHARE, HARNESSES, ordered_rows
 from turnout.policy.request import Harness
@@ -173,7 +174,7 @@ class _Columns:
         self.write_5m = np.nan_to_num(table.numbers("cache_write_5m"))
         self.write_1h = np.nan_to_num(table.numbers("cache_write_1h"))
         self.compacted = table.numbers("compacted") > 0
-        self.output = _outputs(table, self.agents)
+        self.output = output_tokens(table)
 
     def name(self, row: int) -> tuple[str, ...]:
         return self.names[row]
@@ -190,10 +191,11 @@ def _priced(catalog: Catalog, name: str) -> str:
     return model.id
 
 
-def _outputs(table: Table, agents: Sequence[str]) -> Numbers:
-    """Output tokens; where the harness logged a placeholder, what its other answers with as many
-    characters have.
+def output_tokens(table: Table) -> Numbers:
+    """Of each row; where the harness logged a placeholder, what its other answers with as many
+    characters have, and where there are too few of them, what so many characters mostly are.
     """
+    agents = np.array(table.texts("agent"))
     characters = sum(
         np.nan_to_num(table.numbers(name))
         for name in ("out_text_chars", "out_think_chars", "out_tool_chars")
@@ -202,16 +204,16 @@ def _outputs(table: Table, agents: Sequence[str]) -> Numbers:
         np.nan_to_num(table.numbers("output_tokens")),
         table.numbers("usage_complete"),
     )
+    terms = np.stack([np.ones(table.rows), np.broadcast_to(characters, table.rows)], axis=1)
     found = output.copy()
-    names = np.array(agents)
-    for agent in sorted(set(agents)):
-        own = names == agent
-        whole = own & (is_whole > 0)
+    for agent in np.unique(agents):
+        own = agents == agent
+        whole, rest = own & (is_whole > 0), own & ~(is_whole > 0)
         if whole.sum() < LEAST_WHOLE_ROWS:
+            found[rest] = np.maximum(output[rest], terms[rest, 1] / OUTPUT_BYTES_PER_TOKEN)
             continue
-        terms = np.stack([np.ones(table.rows), np.broadcast_to(characters, table.rows)], axis=1)
         fitted = np.linalg.lstsq(terms[whole], output[whole], rcond=None)[0]
-        found[own & ~whole] = np.maximum(1.0, terms[own & ~whole] @ fitted)
+        found[rest] = np.maximum(1.0, terms[rest] @ fitted)
     return found
 
 

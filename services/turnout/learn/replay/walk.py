@@ -7,6 +7,7 @@ the lifetime, and where the record says that the model asked for had it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 from typing import TypeAlias
 
 import msgspec
@@ -80,10 +81,7 @@ class Walk:
         self._targets = targets
         self._permitted = permitted
         self._verbosity = verbosity
-        self._order = sorted(
-            (call for thread in recorded.threads for call in thread.calls),
-            key=lambda call: (call.step.at, call.step.thread, call.step.number),
-        )
+        self._order = _in_order(recorded.threads)
 
     def run(self, policy: Policy) -> list[list[Row]]:
         """A list of rows a thread."""
@@ -119,6 +117,19 @@ class Walk:
             ):
                 found.append(target)
         return found
+
+
+def _in_order(threads: Sequence[Thread]) -> list[Call]:
+    """By time, and each thread in its own order, also where its clock was put back."""
+    times = [
+        time for one in threads for time in accumulate((call.step.at for call in one.calls), max)
+    ]
+    calls = [call for thread in threads for call in thread.calls]
+    order = sorted(
+        zip(times, calls, strict=True),
+        key=lambda one: (one[0], one[1].step.thread, one[1].step.number),
+    )
+    return [call for _time, call in order]
 
 
 class _ThreadWalk:

@@ -1,0 +1,61 @@
+"""The chart of an audit: what each policy adds to what was requested, or saves of it, as time goes on. Pure."""
+
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import Final
+
+from turnout.learn.plots import COLOURS, Chart, Series
+from turnout.learn.replay.named import REQUESTED, TURNOUT
+from turnout.learn.replay.recorded import Recorded
+from turnout.learn.replay.totals import Rows
+
+TOLD_APART: Final = len(COLOURS)
+"""Lines of one chart, the grey one beside them."""
+
+OF_MANY: Final = (
+    *("five-minutes", "best-fixed", "subagents-cheap", "cheapest", "random-call", "ev-h3"),
+    TURNOUT,
+)
+"""What is drawn where there are more policies than that: a fixed rule, a router of each kind, and ours."""
+
+HOUR, DAY = 3_600.0, 86_400.0
+
+FEW_DAYS: Final = 3.0
+"""Sessions of fewer are drawn by the hour."""
+
+
+def chart_of(policies: Mapping[str, Rows], recorded: Recorded) -> Chart:
+    begun = [call.step.at for thread in recorded.threads for call in thread.calls]
+    first, last = min(begun), max(begun)
+    unit, name = (HOUR, "hours") if last - first < FEW_DAYS * DAY else (DAY, "days")
+    places = [int((at - first) // unit) for at in begun]
+    others = [one for one in policies if one != REQUESTED]
+    if len(others) > TOLD_APART:
+        others = [one for one in others if one in OF_MANY]
+    requested = _spent(policies[REQUESTED], places)
+    return Chart(
+        title="The sessions on this disk under other policies",
+        x_label=f"{name} since the first call",
+        y_label="USD more than requested, in all",
+        series=[
+            _series(one, _spent(policies[one], places), requested) for one in (REQUESTED, *others)
+        ],
+    )
+
+
+def _spent(rows: Rows, places: Sequence[int]) -> list[float]:
+    """Since the first call, at every place."""
+    spent = [0.0] * (max(places) + 1)
+    calls = (row for thread in rows for row in thread)
+    for place, row in zip(places, calls, strict=True):
+        spent[place] += row.usd
+    return [0.0, *accumulate(spent)]
+
+
+def _series(name: str, spent: Sequence[float], requested: Sequence[float]) -> Series:
+    return Series(
+        f"{name}: {spent[-1]:,.2f}",
+        [float(x) for x in range(len(spent))],
+        [own - theirs for own, theirs in zip(spent, requested, strict=True)],
+        is_backdrop=name == REQUESTED,
+    )

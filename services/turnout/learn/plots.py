@@ -1,0 +1,171 @@
+"""Charts as PNG and SVG files, drawn by matplotlib, which is loaded when the first one is asked for.
+
+Rules of this module: the same chart gives the same bytes of SVG; a series has its colour by its place, from
+a palette that the colour-blind tell apart; the legend stands below the axes, where it covers nothing.
+"""
+
+import importlib
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, Protocol, TypeAlias
+
+from turnout.errors import InvalidRequest
+
+COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's palette, without its yellow, which is hard to see on white."""
+
+GREY: Final = "#999999"
+WIDTH_INCHES, HEIGHT_INCHES = 8.0, 5.4
+DOTS_PER_INCH: Final = 150
+LEGEND_COLUMNS: Final = 3
+
+STYLE: Final[Mapping[str, object]] = {
+    # Without a salt the ids in an SVG are random.
+    "svg.hashsalt": "turnout",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+}
+
+Mark: TypeAlias = Literal["line", "points", "line and points", "dashes"]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One entry of the legend.
+
+    Attributes:
+        names: written beside the points, one each; empty for none.
+        band: lower and upper ends of an interval around each y.
+        is_backdrop: grey, behind the others: what they are compared with.
+    """
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    mark: Mark = "line"
+    names: Sequence[str] = ()
+    band: tuple[Sequence[float], Sequence[float]] | None = None
+    is_backdrop: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Labels of axes name their units. `level` is a horizontal line to compare with."""
+
+    title: str
+    x_label: str
+    y_label: str
+    series: Sequence[Series]
+    is_log_x: bool = False
+    level: float | None = None
+
+
+class _Axes(Protocol):
+    def plot(self, x: Sequence[float], y: Sequence[float], **style: object) -> object: ...
+    def fill_between(
+        self, x: Sequence[float], low: Sequence[float], high: Sequence[float], **style: object
+    ) -> object: ...
+    def annotate(self, text: str, xy: tuple[float, float], **style: object) -> object: ...
+    def axhline(self, y: float, **style: object) -> object: ...
+    def grid(self, visible: bool, **style: object) -> object: ...
+    def set(self, **properties: object) -> object: ...
+    def minorticks_off(self) -> object: ...
+
+
+class _Figure(Protocol):
+    def subplots(self) -> _Axes: ...
+    def legend(self, **style: object) -> object: ...
+    def savefig(self, path: str, **options: object) -> object: ...
+
+
+class _NewFigure(Protocol):
+    def __call__(self, **options: object) -> _Figure: ...
+
+
+class _Styled(Protocol):
+    def __call__(self, rc: Mapping[str, object]) -> AbstractContextManager[None]: ...
+
+
+def save(chart: Chart, directory: Path, name: str) -> None:
+    """Write `name`.png and `name`.svg. Raises `InvalidRequest` where matplotlib is absent."""
+    try:
+        styled: _Styled = importlib.import_module("matplotlib").rc_context
+        # Not pyplot: a Figure by itself has the Agg canvas and no state beside it.
+        new_figure: _NewFigure = importlib.import_module("matplotlib.figure").Figure
+    except ImportError as error:
+        raise InvalidRequest("Plots need matplotlib, which is not installed.") from error
+    with styled(STYLE):
+        figure = new_figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+        _draw(chart, figure)
+        directory.mkdir(parents=True, exist_ok=True)
+        figure.savefig(str(directory / f"{name}.png"), dpi=DOTS_PER_INCH)
+        figure.savefig(str(directory / f"{name}.svg"), metadata={"Date": None})
+
+
+def _draw(chart: Chart, figure: _Figure) -> None:
+    axes = figure.subplots()
+    if chart.level is not None:
+        axes.axhline(chart.level, color=GREY, linewidth=1, zorder=1)
+    colours = iter(COLOURS * (1 + len(chart.series) // len(COLOURS)))
+    for series in chart.series:
+        _draw_series(axes, series, GREY if series.is_backdrop else next(colours))
+    axes.grid(True, color="#e5e5e5", linewidth=0.8)
+    axes.set(
+        title=chart.title,
+        xlabel=chart.x_label,
+        ylabel=chart.y_label,
+        axisbelow=True,
+        xscale="log" if chart.is_log_x else "linear",
+    )
+    if chart.is_log_x:
+        ticks = _ticks([x for series in chart.series for x in series.x])
+        axes.set(xticks=ticks, xticklabels=[f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
+    figure.legend(
+        loc="outside lower center", ncols=min(LEGEND_COLUMNS, len(chart.series)), frameon=False
+    )
+
+
+def _ticks(values: Sequence[float]) -> list[float]:
+    """1, 2 and 5 of every decade within the values; matplotlib's own would be bare powers of ten."""
+    low, high = min(values), max(values)
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [
+        tick
+        for decade in decades
+        for tick in (10.0**decade, 2 * 10.0**decade, 5 * 10.0**decade)
+        if low <= tick <= high
+    ]
+
+
+def _draw_series(axes: _Axes, series: Series, colour: str) -> None:
+    has_line, has_points = series.mark != "points", "points" in series.mark
+    if series.band is not None:
+        axes.fill_between(series.x, *series.band, color=colour, alpha=0.15, linewidth=0)
+    axes.plot(
+        series.x,
+        series.y,
+        label=series.label,
+        color=colour,
+        linestyle=("--" if series.mark == "dashes" else "-") if has_line else "",
+        linewidth=1.8,
+        marker="o" if has_points else "",
+        markersize=4.5,
+        zorder=2 if series.is_backdrop else 3,
+    )
+    for text, x, y in zip(series.names, series.x, series.y, strict=bool(series.names)):
+        axes.annotate(
+            text,
+            (x, y),
+            xytext=(5, -11),
+            textcoords="offset points",
+            fontsize=8,
+            color="#333333",
+            zorder=4,
+        )

@@ -1,0 +1,48 @@
+"""Charts as files."""
+
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from turnout.errors import InvalidRequest
+from turnout.learn.plots import Chart, Series, save
+
+CHART = Chart(
+    title="Accuracy against cost",
+    x_label="USD per task",
+    y_label="solved, %",
+    series=(
+        Series("single models", (0.1, 1.0), (60.0, 80.0), "points", ("small", "large")),
+        Series("router", (0.1, 1.0), (62.0, 82.0), band=((60.0, 80.0), (64.0, 84.0))),
+        Series("mixing", (0.1, 1.0), (60.0, 80.0), "dashes", is_backdrop=True),
+    ),
+    is_log_x=True,
+    level=70.0,
+)
+
+
+def test_a_chart_is_a_png_and_an_svg_with_its_words(tmp_path: Path) -> None:
+    save(CHART, tmp_path / "new", "chart")
+    assert (tmp_path / "new/chart.png").read_bytes().startswith(b"\x89PNG")
+    told = {
+        (text.text or "").strip()
+        for text in ET.parse(tmp_path / "new/chart.svg").iter("{http://www.w3.org/2000/svg}text")
+    }
+    assert {CHART.title, CHART.x_label, CHART.y_label, "router", "0.2", "small", "large"} <= told
+
+
+def test_the_same_chart_is_the_same_svg(tmp_path: Path) -> None:
+    for name in ("one", "other"):
+        save(CHART, tmp_path, name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()
+
+
+def test_where_matplotlib_is_absent_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    with pytest.raises(InvalidRequest, match="need matplotlib"):
+        save(CHART, tmp_path, "chart")
+    assert list(tmp_path.iterdir()) == []
