@@ -21,8 +21,7 @@ from turnout.policy.decision import DecisionInputs
 from turnout.policy.first_requests import first_inputs
 from turnout.policy.mix import Mix, dial_for, mix
 from turnout.scorer.artifact_file import load_artifact
-from turnout.scorer.embedder_files import EMBEDDER_DIGEST, load_embedder_files
-from turnout.scorer.text_reader import ClusterReader
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 from turnout.settings import Settings, load
 from turnout.telemetry.recorded_decisions import NEW_THREADS, read_decision
 from turnout.warehousing import ask
@@ -120,10 +119,9 @@ def _recorded(
     """
     from turnout.learn.first_requests import read_first_requests
     from turnout.learn.parquet import load_table
-    from turnout.scorer.onnx_encoder import OnnxEncoder
+    from turnout.learn.thread_kinds import read_thread_kinds, scorers_reading
 
-    encoder = OnnxEncoder(load_embedder_files(parts.embedder_root(settings)))
-    reader = ClusterReader(tables.content.text)
+    kind_of = scorers_reading(tables.content.text)
     calls, turns = (load_table(directory, name) for name in ("trace_calls", "trace_turns"))
     return [
         first_inputs(
@@ -132,9 +130,7 @@ def _recorded(
             catalog=catalog,
             artifact_digest=tables.digest,
         )
-        for one in read_first_requests(
-            calls, turns, lambda text: reader.task_kind_of(encoder.encode(text))
-        )
+        for one in read_first_requests(calls, read_thread_kinds(turns, kind_of))
     ]
 
 

@@ -20,7 +20,7 @@ from turnout.policy.arms import Experiment
 from turnout.policy.decision import Access, Lock, RoutingSettings
 from turnout.policy.request import Mode
 from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address, is_loopback
-from turnout.scorer.embedder_files import DEFAULT_ROOT
+from turnout.scorer.embedder_files import default_root
 from turnout.settings import BadSetting, Settings
 from turnout.telemetry.retention import Retention
 from turnout.telemetry.warehouse import WarehouseSettings
@@ -329,11 +329,9 @@ def _address(setting: str, url: str, *, schemes: tuple[str, ...]) -> SplitResult
 
 
 def embedder_root(settings: Settings) -> Path:
-    """Where the embedder was built: as told, else below this directory, else in the checkout."""
-    if settings.scorer.embedder_dir is not None:
-        return settings.scorer.embedder_dir
-    beside_source = Path(__file__).resolve().parents[2] / DEFAULT_ROOT
-    return DEFAULT_ROOT if DEFAULT_ROOT.is_dir() or not beside_source.is_dir() else beside_source
+    """Where the embedder was built: as told, else where it usually is."""
+    told = settings.scorer.embedder_dir
+    return default_root() if told is None else told
 
 
 def tls_of(settings: Settings) -> Tls | None:

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 from tests.learn.sample_tables import write, write_calls
 from turnout.learn.first_requests import read_first_requests, typical
 from turnout.learn.parquet import load_table
+from turnout.learn.thread_kinds import read_thread_kinds
 from turnout.policy.first_requests import FirstRequest
+from turnout.policy.request import TaskKind
 
 
 def test_one_a_thread_with_the_kind_of_what_was_typed_first(tmp_path: Path) -> None:
@@ -31,17 +33,15 @@ def test_one_a_thread_with_the_kind_of_what_was_typed_first(tmp_path: Path) -> N
     )
     asked: list[str] = []
 
-    def kind_of(text: str) -> str:
+    def kind_of(text: str) -> TaskKind:
         asked.append(text)
         return "docs"
 
-    found = read_first_requests(
-        calls,
-        load_table(tmp_path, "trace_turns"),
-        lambda text: "docs" if kind_of(text) else "other",
-    )
-    assert len(found) == len(names)
+    kinds = read_thread_kinds(load_table(tmp_path, "trace_turns"), kind_of)
+    assert kinds == {(repo, session, thread): "docs"}
     assert asked == ["the first words"]
+    found = read_first_requests(calls, kinds)
+    assert len(found) == len(names)
     assert [one.task_kind for one in found].count("docs") == 1
     assert {one.prompt_tokens for one in found} == {10_000}
 

@@ -26,6 +26,7 @@ from turnout.learn.model_names import ModelNames
 from turnout.learn.outcomes import read_outcomes, read_scores
 from turnout.learn.parquet import Table, load_table
 from turnout.learn.texts import Texts, read_texts
+from turnout.learn.thread_kinds import read_thread_kinds
 from turnout.policy.artifact import (
     FORMAT,
     Ability,
@@ -113,8 +114,9 @@ def train(
         first_requests=typical(
             read_first_requests(
                 tables["trace_calls"],
-                tables["trace_turns"],
-                lambda told: text.kinds.get(told, "other"),
+                read_thread_kinds(
+                    tables["trace_turns"], lambda told: text.kinds.get(told, "other")
+                ),
             )
         ),
         provenance=Provenance(

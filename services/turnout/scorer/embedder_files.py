@@ -38,6 +38,12 @@ DEFAULT_ROOT = Path(".cache") / "embedder"
 """Where the build step puts the files unless told otherwise; one directory a digest."""
 
 
+def default_root() -> Path:
+    """Below this directory, else in the checkout that this is run from."""
+    beside_source = Path(__file__).resolve().parents[3] / DEFAULT_ROOT
+    return DEFAULT_ROOT if DEFAULT_ROOT.is_dir() or not beside_source.is_dir() else beside_source
+
+
 @dataclass(frozen=True, slots=True)
 class EmbedderFiles:
     """The files' bytes, already compared with their hashes."""

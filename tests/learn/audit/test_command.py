@@ -15,7 +15,7 @@ from turnout.learn.audit.chart import chart_of
 from turnout.learn.audit.command import run
 from turnout.learn.audit.transcripts import AGENTS, gather
 from turnout.learn.replay.command import Asked
-from turnout.learn.replay.named import NAMES
+from turnout.learn.replay.named import WITHOUT_KINDS
 
 FEW = ("--policies", "best-fixed,cheapest", "--candidates", "claude-haiku-4-5")
 
@@ -184,6 +184,15 @@ def test_the_home_is_where_it_looks(
         assert f"{agent}: " in printed
 
 
+@pytest.mark.parametrize("asked", [("--scenario", "kind"), ("--policies", "locked-kind")])
+def test_what_a_task_is_about_is_not_known(
+    asked: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["audit", str(HOME), *asked])
+    assert "read from its text, which an audit passes over" in capsys.readouterr().err
+
+
 def test_a_home_without_transcripts(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,7 +207,7 @@ def test_all_policies_and_which_of_them_assume(capsys: pytest.CaptureFixture[str
     candidates = ("--candidates", "claude-haiku-4-5", "--scenario", "all")
     assert main(["audit", str(HOME), *candidates]) == 0
     printed = capsys.readouterr().out.splitlines()
-    assert set(NAMES) <= {line.split()[0] for line in printed if line.strip()}
+    assert set(WITHOUT_KINDS) <= {line.split()[0] for line in printed if line.strip()}
     (assumed,) = [line for line in printed if line.startswith("Of these, ")]
     assert "cheapest" in assumed
     assert "best-fixed" not in assumed

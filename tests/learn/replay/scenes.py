@@ -12,6 +12,7 @@ from turnout.learn.replay.scenario import scenario
 from turnout.learn.replay.targets import targets_of
 from turnout.learn.replay.walk import Walk
 from turnout.policy.artifact import Artifact
+from turnout.policy.request import TaskKind
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 
@@ -49,6 +50,7 @@ def thread(
     is_subagent: bool = False,
     kept: Sequence[float | None] = (),
     only_reads: bool = False,
+    task_kind: TaskKind = "other",
 ) -> Thread:
     """Calls after idle gaps, the first of which is before the second call; `kept` are the tokens that a
     call keeps of the prompt before, None for all of them.
@@ -77,7 +79,15 @@ def thread(
         )
         calls.append(Call(step, Answer(at=at, output_tokens=output, only_reads=only_reads)))
         prompt += growth
-    return Thread("repo", f"session{number}", "main", "claude_code", is_subagent, tuple(calls))
+    return Thread(
+        repo="repo",
+        session=f"session{number}",
+        name="main",
+        harness="claude_code",
+        is_subagent=is_subagent,
+        calls=tuple(calls),
+        task_kind=task_kind,
+    )
 
 
 def walk_of(

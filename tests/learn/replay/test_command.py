@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from tests.learn.replay.tables import row, write_rows
+from tests.learn.sample_tables import write
 from turnout.__main__ import main
 from turnout.learn.replay.command import COLUMNS
-from turnout.learn.replay.named import NAMES
+from turnout.learn.replay.named import NAMES, WITHOUT_KINDS
 
 
 @pytest.fixture
@@ -31,7 +32,33 @@ def test_a_table_of_all_policies(traces: Path, capsys: pytest.CaptureFixture[str
     assert run(traces) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "10 calls in 2 threads; left out: none."
-    assert [line.split()[0] for line in lines[4 : 4 + len(NAMES)]] == list(NAMES)
+    known = list(WITHOUT_KINDS)
+    assert [line.split()[0] for line in lines[4 : 4 + len(known)]] == known
+
+
+def test_what_tasks_are_about_is_read_from_what_was_typed(
+    traces: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ("--candidates", "claude-haiku-4-5", "--scenario", "kind", "--json")
+    assert run(traces, *options, "--policies", "cheapest") == 1
+    assert "trace_turns.parquet" in capsys.readouterr().err
+    turns: dict[str, list[object]] = {
+        "repo": ["r", "r"],
+        "session": ["s", "s"],
+        "thread": ["main", "sub"],
+        "turn": [0, 0],
+        "prompt": [
+            "Fix the crash when the configuration file is empty.",
+            "Update the README with the new installation steps.",
+        ],
+    }
+    write(traces, "trace_turns", turns)
+    assert run(traces, *options) == 0
+    found = msgspec.json.decode(capsys.readouterr().out)["policies"]
+    assert [one["policy"] for one in found] == list(NAMES)
+    usd = {one["policy"]: one["usd"] for one in found}
+    # The subagent writes documentation.
+    assert usd["locked-kind"] == usd["cheapest"] == usd["subagents-cheap"] < usd["requested"]
 
 
 def test_json(traces: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from turnout.errors import InvalidRequest
 from turnout.learn.replay.named import NAMES, policy_of
 from turnout.learn.replay.recorded import Thread
 from turnout.learn.replay.scenario import scenario
+from turnout.policy.request import TaskKind
 
 ALL = (SONNET, HAIKU)
 
@@ -37,6 +38,9 @@ def served(
         ("subagents-cheap", thread((10.0,)), [OPUS, OPUS]),
         ("subagents-cheap", thread((10.0,), is_subagent=True), [HAIKU, HAIKU]),
         ("plan-strong", thread((10.0,)), [HAIKU, HAIKU]),
+        ("locked-kind", thread((10.0,)), [OPUS, OPUS]),
+        ("locked-kind", thread((10.0,), task_kind="bug_fix"), [OPUS, OPUS]),
+        ("locked-kind", thread((10.0,), task_kind="docs"), [HAIKU, HAIKU]),
         ("sticky", thread((10.0, 400.0)), [HAIKU, HAIKU, HAIKU]),
         # New input at a fifth of the price: the rival's rule moves a prompt of any length.
         ("ev-h3", thread((10.0,)), [HAIKU, HAIKU]),
@@ -50,6 +54,14 @@ def test_who_serves(name: str, recorded: Thread, models: list[str]) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_where_the_scenario_leaves_no_choice_there_is_none(name: str) -> None:
     assert served(name, thread((10.0, 400.0)), may_serve="none") == [OPUS] * 3
+
+
+@pytest.mark.parametrize(("task_kind", "model"), [("review", HAIKU), ("tests", OPUS)])
+def test_in_the_scenario_by_kind_others_serve_what_changes_no_program(
+    task_kind: TaskKind, model: str
+) -> None:
+    threads = thread((10.0,), task_kind=task_kind)
+    assert served("cheapest", threads, may_serve="kind") == [model] * 2
 
 
 def test_random_policies_keep_to_their_grain() -> None:

@@ -28,7 +28,9 @@ from turnout.learn.audit.transcripts import AGENTS, Gathered, gather, known_plac
 from turnout.learn.parquet import Table
 from turnout.learn.plots import save
 from turnout.learn.replay import command as replay
+from turnout.learn.replay.named import LOCKED_KIND
 from turnout.learn.replay.recorded import Recorded, output_tokens, read_recorded
+from turnout.learn.replay.scenario import BY_KIND
 from turnout.learn.replay.totals import Rows
 from turnout.learn.traces import HARNESSES
 from turnout.policy.request import Harness
@@ -185,11 +187,17 @@ def _told(argv: Sequence[str]) -> Told:
         help="write trace_calls.parquet, without any text, for turnout replay --traces DIR",
     )
     options = parser.parse_args(argv)
+    asked = replay.asked_of(options, are_kinds_known=False)
+    if replay.needs_kinds(asked):
+        parser.error(
+            "what a task is about is read from its text, which an audit passes over: leave out the policy"
+            f" {LOCKED_KIND} and the scenario {BY_KIND}"
+        )
     return Told(
         paths=tuple(options.paths),
         since=options.since,
         harnesses=frozenset(options.harness),
-        asked=replay.asked_of(options),
+        asked=asked,
         json=options.json,
         plot=options.plot,
         traces_out=options.traces_out,

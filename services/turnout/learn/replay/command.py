@@ -20,10 +20,11 @@ from turnout.errors import InvalidRequest
 from turnout.learn.columns import in_columns
 from turnout.learn.parquet import load_table
 from turnout.learn.replay import named, scenario
-from turnout.learn.replay.recorded import Recorded, Thread, read_recorded
+from turnout.learn.replay.recorded import Recorded, Thread, read_recorded, with_kinds
 from turnout.learn.replay.targets import targets_of
 from turnout.learn.replay.totals import Rows, Total, best_usd, total
 from turnout.learn.replay.walk import Row, Walk
+from turnout.learn.thread_kinds import read_thread_kinds, scorers_reading
 from turnout.policy.request import Harness
 from turnout.routing_section import Routing
 from turnout.scorer.artifact_file import load_artifact
@@ -99,6 +100,8 @@ def main(argv: Sequence[str]) -> int:
         catalog = parse_catalog(snapshot_bytes())
         table = load_table(told.traces, "trace_calls")
         recorded = read_recorded(table, catalog, harnesses=told.harnesses)
+        if needs_kinds(told.asked):
+            recorded = _with_kinds(recorded, told.traces)
         replayed, rows = replay(told.asked, recorded, catalog=catalog)
         if told.decisions_out is not None:
             write_decisions(told.decisions_out, rows, recorded)
@@ -150,6 +153,18 @@ def replay(
         ),
         rows,
     )
+
+
+def needs_kinds(asked: Asked) -> bool:
+    """Whether what threads are about makes a difference."""
+    return asked.scenario == scenario.BY_KIND or named.LOCKED_KIND in asked.policies
+
+
+def _with_kinds(recorded: Recorded, directory: Path) -> Recorded:
+    tables = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
+    turns = load_table(directory, "trace_turns")
+    kinds = read_thread_kinds(turns, scorers_reading(tables.content.text))
+    return with_kinds(recorded, kinds)
 
 
 def lines(replayed: Replayed) -> list[str]:
@@ -213,8 +228,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     """What `asked_of` reads."""
     parser.add_argument(
         "--policies",
-        default=",".join(named.NAMES),
-        help="comma-separated; default all: %(default)s. requested is always among them",
+        help=f"comma-separated, of {', '.join(named.NAMES)}; default all that can be told from what is"
+        " there. requested is always among them",
     )
     parser.add_argument(
         "--candidates",
@@ -236,9 +251,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def asked_of(options: argparse.Namespace) -> Asked:
+def asked_of(options: argparse.Namespace, *, are_kinds_known: bool) -> Asked:
+    """Unless told otherwise, all policies that know what they need."""
+    told: str | None = options.policies
+    every = named.NAMES if are_kinds_known else named.WITHOUT_KINDS
     return Asked(
-        policies=_names(options.policies),
+        policies=every if told is None else _names(told),
         candidates=_names(options.candidates),
         scenario=options.scenario,
         seed=options.seed,
@@ -252,7 +270,10 @@ def _told(argv: Sequence[str]) -> Told:
         description="Walk recorded sessions under several policies and print what each would have cost.",
     )
     parser.add_argument(
-        "--traces", type=Path, required=True, help="directory with trace_calls.parquet"
+        "--traces",
+        type=Path,
+        required=True,
+        help="directory with trace_calls.parquet, and trace_turns.parquet where kinds of tasks matter",
     )
     add_options(parser)
     parser.add_argument(
@@ -272,7 +293,7 @@ def _told(argv: Sequence[str]) -> Told:
     options = parser.parse_args(argv)
     return Told(
         traces=options.traces,
-        asked=asked_of(options),
+        asked=asked_of(options, are_kinds_known=(options.traces / "trace_turns.parquet").is_file()),
         harnesses=frozenset(options.harness),
         json=options.json,
         decisions_out=options.decisions_out,

@@ -11,6 +11,7 @@ from turnout.learn.replay.policies import (
     Policy,
     cheapest,
     cold_only,
+    locked_kind,
     plan_strong,
     random_rule,
     rival,
@@ -22,6 +23,9 @@ from turnout.policy.rank import Tables
 
 REQUESTED: Final = "requested"
 
+LOCKED_KIND: Final = "locked-kind"
+"""The one for which tasks have to be known."""
+
 _BASELINES: Final[Mapping[str, Callable[[str, int], Policy]]] = {
     REQUESTED: lambda name, _seed: AsRequested(name),
     "five-minutes": lambda name, _seed: AsRequested(name, main="5m", subagents="5m"),
@@ -30,6 +34,7 @@ _BASELINES: Final[Mapping[str, Callable[[str, int], Policy]]] = {
     "cheapest": lambda name, _seed: ByRule(name, cheapest),
     "subagents-cheap": lambda name, _seed: ByRule(name, subagents_cheap),
     "plan-strong": lambda name, _seed: ByRule(name, plan_strong),
+    LOCKED_KIND: lambda name, _seed: ByRule(name, locked_kind),
     "random-call": lambda name, seed: ByRule(name, random_rule(seed, "call")),
     "random-turn": lambda name, seed: ByRule(name, random_rule(seed, "turn")),
     "random-thread": lambda name, seed: ByRule(name, random_rule(seed, "thread")),
@@ -41,6 +46,8 @@ _BASELINES: Final[Mapping[str, Callable[[str, int], Policy]]] = {
 TURNOUT: Final = "turnout"
 
 NAMES: Final = (*_BASELINES, TURNOUT)
+
+WITHOUT_KINDS: Final = tuple(name for name in NAMES if name != LOCKED_KIND)
 
 
 def policy_of(name: str, *, seed: int, catalog: Catalog, tables: Tables) -> Policy:

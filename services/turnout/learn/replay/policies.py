@@ -16,8 +16,11 @@ from turnout.catalog.models import WriteLifetime
 from turnout.catalog.token_families import token_share
 from turnout.learn.replay.caches import Held, Target, warm_tokens
 from turnout.learn.replay.recorded import Answer, Step
-from turnout.policy.request import Harness
+from turnout.policy.request import Harness, TaskKind
 from turnout.policy.switch import COLD_SHARE
+
+HARMLESS_KINDS: Final[frozenset[TaskKind]] = frozenset({"explore", "review", "docs"})
+"""Tasks whose result is read by a person and changes no program."""
 
 RIVAL_STEPS: Final = 3.0
 """The horizon of the closest rival's rule."""
@@ -44,6 +47,7 @@ class View:
 
     Attributes:
         repo, session, thread: names.
+        task_kind: of what was typed first in it.
         last: who served the request before; None for the first.
         held: by target's name, what was written there.
         head_tokens: by target's name, what a first request finds of other threads' prompts.
@@ -57,6 +61,7 @@ class View:
     thread: str
     harness: Harness
     is_subagent: bool
+    task_kind: TaskKind = "other"
     last: Target | None = None
     held: dict[str, Held] = field(default_factory=dict)
     head_tokens: Mapping[str, float] = field(default_factory=dict[str, float])
@@ -158,6 +163,11 @@ def subagents_cheap(step: Step, view: View, permitted: Sequence[Target]) -> Targ
 def plan_strong(step: Step, view: View, permitted: Sequence[Target]) -> Target:
     """What they can do too: what was asked for plans, and the cheapest does the rest."""
     return permitted[0] if step.is_planning else cheapest(step, view, permitted)
+
+
+def locked_kind(step: Step, view: View, permitted: Sequence[Target]) -> Target:
+    """A fixed model for tasks that change no program."""
+    return cheapest(step, view, permitted) if view.task_kind in HARMLESS_KINDS else permitted[0]
 
 
 def random_rule(seed: int, grain: Literal["call", "turn", "thread"]) -> Rule:

@@ -11,7 +11,7 @@ holds for minutes (the system prompt or the tools had changed). A cache that had
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import msgspec
@@ -21,8 +21,9 @@ from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import WriteLifetime
 from turnout.dialects.usage import OUTPUT_BYTES_PER_TOKEN
 from turnout.learn.parquet import Numbers, Table
+from turnout.learn.thread_kinds import ThreadName
 from turnout.learn.traces import DROP_SHARE, HARNESSES, ordered_rows
-from turnout.policy.request import Harness
+from turnout.policy.request import Harness, TaskKind
 
 AT_ONCE_SECONDS: Final = 240.0
 """Within it a cache of five minutes holds: what is not found then was not the same prompt."""
@@ -95,7 +96,11 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Thread:
-    """One growing prompt; the name is the table's."""
+    """One growing prompt; the name is the table's.
+
+    Attributes:
+        task_kind: of what was typed first in it; other where that is not known.
+    """
 
     repo: str
     session: str
@@ -103,6 +108,7 @@ class Thread:
     harness: Harness
     is_subagent: bool
     calls: tuple[Call, ...]
+    task_kind: TaskKind = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +155,17 @@ def read_recorded(
             continue
         threads.append(_thread(columns, own, number=len(threads)))
     return Recorded(tuple(threads), {why: count for why, count in left_out.items() if count})
+
+
+def with_kinds(recorded: Recorded, kinds: Mapping[ThreadName, TaskKind]) -> Recorded:
+    """The same threads, and what they are about."""
+    return replace(
+        recorded,
+        threads=tuple(
+            replace(one, task_kind=kinds.get((one.repo, one.session, one.name), "other"))
+            for one in recorded.threads
+        ),
+    )
 
 
 class _Columns:

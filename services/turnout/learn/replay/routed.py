@@ -20,7 +20,15 @@ from turnout.learn.replay.recorded import Step
 from turnout.policy.alternate import Side, alternating_gain_usd
 from turnout.policy.decision import Access, DecisionInputs, RoutingSettings
 from turnout.policy.rank import Tables, outlook, survival
-from turnout.policy.request import Features, Harness, Identity, StepKind, Tags, TextSignal
+from turnout.policy.request import (
+    Features,
+    Harness,
+    Identity,
+    StepKind,
+    Tags,
+    TaskKind,
+    TextSignal,
+)
 from turnout.policy.switch import decide
 from turnout.policy.targets import is_below
 from turnout.policy.thread import ThreadState, WarmPrefix
@@ -48,7 +56,7 @@ class Turnout:
     def __init__(self, catalog: Catalog, tables: Tables) -> None:
         self._catalog = catalog
         self._tables = tables
-        self._kinds: dict[bool, _Shares] = {False: _Shares(), True: _Shares()}
+        self._kinds: dict[tuple[bool, TaskKind], _Shares] = {}
         self._threads: dict[str, _Shares] = {}
 
     def choose(self, step: Step, view: View, permitted: Sequence[Target]) -> Choice:
@@ -73,7 +81,7 @@ class Turnout:
 
     def _free_share(self, view: View, *, is_free: bool) -> float:
         """Of the thread's steps, this one included, and of its kind's."""
-        kind = self._kinds[view.is_subagent]
+        kind = self._kinds.setdefault((view.is_subagent, view.task_kind), _Shares())
         own = self._threads.setdefault(_key(view), _Shares())
         for shares in (kind, own):
             shares.steps += 1

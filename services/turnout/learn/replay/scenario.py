@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from turnout.errors import InvalidRequest
+from turnout.learn.replay.policies import HARMLESS_KINDS
 from turnout.learn.replay.recorded import Call, Thread
 
 Holds: TypeAlias = Callable[[Thread, Call], bool]
@@ -17,8 +18,12 @@ _HOLDS: Final[Mapping[str, Holds]] = {
     "none": lambda _thread, _call: False,
     "subagents": lambda thread, _call: thread.is_subagent,
     "read-only+subagents": lambda thread, call: thread.is_subagent or call.answer.only_reads,
+    "kind": lambda thread, _call: thread.task_kind in HARMLESS_KINDS,
     "all": lambda _thread, _call: True,
 }
+
+BY_KIND: Final = "kind"
+"""The one for which tasks have to be known."""
 
 RANDOM: Final = "random-"
 """Followed by a share of calls, as in `random-0.3`."""

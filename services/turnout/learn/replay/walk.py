@@ -142,6 +142,7 @@ class _ThreadWalk:
             thread=thread.name,
             harness=thread.harness,
             is_subagent=thread.is_subagent,
+            task_kind=thread.task_kind,
         )
         self._verbosity = verbosity
         self._rows: list[Row] = []
