@@ -14,7 +14,7 @@ CHART = Chart(
     x_label="USD per task",
     y_label="solved, %",
     series=(
-        Series("single models", (0.1, 1.0), (60.0, 80.0), "points", ("small", "large")),
+        Series("single models", (0.1, 1.0), (60.0, 80.0), "points", names=("small", "large")),
         Series("router", (0.1, 1.0), (62.0, 82.0), band=((60.0, 80.0), (64.0, 84.0))),
         Series("mixing", (0.1, 1.0), (60.0, 80.0), "dashes", is_backdrop=True),
     ),
