@@ -265,11 +265,18 @@ def _positive(written: str) -> int:
 
 
 def _points(one: Interval) -> str:
-    return f"{one.value:+.2f} [{one.low:+.2f} {one.high:+.2f}]"
+    value, low, high = (_plain(end, 2) for end in (one.value, one.low, one.high))
+    return f"{value:+.2f} [{low:+.2f} {high:+.2f}]"
 
 
 def _share(one: Interval) -> str:
-    return f"{one.value:.0%} [{one.low:.0%} {one.high:.0%}]"
+    value, low, high = (_plain(end, 4) for end in (one.value, one.low, one.high))
+    return f"{value:.0%} [{low:.0%} {high:.0%}]"
+
+
+def _plain(value: float, digits: int) -> float:
+    """Rounded, and without the sign of a zero."""
+    return round(value, digits) + 0.0
 
 
 def _counted(counts: Mapping[str, int]) -> str:
