@@ -46,3 +46,9 @@ def test_where_matplotlib_is_absent_that_is_said(
     with pytest.raises(InvalidRequest, match="need matplotlib"):
         save(CHART, tmp_path, "chart")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_point_on_a_logarithmic_axis_is_drawn(tmp_path: Path) -> None:
+    only = Series("only", (0.3,), (50.0,), "points", names=("alone",))
+    save(Chart("One", "USD", "solved, %", (only,), is_log_x=True, is_log_y=True), tmp_path, "one")
+    assert (tmp_path / "one.png").exists()

@@ -134,12 +134,12 @@ def _draw(chart: Chart, figure: _Figure) -> None:
         ylabel=chart.y_label,
         axisbelow=True,
     )
-    if chart.is_log_x:
-        ticks = _ticks([x for series in chart.series for x in series.x])
-        axes.set(xscale="log", xticks=ticks, xticklabels=[f"{tick:g}" for tick in ticks])
-    if chart.is_log_y:
-        ticks = _ticks([y for series in chart.series for y in series.y])
-        axes.set(yscale="log", yticks=ticks, yticklabels=[f"{tick:g}" for tick in ticks])
+    x_ticks = _ticks([x for series in chart.series for x in series.x]) if chart.is_log_x else []
+    y_ticks = _ticks([y for series in chart.series for y in series.y]) if chart.is_log_y else []
+    if x_ticks:
+        axes.set(xscale="log", xticks=x_ticks, xticklabels=[f"{tick:g}" for tick in x_ticks])
+    if y_ticks:
+        axes.set(yscale="log", yticks=y_ticks, yticklabels=[f"{tick:g}" for tick in y_ticks])
     axes.minorticks_off()
     figure.legend(
         loc="outside lower center",
@@ -150,15 +150,14 @@ def _draw(chart: Chart, figure: _Figure) -> None:
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """1, 2 and 5 of every decade within the values; matplotlib's own would be bare powers of ten."""
+    """1, 2 and 5 of every decade within the values; matplotlib's own would be bare powers of ten. None where
+    there would be one, which scales nothing: the axis stays linear.
+    """
     low, high = min(values), max(values)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [
-        tick
-        for decade in decades
-        for tick in (10.0**decade, 2 * 10.0**decade, 5 * 10.0**decade)
-        if low <= tick <= high
-    ]
+    ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
+    within = [tick for tick in ticks if low <= tick <= high]
+    return within if len(within) > 1 else []
 
 
 def _draw_series(axes: _Axes, series: Series, *, colour: str, marker: str) -> None:

@@ -44,6 +44,19 @@ def test_tables_of_kinds_pools_and_cascades(
     assert sum(line.startswith("       1.00 ") for line in told) == 1
 
 
+def test_what_a_single_benchmark_cannot_show_has_no_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_planted(tmp_path, {SWE: SPECIALISTS[SWE]})
+    assert evaluated(tmp_path, "--out", str(tmp_path / "out")) == 0
+    told = capsys.readouterr().out
+    assert "Within one kind" in told
+    assert "Accuracy, cost and time: swe-bench" in told
+    assert "Several kinds" not in told
+    assert "Cascades" not in told
+    assert (tmp_path / "out" / "accuracy_against_cost_swe-bench.png").exists()
+
+
 def test_json(tables: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert evaluated(tables, "--json", "--cascade", "fixer,large") == 0
     told = msgspec.json.decode(capsys.readouterr().out)

@@ -163,9 +163,10 @@ def lines(report: Report) -> Iterator[str]:
             for one in report.kinds
         ],
     )
-    yield from ("", "Several kinds, the kind told", "")
-    yield from _pools(report.pools)
-    if report.confused is not None:
+    if report.pools:
+        yield from ("", "Several kinds, the kind told", "")
+        yield from _pools(report.pools)
+    if report.confused:
         yield from ("", "Several kinds, told as the classifier tells them", "")
         yield from _pools(report.confused)
     yield from _of_cascades(report)
@@ -198,22 +199,23 @@ def _pools(pools: Sequence[Standing]) -> Iterator[str]:
 
 
 def _of_cascades(report: Report) -> Iterator[str]:
-    yield from ("", f"Cascades, the check right in {pictures.SHOWN_CHECK:.0%}", "")
-    yield from in_columns(
-        ("scope", "without", "weak, then strong", "solved", "dollars", "over mixing, points"),
-        [
-            (
-                one.scope,
-                ", ".join(one.without),
-                f"{one.weak}, {one.strong}",
-                f"{checked.point.accuracy:.1%}",
-                f"{checked.point.cost_usd:.3f}",
-                _points(checked.over_hull),
-            )
-            for one in report.cascades
-            for checked in [pictures.at_shown_check(one)]
-        ],
-    )
+    if report.cascades:
+        yield from ("", f"Cascades, the check right in {pictures.SHOWN_CHECK:.0%}", "")
+        yield from in_columns(
+            ("scope", "without", "weak, then strong", "solved", "dollars", "over mixing, points"),
+            [
+                (
+                    one.scope,
+                    ", ".join(one.without),
+                    f"{one.weak}, {one.strong}",
+                    f"{checked.point.accuracy:.1%}",
+                    f"{checked.point.cost_usd:.3f}",
+                    _points(checked.over_hull),
+                )
+                for one in report.cascades
+                for checked in [pictures.at_shown_check(one)]
+            ],
+        )
     for standing in pictures.shown(report)[:1]:
         chains = pictures.cascades_of(report, standing)
         for chain in chains:

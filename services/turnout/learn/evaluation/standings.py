@@ -115,7 +115,7 @@ def stand(
     early = _curves(draws, foreseen.costs, foreseen.scores)
     leads = [lead(*pair) for pair in zip(own, mixed, strict=True)]
     best = lead(_best_by_kind(board, values), mixed[0])
-    names = [f"{value:.3g}" for value in values.tolist()]
+    names = [f"{value:.2f}" for value in values.tolist()]
     return Standing(
         scope=scope.name,
         datasets=scope.datasets,
