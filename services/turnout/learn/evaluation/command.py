@@ -267,18 +267,18 @@ def _positive(written: str) -> int:
 
 
 def _points(one: Interval) -> str:
-    value, low, high = (_plain(end, 2) for end in (one.value, one.low, one.high))
+    value, low, high = (_plain(end) for end in (one.value, one.low, one.high))
     return f"{value:+.2f} [{low:+.2f} {high:+.2f}]"
 
 
 def _share(one: Interval) -> str:
-    value, low, high = (_plain(end, 4) for end in (one.value, one.low, one.high))
+    value, low, high = (_plain(end) for end in (one.value, one.low, one.high))
     return f"{value:.0%} [{low:.0%} {high:.0%}]"
 
 
-def _plain(value: float, digits: int) -> float:
-    """Rounded, and without the sign of a zero."""
-    return round(value, digits) + 0.0
+def _plain(value: float) -> float:
+    """To two digits, and without the sign of a zero."""
+    return round(value, 2) + 0.0
 
 
 def _counted(counts: Mapping[str, int]) -> str:
