@@ -104,6 +104,11 @@ lock: $(VENV)/.ready ## Compile the pinned requirements again
 	  --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --output-file $$name.txt $$name.in; done
 
+.PHONY: eval
+eval: setup ## The figures of EVALUATION.md from tables in DATA; charts in evaluation-results
+	$(BIN)/turnout eval --items $(DATA)/items.parquet --outcomes $(DATA)/outcomes.parquet \
+	  --models $(DATA)/models.parquet --out evaluation-results
+
 .PHONY: loadtest
 loadtest: setup $(LOADTEST)/.ready ## Locust users that behave like agents, against one process and split
 	$(BIN)/python -m loadtest.agents $(LOADTEST_ARGS)

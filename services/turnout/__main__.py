@@ -144,6 +144,10 @@ _ALONE: Mapping[str, tuple[str, str]] = {
         "turnout.learn.replay.command",
         "what recorded sessions would have cost under other policies",
     ),
+    "eval": (
+        "turnout.learn.evaluation.command",
+        "score benchmark tasks by routers that did not see them",
+    ),
     "mix": ("turnout.mixing", "who would serve new threads over the dial of cost and quality"),
     "train": ("turnout.learn.train", "train the artifact"),
 }

@@ -14,7 +14,7 @@ CHART = Chart(
     x_label="USD per task",
     y_label="solved, %",
     series=(
-        Series("single models", (0.1, 1.0), (60.0, 80.0), "points", ("small", "large")),
+        Series("single models", (0.1, 1.0), (60.0, 80.0), "points", names=("small", "large")),
         Series("router", (0.1, 1.0), (62.0, 82.0), band=((60.0, 80.0), (64.0, 84.0))),
         Series("mixing", (0.1, 1.0), (60.0, 80.0), "dashes", is_backdrop=True),
     ),
@@ -46,3 +46,9 @@ def test_where_matplotlib_is_absent_that_is_said(
     with pytest.raises(InvalidRequest, match="need matplotlib"):
         save(CHART, tmp_path, "chart")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_one_point_on_a_logarithmic_axis_is_drawn(tmp_path: Path) -> None:
+    only = Series("only", (0.3,), (50.0,), "points", names=("alone",))
+    save(Chart("One", "USD", "solved, %", (only,), is_log_x=True, is_log_y=True), tmp_path, "one")
+    assert (tmp_path / "one.png").exists()

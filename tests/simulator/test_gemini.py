@@ -323,7 +323,7 @@ def test_a_whole_request_can_be_counted(base: str) -> None:
 
 def test_an_image_has_a_price(client: genai.Client) -> None:
     image = types.Part.from_bytes(data=b"A" * 100, mime_type="image/png")
-    usage = usage_of(client.models.generate_content(model=MODEL, contents=[image]))
+    usage = usage_of(client.models.generate_content(model=MODEL, contents=image))
     assert 1_600 < (usage.prompt_token_count or 0) < 1_700
 
 

@@ -54,6 +54,10 @@ class Table:
     rows: int
     _table: _Table
 
+    @property
+    def columns(self) -> Sequence[str]:
+        return self._table.column_names
+
     def texts(self, column: str) -> list[str]:
         """Text, "" where missing."""
         values: list[str] = []
@@ -104,8 +108,12 @@ class Table:
 
 
 def load_table(directory: Path, name: str) -> Table:
-    """Read `name`.parquet. Raises `InvalidRequest` when it is not there or not parquet."""
-    path = directory / f"{name}.parquet"
+    """Read `name`.parquet. Raises as `load_file` does."""
+    return load_file(directory / f"{name}.parquet")
+
+
+def load_file(path: Path) -> Table:
+    """Raises `InvalidRequest` when it is not there or not parquet."""
     try:
         data = path.read_bytes()
     except OSError as error:

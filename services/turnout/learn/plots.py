@@ -18,9 +18,14 @@ COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E
 """Okabe and Ito's palette, without its yellow, which is hard to see on white."""
 
 GREY: Final = "#999999"
+MARKER_POINTS, RING_POINTS = 5.5, 9.0
+"""A ring without a line shows around the marker of another series at the same place."""
+
 WIDTH_INCHES, HEIGHT_INCHES = 8.0, 5.4
 DOTS_PER_INCH: Final = 150
-LEGEND_COLUMNS: Final = 3
+LEGEND_COLUMNS: Final = 2
+MARKERS: Final = "osD^vP"
+"""By place, so that points that fall on each other can be told apart, in grey print too."""
 
 STYLE: Final[Mapping[str, object]] = {
     # Without a salt the ids in an SVG are random.
@@ -40,7 +45,8 @@ class Series:
     """One entry of the legend.
 
     Attributes:
-        names: written beside the points, one each; empty for none.
+        marked: places of the points that have a marker; empty for all of them.
+        names: written beside the marked points, one each; empty for none.
         band: lower and upper ends of an interval around each y.
         is_backdrop: grey, behind the others: what they are compared with.
     """
@@ -49,6 +55,7 @@ class Series:
     x: Sequence[float]
     y: Sequence[float]
     mark: Mark = "line"
+    marked: Sequence[int] = ()
     names: Sequence[str] = ()
     band: tuple[Sequence[float], Sequence[float]] | None = None
     is_backdrop: bool = False
@@ -63,6 +70,7 @@ class Chart:
     y_label: str
     series: Sequence[Series]
     is_log_x: bool = False
+    is_log_y: bool = False
     level: float | None = None
 
 
@@ -112,39 +120,48 @@ def _draw(chart: Chart, figure: _Figure) -> None:
     axes = figure.subplots()
     if chart.level is not None:
         axes.axhline(chart.level, color=GREY, linewidth=1, zorder=1)
-    colours = iter(COLOURS * (1 + len(chart.series) // len(COLOURS)))
+    compared = [series for series in chart.series if not series.is_backdrop]
     for series in chart.series:
-        _draw_series(axes, series, GREY if series.is_backdrop else next(colours))
+        if series.is_backdrop:
+            _draw_series(axes, series, colour=GREY, marker=".")
+    for at, series in enumerate(compared):
+        colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
+        _draw_series(axes, series, colour=colour, marker=marker)
     axes.grid(True, color="#e5e5e5", linewidth=0.8)
     axes.set(
         title=chart.title,
         xlabel=chart.x_label,
         ylabel=chart.y_label,
         axisbelow=True,
-        xscale="log" if chart.is_log_x else "linear",
     )
-    if chart.is_log_x:
-        ticks = _ticks([x for series in chart.series for x in series.x])
-        axes.set(xticks=ticks, xticklabels=[f"{tick:g}" for tick in ticks])
-        axes.minorticks_off()
+    x_ticks = _ticks([x for series in chart.series for x in series.x]) if chart.is_log_x else []
+    y_ticks = _ticks([y for series in chart.series for y in series.y]) if chart.is_log_y else []
+    if x_ticks:
+        axes.set(xscale="log", xticks=x_ticks, xticklabels=[f"{tick:g}" for tick in x_ticks])
+    if y_ticks:
+        axes.set(yscale="log", yticks=y_ticks, yticklabels=[f"{tick:g}" for tick in y_ticks])
+    axes.minorticks_off()
     figure.legend(
-        loc="outside lower center", ncols=min(LEGEND_COLUMNS, len(chart.series)), frameon=False
+        loc="outside lower center",
+        ncols=min(LEGEND_COLUMNS, len(chart.series)),
+        frameon=False,
+        fontsize=9,
     )
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
-    """1, 2 and 5 of every decade within the values; matplotlib's own would be bare powers of ten."""
+    """1, 2 and 5 of every decade within the values; matplotlib's own would be bare powers of ten. None where
+    there would be one, which scales nothing: the axis stays linear.
+    """
     low, high = min(values), max(values)
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    return [
-        tick
-        for decade in decades
-        for tick in (10.0**decade, 2 * 10.0**decade, 5 * 10.0**decade)
-        if low <= tick <= high
-    ]
+    ticks = [step * 10.0**decade for decade in decades for step in (1, 2, 5)]
+    within = [tick for tick in ticks if low <= tick <= high]
+    return within if len(within) > 1 else []
 
 
-def _draw_series(axes: _Axes, series: Series, colour: str) -> None:
+def _draw_series(axes: _Axes, series: Series, *, colour: str, marker: str) -> None:
+    marked = series.marked or range(len(series.x))
     has_line, has_points = series.mark != "points", "points" in series.mark
     if series.band is not None:
         axes.fill_between(series.x, *series.band, color=colour, alpha=0.15, linewidth=0)
@@ -155,14 +172,18 @@ def _draw_series(axes: _Axes, series: Series, colour: str) -> None:
         color=colour,
         linestyle=("--" if series.mark == "dashes" else "-") if has_line else "",
         linewidth=1.8,
-        marker="o" if has_points else "",
-        markersize=4.5,
+        marker=marker if has_points else "",
+        markersize=MARKER_POINTS if has_line or marker != "o" else RING_POINTS,
+        markevery=list(marked),
+        # Points that fall on each other show through.
+        markerfacecolor="white" if has_line else "none",
+        markeredgewidth=1.5,
         zorder=2 if series.is_backdrop else 3,
     )
-    for text, x, y in zip(series.names, series.x, series.y, strict=bool(series.names)):
+    for text, at in zip(series.names, marked, strict=bool(series.names)):
         axes.annotate(
             text,
-            (x, y),
+            (series.x[at], series.y[at]),
             xytext=(5, -11),
             textcoords="offset points",
             fontsize=8,

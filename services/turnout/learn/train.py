@@ -134,11 +134,11 @@ def train(
 
 def _text_model(texts: Texts, encoder: Encoder, n_clusters: int) -> _TextModel:
     """Clusters of real texts, and the kinds' weights from our own example sentences."""
-    vectors = _embed(texts.texts, encoder)
+    vectors = embed(texts.texts, encoder)
     centroids, labels = clusters.k_means(vectors, n_clusters)
     by_text = dict(zip(texts.texts, labels.tolist(), strict=True))
     examples = [(sentence, at) for at, kind in enumerate(KINDS) for sentence in KIND_EXAMPLES[kind]]
-    example_vectors = _embed([sentence for sentence, _ in examples], encoder)
+    example_vectors = embed([sentence for sentence, _ in examples], encoder)
     example_kinds = np.array([at for _, at in examples])
     weights = clusters.fit_kind_weights(example_vectors, example_kinds, len(KINDS))
     tables = TextTables(
@@ -161,7 +161,7 @@ def _text_model(texts: Texts, encoder: Encoder, n_clusters: int) -> _TextModel:
     )
 
 
-def _embed(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float64]:
+def embed(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float64]:
     """One text a run, as at run time; rounded, so that the last bits of a kernel do not matter."""
     rows = [np.round(encoder.encode(cut(text)).astype(np.float64), 5) for text in texts]
     return clusters.unit(np.array(rows))

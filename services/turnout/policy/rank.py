@@ -247,7 +247,9 @@ def _candidate(
     lacks = option.lacks if to_go_usd is not None else (*option.lacks, "price")
     score = None
     if to_go_usd is not None and not lacks:
-        score = inputs.settings.value_usd * pessimistic(mean, sd) - to_go_usd
+        score = score_usd(
+            value_usd=inputs.settings.value_usd, quality=mean, quality_sd=sd, cost_usd=to_go_usd
+        )
     return Candidate(
         target=target,
         model=model.id,
@@ -260,6 +262,11 @@ def _candidate(
         quality_sd=sd,
         score=score,
     )
+
+
+def score_usd(*, value_usd: float, quality: float, quality_sd: float, cost_usd: float) -> float:
+    """What is left of the value of the quality when the cost is paid."""
+    return value_usd * pessimistic(quality, quality_sd) - cost_usd
 
 
 def written_lifetime(features: Features, cache: CacheTerms) -> tuple[WriteLifetime, float]:

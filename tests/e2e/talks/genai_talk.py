@@ -73,7 +73,7 @@ class GenaiTalk:
             model=asked.model, contents=self._contents(), config=_config(asked)
         )
 
-    def _contents(self) -> google.ContentListUnion:
+    def _contents(self) -> list[google.Content]:
         return [*self.contents]
 
     def give(self, called: Called, text: str, *, with_picture: bool = False) -> None:

@@ -56,11 +56,11 @@ class Turnout:
     def __init__(self, catalog: Catalog, tables: Tables) -> None:
         self._catalog = catalog
         self._tables = tables
-        self._kinds: dict[tuple[bool, TaskKind], _Shares] = {}
+        self._kinds: dict[tuple[bool, TaskKind, str], _Shares] = {}
         self._threads: dict[str, _Shares] = {}
 
     def choose(self, step: Step, view: View, permitted: Sequence[Target]) -> Choice:
-        share = self._free_share(view, is_free=len(permitted) > 1)
+        share = self._free_share(view, step.model, is_free=len(permitted) > 1)
         if len(permitted) > 1 and share < WHOLE_SHARE:
             return Choice(self._beside(step, view, permitted, share), step.lifetime)
         by_name = {one.name: one for one in permitted}
@@ -79,9 +79,11 @@ class Turnout:
     def keep_warm(self, _view: View) -> int:
         return 0
 
-    def _free_share(self, view: View, *, is_free: bool) -> float:
-        """Of the thread's steps, this one included, and of its kind's."""
-        kind = self._kinds.setdefault((view.is_subagent, view.task_kind), _Shares())
+    def _free_share(self, view: View, model: str, *, is_free: bool) -> float:
+        """Of the thread's steps, this one included, and of those of its kind that ask for the same model:
+        whoever asks for the only candidate has nobody else, whatever the step.
+        """
+        kind = self._kinds.setdefault((view.is_subagent, view.task_kind, model), _Shares())
         own = self._threads.setdefault(_key(view), _Shares())
         for shares in (kind, own):
             shares.steps += 1
