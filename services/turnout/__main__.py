@@ -70,6 +70,10 @@ def _done(argv: Sequence[str] | None) -> int:
                 from turnout.learn import train
 
                 return train.main(rest)
+            case "kinds":
+                from turnout.learn import kinds
+
+                return kinds.main(rest)
             case "replay":
                 from turnout.learn.replay import command as replay
 
@@ -135,6 +139,7 @@ def _parser() -> argparse.ArgumentParser:
         "demo", help="play made-up agent sessions and show what they cost", add_help=False
     )
     commands.add_parser("train", help="train the artifact", add_help=False)
+    commands.add_parser("kinds", help="how well the artifact tells task kinds", add_help=False)
     commands.add_parser(
         "replay", help="what recorded sessions would have cost under other policies", add_help=False
     )
@@ -144,7 +149,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-_PARSE_THEMSELVES = frozenset({"demo", "facts", "outcomes", "replay", "schema", "train"})
+_PARSE_THEMSELVES = frozenset({"demo", "facts", "kinds", "outcomes", "replay", "schema", "train"})
 
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 

@@ -30,7 +30,7 @@ class Asked:
     body: Body
     step: StepKind
     request_class: RequestClass
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
     path: str = ""
 
 
@@ -71,8 +71,10 @@ WAS_READ = {"type": "tool_result", "tool_use_id": "t1", "content": "package a"}
 REMINDER = text("<system-reminder>Today is Monday.</system-reminder>")
 CLAUDE_TASK = user(REMINDER, text("Sort the list of trains."))
 CLAUDE_CALL: Body = {"role": "assistant", "content": [READ]}
-CLAUDE_TOOLS = [{"name": name, "input_schema": {}} for name in ("Read", "Edit", "Bash", "Agent")]
-TITLE = {"format": {"type": "json_schema", "schema": {"properties": {"title": {}}}}}
+CLAUDE_TOOLS: list[Body] = [
+    {"name": name, "input_schema": {"type": "object"}} for name in ("Read", "Edit", "Bash", "Agent")
+]
+TITLE = {"format": {"type": "json_schema", "schema": {"properties": {"title": {"type": "string"}}}}}
 
 
 def claude(*messages: Body, tools: object = CLAUDE_TOOLS, **more: object) -> Body:
@@ -238,7 +240,7 @@ def item(role: str, said: str) -> Body:
 
 
 CODEX_TOOLS = [
-    {"type": "function", "name": "shell", "parameters": {}},
+    {"type": "function", "name": "shell", "parameters": {"type": "object"}},
     {"type": "custom", "name": "apply_patch", "format": {"type": "grammar"}},
     {"type": "web_search"},
 ]
@@ -436,7 +438,7 @@ def part(words: str, role: str = "user") -> Body:
 
 GEMINI_CALL: Body = {
     "role": "model",
-    "parts": [{"functionCall": {"name": "read_file", "args": {}}}],
+    "parts": [{"functionCall": {"name": "read_file", "args": {"file_path": "a.go"}}}],
 }
 GEMINI_RESULT: Body = {
     "role": "user",
@@ -526,7 +528,7 @@ GEMINI_ROWS = [
     ),
     Asked(
         "a search of the web",
-        gemini(part("sorts"), tools=()) | {"tools": [{"googleSearch": {}}]},
+        {"contents": [part("sorts")], "tools": [{"googleSearch": {"timeRangeFilter": None}}]},
         "user_input",
         "auxiliary",
     ),

@@ -1,0 +1,246 @@
+"""How well an artifact tells task kinds: `turnout kinds --traces DIR [--labels FILE] [--json]`.
+
+Rules of this module: the figures are those of the turns whose sessions the model was not fitted on,
+unless they say otherwise; shares have Wilson intervals of 95 %; no text is printed.
+"""
+
+import argparse
+import math
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from turnout.errors import InvalidRequest, TurnoutError
+from turnout.learn.kind_labels import SHIPPED, Label, Labelled, find_texts, load_labels
+from turnout.learn.parquet import load_table
+from turnout.learn.task_kinds import KINDS
+from turnout.policy.request import TaskKind
+from turnout.scorer.artifact_file import load_artifact
+from turnout.scorer.embedder import Embedding, Encoder
+from turnout.scorer.embedder_files import DEFAULT_ROOT, EMBEDDER_DIGEST, load_embedder_files
+from turnout.scorer.onnx_encoder import OnnxEncoder
+from turnout.scorer.text_reader import ClusterReader
+
+Z: Final = 1.96
+"""Standard deviations of a two-sided interval of 95 %."""
+
+
+class Share(msgspec.Struct, frozen=True):
+    """A share of `of`, with its interval; all null when there is nothing to have a share of."""
+
+    of: int
+    share: float | None
+    low: float | None
+    high: float | None
+
+
+class KindFigures(msgspec.Struct, frozen=True):
+    recall: Share
+    precision: Share
+
+
+class Agreement(msgspec.Struct, frozen=True):
+    """Of the two passes, over all labels."""
+
+    labels: int
+    raw: float
+    kappa: float
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What `--json` prints.
+
+    Attributes:
+        found: labels whose turns are in the tables.
+        accuracy: on the half that was held out.
+        fitted: accuracy on the half that the model was fitted on.
+        named: share of the held-out turns of a kind that are given one, where `other` is none.
+        confusion: by labelled kind, the share that each kind was told for.
+
+    """
+
+    artifact_digest: str
+    agreement: Agreement
+    found: int
+    accuracy: Share
+    fitted: Share
+    named: Share
+    by_part: dict[str, Share]
+    kinds: dict[TaskKind, KindFigures]
+    confusion: dict[TaskKind, dict[TaskKind, float]]
+
+
+class Told(msgspec.Struct, frozen=True):
+    """A labelled turn, and what the model says."""
+
+    label: Label
+    kind: TaskKind
+
+
+def tell(labelled: Sequence[Labelled], reader: ClusterReader, encoder: Encoder) -> list[Told]:
+    told: list[Told] = []
+    for one in labelled:
+        embedding = Embedding(vector=encoder.encode(one.text), is_cached=False)
+        told.append(Told(label=one.label, kind=reader.read(embedding, one.text).task_kind))
+    return told
+
+
+def share(hits: int, of: int) -> Share:
+    """With Wilson's interval, which stays within 0 and 1 for few."""
+    if not of:
+        return Share(of=0, share=None, low=None, high=None)
+    p, z2 = hits / of, Z * Z / of
+    middle = (p + z2 / 2) / (1 + z2)
+    reach = Z * math.sqrt(p * (1 - p) / of + z2 / (4 * of)) / (1 + z2)
+    return Share(
+        of=of, share=round(p, 4), low=round(middle - reach, 4), high=round(middle + reach, 4)
+    )
+
+
+def agreement(labels: Sequence[Label]) -> Agreement:
+    """Raw agreement of the two passes, and Cohen's kappa: what of it is beyond chance."""
+    count = len(labels)
+    raw = sum(label.passes[0] == label.passes[1] for label in labels) / count
+    first = Counter(label.passes[0] for label in labels)
+    second = Counter(label.passes[1] for label in labels)
+    chance = sum(first[kind] * second[kind] for kind in KINDS) / count**2
+    kappa = (raw - chance) / (1 - chance) if chance < 1 else 1.0
+    return Agreement(labels=count, raw=round(raw, 4), kappa=round(kappa, 4))
+
+
+def report(labels: Sequence[Label], told: Sequence[Told], *, artifact_digest: str) -> Report:
+    held = [one for one in told if one.label.half == "held_out"]
+    fitted = [one for one in told if one.label.half == "fitted"]
+    of_a_kind = [one for one in held if one.label.kind != "other"]
+    parts = {
+        "main, first text": [one for one in held if _is_part(one.label, False, True)],
+        "main, later text": [one for one in held if _is_part(one.label, False, False)],
+        "subagent, first text": [one for one in held if _is_part(one.label, True, True)],
+        "subagent, later text": [one for one in held if _is_part(one.label, True, False)],
+    }
+    return Report(
+        artifact_digest=artifact_digest,
+        agreement=agreement(labels),
+        found=len(told),
+        accuracy=_accuracy(held),
+        fitted=_accuracy(fitted),
+        named=share(sum(one.kind != "other" for one in of_a_kind), len(of_a_kind)),
+        by_part={name: _accuracy(members) for name, members in parts.items()},
+        kinds={kind: _figures(held, kind) for kind in KINDS},
+        confusion=confusion(held),
+    )
+
+
+def confusion(told: Sequence[Told]) -> dict[TaskKind, dict[TaskKind, float]]:
+    """Row-normalised; a kind without labels has no row."""
+    rows: dict[TaskKind, dict[TaskKind, float]] = {}
+    for kind in KINDS:
+        counts = Counter(one.kind for one in told if one.label.kind == kind)
+        of = counts.total()
+        if of:
+            rows[kind] = {other: round(counts[other] / of, 4) for other in KINDS}
+    return rows
+
+
+def _is_part(label: Label, is_subagent: bool, is_first: bool) -> bool:
+    return label.is_subagent == is_subagent and label.is_first == is_first
+
+
+def _accuracy(told: Sequence[Told]) -> Share:
+    return share(sum(one.kind == one.label.kind for one in told), len(told))
+
+
+def _figures(told: Sequence[Told], kind: TaskKind) -> KindFigures:
+    right = sum(one.kind == kind == one.label.kind for one in told)
+    return KindFigures(
+        recall=share(right, sum(one.label.kind == kind for one in told)),
+        precision=share(right, sum(one.kind == kind for one in told)),
+    )
+
+
+def lines(found: Report) -> list[str]:
+    """The report for people."""
+    passes = found.agreement
+    width = max(len(kind) for kind in KINDS)
+    return [
+        f"artifact {found.artifact_digest[:12]}",
+        f"labels: {passes.labels}, of which {found.found} are in the tables; two passes agree on "
+        f"{passes.raw:.1%}, kappa {passes.kappa:.3f}",
+        f"accuracy, held-out sessions: {_words(found.accuracy)}",
+        f"accuracy, sessions of the fit: {_words(found.fitted)}",
+        f"given a kind, of those that have one: {_words(found.named)}",
+        *(f"  {name}: {_words(part)}" for name, part in found.by_part.items()),
+        "by kind, held-out sessions:",
+        *(
+            f"  {kind:{width}} recall {_words(figures.recall)}; precision "
+            f"{_words(figures.precision)}"
+            for kind, figures in found.kinds.items()
+        ),
+        "told as (rows: labelled kind):",
+        "  " + " " * width + "".join(f"{kind:>{width + 1}}" for kind in KINDS),
+        *(
+            f"  {kind:{width}}" + "".join(f"{row[told]:>{width + 1}.2f}" for told in KINDS)
+            for kind, row in found.confusion.items()
+        ),
+    ]
+
+
+def _words(one: Share) -> str:
+    if one.share is None or one.low is None or one.high is None:
+        return "none"
+    return f"{one.share:.3f} ({one.low:.3f} to {one.high:.3f}) of {one.of}"
+
+
+def measured(
+    traces: Path, labels_file: Path, artifact_file: Path | None, encoder: Encoder
+) -> Report:
+    """Raises `InvalidRequest` when no labelled turn is in the tables."""
+    labels = load_labels(labels_file)
+    labelled = find_texts(labels, load_table(traces, "trace_turns"))
+    if not labelled:
+        raise InvalidRequest(f"No turn of {labels_file} is in {traces / 'trace_turns.parquet'}.")
+    artifact = load_artifact(artifact_file, embedder_digest=EMBEDDER_DIGEST)
+    told = tell(labelled, ClusterReader(artifact.content.text), encoder)
+    return report(labels, told, artifact_digest=artifact.digest)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="turnout kinds", description="How well an artifact tells task kinds."
+    )
+    parser.add_argument(
+        "--traces", type=Path, required=True, help="directory with trace_turns.parquet"
+    )
+    parser.add_argument("--labels", type=Path, default=SHIPPED, help="default: %(default)s")
+    parser.add_argument("--artifact", type=Path, help="default: the one that is shipped")
+    parser.add_argument(
+        "--embedder", type=Path, default=DEFAULT_ROOT, help="where the embedder was built"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--confusion-out", type=Path, help="write the confusion matrix alone")
+    options = parser.parse_args(argv)
+    embedder: Path = options.embedder
+    out: Path | None = options.confusion_out
+    is_json: bool = options.json
+    try:
+        encoder = OnnxEncoder(load_embedder_files(embedder))
+        found = measured(options.traces, options.labels, options.artifact, encoder)
+        if out is not None:
+            out.write_bytes(_pretty(found.confusion))
+    except (TurnoutError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    sys.stdout.write(_pretty(found).decode() if is_json else "\n".join([*lines(found), ""]))
+    return 0
+
+
+def _pretty(value: Report | Mapping[TaskKind, Mapping[TaskKind, float]]) -> bytes:
+    return msgspec.json.format(msgspec.json.encode(value), indent=1) + b"\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
