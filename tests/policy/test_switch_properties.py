@@ -34,9 +34,9 @@ from turnout.events.v1 import facts_pb2
 from turnout.facts import RequestRouted
 from turnout.policy.decision import Candidate, Decision, DecisionInputs
 from turnout.policy.request import Mode, RequestClass, StepKind
-from turnout.policy.switch import COLD_SHARE, EPOCH_SHARE, FALLBACKS, decide, margin_usd
+from turnout.policy.switch import FALLBACKS, decide, margin_usd
 from turnout.policy.targets import asked_for, is_below
-from turnout.policy.thread import ThreadState
+from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE, ThreadState
 from turnout.protos import from_pb, to_pb
 
 MODELS = (OPUS, SONNET, HAIKU, GPT, MINI, BLIND, SECRET)

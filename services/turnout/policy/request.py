@@ -3,7 +3,7 @@
 No text, no bodies, no credentials: everything here may be kept in a fact.
 """
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -41,6 +41,8 @@ StepKind: TypeAlias = Literal[
 TaskKind: TypeAlias = Literal[
     "bug_fix", "feature", "tests", "explore", "review", "docs", "research", "other"
 ]
+
+TASK_KINDS: Final[tuple[TaskKind, ...]] = get_args(TaskKind)
 
 Mode: TypeAlias = Literal["observe", "full"]
 """How far Turnout may go for a tenant: decide and record, or choose."""

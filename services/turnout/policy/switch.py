@@ -45,15 +45,10 @@ from turnout.policy.targets import (
     unpriced_targets,
     without_refusers,
 )
+from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE
 
 FALLBACKS: Final = 3
 """Targets tried after the first; more only delays the error that the client must see."""
-
-COLD_SHARE: Final = 0.2
-"""A prefix of which less than this share is expected warm is a cold one."""
-
-EPOCH_SHARE: Final = 0.5
-"""When less of the last prompt than this is kept, the thread has been compacted."""
 
 UNQUESTIONED: Final[frozenset[StepKind]] = frozenset(
     {"title", "classification", "probe", "token_count"}
@@ -138,6 +133,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         artifact_digest=tables.digest,
         catalog_digest=catalog.digest,
         candidates=tuple(compared),
+        task_kind=view.task_kind,
     )
 
 

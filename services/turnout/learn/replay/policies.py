@@ -17,7 +17,7 @@ from turnout.catalog.token_families import token_share
 from turnout.learn.replay.caches import Held, Target, warm_tokens
 from turnout.learn.replay.recorded import Answer, Step
 from turnout.policy.request import Harness
-from turnout.policy.switch import COLD_SHARE
+from turnout.policy.thread import COLD_SHARE
 
 RIVAL_STEPS: Final = 3.0
 """The horizon of the closest rival's rule."""
