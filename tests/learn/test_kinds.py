@@ -106,16 +106,30 @@ def test_accuracy_is_that_of_the_sessions_that_were_held_out() -> None:
     held, fitted = in_half("held_out", 4), in_half("fitted", 2)
     told = [Told(label=one, kind="bug_fix") for one in (*held[:3], *fitted)]
     told.append(Told(label=held[3], kind="other"))
-    found = report([*held, *fitted], told, artifact_digest="d" * 64)
+    crossed = [*told[1:4], *(Told(label=one, kind="docs") for one in fitted)]
+    found = report([*held, *fitted], told, crossed, artifact_digest="d" * 64)
     assert (found.accuracy.share, found.accuracy.of) == (0.75, 4)
     assert (found.fitted.share, found.fitted.of) == (1, 2)
-    assert (found.named.share, found.named.of) == (0.75, 4)
-    assert found.kinds["bug_fix"].recall.share == 0.75
-    assert found.kinds["bug_fix"].precision.share == 1
-    assert found.kinds["docs"].recall.share is None
-    assert found.by_part["main, first text"].of == 4
-    assert found.by_part["subagent, first text"].of == 0
+    assert (found.crossed.share, found.crossed.of) == (0.6, 5)
     assert any("0.750" in line for line in lines(found))
+
+
+def test_what_is_said_by_kind_is_of_both_halves() -> None:
+    told = [
+        Told(label=label(n, is_subagent=n == 3), kind="bug_fix" if n else "other") for n in range(4)
+    ]
+    told.append(Told(label=label(9, "docs"), kind="bug_fix"))
+    found = report([one.label for one in told], [], told, artifact_digest="d" * 64)
+    assert (found.named.share, found.named.of) == (0.8, 5)
+    assert found.kinds["bug_fix"].recall.share == 0.75
+    assert found.kinds["bug_fix"].precision.share == 0.75
+    assert found.kinds["docs"].recall.share == 0
+    assert found.kinds["tests"].recall.share is None
+    assert {name: part.of for name, part in found.by_part.items()} == {
+        "main, first text": 4,
+        "subagent, first text": 1,
+    }
+    assert found.accuracy.share is None
 
 
 def test_rows_of_the_confusion_are_shares() -> None:

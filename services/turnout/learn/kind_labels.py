@@ -21,6 +21,8 @@ SHIPPED: Final = Path(__file__).parent / "task_kind_labels.json"
 
 Half: TypeAlias = Literal["fitted", "held_out"]
 
+HALVES: Final[tuple[Half, Half]] = ("fitted", "held_out")
+
 
 class Label(msgspec.Struct, frozen=True):
     """One turn.

@@ -1,7 +1,7 @@
 """The text model for task kinds: ridge regression on embeddings and cues.
 
-Rules of this module: pure; it is fitted on our own example sentences and on the labelled turns of
-the half that is for fitting, and knows nothing of the other half.
+Rules of this module: deterministic; it is fitted on our own example sentences and on the labelled
+turns that it is given, and nothing else of a turn than its text is read.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 
 from turnout.learn.clusters import Matrix
 from turnout.learn.kind_examples import KIND_EXAMPLES
+from turnout.learn.kind_labels import Labelled
+from turnout.learn.texts import embedded
 from turnout.policy.request import TaskKind
+from turnout.scorer.embedder import Encoder
 from turnout.scorer.text_cues import CUE_SIZE, cues_of
 from turnout.scorer.tokens import cut
 
@@ -34,6 +37,14 @@ def examples() -> tuple[list[str], list[TaskKind]]:
         texts += [cut(text) for text in KIND_EXAMPLES[kind]]
         kinds.extend(kind for _ in KIND_EXAMPLES[kind])
     return texts, kinds
+
+
+def fitted(labelled: Sequence[Labelled], encoder: Encoder) -> NDArray[np.float16]:
+    """The weights that our own sentences and these turns give, as the artifact keeps them."""
+    texts, kinds = examples()
+    texts += [one.text for one in labelled]
+    kinds.extend(one.label.kind for one in labelled)
+    return fit_kind_weights(embedded(texts, encoder), texts, kinds).astype("<f2")
 
 
 def fit_kind_weights(

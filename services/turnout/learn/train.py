@@ -6,7 +6,6 @@ data is a named constant and stands in the artifact's provenance.
 """
 
 import argparse
-import base64
 import importlib.metadata
 import sys
 from collections.abc import Sequence
@@ -14,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
@@ -25,7 +23,7 @@ from turnout.learn.kinds import tell
 from turnout.learn.model_names import ModelNames
 from turnout.learn.outcomes import read_outcomes, read_scores
 from turnout.learn.parquet import Table, load_table
-from turnout.learn.texts import Texts, read_texts
+from turnout.learn.texts import Texts, base64_of, embedded, read_texts
 from turnout.policy.artifact import (
     FORMAT,
     Ability,
@@ -40,7 +38,6 @@ from turnout.scorer.embedder_files import DEFAULT_ROOT, EMBEDDER_DIGEST, load_em
 from turnout.scorer.onnx_encoder import OnnxEncoder
 from turnout.scorer.text_cues import CUE_SIZE, CUES
 from turnout.scorer.text_reader import ClusterReader
-from turnout.scorer.tokens import cut
 
 DEFAULT_OUT = Path(__file__).parents[1] / "scorer" / "artifact.json"
 """The file that ships with the package."""
@@ -129,18 +126,14 @@ def _text_model(
     texts: Texts, labelled: Sequence[Labelled], encoder: Encoder, n_clusters: int
 ) -> _TextModel:
     """Clusters of real texts, and the kinds' weights from example sentences and labelled turns."""
-    vectors = _embed(texts.texts, encoder)
+    vectors = embedded(texts.texts, encoder)
     centroids, labels = clusters.k_means(vectors, n_clusters)
     by_text = dict(zip(texts.texts, labels.tolist(), strict=True))
-    kind_texts, kinds = task_kinds.examples()
     fitted = [one for one in labelled if one.label.half == "fitted"]
-    kind_texts += [one.text for one in fitted]
-    kinds.extend(one.label.kind for one in fitted)
-    weights = task_kinds.fit_kind_weights(_embed(kind_texts, encoder), kind_texts, kinds)
     tables = TextTables(
         dimensions=vectors.shape[1],
-        centroids=_base64(np.rint(centroids / np.abs(centroids).max() * 127).astype(np.int8)),
-        kind_weights=_base64(weights.astype("<f2")),
+        centroids=base64_of(np.rint(centroids / np.abs(centroids).max() * 127).astype(np.int8)),
+        kind_weights=base64_of(task_kinds.fitted(fitted, encoder)),
         kinds=task_kinds.KINDS,
         cues=CUES,
         kind_margin=task_kinds.KIND_MARGIN,
@@ -157,16 +150,6 @@ def _text_model(
         item_clusters={key: by_text[text] for key, text in texts.items.items()},
         measures=measures,
     )
-
-
-def _embed(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float64]:
-    """One text a run, as at run time; rounded, so that the last bits of a kernel do not matter."""
-    rows = [np.round(encoder.encode(cut(text)).astype(np.float64), 5) for text in texts]
-    return clusters.unit(np.array(rows))
-
-
-def _base64(values: NDArray[np.generic]) -> str:
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
 
 
 def _data_file(table: Table) -> DataFile:
