@@ -21,6 +21,9 @@ SHIPPED: Final = Path(__file__).parent / "task_kind_labels.json"
 
 Half: TypeAlias = Literal["fitted", "held_out"]
 
+TurnKey: TypeAlias = tuple[str, str, str, int]
+"""Repository, session, thread, turn."""
+
 HALVES: Final[tuple[Half, Half]] = ("fitted", "held_out")
 
 
@@ -42,6 +45,10 @@ class Label(msgspec.Struct, frozen=True):
     is_first: bool
     passes: tuple[TaskKind, TaskKind]
     kind: TaskKind
+
+    @property
+    def key(self) -> TurnKey:
+        return self.repo, self.session, self.thread, self.turn
 
     @property
     def half(self) -> Half:
@@ -68,9 +75,9 @@ def load_labels(path: Path) -> tuple[Label, ...]:
         raise InvalidRequest(f"{path} is no file of labels: {error}.") from error
 
 
-def find_texts(labels: Sequence[Label], turns: Table) -> tuple[Labelled, ...]:
-    """The labels whose turns are in the table, with their texts, in the order of the labels."""
-    texts = {
+def texts_of(turns: Table) -> dict[TurnKey, str]:
+    """What was typed, as the embedder reads it."""
+    return {
         (repo, session, thread, int(turn)): cut(prompt)
         for prompt, repo, session, thread, turn in zip(
             turns.texts("prompt"),
@@ -81,8 +88,10 @@ def find_texts(labels: Sequence[Label], turns: Table) -> tuple[Labelled, ...]:
             strict=True,
         )
     }
-    found = [
-        (label, texts.get((label.repo, label.session, label.thread, label.turn), ""))
-        for label in labels
-    ]
+
+
+def find_texts(labels: Sequence[Label], turns: Table) -> tuple[Labelled, ...]:
+    """The labels whose turns are in the table, with their texts, in the order of the labels."""
+    texts = texts_of(turns)
+    found = [(label, texts.get(label.key, "")) for label in labels]
     return tuple([Labelled(label=label, text=text) for label, text in found if text])

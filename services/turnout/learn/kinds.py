@@ -19,7 +19,24 @@ import msgspec
 
 from turnout.errors import InvalidRequest, TurnoutError
 from turnout.learn import task_kinds
-from turnout.learn.kind_labels import HALVES, SHIPPED, Label, Labelled, find_texts, load_labels
+from turnout.learn.kind_evidence import (
+    doings,
+    kept_kinds,
+    shares_of_doings,
+    threads_of,
+    turns_of,
+    with_tools,
+)
+from turnout.learn.kind_labels import (
+    HALVES,
+    SHIPPED,
+    Label,
+    Labelled,
+    TurnKey,
+    find_texts,
+    load_labels,
+    texts_of,
+)
 from turnout.learn.parquet import load_table
 from turnout.learn.task_kinds import KINDS
 from turnout.learn.texts import base64_of
@@ -57,6 +74,24 @@ class Agreement(msgspec.Struct, frozen=True):
     kappa: float
 
 
+class Evidence(msgspec.Struct, frozen=True):
+    """Held-out turns with more than their own text, and the same turns without.
+
+    Attributes:
+        with_tools: text and what the turn's tools then did.
+        gained, lost: turns told rightly only with tools, and only without.
+        later_own, later_kept: later turns whose label is a kind, told by their own text and by what
+            their thread was taken to be about.
+
+    """
+
+    with_tools: Share
+    gained: int
+    lost: int
+    later_own: Share
+    later_kept: Share
+
+
 class Report(msgspec.Struct, frozen=True):
     """What `--json` prints.
 
@@ -68,6 +103,7 @@ class Report(msgspec.Struct, frozen=True):
         named: share of the turns of a kind that are given one, where `other` is none.
         by_part, kinds: as `crossed`.
         confusion: by labelled kind, the share that each kind was told for; as `crossed`.
+        evidence: with `--evidence`.
 
     """
 
@@ -81,6 +117,7 @@ class Report(msgspec.Struct, frozen=True):
     by_part: dict[str, Share]
     kinds: dict[TaskKind, KindFigures]
     confusion: dict[TaskKind, dict[TaskKind, float]]
+    evidence: Evidence | None = None
 
 
 class Told(msgspec.Struct, frozen=True):
@@ -106,6 +143,39 @@ def tell_crossed(labelled: Sequence[Labelled], tables: TextTables, encoder: Enco
         weights = base64_of(task_kinds.fitted(rest, encoder))
         told += tell(own, ClusterReader(replace(tables, kind_weights=weights)), encoder)
     return told
+
+
+def tell_with_evidence(
+    traces: Path, labelled: Sequence[Labelled], reader: ClusterReader, encoder: Encoder
+) -> Evidence:
+    """Reads all texts of the threads that hold a held-out turn."""
+    done = doings(load_table(traces, "trace_tools"))
+    turns = turns_of(load_table(traces, "trace_calls"))
+    texts = texts_of(load_table(traces, "trace_turns"))
+    held = [one.label for one in labelled if one.label.half == "held_out"]
+    fitted = [one.label for one in labelled if one.label.half == "fitted"]
+    shares = shares_of_doings(fitted, done)
+    own: dict[TurnKey, TaskKind] = {}
+    kept: dict[TurnKey, TaskKind] = {}
+    tooled: dict[TurnKey, TaskKind] = {}
+    for is_subagent in (False, True):
+        for thread in threads_of([one for one in held if one.is_subagent == is_subagent], texts):
+            for key in thread:
+                vector = encoder.encode(texts[key])
+                own[key] = reader.task_kind_of(vector, texts[key])
+                scores = reader.kind_scores(vector, texts[key])
+                tooled[key] = with_tools(scores, shares, done.get(key, "nothing"))
+            kept |= kept_kinds(thread, own, turns, is_subagent=is_subagent)
+    with_it = {one.key for one in held if tooled[one.key] == one.kind}
+    without = {one.key for one in held if own[one.key] == one.kind}
+    later = [one for one in held if not one.is_first and one.kind != "other"]
+    return Evidence(
+        with_tools=share(len(with_it), len(held)),
+        gained=len(with_it - without),
+        lost=len(without - with_it),
+        later_own=share(sum(own[one.key] == one.kind for one in later), len(later)),
+        later_kept=share(sum(kept[one.key] == one.kind for one in later), len(later)),
+    )
 
 
 def share(hits: int, of: int) -> Share:
@@ -137,6 +207,7 @@ def report(
     crossed: Sequence[Told],
     *,
     artifact_digest: str,
+    evidence: Evidence | None = None,
 ) -> Report:
     """`told` by the artifact, `crossed` by models of which each has seen the other half alone."""
     held = [one for one in told if one.label.half == "held_out"]
@@ -156,6 +227,7 @@ def report(
         by_part={name: _accuracy(parts[name]) for name in sorted(parts)},
         kinds={kind: _figures(crossed, kind) for kind in KINDS},
         confusion=confusion(crossed),
+        evidence=evidence,
     )
 
 
@@ -166,7 +238,7 @@ def confusion(told: Sequence[Told]) -> dict[TaskKind, dict[TaskKind, float]]:
         counts = Counter(one.kind for one in told if one.label.kind == kind)
         of = counts.total()
         if of:
-            rows[kind] = {other: round(counts[other] / of, 4) for other in KINDS}
+            rows[kind] = {other: counts[other] / of for other in KINDS}
     return rows
 
 
@@ -212,6 +284,17 @@ def lines(found: Report) -> list[str]:
             f"  {kind:{width}}" + "".join(f"{row[told]:>{width + 1}.2f}" for told in KINDS)
             for kind, row in found.confusion.items()
         ),
+        *([] if found.evidence is None else _evidence_lines(found.evidence)),
+    ]
+
+
+def _evidence_lines(found: Evidence) -> list[str]:
+    return [
+        "beyond the turn's own text, held-out sessions:",
+        f"  with what its tools did: {_words(found.with_tools)}; right only with them "
+        f"{found.gained}, only without {found.lost}",
+        f"  later texts of a kind, by their own text: {_words(found.later_own)}",
+        f"  the same, by what their thread was about: {_words(found.later_kept)}",
     ]
 
 
@@ -222,7 +305,12 @@ def _words(one: Share) -> str:
 
 
 def measured(
-    traces: Path, labels_file: Path, artifact_file: Path | None, encoder: Encoder
+    traces: Path,
+    labels_file: Path,
+    artifact_file: Path | None,
+    encoder: Encoder,
+    *,
+    has_evidence: bool,
 ) -> Report:
     """Raises `InvalidRequest` when no labelled turn is in the tables."""
     labels = load_labels(labels_file)
@@ -231,9 +319,14 @@ def measured(
         raise InvalidRequest(f"No turn of {labels_file} is in {traces / 'trace_turns.parquet'}.")
     artifact = load_artifact(artifact_file, embedder_digest=EMBEDDER_DIGEST)
     tables = artifact.content.text
-    told = tell(labelled, ClusterReader(tables), encoder)
-    crossed = tell_crossed(labelled, tables, encoder)
-    return report(labels, told, crossed, artifact_digest=artifact.digest)
+    reader = ClusterReader(tables)
+    return report(
+        labels,
+        tell(labelled, reader, encoder),
+        tell_crossed(labelled, tables, encoder),
+        artifact_digest=artifact.digest,
+        evidence=(tell_with_evidence(traces, labelled, reader, encoder) if has_evidence else None),
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -249,14 +342,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--embedder", type=Path, default=DEFAULT_ROOT, help="where the embedder was built"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument(
+        "--evidence",
+        action="store_true",
+        help="measure also what tools and threads say; wants trace_calls and trace_tools",
+    )
     parser.add_argument("--confusion-out", type=Path, help="write the confusion matrix alone")
     options = parser.parse_args(argv)
     embedder: Path = options.embedder
     out: Path | None = options.confusion_out
     is_json: bool = options.json
+    has_evidence: bool = options.evidence
     try:
         encoder = OnnxEncoder(load_embedder_files(embedder))
-        found = measured(options.traces, options.labels, options.artifact, encoder)
+        found = measured(
+            options.traces,
+            options.labels,
+            options.artifact,
+            encoder,
+            has_evidence=has_evidence,
+        )
         if out is not None:
             out.write_bytes(_pretty(found.confusion))
     except (TurnoutError, OSError) as error:

@@ -76,9 +76,14 @@ class ClusterReader:
         cluster = int(similarities.argmax())
         return cluster, float(similarities[cluster])
 
-    def task_kind_of(self, vector: Vector, cut_text: str) -> TaskKind:
+    def kind_scores(self, vector: Vector, cut_text: str) -> Vector:
+        """One a kind of the tables, about -1 to +1."""
         cues = np.array(cues_of(cut_text), dtype=np.float32)
         scores = self._weights @ vector + self._cue_weights @ cues + self._constants
+        return np.asarray(scores, dtype=np.float32)
+
+    def task_kind_of(self, vector: Vector, cut_text: str) -> TaskKind:
+        scores = self.kind_scores(vector, cut_text)
         second, best = (int(index) for index in np.argsort(scores)[-2:])
         if float(scores[best]) - float(scores[second]) < self._margin:
             return "other"
