@@ -138,9 +138,11 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
 
 
 def text_matters(requested_model: str, step_kind: StepKind) -> bool:
-    """Whether the text can change the decision: not for a pinned model nor beside the thread."""
+    """Whether the text can change the decision: not for a pinned model, nor beside the thread, nor
+    where it is a harness's order to compact.
+    """
     is_pinned = requested_model.startswith(PREFIX) and requested_model != AUTO
-    return not is_pinned and step_kind not in UNQUESTIONED
+    return not is_pinned and step_kind not in UNQUESTIONED and step_kind != "compaction"
 
 
 def _propose(inputs: DecisionInputs, field: _Field) -> _Choice:
