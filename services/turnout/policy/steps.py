@@ -49,11 +49,13 @@ _FORKED: Final[Mapping[Harness, Mapping[str, AsideKind]]] = {
         "Describe your most recent action in 3-5 words": "title",
     },
 }
-"""How texts begin that a harness puts behind a thread's whole prompt, tools included."""
+"""How texts begin that a harness puts behind a thread's whole prompt, tools included; like those of
+Claude Code below after public captures of its requests.
+"""
 
 _ALONE: Final[Mapping[Harness, Mapping[str, AsideKind]]] = {
     "claude_code": {
-        # Before 2.1 the summary was asked for without tools.
+        # Older versions ask for the summary without tools.
         "Your task is to create a detailed summary of the conversation": "compaction",
         "<policy_spec>": "classification",
         "<transcript>": "classification",
@@ -65,7 +67,9 @@ _ALONE: Final[Mapping[Harness, Mapping[str, AsideKind]]] = {
         "Provide a detailed summary for continuing our conversation": "compaction",
     },
 }
-"""How texts begin in requests that offer no tools."""
+"""How texts begin in requests that offer no tools; opencode's after its source (session/prompt.ts,
+session/compaction.ts).
+"""
 
 GEMINI_SNAPSHOT: Final = "<state_snapshot>"
 """In every order to compress a chat of Gemini CLI and of Qwen Code, which is made of it."""
