@@ -149,6 +149,7 @@ _ALONE: Mapping[str, tuple[str, str]] = {
         "score benchmark tasks by routers that did not see them",
     ),
     "mix": ("turnout.mixing", "who would serve new threads over the dial of cost and quality"),
+    "kinds": ("turnout.learn.kinds", "how well the artifact tells task kinds"),
     "train": ("turnout.learn.train", "train the artifact"),
 }
 """Commands that need nothing of this module: where their `main(argv)` is, and what they do."""

@@ -14,7 +14,7 @@ from turnout.capabilities import Dialect
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact
 from turnout.policy.decision import Access, Decision, DecisionInputs
-from turnout.policy.request import Features, Identity, Mode, Prefix, Tags
+from turnout.policy.request import Features, Identity, Mode, Prefix, Tags, TaskKind
 from turnout.policy.thread import Maker, ThreadState
 
 
@@ -79,6 +79,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         moves_thread: false for auxiliary requests: only the shared head learns from them.
         usage: real figures; None when the provider reported none.
         is_failed: the answer broke off; warmth is learned from its usage, steps are not counted.
+        task_kind: what the thread was taken to be about; `other` teaches nothing.
         begins_run: the answer stands behind answers of another target, or in front of where such
             ones stood before the history was cut.
         refused: a target that was asked before and refused what the client had not asked of it; "" for
@@ -104,6 +105,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     now: float
     begins_run: bool = False
     refused: str = ""
+    task_kind: TaskKind = "other"
 
 
 class SessionCacheTracker(Protocol):

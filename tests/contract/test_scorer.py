@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import numpy as np
 import pytest
+from msgspec import structs
 
 from tests.contract.hops import over_grpc
 from turnout import errors
@@ -18,7 +19,7 @@ from turnout.engines.free_ports import free_port
 from turnout.errors import TurnoutError, Unavailable
 from turnout.facts import Fact, RequestRouted
 from turnout.policy.decision import Access, RoutingSettings
-from turnout.policy.request import Features, Identity, Prefix, Tags
+from turnout.policy.request import Features, Identity, Prefix, StepKind, Tags
 from turnout.policy.thread import ThreadState
 from turnout.ports import LookRequest, Note, RouteAnswer, RouteRequest, Scorer
 from turnout.rpc.channel import open_channel
@@ -241,6 +242,16 @@ async def test_without_the_text_it_decides_and_says_so(opened: Open) -> None:
         answer = await routed(scorer, question())
     assert answer.decision.degraded == ("text",)
     assert answer.inputs.text.skipped == "late"
+
+
+@pytest.mark.parametrize("step", ["title", "classification", "probe", "compaction"])
+async def test_a_text_that_is_no_users_is_not_embedded(opened: Open, step: StepKind) -> None:
+    on, request = subject(), question()
+    request = replace(request, features=structs.replace(request.features, step_kind=step))
+    async with opened(on.scorer) as scorer:
+        answer = await routed(scorer, request)
+    assert answer.inputs.text.skipped == "not_needed"
+    assert on.embedder.texts == []
 
 
 REFUSALS: list[tuple[RouteRequest, type[TurnoutError]]] = [

@@ -31,6 +31,7 @@ from tests.session_cache_tracker.notes import (
     written,
 )
 from turnout.dialects.usage import Usage
+from turnout.policy.request import TASK_KINDS, TaskKind
 from turnout.policy.thread import Maker, ThreadState
 from turnout.ports import FactSink, Note, SessionCacheTracker
 from turnout.rpc.session_cache_tracker import (
@@ -461,6 +462,22 @@ async def test_refusals_are_bounded(subject: Subject) -> None:
     assert (await subject.look("hello", at=99)).refused == newest
 
 
+async def test_what_a_thread_is_about_is_known(subject: Subject) -> None:
+    prefix = prompt("hello")
+    assert (await subject.look("hello")).task_kind == "other"
+    told: list[tuple[TaskKind, int]] = [("docs", 1), ("tests", 3), ("review", 2), ("other", 4)]
+    for kind, at in told:
+        await subject.note(note(subject.key, prefix, usage=written(prefix), at=at, kind=kind))
+    assert (await subject.look("hello", at=9)).task_kind == "tests"
+
+
+async def test_what_is_asked_beside_a_thread_says_nothing_of_it(subject: Subject) -> None:
+    prefix = prompt("hello")
+    aside = note(subject.key, prefix, usage=written(prefix), kind="docs", moves_thread=False)
+    await subject.note(aside)
+    assert (await subject.look("hello", at=9)).task_kind == "other"
+
+
 WORDS = ("a", "b", "c", "d", "e")
 
 
@@ -497,6 +514,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Note], list[int]]:
                 is_failed=draw(st.booleans()),
                 begins_run=draw(st.booleans()),
                 refused=draw(st.sampled_from(["", OPUS, HAIKU])),
+                kind=draw(st.sampled_from(TASK_KINDS)),
             )
         )
     order = draw(st.permutations(range(len(notes))))

@@ -37,18 +37,19 @@ def write_sample(directory: Path) -> None:
     write_priors(directory)
     write_calls(directory)
     turns = [f"{verb} the {noun}" for verb in ("fix", "explain", "write") for noun in "abcdef"]
-    prompts = [*turns, "<command-name>/exit</command-name>"]
-    write(
-        directory,
-        "trace_turns",
-        {
-            "repo": ["r"] * len(prompts),
-            "session": [f"s{at % 10}" for at in range(len(prompts))],
-            "thread": ["t"] * len(prompts),
-            "turn": [at // 10 for at in range(len(prompts))],
-            "prompt": prompts,
-        },
-    )
+    write_turns(directory, [*turns, "<command-name>/exit</command-name>"])
+
+
+def write_turns(directory: Path, prompts: Sequence[str]) -> None:
+    """One session a prompt."""
+    columns = {
+        "prompt": prompts,
+        "repo": ["r" for _ in prompts],
+        "session": [f"s{number}" for number in range(len(prompts))],
+        "thread": ["t" for _ in prompts],
+        "turn": [0 for _ in prompts],
+    }
+    write(directory, "trace_turns", columns)
 
 
 def write_items(directory: Path) -> None:

@@ -9,10 +9,30 @@ from tests.learn.sample_tables import WordEncoder, write, write_calls, write_sam
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import InvalidRequest
+from turnout.learn.kind_labels import Label
+from turnout.learn.task_kinds import KINDS
 from turnout.learn.train import LICENCES, main, train
 from turnout.policy.artifact import Artifact, parse_artifact
+from turnout.policy.request import TaskKind
 
 EMBEDDER = "d" * 64
+
+
+def label(number: int, kind: TaskKind) -> Label:
+    return Label(
+        repo="r",
+        session=f"s{number}",
+        thread="t",
+        turn=0,
+        is_subagent=False,
+        is_first=True,
+        passes=(kind, kind),
+        kind=kind,
+    )
+
+
+LABELS = tuple(label(number, KINDS[number // 6]) for number in range(18))
+"""Of the sample's turns, by their verbs."""
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +49,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trained(data: Path, catalog: Catalog) -> bytes:
     return train(
-        data, encoder=WordEncoder(), embedder_digest=EMBEDDER, catalog=catalog, n_clusters=4
+        data,
+        encoder=WordEncoder(),
+        embedder_digest=EMBEDDER,
+        catalog=catalog,
+        n_clusters=4,
+        labels=LABELS,
     )
 
 
@@ -164,3 +189,48 @@ def test_the_command_trains_with_the_real_embedder(
     assert main(["--data", str(data), "--out", str(out), "--embedder", str(embedder_root)]) == 0
     assert str(out) in capsys.readouterr().out
     assert parse_artifact(out.read_bytes()).content.text.dimensions == 384
+
+
+def test_the_labels_of_half_the_sessions_are_fitted_on_and_the_others_measured(
+    artifact: Artifact,
+) -> None:
+    measures = artifact.content.provenance.measures
+    held = sum(label.half == "held_out" for label in LABELS)
+    assert measures["kind_turns_held_out"] == held
+    assert measures["kind_turns_fitted_on"] == len(LABELS) - held
+    assert 0 <= measures["kind_accuracy_on_held_out_turns"] <= 1
+    assert any(
+        f"{held} turns of other sessions" in line for line in artifact.content.provenance.card
+    )
+
+
+def test_a_label_that_is_held_out_changes_no_weight(data: Path, catalog: Catalog) -> None:
+    def weights(labels: tuple[Label, ...]) -> str:
+        file = train(
+            data,
+            encoder=WordEncoder(),
+            embedder_digest=EMBEDDER,
+            catalog=catalog,
+            n_clusters=4,
+            labels=labels,
+        )
+        return parse_artifact(file).content.text.kind_weights
+
+    fitted = tuple(label for label in LABELS if label.half == "fitted")
+    assert weights(fitted) == weights(LABELS) != weights(fitted[1:])
+
+
+def test_tables_without_labelled_turns_say_that_nothing_was_measured(
+    data: Path, catalog: Catalog
+) -> None:
+    file = train(
+        data,
+        encoder=WordEncoder(),
+        embedder_digest=EMBEDDER,
+        catalog=catalog,
+        n_clusters=4,
+        labels=(),
+    )
+    provenance = parse_artifact(file).content.provenance
+    assert "kind_accuracy_on_held_out_turns" not in provenance.measures
+    assert any("has not been measured" in line for line in provenance.card)

@@ -41,6 +41,7 @@ CONTENT = ArtifactContent(
         centroids="fwAAfw==",
         kind_weights="",
         kinds=("bug_fix", "other"),
+        cues=(),
         kind_margin=0.1,
         members=(3, 1),
     ),
@@ -128,7 +129,7 @@ def test_what_is_no_artifact_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (replace(CONTENT, format=FORMAT + 1), "format 3"),
+        (replace(CONTENT, format=FORMAT + 1), f"format {FORMAT + 1}"),
         (replace(CONTENT, kinds={"bug_fix": CONTENT.kinds["bug_fix"]}), 'kinds has "other"'),
         (replace(CONTENT, abilities={}), "every model in success has an ability"),
         (replace(CONTENT, step_edges=(0, 1)), "one value a step edge"),

@@ -33,7 +33,8 @@ from turnout.policy.decision import (
     RoutingSettings,
 )
 from turnout.policy.request import StepKind, TextSignal
-from turnout.policy.switch import EPOCH_SHARE, UNQUESTIONED, decide
+from turnout.policy.switch import UNQUESTIONED, decide
+from turnout.policy.thread import EPOCH_SHARE
 
 OPUS_AT, SONNET_AT, HAIKU_AT = (f"anthropic/{name}@env" for name in (OPUS, SONNET, HAIKU))
 GPT_AT, MINI_AT, BLIND_AT = f"openai/{GPT}@env", f"openai/{MINI}@env", f"deepseek/{BLIND}@env"

@@ -43,14 +43,12 @@ from turnout.policy.modes import may_choose_model
 from turnout.policy.rank import CAUTION
 from turnout.policy.request import Arm, Mode, RequestClass, StepKind, TaskKind
 from turnout.policy.switch import (
-    COLD_SHARE,
-    EPOCH_SHARE,
     FALLBACKS,
     decide,
     margin_usd,
 )
 from turnout.policy.targets import asked_for, is_below
-from turnout.policy.thread import ThreadState
+from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE, ThreadState
 from turnout.protos import from_pb, to_pb
 
 MODELS = (OPUS, SONNET, HAIKU, GPT, MINI, BLIND, SECRET)

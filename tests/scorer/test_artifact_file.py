@@ -82,7 +82,7 @@ def test_a_missing_artifact_is_named(tmp_path: Path) -> None:
 def test_plain_asks_are_told_apart(text: str, kind: str, embedder_root: Path) -> None:
     encoder = OnnxEncoder(load_embedder_files(embedder_root))
     embedding = Embedding(vector=encoder.encode(cut(text)), is_cached=False)
-    signal = ClusterReader(ARTIFACT.content.text).read(embedding)
+    signal = ClusterReader(ARTIFACT.content.text).read(embedding, text)
     assert signal.task_kind == kind
     assert 0 <= signal.cluster < len(ARTIFACT.content.text.members)
     assert 0 < signal.similarity <= 1
@@ -111,6 +111,12 @@ def test_tables_of_another_shape_are_refused(field: str, value: str) -> None:
     )
     with pytest.raises(ArtifactInvalid):
         ClusterReader(broken)
+
+
+def test_weights_of_other_cues_are_refused() -> None:
+    tables = ARTIFACT.content.text
+    with pytest.raises(ArtifactInvalid, match="cues are not those of this version"):
+        ClusterReader(replace(tables, cues=tables.cues[1:]))
 
 
 def test_a_file_that_is_no_artifact_is_named_with_its_variable(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact, ThreadSwitched
-from turnout.policy.request import Identity, Prefix
+from turnout.policy.request import Identity, Prefix, TaskKind
 from turnout.ports import LookRequest, Note
 
 DEADLINE_SECONDS = 5.0
@@ -83,6 +83,7 @@ def note(
     seconds: float = 2.0,
     begins_run: bool = False,
     refused: str = "",
+    kind: TaskKind = "other",
 ) -> Note:
     return Note(
         request_id=request_id or unique("request"),
@@ -100,6 +101,7 @@ def note(
         now=NOON + at + seconds,
         begins_run=begins_run,
         refused=refused,
+        task_kind=kind,
     )
 
 

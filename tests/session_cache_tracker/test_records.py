@@ -2,7 +2,15 @@
 
 import pytest
 
-from turnout.session_cache_tracker.records import BETWEEN_LINES, Step, Steps, step_line, steps_of
+from turnout.session_cache_tracker.records import (
+    BETWEEN_LINES,
+    Step,
+    Steps,
+    kind_of,
+    kind_text,
+    step_line,
+    steps_of,
+)
 
 
 def recent(*errors: int) -> str:
@@ -34,3 +42,9 @@ def test_other_lines_are_refused(text: str) -> None:
 def test_the_newest_answer_need_not_be_that_of_the_newest_version() -> None:
     lines = [step_line("v1", Step(2_000, 1, 1, 0)), step_line("v2", Step(1_500, 1, 1, 0))]
     assert steps_of(BETWEEN_LINES.join(lines)).last_answered_ms == 2_000
+
+
+def test_a_kind_that_only_another_version_knows_is_other() -> None:
+    assert kind_of(kind_text("v1", "docs")) == "docs"
+    assert kind_of(kind_text("v1", "docs").replace("docs", "gardening")) == "other"
+    assert kind_of("") == "other"

@@ -121,6 +121,13 @@ def test_an_auxiliary_request_moves_no_thread() -> None:
     assert note.usage is None
 
 
+def test_a_note_says_what_the_thread_was_taken_to_be_about() -> None:
+    asked = replace(ASKED, decision=structs.replace(ASKED.decision, task_kind="docs"))
+    note = note_of(asked, log(), is_failed=False, now=NOW)
+    assert note is not None
+    assert note.task_kind == "docs"
+
+
 def test_a_count_teaches_nothing() -> None:
     asked = request(
         "anthropic/claude-opus-5-5@env",

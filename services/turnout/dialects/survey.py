@@ -53,6 +53,7 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
         message_count: messages in the body, system messages at their place included.
         last_role: role of the last message.
         tool_count: tools offered.
+        tool_names: the names that `tools_digest` is of.
         outcomes: tool results in the newest step, in order; empty when the user typed something.
         tool_result_count: tool results in the whole body.
         first_typed_text: head of the first text the user typed (reminder and context blocks left
@@ -95,6 +96,7 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     has_foreign_thinking: bool = False
     asks_usage: bool = False
     attachment_tokens: int = 0
+    tool_names: tuple[str, ...] = ()
 
 
 def for_model(survey: Survey) -> Survey:

@@ -1,4 +1,4 @@
-"""Spherical k-means and a linear model for task kinds: small, in numpy, deterministic.
+"""Spherical k-means: small, in numpy, deterministic.
 
 Rules of this module: pure; randomness comes from a seed that is a constant; input rows are unit
 vectors.
@@ -14,9 +14,6 @@ SEED = 20260101
 
 ROUNDS = 50
 """Upper bound; a few thousand texts settle in about twenty."""
-
-RIDGE = 0.1
-"""Of the linear model: with about a hundred sentences in 384 dimensions it must lean on little."""
 
 
 def k_means(vectors: Matrix, clusters: int) -> tuple[Matrix, NDArray[np.int64]]:
@@ -34,22 +31,6 @@ def k_means(vectors: Matrix, clusters: int) -> tuple[Matrix, NDArray[np.int64]]:
                 centroids[index] = unit(members.sum(axis=0, keepdims=True))[0]
     order = np.argsort(-np.bincount(labels, minlength=clusters), kind="stable")
     return centroids[order], np.argsort(order)[labels]
-
-
-def fit_kind_weights(vectors: Matrix, labels: NDArray[np.int64], kinds: int) -> Matrix:
-    """One row of weights a kind, the last column the constant: ridge regression on +1 and -1.
-
-    Kinds count alike however many examples they have.
-    """
-    counts = np.bincount(labels, minlength=kinds)
-    weight = 1 / counts[labels]
-    inputs = np.hstack([vectors, np.ones((len(vectors), 1))])
-    targets = np.where(labels[:, np.newaxis] == np.arange(kinds), 1.0, -1.0)
-    penalty = np.eye(inputs.shape[1]) * RIDGE
-    penalty[-1, -1] = 0.0
-    weighted = inputs * weight[:, np.newaxis]
-    solved = np.linalg.solve(weighted.T @ inputs + penalty, weighted.T @ targets)
-    return solved.T.astype(np.float64)
 
 
 def unit(vectors: Matrix) -> Matrix:

@@ -1,15 +1,22 @@
-"""The texts to cluster: benchmark prompts and what users and subagents were told in traces.
+"""The texts to cluster, and their vectors: benchmark prompts and what users and subagents were told in
+traces.
 
 Rules of this module: pure over tables; what a harness wrote into a turn by itself is left out,
 because the scorer never embeds it; equal texts count once.
 """
 
+import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from turnout.learn.clusters import Matrix, unit
 from turnout.learn.parquet import Table
+from turnout.scorer.embedder import Encoder
 from turnout.scorer.tokens import cut
 
 INJECTED: Final = re.compile(
@@ -38,3 +45,13 @@ def read_texts(items: Table, turns: Table) -> Texts:
     typed = [cut(prompt) for prompt in turns.texts("prompt") if not INJECTED.match(prompt)]
     distinct = dict.fromkeys(text for text in (*by_item.values(), *typed) if text)
     return Texts(texts=tuple(distinct), items=by_item)
+
+
+def embedded(texts: Sequence[str], encoder: Encoder) -> Matrix:
+    """One text a run, as at run time; rounded, so that the last bits of a kernel do not matter."""
+    rows = [np.round(encoder.encode(cut(text)).astype(np.float64), 5) for text in texts]
+    return unit(np.array(rows))
+
+
+def base64_of(values: NDArray[np.generic]) -> str:
+    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()

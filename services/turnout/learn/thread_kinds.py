@@ -31,7 +31,7 @@ def scorers_reading(tables: TextTables) -> Callable[[str], TaskKind]:
     """The kind of a cut text as the scorer would read it. Raises `Unavailable` without the embedder."""
     encoder = OnnxEncoder(load_embedder_files(default_root()))
     reader = ClusterReader(tables)
-    return lambda text: reader.task_kind_of(encoder.encode(text))
+    return lambda text: reader.task_kind_of(encoder.encode(text), text)
 
 
 def _first_texts(turns: Table) -> Mapping[ThreadName, str]:

@@ -6,7 +6,6 @@ data is a named constant and stands in the artifact's provenance.
 """
 
 import argparse
-import base64
 import importlib.metadata
 import sys
 from collections.abc import Sequence
@@ -14,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError
-from turnout.learn import abilities, card, clusters, success, traces
+from turnout.learn import abilities, card, clusters, success, task_kinds, traces
 from turnout.learn.first_requests import read_first_requests, typical
-from turnout.learn.kind_examples import KIND_EXAMPLES
+from turnout.learn.kind_labels import SHIPPED, Label, Labelled, find_texts, load_labels
+from turnout.learn.kinds import tell
 from turnout.learn.model_names import ModelNames
 from turnout.learn.outcomes import read_outcomes, read_scores
 from turnout.learn.parquet import Table, load_table
-from turnout.learn.texts import Texts, read_texts
+from turnout.learn.texts import Texts, base64_of, embedded, read_texts
 from turnout.learn.thread_kinds import read_thread_kinds
 from turnout.policy.artifact import (
     FORMAT,
@@ -40,8 +39,8 @@ from turnout.policy.request import TaskKind
 from turnout.scorer.embedder import Encoder
 from turnout.scorer.embedder_files import DEFAULT_ROOT, EMBEDDER_DIGEST, load_embedder_files
 from turnout.scorer.onnx_encoder import OnnxEncoder
+from turnout.scorer.text_cues import CUE_SIZE, CUES
 from turnout.scorer.text_reader import ClusterReader
-from turnout.scorer.tokens import cut
 
 DEFAULT_OUT = Path(__file__).parents[1] / "scorer" / "artifact.json"
 """The file that ships with the package."""
@@ -49,11 +48,6 @@ DEFAULT_OUT = Path(__file__).parents[1] / "scorer" / "artifact.json"
 CLUSTERS = 24
 """Enough to tell kinds of ask apart; more would only split one kind's words, which predict
 nothing."""
-
-KIND_MARGIN = 0.05
-"""Lead of the best kind over the next, on the scale of -1 to +1, below which a text is `other`."""
-
-KINDS: tuple[TaskKind, ...] = tuple(KIND_EXAMPLES)
 
 TABLES = ("items", "outcomes", "model_priors", "trace_calls", "trace_turns")
 
@@ -73,11 +67,17 @@ class _TextModel:
     tables: TextTables
     item_clusters: dict[tuple[str, str], int]
     kinds: dict[str, TaskKind]
-    example_accuracy: float
+    measures: dict[str, float]
 
 
 def train(
-    data: Path, *, encoder: Encoder, embedder_digest: str, catalog: Catalog, n_clusters: int
+    data: Path,
+    *,
+    encoder: Encoder,
+    embedder_digest: str,
+    catalog: Catalog,
+    n_clusters: int,
+    labels: Sequence[Label],
 ) -> bytes:
     """The artifact's bytes. Raises `InvalidRequest` when the tables are not as described."""
     tables = {name: load_table(data, name) for name in TABLES}
@@ -87,14 +87,16 @@ def train(
     known_prices = {model: price for model, price in prices.items() if price is not None}
     line = abilities.fit_price_line(known, known_prices)
     everyone: dict[str, Ability] = {**known, **abilities.guess_abilities(known, prices, line)}
-    text = _text_model(read_texts(tables["items"], tables["trace_turns"]), encoder, n_clusters)
+    turns = tables["trace_turns"]
+    labelled = find_texts(labels, turns)
+    text = _text_model(read_texts(tables["items"], turns), labelled, encoder, n_clusters)
     outcomes = read_outcomes(tables["outcomes"], tables["items"], names, text.item_clusters)
     kinds, table = success.fit_kinds(outcomes, everyone)
     effects, slope = success.fit_cluster_effects(outcomes, n_clusters)
     calls = traces.read_calls(tables["trace_calls"])
     measures = {
         "cluster_slope_on_unseen_repositories": round(slope, 4),
-        "kind_accuracy_on_own_examples_left_out": round(text.example_accuracy, 4),
+        **text.measures,
     }
     content = ArtifactContent(
         format=FORMAT,
@@ -132,53 +134,39 @@ def train(
     return encode_artifact(content)
 
 
-def _text_model(texts: Texts, encoder: Encoder, n_clusters: int) -> _TextModel:
-    """Clusters of real texts, and the kinds' weights from our own example sentences."""
-    vectors = embed(texts.texts, encoder)
+def _text_model(
+    texts: Texts, labelled: Sequence[Labelled], encoder: Encoder, n_clusters: int
+) -> _TextModel:
+    """Clusters of real texts, and the kinds' weights from example sentences and labelled turns."""
+    vectors = embedded(texts.texts, encoder)
     centroids, labels = clusters.k_means(vectors, n_clusters)
     by_text = dict(zip(texts.texts, labels.tolist(), strict=True))
-    examples = [(sentence, at) for at, kind in enumerate(KINDS) for sentence in KIND_EXAMPLES[kind]]
-    example_vectors = embed([sentence for sentence, _ in examples], encoder)
-    example_kinds = np.array([at for _, at in examples])
-    weights = clusters.fit_kind_weights(example_vectors, example_kinds, len(KINDS))
+    fitted = [one for one in labelled if one.label.half == "fitted"]
     tables = TextTables(
         dimensions=vectors.shape[1],
-        centroids=_base64(np.rint(centroids / np.abs(centroids).max() * 127).astype(np.int8)),
-        kind_weights=_base64(weights.astype("<f2")),
-        kinds=KINDS,
-        kind_margin=KIND_MARGIN,
+        centroids=base64_of(np.rint(centroids / np.abs(centroids).max() * 127).astype(np.int8)),
+        kind_weights=base64_of(task_kinds.fitted(fitted, encoder)),
+        kinds=task_kinds.KINDS,
+        cues=CUES,
+        kind_margin=task_kinds.KIND_MARGIN,
         members=tuple(np.bincount(labels, minlength=n_clusters).tolist()),
     )
+    held = [one for one in labelled if one.label.half == "held_out"]
     reader = ClusterReader(tables)
+    told = tell(held, reader, encoder)
+    measures = {"kind_turns_fitted_on": float(len(fitted)), "kind_turns_held_out": float(len(held))}
+    if held:
+        right = sum(one.kind == one.label.kind for one in told)
+        measures["kind_accuracy_on_held_out_turns"] = round(right / len(held), 4)
     return _TextModel(
         tables=tables,
+        item_clusters={key: by_text[text] for key, text in texts.items.items()},
         kinds={
-            one: reader.task_kind_of(vector.astype(np.float32))
+            one: reader.task_kind_of(vector.astype(np.float32), one)
             for one, vector in zip(texts.texts, vectors, strict=True)
         },
-        item_clusters={key: by_text[text] for key, text in texts.items.items()},
-        example_accuracy=_left_out_accuracy(example_vectors, example_kinds),
+        measures=measures,
     )
-
-
-def embed(texts: Sequence[str], encoder: Encoder) -> NDArray[np.float64]:
-    """One text a run, as at run time; rounded, so that the last bits of a kernel do not matter."""
-    rows = [np.round(encoder.encode(cut(text)).astype(np.float64), 5) for text in texts]
-    return clusters.unit(np.array(rows))
-
-
-def _left_out_accuracy(vectors: NDArray[np.float64], kinds: NDArray[np.int64]) -> float:
-    """Share of example sentences whose kind the model fitted without them tells."""
-    right = 0
-    for at in range(len(kinds)):
-        rest = np.arange(len(kinds)) != at
-        weights = clusters.fit_kind_weights(vectors[rest], kinds[rest], len(KINDS))
-        right += int((weights @ np.append(vectors[at], 1.0)).argmax() == kinds[at])
-    return right / len(kinds)
-
-
-def _base64(values: NDArray[np.generic]) -> str:
-    return base64.b64encode(np.ascontiguousarray(values).tobytes()).decode()
 
 
 def _data_file(table: Table) -> DataFile:
@@ -199,8 +187,9 @@ def _parameters(n_clusters: int) -> dict[str, float]:
     return {
         "clusters": n_clusters,
         "k_means_seed": clusters.SEED,
-        "kind_margin": KIND_MARGIN,
-        "kind_ridge": clusters.RIDGE,
+        "kind_margin": task_kinds.KIND_MARGIN,
+        "kind_ridge": task_kinds.RIDGE,
+        "kind_cue_size": CUE_SIZE,
         "cluster_prior_items": success.CLUSTER_PRIOR_ITEMS,
         "outlier_sds": success.OUTLIER_SDS,
         "least_kind_sd": success.LEAST_SD,
@@ -232,6 +221,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             embedder_digest=EMBEDDER_DIGEST,
             catalog=parse_catalog(snapshot_bytes()),
             n_clusters=CLUSTERS,
+            labels=load_labels(SHIPPED),
         )
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(artifact)

@@ -87,9 +87,10 @@ class TextTables:
 
     Attributes:
         centroids: base64 of int8, one row a cluster; a row divided by its length is a centroid.
-        kind_weights: base64 of little-endian float16, one row for each of `kinds`, the last
-            column the constant; the highest score names the kind.
+        kind_weights: base64 of little-endian float16, one row for each of `kinds`: its columns
+            are the dimensions, the cues and the constant; the highest score names the kind.
         kinds: in the order of the rows.
+        cues: names of what the text says beside its embedding (turnout.scorer.text_cues).
         kind_margin: below this lead over the next kind the text is `other`.
         members: texts per cluster in training.
 
@@ -99,6 +100,7 @@ class TextTables:
     centroids: str
     kind_weights: str
     kinds: tuple[TaskKind, ...]
+    cues: tuple[str, ...]
     kind_margin: float
     members: tuple[int, ...]
 

@@ -154,6 +154,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         proposal: what the policy would choose if the mode let it; equals `targets[0]` in full mode.
         horizon_steps: steps expected to remain, this one included.
         propensity: chance that this target was chosen given the inputs.
+        task_kind: what the thread is taken to be about; the tracker keeps it for the next request.
 
     """
 
@@ -171,3 +172,4 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     artifact_digest: str
     catalog_digest: str
     candidates: tuple[Candidate, ...] = ()
+    task_kind: TaskKind = "other"

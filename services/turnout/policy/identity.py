@@ -24,9 +24,10 @@ from turnout.policy.arms import NO_EXPERIMENT, Experiment, arm_of
 from turnout.policy.request import CredentialSource, Harness, Identity, RequestClass
 from turnout.policy.steps import (
     CodexTurn,
+    aside_kind,
     codex_turn,
     hinted_class,
-    is_compaction_text,
+    is_gemini_subagent,
     is_probe,
     is_safety_classifier,
     is_search_alone,
@@ -250,7 +251,8 @@ def _named(
             )
         case _:
             session = headers.get("x-session-id", "")
-            return _Named(session, "", is_subagent=False, user_turn="")
+            is_subagent = harness == "gemini_cli" and is_gemini_subagent(survey)
+            return _Named(session, "", is_subagent, "")
 
 
 def _request_class(
@@ -267,9 +269,10 @@ def _request_class(
     if hint:
         # A subagent may call its own request "main" of its loop.
         return "subagent" if hint == "main" and named.is_subagent else hint
-    if is_compaction_text(survey):
+    aside = aside_kind(harness, survey)
+    if aside == "compaction":
         return "compaction"
-    if is_probe(survey):
+    if aside is not None or is_probe(survey):
         return "auxiliary"
     if harness == "claude_code" and is_search_alone(survey):
         return "auxiliary"

@@ -20,6 +20,7 @@ from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
 from turnout.policy.decision import Candidate, DecisionInputs, RoutingSettings
 from turnout.policy.request import Features, Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
+from turnout.policy.task_kind import thread_kind
 from turnout.policy.thread import ThreadState, WarmPrefix
 
 CAUTION: Final = 0.5
@@ -110,7 +111,6 @@ def outlook(inputs: DecisionInputs, tables: Tables) -> Outlook:
     )
     growth = tables.growth_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
     output = tables.output_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
-    text_kind = inputs.text.task_kind
     # What the thread shows was counted by whoever served it.
     share = token_share(
         counted_for=model_of_target(state.target), model=inputs.features.requested_model
@@ -120,8 +120,7 @@ def outlook(inputs: DecisionInputs, tables: Tables) -> Outlook:
         steps=1.0 if kind == "compaction" else max(1.0, steps),
         growth_tokens=_blend(state.growth_tokens * share, growth, state.steps),
         output_tokens=_blend(state.output_tokens * share, output, state.steps),
-        # A text that names no kind ("go on") does not change what the thread is about.
-        task_kind=state.task_kind if text_kind == "other" else text_kind,
+        task_kind=thread_kind(inputs),
     )
 
 

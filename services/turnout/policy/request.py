@@ -3,7 +3,7 @@
 No text, no bodies, no credentials: everything here may be kept in a fact.
 """
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
@@ -48,6 +48,8 @@ for; choose cache lifetimes; choose models for subagents; choose for all threads
 
 Arm: TypeAlias = Literal["", "treatment", "control"]
 """Which group of the experiment a session is in; "" where sessions are not assigned."""
+TASK_KINDS: Final[tuple[TaskKind, ...]] = get_args(TaskKind)
+
 
 CredentialSource: TypeAlias = Literal["client", "env", "simulated"]
 """Where the secret for a target comes from: passed through, our environment, or none needed."""

@@ -2,7 +2,9 @@
 
 Rules: the harness's own word (a hint header, turn metadata) comes before the shape of the body; the
 shape of the body comes before its text. Only fixed sentences that harnesses themselves write are
-looked for in a text, and only at its beginning: a user who quotes one must not set it off.
+looked for in a text, only at its beginning, and only where that harness sends them: a user who quotes
+one must not set it off. A harness that is not known asks for work until its request's shape says
+otherwise.
 """
 
 from collections.abc import Mapping
@@ -12,7 +14,7 @@ import msgspec
 
 from turnout.bonds import NAMES
 from turnout.dialects.survey import Survey
-from turnout.policy.request import Identity, StepKind
+from turnout.policy.request import Harness, Identity, StepKind
 
 HintedClass: TypeAlias = Literal["main", "subagent", "compaction", "auxiliary", ""]
 
@@ -31,10 +33,49 @@ _CLAUDE_1P_CLASS: Final[Mapping[str, HintedClass]] = {
     "followup-generation": "auxiliary",
 }
 
+_CLAUDE_1P_TITLES: Final = frozenset({"summary-extraction", "followup-generation"})
+"""Short texts that are shown beside the thread; asked for with its whole prompt, tools included."""
+
 CLAUDE_COMPACTION: Final = "CRITICAL: Respond with TEXT ONLY"
 CODEX_COMPACTION: Final = "CONTEXT CHECKPOINT COMPACTION"
-COMPACTION_HEAD_CHARACTERS: Final = 120
-"""Codex writes half a sentence before its marker; a quotation stands further down."""
+HEAD_CHARACTERS: Final = 120
+"""Some harnesses write half a sentence before their marker; a quotation stands further down."""
+
+AsideKind: TypeAlias = Literal["compaction", "title", "classification"]
+
+_FORKED: Final[Mapping[Harness, Mapping[str, AsideKind]]] = {
+    "claude_code": {
+        "[SUGGESTION MODE": "title",
+        "Describe your most recent action in 3-5 words": "title",
+    },
+}
+"""How texts begin that a harness puts behind a thread's whole prompt, tools included; like those of
+Claude Code below after public captures of its requests.
+"""
+
+_ALONE: Final[Mapping[Harness, Mapping[str, AsideKind]]] = {
+    "claude_code": {
+        # Older versions ask for the summary without tools.
+        "Your task is to create a detailed summary of the conversation": "compaction",
+        "<policy_spec>": "classification",
+        "<transcript>": "classification",
+    },
+    "opencode": {
+        "Generate a title for this conversation": "title",
+        "Summarize the above conversation": "title",
+        "Provide a detailed prompt for continuing our conversation": "compaction",
+        "Provide a detailed summary for continuing our conversation": "compaction",
+    },
+}
+"""How texts begin in requests that offer no tools; opencode's after its source (session/prompt.ts,
+session/compaction.ts).
+"""
+
+GEMINI_SNAPSHOT: Final = "<state_snapshot>"
+"""In every order to compress a chat of Gemini CLI and of Qwen Code, which is made of it."""
+_OF_GEMINI: Final[frozenset[Harness]] = frozenset({"gemini_cli", "qwen_code"})
+GEMINI_REPORT: Final = "complete_task"
+"""The tool by which a subagent of Gemini CLI ends; its main loop has none of this name."""
 
 CLASSIFIER_STOP: Final = "</block>"
 PING_TEXTS: Final = frozenset({"quota", "hi", "ping"})
@@ -83,13 +124,37 @@ def hinted_class(headers: Mapping[str, str], turn: CodexTurn) -> HintedClass:
         return hint
     if turn.request_kind == "compaction" or headers.get("x-openai-subagent") == "compact":
         return "compaction"
-    return "auxiliary" if turn.request_kind == "prewarm" else ""
+    return "auxiliary" if turn.request_kind == "prewarm" or is_guardian(headers, turn) else ""
 
 
-def is_compaction_text(survey: Survey) -> bool:
-    """Whether the newest text is a harness's own order to summarise the thread."""
-    head = survey.text[:COMPACTION_HEAD_CHARACTERS].lstrip()
-    return head.startswith(CLAUDE_COMPACTION) or CODEX_COMPACTION in head
+def is_guardian(headers: Mapping[str, str], turn: CodexTurn) -> bool:
+    """Codex's question whether what the agent is about to do needs the user's consent."""
+    return (
+        headers.get("x-openai-subagent") == "guardian"
+        or "x-codex-guardian" in headers
+        or turn.thread_source == "guardian_review"
+    )
+
+
+def aside_kind(harness: Harness, survey: Survey) -> AsideKind | None:
+    """What the harness itself asks for in the newest text; None when the text is the user's."""
+    head = survey.text[:HEAD_CHARACTERS].lstrip()
+    if head.startswith(CLAUDE_COMPACTION) or CODEX_COMPACTION in head:
+        return "compaction"
+    sentences = _FORKED.get(harness, {})
+    if survey.tool_count == 0:
+        if harness in _OF_GEMINI and GEMINI_SNAPSHOT in head:
+            return "compaction"
+        sentences = {**sentences, **_ALONE.get(harness, {})}
+    said = next((kind for text, kind in sentences.items() if head.startswith(text)), None)
+    if said is None and harness == "opencode" and survey.tool_count == 0:
+        # A title is asked for with the first message alone; plugins may word the summary as they like.
+        return "compaction" if survey.tool_result_count else None
+    return said
+
+
+def is_gemini_subagent(survey: Survey) -> bool:
+    return GEMINI_REPORT in survey.tool_names
 
 
 def is_token_count(path: str) -> bool:
@@ -116,9 +181,11 @@ def is_safety_classifier(survey: Survey) -> bool:
 
 
 def is_search_alone(survey: Survey) -> bool:
-    """Only provider-side tools on offer: a harness's web search, carried out as a request."""
+    """Only provider-side tools on offer: a harness's web search, carried out as a request. Gemini's
+    dialect does not count these among the tools.
+    """
     tools = [name for name in survey.needs.server_tools if name not in NAMES]
-    return 0 < survey.tool_count <= len(tools)
+    return bool(tools) and survey.tool_count <= len(tools)
 
 
 def step_kind(
@@ -132,12 +199,9 @@ def step_kind(
     if is_probe(survey) or codex_turn(headers).request_kind == "prewarm":
         return "probe"
     if identity.request_class == "auxiliary":
-        if is_safety_classifier(survey):
-            return "classification"
-        if identity.harness == "gemini_cli" and survey.has_output_format:
-            return "classification"
-        if survey.tool_count == 0:
-            return "title"
+        aside = _auxiliary_kind(headers, survey, identity.harness)
+        if aside is not None:
+            return aside
     if survey.outcomes or survey.last_role == "tool":
         return "tool_continuation"
     if (
@@ -147,3 +211,22 @@ def step_kind(
     ):
         return "subagent_start"
     return "user_input"
+
+
+def _auxiliary_kind(
+    headers: Mapping[str, str], survey: Survey, harness: Harness
+) -> StepKind | None:
+    """None where the request is work like the thread's own, beside it."""
+    if is_safety_classifier(survey) or is_guardian(headers, codex_turn(headers)):
+        return "classification"
+    aside = aside_kind(harness, survey)
+    if aside is not None:
+        return aside
+    if headers.get("x-claude-1p-request-class") in _CLAUDE_1P_TITLES:
+        return "title"
+    if survey.tool_count or is_search_alone(survey):
+        return None
+    # What Gemini CLI wants in a schema is a verdict: how hard, who speaks next, is it a loop.
+    if survey.has_output_format and harness in _OF_GEMINI:
+        return "classification"
+    return "title"

@@ -52,15 +52,10 @@ from turnout.policy.targets import (
     unpriced_targets,
     without_refusers,
 )
+from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE
 
 FALLBACKS: Final = 3
 """Targets tried after the first; more only delays the error that the client must see."""
-
-COLD_SHARE: Final = 0.2
-"""A prefix of which less than this share is expected warm is a cold one."""
-
-EPOCH_SHARE: Final = 0.5
-"""When less of the last prompt than this is kept, the thread has been compacted."""
 
 UNQUESTIONED: Final[frozenset[StepKind]] = frozenset(
     {"title", "classification", "probe", "token_count"}
@@ -151,13 +146,16 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         artifact_digest=tables.digest,
         catalog_digest=catalog.digest,
         candidates=tuple(compared),
+        task_kind=view.task_kind,
     )
 
 
 def text_matters(requested_model: str, step_kind: StepKind) -> bool:
-    """Whether the text can change the decision: not for a pinned model nor beside the thread."""
+    """Whether the text can change the decision: not for a pinned model, nor beside the thread, nor
+    where it is a harness's order to compact.
+    """
     is_pinned = requested_model.startswith(PREFIX) and requested_model != AUTO
-    return not is_pinned and step_kind not in UNQUESTIONED
+    return not is_pinned and step_kind not in UNQUESTIONED and step_kind != "compaction"
 
 
 def _propose(inputs: DecisionInputs, field: _Field) -> _Choice:

@@ -1,8 +1,16 @@
 """What is known of a thread when a request of it arrives."""
 
+from typing import Final
+
 import msgspec
 
 from turnout.policy.request import TaskKind
+
+COLD_SHARE: Final = 0.2
+"""A prefix of which less than this share is expected warm is a cold one."""
+
+EPOCH_SHARE: Final = 0.5
+"""When less of the last prompt than this is kept, the thread has been compacted."""
 
 
 class WarmPrefix(msgspec.Struct, frozen=True, gc=False):
@@ -53,6 +61,8 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
             after compaction or an edit of history.
         is_retry: this very prompt was seen before.
         tool_errors: consecutive newest steps with a tool error.
+        task_kind: what its last decision took it to be about (turnout.policy.task_kind); `other` until a
+            text has told.
         warm: what the thread's own prefix is warm in.
         heads: what the shared head (system and tools) is warm in.
         makers: who wrote its answers, in order of their first messages; () when nobody was seen to.

@@ -158,14 +158,13 @@ class LocalScorer:
         if not text_matters(request.features.requested_model, request.features.step_kind):
             return TextSignal(skipped="not_needed")
         known = self._embedder.known(request.text)
-        return None if known is None else self._signal(known)
+        return None if known is None else self._signal(known, request.text)
 
     async def _read(self, request: RouteRequest, deadline_seconds: float) -> TextSignal:
-        return self._signal(
-            await self._embedder.embed(request.text, deadline_seconds=deadline_seconds)
-        )
+        embedding = await self._embedder.embed(request.text, deadline_seconds=deadline_seconds)
+        return self._signal(embedding, request.text)
 
-    def _signal(self, embedding: Embedding | Skipped) -> TextSignal:
+    def _signal(self, embedding: Embedding | Skipped, text: str) -> TextSignal:
         if isinstance(embedding, Skipped):
             return TextSignal(skipped=embedding.reason)
-        return self._reader.read(embedding)
+        return self._reader.read(embedding, text)

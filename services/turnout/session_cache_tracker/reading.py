@@ -49,6 +49,7 @@ def thread_state(
         kept_share=cache.kept_share(newest.rungs, prefix) if newest is not None else 1.0,
         is_retry=_is_retry(thread, newest, prefix),
         tool_errors=steps.newest_errors,
+        task_kind=records.kind_of(thread.get("kind", "")),
         warm=_warm_prefixes(thread, prefix, now=now, terms=terms, hits=hits),
         heads=warm_heads,
         makers=records.makers_of(thread),
@@ -72,6 +73,8 @@ def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
     if note.begins_run:
         field = records.made_field(len(note.prefix.digests))
         registers.append((field, records.made_text(version, note.target)))
+    if note.task_kind != "other":
+        registers.append(("kind", records.kind_text(version, note.task_kind)))
     if note.refused:
         registers.append((records.refused_field(note.refused), version))
     if note.usage is not None:

@@ -7,12 +7,13 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
   are of fixed width, so they order as strings, and no two notes have the same one.
 * `seen` holds the ids of the newest notes in order of arrival. A note whose id is in it changes
   nothing.
-* Registers (`newest`, `failed`, `cache:<target>`, `lifetime:<target>`, `made:<number>`,
+* Registers (`newest`, `failed`, `kind`, `cache:<target>`, `lifetime:<target>`, `made:<number>`,
   `refused:<target>`) begin with the version of their note; the greatest value stays. `newest` is the last answered request;
   `failed` the last one whose answer broke off; `cache:` what an answer has left in a target's prompt
   cache; `lifetime:` what the newest write there was paid for, which reads leave alone; `made:` the
   target whose answers begin behind that many messages. A run is void once a newer one has begun
-  before it. `refused:` says that the target has refused what another one then answered.
+  before it. `refused:` says that the target has refused what another one then answered. `kind` is what
+  the thread was last taken to be about.
 * `recent` holds one line for each of the newest answered requests, in order of version.
 * `steps` counts answered requests, `started` is the earliest sending time.
 * Of the `cache:`, the `made:` and the `refused:` registers those of the newest versions are kept;
@@ -32,6 +33,7 @@ from typing import Final
 import msgspec
 
 from turnout.policy.cache import Rung
+from turnout.policy.request import TASK_KINDS, TaskKind
 from turnout.policy.thread import Maker
 
 BETWEEN_FIELDS: Final = "\x1e"
@@ -129,6 +131,8 @@ class CachedPrefix(msgspec.Struct, frozen=True, gc=False):
 
 
 NO_RUNGS: Final = StoredRungs("")
+
+_KINDS: Final[Mapping[str, TaskKind]] = {kind: kind for kind in TASK_KINDS}
 
 
 def milliseconds(seconds: float) -> int:
@@ -232,6 +236,15 @@ def makers_of(record: Mapping[str, str]) -> tuple[Maker, ...]:
             newest = version
             found.append(Maker(int(field[len("made:") :]), target))
     return tuple(found)
+
+
+def kind_text(version: str, kind: TaskKind) -> str:
+    return f"{version}{WITHIN_FIELD}{kind}"
+
+
+def kind_of(text: str) -> TaskKind:
+    """`other` also for a kind that another version knows."""
+    return _KINDS.get(text.partition(WITHIN_FIELD)[2], "other")
 
 
 def refused_field(target: str) -> str:

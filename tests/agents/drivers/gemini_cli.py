@@ -43,6 +43,7 @@ AGENT: Final = Agent(
     shell=lambda command: Call("run_shell_command", {"command": command}),
     read=lambda path: Call("read_file", {"file_path": path}),
     subagent=lambda: (Call("invoke_agent", {"agent_name": "generalist", "prompt": SUBTASK}),),
+    marks_subagents=True,
     report=lambda text: Call("complete_task", {"result": {"response": text}}),
 )
 

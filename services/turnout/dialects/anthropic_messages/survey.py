@@ -114,7 +114,7 @@ def survey_request(body: bytes) -> Survey:
         for raw, tool in zip(raw_tools, tools, strict=True)
         if not tool.defer_loading
     ]
-    names = [(tool.name or "").encode() for tool in tools if not tool.defer_loading]
+    names = [tool.name or "" for tool in tools if not tool.defer_loading]
     offered_digest = digest(*offered)
     typed = TypedText(messages.roles, messages.typed)
     attachments = Attachments(messages.attachments)
@@ -145,7 +145,7 @@ def survey_request(body: bytes) -> Survey:
         ),
         head_digest=head_of(system_digest, offered_digest),
         offered_digest=offered_digest,
-        tools_digest=digest(*names) if names else "",
+        tools_digest=digest(*(name.encode() for name in names)) if names else "",
         system_digest=system_digest,
         message_digests=tuple(map(message_digest, messages.canonical)),
         message_bytes=message_bytes,
@@ -163,6 +163,7 @@ def survey_request(body: bytes) -> Survey:
         breakpoints=_breakpoints(markers),
         has_foreign_thinking=messages.has_foreign_thinking,
         attachment_tokens=attachments.tokens,
+        tool_names=tuple(names),
     )
 
 

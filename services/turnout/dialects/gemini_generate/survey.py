@@ -110,6 +110,7 @@ def survey_request(body: bytes, *, path: str) -> Survey:
         has_foreign_thinking=has_foreign_reasoning(body),
         attachment_tokens=contents.attached_tokens,
         asks_usage=True,
+        tool_names=tuple(names),
     )
 
 

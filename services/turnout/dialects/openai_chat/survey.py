@@ -155,6 +155,7 @@ def survey_request(body: bytes) -> Survey:
     typed = TypedText(roles, lambda number: _typed(messages[number], number))
     outcomes = () if typed.since_answer else _outcomes(messages, roles, typed.last_answer)
     effort = fields.reasoning_effort
+    names = [_name(tool) for tool in tools]
     wants_schema = fields.response_format is not None and fields.response_format.type
     max_new = fields.max_completion_tokens
     prompt_bytes = message_bytes[-1] + len(raw_tools)
@@ -174,7 +175,7 @@ def survey_request(body: bytes) -> Survey:
         ),
         head_digest=head_of(system_digest, offered_digest),
         offered_digest=offered_digest,
-        tools_digest=digest(*(_name(tool).encode() for tool in tools)) if tools else "",
+        tools_digest=digest(*(name.encode() for name in names)) if tools else "",
         system_digest=system_digest,
         message_digests=digests,
         message_bytes=message_bytes,
@@ -196,6 +197,7 @@ def survey_request(body: bytes) -> Survey:
         ),
         asks_usage=fields.stream_options is not None
         and fields.stream_options.include_usage is True,
+        tool_names=tuple(names),
     )
 
 

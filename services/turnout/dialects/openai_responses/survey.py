@@ -101,7 +101,7 @@ def survey_request(body: bytes) -> Survey:
     effort = fields.reasoning.effort if fields.reasoning is not None else None
     for brought in items.tools:
         tools += _tools(brought)
-    names = [(tool.name or tool.type or "").encode() for tool in tools]
+    names = [tool.name or tool.type or "" for tool in tools]
     prompt_bytes = message_bytes[-1] + len(raw_tools) + len(instructions)
     return Survey(
         model=fields.model or "",
@@ -124,7 +124,7 @@ def survey_request(body: bytes) -> Survey:
         ),
         head_digest=head_of(system_digest, offered_digest),
         offered_digest=offered_digest,
-        tools_digest=digest(*names) if names else "",
+        tools_digest=digest(*(name.encode() for name in names)) if names else "",
         system_digest=system_digest,
         message_digests=digests,
         message_bytes=message_bytes,
@@ -142,6 +142,7 @@ def survey_request(body: bytes) -> Survey:
         breakpoints=(0, 0),
         has_foreign_thinking=items.has_foreign_thinking,
         attachment_tokens=items.attachments.tokens,
+        tool_names=tuple(names),
     )
 
 

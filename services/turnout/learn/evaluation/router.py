@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from turnout.errors import InvalidRequest
 from turnout.learn import abilities, clusters, success
 from turnout.learn.evaluation.tasks import Run, Task
-from turnout.learn.train import CLUSTERS, embed
+from turnout.learn.texts import embedded
+from turnout.learn.train import CLUSTERS
 from turnout.policy.artifact import (
     FORMAT,
     Artifact,
@@ -94,7 +95,13 @@ def fit_router(runs: Sequence[Run], tasks: Sequence[Task], texts: Mapping[str, N
         created="",
         embedder_digest="",
         text=TextTables(
-            dimensions=0, centroids="", kind_weights="", kinds=(), kind_margin=0.0, members=()
+            dimensions=0,
+            centroids="",
+            kind_weights="",
+            kinds=(),
+            cues=(),
+            kind_margin=0.0,
+            members=(),
         ),
         kinds=kinds,
         abilities=known,
@@ -121,7 +128,7 @@ def text_vectors(
     prompts = sorted({task.prompt for task in tasks if task.kind and cut(task.prompt)})
     if not prompts:
         return {}
-    return dict(zip(prompts, embed(prompts, load_encoder()), strict=True))
+    return dict(zip(prompts, embedded(prompts, load_encoder()), strict=True))
 
 
 def _clusters(

@@ -17,7 +17,7 @@ from turnout.catalog.token_families import token_share
 from turnout.learn.replay.caches import Held, Target, warm_tokens
 from turnout.learn.replay.recorded import Answer, Step
 from turnout.policy.request import Harness, TaskKind
-from turnout.policy.switch import COLD_SHARE
+from turnout.policy.thread import COLD_SHARE
 
 HARMLESS_KINDS: Final[frozenset[TaskKind]] = frozenset({"explore", "review", "docs"})
 """Tasks whose result is read by a person and changes no program."""
