@@ -144,6 +144,7 @@ class PlainTables:
     growth: float = 1_000.0
     output: float = 300.0
     share: float = 0.99
+    pauses: float = 0.0
 
     def quality(
         self, *, model: str, task_kind: TaskKind, cluster: int, output_price: float | None
@@ -163,6 +164,12 @@ class PlainTables:
 
     def hit_share(self, *, provider: str, lifetime_seconds: float, gap_seconds: float) -> float:
         return self.share if gap_seconds <= lifetime_seconds else 0.0
+
+    def idle_share(
+        self, *, harness: Harness, is_subagent: bool, ends_turn: bool | None, seconds: float
+    ) -> float:
+        """`pauses` between five minutes and an hour come before one that is longer than that."""
+        return 0.02 * (1.0 + self.pauses) if seconds < 3_600.0 else 0.02
 
 
 TABLES = PlainTables(

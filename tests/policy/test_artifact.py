@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,6 @@ from turnout.policy.artifact import (
     ArtifactContent,
     ArtifactInvalid,
     Estimate,
-    HitCurve,
     KindScale,
     PriceLine,
     Provenance,
@@ -23,13 +23,22 @@ from turnout.policy.artifact import (
     encode_artifact,
     parse_artifact,
 )
-from turnout.policy.request import StepKind, TaskKind
+from turnout.policy.hits import HitCurve
+from turnout.policy.idle import IdleGaps, IdlePart
+from turnout.policy.request import Harness, StepKind, TaskKind
 
 
 def figures(remaining: tuple[float, ...], growth: float = 1000.0) -> StepFigures:
     return StepFigures(
         growth_tokens=growth, output_tokens=300.0, remaining=remaining, calls=100, threads=10
     )
+
+
+PARTS: tuple[IdlePart, ...] = get_args(IdlePart)
+
+
+def idle(*shares: float) -> IdleGaps:
+    return IdleGaps(shares=shares, calls=100)
 
 
 CONTENT = ArtifactContent(
@@ -87,6 +96,11 @@ CONTENT = ArtifactContent(
             calls=(9, 9, 9, 9),
         ),
     ),
+    idle_edges_seconds=(100.0, 10_000.0),
+    idle_gaps={
+        "any": {part: idle(0.3, 0.1) for part in PARTS},
+        "codex": {"main": idle(0.5, 0.2), "main_ended": idle(0.8, 0.4)},
+    },
     provenance=Provenance(
         data=(),
         tools={},
@@ -127,12 +141,14 @@ def test_what_is_no_artifact_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (replace(CONTENT, format=FORMAT + 1), "format 2"),
+        (replace(CONTENT, format=FORMAT + 1), f"format {FORMAT + 1}"),
         (replace(CONTENT, kinds={"bug_fix": CONTENT.kinds["bug_fix"]}), 'kinds has "other"'),
         (replace(CONTENT, abilities={}), "every model in success has an ability"),
         (replace(CONTENT, step_edges=(0, 1)), "one value a step edge"),
         (replace(CONTENT, gap_edges_seconds=(60.0,)), "one value a gap bucket"),
         (replace(CONTENT, steps={}), '"any" with the part "any"'),
+        (replace(CONTENT, idle_gaps={}), "idle gaps have"),
+        (replace(CONTENT, idle_edges_seconds=(1.0,)), "one share an edge"),
     ],
 )
 def test_an_incomplete_artifact_says_what_is_missing(content: ArtifactContent, what: str) -> None:
@@ -272,3 +288,29 @@ def test_an_artifact_without_curves_believes_the_lifetime() -> None:
     bare = Artifact(content=replace(CONTENT, hits=()), digest="")
     assert bare.hit_share(provider="openai", lifetime_seconds=300, gap_seconds=299) == 1.0
     assert bare.hit_share(provider="openai", lifetime_seconds=300, gap_seconds=301) == 0.0
+
+
+def idle_share(harness: Harness, seconds: float, *, ends_turn: bool | None = None) -> float:
+    return ARTIFACT.idle_share(
+        harness=harness, is_subagent=False, ends_turn=ends_turn, seconds=seconds
+    )
+
+
+@pytest.mark.parametrize(
+    ("harness", "seconds", "ends_turn", "share"),
+    [
+        ("codex", 100.0, None, 0.5),
+        ("codex", 100.0, True, 0.8),
+        # Without a row of its own for it, a harness pauses as all do.
+        ("codex", 100.0, False, 0.3),
+        ("aider", 100.0, None, 0.3),
+        ("codex", 0.0, None, 1.0),
+        ("codex", 50.0, None, 0.75),
+        ("codex", 1_000.0, None, 0.35),
+        ("codex", 1e9, None, 0.2),
+    ],
+)
+def test_how_long_threads_pause(
+    harness: Harness, seconds: float, ends_turn: bool | None, share: float
+) -> None:
+    assert idle_share(harness, seconds, ends_turn=ends_turn) == pytest.approx(share)

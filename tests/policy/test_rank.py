@@ -16,6 +16,7 @@ from tests.policy.scenes import (
     NOW,
     OPENAI_CACHE,
     OPUS,
+    OPUS_PRICES,
     SECRET,
     SONNET,
     TABLES,
@@ -36,6 +37,7 @@ from turnout.policy.rank import (
     cheapest_first,
     outlook,
     ranked,
+    seconds_of,
     warm_tokens,
     written_lifetime,
 )
@@ -163,18 +165,31 @@ def test_what_another_family_showed_is_told_in_tokens_of_the_model_asked_for() -
 def test_the_lifetime_of_a_write(
     cache: CacheTerms, asks_one_hour: bool, expected: tuple[WriteLifetime, float]
 ) -> None:
-    features = scene(asks_one_hour=asks_one_hour).features
-    assert written_lifetime(features, cache) == expected
+    inputs = scene(asks_one_hour=asks_one_hour, mode="observe")
+    lifetime = written_lifetime(inputs, OPUS_PRICES, cache, TABLES)
+    assert (lifetime, seconds_of(lifetime, cache)) == expected
+
+
+@pytest.mark.parametrize("asks_one_hour", [False, True])
+@pytest.mark.parametrize(("pauses", "expected"), [(0.0, "5m"), (3.0, "1h")])
+def test_where_the_mode_allows_it_pauses_say_what_a_write_is_for(
+    pauses: float, expected: str, *, asks_one_hour: bool
+) -> None:
+    inputs = scene(asks_one_hour=asks_one_hour)
+    tables = PlainTables(pauses=pauses)
+    assert written_lifetime(inputs, OPUS_PRICES, ANTHROPIC_CACHE, tables) == expected
 
 
 def test_a_longer_lifetime_costs_more_now_and_less_over_idle_gaps() -> None:
-    short = of(decided(), OPUS)
-    long = of(decided(asks_one_hour=True), OPUS)
+    short = of(decided(mode="observe"), OPUS)
+    long = of(decided(asks_one_hour=True, mode="observe"), OPUS)
     assert short.cost_now_usd is not None
     assert long.cost_now_usd is not None
     assert long.cost_now_usd > short.cost_now_usd
     dear_gaps = PlainTables(steps=1_000.0, growth=0.0)
-    short, long = (of(decided(dear_gaps, asks_one_hour=hour), OPUS) for hour in (False, True))
+    short, long = (
+        of(decided(dear_gaps, asks_one_hour=hour, mode="observe"), OPUS) for hour in (False, True)
+    )
     assert short.cost_to_go_usd is not None
     assert long.cost_to_go_usd is not None
     assert long.cost_to_go_usd < short.cost_to_go_usd

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from turnout.errors import InvalidRequest
 from turnout.learn.parquet import Numbers, Table
-from turnout.policy.artifact import HitCurve, StepFigures, ThreadPart
+from turnout.policy.artifact import StepFigures, ThreadPart
+from turnout.policy.hits import HitCurve
 from turnout.policy.request import Harness
 
 STEP_EDGES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
@@ -60,6 +61,7 @@ class Calls:
         position: answered calls of the thread before this one.
         remaining: calls of the thread from this one on, itself included.
         previous: index of the call before in the same thread, -1 for the first.
+        ends_turn: its answer called no tool.
 
     """
 
@@ -77,6 +79,7 @@ class Calls:
     write_1h: Numbers
     output: Numbers
     has_output: NDArray[np.bool_]
+    ends_turn: NDArray[np.bool_]
     is_compacted: NDArray[np.bool_]
     newest: datetime | None = field(default=None)
 
@@ -116,7 +119,7 @@ def read_calls(table: Table) -> Calls:
     lengths = np.bincount(thread) if kept else np.zeros(0, dtype=np.int64)
     starts = np.cumsum(lengths) - lengths
     position = np.arange(len(kept)) - starts[thread]
-    agents = table.texts("agent")
+    agents, tools = table.texts("agent"), table.texts("tools")
 
     def column(name: str) -> Numbers:
         return table.numbers(name)[kept]
@@ -136,6 +139,7 @@ def read_calls(table: Table) -> Calls:
         write_1h=np.nan_to_num(column("cache_write_1h")),
         output=output[kept],
         has_output=column("usage_complete") > 0,
+        ends_turn=np.array([not tools[row] for row in kept], dtype=bool),
         is_compacted=column("compacted") > 0,
         newest=max((times[row] for row in kept), default=None),
     )
@@ -167,7 +171,7 @@ def fit_hits(calls: Calls) -> tuple[HitCurve, ...]:
     )
     providers = np.array([PROVIDERS.get(agent, "") for agent in calls.harness])
     share = np.clip(calls.cache_read / np.maximum(expected, 1), 0, 1)
-    bucket = np.searchsorted(GAP_EDGES_SECONDS, calls.gap_seconds, side="right")
+    bucket = np.searchsorted(GAP_EDGES_SECONDS, calls.gap_seconds, side="left")
     curves: list[HitCurve] = []
     pairs = sorted(
         {(str(p), float(s)) for p, s in zip(providers, lifetime, strict=True) if p and s}

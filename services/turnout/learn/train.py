@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError
-from turnout.learn import abilities, card, clusters, success, traces
+from turnout.learn import abilities, card, clusters, idle_gaps, success, traces
 from turnout.learn.kind_examples import KIND_EXAMPLES
 from turnout.learn.model_names import ModelNames
 from turnout.learn.outcomes import read_outcomes, read_scores
@@ -107,6 +107,8 @@ def train(
         steps=traces.fit_steps(calls),
         gap_edges_seconds=traces.GAP_EDGES_SECONDS,
         hits=traces.fit_hits(calls),
+        idle_edges_seconds=idle_gaps.EDGES_SECONDS,
+        idle_gaps=idle_gaps.fit_idle_gaps(calls),
         provenance=Provenance(
             data=tuple(_data_file(one) for one in tables.values()),
             tools=_tools(),
@@ -189,6 +191,7 @@ def _parameters(n_clusters: int) -> dict[str, float]:
         "family_drift_sd": abilities.FAMILY_DRIFT_SD,
         "step_prior_threads": traces.PRIOR_THREADS,
         "hit_prior_calls": traces.PRIOR_CALLS,
+        "idle_prior_calls": idle_gaps.PRIOR_CALLS,
     }
 
 

@@ -14,11 +14,13 @@ from typing import Final, Protocol
 import msgspec
 
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.models import CacheTerms, Model, WriteLifetime, model_of_target
+from turnout.catalog.models import CacheTerms, Model, Prices, WriteLifetime, model_of_target
 from turnout.catalog.token_families import token_share
+from turnout.policy.cache import ONE_HOUR
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
 from turnout.policy.decision import Candidate, DecisionInputs
-from turnout.policy.request import Features, Harness, StepKind, TaskKind
+from turnout.policy.lifetime import pauses_between, write_lifetime
+from turnout.policy.request import Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
 from turnout.policy.thread import ThreadState, WarmPrefix
 
@@ -28,8 +30,6 @@ CAUTION: Final = 0.5
 GAPS: Final[tuple[tuple[float, float], ...]] = ((30.0, 0.972), (1_200.0, 0.024), (5_400.0, 0.004))
 """Idle gaps between the steps of a thread and their shares: of 55,390 agent calls 2.8 % came after
 more than five minutes and 0.4 % after more than an hour. Each gap stands for its range."""
-
-ONE_HOUR_SECONDS: Final = 3_600
 
 PRIOR_STEPS: Final = 3.0
 """Steps that the tables count for beside the thread's own: one odd first step says little, and
@@ -72,6 +72,12 @@ class Tables(Hashable, Protocol):
 
     def hit_share(self, *, provider: str, lifetime_seconds: float, gap_seconds: float) -> float:
         """Share of the previous prompt that is found again after an idle gap."""
+        ...
+
+    def idle_share(
+        self, *, harness: Harness, is_subagent: bool, ends_turn: bool | None, seconds: float
+    ) -> float:
+        """Share of answers after which nothing has come for longer than so many seconds."""
         ...
 
 
@@ -209,7 +215,7 @@ def _candidate(
     tables: Tables,
 ) -> Candidate:
     model, target = option.model, option.target
-    lifetime, lifetime_seconds = written_lifetime(inputs.features, cache)
+    lifetime = written_lifetime(inputs, model.prices, cache, tables)
     share = token_share(counted_for=inputs.features.requested_model, model=model.id)
     prompt_tokens, output_tokens = view.prompt_tokens * share, view.output_tokens * share
     now_usd = cost_now_usd(
@@ -228,7 +234,7 @@ def _candidate(
             steps=view.steps,
             growth_tokens=view.growth_tokens * share,
             output_tokens=output_tokens,
-            stays_warm=survival(tables, model.provider, lifetime_seconds),
+            stays_warm=survival(tables, model.provider, seconds_of(lifetime, cache)),
         ),
         lifetime=lifetime,
     )
@@ -252,18 +258,27 @@ def _candidate(
     )
 
 
-def written_lifetime(features: Features, cache: CacheTerms) -> tuple[WriteLifetime, float]:
-    """What the prompt would be written with: an hour where it is asked for and offered, else the
-    provider's shortest. The second value is in seconds, 0 where nothing is kept.
+def written_lifetime(
+    inputs: DecisionInputs, prices: Prices, cache: CacheTerms, tables: Tables
+) -> WriteLifetime:
+    """What the prompt would be written for there: by the rule of `policy.lifetime` where the mode lets us
+    say, else an hour where that is asked for and offered.
     """
-    shortest = float(cache.lifetimes_seconds[0]) if cache.lifetimes_seconds else 0.0
-    if cache.kind == "none":
-        return "other", 0.0
-    if cache.kind == "automatic":
-        return "other", shortest
-    if features.asks_one_hour and ONE_HOUR_SECONDS in cache.lifetimes_seconds:
-        return "1h", float(ONE_HOUR_SECONDS)
-    return "5m", shortest
+    if cache.kind == "explicit" and inputs.mode != "observe":
+        identity = inputs.identity
+        pauses = pauses_between(tables, identity.harness, identity.is_subagent)
+        return write_lifetime(prices, cache, pauses=pauses)
+    if cache.kind != "explicit":
+        return "other"
+    is_hour = inputs.features.asks_one_hour and ONE_HOUR in cache.lifetimes_seconds
+    return "1h" if is_hour else "5m"
+
+
+def seconds_of(lifetime: WriteLifetime, cache: CacheTerms) -> float:
+    """How long a prefix lives that is written for it; 0 where nothing is kept."""
+    if lifetime == "1h":
+        return ONE_HOUR
+    return float(cache.lifetimes_seconds[0]) if cache.lifetimes_seconds else 0.0
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

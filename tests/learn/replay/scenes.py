@@ -49,6 +49,7 @@ def thread(
     is_subagent: bool = False,
     kept: Sequence[float | None] = (),
     only_reads: bool = False,
+    ends_turn: bool = False,
 ) -> Thread:
     """Calls after idle gaps, the first of which is before the second call; `kept` are the tokens that a
     call keeps of the prompt before, None for all of them.
@@ -75,7 +76,8 @@ def thread(
             starts_turn=place == 0,
             is_planning=False,
         )
-        calls.append(Call(step, Answer(at=at, output_tokens=output, only_reads=only_reads)))
+        answer = Answer(at=at, output_tokens=output, only_reads=only_reads, ends_turn=ends_turn)
+        calls.append(Call(step, answer))
         prompt += growth
     return Thread("repo", f"session{number}", "main", "claude_code", is_subagent, tuple(calls))
 

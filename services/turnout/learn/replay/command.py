@@ -65,6 +65,7 @@ class Told:
     harnesses: frozenset[Harness]
     seed: int
     verbosity: float
+    keeps_warm: bool
     json: bool
     decisions_out: Path | None
 
@@ -121,7 +122,15 @@ def replay(told: Told, *, catalog: Catalog) -> tuple[Replayed, Mapping[str, Rows
     )
     names = dict.fromkeys((named.REQUESTED, *told.policies))
     rows = {
-        name: walk.run(named.policy_of(name, seed=told.seed, catalog=catalog, tables=tables))
+        name: walk.run(
+            named.policy_of(
+                name,
+                seed=told.seed,
+                catalog=catalog,
+                tables=tables,
+                keeps_warm=told.keeps_warm,
+            )
+        )
         for name in names
     }
     by_name = {one.name: one for one in targets.values()}
@@ -239,6 +248,11 @@ def _told(argv: Sequence[str]) -> Told:
         default=1.0,
         help="tokens that another model than the one asked for writes for each of its own",
     )
+    parser.add_argument(
+        "--keep-warm",
+        action="store_true",
+        help="let turnout send reads that only keep a prefix, and charge it for them",
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--decisions-out",
@@ -255,6 +269,7 @@ def _told(argv: Sequence[str]) -> Told:
         harnesses=frozenset(options.harness),
         seed=options.seed,
         verbosity=options.verbosity,
+        keeps_warm=options.keep_warm,
         json=options.json,
         decisions_out=options.decisions_out,
     )

@@ -5,6 +5,7 @@ from typing import Final
 
 from turnout.catalog.catalog import Catalog
 from turnout.errors import InvalidRequest
+from turnout.learn.replay.lifetimes import NoRoute
 from turnout.learn.replay.policies import (
     AsRequested,
     ByRule,
@@ -40,15 +41,23 @@ _BASELINES: Final[Mapping[str, Callable[[str, int], Policy]]] = {
 
 TURNOUT: Final = "turnout"
 
-NAMES: Final = (*_BASELINES, TURNOUT)
+NO_ROUTE: Final = "turnout-no-route"
+
+NO_ROUTE_NO_KEEP_WARM: Final = "turnout-no-route-no-keep-warm"
+
+NAMES: Final = (*_BASELINES, TURNOUT, NO_ROUTE, NO_ROUTE_NO_KEEP_WARM)
 
 
-def policy_of(name: str, *, seed: int, catalog: Catalog, tables: Tables) -> Policy:
-    """A new one for one walk, which may remember what it has seen. Raises `InvalidRequest` for a name
-    that is none.
+def policy_of(
+    name: str, *, seed: int, catalog: Catalog, tables: Tables, keeps_warm: bool = False
+) -> Policy:
+    """A new one for one walk, which may remember what it has seen; `keeps_warm` is for `turnout`, whose
+    keep-warm reads are off unless a tenant wants them. Raises `InvalidRequest` for a name that is none.
     """
     if name == TURNOUT:
-        return Turnout(catalog, tables)
+        return Turnout(catalog, tables, keeps_warm=keeps_warm)
+    if name in (NO_ROUTE, NO_ROUTE_NO_KEEP_WARM):
+        return NoRoute(name, tables, keeps_warm=name == NO_ROUTE)
     made = _BASELINES.get(name)
     if made is None:
         raise InvalidRequest(f"There is no policy {name}; take some of {', '.join(NAMES)}.")

@@ -49,6 +49,7 @@ class View:
         head_tokens: by target's name, what a first request finds of other threads' prompts.
         idle_seconds: since its prefix was last read where the thread was served last.
         growth_tokens, output_tokens: means of the requests so far, as the model asked for counts them.
+        ends_turn: the last answer called no tool.
         counted_as: tokens of who served last, for each of the model that was asked for.
     """
 
@@ -65,6 +66,7 @@ class View:
     growth_tokens: float = 0.0
     output_tokens: float = 0.0
     steps: int = 0
+    ends_turn: bool = False
     counted_as: float = 1.0
 
     def warm(self, step: Step, target: Target) -> float:
@@ -86,6 +88,7 @@ class View:
         self.output_tokens += (answer.output_tokens - self.output_tokens) / self.steps
         self.prompt_tokens = step.prompt_tokens
         self.last = target
+        self.ends_turn = answer.ends_turn
         self.counted_as = token_share(counted_for=step.model, model=target.model)
 
 
