@@ -80,18 +80,21 @@ CONTENT = ArtifactContent(
         HitCurve(
             provider="anthropic",
             lifetime_seconds=300.0,
+            is_automatic=False,
             shares=(0.99, 0.95, 0.1, 0.02),
             calls=(9, 9, 9, 9),
         ),
         HitCurve(
             provider="anthropic",
             lifetime_seconds=3600.0,
+            is_automatic=False,
             shares=(0.99, 0.97, 0.93, 0.1),
             calls=(9, 9, 9, 9),
         ),
         HitCurve(
             provider="openai",
             lifetime_seconds=300.0,
+            is_automatic=True,
             shares=(0.97, 0.85, 0.4, 0.1),
             calls=(9, 9, 9, 9),
         ),
@@ -252,12 +255,25 @@ def test_growth_is_that_of_the_steps_that_follow() -> None:
     assert ARTIFACT.growth_tokens(harness="aider", step_kind="subagent_start") == 4000.0
 
 
-def hit(provider: str, lifetime: float, gap: float) -> float:
-    return ARTIFACT.hit_share(provider=provider, lifetime_seconds=lifetime, gap_seconds=gap)
+def hit(
+    provider: str,
+    lifetime: float,
+    gap: float,
+    *,
+    is_automatic: bool = False,
+    artifact: Artifact = ARTIFACT,
+) -> float:
+    return artifact.hit_share(
+        provider=provider,
+        lifetime_seconds=lifetime,
+        is_automatic=is_automatic,
+        gap_seconds=gap,
+    )
 
 
 def test_hits_depend_on_lifetime_and_gap() -> None:
     assert hit("anthropic", 300, 10) == 0.99
+    assert hit("anthropic", 300, 300) == 0.95
     assert hit("anthropic", 300, 400) == 0.1
     assert hit("anthropic", 3600, 400) == 0.93
     assert hit("openai", 300, 400) == 0.4
@@ -266,6 +282,8 @@ def test_hits_depend_on_lifetime_and_gap() -> None:
 def test_a_provider_without_traces_has_the_curve_stretched_to_its_lifetime() -> None:
     assert hit("deepseek", 3000, 299) == hit("anthropic", 3600, 299 * 1.2)
     assert hit("deepseek", 600, 599) == hit("anthropic", 300, 299)
+    assert hit("zhipu", 300, 400, is_automatic=True) == hit("openai", 300, 400)
+    assert hit("aws.bedrock", 300, 400) == hit("anthropic", 300, 400)
 
 
 def test_nothing_is_found_without_a_cache() -> None:
@@ -286,8 +304,8 @@ def test_a_longer_gap_never_finds_more(
 
 def test_an_artifact_without_curves_believes_the_lifetime() -> None:
     bare = Artifact(content=replace(CONTENT, hits=()), digest="")
-    assert bare.hit_share(provider="openai", lifetime_seconds=300, gap_seconds=299) == 1.0
-    assert bare.hit_share(provider="openai", lifetime_seconds=300, gap_seconds=301) == 0.0
+    assert hit("openai", 300, 300, artifact=bare) == 1.0
+    assert hit("openai", 300, 301, artifact=bare) == 0.0
 
 
 def idle_share(harness: Harness, seconds: float, *, ends_turn: bool | None = None) -> float:

@@ -31,13 +31,13 @@ from turnout.catalog.token_families import token_share
 from turnout.policy.decision import Candidate, Decision
 from turnout.policy.rank import (
     CAUTION,
-    GAPS,
     PRIOR_STEPS,
     cache_terms,
     cheapest_first,
     outlook,
     ranked,
     seconds_of,
+    survival,
     warm_tokens,
     written_lifetime,
 )
@@ -61,8 +61,15 @@ def test_the_score_is_value_less_caution_less_cost() -> None:
     assert (one.quality, one.quality_sd) == (0.8, 0.1)
 
 
-def test_the_gaps_are_all_gaps() -> None:
-    assert sum(share for _, share in GAPS) == pytest.approx(1.0)
+def test_a_prefix_stays_as_the_pauses_of_those_who_come_back_let_it() -> None:
+    """Of a thousand, 24 come after five minutes to an hour and 4 later."""
+    tables = PlainTables(share=1.0)
+    five, hour = (
+        survival(tables, "anthropic", lifetime, False, "claude_code", False)
+        for lifetime in (300.0, 3_600.0)
+    )
+    assert five == pytest.approx(0.972)
+    assert hour == pytest.approx(0.996)
 
 
 def test_an_unknown_price_never_competes() -> None:

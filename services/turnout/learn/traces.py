@@ -185,6 +185,7 @@ def fit_hits(calls: Calls) -> tuple[HitCurve, ...]:
             HitCurve(
                 provider=provider,
                 lifetime_seconds=seconds,
+                is_automatic=provider != "anthropic",
                 shares=_falling(share[chosen], expected[chosen], bucket[chosen], counts),
                 calls=tuple(int(count) for count in counts),
             )

@@ -228,13 +228,16 @@ class Artifact:
         """Output tokens of a step."""
         return self._figures(harness, step_kind, is_subagent=is_subagent).output_tokens
 
-    def hit_share(self, *, provider: str, lifetime_seconds: float, gap_seconds: float) -> float:
+    def hit_share(
+        self, *, provider: str, lifetime_seconds: float, is_automatic: bool, gap_seconds: float
+    ) -> float:
         """Share of the previous prompt expected in the cache after an idle gap."""
         return found_share(
             self.content.hits,
             self.content.gap_edges_seconds,
             provider=provider,
             lifetime_seconds=lifetime_seconds,
+            is_automatic=is_automatic,
             gap_seconds=gap_seconds,
         )
 

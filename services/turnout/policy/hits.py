@@ -15,6 +15,7 @@ class HitCurve:
     """Share of the previous prompt found in the cache again, by idle gap.
 
     Attributes:
+        is_automatic: the provider caches by itself and promises no lifetime but the least.
         shares: one per bucket of `gap_edges_seconds`, never rising.
         calls: behind each share.
 
@@ -22,6 +23,7 @@ class HitCurve:
 
     provider: str
     lifetime_seconds: float
+    is_automatic: bool
     shares: tuple[float, ...]
     calls: tuple[int, ...]
 
@@ -32,20 +34,24 @@ def found_share(
     *,
     provider: str,
     lifetime_seconds: float,
+    is_automatic: bool,
     gap_seconds: float,
 ) -> float:
     """Share of the previous prompt expected in the cache after an idle gap; a gap on an edge belongs to
     the shorter bucket, as a lifetime includes its last second.
 
-    A provider without traces gets the curve of the nearest lifetime with the gap stretched to its own
-    lifetime: entries die at the same share of their lives.
+    A provider without traces gets the curve of the nearest lifetime, of two such that of its own kind, with
+    the gap stretched to its own lifetime: entries die at the same share of their lives.
     """
     if lifetime_seconds <= 0:
         return 0.0
     own = [curve for curve in curves if curve.provider == provider]
     nearest = min(
         own or curves,
-        key=lambda curve: abs(log(curve.lifetime_seconds / lifetime_seconds)),
+        key=lambda curve: (
+            abs(log(curve.lifetime_seconds / lifetime_seconds)),
+            curve.is_automatic != is_automatic,
+        ),
         default=None,
     )
     if nearest is None:

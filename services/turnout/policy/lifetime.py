@@ -16,6 +16,7 @@ The chance of a return falls with every read, so the first read that does not pa
 lifetime is not bought with the write nothing here applies: those caches keep what they like.
 """
 
+from collections.abc import Hashable
 from functools import lru_cache
 from math import inf
 from typing import Final, Protocol
@@ -35,7 +36,7 @@ _KEPT: Final = 1_024
 """Harnesses times kinds of answers times lifetimes, for a few artifacts; tables never change."""
 
 
-class IdleTables(Protocol):
+class IdleTables(Hashable, Protocol):
     """What is asked of the artifact here."""
 
     def idle_share(

@@ -9,6 +9,7 @@ family; an `Outlook` is in those of the model that was asked for, and so is the 
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, Protocol
 
 import msgspec
@@ -16,7 +17,7 @@ import msgspec
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import CacheTerms, Model, Prices, WriteLifetime, model_of_target
 from turnout.catalog.token_families import token_share
-from turnout.policy.cache import ONE_HOUR
+from turnout.policy.cache import GAP_EDGES_SECONDS, ONE_DAY, ONE_HOUR
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
 from turnout.policy.decision import Candidate, DecisionInputs
 from turnout.policy.lifetime import pauses_between, write_lifetime
@@ -27,16 +28,12 @@ from turnout.policy.thread import ThreadState, WarmPrefix
 CAUTION: Final = 0.5
 """Standard deviations taken off the mean quality: a model we know little of must be cheaper."""
 
-GAPS: Final[tuple[tuple[float, float], ...]] = ((30.0, 0.972), (1_200.0, 0.024), (5_400.0, 0.004))
-"""Idle gaps between the steps of a thread and their shares: of 55,390 agent calls 2.8 % came after
-more than five minutes and 0.4 % after more than an hour. Each gap stands for its range."""
-
 PRIOR_STEPS: Final = 3.0
 """Steps that the tables count for beside the thread's own: one odd first step says little, and
 after ten the thread speaks for itself."""
 
-SURVIVALS_KEPT: Final = 256
-"""Providers times the lifetimes they offer, for a few artifacts; tables never change."""
+SURVIVALS_KEPT: Final = 1_024
+"""Providers times the lifetimes they offer times harnesses, for a few artifacts; tables never change."""
 
 QUALITIES_KEPT: Final = 4_096
 """Models times task kinds times clusters as far as they come up."""
@@ -70,7 +67,9 @@ class Tables(Hashable, Protocol):
         self, *, harness: Harness, step_kind: StepKind, is_subagent: bool
     ) -> float: ...
 
-    def hit_share(self, *, provider: str, lifetime_seconds: float, gap_seconds: float) -> float:
+    def hit_share(
+        self, *, provider: str, lifetime_seconds: float, is_automatic: bool, gap_seconds: float
+    ) -> float:
         """Share of the previous prompt that is found again after an idle gap."""
         ...
 
@@ -187,13 +186,34 @@ def cache_terms(model: Model, catalog: Catalog) -> CacheTerms:
 
 
 @lru_cache(maxsize=SURVIVALS_KEPT)
-def survival(tables: Tables, provider: str, lifetime_seconds: float) -> float:
-    """Chance that a prefix is still cached at the next step."""
-    return sum(
-        weight
-        * tables.hit_share(provider=provider, lifetime_seconds=lifetime_seconds, gap_seconds=gap)
-        for gap, weight in GAPS
-    )
+def survival(
+    tables: Tables,
+    provider: str,
+    lifetime_seconds: float,
+    is_automatic: bool,
+    harness: Harness,
+    is_subagent: bool,
+) -> float:
+    """Share of a prefix that is still cached at the next step of its thread, if there is one."""
+
+    def after(seconds: float) -> float:
+        return tables.idle_share(
+            harness=harness, is_subagent=is_subagent, ends_turn=None, seconds=seconds
+        )
+
+    returned = 1.0 - after(ONE_DAY)
+    if returned <= 0.0:
+        return 0.0
+    kept = 0.0
+    for shorter, longer in pairwise((0.0, *GAP_EDGES_SECONDS, ONE_DAY)):
+        share = tables.hit_share(
+            provider=provider,
+            lifetime_seconds=lifetime_seconds,
+            is_automatic=is_automatic,
+            gap_seconds=(shorter + longer) / 2.0,
+        )
+        kept += (after(shorter) - after(longer)) * share
+    return kept / returned
 
 
 @lru_cache(maxsize=QUALITIES_KEPT)
@@ -234,7 +254,14 @@ def _candidate(
             steps=view.steps,
             growth_tokens=view.growth_tokens * share,
             output_tokens=output_tokens,
-            stays_warm=survival(tables, model.provider, seconds_of(lifetime, cache)),
+            stays_warm=survival(
+                tables,
+                model.provider,
+                seconds_of(lifetime, cache),
+                cache.kind == "automatic",
+                inputs.identity.harness,
+                inputs.identity.is_subagent,
+            ),
         ),
         lifetime=lifetime,
     )

@@ -114,7 +114,14 @@ class Turnout:
             lifetime=lifetime,
             tokens=token_share(counted_for=step.model, model=target.model),
             warm_tokens=view.warm(step, target),
-            stays_warm=survival(self._tables, target.provider, target.lifetime_seconds(lifetime)),
+            stays_warm=survival(
+                self._tables,
+                target.provider,
+                target.lifetime_seconds(lifetime),
+                not target.is_explicit,
+                view.harness,
+                view.is_subagent,
+            ),
         )
 
     def _inputs(self, step: Step, view: View, permitted: Sequence[Target]) -> DecisionInputs:
