@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError
-from turnout.learn import abilities, card, clusters, idle_gaps, success, traces
+from turnout.learn import abilities, card, clusters, hits, idle_gaps, success, traces
 from turnout.learn.kind_examples import KIND_EXAMPLES
 from turnout.learn.model_names import ModelNames
 from turnout.learn.outcomes import read_outcomes, read_scores
@@ -34,6 +34,7 @@ from turnout.policy.artifact import (
     TextTables,
     encode_artifact,
 )
+from turnout.policy.cache import GAP_EDGES_SECONDS
 from turnout.policy.request import TaskKind
 from turnout.scorer.embedder import Encoder
 from turnout.scorer.embedder_files import DEFAULT_ROOT, EMBEDDER_DIGEST, load_embedder_files
@@ -105,8 +106,8 @@ def train(
         cluster_effects=effects,
         step_edges=traces.STEP_EDGES,
         steps=traces.fit_steps(calls),
-        gap_edges_seconds=traces.GAP_EDGES_SECONDS,
-        hits=traces.fit_hits(calls),
+        gap_edges_seconds=GAP_EDGES_SECONDS,
+        hits=hits.fit_hits(hits.read_returns(calls)),
         idle_edges_seconds=idle_gaps.EDGES_SECONDS,
         idle_gaps=idle_gaps.fit_idle_gaps(calls),
         provenance=Provenance(
@@ -190,7 +191,7 @@ def _parameters(n_clusters: int) -> dict[str, float]:
         "least_kind_sd": success.LEAST_SD,
         "family_drift_sd": abilities.FAMILY_DRIFT_SD,
         "step_prior_threads": traces.PRIOR_THREADS,
-        "hit_prior_calls": traces.PRIOR_CALLS,
+        "hit_prior_calls": hits.PRIOR_CALLS,
         "idle_prior_calls": idle_gaps.PRIOR_CALLS,
     }
 
