@@ -67,7 +67,7 @@ def test_an_unknown_price_buys_no_hour(prices: Prices) -> None:
 def test_where_no_hour_is_on_offer_none_is_bought() -> None:
     short = replace(ANTHROPIC_CACHE, lifetimes_seconds=(300,))
     assert write_lifetime(OPUS_PRICES, short, pauses=100.0) == "5m"
-    assert write_lifetime(GPT_PRICES, OPENAI_CACHE, pauses=100.0) == "other"
+    assert write_lifetime(GPT_PRICES, OPENAI_CACHE, pauses=100.0) == ""
 
 
 def test_a_read_pays_where_the_request_comes_in_the_life_it_adds() -> None:

@@ -20,6 +20,7 @@ from tests.policy.scenes import (
     SECRET,
     SONNET,
     TABLES,
+    Difference,
     PlainTables,
     decided,
     running,
@@ -185,6 +186,22 @@ def test_where_the_mode_allows_it_pauses_say_what_a_write_is_for(
     inputs = scene(asks_one_hour=asks_one_hour)
     tables = PlainTables(pauses=pauses)
     assert written_lifetime(inputs, OPUS_PRICES, ANTHROPIC_CACHE, tables) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (Difference(), "1h"),
+        (Difference(mode="observe"), ""),
+        (Difference(mode="observe", asks_one_hour=True), ""),
+        (Difference(request_class="auxiliary"), ""),
+        (Difference(request_class="compaction"), ""),
+        (Difference(model=GPT), ""),
+    ],
+)
+def test_a_decision_says_what_is_written_for_where_it_may(given: Difference, expected: str) -> None:
+    alone = Difference(candidates=())
+    assert decided(PlainTables(pauses=3.0), **alone, **given).write_lifetime == expected
 
 
 def test_a_longer_lifetime_costs_more_now_and_less_over_idle_gaps() -> None:

@@ -19,7 +19,7 @@ lifetime is not bought with the write nothing here applies: those caches keep wh
 from collections.abc import Hashable
 from functools import lru_cache
 from math import inf
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 from turnout.catalog.models import CacheTerms, Prices, WriteLifetime
 from turnout.policy.cache import FIVE_MINUTES, ONE_HOUR
@@ -44,10 +44,12 @@ class IdleTables(Hashable, Protocol):
     ) -> float: ...
 
 
-def write_lifetime(prices: Prices, cache: CacheTerms, *, pauses: float) -> WriteLifetime:
-    """`pauses` as `pauses_between` tells them. The shortest on offer where nothing is known."""
+def write_lifetime(prices: Prices, cache: CacheTerms, *, pauses: float) -> Literal["", "5m", "1h"]:
+    """`pauses` as `pauses_between` tells them. The shortest on offer where nothing is known, "" where there
+    are none to choose from.
+    """
     if cache.kind != "explicit":
-        return "other"
+        return ""
     five, hour, read = prices.cache_write_5m, prices.cache_write_1h, prices.cache_read
     if ONE_HOUR not in cache.lifetimes_seconds or five is None or hour is None or read is None:
         return "5m"

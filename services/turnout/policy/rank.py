@@ -19,7 +19,7 @@ from turnout.catalog.models import CacheTerms, Model, Prices, WriteLifetime, mod
 from turnout.catalog.token_families import token_share
 from turnout.policy.cache import GAP_EDGES_SECONDS, ONE_DAY, ONE_HOUR
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
-from turnout.policy.decision import Candidate, DecisionInputs
+from turnout.policy.decision import Candidate, ChosenLifetime, DecisionInputs
 from turnout.policy.lifetime import pauses_between, write_lifetime
 from turnout.policy.request import Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
@@ -288,17 +288,28 @@ def _candidate(
 def written_lifetime(
     inputs: DecisionInputs, prices: Prices, cache: CacheTerms, tables: Tables
 ) -> WriteLifetime:
-    """What the prompt would be written for there: by the rule of `policy.lifetime` where the mode lets us
-    say, else an hour where that is asked for and offered.
+    """What the prompt is written for there: what we choose, else an hour where the client asks for it and
+    the target offers it.
     """
-    if cache.kind == "explicit" and inputs.mode != "observe":
-        identity = inputs.identity
-        pauses = pauses_between(tables, identity.harness, identity.is_subagent)
-        return write_lifetime(prices, cache, pauses=pauses)
-    if cache.kind != "explicit":
-        return "other"
+    chosen = chosen_lifetime(inputs, prices, cache, tables)
+    if chosen or cache.kind != "explicit":
+        return chosen or "other"
     is_hour = inputs.features.asks_one_hour and ONE_HOUR in cache.lifetimes_seconds
     return "1h" if is_hour else "5m"
+
+
+def chosen_lifetime(
+    inputs: DecisionInputs, prices: Prices, cache: CacheTerms, tables: Tables
+) -> ChosenLifetime:
+    """By the rule of `policy.lifetime`, where the mode lets us say and the thread goes on; "" elsewhere,
+    and where a target has no lifetimes to choose from.
+    """
+    identity = inputs.identity
+    goes_on = identity.request_class in ("main", "subagent")
+    if inputs.mode == "observe" or not goes_on or cache.kind != "explicit":
+        return ""
+    pauses = pauses_between(tables, identity.harness, identity.is_subagent)
+    return write_lifetime(prices, cache, pauses=pauses)
 
 
 def seconds_of(lifetime: WriteLifetime, cache: CacheTerms) -> float:

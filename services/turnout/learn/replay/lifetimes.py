@@ -35,10 +35,8 @@ class NoRoute:
 
 def lifetime_at(target: Target, step: Step, view: View, tables: Tables) -> WriteLifetime:
     """The client's own where the provider has no lifetimes to choose from."""
-    if not target.is_explicit:
-        return step.lifetime
     pauses = pauses_between(tables, view.harness, view.is_subagent)
-    return write_lifetime(target.prices, target.cache, pauses=pauses)
+    return write_lifetime(target.prices, target.cache, pauses=pauses) or step.lifetime
 
 
 def reads_after(view: View, tables: Tables) -> int:

@@ -69,7 +69,7 @@ class Turnout:
         predicted = next(
             one.cost_now_usd for one in decision.candidates if one.target == target.name
         )
-        return Choice(target, lifetime_at(target, step, view, self._tables), predicted)
+        return Choice(target, decision.write_lifetime or step.lifetime, predicted)
 
     def keep_warm(self, view: View) -> int:
         return reads_after(view, self._tables) if self._keeps_warm else 0
