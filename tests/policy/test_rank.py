@@ -200,8 +200,8 @@ def test_where_the_mode_allows_it_pauses_say_what_a_write_is_for(
     ],
 )
 def test_a_decision_says_what_is_written_for_where_it_may(given: Difference, expected: str) -> None:
-    alone = Difference(candidates=())
-    assert decided(PlainTables(pauses=3.0), **alone, **given).write_lifetime == expected
+    alone: Difference = {"candidates": (), **given}
+    assert decided(PlainTables(pauses=3.0), **alone).write_lifetime == expected
 
 
 def test_a_longer_lifetime_costs_more_now_and_less_over_idle_gaps() -> None:
