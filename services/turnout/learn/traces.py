@@ -4,7 +4,7 @@ Rules of this module: pure numpy over the columns of trace_calls; calls copied b
 counted once; rows with few threads are shrunk to those of all harnesses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -94,10 +94,12 @@ def ordered_rows(table: Table) -> list[int]:
     return kept
 
 
-def read_calls(table: Table) -> Calls:
-    """Threads in order, each call once."""
-    kept = ordered_rows(table)
+def read_calls(table: Table, *, within: Callable[[str, str], bool] | None = None) -> Calls:
+    """Threads in order, each call once; those of repositories and sessions `within` alone if told."""
     repos, sessions, threads = (table.texts(name) for name in ("repo", "session", "thread"))
+    kept = ordered_rows(table)
+    if within is not None:
+        kept = [row for row in kept if within(repos[row], sessions[row])]
     times, output, read = (
         table.times("ts"),
         table.numbers("output_tokens"),

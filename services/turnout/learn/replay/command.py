@@ -20,10 +20,13 @@ from turnout.errors import InvalidRequest
 from turnout.learn.columns import in_columns
 from turnout.learn.parquet import load_table
 from turnout.learn.replay import named, scenario
+from turnout.learn.replay.held_out import PARTS, HeldOut, tables_without_each_part
+from turnout.learn.replay.policies import Policy
 from turnout.learn.replay.recorded import Recorded, Thread, read_recorded
 from turnout.learn.replay.targets import targets_of
 from turnout.learn.replay.totals import Rows, Total, best_usd, total
 from turnout.learn.replay.walk import Row, Walk
+from turnout.policy.artifact import Artifact
 from turnout.policy.request import Harness
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
@@ -48,6 +51,10 @@ COLUMNS: Final = (
 thread, those after it.
 """
 
+HELD_OUT: Final = (
+    f"Every session served by what others tell of steps, pauses and hits, in {PARTS} parts."
+)
+
 HEADS: Final = (
     *("policy", "dollars", "of requested", "input", "keep-warm", "switches", "that lost", "forced"),
     *("misses", "unavoidable", "dearer threads"),
@@ -66,6 +73,7 @@ class Told:
     seed: int
     verbosity: float
     keeps_warm: bool
+    held_out: bool
     json: bool
     decisions_out: Path | None
 
@@ -80,6 +88,7 @@ class Replayed:
 
     scenario: str
     candidates: tuple[str, ...]
+    held_out: bool
     threads: int
     calls: int
     left_out: Mapping[str, int]
@@ -106,9 +115,8 @@ def main(argv: Sequence[str]) -> int:
 def replay(told: Told, *, catalog: Catalog) -> tuple[Replayed, Mapping[str, Rows], Recorded]:
     """What every policy comes to, its rows by its name, and what was walked. Raises `TurnoutError`."""
     tables = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
-    recorded = read_recorded(
-        load_table(told.traces, "trace_calls"), catalog, harnesses=told.harnesses
-    )
+    table = load_table(told.traces, "trace_calls")
+    recorded = read_recorded(table, catalog, harnesses=told.harnesses)
     if not recorded.threads:
         raise InvalidRequest(f"No call is left to replay; left out: {_counted(recorded.left_out)}.")
     asked = {call.step.model for thread in recorded.threads for call in thread.calls}
@@ -121,24 +129,28 @@ def replay(told: Told, *, catalog: Catalog) -> tuple[Replayed, Mapping[str, Rows
         verbosity=told.verbosity,
     )
     names = dict.fromkeys((named.REQUESTED, *told.policies))
-    rows = {
-        name: walk.run(
-            named.policy_of(
+    known = tables_without_each_part(table, tables) if told.held_out else []
+
+    def policy(name: str) -> Policy:
+        def made(tables: Artifact) -> Policy:
+            return named.policy_of(
                 name,
                 seed=told.seed,
                 catalog=catalog,
                 tables=tables,
                 keeps_warm=told.keeps_warm,
             )
-        )
-        for name in names
-    }
+
+        return HeldOut(made, known) if told.held_out else made(tables)
+
+    rows = {name: walk.run(policy(name)) for name in names}
     by_name = {one.name: one for one in targets.values()}
     requested = rows[named.REQUESTED]
     return (
         Replayed(
             scenario=told.scenario,
             candidates=candidates,
+            held_out=told.held_out,
             threads=len(recorded.threads),
             calls=recorded.call_count,
             left_out=recorded.left_out,
@@ -160,6 +172,7 @@ def lines(replayed: Replayed) -> list[str]:
         f" left out: {_counted(replayed.left_out)}.",
         f"Scenario {replayed.scenario}: what a cheaper model may serve at no loss. Candidates:"
         f" {', '.join(replayed.candidates) or 'none'}.",
+        *([HELD_OUT] if replayed.held_out else []),
         "",
         *in_columns(
             HEADS,
@@ -253,6 +266,11 @@ def _told(argv: Sequence[str]) -> Told:
         action="store_true",
         help="let turnout send reads that only keep a prefix, and charge it for them",
     )
+    parser.add_argument(
+        "--held-out",
+        action="store_true",
+        help="serve each fifth of the sessions by what the others tell of steps, pauses and cache hits",
+    )
     parser.add_argument("--json", action="store_true")
     parser.add_argument(
         "--decisions-out",
@@ -270,6 +288,7 @@ def _told(argv: Sequence[str]) -> Told:
         seed=options.seed,
         verbosity=options.verbosity,
         keeps_warm=options.keep_warm,
+        held_out=options.held_out,
         json=options.json,
         decisions_out=options.decisions_out,
     )
