@@ -47,3 +47,25 @@ def test_where_the_agent_waits_for_its_tool_a_prefix_is_kept_for_longer() -> Non
         for ends in (True, False)
     )
     assert ended < goes_on
+
+
+@pytest.mark.parametrize(
+    ("name", "gaps", "lifetimes", "reads"),
+    [
+        ("hour-after-miss", (10.0, 1_000.0, 10.0), ["5m", "5m", "1h", "1h"], [0, 0, 2, 0]),
+        ("hour-when-cold", (10.0, 1_000.0, 9_000.0), ["1h", "5m", "5m", "1h"], [0, 0, 0, 0]),
+    ],
+)
+def test_lifetimes_by_what_is_cold(
+    name: str, gaps: tuple[float, ...], lifetimes: list[str], reads: list[int]
+) -> None:
+    rows = served(name, thread(gaps))
+    assert [row.lifetime for row in rows] == lifetimes
+    assert [row.keep_warm_reads for row in rows][:-1] == reads[:-1]
+    alone = served(name, thread(gaps, is_subagent=True))
+    assert {(row.lifetime, row.keep_warm_reads) for row in alone} == {("5m", 0)}
+
+
+def test_a_prefix_of_an_hour_that_has_gone_on_is_kept_by_one_read() -> None:
+    rows = served("hour-after-miss", thread((1_000.0, 5_000.0)))
+    assert [row.keep_warm_reads for row in rows] == [0, 2, 2]

@@ -9,6 +9,7 @@ from turnout.learn.replay.lifetimes import NoRoute
 from turnout.learn.replay.policies import (
     AsRequested,
     ByRule,
+    HourWhenCold,
     Policy,
     cheapest,
     cold_only,
@@ -28,6 +29,12 @@ _BASELINES: Final[Mapping[str, Callable[[str, int], Policy]]] = {
     "five-minutes": lambda name, _seed: AsRequested(name, main="5m", subagents="5m"),
     "one-hour-main": lambda name, _seed: AsRequested(name, main="1h", subagents="5m"),
     "best-fixed": lambda name, _seed: AsRequested(name, main="1h", subagents="5m", main_reads=1),
+    "hour-after-miss": lambda name, _seed: HourWhenCold(
+        name, first="5m", grows_short=False, short_reads=2
+    ),
+    "hour-when-cold": lambda name, _seed: HourWhenCold(
+        name, first="1h", grows_short=True, short_reads=0
+    ),
     "cheapest": lambda name, _seed: ByRule(name, cheapest),
     "subagents-cheap": lambda name, _seed: ByRule(name, subagents_cheap),
     "plan-strong": lambda name, _seed: ByRule(name, plan_strong),

@@ -19,6 +19,9 @@ from turnout.learn.replay.recorded import Answer, Step
 from turnout.policy.request import Harness
 from turnout.policy.switch import COLD_SHARE
 
+MISS_SHARE: Final = 0.5
+"""A request has missed when it finds less than this share of what its prompt kept of the one before."""
+
 RIVAL_STEPS: Final = 3.0
 """The horizon of the closest rival's rule."""
 
@@ -129,6 +132,40 @@ class AsRequested:
 
     def keep_warm(self, view: View) -> int:
         return 0 if view.is_subagent else self._main_reads
+
+
+class HourWhenCold:
+    """Every call by the model asked for; a main thread's prompt is written for an hour where it was not found.
+
+    `first` is the lifetime of a thread's first prompt. What grows behind an hour's prefix is written for an
+    hour too, or with `grows_short` for five minutes. `short_reads` keep a prefix of five minutes warm, one
+    read that of an hour.
+    """
+
+    def __init__(
+        self, name: str, *, first: WriteLifetime, grows_short: bool, short_reads: int
+    ) -> None:
+        self.name = name
+        self._first: WriteLifetime = first
+        self._grows_short = grows_short
+        self._short_reads = short_reads
+
+    def choose(self, step: Step, view: View, permitted: Sequence[Target]) -> Choice:
+        asked = permitted[0]
+        if view.is_subagent:
+            return Choice(asked, "5m")
+        if not step.number:
+            return Choice(asked, self._first)
+        if view.warm(step, asked) < MISS_SHARE * step.kept_tokens:
+            return Choice(asked, "1h")
+        held = view.held.get(asked.name)
+        goes_on = held is not None and held.lifetime == "1h" and not self._grows_short
+        return Choice(asked, "1h" if goes_on else "5m")
+
+    def keep_warm(self, view: View) -> int:
+        if view.is_subagent or view.last is None:
+            return 0
+        return 1 if view.held[view.last.name].lifetime == "1h" else self._short_reads
 
 
 class ByRule:
