@@ -10,8 +10,10 @@ import pytest
 from tests.learn.replay.tables import START, row, write_rows
 from turnout.__main__ import main
 from turnout.errors import InvalidRequest
-from turnout.learn.calibration import FEW_CALLS, FOLDS, Calibration, calibrate
+from turnout.learn.calibration import FEW_CALLS, FOLDS, Calibration, calibrate, compare_pauses
 from turnout.learn.hits import Returns, fit_hits
+from turnout.learn.parquet import load_table
+from turnout.learn.traces import read_calls
 
 
 def returns(shares: list[float], *, gap: float = 30.0, first_thread: int = 0) -> Returns:
@@ -85,5 +87,42 @@ def test_the_command(traces: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "25" in printed.splitlines()[1].split()
     assert main(["calibration", "--traces", str(traces), "--json"]) == 0
     told = msgspec.json.decode(capsys.readouterr().out)
-    assert told["folds"] == FOLDS
-    assert told["buckets"][0]["calls"] == 25
+    assert told["hits"]["folds"] == FOLDS
+    assert told["hits"]["buckets"][0]["calls"] == 25
+    assert told["pauses"] == []
+
+
+def test_pauses_are_told_by_other_threads(tmp_path: Path) -> None:
+    """Of 51 threads of four calls each the last is one that nobody came back to."""
+    calls = [
+        row(idx, session=f"s{number:02}", ts=START + timedelta(days=number, hours=idx))
+        for number in range(51)
+        for idx in range(4)
+    ]
+    write_rows(tmp_path, *calls)
+    found = compare_pauses(read_calls(load_table(tmp_path, "trace_calls")))
+    assert {(one.harness, one.part, one.answers) for one in found} == {
+        ("claude_code", "main", 204),
+        ("claude_code", "main_goes_on", 204),
+    }
+    assert [one.found for one in found] == [0.25] * 6
+    assert all(abs(one.expected - 0.25) < 0.01 for one in found)
+
+
+def test_a_threads_own_pauses_are_not_expected(tmp_path: Path) -> None:
+    calls = [
+        row(
+            idx,
+            session=f"s{number:02}",
+            ts=START + timedelta(days=number, hours=idx),
+            gap_s=1_200.0 if idx and number % FOLDS == 0 else 8.0,
+        )
+        for number in range(50)
+        for idx in range(5)
+    ]
+    write_rows(tmp_path, *calls)
+    found = compare_pauses(read_calls(load_table(tmp_path, "trace_calls")))
+    assert found[0].found == pytest.approx(0.2 + 0.2 * 0.8)
+    # A fifth of the threads is told that nobody pauses, the rest that a quarter does.
+    quarter = 0.2 + 0.8 * 0.25
+    assert found[0].expected == pytest.approx(0.2 * 0.2 + 0.8 * quarter, abs=0.01)

@@ -1,5 +1,5 @@
-"""`turnout calibration`: how much of a prompt is expected in a cache, against what threads found that the
-expectation was not fitted on.
+"""`turnout calibration`: how much of a prompt is expected in a cache and how long threads are expected to
+pause, against what threads did that the expectation was not fitted on.
 """
 
 import argparse
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 import numpy as np
@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from turnout.errors import InvalidRequest
 from turnout.learn.columns import in_columns
 from turnout.learn.hits import Returns, fit_hits, kinds_of, read_returns
+from turnout.learn.idle_gaps import EDGES_SECONDS, fit_idle_gaps, harness_names, is_part, next_gaps
 from turnout.learn.parquet import Numbers, load_table
-from turnout.learn.traces import read_calls
+from turnout.learn.traces import Calls, read_calls
 from turnout.policy.cache import GAP_BUCKETS, GAP_EDGES_SECONDS
 from turnout.policy.hits import found_share
+from turnout.policy.idle import IdlePart
 
 FOLDS: Final = 5
 """Parts of the threads, each of which is told by curves of the others."""
@@ -28,6 +30,11 @@ FEW_CALLS: Final = 200
 """Below it a bucket's own mean is too uncertain to be compared with."""
 
 EVERYBODY: Final = "any"
+
+PAUSES_SECONDS: Final = (300.0, 3_600.0, 7_200.0)
+"""What a lifetime outlives, and an hour that is read once."""
+
+PAUSE_HEADS: Final = ("harness", "answers of", "pause over", "answers", "expected", "found")
 
 HEADS: Final = ("provider", "lifetime", "gap", "calls", "expected", "found", "error")
 
@@ -54,6 +61,18 @@ class Bucket:
         return abs(self.expected - self.found)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pause:
+    """Answers of one kind; `expected` and `found` are the shares after which nothing came for longer."""
+
+    harness: str
+    part: IdlePart
+    longer_than_seconds: float
+    answers: int
+    expected: float
+    found: float
+
+
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """`worst_error`: of the buckets with `FEW_CALLS` calls or more; `mean_error`: of all calls."""
@@ -62,6 +81,12 @@ class Calibration:
     worst_error: float
     mean_error: float
     buckets: tuple[Bucket, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    hits: Calibration
+    pauses: tuple[Pause, ...]
 
 
 def calibrate(returns: Returns) -> Calibration:
@@ -91,6 +116,34 @@ def calibrate(returns: Returns) -> Calibration:
         mean_error=sum(one.calls * one.error for one in buckets) / calls,
         buckets=(*buckets, *everybody),
     )
+
+
+def compare_pauses(calls: Calls) -> tuple[Pause, ...]:
+    """Kinds of answers with `FEW_CALLS` of them or more."""
+    fold = calls.thread % FOLDS
+    known = [fit_idle_gaps(calls, fold != held_out) for held_out in range(FOLDS)]
+    gaps, names = next_gaps(calls), harness_names(calls)
+    parts: tuple[IdlePart, ...] = get_args(IdlePart)
+    found: list[Pause] = []
+    for harness in sorted({str(name) for name in names} & known[0].keys()):
+        for part in parts:
+            inside = (names == harness) & is_part(calls, part)
+            if inside.sum() < FEW_CALLS:
+                continue
+            for seconds in PAUSES_SECONDS:
+                at = EDGES_SECONDS.index(seconds)
+                told = np.array([tables[harness][part].shares[at] for tables in known])
+                found.append(
+                    Pause(
+                        harness=harness,
+                        part=part,
+                        longer_than_seconds=seconds,
+                        answers=int(inside.sum()),
+                        expected=float(told[fold[inside]].mean()),
+                        found=float((gaps[inside] > seconds).mean()),
+                    )
+                )
+    return tuple(found)
 
 
 def _held_out(returns: Returns) -> Numbers:
@@ -134,7 +187,8 @@ def _buckets(
     return found
 
 
-def lines(found: Calibration) -> list[str]:
+def lines(told: Found) -> list[str]:
+    found = told.hits
     return [
         *in_columns(
             HEADS,
@@ -156,13 +210,29 @@ def lines(found: Calibration) -> list[str]:
         "",
         f"Threads told by the others in {found.folds} parts. Greatest error of a bucket with {FEW_CALLS} calls"
         f" or more: {found.worst_error:.3f}; mean over all calls: {found.mean_error:.3f}.",
+        "",
+        *in_columns(
+            PAUSE_HEADS,
+            [
+                (
+                    *(
+                        one.harness,
+                        one.part,
+                        f"{one.longer_than_seconds:.0f} s",
+                        f"{one.answers:,}",
+                    ),
+                    *(f"{one.expected:.4f}", f"{one.found:.4f}"),
+                )
+                for one in told.pauses
+            ],
+        ),
     ]
 
 
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="turnout calibration",
-        description="Compare the expected share of a cached prompt with what held-out threads found.",
+        description="Compare expected cache hits and pauses with those of held-out threads.",
     )
     parser.add_argument(
         "--traces", type=Path, required=True, help="directory with trace_calls.parquet"
@@ -170,7 +240,8 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args(argv)
     traces: Path = options.traces
-    found = calibrate(read_returns(read_calls(load_table(traces, "trace_calls"))))
+    calls = read_calls(load_table(traces, "trace_calls"))
+    found = Found(calibrate(read_returns(calls)), compare_pauses(calls))
     if options.json:
         sys.stdout.write(msgspec.json.encode(asdict(found)).decode() + "\n")
     else:

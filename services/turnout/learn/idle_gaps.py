@@ -25,15 +25,22 @@ PRIOR_CALLS: Final = 100.0
 in a hundred has."""
 
 
-def fit_idle_gaps(calls: Calls) -> dict[str, dict[IdlePart, IdleGaps]]:
-    """By harness and part; "any" is all harnesses together."""
+def fit_idle_gaps(
+    calls: Calls, within: NDArray[np.bool_] | None = None
+) -> dict[str, dict[IdlePart, IdleGaps]]:
+    """By harness and part; "any" is all harnesses together. Of the calls `within` alone if told."""
     gaps = next_gaps(calls)
-    everyone = _rows(calls, gaps, np.ones(len(gaps), dtype=bool), {})
-    names = np.array([HARNESSES.get(agent, "unknown") for agent in calls.harness])
+    chosen = np.ones(len(gaps), dtype=bool) if within is None else within
+    everyone = _rows(calls, gaps, chosen, {})
+    names = harness_names(calls)
     tables: dict[str, dict[IdlePart, IdleGaps]] = {"any": everyone}
     for harness in sorted(set(names.tolist()) - {"unknown"}):
-        tables[harness] = _rows(calls, gaps, names == harness, everyone)
+        tables[harness] = _rows(calls, gaps, chosen & (names == harness), everyone)
     return tables
+
+
+def harness_names(calls: Calls) -> NDArray[np.str_]:
+    return np.array([HARNESSES.get(agent, "unknown") for agent in calls.harness])
 
 
 def next_gaps(calls: Calls) -> Numbers:
@@ -53,7 +60,7 @@ def _rows(
     rows: dict[IdlePart, IdleGaps] = {}
     parts: tuple[IdlePart, ...] = get_args(IdlePart)
     for part in parts:
-        chosen = gaps[within & _part(calls, part)]
+        chosen = gaps[within & is_part(calls, part)]
         base = bases.get(part)
         weight = PRIOR_CALLS if base is not None else 1.0
         # A part that no table has seen: nobody comes back, so that nothing is kept for it.
@@ -66,7 +73,7 @@ def _rows(
     return rows
 
 
-def _part(calls: Calls, part: IdlePart) -> NDArray[np.bool_]:
+def is_part(calls: Calls, part: IdlePart) -> NDArray[np.bool_]:
     match part:
         case "main":
             return ~calls.is_subagent
