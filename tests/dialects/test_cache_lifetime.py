@@ -1,6 +1,7 @@
 """The `ttl` of a client's own breakpoints, and nothing else of its bytes."""
 
 import json
+from typing import TypeAlias
 
 import pytest
 from hypothesis import given
@@ -8,6 +9,8 @@ from hypothesis import strategies as st
 
 from turnout.dialects.cache_lifetime import with_lifetime
 from turnout.errors import InvalidRequest
+
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | None"
 
 PLAIN = b'{"type":"ephemeral"}'
 HOUR = b'{"type":"ephemeral","ttl":"1h"}'
@@ -91,7 +94,7 @@ def test_only_ttls_ever_differ(tools: object, system: object, messages: object) 
     assert without_ttls(changed) == without_ttls(json.loads(sent))
 
 
-def without_ttls(value: object) -> object:
+def without_ttls(value: Json) -> Json:
     if isinstance(value, dict):
         return {name: without_ttls(inner) for name, inner in value.items() if name != "ttl"}
     if isinstance(value, list):
