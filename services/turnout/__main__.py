@@ -150,6 +150,10 @@ _ALONE: Mapping[str, tuple[str, str]] = {
     ),
     "mix": ("turnout.mixing", "who would serve new threads over the dial of cost and quality"),
     "kinds": ("turnout.learn.kinds", "how well the artifact tells task kinds"),
+    "calibration": (
+        "turnout.learn.calibration",
+        "expected cache hits against those of held-out threads",
+    ),
     "train": ("turnout.learn.train", "train the artifact"),
 }
 """Commands that need nothing of this module: where their `main(argv)` is, and what they do."""

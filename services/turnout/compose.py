@@ -123,11 +123,14 @@ class Process:
                 RemoteSessionCacheTracker(await self._channel(told)),
                 CallTimes(self.metrics.rpc_client, part="session-cache-tracker"),
             )
+        from turnout.scorer.artifact_file import load_artifact
         from turnout.session_cache_tracker.redis import open_redis_store
         from turnout.session_cache_tracker.service import LocalSessionCacheTracker
 
         store = await self.stack.enter_async_context(open_redis_store(self.settings.redis.url))
-        tracker = LocalSessionCacheTracker(store, await self.facts())
+        # It reads no text, so that any embedder will do.
+        table = load_artifact(self.settings.scorer.artifact, embedder_digest=None)
+        tracker = LocalSessionCacheTracker(store, await self.facts(), table)
         if self.tracer is None:
             return tracker
         return TracedSessionCacheTracker(

@@ -124,6 +124,7 @@ def routed(request_id: str = "request-1") -> RequestRouted:
         proposal="anthropic/model-0",
         horizon_steps=22.5,
         propensity=1.0,
+        write_lifetime="1h",
         degraded=(),
         artifact_digest=ARTIFACT,
         catalog_digest=CATALOG,

@@ -20,6 +20,7 @@ from tests.session_cache_tracker.notes import (
     DEADLINE_SECONDS,
     HAIKU,
     HEAD_TOKENS,
+    HITS,
     NOON,
     OPUS,
     TOKENS_PER_MESSAGE,
@@ -51,21 +52,21 @@ Open: TypeAlias = Callable[[FactSink], AbstractAsyncContextManager[SessionCacheT
 
 @asynccontextmanager
 async def open_in_memory(facts: FactSink) -> AsyncGenerator[SessionCacheTracker]:
-    yield LocalSessionCacheTracker(MemoryThreadStore(), facts)
+    yield LocalSessionCacheTracker(MemoryThreadStore(), facts, HITS)
 
 
 def open_on_redis(url: str) -> Open:
     @asynccontextmanager
     async def opened(facts: FactSink) -> AsyncGenerator[SessionCacheTracker]:
         async with open_redis_store(url) as store:
-            yield LocalSessionCacheTracker(store, facts)
+            yield LocalSessionCacheTracker(store, facts, HITS)
 
     return opened
 
 
 @asynccontextmanager
 async def open_behind_grpc(facts: FactSink) -> AsyncGenerator[SessionCacheTracker]:
-    local = LocalSessionCacheTracker(MemoryThreadStore(), facts)
+    local = LocalSessionCacheTracker(MemoryThreadStore(), facts, HITS)
     servicer = SessionCacheTrackerServer(local, deadline_seconds=DEADLINE_SECONDS)
     async with over_grpc(servicer, SERVICE_NAME) as channel:
         yield RemoteSessionCacheTracker(channel)

@@ -89,6 +89,22 @@ def test_provenance_says_what_it_was_made_of(artifact: Artifact) -> None:
     assert any("3 models" in line for line in provenance.card)
 
 
+def test_pauses_are_those_after_the_answers(artifact: Artifact) -> None:
+    """Of 54 answers of main threads 9 were the last ones and 9 were followed by a pause of an hour; for
+    what no table has, nobody comes back.
+    """
+    everyone = artifact.content.idle_gaps["any"]
+    assert everyone["main"].calls == 54
+    shares = dict(zip(artifact.content.idle_edges_seconds, everyone["main"].shares, strict=True))
+    assert shares[3_600.0] == pytest.approx((18 + 1) / (54 + 1), abs=1e-4)
+    assert shares[5_400.0] == pytest.approx((9 + 1) / (54 + 1), abs=1e-4)
+    assert everyone["main"] == everyone["main_ended"]
+    assert everyone["main_goes_on"].calls == 0
+    assert set(everyone["main_goes_on"].shares) == {1.0}
+    codex = artifact.content.idle_gaps["codex"]["subagent"]
+    assert codex.calls == 1
+
+
 def test_injected_turns_are_not_clustered(artifact: Artifact) -> None:
     assert sum(artifact.content.text.members) == 20 + 18
 

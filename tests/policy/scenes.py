@@ -153,6 +153,7 @@ class PlainTables:
     growth: float = 1_000.0
     output: float = 300.0
     share: float = 0.99
+    pauses: float = 0.9 * 0.024 / 0.1036
 
     def quality(
         self, *, model: str, task_kind: TaskKind, cluster: int, output_price: float | None
@@ -170,8 +171,23 @@ class PlainTables:
     def output_tokens(self, *, harness: Harness, step_kind: StepKind, is_subagent: bool) -> float:
         return self.output
 
-    def hit_share(self, *, provider: str, lifetime_seconds: float, gap_seconds: float) -> float:
+    def hit_share(
+        self, *, provider: str, lifetime_seconds: float, is_automatic: bool, gap_seconds: float
+    ) -> float:
         return self.share if gap_seconds <= lifetime_seconds else 0.0
+
+    def idle_share(
+        self, *, harness: Harness, is_subagent: bool, ends_turn: bool | None, seconds: float
+    ) -> float:
+        """A tenth of the answers is the last; of a thousand others four come after more than an hour, and
+        `pauses` for each of all these between five minutes and an hour.
+        """
+        if seconds <= 0.0:
+            return 1.0
+        longer = 0.1 + 0.9 * 0.004
+        if seconds < 3_600.0:
+            return longer * (1.0 + self.pauses)
+        return longer if seconds < 86_400.0 else 0.1
 
 
 TABLES = PlainTables(

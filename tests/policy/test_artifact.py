@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,6 @@ from turnout.policy.artifact import (
     ArtifactContent,
     ArtifactInvalid,
     Estimate,
-    HitCurve,
     KindScale,
     PriceLine,
     Provenance,
@@ -23,13 +23,22 @@ from turnout.policy.artifact import (
     encode_artifact,
     parse_artifact,
 )
-from turnout.policy.request import StepKind, TaskKind
+from turnout.policy.hits import HitCurve
+from turnout.policy.idle import IdleGaps, IdlePart
+from turnout.policy.request import Harness, StepKind, TaskKind
 
 
 def figures(remaining: tuple[float, ...], growth: float = 1000.0) -> StepFigures:
     return StepFigures(
         growth_tokens=growth, output_tokens=300.0, remaining=remaining, calls=100, threads=10
     )
+
+
+PARTS: tuple[IdlePart, ...] = get_args(IdlePart)
+
+
+def idle(*shares: float) -> IdleGaps:
+    return IdleGaps(shares=shares, calls=100)
 
 
 CONTENT = ArtifactContent(
@@ -72,23 +81,31 @@ CONTENT = ArtifactContent(
         HitCurve(
             provider="anthropic",
             lifetime_seconds=300.0,
+            is_automatic=False,
             shares=(0.99, 0.95, 0.1, 0.02),
             calls=(9, 9, 9, 9),
         ),
         HitCurve(
             provider="anthropic",
             lifetime_seconds=3600.0,
+            is_automatic=False,
             shares=(0.99, 0.97, 0.93, 0.1),
             calls=(9, 9, 9, 9),
         ),
         HitCurve(
             provider="openai",
             lifetime_seconds=300.0,
+            is_automatic=True,
             shares=(0.97, 0.85, 0.4, 0.1),
             calls=(9, 9, 9, 9),
         ),
     ),
     first_requests=(),
+    idle_edges_seconds=(100.0, 10_000.0),
+    idle_gaps={
+        "any": {part: idle(0.3, 0.1) for part in PARTS},
+        "codex": {"main": idle(0.5, 0.2), "main_ended": idle(0.8, 0.4)},
+    },
     provenance=Provenance(
         data=(),
         tools={},
@@ -135,6 +152,8 @@ def test_what_is_no_artifact_is_refused(data: bytes) -> None:
         (replace(CONTENT, step_edges=(0, 1)), "one value a step edge"),
         (replace(CONTENT, gap_edges_seconds=(60.0,)), "one value a gap bucket"),
         (replace(CONTENT, steps={}), '"any" with the part "any"'),
+        (replace(CONTENT, idle_gaps={}), "idle gaps have"),
+        (replace(CONTENT, idle_edges_seconds=(1.0,)), "one share an edge"),
     ],
 )
 def test_an_incomplete_artifact_says_what_is_missing(content: ArtifactContent, what: str) -> None:
@@ -238,12 +257,25 @@ def test_growth_is_that_of_the_steps_that_follow() -> None:
     assert ARTIFACT.growth_tokens(harness="aider", step_kind="subagent_start") == 4000.0
 
 
-def hit(provider: str, lifetime: float, gap: float) -> float:
-    return ARTIFACT.hit_share(provider=provider, lifetime_seconds=lifetime, gap_seconds=gap)
+def hit(
+    provider: str,
+    lifetime: float,
+    gap: float,
+    *,
+    is_automatic: bool = False,
+    artifact: Artifact = ARTIFACT,
+) -> float:
+    return artifact.hit_share(
+        provider=provider,
+        lifetime_seconds=lifetime,
+        is_automatic=is_automatic,
+        gap_seconds=gap,
+    )
 
 
 def test_hits_depend_on_lifetime_and_gap() -> None:
     assert hit("anthropic", 300, 10) == 0.99
+    assert hit("anthropic", 300, 300) == 0.95
     assert hit("anthropic", 300, 400) == 0.1
     assert hit("anthropic", 3600, 400) == 0.93
     assert hit("openai", 300, 400) == 0.4
@@ -252,6 +284,8 @@ def test_hits_depend_on_lifetime_and_gap() -> None:
 def test_a_provider_without_traces_has_the_curve_stretched_to_its_lifetime() -> None:
     assert hit("deepseek", 3000, 299) == hit("anthropic", 3600, 299 * 1.2)
     assert hit("deepseek", 600, 599) == hit("anthropic", 300, 299)
+    assert hit("zhipu", 300, 400, is_automatic=True) == hit("openai", 300, 400)
+    assert hit("aws.bedrock", 300, 400) == hit("anthropic", 300, 400)
 
 
 def test_nothing_is_found_without_a_cache() -> None:
@@ -272,5 +306,31 @@ def test_a_longer_gap_never_finds_more(
 
 def test_an_artifact_without_curves_believes_the_lifetime() -> None:
     bare = Artifact(content=replace(CONTENT, hits=()), digest="")
-    assert bare.hit_share(provider="openai", lifetime_seconds=300, gap_seconds=299) == 1.0
-    assert bare.hit_share(provider="openai", lifetime_seconds=300, gap_seconds=301) == 0.0
+    assert hit("openai", 300, 300, artifact=bare) == 1.0
+    assert hit("openai", 300, 301, artifact=bare) == 0.0
+
+
+def idle_share(harness: Harness, seconds: float, *, ends_turn: bool | None = None) -> float:
+    return ARTIFACT.idle_share(
+        harness=harness, is_subagent=False, ends_turn=ends_turn, seconds=seconds
+    )
+
+
+@pytest.mark.parametrize(
+    ("harness", "seconds", "ends_turn", "share"),
+    [
+        ("codex", 100.0, None, 0.5),
+        ("codex", 100.0, True, 0.8),
+        # Without a row of its own for it, a harness pauses as all do.
+        ("codex", 100.0, False, 0.3),
+        ("aider", 100.0, None, 0.3),
+        ("codex", 0.0, None, 1.0),
+        ("codex", 50.0, None, 0.75),
+        ("codex", 1_000.0, None, 0.35),
+        ("codex", 1e9, None, 0.2),
+    ],
+)
+def test_how_long_threads_pause(
+    harness: Harness, seconds: float, ends_turn: bool | None, share: float
+) -> None:
+    assert idle_share(harness, seconds, ends_turn=ends_turn) == pytest.approx(share)

@@ -68,52 +68,53 @@ def test_the_default_lifetime_is_the_shortest_on_offer() -> None:
     assert cache.default_lifetime(CacheTerms(kind="none")) == ("automatic", 300)
 
 
-@pytest.mark.parametrize(
-    ("kind", "lifetime", "gap", "share"),
-    [
-        ("5m", 300, 200, 0.957),
-        ("5m", 300, 400, 0.17),
-        ("1h", 3_600, 400, 0.92),
-        ("1h", 3_600, 5_000, 0.15),
-        ("automatic", 300, 200, 0.84),
-        ("automatic", 300, 900, 0.40),
-        ("automatic", 3_600, 900, 0.94),
-    ],
-)
-def test_without_observations_the_measured_share_counts(
-    kind: cache.LifetimeKind, lifetime: float, gap: float, share: float
-) -> None:
-    assert cache.hit_share(kind, lifetime, (), bucket=cache.gap_bucket(gap)) == share
+class Halves:
+    """A table in which every share is half of the one before, whatever is asked of it."""
+
+    def hit_share(
+        self, *, provider: str, lifetime_seconds: float, is_automatic: bool, gap_seconds: float
+    ) -> float:
+        return 0.5 ** cache.gap_bucket(gap_seconds)
+
+
+PRIOR = cache.prior_shares(Halves(), "openai", "automatic", 300.0)
+
+
+def test_the_table_is_asked_for_every_bucket() -> None:
+    assert tuple(0.5**bucket for bucket in range(cache.GAP_BUCKETS)) == PRIOR
+
+
+def test_without_observations_the_table_counts() -> None:
+    assert cache.hit_share(PRIOR, (), bucket=2) == 0.25
 
 
 def test_observations_outweigh_the_table_in_time() -> None:
     counts = [HitCounts()] * cache.GAP_BUCKETS
     counts[3] = HitCounts(seen=cache.PRIOR_OBSERVATIONS, found=cache.PRIOR_OBSERVATIONS)
-    assert cache.hit_share("5m", 300, counts, bucket=3) == pytest.approx((0.17 + 1) / 2)
-    assert cache.hit_share("5m", 300, counts, bucket=2) == pytest.approx(0.957)
+    assert cache.hit_share(PRIOR, counts, bucket=3) == pytest.approx((0.125 + 1) / 2)
+    assert cache.hit_share(PRIOR, counts, bucket=2) == pytest.approx(0.25)
 
 
-@given(
-    seen=st.floats(0, 1e6),
-    share=st.floats(0, 1),
-    kind=st.sampled_from(["5m", "1h", "automatic"]),
-)
-def test_a_share_is_a_share(seen: float, share: float, kind: cache.LifetimeKind) -> None:
+@given(seen=st.floats(0, 1e6), share=st.floats(0, 1))
+def test_a_share_is_a_share(seen: float, share: float) -> None:
     counts = [HitCounts(seen, seen * share)] * cache.GAP_BUCKETS
     for bucket in range(cache.GAP_BUCKETS):
-        found = cache.hit_share(kind, 300, counts, bucket=bucket)
+        found = cache.hit_share(PRIOR, counts, bucket=bucket)
         assert -1e-9 <= found <= 1 + 1e-9
 
 
 def test_a_paid_lifetime_ends_when_it_ends_and_a_learned_one_when_hits_do() -> None:
+    def believed(kind: cache.LifetimeKind, *counts: HitCounts) -> float:
+        return cache.believed_seconds(kind, 300, PRIOR, counts)
+
     never, always = HitCounts(1e9, 0.0), HitCounts(1e9, 1e9)
     late = [always, always, never, *[always] * (cache.GAP_BUCKETS - 3)]
-    assert cache.believed_seconds("5m", 300, ()) == 300
-    assert cache.believed_seconds("5m", 300, [never] * cache.GAP_BUCKETS) == 300
-    assert cache.believed_seconds("automatic", 300, ()) == 3_600
-    assert cache.believed_seconds("automatic", 300, late) == 120
-    assert cache.believed_seconds("automatic", 300, [never] * cache.GAP_BUCKETS) == 0
-    assert cache.believed_seconds("automatic", 300, [always] * cache.GAP_BUCKETS) == 86_400
+    assert believed("5m") == 300
+    assert believed("5m", *[never] * cache.GAP_BUCKETS) == 300
+    assert believed("automatic") == 600
+    assert believed("automatic", *late) == 120
+    assert believed("automatic", *[never] * cache.GAP_BUCKETS) == 0
+    assert believed("automatic", *[always] * cache.GAP_BUCKETS) == 86_400
 
 
 def test_rungs_stand_close_at_the_end_and_are_in_real_tokens() -> None:

@@ -35,6 +35,7 @@ NEW_THREAD = f"""\
 {OPUS} was asked for: a step after the user's words, about 30,000 prompt tokens, full mode.
 The thread is new.
 {SONNET_AT} serves it (switch, free_window_new_thread): {NEW_THREAD_RULE}
+Its prompt is cached for five minutes.
 Costs to go are over about 40 requests, this one included; score = {SCORE}.
 1. {SONNET_AT}: score $6.24; now $0.12 with 0 tokens warm, to go $1.26; success 0.75 (sd 0.00).
 2. {OPUS_AT}: score $5.90; now $0.20 with 0 tokens warm, to go $2.10; success 0.80 (sd 0.00).
@@ -49,6 +50,13 @@ def told(tables: PlainTables = TABLES, given: Difference | None = None) -> list[
 
 def test_a_new_thread() -> None:
     assert "\n".join(told(given=TWO)) == NEW_THREAD
+
+
+def test_an_hour_in_the_cache_has_its_reason() -> None:
+    assert "Its prompt is cached for an hour, which the pauses of such threads pay for." in told(
+        PlainTables(pauses=3.0), {**TWO, "candidates": ()}
+    )
+    assert not [line for line in told(given={**TWO, "mode": "observe"}) if "cached" in line]
 
 
 def test_a_warm_incumbent_says_what_it_would_take() -> None:

@@ -16,9 +16,11 @@ from tests.policy.scenes import (
     NOW,
     OPENAI_CACHE,
     OPUS,
+    OPUS_PRICES,
     SECRET,
     SONNET,
     TABLES,
+    Difference,
     PlainTables,
     decided,
     running,
@@ -30,12 +32,13 @@ from turnout.catalog.token_families import token_share
 from turnout.policy.decision import Candidate, Decision
 from turnout.policy.rank import (
     CAUTION,
-    GAPS,
     PRIOR_STEPS,
     cache_terms,
     cheapest_first,
     outlook,
     ranked,
+    seconds_of,
+    survival,
     warm_tokens,
     written_lifetime,
 )
@@ -59,8 +62,15 @@ def test_the_score_is_value_less_caution_less_cost() -> None:
     assert (one.quality, one.quality_sd) == (0.8, 0.1)
 
 
-def test_the_gaps_are_all_gaps() -> None:
-    assert sum(share for _, share in GAPS) == pytest.approx(1.0)
+def test_a_prefix_stays_as_the_pauses_of_those_who_come_back_let_it() -> None:
+    """Of a thousand, 24 come after five minutes to an hour and 4 later."""
+    tables = PlainTables(share=1.0)
+    five, hour = (
+        survival(tables, "anthropic", lifetime, False, "claude_code", False)
+        for lifetime in (300.0, 3_600.0)
+    )
+    assert five == pytest.approx(0.972)
+    assert hour == pytest.approx(0.996)
 
 
 def test_an_unknown_price_never_competes() -> None:
@@ -163,18 +173,47 @@ def test_what_another_family_showed_is_told_in_tokens_of_the_model_asked_for() -
 def test_the_lifetime_of_a_write(
     cache: CacheTerms, asks_one_hour: bool, expected: tuple[WriteLifetime, float]
 ) -> None:
-    features = scene(asks_one_hour=asks_one_hour).features
-    assert written_lifetime(features, cache) == expected
+    inputs = scene(asks_one_hour=asks_one_hour, mode="observe")
+    lifetime = written_lifetime(inputs, OPUS_PRICES, cache, TABLES)
+    assert (lifetime, seconds_of(lifetime, cache)) == expected
+
+
+@pytest.mark.parametrize("asks_one_hour", [False, True])
+@pytest.mark.parametrize(("pauses", "expected"), [(0.0, "5m"), (3.0, "1h")])
+def test_where_the_mode_allows_it_pauses_say_what_a_write_is_for(
+    pauses: float, expected: str, *, asks_one_hour: bool
+) -> None:
+    inputs = scene(asks_one_hour=asks_one_hour)
+    tables = PlainTables(pauses=pauses)
+    assert written_lifetime(inputs, OPUS_PRICES, ANTHROPIC_CACHE, tables) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (Difference(), "1h"),
+        (Difference(mode="observe"), ""),
+        (Difference(mode="observe", asks_one_hour=True), ""),
+        (Difference(request_class="auxiliary"), ""),
+        (Difference(request_class="compaction"), ""),
+        (Difference(model=GPT), ""),
+    ],
+)
+def test_a_decision_says_what_is_written_for_where_it_may(given: Difference, expected: str) -> None:
+    alone: Difference = {"candidates": (), **given}
+    assert decided(PlainTables(pauses=3.0), **alone).write_lifetime == expected
 
 
 def test_a_longer_lifetime_costs_more_now_and_less_over_idle_gaps() -> None:
-    short = of(decided(), OPUS)
-    long = of(decided(asks_one_hour=True), OPUS)
+    short = of(decided(mode="observe"), OPUS)
+    long = of(decided(asks_one_hour=True, mode="observe"), OPUS)
     assert short.cost_now_usd is not None
     assert long.cost_now_usd is not None
     assert long.cost_now_usd > short.cost_now_usd
     dear_gaps = PlainTables(steps=1_000.0, growth=0.0)
-    short, long = (of(decided(dear_gaps, asks_one_hour=hour), OPUS) for hour in (False, True))
+    short, long = (
+        of(decided(dear_gaps, asks_one_hour=hour, mode="observe"), OPUS) for hour in (False, True)
+    )
     assert short.cost_to_go_usd is not None
     assert long.cost_to_go_usd is not None
     assert long.cost_to_go_usd < short.cost_to_go_usd

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact, ThreadSwitched
+from turnout.policy.cache import gap_bucket
 from turnout.policy.request import Identity, Prefix, TaskKind
 from turnout.ports import LookRequest, Note
 
@@ -16,6 +17,24 @@ OPUS = "anthropic/claude-opus@env"
 HAIKU = "anthropic/claude-haiku@env"
 TOKENS_PER_MESSAGE = 10_000
 HEAD_TOKENS = 6_000
+
+
+class Hits:
+    """A table as an artifact has one."""
+
+    def hit_share(
+        self, *, provider: str, lifetime_seconds: float, is_automatic: bool, gap_seconds: float
+    ) -> float:
+        shares = {
+            300.0: (0.99, 0.975, 0.957, 0.17, 0.03, 0.03, 0.03, 0.015),
+            3_600.0: (0.99, 0.98, 0.969, 0.94, 0.94, 0.86, 0.15, 0.075),
+        }
+        automatic = (0.965, 0.90, 0.84, 0.73, 0.40, 0.31, 0.05, 0.025)
+        row = automatic if is_automatic else shares[lifetime_seconds]
+        return row[gap_bucket(gap_seconds)]
+
+
+HITS = Hits()
 
 
 @dataclass(slots=True)

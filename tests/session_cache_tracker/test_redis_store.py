@@ -12,6 +12,7 @@ from redis.asyncio import Redis
 from tests.engines.fixtures import running
 from tests.session_cache_tracker.notes import (
     DEADLINE_SECONDS,
+    HITS,
     OPUS,
     RecordedFacts,
     look,
@@ -61,7 +62,7 @@ def server(tmp_path: Path) -> Server:
 @contextlib.asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[LocalSessionCacheTracker]:
     async with open_redis_store(url) as store:
-        yield LocalSessionCacheTracker(store, RecordedFacts())
+        yield LocalSessionCacheTracker(store, RecordedFacts(), HITS)
 
 
 async def steps_of(tracker: LocalSessionCacheTracker, key: str, *, deadline: float = 5.0) -> int:

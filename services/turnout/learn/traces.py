@@ -1,10 +1,10 @@
-"""What real sessions say about steps to come, growth, output and cache hits.
+"""What real sessions say about steps to come, growth and output.
 
 Rules of this module: pure numpy over the columns of trace_calls; calls copied between sessions are
 counted once; rows with few threads are shrunk to those of all harnesses.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -13,20 +13,14 @@ from numpy.typing import NDArray
 
 from turnout.errors import InvalidRequest
 from turnout.learn.parquet import Numbers, Table
-from turnout.policy.artifact import HitCurve, StepFigures, ThreadPart
+from turnout.policy.artifact import StepFigures, ThreadPart
 from turnout.policy.request import Harness
 
 STEP_EDGES = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Answered steps at which the expectation of those to come is taken; doubling, as it changes."""
 
-GAP_EDGES_SECONDS = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0)
-"""Around the lifetimes that providers document: five minutes and one hour."""
-
 PRIOR_THREADS = 20.0
 """Threads of all harnesses that weigh as much as a harness's own row."""
-
-PRIOR_CALLS = 10.0
-"""Calls of the next shorter gap bucket that weigh as much as a bucket's own."""
 
 DROP_SHARE = 0.8
 """A prompt below this share of the one before was compacted or cut: no cache is at fault."""
@@ -45,9 +39,6 @@ PROVIDERS: Mapping[str, str] = {
 }
 """Who serves a harness's traces; opencode's say nothing of the provider."""
 
-AUTOMATIC_LIFETIME_SECONDS = 300.0
-"""What OpenAI and Google document as the least idle time that an automatic prefix survives."""
-
 _PARTS: tuple[ThreadPart, ...] = ("any", "user_input", "tool_continuation", "subagent")
 
 
@@ -60,6 +51,7 @@ class Calls:
         position: answered calls of the thread before this one.
         remaining: calls of the thread from this one on, itself included.
         previous: index of the call before in the same thread, -1 for the first.
+        ends_turn: its answer called no tool.
 
     """
 
@@ -77,6 +69,7 @@ class Calls:
     write_1h: Numbers
     output: Numbers
     has_output: NDArray[np.bool_]
+    ends_turn: NDArray[np.bool_]
     is_compacted: NDArray[np.bool_]
     newest: datetime | None = field(default=None)
 
@@ -101,10 +94,12 @@ def ordered_rows(table: Table) -> list[int]:
     return kept
 
 
-def read_calls(table: Table) -> Calls:
-    """Threads in order, each call once."""
-    kept = ordered_rows(table)
+def read_calls(table: Table, *, within: Callable[[str, str], bool] | None = None) -> Calls:
+    """Threads in order, each call once; those of repositories and sessions `within` alone if told."""
     repos, sessions, threads = (table.texts(name) for name in ("repo", "session", "thread"))
+    kept = ordered_rows(table)
+    if within is not None:
+        kept = [row for row in kept if within(repos[row], sessions[row])]
     times, output, read = (
         table.times("ts"),
         table.numbers("output_tokens"),
@@ -116,7 +111,7 @@ def read_calls(table: Table) -> Calls:
     lengths = np.bincount(thread) if kept else np.zeros(0, dtype=np.int64)
     starts = np.cumsum(lengths) - lengths
     position = np.arange(len(kept)) - starts[thread]
-    agents = table.texts("agent")
+    agents, tools = table.texts("agent"), table.texts("tools")
 
     def column(name: str) -> Numbers:
         return table.numbers(name)[kept]
@@ -136,6 +131,7 @@ def read_calls(table: Table) -> Calls:
         write_1h=np.nan_to_num(column("cache_write_1h")),
         output=output[kept],
         has_output=column("usage_complete") > 0,
+        ends_turn=np.array([not tools[row] for row in kept], dtype=bool),
         is_compacted=column("compacted") > 0,
         newest=max((times[row] for row in kept), default=None),
     )
@@ -151,41 +147,6 @@ def fit_steps(calls: Calls) -> dict[str, dict[ThreadPart, StepFigures]]:
     for harness in sorted(set(names.tolist()) - {"unknown"}):
         tables[harness] = _rows(calls, names == harness, everyone)
     return tables
-
-
-def fit_hits(calls: Calls) -> tuple[HitCurve, ...]:
-    """Share of the previous prompt that was read from the cache, by provider, lifetime and gap."""
-    lifetime = _lifetimes(calls)
-    previous = calls.previous
-    expected = calls.prompt[previous]
-    usable = (
-        (previous >= 0)
-        & ~calls.is_compacted
-        & (expected > 0)
-        & (calls.prompt >= DROP_SHARE * expected)
-        & ~np.isnan(calls.gap_seconds)
-    )
-    providers = np.array([PROVIDERS.get(agent, "") for agent in calls.harness])
-    share = np.clip(calls.cache_read / np.maximum(expected, 1), 0, 1)
-    bucket = np.searchsorted(GAP_EDGES_SECONDS, calls.gap_seconds, side="right")
-    curves: list[HitCurve] = []
-    pairs = sorted(
-        {(str(p), float(s)) for p, s in zip(providers, lifetime, strict=True) if p and s}
-    )
-    for provider, seconds in pairs:
-        chosen = usable & (providers == provider) & (lifetime == seconds)
-        counts = np.bincount(bucket[chosen], minlength=len(GAP_EDGES_SECONDS) + 1)
-        if counts.sum() < PRIOR_CALLS * len(counts):
-            continue
-        curves.append(
-            HitCurve(
-                provider=provider,
-                lifetime_seconds=seconds,
-                shares=_falling(share[chosen], expected[chosen], bucket[chosen], counts),
-                calls=tuple(int(count) for count in counts),
-            )
-        )
-    return tuple(curves)
 
 
 def _rows(
@@ -268,38 +229,6 @@ def _weighed(values: Numbers, threads: int, base: float | None) -> float:
     if base is None:
         return round(own, 2)
     return round((threads * own + PRIOR_THREADS * base) / (threads + PRIOR_THREADS), 2)
-
-
-def _lifetimes(calls: Calls) -> Numbers:
-    """Lifetime of the cache entry that a call finds: that of the newest write before it."""
-    found = np.zeros(len(calls.thread))
-    current = 0.0
-    for at in range(len(found)):
-        if calls.previous[at] < 0:
-            current = 0.0
-        found[at] = current
-        if PROVIDERS.get(calls.harness[at]) != "anthropic":
-            found[at] = current = AUTOMATIC_LIFETIME_SECONDS
-        elif calls.write_1h[at] > 0:
-            current = 3600.0
-        elif calls.write_5m[at] > 0:
-            current = 300.0
-    return found
-
-
-def _falling(
-    share: Numbers, weight: Numbers, bucket: NDArray[np.int64], counts: NDArray[np.int64]
-) -> tuple[float, ...]:
-    """Token-weighted mean share by bucket, thin buckets shrunk to the one before, never rising."""
-    shares: list[float] = []
-    before = 1.0
-    for at, count in enumerate(counts.tolist()):
-        inside = bucket == at
-        total = float(weight[inside].sum())
-        own = float((share[inside] * weight[inside]).sum()) / total if total else before
-        before = min(before, (count * own + PRIOR_CALLS * before) / (count + PRIOR_CALLS))
-        shares.append(round(before, 4))
-    return tuple(shares)
 
 
 def counts_of(calls: Calls) -> Sequence[tuple[str, int]]:

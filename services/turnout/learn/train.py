@@ -17,7 +17,16 @@ import numpy as np
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError
-from turnout.learn import abilities, card, clusters, success, task_kinds, traces
+from turnout.learn import (
+    abilities,
+    card,
+    clusters,
+    hits,
+    idle_gaps,
+    success,
+    task_kinds,
+    traces,
+)
 from turnout.learn.first_requests import read_first_requests, typical
 from turnout.learn.kind_labels import SHIPPED, Label, Labelled, find_texts, load_labels
 from turnout.learn.kinds import tell
@@ -35,6 +44,7 @@ from turnout.policy.artifact import (
     TextTables,
     encode_artifact,
 )
+from turnout.policy.cache import GAP_EDGES_SECONDS
 from turnout.policy.request import TaskKind
 from turnout.scorer.embedder import Encoder
 from turnout.scorer.embedder_files import DEFAULT_ROOT, EMBEDDER_DIGEST, load_embedder_files
@@ -111,8 +121,8 @@ def train(
         cluster_effects=effects,
         step_edges=traces.STEP_EDGES,
         steps=traces.fit_steps(calls),
-        gap_edges_seconds=traces.GAP_EDGES_SECONDS,
-        hits=traces.fit_hits(calls),
+        gap_edges_seconds=GAP_EDGES_SECONDS,
+        hits=hits.fit_hits(hits.read_returns(calls)),
         first_requests=typical(
             read_first_requests(
                 tables["trace_calls"],
@@ -121,6 +131,8 @@ def train(
                 ),
             )
         ),
+        idle_edges_seconds=idle_gaps.EDGES_SECONDS,
+        idle_gaps=idle_gaps.fit_idle_gaps(calls),
         provenance=Provenance(
             data=tuple(_data_file(one) for one in tables.values()),
             tools=_tools(),
@@ -195,7 +207,8 @@ def _parameters(n_clusters: int) -> dict[str, float]:
         "least_kind_sd": success.LEAST_SD,
         "family_drift_sd": abilities.FAMILY_DRIFT_SD,
         "step_prior_threads": traces.PRIOR_THREADS,
-        "hit_prior_calls": traces.PRIOR_CALLS,
+        "hit_prior_calls": hits.PRIOR_CALLS,
+        "idle_prior_calls": idle_gaps.PRIOR_CALLS,
     }
 
 

@@ -12,13 +12,15 @@ import math
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, get_args
 
 import msgspec
 
 from turnout.catalog.names import plainer, split_prefix
 from turnout.errors import Internal
 from turnout.policy.first_requests import FirstRequest
+from turnout.policy.hits import HitCurve, found_share
+from turnout.policy.idle import IdleGaps, IdlePart, idle_part, share_at
 from turnout.policy.request import Harness, StepKind, TaskKind
 
 FORMAT = 2
@@ -117,22 +119,6 @@ class StepFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HitCurve:
-    """Share of the previous prompt found in the cache again, by idle gap.
-
-    Attributes:
-        shares: one per bucket of `gap_edges_seconds`, never rising.
-        calls: behind each share.
-
-    """
-
-    provider: str
-    lifetime_seconds: float
-    shares: tuple[float, ...]
-    calls: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DataFile:
     name: str
     sha256: str
@@ -164,6 +150,7 @@ class ArtifactContent:
         step_edges: lower ends of the buckets of `StepFigures.remaining`, in answered steps.
         first_requests: a few that stand for all, for the dial (policy/dial.py).
         gap_edges_seconds: upper ends of the buckets of `HitCurve.shares`; the last is open.
+        idle_gaps: by harness, "any" among them.
 
     """
 
@@ -182,6 +169,8 @@ class ArtifactContent:
     gap_edges_seconds: tuple[float, ...]
     hits: tuple[HitCurve, ...]
     first_requests: tuple[FirstRequest, ...]
+    idle_edges_seconds: tuple[float, ...]
+    idle_gaps: dict[str, dict[IdlePart, IdleGaps]]
     provenance: Provenance
 
 
@@ -244,26 +233,29 @@ class Artifact:
         """Output tokens of a step."""
         return self._figures(harness, step_kind, is_subagent=is_subagent).output_tokens
 
-    def hit_share(self, *, provider: str, lifetime_seconds: float, gap_seconds: float) -> float:
-        """Share of the previous prompt expected in the cache after an idle gap.
-
-        A provider without traces gets the curve of the nearest lifetime with the gap stretched
-        to its own lifetime: entries die at the same share of their lives.
-        """
-        if lifetime_seconds <= 0:
-            return 0.0
-        curves = self.content.hits
-        own = [curve for curve in curves if curve.provider == provider]
-        nearest = min(
-            own or curves,
-            key=lambda curve: abs(math.log(curve.lifetime_seconds / lifetime_seconds)),
-            default=None,
+    def hit_share(
+        self, *, provider: str, lifetime_seconds: float, is_automatic: bool, gap_seconds: float
+    ) -> float:
+        """Share of the previous prompt expected in the cache after an idle gap."""
+        return found_share(
+            self.content.hits,
+            self.content.gap_edges_seconds,
+            provider=provider,
+            lifetime_seconds=lifetime_seconds,
+            is_automatic=is_automatic,
+            gap_seconds=gap_seconds,
         )
-        if nearest is None:
-            return 1.0 if gap_seconds < lifetime_seconds else 0.0
-        gap = gap_seconds * (1.0 if own else nearest.lifetime_seconds / lifetime_seconds)
-        edges = self.content.gap_edges_seconds
-        return nearest.shares[min(bisect_right(edges, gap), len(nearest.shares) - 1)]
+
+    def idle_share(
+        self, *, harness: Harness, is_subagent: bool, ends_turn: bool | None, seconds: float
+    ) -> float:
+        """Share of answers after which nothing has come for longer than so many seconds; of all answers
+        where it is not known yet whether this one ends the turn.
+        """
+        content = self.content
+        part = idle_part(is_subagent=is_subagent, ends_turn=ends_turn)
+        row = content.idle_gaps.get(harness, {}).get(part) or content.idle_gaps["any"][part]
+        return share_at(content.idle_edges_seconds, row.shares, seconds)
 
     def _guess(
         self, ability: Ability | None, task_kind: TaskKind, output_price: float | None
@@ -362,6 +354,15 @@ def _check(content: ArtifactContent) -> None:
         (
             "hit shares have one value a gap bucket",
             all(len(curve.shares) == len(content.gap_edges_seconds) + 1 for curve in content.hits),
+        ),
+        (
+            'idle gaps have "any" with all parts and one share an edge',
+            content.idle_gaps.get("any", {}).keys() == set(get_args(IdlePart))
+            and all(
+                len(one.shares) == len(content.idle_edges_seconds) > 0
+                for rows in content.idle_gaps.values()
+                for one in rows.values()
+            ),
         ),
         (
             "every harness has the part any",

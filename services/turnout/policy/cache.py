@@ -5,15 +5,16 @@ Rules:
 * A prefix is old as far as its chained digests agree. Of every answered prompt a thinned ladder of
   digests is kept, so that after an edit or a compaction the part that is still the same is found.
 * A lifetime is what the usage says was written (5 minutes, 1 hour); a provider that caches by itself
-  has the lifetime that its hits show, starting from the measured table below.
-* The chance of a hit is the measured share for provider, lifetime and idle gap, corrected by what is
+  has the lifetime that its hits show, starting from the artifact's table (policy/hits.py).
+* The chance of a hit is that table's share for provider, lifetime and idle gap, corrected by what is
   really found, with the table counting as `PRIOR_OBSERVATIONS` observations.
 """
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from itertools import pairwise
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -32,12 +33,8 @@ GAP_EDGES_SECONDS: Final = (60.0, 120.0, 300.0, 600.0, 1_800.0, 3_600.0, 7_200.0
 belongs to the shorter bucket, as a provider's lifetime includes its last second."""
 GAP_BUCKETS: Final = len(GAP_EDGES_SECONDS) + 1
 
-# Share of the previous context found again, measured on 55,390 calls of Claude Code and Codex.
-# The 1-2 minute column lies between its neighbours and was not measured by itself; the last column
-# is the 1-2 hour one halved.
-_FIVE_MINUTE_SHARES: Final = (0.99, 0.975, 0.957, 0.17, 0.03, 0.07, 0.03, 0.015)
-_ONE_HOUR_SHARES: Final = (0.99, 0.98, 0.969, 0.92, 0.94, 0.86, 0.15, 0.075)
-_AUTOMATIC_SHARES: Final = (0.965, 0.90, 0.84, 0.73, 0.40, 0.31, 0.05, 0.025)
+TABLES_KEPT: Final = 1_024
+"""Providers times lifetimes, for a few artifacts; tables never change."""
 
 PRIOR_OBSERVATIONS: Final = 20.0
 """How many observations the table counts for: a provider that behaves otherwise is believed after
@@ -51,6 +48,16 @@ about what the write premium costs, and counts as gone."""
 TAIL_OFFSETS: Final = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
 """Messages back from the newest that get a rung. Edits of history are near its end (a retracted
 turn), so rungs are dense there; the head is always the last rung."""
+
+
+class HitTable(Hashable, Protocol):
+    """What is asked of the artifact here."""
+
+    def hit_share(
+        self, *, provider: str, lifetime_seconds: float, is_automatic: bool, gap_seconds: float
+    ) -> float:
+        """Share of the previous prompt that is found again after an idle gap."""
+        ...
 
 
 class Rung(msgspec.Struct, frozen=True, gc=False):
@@ -109,35 +116,38 @@ def default_lifetime(terms: CacheTerms | None) -> tuple[LifetimeKind, float]:
     return (lifetime_kind(shortest) if terms.kind == "explicit" else "automatic"), shortest
 
 
-def prior_shares(kind: LifetimeKind, lifetime_seconds: float) -> tuple[float, ...]:
-    """The measured table; a provider that caches by itself for an hour or more is taken like an
-    hour's write, the others like Codex.
-    """
-    match kind:
-        case "5m":
-            return _FIVE_MINUTE_SHARES
-        case "1h":
-            return _ONE_HOUR_SHARES
-        case "automatic":
-            return _ONE_HOUR_SHARES if lifetime_seconds >= ONE_HOUR else _AUTOMATIC_SHARES
+@lru_cache(maxsize=TABLES_KEPT)
+def prior_shares(
+    table: HitTable, provider: str, kind: LifetimeKind, lifetime_seconds: float
+) -> tuple[float, ...]:
+    """What the artifact expects to be found, by gap bucket."""
+    return tuple(
+        table.hit_share(
+            provider=provider,
+            lifetime_seconds=lifetime_seconds,
+            is_automatic=kind == "automatic",
+            gap_seconds=longest,
+        )
+        for longest in (*GAP_EDGES_SECONDS, ONE_DAY)
+    )
 
 
-def hit_share(
-    kind: LifetimeKind, lifetime_seconds: float, counts: Sequence[HitCounts], *, bucket: int
-) -> float:
+def hit_share(prior: Sequence[float], counts: Sequence[HitCounts], *, bucket: int) -> float:
     """Expected share after a gap of this bucket: the table corrected by what was found.
 
     `counts` has one entry a bucket, or none at all.
     """
-    prior = prior_shares(kind, lifetime_seconds)[bucket]
     if not counts:
-        return prior
+        return prior[bucket]
     count = counts[bucket]
-    return (PRIOR_OBSERVATIONS * prior + count.found) / (PRIOR_OBSERVATIONS + count.seen)
+    return (PRIOR_OBSERVATIONS * prior[bucket] + count.found) / (PRIOR_OBSERVATIONS + count.seen)
 
 
 def believed_seconds(
-    kind: LifetimeKind, lifetime_seconds: float, counts: Sequence[HitCounts]
+    kind: LifetimeKind,
+    lifetime_seconds: float,
+    prior: Sequence[float],
+    counts: Sequence[HitCounts],
 ) -> float:
     """How long after its last use a prefix counts as warm: the lifetime that was paid for, or for
     a provider that caches by itself, up to the first gap after which hardly anything is found.
@@ -145,7 +155,7 @@ def believed_seconds(
     if kind != "automatic":
         return lifetime_seconds
     for bucket in range(GAP_BUCKETS):
-        if hit_share(kind, lifetime_seconds, counts, bucket=bucket) < GONE_SHARE:
+        if hit_share(prior, counts, bucket=bucket) < GONE_SHARE:
             return GAP_EDGES_SECONDS[bucket - 1] if bucket else 0.0
     return ONE_DAY
 

@@ -41,6 +41,9 @@ Reason: TypeAlias = Literal[
 ]
 """Which rule decided; one word per rule of policy/switch.py and of the degrade ladder."""
 
+ChosenLifetime: TypeAlias = Literal["", "5m", "1h"]
+"""What a prompt is written for; "" as the client wrote it."""
+
 Degradation: TypeAlias = Literal["scorer", "tracker", "text"]
 """A part that was missing when the decision was made."""
 
@@ -154,6 +157,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         proposal: what the policy would choose if the mode let it; equals `targets[0]` in full mode.
         horizon_steps: steps expected to remain, this one included.
         propensity: chance that this target was chosen given the inputs.
+        write_lifetime: of every breakpoint, at targets that offer it.
         task_kind: what the thread is taken to be about; the tracker keeps it for the next request.
 
     """
@@ -172,4 +176,5 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     artifact_digest: str
     catalog_digest: str
     candidates: tuple[Candidate, ...] = ()
+    write_lifetime: ChosenLifetime = ""
     task_kind: TaskKind = "other"

@@ -22,6 +22,7 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
         _question(inputs),
         *_history(inputs),
         f"{decision.targets[0]} serves it {rule}",
+        *_cached_for(decision),
     ]
     if order:
         lines.append(
@@ -60,6 +61,18 @@ def _history(inputs: DecisionInputs) -> list[str]:
     if state.is_retry:
         lines.append("This very prompt was sent before.")
     return lines
+
+
+def _cached_for(decision: Decision) -> list[str]:
+    match decision.write_lifetime:
+        case "":
+            return []
+        case "5m":
+            return ["Its prompt is cached for five minutes."]
+        case "1h":
+            return ["Its prompt is cached for an hour, which the pauses of such threads pay for."]
+        case _:
+            assert_never(decision.write_lifetime)
 
 
 def _arithmetic(one: Candidate) -> str:
@@ -177,7 +190,9 @@ def _because(reason: Reason) -> str:
         case "observe_mode":
             return "the mode is observe, so what was asked for is served."
         case "cache_mode":
-            return "the mode is cache, so no model is chosen and what was asked for is served."
+            return (
+                "the mode is cache, so what was asked for is served and only its lifetime chosen."
+            )
         case "subagents_mode":
             return "the mode is subagents and this is none, so what was asked for is served."
         case "control_arm":

@@ -15,6 +15,11 @@ def may_choose_model(mode: Mode, identity: Identity) -> bool:
     return mode == "full" or (mode == "subagents" and identity.is_subagent)
 
 
+def may_choose_lifetime(mode: Mode, identity: Identity) -> bool:
+    """Whether the cache lifetimes of the client's breakpoints may be others than it wrote."""
+    return mode != "observe" and identity.arm != "control"
+
+
 def one_back(mode: Mode) -> Mode:
     """The mode that goes one step less far; observe stays."""
     return MODES[max(0, MODES.index(mode) - 1)]

@@ -9,16 +9,20 @@ family; an `Outlook` is in those of the model that was asked for, and so is the 
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final, Protocol
 
 import msgspec
 
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.models import CacheTerms, Model, WriteLifetime, model_of_target
+from turnout.catalog.models import CacheTerms, Model, Prices, WriteLifetime, model_of_target
 from turnout.catalog.token_families import token_share
+from turnout.policy.cache import GAP_EDGES_SECONDS, ONE_DAY, ONE_HOUR
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
-from turnout.policy.decision import Candidate, DecisionInputs, RoutingSettings
-from turnout.policy.request import Features, Harness, StepKind, TaskKind
+from turnout.policy.decision import Candidate, ChosenLifetime, DecisionInputs, RoutingSettings
+from turnout.policy.lifetime import pauses_between, write_lifetime
+from turnout.policy.modes import may_choose_lifetime
+from turnout.policy.request import Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
 from turnout.policy.task_kind import thread_kind
 from turnout.policy.thread import ThreadState, WarmPrefix
@@ -26,18 +30,12 @@ from turnout.policy.thread import ThreadState, WarmPrefix
 CAUTION: Final = 0.5
 """Standard deviations taken off the mean quality: a model we know little of must be cheaper."""
 
-GAPS: Final[tuple[tuple[float, float], ...]] = ((30.0, 0.972), (1_200.0, 0.024), (5_400.0, 0.004))
-"""Idle gaps between the steps of a thread and their shares: of 55,390 agent calls 2.8 % came after
-more than five minutes and 0.4 % after more than an hour. Each gap stands for its range."""
-
-ONE_HOUR_SECONDS: Final = 3_600
-
 PRIOR_STEPS: Final = 3.0
 """Steps that the tables count for beside the thread's own: one odd first step says little, and
 after ten the thread speaks for itself."""
 
-SURVIVALS_KEPT: Final = 256
-"""Providers times the lifetimes they offer, for a few artifacts; tables never change."""
+SURVIVALS_KEPT: Final = 1_024
+"""Providers times the lifetimes they offer times harnesses, for a few artifacts; tables never change."""
 
 QUALITIES_KEPT: Final = 4_096
 """Models times task kinds times clusters as far as they come up."""
@@ -71,8 +69,16 @@ class Tables(Hashable, Protocol):
         self, *, harness: Harness, step_kind: StepKind, is_subagent: bool
     ) -> float: ...
 
-    def hit_share(self, *, provider: str, lifetime_seconds: float, gap_seconds: float) -> float:
+    def hit_share(
+        self, *, provider: str, lifetime_seconds: float, is_automatic: bool, gap_seconds: float
+    ) -> float:
         """Share of the previous prompt that is found again after an idle gap."""
+        ...
+
+    def idle_share(
+        self, *, harness: Harness, is_subagent: bool, ends_turn: bool | None, seconds: float
+    ) -> float:
+        """Share of answers after which nothing has come for longer than so many seconds."""
         ...
 
 
@@ -190,13 +196,34 @@ def cache_terms(model: Model, catalog: Catalog) -> CacheTerms:
 
 
 @lru_cache(maxsize=SURVIVALS_KEPT)
-def survival(tables: Tables, provider: str, lifetime_seconds: float) -> float:
-    """Chance that a prefix is still cached at the next step."""
-    return sum(
-        weight
-        * tables.hit_share(provider=provider, lifetime_seconds=lifetime_seconds, gap_seconds=gap)
-        for gap, weight in GAPS
-    )
+def survival(
+    tables: Tables,
+    provider: str,
+    lifetime_seconds: float,
+    is_automatic: bool,
+    harness: Harness,
+    is_subagent: bool,
+) -> float:
+    """Share of a prefix that is still cached at the next step of its thread, if there is one."""
+
+    def after(seconds: float) -> float:
+        return tables.idle_share(
+            harness=harness, is_subagent=is_subagent, ends_turn=None, seconds=seconds
+        )
+
+    returned = 1.0 - after(ONE_DAY)
+    if returned <= 0.0:
+        return 0.0
+    kept = 0.0
+    for shorter, longer in pairwise((0.0, *GAP_EDGES_SECONDS, ONE_DAY)):
+        share = tables.hit_share(
+            provider=provider,
+            lifetime_seconds=lifetime_seconds,
+            is_automatic=is_automatic,
+            gap_seconds=(shorter + longer) / 2.0,
+        )
+        kept += (after(shorter) - after(longer)) * share
+    return kept / returned
 
 
 @lru_cache(maxsize=QUALITIES_KEPT)
@@ -218,7 +245,7 @@ def _candidate(
     tables: Tables,
 ) -> Candidate:
     model, target = option.model, option.target
-    lifetime, lifetime_seconds = written_lifetime(inputs.features, cache)
+    lifetime = written_lifetime(inputs, model.prices, cache, tables)
     share = token_share(counted_for=inputs.features.requested_model, model=model.id)
     prompt_tokens, output_tokens = view.prompt_tokens * share, view.output_tokens * share
     now_usd = cost_now_usd(
@@ -237,7 +264,14 @@ def _candidate(
             steps=view.steps,
             growth_tokens=view.growth_tokens * share,
             output_tokens=output_tokens,
-            stays_warm=survival(tables, model.provider, lifetime_seconds),
+            stays_warm=survival(
+                tables,
+                model.provider,
+                seconds_of(lifetime, cache),
+                cache.kind == "automatic",
+                inputs.identity.harness,
+                inputs.identity.is_subagent,
+            ),
         ),
         lifetime=lifetime,
     )
@@ -268,18 +302,39 @@ def score_usd(*, value_usd: float, quality: float, quality_sd: float, cost_usd: 
     return value_usd * pessimistic(quality, quality_sd) - cost_usd
 
 
-def written_lifetime(features: Features, cache: CacheTerms) -> tuple[WriteLifetime, float]:
-    """What the prompt would be written with: an hour where it is asked for and offered, else the
-    provider's shortest. The second value is in seconds, 0 where nothing is kept.
+def written_lifetime(
+    inputs: DecisionInputs, prices: Prices, cache: CacheTerms, tables: Tables
+) -> WriteLifetime:
+    """What the prompt is written for there: what we choose, else an hour where the client asks for it and
+    the target offers it.
     """
-    shortest = float(cache.lifetimes_seconds[0]) if cache.lifetimes_seconds else 0.0
-    if cache.kind == "none":
-        return "other", 0.0
-    if cache.kind == "automatic":
-        return "other", shortest
-    if features.asks_one_hour and ONE_HOUR_SECONDS in cache.lifetimes_seconds:
-        return "1h", float(ONE_HOUR_SECONDS)
-    return "5m", shortest
+    chosen = chosen_lifetime(inputs, prices, cache, tables)
+    if chosen or cache.kind != "explicit":
+        return chosen or "other"
+    is_hour = inputs.features.asks_one_hour and ONE_HOUR in cache.lifetimes_seconds
+    return "1h" if is_hour else "5m"
+
+
+def chosen_lifetime(
+    inputs: DecisionInputs, prices: Prices, cache: CacheTerms, tables: Tables
+) -> ChosenLifetime:
+    """By the rule of `policy.lifetime`, where the mode lets us say and the thread goes on; "" elsewhere,
+    and where a target has no lifetimes to choose from.
+    """
+    identity = inputs.identity
+    goes_on = identity.request_class in ("main", "subagent")
+    is_ours = may_choose_lifetime(inputs.mode, identity)
+    if not is_ours or not goes_on or cache.kind != "explicit":
+        return ""
+    pauses = pauses_between(tables, identity.harness, identity.is_subagent)
+    return write_lifetime(prices, cache, pauses=pauses)
+
+
+def seconds_of(lifetime: WriteLifetime, cache: CacheTerms) -> float:
+    """How long a prefix lives that is written for it; 0 where nothing is kept."""
+    if lifetime == "1h":
+        return ONE_HOUR
+    return float(cache.lifetimes_seconds[0]) if cache.lifetimes_seconds else 0.0
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

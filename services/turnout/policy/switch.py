@@ -28,14 +28,23 @@ import msgspec
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import in_tokens_of
-from turnout.policy.decision import Action, Candidate, Decision, DecisionInputs, Reason
+from turnout.policy.decision import (
+    Action,
+    Candidate,
+    ChosenLifetime,
+    Decision,
+    DecisionInputs,
+    Reason,
+)
 from turnout.policy.explore import drawn
 from turnout.policy.modes import may_choose_model
 from turnout.policy.rank import (
     Tables,
     by_target,
+    cache_terms,
     candidates,
     cheapest_first,
+    chosen_lifetime,
     leeway_usd,
     outlook,
     ranked,
@@ -146,8 +155,16 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         artifact_digest=tables.digest,
         catalog_digest=catalog.digest,
         candidates=tuple(compared),
+        write_lifetime=_lifetime(inputs, chosen.model, catalog, tables),
         task_kind=view.task_kind,
     )
+
+
+def _lifetime(
+    inputs: DecisionInputs, model_id: str, catalog: Catalog, tables: Tables
+) -> ChosenLifetime:
+    model = catalog.models[model_id]
+    return chosen_lifetime(inputs, model.prices, cache_terms(model, catalog), tables)
 
 
 def text_matters(requested_model: str, step_kind: StepKind) -> bool:

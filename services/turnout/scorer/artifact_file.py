@@ -1,4 +1,4 @@
-"""The artifact as the scorer loads it: the shipped file or another one, bound to the embedder.
+"""The artifact as services load it: the shipped file or another one, bound to the embedder.
 
 Rules of this module: an artifact made with another embedder is refused, because its centroids
 would be compared with vectors of another space and every answer would look plausible.
@@ -18,8 +18,8 @@ class ArtifactRefused(Unavailable):
     """The artifact does not belong to the running embedder."""
 
 
-def load_artifact(path: Path | None, *, embedder_digest: str) -> Artifact:
-    """The artifact in `path`, or the shipped one for None.
+def load_artifact(path: Path | None, *, embedder_digest: str | None) -> Artifact:
+    """The artifact in `path`, or the shipped one for None; for any embedder if none is named.
 
     Raises `Unavailable` when it cannot be read, `ArtifactInvalid` when it is not whole and
     `ArtifactRefused` when it belongs to another embedder.
@@ -37,7 +37,7 @@ def load_artifact(path: Path | None, *, embedder_digest: str) -> Artifact:
             f"{path or 'The artifact that is shipped'} is no artifact: {reason.message.rstrip('.')};"
             f" set {VARIABLE} to a file that `turnout train` made."
         ) from reason
-    if artifact.content.embedder_digest != embedder_digest:
+    if embedder_digest not in (None, artifact.content.embedder_digest):
         raise ArtifactRefused(
             f"The artifact {path or 'that is shipped'} was trained with the embedder "
             f"{artifact.content.embedder_digest}, but the running one is {embedder_digest}. "

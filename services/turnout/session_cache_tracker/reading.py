@@ -29,9 +29,10 @@ def thread_state(
     now: float,
     terms: Terms,
     hits: Hits,
+    table: cache.HitTable,
 ) -> ThreadState:
     """Everything a Look answers."""
-    warm_heads = _warm_heads(heads, now=now, terms=terms, hits=hits)
+    warm_heads = _warm_heads(heads, now=now, terms=terms, hits=hits, table=table)
     if not thread:
         return ThreadState(heads=warm_heads)
     newest = records.newest_of(thread.get("newest", ""))
@@ -50,7 +51,7 @@ def thread_state(
         is_retry=_is_retry(thread, newest, prefix),
         tool_errors=steps.newest_errors,
         task_kind=records.kind_of(thread.get("kind", "")),
-        warm=_warm_prefixes(thread, prefix, now=now, terms=terms, hits=hits),
+        warm=_warm_prefixes(thread, prefix, now=now, terms=terms, hits=hits, table=table),
         heads=warm_heads,
         makers=records.makers_of(thread),
         refused=records.refused_of(thread),
@@ -125,7 +126,14 @@ def hit_observation(
 
 
 def warm_at(
-    target: str, cached_text: str, lifetime_text: str, prefix: Prefix, *, now: float, terms: Terms
+    target: str,
+    cached_text: str,
+    lifetime_text: str,
+    prefix: Prefix,
+    *,
+    now: float,
+    terms: Terms,
+    table: cache.HitTable,
 ) -> int:
     """Tokens of this prompt still warm at a target, as believed without its hit counts."""
     cached = records.cached_of(cached_text)
@@ -133,7 +141,9 @@ def warm_at(
         return 0
     tokens = cache.warm_tokens(cached.tokens, cached.rungs, prefix)
     lifetime = records.lifetime_of(lifetime_text)
-    warm = _warm(target, cached, lifetime, tokens, now=now, terms=terms, hits=lambda _: ())
+    warm = _warm(
+        target, cached, lifetime, tokens, now=now, terms=terms, hits=lambda _: (), table=table
+    )
     return warm.tokens if warm is not None else 0
 
 
@@ -185,14 +195,16 @@ def _warm(
     now: float,
     terms: Terms,
     hits: Hits,
+    table: cache.HitTable,
 ) -> WarmPrefix | None:
     if tokens <= 0:
         return None
     kind, lifetime = _lifetime(target, paid_for, terms)
+    prior = cache.prior_shares(table, cache.provider_of(target), kind, lifetime)
     counts = hits(hit_table(target, kind))
     # The provider's clock starts when it reads the prompt; gaps were measured from the answer.
     expires_at = records.sent_ms_of(cached.version) / _MS + cache.believed_seconds(
-        kind, lifetime, counts
+        kind, lifetime, prior, counts
     )
     if now >= expires_at:
         return None
@@ -203,30 +215,32 @@ def _warm(
         last_used_at=used_at,
         expires_at=expires_at,
         lifetime_seconds=lifetime,
-        hit_share=cache.hit_share(kind, lifetime, counts, bucket=cache.gap_bucket(now - used_at)),
+        hit_share=cache.hit_share(prior, counts, bucket=cache.gap_bucket(now - used_at)),
     )
 
 
 def _warm_prefixes(
-    thread: Record, prefix: Prefix, *, now: float, terms: Terms, hits: Hits
+    thread: Record, prefix: Prefix, *, now: float, terms: Terms, hits: Hits, table: cache.HitTable
 ) -> tuple[WarmPrefix, ...]:
     found: list[WarmPrefix] = []
     for target, cached, paid_for in records.caches_of(thread):
         tokens = cache.warm_tokens(cached.tokens, cached.rungs, prefix)
-        warm = _warm(target, cached, paid_for, tokens, now=now, terms=terms, hits=hits)
+        warm = _warm(target, cached, paid_for, tokens, now=now, terms=terms, hits=hits, table=table)
         if warm is not None:
             found.append(warm)
     return tuple(sorted(found, key=_newest_first))
 
 
 def _warm_heads(
-    heads: Sequence[Record], *, now: float, terms: Terms, hits: Hits
+    heads: Sequence[Record], *, now: float, terms: Terms, hits: Hits, table: cache.HitTable
 ) -> tuple[WarmPrefix, ...]:
     found: list[WarmPrefix] = []
     for head in heads:
         for target, cached, paid_for in records.caches_of(head):
             tokens = cached.tokens
-            warm = _warm(target, cached, paid_for, tokens, now=now, terms=terms, hits=hits)
+            warm = _warm(
+                target, cached, paid_for, tokens, now=now, terms=terms, hits=hits, table=table
+            )
             if warm is not None:
                 found.append(warm)
     return tuple(sorted(found, key=_newest_first))

@@ -13,6 +13,7 @@ from typing import Final
 from turnout.catalog.providers import PROVIDERS
 from turnout.errors import Unavailable
 from turnout.facts import ThreadSwitched
+from turnout.policy.cache import HitTable
 from turnout.policy.thread import ThreadState
 from turnout.ports import FactSink, LookRequest, Note
 from turnout.session_cache_tracker import reading, records
@@ -33,11 +34,19 @@ def _readable() -> Generator[None]:
 
 
 class LocalSessionCacheTracker:
+    """`table` is what the artifact says of cache hits, before a thread's own usage figures do."""
+
     def __init__(
-        self, store: ThreadStore, facts: FactSink, *, terms: reading.Terms = DOCUMENTED_TERMS
+        self,
+        store: ThreadStore,
+        facts: FactSink,
+        table: HitTable,
+        *,
+        terms: reading.Terms = DOCUMENTED_TERMS,
     ) -> None:
         self._store = store
         self._facts = facts
+        self._table = table
         self._terms = terms
 
     async def look(self, request: LookRequest, *, deadline_seconds: float) -> ThreadState:
@@ -55,6 +64,7 @@ class LocalSessionCacheTracker:
                 now=request.now,
                 terms=self._terms,
                 hits=self._store.hits,
+                table=self._table,
             )
 
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
@@ -101,6 +111,7 @@ class LocalSessionCacheTracker:
                     note.prefix,
                     now=note.sent_at,
                     terms=self._terms,
+                    table=self._table,
                 ),
                 prompt_tokens_estimate=note.prefix.tokens[-1] if note.prefix.tokens else 0,
             )

@@ -318,6 +318,7 @@ DECISIONS = Table(
         *_plain(WORD, "decision.action", "decision.reason", "decision.model", "decision.provider"),
         *_plain(WORD, "decision.baseline_model", "decision.proposal"),
         *_plain(WORD, "decision.catalog_digest", "decision.artifact_digest"),
+        *_plain(WORD, "decision.write_lifetime"),
         *_plain(FLOAT, "decision.horizon_steps", "decision.propensity", "inputs.draw"),
         *(_words("decision.targets"), _words("decision.degraded")),
         *_plain(FLOAT, "look_seconds", "embed_seconds", "decide_seconds"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from turnout.capabilities import Dialect
 from turnout.catalog.token_families import Family, family_of
 from turnout.dialects.answer_reasoning import SEALED_DIALECTS
+from turnout.dialects.cache_lifetime import with_lifetime
 from turnout.dialects.call_reasoning import with_stand_ins
 from turnout.dialects.conversation import Provenance
 from turnout.dialects.dialect import WireDialect
@@ -60,6 +61,9 @@ ACCOUNT_HEADERS = frozenset({"chatgpt-account-id", "openai-organization", "opena
 
 SIMULATION_HEADER = "x-simulate"
 """Scripts the simulated provider's next answer; real providers never see it."""
+
+LIFETIME_SECONDS = {"5m": 300, "1h": 3_600}
+"""As the catalog says which a provider offers."""
 
 DEFERRAL_MARKS = (b'"tool_reference"', b'"defer_loading"')
 """In a body of Claude Code's that offers tools by name only."""
@@ -146,6 +150,7 @@ def prepare(
     body, dropped = reshaped(encoded, to.quirks, dialect=to.dialect, thinks=thinks)
     if thinks:
         body = with_stand_ins(body, to.quirks, dialect=to.dialect)
+    body = _with_lifetime(body, request, to)
     headers = (
         ("content-type", "application/json"),
         ("accept", "text/event-stream" if request.features.stream else "application/json"),
@@ -255,6 +260,9 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
     if body is not request.body and to.capabilities.thinking:
         # A client that asks one model alone keeps that model's reasoning itself.
         body = with_stand_ins(body, to.quirks, dialect=to.dialect)
+    timed = _with_lifetime(body, request, to)
+    if timed is not body:
+        body, changes = timed, (*changes, f"cache_lifetime:{request.decision.write_lifetime}")
     hides_usage = False
     if (
         request.dialect == "openai_chat"
@@ -280,6 +288,14 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         names_model="" if written in to.names else written,
         seals_as=_imitator(request, to),
     )
+
+
+def _with_lifetime(body: bytes, request: DispatchRequest, to: Destination) -> bytes:
+    """The decision is for its first target; another may not offer what was chosen."""
+    chosen = request.decision.write_lifetime
+    if to.dialect != "anthropic_messages" or not chosen:
+        return body
+    return with_lifetime(body, chosen) if LIFETIME_SECONDS[chosen] in to.writes_for else body
 
 
 def _imitator(request: DispatchRequest, to: Destination) -> Provenance | None:

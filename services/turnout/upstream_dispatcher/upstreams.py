@@ -71,6 +71,7 @@ class Destination:
         is_original: the dialect's own vendor, no imitation.
         is_ours: its address was given by whoever runs this process, or it is the simulated provider;
             a provider at its public address is told nothing of our traces.
+        writes_for: seconds for which a request may have its prompt cached; none where it has no say.
         auth: the header that pays, as a pair.
 
     """
@@ -89,6 +90,7 @@ class Destination:
     credential: CredentialSource
     auth: tuple[tuple[str, str], ...] = field(repr=False)
     is_ours: bool = False
+    writes_for: tuple[int, ...] = ()
 
 
 def split_target(target: str) -> tuple[str, str, CredentialSource]:
@@ -174,6 +176,7 @@ def destination(
         is_ours=credential == "simulated"
         or known is None
         or base_url not in {known.base_url, known.subscription_url},
+        writes_for=provider.cache.lifetimes_seconds if provider.cache.kind == "explicit" else (),
     )
 
 

@@ -263,7 +263,15 @@ def test_a_chart_of_what_the_policies_come_to(
     assert all(word in drawn for word in ("best-fixed", "cheapest", "requested", "hours since"))
     replayed = msgspec.convert(found["replayed"], dict[str, object])
     rows = msgspec.convert(replayed["policies"], list[dict[str, object]])
-    asked = Asked(("best-fixed", "cheapest"), ("claude-haiku-4-5",), "subagents", 1, 1.0)
+    asked = Asked(
+        ("best-fixed", "cheapest"),
+        ("claude-haiku-4-5",),
+        "subagents",
+        1,
+        1.0,
+        keeps_warm=False,
+        held_out=False,
+    )
     done = run(gather([(path, AGENTS)]), asked, catalog=parse_catalog(snapshot_bytes()))
     series = chart_of(done.rows, done.recorded).series
     requested, *_others = (row["usd"] for row in rows)

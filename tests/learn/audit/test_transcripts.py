@@ -246,7 +246,7 @@ def test_no_value_of_another_type_raises(
     written = "\n".join([*documents[:at], json.dumps(document), *documents[at + 1 :]])
     (home / path.relative_to(HOME)).write_text(written)
     found = gather([*known_places(home, {}, AGENTS), (home / "spend.json", AGENTS)])
-    asked = Asked(("best-fixed",), (), "none", 1, 1.0)
+    asked = Asked(("best-fixed",), (), "none", 1, 1.0, keeps_warm=False, held_out=False)
     done = run(found, asked, catalog=parse_catalog(snapshot_bytes()))
     assert list(lines(done.audit))
     assert sum(one.sum.calls for one in done.audit.weeks) == len(found.calls) == done.table.rows

@@ -51,6 +51,7 @@ def thread(
     kept: Sequence[float | None] = (),
     only_reads: bool = False,
     task_kind: TaskKind = "other",
+    ends_turn: bool = False,
 ) -> Thread:
     """Calls after idle gaps, the first of which is before the second call; `kept` are the tokens that a
     call keeps of the prompt before, None for all of them.
@@ -77,7 +78,8 @@ def thread(
             starts_turn=place == 0,
             is_planning=False,
         )
-        calls.append(Call(step, Answer(at=at, output_tokens=output, only_reads=only_reads)))
+        answer = Answer(at=at, output_tokens=output, only_reads=only_reads, ends_turn=ends_turn)
+        calls.append(Call(step, answer))
         prompt += growth
     return Thread(
         repo="repo",

@@ -85,7 +85,13 @@ def test_every_dollar_can_be_computed_again_from_the_decisions(
     traces: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "decisions.csv"
-    options = ("--policies", "best-fixed,cheapest", "--candidates", "claude-haiku-4-5", "--json")
+    options = (
+        "--policies",
+        "best-fixed,cheapest,turnout-no-route",
+        "--candidates",
+        "claude-haiku-4-5",
+        "--json",
+    )
     assert run(traces, *options, "--decisions-out", str(out)) == 0
     told = msgspec.json.decode(capsys.readouterr().out)
     with out.open(newline="") as file:

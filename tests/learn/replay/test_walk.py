@@ -185,7 +185,9 @@ def test_no_policy_reads_the_future(
 
 def _from_there(recorded: Thread, number: int, *, output_tokens: float) -> Thread:
     answered = recorded.calls[number]
-    answer = structs.replace(answered.answer, output_tokens=output_tokens, only_reads=True)
+    answer = structs.replace(
+        answered.answer, output_tokens=output_tokens, only_reads=True, ends_turn=True
+    )
     calls = list(recorded.calls)
     calls[number] = Call(answered.step, answer)
     return replace(recorded, calls=tuple(calls))

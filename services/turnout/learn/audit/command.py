@@ -105,7 +105,7 @@ def run(gathered: Gathered, asked: replay.Asked, *, catalog: Catalog) -> Done:
     recorded = read_recorded(table, catalog)
     replayed, rows = None, dict[str, Rows]()
     if recorded.threads:
-        replayed, rows = replay.replay(asked, recorded, catalog=catalog)
+        replayed, rows = replay.replay(asked, recorded, table, catalog=catalog)
     assumed = [name for name, own in rows.items() if _is_elsewhere(own, recorded)]
     audit = audited(gathered, charged, replayed, recorded.left_out, assumed)
     return Done(audit, table, recorded, rows)

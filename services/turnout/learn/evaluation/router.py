@@ -114,6 +114,8 @@ def fit_router(runs: Sequence[Run], tasks: Sequence[Task], texts: Mapping[str, N
         gap_edges_seconds=(),
         hits=(),
         first_requests=(),
+        idle_edges_seconds=(),
+        idle_gaps={},
         provenance=Provenance(
             data=(), tools={}, parameters={}, measures={}, catalog_digest="", licences=(), card=()
         ),

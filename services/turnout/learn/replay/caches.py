@@ -14,11 +14,9 @@ import msgspec
 from turnout.catalog.models import CacheTerms, Prices, WriteLifetime
 from turnout.policy.cache import FIVE_MINUTES, ONE_HOUR
 from turnout.policy.cost import cost_now_usd
+from turnout.policy.lifetime import EARLY_SECONDS
 
 LIFETIME_SECONDS: Final[Mapping[WriteLifetime, float]] = {"5m": FIVE_MINUTES, "1h": ONE_HOUR}
-
-WARM_EARLY_SECONDS: Final = 30.0
-"""How long before the end of a lifetime a read that renews it is sent."""
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -86,13 +84,7 @@ def warm_tokens(held: Held, target: Target, *, gap_seconds: float, kept_tokens: 
 
 def keep_warm_period(held: Held) -> float:
     """Seconds between two reads that keep the whole prefix."""
-    return LIFETIME_SECONDS[held.lifetime] - WARM_EARLY_SECONDS
-
-
-def keep_warm_usd(held: Held, target: Target) -> float:
-    """One read of the prefix that asks for one token. 0 where it has no price."""
-    prices = target.prices.for_prompt(int(held.tokens))
-    return ((prices.cache_read or 0.0) * held.tokens + (prices.output or 0.0)) / 1e6
+    return LIFETIME_SECONDS[held.lifetime] - EARLY_SECONDS
 
 
 class Charged(msgspec.Struct, frozen=True, kw_only=True, gc=False):

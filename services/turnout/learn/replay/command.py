@@ -18,13 +18,16 @@ from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import InvalidRequest
 from turnout.learn.columns import in_columns
-from turnout.learn.parquet import load_table
+from turnout.learn.parquet import Table, load_table
 from turnout.learn.replay import named, scenario
+from turnout.learn.replay.held_out import PARTS, HeldOut, tables_without_each_part
+from turnout.learn.replay.policies import Policy
 from turnout.learn.replay.recorded import Recorded, Thread, read_recorded, with_kinds
 from turnout.learn.replay.targets import targets_of
 from turnout.learn.replay.totals import Rows, Total, best_usd, total
 from turnout.learn.replay.walk import Row, Walk
 from turnout.learn.thread_kinds import read_thread_kinds, scorers_reading
+from turnout.policy.artifact import Artifact
 from turnout.policy.request import Harness
 from turnout.routing_section import Routing
 from turnout.scorer.artifact_file import load_artifact
@@ -49,6 +52,10 @@ COLUMNS: Final = (
 thread, those after it.
 """
 
+HELD_OUT: Final = (
+    f"Every session served by what others tell of steps, pauses and hits, in {PARTS} parts."
+)
+
 HEADS: Final = (
     *("policy", "dollars", "of requested", "input", "keep-warm", "switches", "that lost", "forced"),
     *("misses", "unavoidable", "dearer threads"),
@@ -64,6 +71,8 @@ class Asked:
     scenario: str
     seed: int
     verbosity: float
+    keeps_warm: bool
+    held_out: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,7 @@ class Replayed:
 
     scenario: str
     candidates: tuple[str, ...]
+    held_out: bool
     threads: int
     calls: int
     left_out: Mapping[str, int]
@@ -102,7 +112,7 @@ def main(argv: Sequence[str]) -> int:
         recorded = read_recorded(table, catalog, harnesses=told.harnesses)
         if needs_kinds(told.asked):
             recorded = _with_kinds(recorded, told.traces)
-        replayed, rows = replay(told.asked, recorded, catalog=catalog)
+        replayed, rows = replay(told.asked, recorded, table, catalog=catalog)
         if told.decisions_out is not None:
             write_decisions(told.decisions_out, rows, recorded)
     except OSError as error:
@@ -116,9 +126,11 @@ def main(argv: Sequence[str]) -> int:
 
 
 def replay(
-    asked: Asked, recorded: Recorded, *, catalog: Catalog
+    asked: Asked, recorded: Recorded, table: Table, *, catalog: Catalog
 ) -> tuple[Replayed, dict[str, Rows]]:
-    """What every policy comes to, and its rows by its name. Raises `TurnoutError`."""
+    """What every policy comes to, and its rows by its name. `table` is what `recorded` was read from.
+    Raises `TurnoutError`.
+    """
     tables = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
     if not recorded.threads:
         raise InvalidRequest(f"No call is left to replay; left out: {counted(recorded.left_out)}.")
@@ -132,16 +144,28 @@ def replay(
         verbosity=asked.verbosity,
     )
     names = dict.fromkeys((named.REQUESTED, *asked.policies))
-    rows: dict[str, Rows] = {
-        name: walk.run(named.policy_of(name, seed=asked.seed, catalog=catalog, tables=tables))
-        for name in names
-    }
+    known = tables_without_each_part(table, tables) if asked.held_out else []
+
+    def policy(name: str) -> Policy:
+        def made(tables: Artifact) -> Policy:
+            return named.policy_of(
+                name,
+                seed=asked.seed,
+                catalog=catalog,
+                tables=tables,
+                keeps_warm=asked.keeps_warm,
+            )
+
+        return HeldOut(made, known) if asked.held_out else made(tables)
+
+    rows: dict[str, Rows] = {name: walk.run(policy(name)) for name in names}
     by_name = {one.name: one for one in targets.values()}
     requested = rows[named.REQUESTED]
     return (
         Replayed(
             scenario=asked.scenario,
             candidates=candidates,
+            held_out=asked.held_out,
             threads=len(recorded.threads),
             calls=recorded.call_count,
             left_out=recorded.left_out,
@@ -174,6 +198,7 @@ def lines(replayed: Replayed) -> list[str]:
         f" left out: {counted(replayed.left_out)}.",
         f"Scenario {replayed.scenario}: what a cheaper model may serve at no loss. Candidates:"
         f" {', '.join(replayed.candidates) or 'none'}.",
+        *([HELD_OUT] if replayed.held_out else []),
         "",
         *in_columns(
             HEADS,
@@ -249,6 +274,16 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         default=1.0,
         help="tokens that another model than the one asked for writes for each of its own",
     )
+    parser.add_argument(
+        "--keep-warm",
+        action="store_true",
+        help="let turnout send reads that only keep a prefix, and charge it for them",
+    )
+    parser.add_argument(
+        "--held-out",
+        action="store_true",
+        help="serve each fifth of the sessions by what the others tell of steps, pauses and cache hits",
+    )
 
 
 def asked_of(options: argparse.Namespace, *, are_kinds_known: bool) -> Asked:
@@ -261,6 +296,8 @@ def asked_of(options: argparse.Namespace, *, are_kinds_known: bool) -> Asked:
         scenario=options.scenario,
         seed=options.seed,
         verbosity=options.verbosity,
+        keeps_warm=options.keep_warm,
+        held_out=options.held_out,
     )
 
 

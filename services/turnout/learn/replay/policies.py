@@ -22,6 +22,9 @@ from turnout.policy.thread import COLD_SHARE
 HARMLESS_KINDS: Final[frozenset[TaskKind]] = frozenset({"explore", "review", "docs"})
 """Tasks whose result is read by a person and changes no program."""
 
+MISS_SHARE: Final = 0.5
+"""A request has missed when it finds less than this share of what its prompt kept of the one before."""
+
 RIVAL_STEPS: Final = 3.0
 """The horizon of the closest rival's rule."""
 
@@ -53,6 +56,7 @@ class View:
         head_tokens: by target's name, what a first request finds of other threads' prompts.
         idle_seconds: since its prefix was last read where the thread was served last.
         growth_tokens, output_tokens: means of the requests so far, as the model asked for counts them.
+        ends_turn: the last answer called no tool.
         counted_as: tokens of who served last, for each of the model that was asked for.
     """
 
@@ -70,6 +74,7 @@ class View:
     growth_tokens: float = 0.0
     output_tokens: float = 0.0
     steps: int = 0
+    ends_turn: bool = False
     counted_as: float = 1.0
 
     def warm(self, step: Step, target: Target) -> float:
@@ -91,6 +96,7 @@ class View:
         self.output_tokens += (answer.output_tokens - self.output_tokens) / self.steps
         self.prompt_tokens = step.prompt_tokens
         self.last = target
+        self.ends_turn = answer.ends_turn
         self.counted_as = token_share(counted_for=step.model, model=target.model)
 
 
@@ -131,6 +137,40 @@ class AsRequested:
 
     def keep_warm(self, view: View) -> int:
         return 0 if view.is_subagent else self._main_reads
+
+
+class HourWhenCold:
+    """Every call by the model asked for; a main thread's prompt is written for an hour where it was not found.
+
+    `first` is the lifetime of a thread's first prompt. What grows behind an hour's prefix is written for an
+    hour too, or with `grows_short` for five minutes. `short_reads` keep a prefix of five minutes warm, one
+    read that of an hour.
+    """
+
+    def __init__(
+        self, name: str, *, first: WriteLifetime, grows_short: bool, short_reads: int
+    ) -> None:
+        self.name = name
+        self._first: WriteLifetime = first
+        self._grows_short = grows_short
+        self._short_reads = short_reads
+
+    def choose(self, step: Step, view: View, permitted: Sequence[Target]) -> Choice:
+        asked = permitted[0]
+        if view.is_subagent:
+            return Choice(asked, "5m")
+        if not step.number:
+            return Choice(asked, self._first)
+        if view.warm(step, asked) < MISS_SHARE * step.kept_tokens:
+            return Choice(asked, "1h")
+        held = view.held.get(asked.name)
+        goes_on = held is not None and held.lifetime == "1h" and not self._grows_short
+        return Choice(asked, "1h" if goes_on else "5m")
+
+    def keep_warm(self, view: View) -> int:
+        if view.is_subagent or view.last is None:
+            return 0
+        return 1 if view.held[view.last.name].lifetime == "1h" else self._short_reads
 
 
 class ByRule:

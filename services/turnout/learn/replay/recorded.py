@@ -82,11 +82,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     Attributes:
         at: unix seconds of its end.
         only_reads: it called tools, all of which change nothing.
+        ends_turn: it called none.
     """
 
     at: float
     output_tokens: float
     only_reads: bool
+    ends_turn: bool
 
 
 class Call(msgspec.Struct, frozen=True, gc=False):
@@ -270,6 +272,7 @@ def _thread(columns: _Columns, rows: Sequence[int], *, number: int) -> Thread:
                     at=columns.ended[row],
                     output_tokens=float(columns.output[row]),
                     only_reads=_only_reads(columns.tools[row]),
+                    ends_turn=not columns.tools[row],
                 ),
             )
         )

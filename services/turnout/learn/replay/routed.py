@@ -15,6 +15,7 @@ from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import token_share
 from turnout.errors import TurnoutError
 from turnout.learn.replay.caches import Target
+from turnout.learn.replay.lifetimes import lifetime_at, reads_after
 from turnout.learn.replay.policies import Choice, View
 from turnout.learn.replay.recorded import Step
 from turnout.policy.alternate import Side, alternating_gain_usd
@@ -49,35 +50,37 @@ MARGIN: Final = RoutingSettings().switch_margin
 
 
 class Turnout:
-    """The policy by which Turnout serves; lifetimes are the client's own."""
+    """The policy by which Turnout serves, its lifetimes and if it may, its keep-warm reads."""
 
     name = "turnout"
 
-    def __init__(self, catalog: Catalog, tables: Tables) -> None:
+    def __init__(self, catalog: Catalog, tables: Tables, *, keeps_warm: bool) -> None:
         self._catalog = catalog
         self._tables = tables
+        self._keeps_warm = keeps_warm
         self._kinds: dict[tuple[bool, TaskKind, str], _Shares] = {}
         self._threads: dict[str, _Shares] = {}
 
     def choose(self, step: Step, view: View, permitted: Sequence[Target]) -> Choice:
         share = self._free_share(view, step.model, is_free=len(permitted) > 1)
         if len(permitted) > 1 and share < WHOLE_SHARE:
-            return Choice(self._beside(step, view, permitted, share), step.lifetime)
+            beside = self._beside(step, view, permitted, share)
+            return Choice(beside, lifetime_at(beside, step, view, self._tables))
         by_name = {one.name: one for one in permitted}
         inputs = self._inputs(step, view, permitted)
         try:
             decision = decide(inputs, catalog=self._catalog, tables=self._tables)
         except TurnoutError:
             # The catalog knows of nobody with room for it, and yet it was served.
-            return Choice(permitted[0], step.lifetime)
+            return Choice(permitted[0], lifetime_at(permitted[0], step, view, self._tables))
         target = by_name[decision.targets[0]]
         predicted = next(
             one.cost_now_usd for one in decision.candidates if one.target == target.name
         )
-        return Choice(target, step.lifetime, predicted)
+        return Choice(target, decision.write_lifetime or step.lifetime, predicted)
 
-    def keep_warm(self, _view: View) -> int:
-        return 0
+    def keep_warm(self, view: View) -> int:
+        return reads_after(view, self._tables) if self._keeps_warm else 0
 
     def _free_share(self, view: View, model: str, *, is_free: bool) -> float:
         """Of the thread's steps, this one included, and of those of its kind that ask for the same model:
@@ -114,14 +117,20 @@ class Turnout:
         return best
 
     def _side(self, step: Step, view: View, target: Target) -> Side:
+        lifetime = lifetime_at(target, step, view, self._tables)
         return Side(
             prices=target.prices,
             cache=target.cache,
-            lifetime=step.lifetime,
+            lifetime=lifetime,
             tokens=token_share(counted_for=step.model, model=target.model),
             warm_tokens=view.warm(step, target),
             stays_warm=survival(
-                self._tables, target.provider, target.lifetime_seconds(step.lifetime)
+                self._tables,
+                target.provider,
+                target.lifetime_seconds(lifetime),
+                not target.is_explicit,
+                view.harness,
+                view.is_subagent,
             ),
         )
 

@@ -28,7 +28,10 @@ def target_of(name: str, *, catalog: Catalog, tables: Tables) -> Target:
     @lru_cache(maxsize=GAPS_KEPT)
     def share(gap_seconds: float) -> float:
         return tables.hit_share(
-            provider=provider, lifetime_seconds=lifetime, gap_seconds=gap_seconds
+            provider=provider,
+            lifetime_seconds=lifetime,
+            is_automatic=cache.kind == "automatic",
+            gap_seconds=gap_seconds,
         )
 
     return Target(

@@ -12,11 +12,9 @@ from itertools import pairwise
 from typing import Final, TypeAlias
 
 from turnout.learn.replay.caches import Target
-from turnout.learn.replay.policies import Choice, View
+from turnout.learn.replay.policies import MISS_SHARE, Choice, View
 from turnout.learn.replay.recorded import Step
 from turnout.learn.replay.walk import Row, Walk
-
-MISS_SHARE: Final = 0.5
 
 CENT_PART_USD: Final = 1e-6
 """Below it two sums are the same."""

@@ -22,11 +22,11 @@ from turnout.learn.replay.caches import (
     Target,
     charge,
     keep_warm_period,
-    keep_warm_usd,
     use,
 )
 from turnout.learn.replay.policies import Policy, View
 from turnout.learn.replay.recorded import Call, Recorded, Step, Thread
+from turnout.policy.lifetime import keep_warm_usd
 
 Permitted: TypeAlias = Callable[[Thread, Call], Sequence[str]]
 """The models that may serve a call beside the one asked for; what the scenario says."""
@@ -191,7 +191,8 @@ class _ThreadWalk:
         if self._planned_reads and self._rows:
             last, view = self._rows[-1], self.view
             assert view.last is not None
-            usd = keep_warm_usd(view.held[view.last.name], view.last)
+            held = view.held[view.last.name]
+            usd = keep_warm_usd(view.last.prices, prefix_tokens=held.tokens)
             self._rows[-1] = structs.replace(
                 last,
                 keep_warm_reads=last.keep_warm_reads + self._planned_reads,
@@ -210,7 +211,7 @@ class _ThreadWalk:
         period = keep_warm_period(held)
         reads = min(self._planned_reads, int(step.gap_seconds // period))
         view.idle_seconds -= reads * period
-        return reads, reads * keep_warm_usd(held, view.last)
+        return reads, reads * keep_warm_usd(view.last.prices, prefix_tokens=held.tokens)
 
 
 class _Heads:

@@ -676,6 +676,7 @@ class Decision(_message.Message):
     ARTIFACT_DIGEST_FIELD_NUMBER: _builtins.int
     CATALOG_DIGEST_FIELD_NUMBER: _builtins.int
     CANDIDATES_FIELD_NUMBER: _builtins.int
+    WRITE_LIFETIME_FIELD_NUMBER: _builtins.int
     TASK_KIND_FIELD_NUMBER: _builtins.int
     action: _builtins.str
     reason: _builtins.str
@@ -688,6 +689,7 @@ class Decision(_message.Message):
     propensity: _builtins.float
     artifact_digest: _builtins.str
     catalog_digest: _builtins.str
+    write_lifetime: _builtins.str
     task_kind: _builtins.str
     @_builtins.property
     def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
@@ -712,11 +714,12 @@ class Decision(_message.Message):
         artifact_digest: _builtins.str = ...,
         catalog_digest: _builtins.str = ...,
         candidates: _abc.Iterable[Global___Candidate] | None = ...,
+        write_lifetime: _builtins.str = ...,
         task_kind: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "artifact_digest", b"artifact_digest", "baseline_model", b"baseline_model", "candidates", b"candidates", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "horizon_steps", b"horizon_steps", "model", b"model", "propensity", b"propensity", "proposal", b"proposal", "provider", b"provider", "reason", b"reason", "requested_model", b"requested_model", "targets", b"targets", "task_kind", b"task_kind"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "artifact_digest", b"artifact_digest", "baseline_model", b"baseline_model", "candidates", b"candidates", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "horizon_steps", b"horizon_steps", "model", b"model", "propensity", b"propensity", "proposal", b"proposal", "provider", b"provider", "reason", b"reason", "requested_model", b"requested_model", "targets", b"targets", "task_kind", b"task_kind", "write_lifetime", b"write_lifetime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
