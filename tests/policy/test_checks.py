@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from turnout.policy.checks import Check, Framework, Verdict, read_check, worst
+from turnout.policy.checks import Check, Framework, Verdict, read_check
 
 PYTEST_RED = """\
 ============================= test session starts ==============================
@@ -374,13 +374,6 @@ def test_codex_writes_an_object_in_a_string() -> None:
     text = '{"output":"%s","metadata":{"exit_code":%d,"duration_seconds":0.5}}'
     assert read_check(text % (written, 0)).verdict == "passed"
     assert read_check(text % (written, 1)).verdict == ""
-
-
-def test_of_a_step_the_red_result_counts() -> None:
-    red, green = read_check(PYTEST_RED), read_check(GO_GREEN)
-    assert worst([green, red, Check()]) == red
-    assert worst([Check(), green]) == green
-    assert worst([]) == Check()
 
 
 SAMPLES = (PYTEST_RED, GO_RED, GO_JSON, CARGO_RED, JEST_RED, MAVEN_RED, MOCHA_RED, TSC_RED)

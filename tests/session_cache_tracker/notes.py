@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact, ThreadSwitched
+from turnout.policy.checks import Verdict
 from turnout.policy.request import Identity, Prefix
 from turnout.ports import LookRequest, Note
 
@@ -83,6 +84,8 @@ def note(
     seconds: float = 2.0,
     begins_run: bool = False,
     refused: str = "",
+    check: Verdict = "",
+    reason: str = "warm_incumbent",
 ) -> Note:
     return Note(
         request_id=request_id or unique("request"),
@@ -91,7 +94,7 @@ def note(
         prefix=prefix,
         head_tokens=HEAD_TOKENS,
         target=target,
-        reason="warm_incumbent",
+        reason=reason,
         usage=usage,
         step_tool_errors=errors,
         moves_thread=moves_thread,
@@ -100,6 +103,7 @@ def note(
         now=NOON + at + seconds,
         begins_run=begins_run,
         refused=refused,
+        check=check,
     )
 
 

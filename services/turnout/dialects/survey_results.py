@@ -13,9 +13,9 @@ import msgspec
 from turnout.dialects.prefix import digest
 from turnout.dialects.reading import MALFORMED
 
-HEAD_BYTES: Final = 2_048
+HEAD_BYTES: Final = 1_024
 """Harnesses say in front how a command ended."""
-TAIL_BYTES: Final = 6_144
+TAIL_BYTES: Final = 4_096
 """What runs of tests and builds print last."""
 RESULTS_READ: Final = 8
 """Of a step with more results the last ones: so many at once are readings of files."""

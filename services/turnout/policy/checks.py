@@ -8,7 +8,7 @@ which nothing was tested is neither red nor green. Pure, and of any text only it
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
 import msgspec
@@ -47,12 +47,12 @@ class Check(msgspec.Struct, frozen=True, gc=False):
 
 NO_CHECK: Final = Check()
 
-HEAD_CHARACTERS: Final = 2_000
+HEAD_CHARACTERS: Final = 1_000
 """Harnesses say the exit status in front; a compiler's first error stands there."""
-TAIL_CHARACTERS: Final = 6_000
-"""The last screen or two: summaries and what build tools print behind them."""
-LAST_LINES: Final = 40
-"""Lines that are not blank in which a verdict has to stand: Maven and npm print two dozen behind it."""
+TAIL_CHARACTERS: Final = 4_000
+"""The last screen: summaries and what build tools print behind them."""
+LAST_LINES: Final = 50
+"""In which a verdict has to stand: Maven and npm print two dozen behind it, blank ones between them."""
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _FENCES: Final = ("```", "~~~")
@@ -125,12 +125,8 @@ def read_check(text: str) -> Check:
     if any(fence in end and _FENCE.search(end) for fence in _FENCES for end in (head, tail)):
         return NO_CHECK
     last = _last_lines(tail)
-    found = [
-        check
-        for read, signs in _READERS
-        if any(sign in last for sign in signs)
-        if (check := read(last, tail)).verdict
-    ]
+    readers = dict.fromkeys([read for sign, read in _READERS if sign in last])
+    found = [check for read in readers if (check := read(last, tail)).verdict]
     found.sort(key=lambda check: check.verdict != "failed")
     if not found:
         return NO_CHECK
@@ -138,17 +134,6 @@ def read_check(text: str) -> Check:
         # Something else in the same command went wrong, or what was tested was not all of it.
         return NO_CHECK
     return found[0]
-
-
-def worst(checks: Iterable[Check]) -> Check:
-    """Of the results of one step: a red one, else a green one, else none."""
-    best = NO_CHECK
-    for check in checks:
-        if check.verdict == "failed":
-            return check
-        if check.verdict:
-            best = check
-    return best
 
 
 def _ends(text: str) -> tuple[str, str]:
@@ -171,15 +156,8 @@ def _plain(text: str, *, is_quoted: bool) -> str:
 
 
 def _last_lines(tail: str) -> str:
-    left = LAST_LINES
-    end = len(tail)
-    while left:
-        at = tail.rfind("\n", 0, end)
-        if at < 0:
-            return tail
-        left -= not tail[at + 1 : end].isspace() and end > at + 1
-        end = at
-    return tail[end + 1 :]
+    before, *last = tail.rsplit("\n", LAST_LINES)
+    return tail[len(before) + 1 :] if len(last) == LAST_LINES else tail
 
 
 def _has_failed(head: str, tail: str) -> bool:
@@ -373,25 +351,36 @@ def _make(last: str, _tail: str) -> Check:
     return Check("failed", "make") if _MAKE.search(last) else NO_CHECK
 
 
-_READERS: Final[tuple[tuple[Callable[[str, str], Check], tuple[str, ...]], ...]] = (
-    (_pytest, (" passed", " failed", " error")),
-    (_unittest, ("Ran ",)),
-    (_go, ("ok  \t", "FAIL\t", ".go:", "vet: ")),
-    (_go_json, ('"Action":"',)),
-    (_cargo, ("test result: ", "error: ", "Finished ")),
-    (_jest, ("Test Suites: ",)),
-    (_vitest, ("Test Files  ",)),
-    (_mocha, (" passing", " failing\n")),
-    (_bun, (" across ",)),
-    (_maven, ("] BUILD ",)),
-    (_gradle, ("BUILD ",)),
-    (_ctest, ("% tests passed",)),
-    (_tsc, ("error TS", "Found ")),
-    (_eslint, ("✖ ",)),
-    (_mypy, ("Found ", "Success: ")),
-    (_ruff, ("Found ", "All checks passed!")),
-    (_make, (": *** ",)),
+_READERS: Final[tuple[tuple[str, Callable[[str, str], Check]], ...]] = (
+    (" passed", _pytest),
+    (" failed", _pytest),
+    (" error", _pytest),
+    ("Ran ", _unittest),
+    ("ok  \t", _go),
+    ("FAIL\t", _go),
+    (".go:", _go),
+    ("vet: ", _go),
+    ('"Action":"', _go_json),
+    ("test result: ", _cargo),
+    ("error: ", _cargo),
+    ("Finished ", _cargo),
+    ("Test Suites: ", _jest),
+    ("Test Files  ", _vitest),
+    (" passing", _mocha),
+    (" failing\n", _mocha),
+    (" across ", _bun),
+    ("] BUILD ", _maven),
+    ("BUILD ", _gradle),
+    ("% tests passed", _ctest),
+    ("error TS", _tsc),
+    ("Found ", _tsc),
+    ("✖ ", _eslint),
+    ("Found ", _mypy),
+    ("Success: ", _mypy),
+    ("Found ", _ruff),
+    ("All checks passed!", _ruff),
+    (": *** ", _make),
 )
-"""Readers, and what their tools' lines cannot be without: that it is not there is found out fastest so.
+"""What a tool's lines cannot be without, and its reader: that it is not there is found out fastest so.
 Test runners come before what may run them.
 """

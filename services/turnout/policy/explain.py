@@ -188,6 +188,17 @@ def _because(reason: Reason) -> str:
             return "the cache is cold, so all candidates compete on equal terms."
         case "free_window_compaction":
             return "the history was compacted, so all candidates compete on equal terms."
+        case "failing_checks":
+            return "its checks stay red, so a stronger model takes over."
+        case "error_streak":
+            return "its tools fail step after step, so a stronger model takes over."
+        case "escalated_before":
+            return "a stronger model took over, and keeps it until its cache is cold or compacted."
+        case "left_alone":
+            return (
+                "there was reason for a stronger model, and a draw left it as it was, so that what"
+                " escalating is worth can be measured."
+            )
         case "only_eligible_target":
             return "nothing else is eligible."
         case "no_eligible_requested_target":
