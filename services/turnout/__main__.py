@@ -74,6 +74,10 @@ def _done(argv: Sequence[str] | None) -> int:
                 from turnout.learn.replay import command as replay
 
                 return replay.main(rest)
+            case "escalation":
+                from turnout.learn.escalation import command as escalation
+
+                return escalation.main(rest)
             case "demo":
                 from turnout.demo import command as demo
 
@@ -139,12 +143,19 @@ def _parser() -> argparse.ArgumentParser:
         "replay", help="what recorded sessions would have cost under other policies", add_help=False
     )
     commands.add_parser(
+        "escalation",
+        help="which signs of trouble in recorded sessions mean something",
+        add_help=False,
+    )
+    commands.add_parser(
         "outcomes", help="report what git and CI say of the agents' work", add_help=False
     )
     return parser
 
 
-_PARSE_THEMSELVES = frozenset({"demo", "facts", "outcomes", "replay", "schema", "train"})
+_PARSE_THEMSELVES = frozenset(
+    {"demo", "escalation", "facts", "outcomes", "replay", "schema", "train"}
+)
 
 _RPC = ("scorer", "session-cache-tracker", "upstream-dispatcher")
 

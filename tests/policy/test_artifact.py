@@ -23,6 +23,7 @@ from turnout.policy.artifact import (
     encode_artifact,
     parse_artifact,
 )
+from turnout.policy.escalate import EscalationTable
 from turnout.policy.request import StepKind, TaskKind
 
 
@@ -67,6 +68,9 @@ CONTENT = ArtifactContent(
         },
     },
     gap_edges_seconds=(60.0, 300.0, 3600.0),
+    escalation=EscalationTable(
+        failing_checks=3, error_streak=0, staying_red=(0.2, 0.3), checks=(9, 4)
+    ),
     hits=(
         HitCurve(
             provider="anthropic",

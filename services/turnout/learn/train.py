@@ -20,6 +20,7 @@ from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError
 from turnout.learn import abilities, card, clusters, success, traces
+from turnout.learn.escalation import fit, runs
 from turnout.learn.kind_examples import KIND_EXAMPLES
 from turnout.learn.model_names import ModelNames
 from turnout.learn.outcomes import read_outcomes, read_scores
@@ -52,7 +53,10 @@ KIND_MARGIN = 0.05
 
 KINDS: tuple[TaskKind, ...] = tuple(KIND_EXAMPLES)
 
-TABLES = ("items", "outcomes", "model_priors", "trace_calls", "trace_turns")
+TABLES = (
+    *("items", "outcomes", "model_priors"),
+    *("trace_calls", "trace_turns", "trace_tools", "trace_events"),
+)
 
 LICENCES = (
     "OpenHands index results: MIT",
@@ -107,6 +111,12 @@ def train(
         steps=traces.fit_steps(calls),
         gap_edges_seconds=traces.GAP_EDGES_SECONDS,
         hits=traces.fit_hits(calls),
+        escalation=fit.fit_escalation(
+            runs.read_threads(
+                *(tables[name] for name in ("trace_calls", "trace_tools", "trace_events"))
+            ),
+            catalog,
+        ),
         provenance=Provenance(
             data=tuple(_data_file(one) for one in tables.values()),
             tools=_tools(),
@@ -189,6 +199,9 @@ def _parameters(n_clusters: int) -> dict[str, float]:
         "family_drift_sd": abilities.FAMILY_DRIFT_SD,
         "step_prior_threads": traces.PRIOR_THREADS,
         "hit_prior_calls": traces.PRIOR_CALLS,
+        "escalation_value_usd": fit.VALUE_USD,
+        "escalation_strength": fit.STRENGTH,
+        "escalation_least_seen": fit.LEAST_SEEN,
     }
 
 

@@ -18,9 +18,10 @@ import msgspec
 
 from turnout.catalog.names import plainer, split_prefix
 from turnout.errors import Internal
+from turnout.policy.escalate import EscalationTable
 from turnout.policy.request import Harness, StepKind, TaskKind
 
-FORMAT = 1
+FORMAT = 2
 """Version of the file; raised when an older reader could misread it."""
 
 MEAN_FLOOR, MEAN_CEILING = 0.01, 0.99
@@ -177,6 +178,7 @@ class ArtifactContent:
     steps: dict[str, dict[ThreadPart, StepFigures]]
     gap_edges_seconds: tuple[float, ...]
     hits: tuple[HitCurve, ...]
+    escalation: EscalationTable
     provenance: Provenance
 
 
