@@ -312,6 +312,16 @@ async def test_a_late_escalation_does_not_undo_a_newer_window(subject: Subject) 
     assert (await subject.look("a", "b", "c", at=70)).escalated_at == 0
 
 
+async def test_a_red_check_is_no_tool_error(subject: Subject) -> None:
+    words = ("a", "b", "c")
+    for count, check in enumerate(("", "", "failed"), start=1):
+        prefix = prompt(*words[:count])
+        one = note(subject.key, prefix, usage=None, at=count, errors=1)
+        await subject.note(replace(one, check=check))
+        state = await subject.look(*words[:count], "next", at=count + 0.5)
+        assert state.tool_errors == (count if not check else 0)
+
+
 async def test_heads_are_shared_by_threads_and_limited_to_the_head(subject: Subject) -> None:
     prefix = prompt("another thread's text")
     other = note(

@@ -23,7 +23,7 @@ from turnout.policy.artifact import (
     encode_artifact,
     parse_artifact,
 )
-from turnout.policy.escalate import EscalationTable
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.request import StepKind, TaskKind
 
 
@@ -69,7 +69,7 @@ CONTENT = ArtifactContent(
     },
     gap_edges_seconds=(60.0, 300.0, 3600.0),
     escalation=EscalationTable(
-        failing_checks=3, error_streak=0, staying_red=(0.2, 0.3), checks=(9, 4)
+        failing_checks=3, error_streak=0, green_gain=0.1, staying_red=(0.2, 0.3), checks=(9, 4)
     ),
     hits=(
         HitCurve(
@@ -131,7 +131,7 @@ def test_what_is_no_artifact_is_refused(data: bytes) -> None:
 @pytest.mark.parametrize(
     ("content", "what"),
     [
-        (replace(CONTENT, format=FORMAT + 1), "format 2"),
+        (replace(CONTENT, format=FORMAT + 1), f"format {FORMAT + 1}"),
         (replace(CONTENT, kinds={"bug_fix": CONTENT.kinds["bug_fix"]}), 'kinds has "other"'),
         (replace(CONTENT, abilities={}), "every model in success has an ability"),
         (replace(CONTENT, step_edges=(0, 1)), "one value a step edge"),

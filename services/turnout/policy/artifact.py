@@ -18,7 +18,7 @@ import msgspec
 
 from turnout.catalog.names import plainer, split_prefix
 from turnout.errors import Internal
-from turnout.policy.escalate import EscalationTable
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.request import Harness, StepKind, TaskKind
 
 FORMAT = 2
@@ -188,6 +188,10 @@ class Artifact:
 
     content: ArtifactContent = field(repr=False)
     digest: str
+
+    @property
+    def escalation(self) -> EscalationTable:
+        return self.content.escalation
 
     def quality(
         self,

@@ -1,5 +1,5 @@
 """What the newest step says of how its thread is doing: whether a check came out red, and digests by
-which repeated calls and edits of one file are found in the facts. Pure.
+which repeated calls and edits of one file are found in the facts; and how much of it counts. Pure.
 
 Only a tool that runs something can show the outcome of a run: what one reads, searches or fetches, and
 what a subagent reports, may quote another's.
@@ -7,6 +7,7 @@ what a subagent reports, may quote another's.
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
 
@@ -22,6 +23,28 @@ RUNS: Final = re.compile(
 run_in_terminal, TaskOutput and their like."""
 
 DIGEST_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationTable:
+    """Which evidence of trouble gives a thread a stronger model.
+
+    Attributes:
+        failing_checks: red checks in a row that do; 0 when no number of them does.
+        error_streak: steps in a row with a tool error, red checks aside, that do; likewise.
+        green_gain: by how much a modestly stronger model is taken to raise the chance that a check turns
+            green which would have stayed red.
+        staying_red: share of checks that come out red behind a green one, then behind one, two, three,
+            and four or more red ones.
+        checks: how many such were seen.
+
+    """
+
+    failing_checks: int
+    error_streak: int
+    green_gain: float
+    staying_red: tuple[float, ...]
+    checks: tuple[int, ...]
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):

@@ -57,6 +57,10 @@ def _history(inputs: DecisionInputs) -> list[str]:
         lines = [f"The thread has {answered}, the last by {last}."]
     if state.steps and state.kept_share < 1.0:
         lines.append(f"This prompt begins with {state.kept_share:.0%} of the last one's messages.")
+    if inputs.features.check == "failed":
+        red = state.failing_checks + 1
+        times = f"{red} times in a row" if red > 1 else "once"
+        lines.append(f"Its checks came out red {times}.")
     if state.is_retry:
         lines.append("This very prompt was sent before.")
     return lines

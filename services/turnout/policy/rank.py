@@ -18,6 +18,7 @@ from turnout.catalog.models import CacheTerms, Model, WriteLifetime, model_of_ta
 from turnout.catalog.token_families import token_share
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
 from turnout.policy.decision import Candidate, DecisionInputs
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.request import Features, Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
 from turnout.policy.thread import ThreadState, WarmPrefix
@@ -49,6 +50,9 @@ class Tables(Hashable, Protocol):
 
     @property
     def digest(self) -> str: ...
+
+    @property
+    def escalation(self) -> EscalationTable: ...
 
     def quality(
         self, *, model: str, task_kind: TaskKind, cluster: int, output_price: float | None

@@ -8,13 +8,15 @@ The order in which things are asked, first match decides:
     3. Does the mode let us choose, and is this request worth choosing
        for (titles, classifications, probes and counts are not)?         passthrough
     4. Is the tracker's state missing? Without it nothing is switched.   passthrough
-    5. Is there a warm incumbent? It is left only for a gain that pays
+    5. Is the thread in trouble that a stronger model is worth its price
+       for, or was it, and its cache is warm?                            escalate or stay
+    6. Is there a warm incumbent? It is left only for a gain that pays
        for the move with margin.                                         stay or switch
-    6. Else (new thread, cold cache, compaction, subagent start) the
+    7. Else (new thread, cold cache, compaction, subagent start) the
        candidates compete on equal terms.                                stay or switch
 
 Rules 2 to 4 serve what was asked for. Where that is impossible (no key, a window too small) and the
-mode or the name (`turnout/auto`) leaves us a choice, rules 5 and 6 find who serves instead.
+mode or the name (`turnout/auto`) leaves us a choice, rules 5 to 7 find who serves instead.
 
 The function is pure: the same inputs give the same decision (RequestRouted holds them).
 """
@@ -22,10 +24,20 @@ The function is pure: the same inputs give the same decision (RequestRouted hold
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import in_tokens_of
-from turnout.policy.decision import Action, Candidate, Decision, DecisionInputs, Reason
+from turnout.policy.decision import (
+    ESCALATING,
+    Action,
+    Candidate,
+    Decision,
+    DecisionInputs,
+    Reason,
+)
+from turnout.policy.escalate import trouble_of
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.rank import (
     Tables,
     by_target,
@@ -71,6 +83,7 @@ class _Choice(msgspec.Struct, frozen=True, gc=False):
     action: Action
     reason: Reason
     target: str
+    propensity: float = 1.0
 
 
 class _Field(msgspec.Struct, frozen=True, gc=False):
@@ -120,7 +133,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     if not field.requested and not (may_choose and field.order):
         considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
         raise nobody_can(considered, asked, features)
-    proposed = _propose(inputs, field)
+    proposed = _propose(inputs, field, tables.escalation)
     choice = _within_mode(inputs, proposed, field)
     chosen = by_target(compared)[choice.target]
     return Decision(
@@ -133,7 +146,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         baseline_model=asked.name,
         proposal=proposed.target,
         horizon_steps=view.steps,
-        propensity=1.0,
+        propensity=choice.propensity,
         degraded=inputs.degraded,
         artifact_digest=tables.digest,
         catalog_digest=catalog.digest,
@@ -147,12 +160,27 @@ def text_matters(requested_model: str, step_kind: StepKind) -> bool:
     return not is_pinned and step_kind not in UNQUESTIONED
 
 
-def _propose(inputs: DecisionInputs, field: _Field) -> _Choice:
+def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _Choice:
     """What the policy would do if the mode let it."""
     if field.requested:
         as_asked = _as_asked(inputs, field)
         if as_asked is not None:
             return as_asked
+    trouble = trouble_of(
+        inputs, field.order, table, is_warm=lambda incumbent: is_warm(inputs, incumbent)
+    )
+    if trouble is None:
+        return _by_value(inputs, field)
+    if trouble.target:
+        action: Action = "escalate" if trouble.reason in ESCALATING else "stay"
+        return _Choice(action, trouble.reason, trouble.target, trouble.propensity)
+    return structs.replace(
+        _by_value(inputs, field), reason=trouble.reason, propensity=trouble.propensity
+    )
+
+
+def _by_value(inputs: DecisionInputs, field: _Field) -> _Choice:
+    """Rules 6 and 7."""
     order = field.order
     best = order[0]
     incumbent = by_target(order).get(inputs.state.target)

@@ -52,7 +52,7 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
         kept_share: share of the last request's messages that this one still begins with; below 1
             after compaction or an edit of history.
         is_retry: this very prompt was seen before.
-        tool_errors: consecutive newest steps with a tool error.
+        tool_errors: consecutive newest steps with a tool error that was no red check.
         warm: what the thread's own prefix is warm in.
         heads: what the shared head (system and tools) is warm in.
         makers: who wrote its answers, in order of their first messages; () when nobody was seen to.

@@ -172,7 +172,8 @@ def _step(note: Note) -> records.Step:
         answered_ms=records.milliseconds(note.now),
         prompt_tokens=usage.input_total if usage is not None else estimate,
         output_tokens=usage.output if usage is not None else 0,
-        tool_errors=note.step_tool_errors,
+        # A shell reports a red check as an error too, and it is counted as a check.
+        tool_errors=0 if note.check == "failed" else note.step_tool_errors,
     )
 
 

@@ -46,6 +46,9 @@ class Gain:
     break_even_usd: float | None
 
 
+NO_GAIN: Final = Gain(strength=1.0, extra_usd=0.0, green_gain=0.0, net_usd=0.0, break_even_usd=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Dollars:
     """Attributes:

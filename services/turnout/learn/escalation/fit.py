@@ -11,7 +11,7 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from turnout.catalog.catalog import Catalog
-from turnout.learn.escalation.dollars import Dollars, dollars, pair_of
+from turnout.learn.escalation.dollars import NO_GAIN, Dollars, Gain, dollars, pair_of
 from turnout.learn.escalation.figures import (
     Persistence,
     SignalFigures,
@@ -20,7 +20,7 @@ from turnout.learn.escalation.figures import (
 )
 from turnout.learn.escalation.runs import Thread
 from turnout.learn.escalation.signals import ERRORS, RED
-from turnout.policy.escalate import EscalationTable
+from turnout.policy.evidence import EscalationTable
 
 CHEAP: Final = "claude-sonnet-5-5"
 STRONG: Final = "claude-opus-5-5"
@@ -55,11 +55,14 @@ def table_of(
         if one.is_certain
         and one.raises_red.seen >= LEAST_SEEN
         and (one.behind.red_next.mean or 0.0) > LIKELY_RED
-        and _net_usd(money) > 0
+        and _gain(money).net_usd > 0
     }
+    gains = [_gain(money).green_gain for money in priced if money.name in acting]
     return EscalationTable(
         failing_checks=_shortest(RED, acting),
         error_streak=_shortest(ERRORS, acting),
+        # Of the one that gains least: what holds for it holds for all.
+        green_gain=round(min(gains, default=0.0), 4),
         staying_red=tuple(round(row.red.mean or 0.0, 4) for row in stays),
         checks=tuple(row.red.seen for row in stays),
     )
@@ -70,5 +73,5 @@ def _shortest(names: Mapping[int, str], acting: AbstractSet[str]) -> int:
     return min((length for length, name in names.items() if name in acting), default=0)
 
 
-def _net_usd(money: Dollars) -> float:
-    return next((one.net_usd for one in money.gains if one.strength == STRENGTH), 0.0)
+def _gain(money: Dollars) -> Gain:
+    return next((one for one in money.gains if one.strength == STRENGTH), NO_GAIN)

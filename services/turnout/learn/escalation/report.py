@@ -19,7 +19,7 @@ from turnout.learn.escalation.figures import (
 from turnout.learn.escalation.fit import table_of
 from turnout.learn.escalation.runs import Thread
 from turnout.learn.escalation.signals import ERRORS, RED
-from turnout.policy.escalate import EscalationTable
+from turnout.policy.evidence import EscalationTable
 
 LEAST_CHECKS: Final = 100
 """Of a framework that has a row of its own."""
