@@ -48,9 +48,10 @@ def red(count: int, *, target: str = HAIKUS, warm: int = 30_000, steps: int = 20
 
 def served(tables: PlainTables = ON, **given: Unpack[Difference]) -> Decision:
     """A step whose check came out red, in a warm thread."""
-    return decided(
-        tables, **({"kind": "tool_continuation", "check": "failed", "value_usd": 1.0} | given)
-    )
+    given.setdefault("kind", "tool_continuation")
+    given.setdefault("check", "failed")
+    given.setdefault("value_usd", 1.0)
+    return decided(tables, **given)
 
 
 @pytest.mark.parametrize(
