@@ -64,6 +64,7 @@ def test_provenance_says_what_it_was_made_of(artifact: Artifact) -> None:
     assert all(len(file.sha256) == 64 for file in provenance.data)
     assert provenance.licences == LICENCES
     assert any("3 models" in line for line in provenance.card)
+    assert any("too few stay red" in line for line in provenance.card)
 
 
 def test_injected_turns_are_not_clustered(artifact: Artifact) -> None:

@@ -92,6 +92,12 @@ def train(
     kinds, table = success.fit_kinds(outcomes, everyone)
     effects, slope = success.fit_cluster_effects(outcomes, n_clusters)
     calls = traces.read_calls(tables["trace_calls"])
+    escalation = fit.fit_escalation(
+        runs.read_threads(
+            *(tables[name] for name in ("trace_calls", "trace_tools", "trace_events"))
+        ),
+        catalog,
+    )
     measures = {
         "cluster_slope_on_unseen_repositories": round(slope, 4),
         "kind_accuracy_on_own_examples_left_out": round(text.example_accuracy, 4),
@@ -111,12 +117,7 @@ def train(
         steps=traces.fit_steps(calls),
         gap_edges_seconds=traces.GAP_EDGES_SECONDS,
         hits=traces.fit_hits(calls),
-        escalation=fit.fit_escalation(
-            runs.read_threads(
-                *(tables[name] for name in ("trace_calls", "trace_tools", "trace_events"))
-            ),
-            catalog,
-        ),
+        escalation=escalation,
         provenance=Provenance(
             data=tuple(_data_file(one) for one in tables.values()),
             tools=_tools(),
@@ -124,7 +125,7 @@ def train(
             measures=measures,
             catalog_digest=catalog.digest,
             licences=LICENCES,
-            card=card.lines(outcomes, everyone, calls, text.tables, measures),
+            card=card.lines(outcomes, everyone, calls, text.tables, measures, escalation),
         ),
     )
     return encode_artifact(content)
