@@ -22,6 +22,7 @@ RESULTS_READ: Final = 8
 
 _LINE_END: Final = re.compile(rb"(?<!\\)\\n")
 """In a string as JSON writes it; behind another backslash it would be a letter n."""
+_LAST_LINE_END: Final = re.compile(rb"(.*[^\\])\\n", re.DOTALL)
 _STRING_BEGINS: Final = ord('"')
 _LIST_BEGINS: Final = ord("[")
 _STRING: Final = msgspec.json.Decoder(str)
@@ -128,9 +129,10 @@ def text_ends(written: msgspec.Raw) -> str:
         if len(raw) <= HEAD_BYTES + TAIL_BYTES:
             return _STRING.decode(raw)
         head, tail = bytes(raw[:HEAD_BYTES]), bytes(raw[-TAIL_BYTES:])
-        ends = [found.start() for found in _LINE_END.finditer(head)]
+        # Looked for from the end, where it is near.
+        ends = _LAST_LINE_END.match(head)
         begins = _LINE_END.search(tail)
-        first = _STRING.decode(head[: ends[-1]] + b'"') if ends else ""
+        first = _STRING.decode(head[: ends.end(1)] + b'"') if ends is not None else ""
         last = _STRING.decode(b'"' + tail[begins.end() :]) if begins is not None else ""
     except MALFORMED:
         # Half a surrogate pair, or an old client's bytes: its provider's to complain about.

@@ -55,7 +55,6 @@ LAST_LINES: Final = 50
 """In which a verdict has to stand: Maven and npm print two dozen behind it, blank ones between them."""
 
 _ANSI: Final = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_FENCES: Final = ("```", "~~~")
 _FENCE: Final = re.compile(r"^ *(?:```|~~~)", re.MULTILINE)
 _EXIT: Final = re.compile(
     r"^(?:Exit [Cc]ode:? |Process exited with code |\[?[Ee]xit(?:ed with)? (?:status|code)?:? ?)(\d+)\]?$"
@@ -122,14 +121,12 @@ _MAKE: Final = _lines(r"^g?make(?:\[\d+\])?: \*\*\* .*\bError \d+$")
 def read_check(text: str) -> Check:
     """What the result of one tool call says; of several runs in it a red one counts."""
     head, tail = _ends(text)
-    if any(fence in end and _FENCE.search(end) for fence in _FENCES for end in (head, tail)):
-        return NO_CHECK
     last = _last_lines(tail)
     readers = dict.fromkeys([read for sign, read in _READERS if sign in last])
     found = [check for read in readers if (check := read(last, tail)).verdict]
-    found.sort(key=lambda check: check.verdict != "failed")
-    if not found:
+    if not found or _FENCE.search(head) or _FENCE.search(tail):
         return NO_CHECK
+    found.sort(key=lambda check: check.verdict != "failed")
     if found[0].verdict == "passed" and _has_failed(head, tail):
         # Something else in the same command went wrong, or what was tested was not all of it.
         return NO_CHECK
