@@ -154,6 +154,10 @@ _ALONE: Mapping[str, tuple[str, str]] = {
         "turnout.learn.calibration",
         "expected cache hits against those of held-out threads",
     ),
+    "escalation": (
+        "turnout.learn.escalation.command",
+        "which signs of trouble mean something, and what escalating would pay",
+    ),
     "train": ("turnout.learn.train", "train the artifact"),
 }
 """Commands that need nothing of this module: where their `main(argv)` is, and what they do."""

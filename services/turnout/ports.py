@@ -13,6 +13,7 @@ import msgspec
 from turnout.capabilities import Dialect
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact
+from turnout.policy.checks import Verdict
 from turnout.policy.decision import Access, Decision, DecisionInputs
 from turnout.policy.request import Features, Identity, Mode, Prefix, Tags, TaskKind
 from turnout.policy.thread import Maker, ThreadState
@@ -84,6 +85,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
             ones stood before the history was cut.
         refused: a target that was asked before and refused what the client had not asked of it; "" for
             none.
+        check: how a check came out in the step that the request answers to.
         now: unix seconds at which the answer ended.
         sent_at: unix seconds at which the request was sent; gaps are counted to here.
         session: for ThreadSwitched facts, with identity, as the tracker emits them.
@@ -105,6 +107,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     now: float
     begins_run: bool = False
     refused: str = ""
+    check: Verdict = ""
     task_kind: TaskKind = "other"
 
 

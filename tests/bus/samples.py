@@ -64,6 +64,10 @@ def _features() -> Features:
         head_tokens=18_300,
         last_message_digest="d" * 32,
         text_digest="e" * 32,
+        check="failed",
+        check_framework="pytest",
+        call_digest="f" * 16,
+        edit_digest="a" * 16,
     )
 
 
@@ -91,6 +95,9 @@ def _state() -> ThreadState:
         task_kind="bug_fix",
         warm=warm,
         heads=warm,
+        failing_checks=2,
+        escalated_at=NOON - 600,
+        is_left_alone=True,
     )
 
 

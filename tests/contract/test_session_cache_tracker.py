@@ -32,6 +32,7 @@ from tests.session_cache_tracker.notes import (
     written,
 )
 from turnout.dialects.usage import Usage
+from turnout.policy.checks import Verdict
 from turnout.policy.request import TASK_KINDS, TaskKind
 from turnout.policy.thread import Maker, ThreadState
 from turnout.ports import FactSink, Note, SessionCacheTracker
@@ -240,6 +241,87 @@ async def test_growth_output_and_error_streak(subject: Subject) -> None:
 
     assert (state.growth_tokens, state.output_tokens) == (TOKENS_PER_MESSAGE, 250)
     assert state.tool_errors == 2
+
+
+async def test_red_checks_are_counted_back_to_the_last_green_one(subject: Subject) -> None:
+    words = [str(number) for number in range(6)]
+    verdicts: tuple[Verdict, ...] = ("failed", "passed", "failed", "", "failed", "")
+    for count, verdict in enumerate(verdicts, start=1):
+        prefix = prompt(*words[:count])
+        await subject.note(note(subject.key, prefix, usage=None, at=count, check=verdict))
+
+    assert (await subject.look(*words, "next", at=20)).failing_checks == 2
+
+
+async def test_a_check_that_is_sent_again_counts_once(subject: Subject) -> None:
+    prefix = prompt("a", "red")
+    for at, is_failed in ((0, True), (10, False), (20, False)):
+        retried = note(
+            subject.key, prefix, usage=written(prefix), at=at, check="failed", is_failed=is_failed
+        )
+        await subject.note(retried)
+
+    assert (await subject.look("a", "red", "next", at=30)).failing_checks == 1
+    # What the request itself brings is told by its own features.
+    assert (await subject.look("a", "red", at=30)).failing_checks == 0
+
+
+async def test_a_check_of_a_broken_answer_waits_for_its_retry(subject: Subject) -> None:
+    prefix = prompt("a", "red")
+    broken = note(subject.key, prefix, usage=written(prefix), check="failed", is_failed=True)
+    await subject.note(broken)
+    assert (await subject.look("a", "red", "next", at=10)).failing_checks == 0
+
+
+async def test_auxiliary_requests_say_nothing_of_checks(subject: Subject) -> None:
+    prefix = prompt("a")
+    title = note(subject.key, prefix, usage=None, check="failed", moves_thread=False)
+    await subject.note(replace(title, reason="failing_checks"))
+    assert await subject.look("a", "b", at=10) == ThreadState()
+
+
+async def test_only_the_newest_checks_are_kept(subject: Subject) -> None:
+    words = [str(number) for number in range(records.CHECKS_KEPT + 3)]
+    for count in range(1, len(words) + 1):
+        prefix = prompt(*words[:count])
+        await subject.note(note(subject.key, prefix, usage=None, at=count, check="failed"))
+
+    assert (await subject.look(*words, "x", at=99)).failing_checks == records.CHECKS_KEPT
+
+
+@pytest.mark.parametrize("reason", ["failing_checks", "error_streak"])
+async def test_an_escalation_lasts_until_a_free_window(subject: Subject, reason: str) -> None:
+    async def after(at: float, reason: str) -> ThreadState:
+        prefix = prompt("a")
+        await subject.note(note(subject.key, prefix, usage=written(prefix), at=at, reason=reason))
+        return await subject.look("a", "b", at=at + 5)
+
+    assert (await after(0, "warm_incumbent")).escalated_at == 0
+    assert (await after(10, reason)).escalated_at == NOON + 10
+    assert (await after(20, "escalated_before")).escalated_at == NOON + 10
+    assert (await after(30, "free_window_cold_cache")).escalated_at == 0
+    left_alone = await after(40, "left_alone")
+    assert (left_alone.escalated_at, left_alone.is_left_alone) == (0, True)
+    assert (await after(50, "warm_incumbent")).is_left_alone
+    assert not (await after(60, "free_window_compaction")).is_left_alone
+
+
+async def test_a_late_escalation_does_not_undo_a_newer_window(subject: Subject) -> None:
+    first, second = prompt("a"), prompt("a", "b")
+    newer = note(subject.key, second, usage=None, at=60, reason="free_window_cold_cache")
+    await subject.note(newer)
+    await subject.note(note(subject.key, first, usage=None, at=0, reason="failing_checks"))
+    assert (await subject.look("a", "b", "c", at=70)).escalated_at == 0
+
+
+async def test_a_red_check_is_no_tool_error(subject: Subject) -> None:
+    words = ("a", "b", "c")
+    for count, check in enumerate(("", "", "failed"), start=1):
+        prefix = prompt(*words[:count])
+        one = note(subject.key, prefix, usage=None, at=count, errors=1)
+        await subject.note(replace(one, check=check))
+        state = await subject.look(*words[:count], "next", at=count + 0.5)
+        assert state.tool_errors == (count if not check else 0)
 
 
 async def test_heads_are_shared_by_threads_and_limited_to_the_head(subject: Subject) -> None:

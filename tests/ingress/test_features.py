@@ -106,6 +106,27 @@ def test_a_one_hour_breakpoint_is_asked_for() -> None:
         assert features.asks_one_hour is asks
 
 
+def test_a_red_check_of_the_newest_step_is_told_without_its_text() -> None:
+    call = {"type": "tool_use", "id": "a", "name": "Bash", "input": {"command": "pytest"}}
+    result = {"type": "tool_result", "tool_use_id": "a", "content": "1 failed in 0.04s\n"}
+    body: dict[str, object] = {
+        "model": "m",
+        "max_tokens": 1,
+        "messages": [
+            {"role": "user", "content": "fix it"},
+            {"role": "assistant", "content": [call]},
+            {"role": "user", "content": [result]},
+        ],
+    }
+    seen = DIALECTS["anthropic_messages"].survey_request(msgspec.json.encode(body))
+    features = features_of(
+        seen, prefix_of(seen), dialect="anthropic_messages", step_kind="tool_continuation"
+    )
+    assert (features.check, features.check_framework) == ("failed", "pytest")
+    assert features.call_digest
+    assert "pytest" not in features.call_digest
+
+
 def test_what_the_dispatcher_must_not_look_for_again_is_passed_on() -> None:
     plain = survey("s", ["hi"])
     for name in ("has_foreign_thinking", "asks_usage"):

@@ -36,6 +36,8 @@ def write_sample(directory: Path) -> None:
     write_outcomes(directory)
     write_priors(directory)
     write_calls(directory)
+    write_tools(directory)
+    write_events(directory)
     turns = [f"{verb} the {noun}" for verb in ("fix", "explain", "write") for noun in "abcdef"]
     write_turns(directory, [*turns, "<command-name>/exit</command-name>"])
 
@@ -135,3 +137,45 @@ def write_calls(directory: Path, *, is_copied: bool = False) -> None:
     if is_copied:
         rows += [{**row, "session": f"{row['session']} resumed"} for row in rows]
     write(directory, "trace_calls", {name: [row[name] for row in rows] for name in rows[0]})
+
+
+def tool_row(**given: object) -> dict[str, object]:
+    """One call of a shell without a verdict, in the threads of `write_calls`."""
+    return {
+        "repo": "r",
+        "session": "s9",
+        "thread": "t",
+        "idx": 0,
+        "pos": 0,
+        "tool": "Bash",
+        "args_hash": "a",
+        "target_hash": None,
+        "edit_chars": None,
+        "result_error": False,
+        "tests_passed": None,
+        "tests_failed": None,
+        "test_framework": None,
+        "build_failed": None,
+        "interrupted": False,
+    } | given
+
+
+def write_tools(directory: Path, *rows: dict[str, object]) -> None:
+    written = rows or (tool_row(idx=0, tests_passed=3), tool_row(idx=1, tests_failed=1))
+    write(directory, "trace_tools", {name: [row[name] for row in written] for name in written[0]})
+
+
+def write_events(directory: Path, *corrected: int) -> None:
+    """The calls of the last thread that answer to a correction, besides its first, which does not."""
+    rows = [(0, False), *((idx, True) for idx in corrected)]
+    write(
+        directory,
+        "trace_events",
+        {
+            "repo": ["r"] * len(rows),
+            "session": ["s9"] * len(rows),
+            "thread": ["t"] * len(rows),
+            "idx": [idx for idx, _ in rows],
+            "correction_strict": [is_corrected for _, is_corrected in rows],
+        },
+    )

@@ -83,10 +83,13 @@ def test_provenance_says_what_it_was_made_of(artifact: Artifact) -> None:
         "model_priors.parquet": 10,
         "trace_calls.parquet": 55,
         "trace_turns.parquet": 19,
+        "trace_tools.parquet": 2,
+        "trace_events.parquet": 1,
     }
     assert all(len(file.sha256) == 64 for file in provenance.data)
     assert provenance.licences == LICENCES
     assert any("3 models" in line for line in provenance.card)
+    assert any("too few stay red" in line for line in provenance.card)
 
 
 def test_pauses_are_those_after_the_answers(artifact: Artifact) -> None:
@@ -160,6 +163,13 @@ def test_few_threads_are_shrunk_to_those_of_all(artifact: Artifact) -> None:
     codex = artifact.content.steps["codex"]["any"].remaining[0]
     own = (1 + 3 + 5 + 7 + 9) / 5
     assert own < codex < of_all
+
+
+def test_few_checks_escalate_nothing(artifact: Artifact) -> None:
+    table = artifact.content.escalation
+    assert (table.failing_checks, table.error_streak) == (0, 0)
+    assert table.staying_red == (1.0, 0.0, 0.0, 0.0, 0.0)
+    assert table.checks == (1, 0, 0, 0, 0)
 
 
 def test_copied_calls_are_counted_once(tmp_path: Path, catalog: Catalog) -> None:

@@ -14,6 +14,7 @@ from turnout.capabilities import Capabilities, Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.models import CacheTerms, Endpoint, Model, Prices, Provider
 from turnout.catalog.snapshot import encode_snapshot
+from turnout.policy.checks import Verdict
 from turnout.policy.decision import (
     Access,
     Decision,
@@ -23,6 +24,7 @@ from turnout.policy.decision import (
     NamedModel,
     RoutingSettings,
 )
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.request import (
     Arm,
     Features,
@@ -141,6 +143,11 @@ OPENAI_ENV = Access("openai", "env")
 DEEPSEEK_ENV = Access("deepseek", "env")
 
 
+NO_ESCALATION = EscalationTable(
+    failing_checks=0, error_streak=0, green_gain=0.0, staying_red=(), checks=()
+)
+
+
 @dataclass(frozen=True, eq=False)
 class PlainTables:
     """Tables that say the same whatever is asked, and qualities by model."""
@@ -154,6 +161,7 @@ class PlainTables:
     output: float = 300.0
     share: float = 0.99
     pauses: float = 0.9 * 0.024 / 0.1036
+    escalation: EscalationTable = NO_ESCALATION
 
     def quality(
         self, *, model: str, task_kind: TaskKind, cluster: int, output_price: float | None
@@ -219,6 +227,8 @@ class Difference(TypedDict, total=False):
     named: NamedModel
     locks: Mapping[RequestClass | TaskKind, str]
     exploration: float
+    check: Verdict
+    errors: int
 
 
 def scene(**given: Unpack[Difference]) -> DecisionInputs:
@@ -249,12 +259,13 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             tool_count=12,
             tool_result_count=0,
             step_tool_results=0,
-            step_tool_errors=0,
+            step_tool_errors=given.get("errors", 0),
             head_digest="h",
             head_tokens=given.get("head_tokens", 0),
             last_message_digest="l",
             text_digest="",
             asks_one_hour=given.get("asks_one_hour", False),
+            check=given.get("check", ""),
         ),
         state=given.get("state", ThreadState()),
         text=given.get("text", TextSignal(cluster=1, similarity=0.5, task_kind="bug_fix")),

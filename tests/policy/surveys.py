@@ -3,7 +3,8 @@
 from typing import TypedDict, Unpack
 
 from turnout.capabilities import Needs
-from turnout.dialects.survey import Survey, ToolOutcome
+from turnout.dialects.survey import Survey
+from turnout.dialects.survey_results import ToolOutcome
 
 RESULT = ToolOutcome(tool="Bash", call_id="1", is_error=False, result_bytes=10)
 

@@ -23,6 +23,7 @@ from turnout.policy.artifact import (
     encode_artifact,
     parse_artifact,
 )
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.hits import HitCurve
 from turnout.policy.idle import IdleGaps, IdlePart
 from turnout.policy.request import Harness, StepKind, TaskKind
@@ -77,6 +78,9 @@ CONTENT = ArtifactContent(
         },
     },
     gap_edges_seconds=(60.0, 300.0, 3600.0),
+    escalation=EscalationTable(
+        failing_checks=3, error_streak=0, green_gain=0.1, staying_red=(0.2, 0.3), checks=(9, 4)
+    ),
     hits=(
         HitCurve(
             provider="anthropic",

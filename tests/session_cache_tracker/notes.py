@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact, ThreadSwitched
 from turnout.policy.cache import gap_bucket
+from turnout.policy.checks import Verdict
 from turnout.policy.request import Identity, Prefix, TaskKind
 from turnout.ports import LookRequest, Note
 
@@ -103,6 +104,8 @@ def note(
     begins_run: bool = False,
     refused: str = "",
     kind: TaskKind = "other",
+    check: Verdict = "",
+    reason: str = "warm_incumbent",
 ) -> Note:
     return Note(
         request_id=request_id or unique("request"),
@@ -111,7 +114,7 @@ def note(
         prefix=prefix,
         head_tokens=HEAD_TOKENS,
         target=target,
-        reason="warm_incumbent",
+        reason=reason,
         usage=usage,
         step_tool_errors=errors,
         moves_thread=moves_thread,
@@ -120,6 +123,7 @@ def note(
         now=NOON + at + seconds,
         begins_run=begins_run,
         refused=refused,
+        check=check,
         task_kind=kind,
     )
 

@@ -12,7 +12,8 @@ from tests.bus import samples
 from turnout.bus.subjects import BY_FACT
 from turnout.events.v1 import facts_pb2
 from turnout.facts import Fact
-from turnout.policy.decision import Candidate, DecisionInputs
+from turnout.policy.checks import Verdict
+from turnout.policy.decision import Candidate, DecisionInputs, Reason
 from turnout.protos import to_pb
 from turnout.telemetry.batch import Block, BusMessage, blocks_of
 
@@ -59,6 +60,37 @@ def test_unknown_costs_and_usage_are_null() -> None:
     assert row["fresh_input"] is None
     assert row["first_content_seconds"] is None
     assert row["baseline_cost_usd"] == 0.125
+
+
+@pytest.mark.parametrize(
+    ("reason", "check", "escalated_at", "expected"),
+    [
+        ("warm_incumbent", "failed", 0.0, (0, "", False)),
+        ("failing_checks", "failed", 0.0, (1, "failing_checks", False)),
+        ("failing_checks", "failed", 9.0, (2, "failing_checks", False)),
+        ("escalated_before", "", 9.0, (1, "", False)),
+        ("left_alone", "failed", 0.0, (0, "failing_checks", True)),
+        ("left_alone", "", 0.0, (0, "error_streak", True)),
+    ],
+)
+def test_a_row_says_what_escalated_and_what_was_left_alone(
+    reason: Reason, check: Verdict, escalated_at: float, expected: tuple[int, str, bool]
+) -> None:
+    told = samples.routed()
+    inputs = replace(
+        told.inputs,
+        features=replace(told.inputs.features, check=check),
+        state=replace(told.inputs.state, escalated_at=escalated_at),
+    )
+    fact = replace(told, inputs=inputs, decision=replace(told.decision, reason=reason))
+    row = first_row(only(blocks_of([message(fact)])))
+    columns = ("escalations", "escalation_trigger", "escalation_withheld")
+    assert tuple(row[name] for name in columns) == expected
+
+    served = first_row(only(blocks_of([message(replace(samples.completed(), reason=reason))])))
+    is_now = reason == "failing_checks"
+    assert served["escalation_trigger"] == ("failing_checks" if is_now else "")
+    assert served["escalations"] == int(is_now or reason == "escalated_before")
 
 
 def test_a_decision_can_be_read_back_for_a_replay() -> None:

@@ -155,11 +155,11 @@ async def tell_of_features(warehouse: Warehouse) -> None:
             f"'control' AS arm, toInt32({is_second}) AS hedges,"
             f" if({is_second}, toDecimal64('0.0625', 9), NULL) AS hedge_cost_usd,"
             f" toInt32({is_second}) AS escalations,"
-            f" if({is_second}, 'failing_tests', '') AS escalation_trigger"
+            f" if({is_second}, 'failing_checks', '') AS escalation_trigger"
         ),
         "decisions_raw": (
             f"toInt32({is_second}) AS escalations,"
-            f" if({is_second}, 'failing_tests', '') AS escalation_trigger,"
+            f" if({is_second}, 'failing_checks', '') AS escalation_trigger,"
             f" if({is_second}, 10000., warm_tokens) AS warm_tokens,"
             f" if({is_second}, 900., idle_seconds) AS idle_seconds"
         ),
@@ -342,7 +342,7 @@ async def test_hedges_and_their_cost(later: Warehouse) -> None:
 
 async def test_escalations_by_trigger(warehouse: Warehouse, later: Warehouse) -> None:
     assert await answer(warehouse, "escalations_by_trigger") == []
-    assert await answer(later, "escalations_by_trigger") == [("failing_tests", 1, 0, 1, 0, 41.0)]
+    assert await answer(later, "escalations_by_trigger") == [("failing_checks", 1, 0, 1, 0, 41.0)]
 
 
 async def test_most_escalated_sessions(warehouse: Warehouse, later: Warehouse) -> None:

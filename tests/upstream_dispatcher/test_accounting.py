@@ -138,6 +138,13 @@ def test_a_count_teaches_nothing() -> None:
     assert note_of(asked, log(), is_failed=False, now=NOW) is None
 
 
+def test_a_note_says_how_a_check_came_out() -> None:
+    asked = replace(ASKED, features=structs.replace(ASKED.features, check="failed"))
+    note = note_of(asked, log(), is_failed=False, now=NOW)
+    assert note is not None
+    assert note.check == "failed"
+
+
 @pytest.mark.parametrize(
     ("makers", "is_edited", "begins"),
     [

@@ -32,7 +32,7 @@ SELECT
     multiIf(outcome = 'rejected', '', is_escalation, 'escalate', is_switch, 'switch', 'stay'),
     multiIf(outcome = 'rejected', '', is_escalation, 'failing_checks', is_switch, 'free_window_cold_cache', 'warm_incumbent'),
     escalations,
-    if(is_escalation, transform(intDiv(luck_of_session, 9) % 3, [0, 1, 2], ['failing_tests', 'failing_build', 'error_streak'], ''), ''),
+    if(is_escalation, transform(intDiv(luck_of_session, 9) % 2, [0, 1], ['failing_checks', 'error_streak'], ''), ''),
     asked_model,
     asked_model,
     target,

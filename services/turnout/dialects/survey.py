@@ -14,6 +14,7 @@ from msgspec import structs
 from turnout.capabilities import Needs
 from turnout.catalog.token_families import UNKNOWN, in_tokens_of
 from turnout.dialects.prefix import head_of
+from turnout.dialects.survey_results import ToolOutcome
 
 BYTES_PER_TOKEN: Final = UNKNOWN.bytes_per_token
 """Of a model of no known family; `for_model` knows the others."""
@@ -23,15 +24,6 @@ DOCUMENT_BYTES_PER_TOKEN: Final = 33
 
 EMPTY_MESSAGE: Final = b'{"role":"user","content":""}'
 _EMPTY_MESSAGE_TOKENS: Final = round(len(EMPTY_MESSAGE) / BYTES_PER_TOKEN)
-
-
-class ToolOutcome(msgspec.Struct, frozen=True, gc=False):
-    """One tool result of the newest step: the tool's name where the history tells it, no text."""
-
-    tool: str
-    call_id: str
-    is_error: bool
-    result_bytes: int
 
 
 class Survey(msgspec.Struct, frozen=True, gc=False):
@@ -54,7 +46,8 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
         last_role: role of the last message.
         tool_count: tools offered.
         tool_names: the names that `tools_digest` is of.
-        outcomes: tool results in the newest step, in order; empty when the user typed something.
+        outcomes: tool results in the newest step, in order; empty when the user typed something. Their
+            texts never leave the ingress.
         tool_result_count: tool results in the whole body.
         first_typed_text: head of the first text the user typed (reminder and context blocks left
             out), cut to 4,000 characters: for fingerprints; never leaves the ingress.

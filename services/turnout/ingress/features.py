@@ -6,6 +6,7 @@ from typing import Final
 from turnout.capabilities import Dialect
 from turnout.dialects.prefix import chain
 from turnout.dialects.survey import Survey
+from turnout.policy.evidence import evidence_of
 from turnout.policy.request import Features, Prefix, StepKind
 
 DIGEST_BYTES: Final = 16
@@ -16,6 +17,7 @@ def features_of(
 ) -> Features:
     """The policy's view of a request."""
     digests = prefix.digests
+    evidence = evidence_of(survey.outcomes, beginning=digests[0] if digests else "")
     return Features(
         dialect=dialect,
         requested_model=survey.model,
@@ -35,6 +37,10 @@ def features_of(
         asks_one_hour=survey.breakpoints[1] > 0,
         has_foreign_thinking=survey.has_foreign_thinking,
         asks_usage=survey.asks_usage,
+        check=evidence.check,
+        check_framework=evidence.check_framework,
+        call_digest=evidence.call_digest,
+        edit_digest=evidence.edit_digest,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from turnout.learn.success import UNMEASURED, Outcome
 from turnout.learn.traces import Calls, counts_of
 from turnout.policy.artifact import Ability, TextTables
+from turnout.policy.evidence import EscalationTable
 
 
 def lines(
@@ -16,6 +17,7 @@ def lines(
     calls: Calls,
     text: TextTables,
     measures: Mapping[str, float],
+    escalation: EscalationTable,
 ) -> tuple[str, ...]:
     sources = [ability.source for ability in abilities.values()]
     by_kind = {
@@ -54,6 +56,7 @@ def lines(
         + ", ".join(f"{count} calls of {name}" for name, count in counts_of(calls))
         + ". Four open-source teams, mostly Go; the longest sessions are cut by the source. Output "
         "tokens count only where the harness logged them whole.",
+        _escalation(escalation),
         (
             "Not known: verbosity by model, hit shares of providers without traces (their curve is "
             "stretched from the nearest known one), success by step, anything after the newest row."
@@ -67,3 +70,15 @@ def _accuracy(measures: Mapping[str, float]) -> str:
         return "its accuracy on real turns has not been measured"
     turns = measures["kind_turns_held_out"]
     return f"it tells {accuracy:.0%} of {turns:.0f} turns of other sessions as their labels do"
+
+
+def _escalation(table: EscalationTable) -> str:
+    pairs = f"{sum(table.checks)} pairs of checks in a row"
+    if not table.failing_checks:
+        return f"Escalation: in {pairs} too few stay red for any streak to escalate."
+    share = table.staying_red[min(table.failing_checks, len(table.staying_red) - 1)]
+    return (
+        f"Escalation: behind {table.failing_checks} red checks in a row, which escalate, the next is red"
+        f" in {share:.0%} of cases ({pairs}). How much stronger a stronger model is has not been"
+        " measured."
+    )

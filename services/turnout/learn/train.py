@@ -27,6 +27,7 @@ from turnout.learn import (
     task_kinds,
     traces,
 )
+from turnout.learn.escalation import fit, runs
 from turnout.learn.first_requests import read_first_requests, typical
 from turnout.learn.kind_labels import SHIPPED, Label, Labelled, find_texts, load_labels
 from turnout.learn.kinds import tell
@@ -59,7 +60,10 @@ CLUSTERS = 24
 """Enough to tell kinds of ask apart; more would only split one kind's words, which predict
 nothing."""
 
-TABLES = ("items", "outcomes", "model_priors", "trace_calls", "trace_turns")
+TABLES = (
+    *("items", "outcomes", "model_priors"),
+    *("trace_calls", "trace_turns", "trace_tools", "trace_events"),
+)
 
 LICENCES = (
     "OpenHands index results: MIT",
@@ -104,6 +108,12 @@ def train(
     kinds, table = success.fit_kinds(outcomes, everyone)
     effects, slope = success.fit_cluster_effects(outcomes, n_clusters)
     calls = traces.read_calls(tables["trace_calls"])
+    escalation = fit.fit_escalation(
+        runs.read_threads(
+            *(tables[name] for name in ("trace_calls", "trace_tools", "trace_events"))
+        ),
+        catalog,
+    )
     measures = {
         "cluster_slope_on_unseen_repositories": round(slope, 4),
         **text.measures,
@@ -133,6 +143,7 @@ def train(
         ),
         idle_edges_seconds=idle_gaps.EDGES_SECONDS,
         idle_gaps=idle_gaps.fit_idle_gaps(calls),
+        escalation=escalation,
         provenance=Provenance(
             data=tuple(_data_file(one) for one in tables.values()),
             tools=_tools(),
@@ -140,7 +151,7 @@ def train(
             measures=measures,
             catalog_digest=catalog.digest,
             licences=LICENCES,
-            card=card.lines(outcomes, everyone, calls, text.tables, measures),
+            card=card.lines(outcomes, everyone, calls, text.tables, measures, escalation),
         ),
     )
     return encode_artifact(content)
@@ -209,6 +220,9 @@ def _parameters(n_clusters: int) -> dict[str, float]:
         "step_prior_threads": traces.PRIOR_THREADS,
         "hit_prior_calls": hits.PRIOR_CALLS,
         "idle_prior_calls": idle_gaps.PRIOR_CALLS,
+        "escalation_value_usd": fit.VALUE_USD,
+        "escalation_strength": fit.STRENGTH,
+        "escalation_least_seen": fit.LEAST_SEEN,
     }
 
 

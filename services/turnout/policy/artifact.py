@@ -18,6 +18,7 @@ import msgspec
 
 from turnout.catalog.names import plainer, split_prefix
 from turnout.errors import Internal
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.first_requests import FirstRequest
 from turnout.policy.hits import HitCurve, found_share
 from turnout.policy.idle import IdleGaps, IdlePart, idle_part, share_at
@@ -171,6 +172,7 @@ class ArtifactContent:
     first_requests: tuple[FirstRequest, ...]
     idle_edges_seconds: tuple[float, ...]
     idle_gaps: dict[str, dict[IdlePart, IdleGaps]]
+    escalation: EscalationTable
     provenance: Provenance
 
 
@@ -180,6 +182,10 @@ class Artifact:
 
     content: ArtifactContent = field(repr=False)
     digest: str
+
+    @property
+    def escalation(self) -> EscalationTable:
+        return self.content.escalation
 
     def quality(
         self,

@@ -1,6 +1,6 @@
 """What the policy answers, with everything needed to argue with it."""
 
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -34,6 +34,10 @@ Reason: TypeAlias = Literal[
     "free_window_cold_cache",
     "free_window_compaction",
     "exploration",
+    "failing_checks",
+    "error_streak",
+    "escalated_before",
+    "left_alone",
     "only_eligible_target",
     "no_eligible_requested_target",
     "scorer_unavailable",
@@ -43,6 +47,20 @@ Reason: TypeAlias = Literal[
 
 ChosenLifetime: TypeAlias = Literal["", "5m", "1h"]
 """What a prompt is written for; "" as the client wrote it."""
+
+ESCALATING: Final[frozenset[Reason]] = frozenset({"failing_checks", "error_streak"})
+"""Evidence for which a thread is given a stronger model."""
+
+LEFT_ALONE: Final[Reason] = "left_alone"
+"""There was such evidence, and a draw left the thread where it was, so that the benefit is measured."""
+
+FREE_WINDOWS: Final[frozenset[Reason]] = frozenset(
+    {
+        *("free_window_new_thread", "free_window_cold_cache", "free_window_compaction"),
+        *("exploration", "only_eligible_target", "no_eligible_requested_target"),
+    }
+)
+"""Rules that are asked only where leaving costs nothing: they end what was decided before."""
 
 Degradation: TypeAlias = Literal["scorer", "tracker", "text"]
 """A part that was missing when the decision was made."""

@@ -58,6 +58,10 @@ def _history(inputs: DecisionInputs) -> list[str]:
         lines = [f"The thread has {answered}, the last by {last}."]
     if state.steps and state.kept_share < 1.0:
         lines.append(f"This prompt begins with {state.kept_share:.0%} of the last one's messages.")
+    if inputs.features.check == "failed":
+        red = state.failing_checks + 1
+        times = f"{red} times in a row" if red > 1 else "once"
+        lines.append(f"Its checks came out red {times}.")
     if state.is_retry:
         lines.append("This very prompt was sent before.")
     return lines
@@ -219,6 +223,17 @@ def _because(reason: Reason) -> str:
             return "the history was compacted, so all candidates compete on equal terms."
         case "exploration":
             return "it may be the best, and is tried now and then to find out (exploration)."
+        case "failing_checks":
+            return "its checks stay red, so a stronger model takes over."
+        case "error_streak":
+            return "its tools fail step after step, so a stronger model takes over."
+        case "escalated_before":
+            return "a stronger model took over, and keeps it until its cache is cold or compacted."
+        case "left_alone":
+            return (
+                "there was reason for a stronger model, and a draw left it as it was, so that what"
+                " escalating is worth can be measured."
+            )
         case "only_eligible_target":
             return "nothing else is eligible."
         case "no_eligible_requested_target":

@@ -20,6 +20,7 @@ from turnout.catalog.token_families import token_share
 from turnout.policy.cache import GAP_EDGES_SECONDS, ONE_DAY, ONE_HOUR
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
 from turnout.policy.decision import Candidate, ChosenLifetime, DecisionInputs, RoutingSettings
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.lifetime import pauses_between, write_lifetime
 from turnout.policy.modes import may_choose_lifetime
 from turnout.policy.request import Harness, StepKind, TaskKind
@@ -48,6 +49,9 @@ class Tables(Hashable, Protocol):
 
     @property
     def digest(self) -> str: ...
+
+    @property
+    def escalation(self) -> EscalationTable: ...
 
     def quality(
         self, *, model: str, task_kind: TaskKind, cluster: int, output_price: float | None

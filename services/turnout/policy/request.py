@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from turnout.capabilities import Dialect, Needs
+from turnout.policy.checks import Framework, Verdict
 
 Harness: TypeAlias = Literal[
     "claude_code",
@@ -106,6 +107,11 @@ class Features(msgspec.Struct, frozen=True, gc=False):
         has_foreign_thinking: reasoning in the history, or words between agents, that the dialect's own
             vendor would refuse.
         asks_usage: the client of an `openai_chat` stream wants the chunk with its usage.
+        check, check_framework: how a run of tests, a build or a linter came out in the newest step, and
+            whose; "" when there was none or it cannot be told.
+        call_digest: of the calls whose results the newest step brings, mixed with the beginning of their
+            thread; equal ones are the same calls with the same arguments.
+        edit_digest: of the files that they change, likewise; "" when they change none.
 
     """
 
@@ -127,6 +133,10 @@ class Features(msgspec.Struct, frozen=True, gc=False):
     asks_one_hour: bool = False
     has_foreign_thinking: bool = False
     asks_usage: bool = False
+    check: Verdict = ""
+    check_framework: Framework = ""
+    call_digest: str = ""
+    edit_digest: str = ""
 
 
 class TextSignal(msgspec.Struct, frozen=True, gc=False):

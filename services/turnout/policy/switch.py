@@ -9,15 +9,17 @@ The order in which things are asked, first match decides:
     4. Is this request worth choosing for (titles, classifications,
        probes and counts are not)?                                       passthrough
     5. Is the tracker's state missing? Without it nothing is switched.   passthrough
-    6. Is there a warm incumbent? It is left only for a gain that pays
+    6. Is the thread in trouble that a stronger model is worth its price
+       for, or was it, and its cache is warm?                            escalate or stay
+    7. Is there a warm incumbent? It is left only for a gain that pays
        for the move with margin.                                         stay or switch
-    7. Else (new thread, cold cache, compaction, subagent start) the
+    8. Else (new thread, cold cache, compaction, subagent start) the
        candidates compete on equal terms; now and then one is tried
        that may be the best.                                             stay or switch
 
 What comes out is a proposal. In the control arm, and where the mode does not go so far, what was asked
 for is served. Rules 3 to 5 serve it anyway. Where that is impossible (no key, a window too small) and the
-mode or the name (`turnout/auto`) leaves us a choice, rules 6 and 7 find who serves instead.
+mode or the name (`turnout/auto`) leaves us a choice, rules 6 to 8 find who serves instead.
 
 The function is pure: the same inputs give the same decision (RequestRouted holds them).
 """
@@ -25,10 +27,12 @@ The function is pure: the same inputs give the same decision (RequestRouted hold
 from typing import Final, assert_never
 
 import msgspec
+from msgspec import structs
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import in_tokens_of
 from turnout.policy.decision import (
+    ESCALATING,
     Action,
     Candidate,
     ChosenLifetime,
@@ -36,6 +40,8 @@ from turnout.policy.decision import (
     DecisionInputs,
     Reason,
 )
+from turnout.policy.escalate import trouble_of
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
 from turnout.policy.modes import may_choose_model
 from turnout.policy.rank import (
@@ -137,7 +143,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     if not field.requested and not (may_choose and field.order):
         considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
         raise nobody_can(considered, asked, features)
-    proposed = _propose(inputs, field)
+    proposed = _propose(inputs, field, tables.escalation)
     choice = _within_mode(inputs, proposed, field)
     chosen = by_target(compared)[choice.target]
     return Decision(
@@ -175,7 +181,7 @@ def text_matters(requested_model: str, step_kind: StepKind) -> bool:
     return not is_pinned and step_kind not in UNQUESTIONED and step_kind != "compaction"
 
 
-def _propose(inputs: DecisionInputs, field: _Field) -> _Choice:
+def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _Choice:
     """What the policy would do if the mode let it."""
     if field.locked:
         fixed = field.locked[0]
@@ -184,6 +190,22 @@ def _propose(inputs: DecisionInputs, field: _Field) -> _Choice:
         as_asked = _as_asked(inputs, field)
         if as_asked is not None:
             return as_asked
+    trouble = trouble_of(
+        inputs, field.order, table, is_warm=lambda incumbent: is_warm(inputs, incumbent)
+    )
+    if trouble is None:
+        return _by_value(inputs, field)
+    if trouble.target:
+        action: Action = "escalate" if trouble.reason in ESCALATING else "stay"
+        return _Choice(action, trouble.reason, trouble.target, trouble.propensity)
+    usual = _by_value(inputs, field)
+    return structs.replace(
+        usual, reason=trouble.reason, propensity=trouble.propensity * usual.propensity
+    )
+
+
+def _by_value(inputs: DecisionInputs, field: _Field) -> _Choice:
+    """Rules 7 and 8."""
     order = field.order
     best = order[0]
     incumbent = by_target(order).get(inputs.state.target)

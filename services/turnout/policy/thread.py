@@ -60,13 +60,17 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
         kept_share: share of the last request's messages that this one still begins with; below 1
             after compaction or an edit of history.
         is_retry: this very prompt was seen before.
-        tool_errors: consecutive newest steps with a tool error.
+        tool_errors: consecutive newest steps with a tool error that was no red check.
         task_kind: what its last decision took it to be about (turnout.policy.task_kind); `other` until a
             text has told.
         warm: what the thread's own prefix is warm in.
         heads: what the shared head (system and tools) is warm in.
         makers: who wrote its answers, in order of their first messages; () when nobody was seen to.
         refused: targets that have refused a request of it that was not made for them.
+        failing_checks: checks that came out red since the last green one, without those of this request.
+        escalated_at: unix seconds of the request at which it was given a stronger model, until a free
+            window has ended that; 0 when it was not.
+        is_left_alone: there was reason to, and it was left to a draw not to; until a free window.
 
     """
 
@@ -85,3 +89,6 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
     heads: tuple[WarmPrefix, ...] = ()
     makers: tuple[Maker, ...] = ()
     refused: tuple[str, ...] = ()
+    failing_checks: int = 0
+    escalated_at: float = 0.0
+    is_left_alone: bool = False

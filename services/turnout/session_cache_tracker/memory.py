@@ -124,6 +124,7 @@ def _merge(fields: dict[str, str], merge: Merge) -> Before:
         fields.pop(f"lifetime:{target}", None)
     _forget_oldest(fields, "made:", kept=records.RUNS_KEPT)
     _forget_oldest(fields, "refused:", kept=records.TARGETS_KEPT)
+    _forget_oldest(fields, "check:", kept=records.CHECKS_KEPT)
     return Before(
         is_new=True,
         newest=before.newest,

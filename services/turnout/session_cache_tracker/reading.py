@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 from turnout.catalog.models import CacheTerms
 from turnout.policy import cache
+from turnout.policy.decision import ESCALATING, FREE_WINDOWS, LEFT_ALONE
 from turnout.policy.request import Prefix
 from turnout.policy.thread import ThreadState, WarmPrefix
 from turnout.ports import Note
@@ -38,6 +39,7 @@ def thread_state(
     newest = records.newest_of(thread.get("newest", ""))
     steps = records.steps_of(thread.get("recent", ""))
     outputs = steps.output_tokens
+    word, escalated_at = records.escalation_of(thread.get("escalation", ""))
     started = thread.get("started", "")
     return ThreadState(
         steps=int(thread.get("steps", "0")),
@@ -55,6 +57,9 @@ def thread_state(
         heads=warm_heads,
         makers=records.makers_of(thread),
         refused=records.refused_of(thread),
+        failing_checks=records.failing_checks_of(thread, but=_check_field(prefix)),
+        escalated_at=escalated_at if word == "escalated" else 0.0,
+        is_left_alone=word == "left_alone",
     )
 
 
@@ -71,6 +76,7 @@ def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
     else:
         newest = records.Newest(version, note.target, rungs)
         registers.append(("newest", records.newest_text(newest)))
+        registers += _evidence_registers(note, version)
     if note.begins_run:
         field = records.made_field(len(note.prefix.digests))
         registers.append((field, records.made_text(version, note.target)))
@@ -151,6 +157,27 @@ def hit_table(target: str, kind: cache.LifetimeKind) -> str:
     return f"{cache.provider_of(target)}|{kind}"
 
 
+def _evidence_registers(note: Note, version: str) -> list[tuple[str, str]]:
+    """Of an answered request: one that broke off is sent again."""
+    registers: list[tuple[str, str]] = []
+    if note.check:
+        registers.append((_check_field(note.prefix), records.check_text(version, note.check)))
+    word: records.EscalationWord | None = None
+    if note.reason in ESCALATING:
+        word = "escalated"
+    elif note.reason == LEFT_ALONE:
+        word = "left_alone"
+    elif note.reason in FREE_WINDOWS:
+        word = "ended"
+    if word is not None:
+        registers.append(("escalation", records.escalation_text(version, word)))
+    return registers
+
+
+def _check_field(prefix: Prefix) -> str:
+    return records.check_field(prefix.digests[-1] if prefix.digests else prefix.head_digest)
+
+
 def _step(note: Note) -> records.Step:
     usage = note.usage
     estimate = note.prefix.tokens[-1] if note.prefix.tokens else note.head_tokens
@@ -158,7 +185,8 @@ def _step(note: Note) -> records.Step:
         answered_ms=records.milliseconds(note.now),
         prompt_tokens=usage.input_total if usage is not None else estimate,
         output_tokens=usage.output if usage is not None else 0,
-        tool_errors=note.step_tool_errors,
+        # A shell reports a red check as an error too, and it is counted as a check.
+        tool_errors=0 if note.check == "failed" else note.step_tool_errors,
     )
 
 

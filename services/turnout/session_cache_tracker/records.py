@@ -8,16 +8,18 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
 * `seen` holds the ids of the newest notes in order of arrival. A note whose id is in it changes
   nothing.
 * Registers (`newest`, `failed`, `kind`, `cache:<target>`, `lifetime:<target>`, `made:<number>`,
-  `refused:<target>`) begin with the version of their note; the greatest value stays. `newest` is the last answered request;
-  `failed` the last one whose answer broke off; `cache:` what an answer has left in a target's prompt
-  cache; `lifetime:` what the newest write there was paid for, which reads leave alone; `made:` the
-  target whose answers begin behind that many messages. A run is void once a newer one has begun
-  before it. `refused:` says that the target has refused what another one then answered. `kind` is what
-  the thread was last taken to be about.
+  `refused:<target>`, `check:<prompt>`, `escalation`) begin with the version of their note; the greatest
+  value stays. `newest` is the last answered request; `failed` the last one whose answer broke off;
+  `cache:` what an answer has left in a target's prompt cache; `lifetime:` what the newest write there was
+  paid for, which reads leave alone; `made:` the target whose answers begin behind that many messages. A
+  run is void once a newer one has begun before it. `refused:` says that the target has refused what
+  another one then answered. `kind` is what the thread was last taken to be about. `check:` says how a
+  check came out whose result stood at the end of that prompt, so that a prompt that is sent again does
+  not count twice. `escalation` says what the last decision about it was.
 * `recent` holds one line for each of the newest answered requests, in order of version.
 * `steps` counts answered requests, `started` is the earliest sending time.
-* Of the `cache:`, the `made:` and the `refused:` registers those of the newest versions are kept;
-  `lifetime:` goes with `cache:`.
+* Of the `cache:`, the `made:`, the `refused:` and the `check:` registers those of the newest versions
+  are kept; `lifetime:` goes with `cache:`.
 
 Hence notes of one thread may arrive in any order, late, or again: the record is the same, as long as
 no more than `SEEN_NOTES` others come between a note and its repetition.
@@ -28,11 +30,12 @@ characters: no target id holds one.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
 from turnout.policy.cache import Rung
+from turnout.policy.checks import Verdict
 from turnout.policy.request import TASK_KINDS, TaskKind
 from turnout.policy.thread import Maker
 
@@ -58,6 +61,8 @@ TARGETS_KEPT: Final = 8
 have refused it: few are cheap enough to be tried."""
 RUNS_KEPT: Final = 32
 """A thread that has moved more often has long left what its first makers wrote to compaction."""
+CHECKS_KEPT: Final = 8
+"""A streak of red checks is counted as far as this: 29 of four or more were seen in 47,000 calls."""
 MESSAGE_DIGITS: Final = 6
 """Numbers of messages of fixed width order as strings."""
 HITS_REMEMBERED: Final = 2_000
@@ -70,6 +75,10 @@ HEAD_LIFETIME_MS: Final = 24 * 3_600_000
 """The longest documented cache lifetime is a day."""
 HITS_LIFETIME_MS: Final = 30 * 24 * 3_600_000
 """A provider not used for a month starts again from the measured table."""
+
+
+EscalationWord: TypeAlias = Literal["escalated", "left_alone", "ended"]
+ESCALATION_WORDS: Final[tuple[EscalationWord, ...]] = get_args(EscalationWord)
 
 
 class Step(msgspec.Struct, frozen=True, gc=False):
@@ -253,6 +262,39 @@ def refused_field(target: str) -> str:
 
 def refused_of(record: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(name[len("refused:") :] for name in record if name.startswith("refused:")))
+
+
+def check_field(prompt_digest: str) -> str:
+    name = blake2b(prompt_digest.encode("utf-8", "surrogatepass"), digest_size=ID_DIGITS // 2)
+    return f"check:{name.hexdigest()}"
+
+
+def check_text(version: str, verdict: Verdict) -> str:
+    return f"{version}{WITHIN_FIELD}{verdict}"
+
+
+def failing_checks_of(record: Mapping[str, str], *, but: str) -> int:
+    """Red checks since the last green one, without that of the prompt whose field is `but`."""
+    found = [text for field, text in record.items() if field.startswith("check:") and field != but]
+    streak = 0
+    for text in sorted(found, reverse=True):
+        if text.split(WITHIN_FIELD)[1] != "failed":
+            break
+        streak += 1
+    return streak
+
+
+def escalation_text(version: str, word: EscalationWord) -> str:
+    return f"{version}{WITHIN_FIELD}{word}"
+
+
+def escalation_of(text: str) -> tuple[EscalationWord, float]:
+    """What was decided last, and when that request was sent, in unix seconds."""
+    version, _, word = text.partition(WITHIN_FIELD)
+    for known in ESCALATION_WORDS:
+        if word == known:
+            return known, sent_ms_of(version) / 1_000
+    return "ended", 0.0
 
 
 def caches_of(record: Mapping[str, str]) -> list[tuple[str, CachedPrefix, float | None]]:

@@ -17,6 +17,7 @@ from google.protobuf.message import Message
 from turnout.events.v1 import facts_pb2
 from turnout.policy.decision import Candidate, DecisionInputs
 from turnout.protos import from_pb
+from turnout.telemetry import escalations
 
 Read = Callable[[Message], object]
 
@@ -241,6 +242,11 @@ def _inputs_json(fact: facts_pb2.RequestRouted) -> str:
     return _as_json(from_pb(DecisionInputs, fact.inputs)).decode()
 
 
+def _completed(message: Message) -> facts_pb2.RequestCompleted:
+    assert isinstance(message, facts_pb2.RequestCompleted)
+    return message
+
+
 def _routed(message: Message) -> facts_pb2.RequestRouted:
     assert isinstance(message, facts_pb2.RequestRouted)
     return message
@@ -255,6 +261,14 @@ REQUESTS = Table(
         *_plain(BOOL, "identity.is_explicit", "stream"),
         *_tags(),
         *_plain(WORD, "mode", "dialect", "step_kind", "action", "reason"),
+        Column(
+            "escalations",
+            INT32,
+            lambda message: escalations.is_by_the_stronger(_completed(message)),
+        ),
+        Column(
+            "escalation_trigger", WORD, lambda message: escalations.served_for(_completed(message))
+        ),
         *_plain(WORD, "requested_model", "baseline_model", "proposal"),
         *_plain(WORD, "served_model", "served_provider", "target", "outcome", "error"),
         *_plain(INT32, "status", "attempts"),
@@ -303,6 +317,8 @@ DECISIONS = Table(
         *_plain(INT64, "inputs.features.head_tokens", "inputs.features.message_count"),
         *_plain(INT64, "inputs.features.tool_count", "inputs.features.step_tool_results"),
         *_plain(INT64, "inputs.features.step_tool_errors"),
+        *_plain(WORD, "inputs.features.check", "inputs.features.check_framework"),
+        *_plain(STRING, "inputs.features.call_digest", "inputs.features.edit_digest"),
         *_plain(INT64, "inputs.state.steps", "inputs.state.tool_errors"),
         *(
             _idle(),
@@ -311,11 +327,17 @@ DECISIONS = Table(
         Column("incumbent", WORD, attrgetter("inputs.state.target")),
         *_plain(FLOAT, "inputs.state.kept_share"),
         *_plain(BOOL, "inputs.state.is_retry"),
+        *_plain(INT64, "inputs.state.failing_checks"),
         *_plain(INT64, "inputs.text.cluster"),
         *_plain(FLOAT, "inputs.text.similarity"),
         *_plain(WORD, "inputs.text.task_kind"),
         Column("text_skipped", WORD, attrgetter("inputs.text.skipped")),
         *_plain(WORD, "decision.action", "decision.reason", "decision.model", "decision.provider"),
+        Column("escalations", INT32, lambda message: escalations.escalations(_routed(message))),
+        Column("escalation_trigger", WORD, lambda message: escalations.trigger(_routed(message))),
+        Column(
+            "escalation_withheld", BOOL, lambda message: escalations.is_withheld(_routed(message))
+        ),
         *_plain(WORD, "decision.baseline_model", "decision.proposal"),
         *_plain(WORD, "decision.catalog_digest", "decision.artifact_digest"),
         *_plain(WORD, "decision.write_lifetime"),

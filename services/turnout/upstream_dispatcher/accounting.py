@@ -268,6 +268,7 @@ def note_of(
             is_edited=request.is_edited,
         ),
         refused=refused,
+        check=request.features.check,
         task_kind=request.decision.task_kind,
     )
 

@@ -11,7 +11,7 @@ from tests.dialects.surveyed import Json
 from turnout.dialects.conversation import Provenance
 from turnout.dialects.prefix import canonical_message, message_digest
 from turnout.dialects.seal import seal
-from turnout.dialects.survey import Survey, ToolOutcome
+from turnout.dialects.survey import Survey
 from turnout.errors import InvalidRequest
 
 REMINDER = "<system-reminder>\ntoday is Sunday\n</system-reminder>"
@@ -41,10 +41,10 @@ def test_the_facts_of_a_request() -> None:
         "user",
         3,
     )
-    assert told.outcomes == (
-        ToolOutcome("Bash", "c1", is_error=True, result_bytes=4),
-        ToolOutcome("Read", "c2", is_error=False, result_bytes=33),
-    )
+    assert [(one.tool, one.call_id, one.is_error, one.result_bytes) for one in told.outcomes] == [
+        ("Bash", "c1", True, 4),
+        ("Read", "c2", False, 33),
+    ]
     assert told.tool_result_count == 2
     assert (told.first_typed_text, told.text) == ("fix the bug", "fix the bug")
     assert told.breakpoints == (1, 1)

@@ -9,7 +9,6 @@ from tests.dialects.gemini_generate.requests import TOOLS, WIRE, answered, calle
 from tests.dialects.surveyed import Json
 from turnout.dialects.conversation import Provenance, Thinking
 from turnout.dialects.gemini_generate.thoughts import mark, sealed
-from turnout.dialects.survey import ToolOutcome
 from turnout.errors import InvalidRequest
 
 SYSTEM: Json = {"role": "user", "parts": [{"text": "You are an agent."}]}
@@ -36,10 +35,10 @@ def test_facts_of_an_ordinary_request() -> None:
     assert found.needs.thinking
     assert found.needs.max_output_tokens == 9
     assert found.stop_sequences == ("</block>",)
-    assert found.outcomes == (
-        ToolOutcome("read_file", "r_1", is_error=False, result_bytes=16),
-        ToolOutcome("ls", "", is_error=True, result_bytes=27),
-    )
+    assert [(one.tool, one.call_id, one.is_error, one.result_bytes) for one in found.outcomes] == [
+        ("read_file", "r_1", False, 16),
+        ("ls", "", True, 27),
+    ]
     assert found.text == found.first_typed_text == "fix the bug"
     assert len(found.message_digests) == len(found.message_bytes) == 3
     assert found.needs.server_tools == ()

@@ -8,7 +8,7 @@ from tests.dialects.openai_responses.requests import TOOLS, WIRE, called, result
 from tests.dialects.surveyed import Json
 from turnout.dialects.conversation import Provenance
 from turnout.dialects.seal import seal
-from turnout.dialects.survey import Survey, ToolOutcome
+from turnout.dialects.survey import Survey
 from turnout.errors import InvalidRequest
 
 BASE: Json = {"type": "message", "role": "developer", "content": "You are an agent."}
@@ -39,10 +39,10 @@ def test_facts_of_an_ordinary_request() -> None:
     assert found.needs.server_tools == ()
     assert found.needs.max_output_tokens == 9
     assert (found.user_field, found.prompt_cache_key) == ("u", "k")
-    assert found.outcomes == (
-        ToolOutcome("read", "a", is_error=False, result_bytes=4),
-        ToolOutcome("agents--spawn", "b", is_error=False, result_bytes=8),
-    )
+    assert [(one.tool, one.call_id, one.is_error, one.result_bytes) for one in found.outcomes] == [
+        ("read", "a", False, 4),
+        ("agents--spawn", "b", False, 8),
+    ]
     assert found.text == found.first_typed_text == "fix the bug"
     assert len(found.message_digests) == len(found.message_bytes) == 7
     assert found.stop_sequences == ()

@@ -14,7 +14,8 @@ from turnout.dialects.anthropic_messages.foreign_thinking import is_foreign_sign
 from turnout.dialects.prefix import Canonical, canonical_fields, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.seal import SEAL_PREFIX
-from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
+from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN
+from turnout.dialects.survey_results import Call, Result, ToolOutcome, outcomes_of, texts_in
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts, roles_of
 
 _ROLES: Final = {b'"user"': "user", b'"assistant"': "assistant", b'"system"': "system"}
@@ -48,6 +49,7 @@ class Block(msgspec.Struct, gc=False):
     tool: msgspec.Raw = _ABSENT
     citations: msgspec.Raw = _ABSENT
     tool_changes: msgspec.Raw = _ABSENT
+    input: msgspec.Raw = _ABSENT
     tool_use_id: str | None = None
     is_error: bool | None = None
     id: str | None = None
@@ -198,19 +200,26 @@ class SurveyedMessages:
 
     def outcomes(self, *, since: int) -> tuple[ToolOutcome, ...]:
         """Tool results that follow message `since`, whose calls they are of."""
-        names: dict[str, str] = {}
+        calls: dict[str, Call] = {}
         if since >= 0:
-            names = {block.id: block.name or "" for block in self.blocks[since] if block.id}
-        return tuple(
-            ToolOutcome(
-                tool=names.get(block.tool_use_id or "", ""),
-                call_id=block.tool_use_id or "",
-                is_error=bool(block.is_error),
-                result_bytes=len(memoryview(block.content)),
-            )
-            for blocks in self.blocks[since + 1 :]
-            for block in blocks
-            if block.type == "tool_result"
+            calls = {
+                block.id: Call(block.name or "", block.input)
+                for block in self.blocks[since]
+                if block.id
+            }
+        return outcomes_of(
+            [
+                Result(
+                    call=calls.get(block.tool_use_id or ""),
+                    call_id=block.tool_use_id or "",
+                    texts=texts_in(block.content),
+                    size=len(memoryview(block.content)),
+                    is_error=bool(block.is_error),
+                )
+                for blocks in self.blocks[since + 1 :]
+                for block in blocks
+                if block.type == "tool_result"
+            ]
         )
 
 

@@ -20,7 +20,8 @@ from turnout.dialects.gemini_generate.parts_decode import (
 from turnout.dialects.media_types import is_text
 from turnout.dialects.prefix import Canonical
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
-from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN, ToolOutcome
+from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN
+from turnout.dialects.survey_results import Call, Result, ToolOutcome, outcomes_of
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts
 from turnout.errors import InvalidRequest
 
@@ -103,7 +104,8 @@ class SurveyedContents:
 
     def outcomes(self, *, since: int) -> tuple[ToolOutcome, ...]:
         """Tool results that follow content `since`."""
-        found: list[ToolOutcome] = []
+        calls = self._calls(since)
+        results: list[Result] = []
         for number in range(since + 1, len(self._contents)):
             where = f"contents.{number}.parts.functionResponse"
             for part in self._parts(number):
@@ -112,15 +114,31 @@ class SurveyedContents:
                     continue
                 result = WireFields(raw, where)
                 response = result.raw("response") or b""
-                found.append(
-                    ToolOutcome(
-                        tool=result.string("name") or "",
-                        call_id=result.string("id") or "",
+                name, call_id = result.string("name") or "", result.string("id") or ""
+                waiting = calls.get(call_id or name)
+                results.append(
+                    Result(
+                        call=waiting.pop(0) if waiting else None,
+                        call_id=call_id,
+                        texts=_texts_of(response),
+                        size=len(response),
+                        tool=name,
                         is_error=_is_error(response),
-                        result_bytes=len(response),
                     )
                 )
-        return tuple(found)
+        return outcomes_of(results)
+
+    def _calls(self, number: int) -> dict[str, list[Call]]:
+        """The calls of one content by their ids, or by the names of their functions in order."""
+        calls: dict[str, list[Call]] = {}
+        for part in self._parts(number) if number >= 0 else ():
+            raw = _either(part, "functionCall")
+            if raw is not None:
+                said = WireFields(raw, f"contents.{number}.parts.functionCall")
+                name, call_id = said.string("name") or "", said.string("id") or ""
+                call = Call(name, msgspec.Raw(said.raw("args") or b""))
+                calls.setdefault(call_id or name, []).append(call)
+        return calls
 
     def _role(self, fields: _Fields, number: int) -> str:
         raw = bytes(fields.get("role", _ABSENT))
@@ -187,6 +205,14 @@ def _nested(raw: bytes, where: str) -> list[dict[str, msgspec.Raw]]:
         return _LIST.decode(raw)
     except MALFORMED as error:
         raise complaint(where, error) from None
+
+
+def _texts_of(response: bytes) -> Sequence[msgspec.Raw]:
+    """What of an answer's fields is text: most tools say `output`, and an error is `error`."""
+    try:
+        return list(_OBJECT.decode(response).values())
+    except MALFORMED:
+        return ()
 
 
 def _is_error(response: bytes) -> bool:

@@ -28,10 +28,8 @@ from turnout.dialects.prefix import (
     without_markers,
 )
 from turnout.dialects.reading import MALFORMED, complaint
-from turnout.dialects.survey import (
-    Survey,
-    ToolOutcome,
-)
+from turnout.dialects.survey import Survey
+from turnout.dialects.survey_results import Call, Result, ToolOutcome, outcomes_of, texts_in
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, TypedText, joined_texts, roles_of
 from turnout.errors import InvalidRequest
 
@@ -88,6 +86,8 @@ class _Body(msgspec.Struct):
 
 class _Named(msgspec.Struct):
     name: str | None = None
+    arguments: msgspec.Raw = _ABSENT
+    input: msgspec.Raw = _ABSENT
     cache_control: msgspec.Raw = _ABSENT
 
 
@@ -275,24 +275,25 @@ def _outcomes(
     messages: Sequence[_Fields], roles: Sequence[str], last_assistant: int
 ) -> tuple[ToolOutcome, ...]:
     """Results since the last answer. This wire has no mark for a failed tool."""
-    names: dict[str, str] = {}
+    calls: dict[str, Call] = {}
     if last_assistant >= 0:
-        names = _call_names(messages[last_assistant], last_assistant)
-    outcomes: list[ToolOutcome] = []
+        calls = _calls_of(messages[last_assistant], last_assistant)
+    results: list[Result] = []
     for number in range(last_assistant + 1, len(messages)):
         if roles[number] not in _RESULTS:
             continue
         message = messages[number]
         where = f"messages.{number}"
         call_id = _string(message, "tool_call_id", where)
-        name = names.get(call_id) or _string(message, "name", where)
-        content = message.get("content")
-        size = 0 if content is None else len(memoryview(content))
-        outcomes.append(ToolOutcome(name, call_id, is_error=False, result_bytes=size))
-    return tuple(outcomes)
+        name = _string(message, "name", where)
+        content = message.get("content", _ABSENT)
+        call = calls.get(call_id)
+        size = len(memoryview(content))
+        results.append(Result(call, call_id, texts_in(content), size, tool=name))
+    return outcomes_of(results)
 
 
-def _call_names(message: _Fields, number: int) -> dict[str, str]:
+def _calls_of(message: _Fields, number: int) -> dict[str, Call]:
     raw = message.get("tool_calls")
     if raw is None or bytes(raw) == b"null":
         return {}
@@ -300,7 +301,12 @@ def _call_names(message: _Fields, number: int) -> dict[str, str]:
         calls = _CALLS.decode(raw)
     except MALFORMED as error:
         raise complaint(f"messages.{number}.tool_calls", error) from None
-    return {call.id: _name(call) for call in calls if call.id}
+    return {call.id: _call(call) for call in calls if call.id}
+
+
+def _call(written: _Call) -> Call:
+    named = written.function or written.custom or _Named()
+    return Call(_name(written), named.arguments if written.function else named.input)
 
 
 def _string(message: _Fields, name: str, where: str) -> str:

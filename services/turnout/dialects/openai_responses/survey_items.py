@@ -19,7 +19,7 @@ from turnout.dialects.openai_responses.tool_names import joined_name
 from turnout.dialects.prefix import Canonical, plain_fields
 from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.seal import SEAL_PREFIX
-from turnout.dialects.survey import ToolOutcome
+from turnout.dialects.survey_results import Call, Result, ToolOutcome, outcomes_of, texts_in
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts
 from turnout.errors import InvalidRequest
 
@@ -184,8 +184,8 @@ class SurveyedItems:
 
     def outcomes(self, *, since: int) -> tuple[ToolOutcome, ...]:
         """Results that follow item `since`. This wire has no mark for a failed tool."""
-        names = self._call_names(since)
-        found: list[ToolOutcome] = []
+        calls = self._calls(since)
+        results: list[Result] = []
         for number in range(since + 1, len(self._items)):
             if self._kinds[number] not in _RESULTS:
                 continue
@@ -193,14 +193,12 @@ class SurveyedItems:
             call_id = self._string(item, "call_id", number)
             output = item.get("output", item.get("tools", _ABSENT))
             size = len(memoryview(output))
-            found.append(
-                ToolOutcome(names.get(call_id, ""), call_id, is_error=False, result_bytes=size)
-            )
-        return tuple(found)
+            results.append(Result(calls.get(call_id), call_id, texts_in(output), size))
+        return outcomes_of(results)
 
-    def _call_names(self, last: int) -> dict[str, str]:
-        """The names of the calls that end at item `last`."""
-        names: dict[str, str] = {}
+    def _calls(self, last: int) -> dict[str, Call]:
+        """The calls that end at item `last`."""
+        calls: dict[str, Call] = {}
         for number in range(last, -1, -1):
             if self.roles[number] != "assistant":
                 break
@@ -210,8 +208,9 @@ class SurveyedItems:
                 kind = self._kinds[number]
                 name = self._string(item, "name", number) or kind.removesuffix("_call")
                 call_id = self._string(item, "call_id", number)
-                names[call_id] = joined_name(namespace, name) if namespace else name
-        return names
+                said = item.get("arguments", item.get("input", item.get("action", _ABSENT)))
+                calls[call_id] = Call(joined_name(namespace, name) if namespace else name, said)
+        return calls
 
 
 def _seen(item: _Fields, kind: str) -> _Fields:

@@ -23,6 +23,7 @@ from turnout.policy.artifact import (
     Provenance,
     TextTables,
 )
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.rank import score_usd
 from turnout.policy.request import TaskKind
 from turnout.scorer.embedder import Encoder
@@ -116,6 +117,9 @@ def fit_router(runs: Sequence[Run], tasks: Sequence[Task], texts: Mapping[str, N
         first_requests=(),
         idle_edges_seconds=(),
         idle_gaps={},
+        escalation=EscalationTable(
+            failing_checks=0, error_streak=0, green_gain=0.0, staying_red=(), checks=()
+        ),
         provenance=Provenance(
             data=(), tools={}, parameters={}, measures={}, catalog_digest="", licences=(), card=()
         ),

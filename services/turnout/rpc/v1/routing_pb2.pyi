@@ -207,6 +207,10 @@ class Features(_message.Message):
     ASKS_ONE_HOUR_FIELD_NUMBER: _builtins.int
     HAS_FOREIGN_THINKING_FIELD_NUMBER: _builtins.int
     ASKS_USAGE_FIELD_NUMBER: _builtins.int
+    CHECK_FIELD_NUMBER: _builtins.int
+    CHECK_FRAMEWORK_FIELD_NUMBER: _builtins.int
+    CALL_DIGEST_FIELD_NUMBER: _builtins.int
+    EDIT_DIGEST_FIELD_NUMBER: _builtins.int
     dialect: _builtins.str
     requested_model: _builtins.str
     step_kind: _builtins.str
@@ -224,6 +228,10 @@ class Features(_message.Message):
     asks_one_hour: _builtins.bool
     has_foreign_thinking: _builtins.bool
     asks_usage: _builtins.bool
+    check: _builtins.str
+    check_framework: _builtins.str
+    call_digest: _builtins.str
+    edit_digest: _builtins.str
     @_builtins.property
     def needs(self) -> Global___Needs: ...
     def __init__(
@@ -247,10 +255,14 @@ class Features(_message.Message):
         asks_one_hour: _builtins.bool = ...,
         has_foreign_thinking: _builtins.bool = ...,
         asks_usage: _builtins.bool = ...,
+        check: _builtins.str = ...,
+        check_framework: _builtins.str = ...,
+        call_digest: _builtins.str = ...,
+        edit_digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["needs", b"needs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_one_hour", b"asks_one_hour", "asks_usage", b"asks_usage", "body_bytes", b"body_bytes", "dialect", b"dialect", "has_foreign_thinking", b"has_foreign_thinking", "head_digest", b"head_digest", "head_tokens", b"head_tokens", "last_message_digest", b"last_message_digest", "message_count", b"message_count", "needs", b"needs", "requested_model", b"requested_model", "step_kind", b"step_kind", "step_tool_errors", b"step_tool_errors", "step_tool_results", b"step_tool_results", "stream", b"stream", "text_digest", b"text_digest", "tool_count", b"tool_count", "tool_result_count", b"tool_result_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_one_hour", b"asks_one_hour", "asks_usage", b"asks_usage", "body_bytes", b"body_bytes", "call_digest", b"call_digest", "check", b"check", "check_framework", b"check_framework", "dialect", b"dialect", "edit_digest", b"edit_digest", "has_foreign_thinking", b"has_foreign_thinking", "head_digest", b"head_digest", "head_tokens", b"head_tokens", "last_message_digest", b"last_message_digest", "message_count", b"message_count", "needs", b"needs", "requested_model", b"requested_model", "step_kind", b"step_kind", "step_tool_errors", b"step_tool_errors", "step_tool_results", b"step_tool_results", "stream", b"stream", "text_digest", b"text_digest", "tool_count", b"tool_count", "tool_result_count", b"tool_result_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -396,6 +408,9 @@ class ThreadState(_message.Message):
     HEADS_FIELD_NUMBER: _builtins.int
     MAKERS_FIELD_NUMBER: _builtins.int
     REFUSED_FIELD_NUMBER: _builtins.int
+    FAILING_CHECKS_FIELD_NUMBER: _builtins.int
+    ESCALATED_AT_FIELD_NUMBER: _builtins.int
+    IS_LEFT_ALONE_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     target: _builtins.str
     started_at: _builtins.float
@@ -407,6 +422,9 @@ class ThreadState(_message.Message):
     is_retry: _builtins.bool
     tool_errors: _builtins.int
     task_kind: _builtins.str
+    failing_checks: _builtins.int
+    escalated_at: _builtins.float
+    is_left_alone: _builtins.bool
     @_builtins.property
     def warm(self) -> _containers.RepeatedCompositeFieldContainer[Global___WarmPrefix]: ...
     @_builtins.property
@@ -433,10 +451,13 @@ class ThreadState(_message.Message):
         heads: _abc.Iterable[Global___WarmPrefix] | None = ...,
         makers: _abc.Iterable[Global___Maker] | None = ...,
         refused: _abc.Iterable[_builtins.str] | None = ...,
+        failing_checks: _builtins.int = ...,
+        escalated_at: _builtins.float = ...,
+        is_left_alone: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["growth_tokens", b"growth_tokens", "heads", b"heads", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "refused", b"refused", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["escalated_at", b"escalated_at", "failing_checks", b"failing_checks", "growth_tokens", b"growth_tokens", "heads", b"heads", "is_left_alone", b"is_left_alone", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "refused", b"refused", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
