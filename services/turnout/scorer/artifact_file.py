@@ -31,17 +31,23 @@ def load_artifact(path: Path | None, *, embedder_digest: str) -> Artifact:
             f"The artifact {path} cannot be read: {error.strerror}; set {VARIABLE} to one that can."
         ) from error
     try:
-        artifact = parse_artifact(data)
+        return bound_artifact(data, embedder_digest=embedder_digest)
     except ArtifactInvalid as reason:
         raise ArtifactInvalid(
             f"{path or 'The artifact that is shipped'} is no artifact: {reason.message.rstrip('.')};"
             f" set {VARIABLE} to a file that `turnout train` made."
         ) from reason
+    except ArtifactRefused as reason:
+        raise ArtifactRefused(f"{path or 'What is shipped'}: {reason.message}") from reason
+
+
+def bound_artifact(data: bytes, *, embedder_digest: str) -> Artifact:
+    """The artifact in a file's bytes. Raises `ArtifactInvalid` and `ArtifactRefused`."""
+    artifact = parse_artifact(data)
     if artifact.content.embedder_digest != embedder_digest:
         raise ArtifactRefused(
-            f"The artifact {path or 'that is shipped'} was trained with the embedder "
-            f"{artifact.content.embedder_digest}, but the running one is {embedder_digest}. "
-            f"Retrain it with: {TRAIN_COMMAND}"
+            f"The artifact was trained with the embedder {artifact.content.embedder_digest}, but the"
+            f" running one is {embedder_digest}. Retrain it with: {TRAIN_COMMAND}"
         )
     return artifact
 
