@@ -21,7 +21,7 @@ from turnout.scorer.artifact_board import Basis
 from turnout.scorer.embedder import Embedding
 
 MOST_WAITING = 1_000
-"""Some 2 MB of inputs, and half a second of deciding: more requests than a scorer serves in one."""
+"""A few MB of inputs, and a few tenths of a second of deciding."""
 
 _LOG = logging.getLogger(__name__)
 
