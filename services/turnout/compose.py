@@ -239,7 +239,7 @@ class Process:
                 catalog=catalog,
                 modes=modes,
                 store=store,
-                artifacts=parts.artifacts_of(settings, store),
+                artifacts=parts.artifacts_of(settings, catalog, store),
                 limits=limits,
                 exposition=self.metrics.exposition,
                 parts=readiness,

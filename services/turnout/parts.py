@@ -21,7 +21,7 @@ from turnout.policy.arms import Experiment
 from turnout.policy.decision import Access, Lock, RoutingSettings
 from turnout.policy.request import Mode
 from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address, is_loopback
-from turnout.scorer.artifact_file import bound_artifact, load_artifact
+from turnout.scorer.artifact_file import load_artifact, tried_artifact
 from turnout.scorer.embedder_files import DEFAULT_ROOT, EMBEDDER_DIGEST
 from turnout.settings import BadSetting, Settings
 from turnout.telemetry.retention import Retention
@@ -330,12 +330,14 @@ def _address(setting: str, url: str, *, schemes: tuple[str, ...]) -> SplitResult
     return found
 
 
-def artifacts_of(settings: Settings, store: ArtifactStore) -> Artifacts:
+def artifacts_of(settings: Settings, catalog: Catalog, store: ArtifactStore) -> Artifacts:
     """The control endpoints' side of the artifacts, which asks of a file what scorers ask of it."""
-    file = settings.scorer.artifact
+    file, routing = settings.scorer.artifact, routing_of(settings, catalog)
     return Artifacts(
         store=store,
-        check=lambda data: bound_artifact(data, embedder_digest=EMBEDDER_DIGEST),
+        check=lambda data: tried_artifact(
+            data, embedder_digest=EMBEDDER_DIGEST, settings=routing, catalog=catalog
+        ),
         own=lambda: load_artifact(file, embedder_digest=EMBEDDER_DIGEST),
         own_source="shipped" if file is None else str(file),
     )

@@ -19,7 +19,7 @@ from turnout.policy.artifact import Artifact
 from turnout.policy.mix import dialled
 from turnout.ports import FactSink, SessionCacheTracker
 from turnout.scorer.artifact_board import ArtifactBoard, Basis
-from turnout.scorer.artifact_file import bound_artifact, load_artifact
+from turnout.scorer.artifact_file import load_artifact, tried_artifact
 from turnout.scorer.embedder import load_embedder
 from turnout.scorer.service import LocalScorer
 from turnout.scorer.shadow import Shadow
@@ -64,7 +64,9 @@ async def open_scorer(
         metrics.set_artifact(own.digest)
         artifacts = ArtifactBoard(
             basis_of(own),
-            bind=lambda data: basis_of(bound_artifact(data, embedder_digest=digest)),
+            bind=lambda data: basis_of(
+                tried_artifact(data, embedder_digest=digest, settings=routing, catalog=catalog)
+            ),
             on_active=lambda basis: metrics.set_artifact(basis.tables.digest),
         )
         shadow = Shadow(catalog=catalog, facts=facts)

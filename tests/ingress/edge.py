@@ -197,7 +197,7 @@ def edge(
             catalog=CATALOG,
             modes=modes,
             store=store,
-            artifacts=parts.artifacts_of(Settings(), store),
+            artifacts=parts.artifacts_of(Settings(), CATALOG, store),
             limits=limits,
             exposition=lambda: (b"turnout_requests_total 1\n", "text/plain"),
             parts=parts_now,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.artifacts import SHIPPED, damaged, foreign, renamed
+from tests.artifacts import SHIPPED, damaged, failing, foreign, renamed
 from tests.ingress.edge import (
     BODY,
     CHAT,
@@ -441,6 +441,7 @@ async def test_artifacts_are_put_told_and_dropped() -> None:
         (b"\xff", 400, "artifact"),
         (damaged(), 400, "not what its digest says"),
         (foreign(), 400, "embedder another"),
+        (failing(), 400, "fails in a decision (ValueError)"),
         (NEXT + b" " * MOST_ARTIFACT_BYTES, 413, f"{MOST_ARTIFACT_BYTES} bytes"),
     ],
 )

@@ -7,15 +7,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from tests.artifacts import SHIPPED, damaged, foreign, renamed
+from tests.artifacts import SHIPPED, damaged, failing, foreign, renamed
 from tests.bus.servers import NatsServer
 from turnout.bus.connection import open_bus
 from turnout.bus.control import ControlStore, end_task
 from turnout.bus.control_keys import ARTIFACT_KEY
+from turnout.catalog.catalog import parse_catalog
+from turnout.catalog.packaged import snapshot_bytes
 from turnout.policy.artifact import Artifact, parse_artifact
 from turnout.policy.decision import RoutingSettings
 from turnout.scorer.artifact_board import ArtifactBoard, Basis
-from turnout.scorer.artifact_file import bound_artifact
+from turnout.scorer.artifact_file import tried_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 from turnout.scorer.text_reader import ClusterReader
 
@@ -24,6 +26,7 @@ pytestmark = pytest.mark.anyio
 WAIT_SECONDS = 10.0
 """Longer than anything here takes; a test that hangs fails by it."""
 
+CATALOG = parse_catalog(snapshot_bytes())
 NEXT = renamed("2030-01-01")
 NEXT_DIGEST = parse_artifact(NEXT).digest
 AFTER = renamed("2030-02-02")
@@ -60,7 +63,11 @@ async def running() -> AsyncGenerator[Run]:
     told: list[str] = []
     board = ArtifactBoard(
         basis_of(SHIPPED),
-        bind=lambda data: basis_of(bound_artifact(data, embedder_digest=EMBEDDER_DIGEST)),
+        bind=lambda data: basis_of(
+            tried_artifact(
+                data, embedder_digest=EMBEDDER_DIGEST, settings=RoutingSettings(), catalog=CATALOG
+            )
+        ),
         on_active=lambda basis: told.append(basis.tables.digest),
     )
     async with asyncio.TaskGroup() as tasks:
@@ -93,7 +100,7 @@ async def test_a_shadow_is_apart_from_what_serves() -> None:
 
 
 @pytest.mark.parametrize("role", ["active", "shadow"])
-@pytest.mark.parametrize("bad", [b"", b"{}", b"no json", damaged(), foreign()])
+@pytest.mark.parametrize("bad", [b"", b"{}", b"no json", damaged(), foreign(), failing()])
 async def test_what_is_no_artifact_is_counted_and_the_last_good_one_stays(
     role: str, bad: bytes
 ) -> None:

@@ -1,9 +1,11 @@
 """Artifact files in the control bucket: checked, put, dropped, told.
 
 Rules of this module: nothing is stored that a scorer would not take; what is told of a role is read from the
-bucket each time, so that every replica tells the same. Scorers take a change within a second.
+bucket each time, so that every replica tells the same. Scorers take a change within a second. A check takes
+tens of milliseconds, so it runs in a thread.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -61,7 +63,7 @@ class Artifacts:
     async def put(self, role: ArtifactRole, data: bytes) -> None:
         """Raises `InvalidRequest` for what is no artifact of the running embedder."""
         try:
-            self.check(data)
+            await asyncio.to_thread(self.check, data)
             value = data.decode()
         except TurnoutError as reason:
             raise InvalidRequest(reason.message) from reason
@@ -74,21 +76,25 @@ class Artifacts:
 
     async def states(self) -> dict[ArtifactRole, ArtifactState | None]:
         """What there is in each role; None where nothing runs in shadow."""
-        active = await self._in_bucket("active") or self._state(self.own, source=self.own_source)
+        active = await self._in_bucket("active")
+        if active is None:
+            active = await _state(self.own, source=self.own_source)
         return {"active": active, "shadow": await self._in_bucket("shadow")}
 
     async def _in_bucket(self, role: ArtifactRole) -> ArtifactState | None:
         value = await self.store.get(ARTIFACT_KEY + role, deadline_seconds=STORE_SECONDS)
         if value is None:
             return None
-        return self._state(lambda: self.check(value.encode()), source="bus")
+        data = value.encode()
+        return await _state(lambda: self.check(data), source="bus")
 
-    def _state(self, read: Callable[[], Artifact], *, source: str) -> ArtifactState:
-        try:
-            artifact = read()
-        except TurnoutError as reason:
-            return ArtifactState(source, refused=reason.message)
-        return ArtifactState(source, artifact.digest, artifact.content.created)
+
+async def _state(read: Callable[[], Artifact], *, source: str) -> ArtifactState:
+    try:
+        artifact = await asyncio.to_thread(read)
+    except TurnoutError as reason:
+        return ArtifactState(source, refused=reason.message)
+    return ArtifactState(source, artifact.digest, artifact.content.created)
 
 
 def too_large() -> RequestTooLarge:
