@@ -10,7 +10,7 @@ SELECT
     s.shadow_proposal AS shadow,
     s.agrees AS agrees,
     count() AS requests,
-    uniqCombined(s.session) AS sessions,
+    uniqExact(s.session) AS sessions,
     avg(s.served_cost_now_usd) AS mean_served_cost_now_usd,
     avg(s.shadow_cost_now_usd) AS mean_shadow_cost_now_usd,
     avg(s.served_cost_to_go_usd) AS mean_served_cost_to_go_usd,
