@@ -7,6 +7,7 @@ when too many wait, the next ones are left out and counted.
 
 import asyncio
 import logging
+from collections import deque
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -22,6 +23,9 @@ from turnout.scorer.embedder import Embedding
 
 MOST_WAITING = 1_000
 """A few MB of inputs, and a few tenths of a second of deciding."""
+
+PAUSE_SECONDS = 0.01
+"""The answer is on its way by then, over gRPC too, and in one process the request to its provider."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -54,32 +58,39 @@ class Shadow:
     ) -> None:
         self._catalog = catalog
         self._facts = facts
-        self._waiting: asyncio.Queue[tuple[Basis, Served]] = asyncio.Queue(most_waiting)
+        self._most_waiting = most_waiting
+        self._waiting: deque[tuple[Basis, Served]] = deque()
+        self._is_waiting = asyncio.Event()
         self.failed = 0
         self.left_out = 0
 
     def follow(self, basis: Basis, served: Served) -> None:
         """Decide this later; never raises and never waits."""
-        try:
-            self._waiting.put_nowait((basis, served))
-        except asyncio.QueueFull:
+        if len(self._waiting) >= self._most_waiting:
             self.left_out += 1
+            return
+        self._waiting.append((basis, served))
+        self._is_waiting.set()
 
     async def run(self) -> None:
         """Decide what waits, until cancelled."""
         while True:
-            self._decide(*await self._waiting.get())
-            await asyncio.sleep(0)
+            await self._is_waiting.wait()
+            await asyncio.sleep(PAUSE_SECONDS)
+            self._is_waiting.clear()
+            while self._waiting:
+                self._decide(*self._waiting.popleft())
+                await asyncio.sleep(0)
 
     def finish(self) -> None:
         """Decide what still waits at the end."""
-        while not self._waiting.empty():
-            self._decide(*self._waiting.get_nowait())
+        while self._waiting:
+            self._decide(*self._waiting.popleft())
 
     def _decide(self, basis: Basis, served: Served) -> None:
         try:
             inputs = _inputs_for(basis, served)
-            decision = decide(inputs, catalog=self._catalog, tables=basis.tables)
+            fact = _fact(served, decide(inputs, catalog=self._catalog, tables=basis.tables))
         except Exception as reason:  # noqa: BLE001 - a candidate's tables may fail in any way
             self.failed += 1
             # The type alone: a message may quote the request.
@@ -88,7 +99,7 @@ class Shadow:
                 extra={"request_id": served.request_id, "error": type(reason).__name__},
             )
             return
-        self._facts.record(_fact(served, decision))
+        self._facts.record(fact)
 
 
 def _inputs_for(basis: Basis, served: Served) -> DecisionInputs:
