@@ -1,7 +1,7 @@
 """Another artifact takes over, or runs in shadow, while requests are served."""
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -108,6 +108,7 @@ def test_a_shadow_leaves_rows_beside_what_is_served(product: Product) -> None:
     put(product, "active", favouring("claude-opus-5-5"))
     put(product, "shadow", candidate)
     wait_for(product, parse_artifact(favouring("claude-opus-5-5")).digest)
+    found: Sequence[Sequence[object]] = ()
     with product.warehouse() as warehouse:
         for _ in until(PATIENCE_SECONDS):
             answer = ask(product, MESSAGES, message("turnout/auto", text="Fix the failing test."))
@@ -121,7 +122,7 @@ def test_a_shadow_leaves_rows_beside_what_is_served(product: Product) -> None:
             ).result_rows
             if found:
                 break
-    assert set(found) == {("claude-opus-5-5", model, False, True, True, True)}
+    assert {tuple(row) for row in found} == {("claude-opus-5-5", model, False, True, True, True)}
     queried = run("sql", "shadow_against_served", settings=product.settings)
     assert queried.returncode == 0, queried.stderr
     assert model in queried.stdout
