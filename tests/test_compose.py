@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from turnout.compose import end_task, process
+from turnout.bus.control import end_task
+from turnout.compose import process
 from turnout.errors import Unavailable
 from turnout.observe.traced import TracedSessionCacheTracker
 from turnout.session_cache_tracker.service import LocalSessionCacheTracker

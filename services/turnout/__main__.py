@@ -19,8 +19,9 @@ from typing import Protocol
 import uvloop
 
 from turnout import __version__, parts, settings
+from turnout.bus.control_keys import ArtifactRole
 from turnout.engines.failure import UNFIT_STATUS
-from turnout.errors import TurnoutError
+from turnout.errors import InvalidRequest, TurnoutError
 from turnout.observe import logs
 from turnout.policy.modes import MODES
 from turnout.telemetry.schema import SchemaMismatch
@@ -65,6 +66,8 @@ def _done(argv: Sequence[str] | None) -> int:
                 return _keys(options)
             case "mode":
                 return _mode(options)
+            case "artifact":
+                return _artifact(options)
             case "catalog":
                 return _catalog(Path(options.file), Path(options.out))
             case "explain":
@@ -110,8 +113,17 @@ def _parser() -> argparse.ArgumentParser:
     mode = commands.add_parser("mode", help="show or change the mode of a running Turnout")
     mode.add_argument("mode", nargs="?", choices=MODES)
     mode.add_argument("--tenant", default="default")
-    mode.add_argument("--url", default="", help="where it runs; from the settings if left out")
-    mode.add_argument("--key", default=os.environ.get("TURNOUT_KEY", ""), help="a router key")
+    _add_where(mode)
+    artifact = commands.add_parser("artifact", help="show or change the artifacts that decide")
+    actions = artifact.add_subparsers(dest="action", required=True)
+    show = actions.add_parser("show", help="which are active and in shadow")
+    push = actions.add_parser("push", help="decide with another one, without a restart")
+    push.add_argument("file", help="as `turnout train` wrote it")
+    drop = actions.add_parser("drop", help="go back to the one of the settings")
+    for changing, does in ((push, "run it in shadow"), (drop, "end the shadow")):
+        changing.add_argument("--shadow", action="store_true", help=f"{does} instead")
+    for one in (show, push, drop):
+        _add_where(one)
     catalog = commands.add_parser("catalog", help="prices and models")
     refresh = catalog.add_subparsers(dest="action", required=True).add_parser(
         "refresh", help="make a snapshot from a copy of LiteLLM's public price map"
@@ -132,6 +144,12 @@ def _parser() -> argparse.ArgumentParser:
         "outcomes", help="report what git and CI say of the agents' work", add_help=False
     )
     return parser
+
+
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    """Options of a command that asks a running Turnout."""
+    parser.add_argument("--url", default="", help="where it runs; from the settings if left out")
+    parser.add_argument("--key", default=os.environ.get("TURNOUT_KEY", ""), help="a router key")
 
 
 _ALONE: Mapping[str, tuple[str, str]] = {
@@ -233,14 +251,35 @@ def _keys(options: argparse.Namespace) -> int:
 def _mode(options: argparse.Namespace) -> int:
     from turnout import remote
 
-    told = settings.load()
-    url = str(options.url) or f"http://127.0.0.1:{told.ingress.port}"
     asyncio.run(
         remote.show_or_change_mode(
-            url, key=str(options.key), tenant=str(options.tenant), mode=options.mode
+            _url(options), key=str(options.key), tenant=str(options.tenant), mode=options.mode
         )
     )
     return 0
+
+
+def _artifact(options: argparse.Namespace) -> int:
+    from turnout import remote
+
+    url, key = _url(options), str(options.key)
+    if options.action == "show":
+        asyncio.run(remote.show_artifacts(url, key=key))
+        return 0
+    role: ArtifactRole = "shadow" if options.shadow else "active"
+    if options.action == "drop":
+        asyncio.run(remote.drop_artifact(url, key=key, role=role))
+        return 0
+    try:
+        data = Path(options.file).read_bytes()
+    except OSError as reason:
+        raise InvalidRequest(f"{options.file} cannot be read: {reason.strerror}.") from None
+    asyncio.run(remote.push_artifact(url, key=key, role=role, data=data))
+    return 0
+
+
+def _url(options: argparse.Namespace) -> str:
+    return str(options.url) or f"http://127.0.0.1:{settings.load().ingress.port}"
 
 
 def _catalog(file: Path, out: Path) -> int:

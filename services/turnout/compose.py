@@ -7,7 +7,6 @@ other settings.
 """
 
 import asyncio
-import random
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from turnout import __version__, parts
 from turnout.bus.connection import Bus, open_bus
-from turnout.bus.control import ControlStore
+from turnout.bus.control import ControlStore, end_task
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import Publisher
 from turnout.bus.spool import Spool, SpoolFactSink, open_spool
@@ -35,7 +34,6 @@ from turnout.observe.part_watch import watch_parts
 from turnout.observe.spans import Kind, Tracer
 from turnout.observe.traced import TracedScorer, TracedSessionCacheTracker
 from turnout.observe.tracing import RandomIds
-from turnout.policy.mix import dialled
 from turnout.policy.request import Prefix
 from turnout.ports import (
     FactSink,
@@ -54,9 +52,6 @@ if TYPE_CHECKING:
 WARM_UP_SECONDS = 2.0
 """How long a start waits for another part, so that the first request need not; parts that come
 later are connected to when they are there."""
-
-CANCEL_AGAIN_SECONDS = 0.1
-"""How long a cancelled task may take to end before it is cancelled again."""
 
 READINESS_SECONDS = 0.5
 """How long /ready waits for each part; orchestrators ask once in some seconds."""
@@ -146,34 +141,18 @@ class Process:
                 RemoteScorer(await self._channel(told)),
                 CallTimes(self.metrics.rpc_client, part="scorer"),
             )
-        from turnout.scorer.artifact_file import load_artifact
-        from turnout.scorer.embedder import load_embedder
-        from turnout.scorer.service import LocalScorer
-        from turnout.scorer.text_reader import ClusterReader
+        from turnout.scoring import open_scorer
 
-        embedder = await self.stack.enter_async_context(
-            load_embedder(parts.embedder_root(self.settings))
-        )
-        # The first run of a model allocates; no request should wait for that.
-        await embedder.embed("warm up", deadline_seconds=WARM_UP_SECONDS)
-        artifact = load_artifact(told.artifact, embedder_digest=embedder.embedder_digest)
-        self.metrics.set_artifact(artifact.digest)
-        scorer = LocalScorer(
-            catalog=self.catalog,
-            tables=artifact,
-            reader=ClusterReader(artifact.content.text),
-            embedder=embedder,
-            tracker=await self.tracker(),
-            facts=await self.facts(),
-            settings=dialled(
-                parts.routing_of(self.settings, self.catalog),
-                self.settings.routing.quality_bias,
-                requests=artifact.content.first_requests,
-                catalog=self.catalog,
-                tables=artifact,
-            ),
-            clock=time.time,
-            draw=random.Random().random,  # noqa: S311  exploration guards no secret
+        scorer = await self.stack.enter_async_context(
+            open_scorer(
+                self.settings,
+                self.catalog,
+                tracker=await self.tracker(),
+                facts=await self.facts(),
+                store=ControlStore(self.bus),
+                tasks=self.tasks,
+                metrics=self.metrics,
+            )
         )
         if self.tracer is None:
             return scorer
@@ -263,6 +242,7 @@ class Process:
                 catalog=catalog,
                 modes=modes,
                 store=store,
+                artifacts=parts.artifacts_of(settings, catalog, store),
                 limits=limits,
                 exposition=self.metrics.exposition,
                 parts=readiness,
@@ -328,15 +308,6 @@ class Process:
             async with asyncio.timeout(WARM_UP_SECONDS):
                 await channel.channel_ready()
         return channel
-
-
-async def end_task(task: asyncio.Task[None]) -> None:
-    """Cancel until it is over: before Python 3.12 `asyncio.wait_for`, which nats-py waits with, loses
-    a cancellation that comes together with what was waited for (python/cpython#86296).
-    """
-    while not task.done():
-        task.cancel()
-        await asyncio.wait((task,), timeout=CANCEL_AGAIN_SECONDS)
 
 
 async def _warm_up(tracker: SessionCacheTracker) -> None:

@@ -208,4 +208,50 @@ class OutcomeReported(msgspec.Struct, frozen=True, gc=False):
     after_seconds: float | None = None
 
 
-Fact: TypeAlias = RequestRouted | AttemptEnded | RequestCompleted | ThreadSwitched | OutcomeReported
+class ShadowDecided(msgspec.Struct, frozen=True, gc=False):
+    """A second artifact has decided beside the one that served, from the same inputs.
+
+    A choice is the proposal of a decision: where mode or arm serve what was asked for, both targets are
+    that, and say nothing of the artifacts.
+
+    Attributes:
+        served_cost_now_usd, served_cost_to_go_usd: of the choice of the decision that was served, as the
+            shadow's tables expect them; None when a price is unknown or the shadow compared nothing.
+        shadow_cost_now_usd, shadow_cost_to_go_usd: the same of the shadow's own choice.
+        agrees: whether both choose the same target.
+
+    """
+
+    event_id: str
+    occurred_at: float
+    request_id: str
+    traceparent: str
+    tenant: str
+    session: str
+    served_artifact_digest: str
+    served_action: Action
+    served_reason: Reason
+    served_target: str
+    served_model: str
+    served_proposal: str
+    served_cost_now_usd: float | None
+    served_cost_to_go_usd: float | None
+    shadow_artifact_digest: str
+    shadow_action: Action
+    shadow_reason: Reason
+    shadow_target: str
+    shadow_model: str
+    shadow_proposal: str
+    shadow_cost_now_usd: float | None
+    shadow_cost_to_go_usd: float | None
+    agrees: bool
+
+
+Fact: TypeAlias = (
+    RequestRouted
+    | AttemptEnded
+    | RequestCompleted
+    | ThreadSwitched
+    | OutcomeReported
+    | ShadowDecided
+)

@@ -14,13 +14,15 @@ from turnout.catalog.models import Endpoint
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.catalog.user_file import with_user_file
 from turnout.errors import TurnoutError
+from turnout.ingress.artifacts import Artifacts, ArtifactStore
 from turnout.ingress.callers import Door
 from turnout.observe.exporting import BadTracing, Exporting, exporting
 from turnout.policy.arms import Experiment
 from turnout.policy.decision import Access, Lock, RoutingSettings
 from turnout.policy.request import Mode
 from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address, is_loopback
-from turnout.scorer.embedder_files import default_root
+from turnout.scorer.artifact_file import load_artifact, tried_artifact
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST, default_root
 from turnout.settings import BadSetting, Settings
 from turnout.telemetry.retention import Retention
 from turnout.telemetry.warehouse import WarehouseSettings
@@ -326,6 +328,19 @@ def _address(setting: str, url: str, *, schemes: tuple[str, ...]) -> SplitResult
     if not is_whole:
         raise BadSetting(usual)
     return found
+
+
+def artifacts_of(settings: Settings, catalog: Catalog, store: ArtifactStore) -> Artifacts:
+    """The control endpoints' side of the artifacts, which asks of a file what scorers ask of it."""
+    file, routing = settings.scorer.artifact, routing_of(settings, catalog)
+    return Artifacts(
+        store=store,
+        check=lambda data: tried_artifact(
+            data, embedder_digest=EMBEDDER_DIGEST, settings=routing, catalog=catalog
+        ),
+        own=lambda: load_artifact(file, embedder_digest=EMBEDDER_DIGEST),
+        own_source="shipped" if file is None else str(file),
+    )
 
 
 def embedder_root(settings: Settings) -> Path:

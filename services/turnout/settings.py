@@ -52,8 +52,8 @@ class Ingress(Section):
     )
     admin_keys: tuple[str, ...] = Field(
         default=(),
-        description="Names of the router keys that may change modes; with no keys at all, anyone"
-        " on loopback may.",
+        description="Names of the router keys that may change modes and artifacts; with no keys at"
+        " all, anyone on loopback may.",
     )
     max_body_bytes: int = Field(
         default=32 * MEGABYTE, gt=0, description="Longest accepted body in bytes."
@@ -101,7 +101,8 @@ class Scorer(Rpc):
         default=0.05, gt=0, description="How long a decision may take before it is made without."
     )
     artifact: Path | None = Field(
-        default=None, description="Artifact file; unset means the one that ships."
+        default=None,
+        description="Artifact file; unset means the one that ships. One that was pushed wins.",
     )
     embedder_dir: Path | None = Field(
         default=None, description="Where the embedder's model is; unset means the build's cache."

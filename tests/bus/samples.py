@@ -9,6 +9,7 @@ from turnout.facts import (
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
+    ShadowDecided,
     ThreadSwitched,
 )
 from turnout.policy.decision import (
@@ -258,6 +259,34 @@ def switched(request_id: str = "request-1") -> ThreadSwitched:
         step=42,
         warm_tokens_left=64_000,
         prompt_tokens_estimate=101_000,
+    )
+
+
+def shadowed(request_id: str = "request-1") -> ShadowDecided:
+    return ShadowDecided(
+        event_id=f"{request_id}:shadow",
+        occurred_at=NOON,
+        request_id=request_id,
+        traceparent=TRACEPARENT,
+        tenant="acme",
+        session="session-1",
+        served_artifact_digest=ARTIFACT,
+        served_action="stay",
+        served_reason="warm_incumbent",
+        served_target="anthropic/model-0",
+        served_model="model-0",
+        served_proposal="anthropic/model-0",
+        served_cost_now_usd=0.25,
+        served_cost_to_go_usd=2.0,
+        shadow_artifact_digest="b" * 64,
+        shadow_action="switch",
+        shadow_reason="gain_exceeds_break_even",
+        shadow_target="anthropic/model-1",
+        shadow_model="model-1",
+        shadow_proposal="anthropic/model-1",
+        shadow_cost_now_usd=0.5,
+        shadow_cost_to_go_usd=1.0,
+        agrees=False,
     )
 
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import numpy as np
 import pytest
@@ -24,10 +24,12 @@ from turnout.policy.thread import ThreadState
 from turnout.ports import LookRequest, Note, RouteAnswer, RouteRequest, Scorer
 from turnout.rpc.channel import open_channel
 from turnout.rpc.scorer import SERVICE_NAME, RemoteScorer, ScorerServer
+from turnout.scorer.artifact_board import ArtifactBoard, Basis
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder import Embedding, Skipped
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 from turnout.scorer.service import LocalScorer
+from turnout.scorer.shadow import Shadow
 from turnout.scorer.text_reader import ClusterReader
 
 pytestmark = pytest.mark.anyio
@@ -112,19 +114,27 @@ class Subject:
     embedder: FakeEmbedder
 
 
+def unasked(told: object) -> NoReturn:
+    raise AssertionError(told)
+
+
 def subject(*, is_tracked: bool = True, skipped: str = "") -> Subject:
     facts, tracker = Facts(), FakeTracker(ThreadState() if is_tracked else None)
     embedder = FakeEmbedder(Skipped("late") if skipped else None)
     artifact = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
+    own = Basis(
+        tables=artifact,
+        reader=ClusterReader(artifact.content.text),
+        settings=RoutingSettings(candidates=("claude-opus-5-5", "claude-haiku-5-5", "gpt-5.5")),
+    )
     return Subject(
         LocalScorer(
             catalog=CATALOG,
-            tables=artifact,
-            reader=ClusterReader(artifact.content.text),
+            artifacts=ArtifactBoard(own, bind=unasked, on_active=unasked),
+            shadow=Shadow(catalog=CATALOG, facts=facts),
             embedder=embedder,
             tracker=tracker,
             facts=facts,
-            settings=RoutingSettings(candidates=("claude-opus-5-5", "claude-haiku-5-5", "gpt-5.5")),
             clock=lambda: NOW,
             draw=lambda: 0.5,
         ),

@@ -9,8 +9,11 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.artifacts import renamed
 from tests.e2e.conftest import COMPOSITIONS
 from tests.e2e.product import POLL_SECONDS, Product, environment, run, start
+from tests.e2e.test_artifacts import wait_for
+from turnout.policy.artifact import parse_artifact
 
 BODY = {
     "model": "turnout/claude-sonnet-5-5",
@@ -53,6 +56,8 @@ def test_a_stop_lets_streams_finish_and_a_new_start_finds_everything(
     product = start(*arguments, settings=settings, log=tmp_path / "log")
     try:
         httpx.put(f"{product.url}/v1/modes/default", json={"mode": "observe"}).raise_for_status()
+        pushed = renamed("2030-01-01")
+        httpx.put(f"{product.url}/v1/artifacts/active", content=pushed).raise_for_status()
         product.script("gap=0.05,tokens=150")
         with httpx.stream("POST", f"{product.url}/v1/messages", json=BODY, timeout=30) as answer:
             request_id = answer.headers["turnout-request-id"]
@@ -68,6 +73,7 @@ def test_a_stop_lets_streams_finish_and_a_new_start_finds_everything(
     again = start(*arguments, settings=settings, log=tmp_path / "log")
     try:
         assert answered(again, request_id)
+        wait_for(again, parse_artifact(pushed).digest)
         # A client that keeps its connection open does not hold up the stop.
         with httpx.Client() as client:
             assert client.get(f"{again.url}/v1/modes").json()["default"] == "observe"

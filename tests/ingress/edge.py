@@ -8,6 +8,7 @@ import msgspec
 from starlette.types import ASGIApp
 
 from tests.fakes import KeptFacts, ScriptedDispatcher
+from turnout import parts
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError, Unavailable
@@ -36,6 +37,7 @@ from turnout.ports import (
     RouteAnswer,
     RouteRequest,
 )
+from turnout.settings import Settings
 
 CATALOG: Catalog = parse_catalog(snapshot_bytes())
 NOW = 1_790_000_000.0
@@ -122,6 +124,16 @@ class KeptStore:
             raise Unavailable("the control store does not answer; is NATS running?")
         self.values[key] = value
 
+    async def get(self, key: str, *, deadline_seconds: float) -> str | None:
+        if self.is_down:
+            raise Unavailable("the control store does not answer; is NATS running?")
+        return self.values.get(key)
+
+    async def delete(self, key: str, *, deadline_seconds: float) -> None:
+        if self.is_down:
+            raise Unavailable("the control store does not answer; is NATS running?")
+        self.values.pop(key, None)
+
 
 @dataclass(slots=True)
 class Edge:
@@ -154,7 +166,7 @@ def edge(
         ScriptedDispatcher(head(), Chunk(b"data: 1\n\n")),
         KeptFacts(),
     )
-    modes, store, parts = ModeBoard("full"), KeptStore(), {"ingress": "ok", "bus": "ok"}
+    modes, store, states = ModeBoard("full"), KeptStore(), {"ingress": "ok", "bus": "ok"}
     intake = Intake(
         guard=guard,
         door=door,
@@ -165,7 +177,7 @@ def edge(
     )
 
     async def parts_now() -> dict[str, str]:
-        return parts
+        return states
 
     proxy = Proxy(
         intake=intake,
@@ -185,13 +197,14 @@ def edge(
             catalog=CATALOG,
             modes=modes,
             store=store,
+            artifacts=parts.artifacts_of(Settings(), CATALOG, store),
             limits=limits,
             exposition=lambda: (b"turnout_requests_total 1\n", "text/plain"),
             parts=parts_now,
         ),
         tracer=tracer,
     )
-    return Edge(app, scorer, dispatcher, facts, modes, store, parts, proxy)
+    return Edge(app, scorer, dispatcher, facts, modes, store, states, proxy)
 
 
 @dataclass(slots=True)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from tests.artifacts import SHIPPED, damaged, failing, foreign, renamed
 from tests.ingress.edge import (
     BODY,
     CHAT,
@@ -19,9 +20,11 @@ from tests.ingress.edge import (
     edge,
     error_of,
 )
+from turnout.bus.control_keys import MOST_ARTIFACT_BYTES
 from turnout.capabilities import Dialect
 from turnout.errors import ContextTooLong, Unavailable
 from turnout.ingress.callers import Door
+from turnout.policy.artifact import parse_artifact
 from turnout.policy.modes import MODES
 from turnout.router_key import RouterKey
 
@@ -404,6 +407,96 @@ async def test_modes_are_not_for_strangers() -> None:
     assert (await get(edge(door=CLOSED), "/v1/modes")).status == 401
 
 
+# -- /v1/artifacts -----------------------------------------------------------------------------
+
+
+async def put_artifact(
+    on: Edge, data: bytes, *headers: tuple[str, str], role: str = "active"
+) -> Answer:
+    return await ask(on, f"/v1/artifacts/{role}", method="PUT", body=data, headers=headers)
+
+
+NEXT = renamed("2030-01-01")
+IN_BUCKET = {"source": "bus", "digest": parse_artifact(NEXT).digest, "created": "2030-01-01"}
+OWN = {"source": "shipped", "digest": SHIPPED.digest, "created": SHIPPED.content.created}
+
+
+async def test_artifacts_are_put_told_and_dropped() -> None:
+    on = edge()
+    assert (await get(on, "/v1/artifacts")).json == {"active": OWN, "shadow": None}
+    answer = await put_artifact(on, NEXT, role="shadow")
+    assert (answer.status, answer.json) == (200, {"active": OWN, "shadow": IN_BUCKET})
+    assert on.store.values == {"artifact.shadow": NEXT.decode()}
+    await put_artifact(on, NEXT)
+    assert (await get(on, "/v1/artifacts")).json == {"active": IN_BUCKET, "shadow": IN_BUCKET}
+    answer = await get(on, "/v1/artifacts/active", method="DELETE")
+    assert (answer.status, answer.json) == (200, {"active": OWN, "shadow": IN_BUCKET})
+    assert (await get(on, "/v1/artifacts/active", method="DELETE")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("data", "status", "says"),
+    [
+        (b"{}", 400, "digest"),
+        (b"\xff", 400, "artifact"),
+        (damaged(), 400, "not what its digest says"),
+        (foreign(), 400, "embedder another"),
+        (failing(), 400, "fails in a decision (ValueError)"),
+        (NEXT + b" " * MOST_ARTIFACT_BYTES, 413, f"{MOST_ARTIFACT_BYTES} bytes"),
+    ],
+)
+async def test_what_no_scorer_would_take_is_refused(data: bytes, status: int, says: str) -> None:
+    on = edge()
+    answer = await put_artifact(on, data)
+    assert answer.status == status
+    assert says in error_of(answer)[1]
+    assert not on.store.values
+
+
+async def test_what_is_in_the_bucket_all_the_same_is_told_as_refused() -> None:
+    on = edge()
+    on.store.values["artifact.active"] = foreign().decode()
+    active = (await get(on, "/v1/artifacts")).json["active"]
+    assert isinstance(active, dict)
+    assert active["source"] == "bus"
+    assert "embedder another" in active["refused"]
+
+
+async def test_an_artifact_has_one_of_two_roles() -> None:
+    answer = await put_artifact(edge(), NEXT, role="third")
+    assert answer.status == 400
+    assert "shadow" in error_of(answer)[1]
+
+
+async def test_without_the_bus_artifacts_are_not_to_be_had() -> None:
+    on = edge()
+    on.store.is_down = True
+    assert (await put_artifact(on, NEXT)).status == 503
+    assert (await get(on, "/v1/artifacts")).status == 503
+    assert (await get(on, "/v1/artifacts/active", method="DELETE")).status == 503
+
+
+@pytest.mark.parametrize(
+    ("headers", "may_read", "may_change"),
+    [
+        ([], 401, 401),
+        ([("x-turnout-key", "tk_wrong")], 401, 401),
+        ([("x-turnout-key", TEAM)], 200, 403),
+        ([("x-turnout-key", ADMIN)], 200, 200),
+    ],
+)
+async def test_where_keys_exist_artifacts_need_one_that_may(
+    headers: Sequence[tuple[str, str]], may_read: int, may_change: int
+) -> None:
+    on = edge(door=CLOSED)
+    assert (await get(on, "/v1/artifacts", *headers)).status == may_read
+    assert (await put_artifact(on, NEXT, *headers)).status == may_change
+    assert bool(on.store.values) == (may_change == 200)
+    dropped = await get(on, "/v1/artifacts/active", *headers, method="DELETE")
+    assert dropped.status == may_change
+    assert not on.store.values
+
+
 # -- health, metrics, documentation ------------------------------------------------------------
 
 
@@ -436,6 +529,8 @@ async def test_control_endpoints_are_in_the_openapi_document() -> None:
         "/v1beta/models/{model}",
         "/v1/modes",
         "/v1/modes/{tenant}",
+        "/v1/artifacts",
+        "/v1/artifacts/{role}",
         "/health",
         "/ready",
     }

@@ -104,6 +104,15 @@ def test_switches_and_outcomes_are_counted() -> None:
     assert value(counted, "turnout_outcomes_total", kind=outcome.kind) == 1
 
 
+def test_what_a_shadow_decides_is_counted_by_whether_it_agrees() -> None:
+    counted = metrics()
+    counted.count(samples.shadowed())
+    counted.count(replace(samples.shadowed(), agrees=True))
+    counted.count(samples.shadowed())
+    assert value(counted, "turnout_shadow_decisions_total", agrees="no") == 2
+    assert value(counted, "turnout_shadow_decisions_total", agrees="yes") == 1
+
+
 def test_a_fact_is_passed_on_and_counted() -> None:
     counted, taken = metrics(), Taken()
     MeteredFactSink(taken, counted).record(samples.outcome())

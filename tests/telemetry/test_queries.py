@@ -101,10 +101,19 @@ def facts() -> list[Fact]:
     escalated = replace(
         samples.routed("r2"), decision=replace(samples.routed().decision, action="escalate")
     )
+    same = samples.shadowed().served_proposal
+    agreeing = replace(samples.shadowed("r2"), shadow_proposal=same, agrees=True)
+    unpriced = replace(
+        samples.shadowed("r3"),
+        session="session-2",
+        shadow_cost_to_go_usd=None,
+        served_cost_now_usd=0.75,
+    )
     return [
         *(first, second, third, rejected),
         *(samples.attempt("r1"), failed_attempt, fallback, rejected_attempt),
         *(samples.routed("r1"), escalated, switch),
+        *(samples.shadowed("r1"), agreeing, unpriced),
         samples.outcome("o1", request_id=""),
         replace(samples.outcome("o2", request_id="r1"), session="", kind="merge"),
         replace(samples.outcome("o3"), kind="score", score=0.5, tests_passed=None),
@@ -224,6 +233,14 @@ async def test_switches_and_their_cost(warehouse: Warehouse) -> None:
             Decimal("0.25"),
             9_000,
         )
+    ]
+
+
+async def test_shadow_against_served(warehouse: Warehouse) -> None:
+    digests = (samples.ARTIFACT, "b" * 64)
+    assert await answer(warehouse, "shadow_against_served") == [
+        (*digests, "anthropic/model-0", "anthropic/model-1", False, 2, 2, 0.5, 0.5, 2.0, 1.0),
+        (*digests, "anthropic/model-0", "anthropic/model-0", True, 1, 1, 0.25, 0.5, 2.0, 1.0),
     ]
 
 

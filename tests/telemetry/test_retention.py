@@ -35,16 +35,21 @@ async def test_changing_the_setting_changes_the_table(
             "attempts_raw": 400,
             "thread_switches_raw": 400,
             "decisions_raw": 90,
+            "shadow_decisions_raw": 90,
         }
         assert await kept(warehouse, "decisions_raw") == "day + toIntervalDay(90)"
         assert await apply_retention(warehouse, ninety) == {}
 
         assert await apply_retention(warehouse, Retention(requests=400, decisions=30)) == {
-            "decisions_raw": 30
+            "decisions_raw": 30,
+            "shadow_decisions_raw": 30,
         }
         assert await kept(warehouse, "decisions_raw") == "day + toIntervalDay(30)"
 
-        assert await apply_retention(warehouse, Retention(requests=400)) == {"decisions_raw": 0}
+        assert await apply_retention(warehouse, Retention(requests=400)) == {
+            "decisions_raw": 0,
+            "shadow_decisions_raw": 0,
+        }
         assert await kept(warehouse, "decisions_raw") == ""
 
 

@@ -1,6 +1,7 @@
 """Control-plane state in a JetStream key-value bucket, watched so that a change needs no restart.
 
-Keys are dotted words: `mode.<tenant>` holds a tenant's mode. Rules: a watch survives restarts of
+Keys are dotted words: `mode.<tenant>` holds a tenant's mode, `artifact.active` and `artifact.shadow` a whole
+artifact file. Rules: a watch survives restarts of
 NATS and its absence at the start; it tells every key it finds, every change, and every key that is
 gone; it tells nothing twice. The callback runs on the loop and must not block.
 """
@@ -21,7 +22,7 @@ from turnout.errors import Unavailable
 _log = logging.getLogger(__name__)
 
 BUCKET = "turnout_control"
-# Keys, settings and modes of some thousand tenants; full means that a put is refused.
+# Modes of some thousand tenants, and artifacts; full means that a put is refused.
 BUCKET_MAX_BYTES = 16 * 1024 * 1024
 # Old values of a key, to see who changed what.
 BUCKET_HISTORY = 5
@@ -30,6 +31,9 @@ _RECONNECT_CHECK_SECONDS = 0.5
 # A consumer may be lost without a reconnect (a cluster elects, an operator deletes it).
 _REFRESH_SECONDS = 30.0
 _RETRY_SECONDS = 0.5
+
+# How long a cancelled task may take to end before it is cancelled again.
+_CANCEL_AGAIN_SECONDS = 0.1
 
 OnChange: TypeAlias = Callable[[str, str | None], None]
 """Takes a key and its value, None when the key is gone."""
@@ -145,6 +149,15 @@ class ControlStore:
                     storage=StorageType.FILE,
                 ),
             )
+
+
+async def end_task(task: asyncio.Task[None]) -> None:
+    """Cancel until it is over: before Python 3.12 `asyncio.wait_for`, which nats-py waits with, loses
+    a cancellation that comes together with what was waited for (python/cpython#86296).
+    """
+    while not task.done():
+        task.cancel()
+        await asyncio.wait((task,), timeout=_CANCEL_AGAIN_SECONDS)
 
 
 def _tell(entry: KeyValue.Entry, on_change: OnChange, known: dict[str, int]) -> None:

@@ -16,6 +16,7 @@ from turnout.facts import (
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
+    ShadowDecided,
     ThreadSwitched,
 )
 
@@ -61,6 +62,9 @@ ROUTES = (
         "turnout.outcome.reported",
         OutcomeReported,
         facts_pb2.OutcomeReported,
+    ),
+    FactRoute(
+        6, "shadow_decided", "turnout.shadow.decided", ShadowDecided, facts_pb2.ShadowDecided
     ),
 )
 

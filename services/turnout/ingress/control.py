@@ -1,4 +1,4 @@
-"""The control endpoints: decisions explained, outcomes, models, modes, health.
+"""The control endpoints: decisions explained, outcomes, models, modes, artifacts, health.
 
 Ordinary FastAPI with OpenAPI. They answer JSON; errors have the shape
 `{"error": {"type": kind, "message": text}}`.
@@ -14,11 +14,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
+from turnout.bus.control_keys import MOST_ARTIFACT_BYTES, ArtifactRole
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.endpoints import gemini_call
 from turnout.dialects.registry import DIALECTS
-from turnout.errors import InvalidRequest, NotAllowed, TurnoutError
+from turnout.errors import InvalidRequest, NotAllowed, RequestTooLarge, TurnoutError
+from turnout.ingress.artifacts import Artifacts, too_large
 from turnout.ingress.body import read_body
 from turnout.ingress.callers import Caller
 from turnout.ingress.intake import Arrival, Intake
@@ -96,6 +98,7 @@ class Control:
     catalog: Catalog
     modes: ModeBoard
     store: ControlStore
+    artifacts: Artifacts
     limits: Limits
     exposition: Callable[[], tuple[bytes, str]]
     parts: Callable[[], Awaitable[dict[str, str]]]
@@ -137,6 +140,20 @@ class ControlEndpoints:
             methods=["PUT"],
             summary="Change a mode",
             openapi_extra=_body_schema(ModeChange.model_json_schema()),
+        )
+        add("/v1/artifacts", self.artifacts, methods=["GET"], summary="The artifacts that decide")
+        add(
+            "/v1/artifacts/{role}",
+            self.change_artifact,
+            methods=["PUT"],
+            summary="Decide with another artifact, or run one in shadow",
+            openapi_extra=_body_schema({"type": "object"}),
+        )
+        add(
+            "/v1/artifacts/{role}",
+            self.drop_artifact,
+            methods=["DELETE"],
+            summary="Go back to the artifact of the settings, or end the shadow",
         )
         add("/health", self.health, methods=["GET"], summary="The process is alive")
         add("/ready", self.ready, methods=["GET"], summary="Which parts can serve")
@@ -253,17 +270,41 @@ class ControlEndpoints:
 
         Without the bus it holds on this replica alone, and the answer is 503 to say so.
         """
-        if not self._admit(request).is_admin:
-            raise NotAllowed(
-                "This router key may not change modes; TURNOUT_INGRESS__ADMIN_KEYS names those"
-                " that may."
-            )
+        self._admit_to_change(request, "modes")
         body = await self._body(request, max_bytes=MOST_MODE_BYTES)
         mode = as_mode(_checked(ModeChange, body).mode)
         assert mode is not None
         self._control.modes.set_mode(tenant, mode)
         await self._control.store.put(MODE_KEY + tenant, mode, deadline_seconds=STORE_SECONDS)
         return {tenant: mode}
+
+    def _admit_to_change(self, request: Request, what: str) -> None:
+        if not self._admit(request).is_admin:
+            raise NotAllowed(
+                f"This router key may not change {what}; TURNOUT_INGRESS__ADMIN_KEYS names those"
+                " that may."
+            )
+
+    async def artifacts(self, request: Request) -> Response:
+        """Digest, date of the newest row and source of the active artifact and of the one in shadow."""
+        self._admit(request)
+        return _json(await self._control.artifacts.states())
+
+    async def change_artifact(self, request: Request, role: ArtifactRole) -> Response:
+        """The body is the file that `turnout train` wrote. Scorers take it within a second."""
+        self._admit_to_change(request, "artifacts")
+        try:
+            body = await self._body(request, max_bytes=MOST_ARTIFACT_BYTES)
+        except RequestTooLarge:
+            raise too_large() from None
+        await self._control.artifacts.put(role, body)
+        return _json(await self._control.artifacts.states())
+
+    async def drop_artifact(self, request: Request, role: ArtifactRole) -> Response:
+        """What is not there is dropped all the same."""
+        self._admit_to_change(request, "artifacts")
+        await self._control.artifacts.drop(role)
+        return _json(await self._control.artifacts.states())
 
     async def health(self) -> dict[str, str]:
         return {"status": "ok"}

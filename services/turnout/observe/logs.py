@@ -33,6 +33,8 @@ FIELDS = (
     "path",
     "reason",
     "endpoint",
+    "artifact",
+    "artifact_role",
 )
 
 

@@ -18,6 +18,7 @@ from turnout.facts import (
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
+    ShadowDecided,
     ThreadSwitched,
 )
 from turnout.observe.tallies import CounterReading, CounterTally, Family, HistogramTally
@@ -49,6 +50,11 @@ MetricName: TypeAlias = Literal[
     "turnout_threads_switched_total",
     # Requests answered without a part of Turnout.
     "turnout_degraded_requests_total",
+    # Requests that an artifact in shadow decided too, and those that it could not.
+    "turnout_shadow_decisions_total",
+    "turnout_shadow_lost_total",
+    # Artifact files in the control bucket that could not be used.
+    "turnout_artifacts_refused_total",
     # Outcomes reported, by kind.
     "turnout_outcomes_total",
     # Requests that are being served now, by part.
@@ -157,23 +163,37 @@ class Metrics:
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
         self._add_what_no_fact_says()
         self._build = (version, service)
+        self._add_artifacts()
+
+    def _add_artifacts(self) -> None:
         self._info = Gauge(
             "turnout_build_info", "1.", ("version", "service", "artifact"), registry=self.registry
         )
         self.set_artifact("")
+        self.shadow = self._counter(
+            "turnout_shadow_decisions_total",
+            "Requests that an artifact in shadow has decided too, by whether it chose the same target.",
+            "agrees",
+        )
+        self.shadow_lost = self._reading(
+            "turnout_shadow_lost_total",
+            "Requests that an artifact in shadow has not decided: its tables failed, or too many waited.",
+            "reason",
+        )
+        self.artifacts_refused = self._reading(
+            "turnout_artifacts_refused_total",
+            "Artifact files in the control bucket that the scorer could not use.",
+            "role",
+        )
 
     def _add_what_no_fact_says(self) -> None:
         self.in_flight = self._gauge(
             "turnout_requests_in_flight", "Requests that a part is serving now.", "part"
         )
-        self.notes_lost = CounterReading(
-            Family(
-                "turnout_notes_lost_total",
-                "Notes to the tracker that failed, or were dropped because too many were on"
-                " their way.",
-                ("reason",),
-            ),
-            registry=self.registry,
+        self.notes_lost = self._reading(
+            "turnout_notes_lost_total",
+            "Notes to the tracker that failed, or were dropped because too many were on their way.",
+            "reason",
         )
         self.part_up = self._gauge(
             "turnout_part_up",
@@ -200,6 +220,9 @@ class Metrics:
 
     def _counter(self, name: MetricName, help_text: str, *labels: str) -> CounterTally:
         return CounterTally(Family(name, help_text, labels), registry=self.registry)
+
+    def _reading(self, name: MetricName, help_text: str, *labels: str) -> CounterReading:
+        return CounterReading(Family(name, help_text, labels), registry=self.registry)
 
     def _histogram(
         self, name: MetricName, help_text: str, buckets: tuple[float, ...], *labels: str
@@ -232,6 +255,8 @@ class Metrics:
                 self.switched.add((fact.reason,))
             case OutcomeReported():
                 self.outcomes.add((fact.kind,))
+            case ShadowDecided():
+                self.shadow.add(("yes" if fact.agrees else "no",))
             case _:
                 assert_never(fact)
 

@@ -7,8 +7,12 @@ would be compared with vectors of another space and every answer would look plau
 from importlib import resources
 from pathlib import Path
 
-from turnout.errors import Unavailable
+from turnout.catalog.catalog import Catalog
+from turnout.errors import TurnoutError, Unavailable
 from turnout.policy.artifact import Artifact, ArtifactInvalid, parse_artifact
+from turnout.policy.decision import RoutingSettings
+from turnout.policy.first_requests import first_inputs
+from turnout.policy.switch import decide
 
 VARIABLE = "TURNOUT_SCORER__ARTIFACT"
 TRAIN_COMMAND = "turnout train --data DIR --out FILE"
@@ -31,18 +35,47 @@ def load_artifact(path: Path | None, *, embedder_digest: str | None) -> Artifact
             f"The artifact {path} cannot be read: {error.strerror}; set {VARIABLE} to one that can."
         ) from error
     try:
-        artifact = parse_artifact(data)
+        return bound_artifact(data, embedder_digest=embedder_digest)
     except ArtifactInvalid as reason:
         raise ArtifactInvalid(
             f"{path or 'The artifact that is shipped'} is no artifact: {reason.message.rstrip('.')};"
             f" set {VARIABLE} to a file that `turnout train` made."
         ) from reason
+    except ArtifactRefused as reason:
+        raise ArtifactRefused(f"{path or 'What is shipped'}: {reason.message}") from reason
+
+
+def bound_artifact(data: bytes, *, embedder_digest: str | None) -> Artifact:
+    """The artifact in a file's bytes. Raises `ArtifactInvalid` and `ArtifactRefused`."""
+    artifact = parse_artifact(data)
     if embedder_digest not in (None, artifact.content.embedder_digest):
         raise ArtifactRefused(
-            f"The artifact {path or 'that is shipped'} was trained with the embedder "
-            f"{artifact.content.embedder_digest}, but the running one is {embedder_digest}. "
-            f"Retrain it with: {TRAIN_COMMAND}"
+            f"The artifact was trained with the embedder {artifact.content.embedder_digest}, but the"
+            f" running one is {embedder_digest}. Retrain it with: {TRAIN_COMMAND}"
         )
+    return artifact
+
+
+def tried_artifact(
+    data: bytes, *, embedder_digest: str, settings: RoutingSettings, catalog: Catalog
+) -> Artifact:
+    """An artifact that has decided the first requests that it holds: tables that no check finds fault
+    with may still fail in every decision. Takes tens of milliseconds; raises as `bound_artifact` does.
+    """
+    artifact = bound_artifact(data, embedder_digest=embedder_digest)
+    for one in artifact.content.first_requests:
+        inputs = first_inputs(
+            one, settings=settings, catalog=catalog, artifact_digest=artifact.digest
+        )
+        try:
+            decide(inputs, catalog=catalog, tables=artifact)
+        except TurnoutError:
+            # Nobody can serve it here, which the tables have no part in.
+            continue
+        except Exception as reason:
+            raise ArtifactInvalid(
+                f"The artifact fails in a decision ({type(reason).__name__}). Run `turnout train`."
+            ) from reason
     return artifact
 
 

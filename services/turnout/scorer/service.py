@@ -14,9 +14,8 @@ import msgspec
 from turnout.catalog.catalog import Catalog
 from turnout.errors import TurnoutError
 from turnout.facts import RequestRouted
-from turnout.policy.decision import DecisionInputs, Degradation, RoutingSettings
+from turnout.policy.decision import DecisionInputs, Degradation
 from turnout.policy.identity import head_scope
-from turnout.policy.rank import Tables
 from turnout.policy.request import TextSignal
 from turnout.policy.switch import decide, text_matters
 from turnout.policy.thread import ThreadState
@@ -27,7 +26,9 @@ from turnout.ports import (
     RouteRequest,
     SessionCacheTracker,
 )
+from turnout.scorer.artifact_board import ArtifactBoard
 from turnout.scorer.embedder import Embedding, Skipped, TextEmbedder
+from turnout.scorer.shadow import Served, Shadow
 from turnout.scorer.text_reader import TextReader
 
 LOOK_SHARE = 0.6
@@ -57,39 +58,41 @@ class LocalScorer:
         self,
         *,
         catalog: Catalog,
-        tables: Tables,
-        reader: TextReader,
+        artifacts: ArtifactBoard,
+        shadow: Shadow,
         embedder: TextEmbedder,
         tracker: SessionCacheTracker,
         facts: FactSink,
-        settings: RoutingSettings,
         clock: Callable[[], float],
         draw: Callable[[], float],
     ) -> None:
         self._catalog = catalog
-        self._tables = tables
-        self._reader = reader
+        self._artifacts = artifacts
+        self._shadow = shadow
         self._embedder = embedder
         self._tracker = tracker
         self._facts = facts
-        self._settings = settings
         self._clock = clock
         self._draw = draw
 
     async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
         now = self._clock()
+        basis, shadow_basis = self._artifacts.active, self._artifacts.shadow
         begun = time.perf_counter()
-        text = self._known_signal(request)
-        if text is None:
+        embedded = self._known(request)
+        if embedded is None:
             # The look and the embedding run side by side.
             async with asyncio.TaskGroup() as group:
                 look = group.create_task(self._look(request, now, deadline_seconds * LOOK_SHARE))
-                text = await self._read(request, deadline_seconds * EMBED_SHARE)
+                embedded = await self._embedder.embed(
+                    request.text, deadline_seconds=deadline_seconds * EMBED_SHARE
+                )
                 embed_seconds = time.perf_counter() - begun
             looked = look.result()
         else:
             embed_seconds = time.perf_counter() - begun
             looked = await self._look(request, now, deadline_seconds * LOOK_SHARE)
+        text = _signal(embedded, request.text, basis.reader)
         degraded: list[Degradation] = []
         if looked.is_missing:
             degraded.append("tracker")
@@ -104,14 +107,14 @@ class LocalScorer:
             text=text,
             mode=request.mode,
             access=request.access,
-            settings=self._settings,
+            settings=basis.settings,
             degraded=tuple(degraded),
             catalog_digest=self._catalog.digest,
-            artifact_digest=self._tables.digest,
+            artifact_digest=basis.tables.digest,
             now=now,
             draw=self._draw(),
         )
-        decision = decide(inputs, catalog=self._catalog, tables=self._tables)
+        decision = decide(inputs, catalog=self._catalog, tables=basis.tables)
         if not request.explain_only:
             self._facts.record(
                 RequestRouted(
@@ -126,6 +129,18 @@ class LocalScorer:
                     decide_seconds=time.perf_counter() - begun,
                 )
             )
+            if shadow_basis is not None:
+                self._shadow.follow(
+                    shadow_basis,
+                    Served(
+                        request_id=request.request_id,
+                        traceparent=request.traceparent,
+                        inputs=inputs,
+                        decision=decision,
+                        embedding=embedded if isinstance(embedded, Embedding) else None,
+                        text=request.text,
+                    ),
+                )
         return RouteAnswer(decision=decision, inputs=inputs)
 
     async def _look(self, request: RouteRequest, now: float, deadline_seconds: float) -> _Looked:
@@ -153,18 +168,21 @@ class LocalScorer:
             return _Looked(ThreadState(), True, time.perf_counter() - begun)
         return _Looked(state, False, time.perf_counter() - begun)
 
-    def _known_signal(self, request: RouteRequest) -> TextSignal | None:
-        """What the text says where that needs no computing: None when it does."""
+    def _known(self, request: RouteRequest) -> Embedding | Skipped | TextSignal | None:
+        """What there is of the text without computing: None when there is nothing yet."""
         if not text_matters(request.features.requested_model, request.features.step_kind):
             return TextSignal(skipped="not_needed")
-        known = self._embedder.known(request.text)
-        return None if known is None else self._signal(known, request.text)
+        return self._embedder.known(request.text)
 
-    async def _read(self, request: RouteRequest, deadline_seconds: float) -> TextSignal:
-        embedding = await self._embedder.embed(request.text, deadline_seconds=deadline_seconds)
-        return self._signal(embedding, request.text)
 
-    def _signal(self, embedding: Embedding | Skipped, text: str) -> TextSignal:
-        if isinstance(embedding, Skipped):
-            return TextSignal(skipped=embedding.reason)
-        return self._reader.read(embedding, text)
+def _signal(
+    embedded: Embedding | Skipped | TextSignal, text: str, reader: TextReader
+) -> TextSignal:
+    """What the text says, by the tables of one artifact."""
+    match embedded:
+        case Embedding():
+            return reader.read(embedded, text)
+        case Skipped():
+            return TextSignal(skipped=embedded.reason)
+        case TextSignal():
+            return embedded

@@ -30,6 +30,7 @@ class Retention:
             "attempts_raw": self.requests,
             "thread_switches_raw": self.requests,
             "decisions_raw": self.decisions,
+            "shadow_decisions_raw": self.decisions,
             "outcomes_raw": self.outcomes,
             "session_hours_raw": self.rollups,
             "undecodable_facts_raw": self.undecodable,

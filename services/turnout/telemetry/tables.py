@@ -378,6 +378,27 @@ OUTCOMES = Table(
     times=("occurred_at",),
 )
 
+SHADOW_DECISIONS = Table(
+    "shadow_decisions_raw",
+    (
+        *_plain(STRING, "event_id", "request_id", "traceparent"),
+        _time("occurred_at"),
+        *_plain(WORD, "tenant"),
+        *_plain(STRING, "session"),
+        *(
+            column
+            for which in ("served", "shadow")
+            for column in (
+                *_plain(WORD, f"{which}_artifact_digest", f"{which}_action", f"{which}_reason"),
+                *_plain(WORD, f"{which}_target", f"{which}_model", f"{which}_proposal"),
+                *_maybe(MAYBE_FLOAT, f"{which}_cost_now_usd", f"{which}_cost_to_go_usd"),
+            )
+        ),
+        *_plain(BOOL, "agrees"),
+    ),
+    times=("occurred_at",),
+)
+
 BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
     {
         "turnout.request.routed": DECISIONS,
@@ -385,6 +406,7 @@ BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
         "turnout.request.completed": REQUESTS,
         "turnout.thread.switched": THREAD_SWITCHES,
         "turnout.outcome.reported": OUTCOMES,
+        "turnout.shadow.decided": SHADOW_DECISIONS,
     }
 )
 TABLES = tuple(BY_SUBJECT.values())

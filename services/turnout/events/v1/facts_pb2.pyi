@@ -468,6 +468,108 @@ class OutcomeReported(_message.Message):
 Global___OutcomeReported: _TypeAlias = OutcomeReported  # noqa: Y015
 
 @_typing.final
+class ShadowDecided(_message.Message):
+    """A second artifact has decided beside the one that served."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    SESSION_FIELD_NUMBER: _builtins.int
+    SERVED_ARTIFACT_DIGEST_FIELD_NUMBER: _builtins.int
+    SERVED_ACTION_FIELD_NUMBER: _builtins.int
+    SERVED_REASON_FIELD_NUMBER: _builtins.int
+    SERVED_TARGET_FIELD_NUMBER: _builtins.int
+    SERVED_MODEL_FIELD_NUMBER: _builtins.int
+    SERVED_PROPOSAL_FIELD_NUMBER: _builtins.int
+    SERVED_COST_NOW_USD_FIELD_NUMBER: _builtins.int
+    SERVED_COST_TO_GO_USD_FIELD_NUMBER: _builtins.int
+    SHADOW_ARTIFACT_DIGEST_FIELD_NUMBER: _builtins.int
+    SHADOW_ACTION_FIELD_NUMBER: _builtins.int
+    SHADOW_REASON_FIELD_NUMBER: _builtins.int
+    SHADOW_TARGET_FIELD_NUMBER: _builtins.int
+    SHADOW_MODEL_FIELD_NUMBER: _builtins.int
+    SHADOW_PROPOSAL_FIELD_NUMBER: _builtins.int
+    SHADOW_COST_NOW_USD_FIELD_NUMBER: _builtins.int
+    SHADOW_COST_TO_GO_USD_FIELD_NUMBER: _builtins.int
+    AGREES_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    occurred_at: _builtins.float
+    request_id: _builtins.str
+    traceparent: _builtins.str
+    tenant: _builtins.str
+    session: _builtins.str
+    served_artifact_digest: _builtins.str
+    served_action: _builtins.str
+    served_reason: _builtins.str
+    served_target: _builtins.str
+    served_model: _builtins.str
+    served_proposal: _builtins.str
+    served_cost_now_usd: _builtins.float
+    served_cost_to_go_usd: _builtins.float
+    shadow_artifact_digest: _builtins.str
+    shadow_action: _builtins.str
+    shadow_reason: _builtins.str
+    shadow_target: _builtins.str
+    shadow_model: _builtins.str
+    shadow_proposal: _builtins.str
+    shadow_cost_now_usd: _builtins.float
+    shadow_cost_to_go_usd: _builtins.float
+    agrees: _builtins.bool
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _builtins.float = ...,
+        request_id: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
+        tenant: _builtins.str = ...,
+        session: _builtins.str = ...,
+        served_artifact_digest: _builtins.str = ...,
+        served_action: _builtins.str = ...,
+        served_reason: _builtins.str = ...,
+        served_target: _builtins.str = ...,
+        served_model: _builtins.str = ...,
+        served_proposal: _builtins.str = ...,
+        served_cost_now_usd: _builtins.float | None = ...,
+        served_cost_to_go_usd: _builtins.float | None = ...,
+        shadow_artifact_digest: _builtins.str = ...,
+        shadow_action: _builtins.str = ...,
+        shadow_reason: _builtins.str = ...,
+        shadow_target: _builtins.str = ...,
+        shadow_model: _builtins.str = ...,
+        shadow_proposal: _builtins.str = ...,
+        shadow_cost_now_usd: _builtins.float | None = ...,
+        shadow_cost_to_go_usd: _builtins.float | None = ...,
+        agrees: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_served_cost_now_usd", b"_served_cost_now_usd", "_served_cost_to_go_usd", b"_served_cost_to_go_usd", "_shadow_cost_now_usd", b"_shadow_cost_now_usd", "_shadow_cost_to_go_usd", b"_shadow_cost_to_go_usd", "served_cost_now_usd", b"served_cost_now_usd", "served_cost_to_go_usd", b"served_cost_to_go_usd", "shadow_cost_now_usd", b"shadow_cost_now_usd", "shadow_cost_to_go_usd", b"shadow_cost_to_go_usd"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_served_cost_now_usd", b"_served_cost_now_usd", "_served_cost_to_go_usd", b"_served_cost_to_go_usd", "_shadow_cost_now_usd", b"_shadow_cost_now_usd", "_shadow_cost_to_go_usd", b"_shadow_cost_to_go_usd", "agrees", b"agrees", "event_id", b"event_id", "occurred_at", b"occurred_at", "request_id", b"request_id", "served_action", b"served_action", "served_artifact_digest", b"served_artifact_digest", "served_cost_now_usd", b"served_cost_now_usd", "served_cost_to_go_usd", b"served_cost_to_go_usd", "served_model", b"served_model", "served_proposal", b"served_proposal", "served_reason", b"served_reason", "served_target", b"served_target", "session", b"session", "shadow_action", b"shadow_action", "shadow_artifact_digest", b"shadow_artifact_digest", "shadow_cost_now_usd", b"shadow_cost_now_usd", "shadow_cost_to_go_usd", b"shadow_cost_to_go_usd", "shadow_model", b"shadow_model", "shadow_proposal", b"shadow_proposal", "shadow_reason", b"shadow_reason", "shadow_target", b"shadow_target", "tenant", b"tenant", "traceparent", b"traceparent"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__served_cost_now_usd: _TypeAlias = _typing.Literal["served_cost_now_usd"]  # noqa: Y015
+    _WhichOneofArgType__served_cost_now_usd: _TypeAlias = _typing.Literal["_served_cost_now_usd", b"_served_cost_now_usd"]  # noqa: Y015
+    _WhichOneofReturnType__served_cost_to_go_usd: _TypeAlias = _typing.Literal["served_cost_to_go_usd"]  # noqa: Y015
+    _WhichOneofArgType__served_cost_to_go_usd: _TypeAlias = _typing.Literal["_served_cost_to_go_usd", b"_served_cost_to_go_usd"]  # noqa: Y015
+    _WhichOneofReturnType__shadow_cost_now_usd: _TypeAlias = _typing.Literal["shadow_cost_now_usd"]  # noqa: Y015
+    _WhichOneofArgType__shadow_cost_now_usd: _TypeAlias = _typing.Literal["_shadow_cost_now_usd", b"_shadow_cost_now_usd"]  # noqa: Y015
+    _WhichOneofReturnType__shadow_cost_to_go_usd: _TypeAlias = _typing.Literal["shadow_cost_to_go_usd"]  # noqa: Y015
+    _WhichOneofArgType__shadow_cost_to_go_usd: _TypeAlias = _typing.Literal["_shadow_cost_to_go_usd", b"_shadow_cost_to_go_usd"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__served_cost_now_usd) -> _WhichOneofReturnType__served_cost_now_usd | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__served_cost_to_go_usd) -> _WhichOneofReturnType__served_cost_to_go_usd | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shadow_cost_now_usd) -> _WhichOneofReturnType__shadow_cost_now_usd | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__shadow_cost_to_go_usd) -> _WhichOneofReturnType__shadow_cost_to_go_usd | None: ...
+
+Global___ShadowDecided: _TypeAlias = ShadowDecided  # noqa: Y015
+
+@_typing.final
 class FactBatch(_message.Message):
     """What one bus message carries: facts of one subject, each encoded on its own."""
 
