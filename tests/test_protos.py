@@ -52,6 +52,7 @@ PAIRS: list[tuple[type[object], type[Message]]] = [
     (facts.RequestCompleted, facts_pb2.RequestCompleted),
     (facts.ThreadSwitched, facts_pb2.ThreadSwitched),
     (facts.OutcomeReported, facts_pb2.OutcomeReported),
+    (facts.ModeChanged, facts_pb2.ModeChanged),
 ]
 
 

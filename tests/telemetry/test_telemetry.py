@@ -115,13 +115,17 @@ async def test_every_fact_arrives_in_its_table(
             samples.completed(),
             samples.switched(),
             samples.outcome(),
+            samples.mode_changed(),
         ):
             sink.record(fact)
         await until_requests(warehouse_settings, 1)
         await until(lambda: is_drained(nats_server.url))
         assert telemetry.waiting_for() == ()
     async with open_warehouse(warehouse_settings) as warehouse:
-        for view in ("requests", "attempts", "decisions", "thread_switches", "outcomes"):
+        for view in (
+            *("requests", "attempts", "decisions", "thread_switches", "outcomes"),
+            "mode_changes",
+        ):
             assert await warehouse.rows(f"SELECT count() FROM {view}") == [(1,)], view
         row = await warehouse.rows(
             "SELECT tenant, session, toUnixTimestamp64Micro(occurred_at), fresh_input, cache_read,"

@@ -13,6 +13,7 @@ from turnout.events.v1 import facts_pb2
 from turnout.facts import (
     AttemptEnded,
     Fact,
+    ModeChanged,
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
@@ -62,6 +63,7 @@ ROUTES = (
         OutcomeReported,
         facts_pb2.OutcomeReported,
     ),
+    FactRoute(7, "mode_changed", "turnout.mode.changed", ModeChanged, facts_pb2.ModeChanged),
 )
 
 BY_KIND: Mapping[int, FactRoute] = MappingProxyType({route.kind: route for route in ROUTES})

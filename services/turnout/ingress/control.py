@@ -14,11 +14,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
+from turnout.bus.control import MODE_KEY
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.endpoints import gemini_call
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import InvalidRequest, NotAllowed, TurnoutError
+from turnout.facts import ModeChanged
 from turnout.ingress.body import read_body
 from turnout.ingress.callers import Caller
 from turnout.ingress.intake import Arrival, Intake
@@ -32,11 +34,12 @@ from turnout.ingress.model_lists import (
     encode_model,
     listed_for,
 )
-from turnout.ingress.modes import MODE_KEY, ModeBoard, as_mode
+from turnout.ingress.modes import ModeBoard
 from turnout.ingress.outcomes import MOST_AHEAD_SECONDS, Outcome, fact_of, is_possible_time
 from turnout.ingress.paths import speaks_at
 from turnout.ingress.proxy import Limits
 from turnout.policy.explain import explain
+from turnout.policy.modes import as_mode
 from turnout.policy.request import Mode
 from turnout.ports import FactSink, Scorer
 
@@ -148,8 +151,7 @@ class ControlEndpoints:
             path=request.url.path, query=request.url.query, raw_headers=request.headers.raw
         )
 
-    def _admit(self, request: Request) -> Caller:
-        arrival = self._arrive(request)
+    def _admit(self, arrival: Arrival) -> Caller:
         dialect = speaks_at(arrival.path, arrival.query, arrival.headers)
         return self._control.intake.admit(arrival, dialect)
 
@@ -198,7 +200,7 @@ class ControlEndpoints:
 
     async def outcomes(self, request: Request) -> OutcomesAccepted:
         """One outcome or a list of them. Telling the same one twice counts once."""
-        caller = self._admit(request)
+        caller = self._admit(self._arrive(request))
         now = self._control.intake.clock()
         items = _outcomes_in(await self._body(request, max_bytes=MOST_OUTCOME_BYTES), now=now)
         if len(items) > MOST_OUTCOMES:
@@ -243,7 +245,7 @@ class ControlEndpoints:
         return Response(content=body, media_type="application/json")
 
     async def modes(self, request: Request) -> dict[str, str]:
-        self._admit(request)
+        self._admit(self._arrive(request))
         return dict(self._control.modes.modes())
 
     async def change_mode(
@@ -253,7 +255,9 @@ class ControlEndpoints:
 
         Without the bus it holds on this replica alone, and the answer is 503 to say so.
         """
-        if not self._admit(request).is_admin:
+        arrival = self._arrive(request)
+        caller = self._admit(arrival)
+        if not caller.is_admin:
             raise NotAllowed(
                 "This router key may not change modes; TURNOUT_INGRESS__ADMIN_KEYS names those"
                 " that may."
@@ -261,7 +265,20 @@ class ControlEndpoints:
         body = await self._body(request, max_bytes=MOST_MODE_BYTES)
         mode = as_mode(_checked(ModeChange, body).mode)
         assert mode is not None
+        before = self._control.modes.mode_of(tenant)
         self._control.modes.set_mode(tenant, mode)
+        if mode != before:
+            self._control.facts.record(
+                ModeChanged(
+                    event_id=f"{arrival.request_id}:mode",
+                    occurred_at=self._control.intake.clock(),
+                    tenant=tenant,
+                    from_mode=before,
+                    to_mode=mode,
+                    source="person",
+                    changed_by=caller.key_name or "local",
+                )
+            )
         await self._control.store.put(MODE_KEY + tenant, mode, deadline_seconds=STORE_SECONDS)
         return {tenant: mode}
 

@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from turnout.facts import (
     AttemptEnded,
     Fact,
+    ModeChanged,
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
@@ -232,6 +233,9 @@ class Metrics:
                 self.switched.add((fact.reason,))
             case OutcomeReported():
                 self.outcomes.add((fact.kind,))
+            case ModeChanged():
+                # The guardrail's are counted by telemetry, and a person knows of their own.
+                pass
             case _:
                 assert_never(fact)
 

@@ -31,6 +31,7 @@ class Retention:
             "thread_switches_raw": self.requests,
             "decisions_raw": self.decisions,
             "outcomes_raw": self.outcomes,
+            "mode_changes_raw": self.outcomes,
             "session_hours_raw": self.rollups,
             "undecodable_facts_raw": self.undecodable,
         }

@@ -355,6 +355,18 @@ OUTCOMES = Table(
     times=("occurred_at",),
 )
 
+MODE_CHANGES = Table(
+    "mode_changes_raw",
+    (
+        *_plain(STRING, "event_id", "changed_by"),
+        _time("occurred_at"),
+        *_plain(WORD, "tenant", "from_mode", "to_mode", "source"),
+        *_maybe(MAYBE_FLOAT, "margin", "confidence", "difference", "low", "high"),
+        *_plain(INT64, "treatment_sessions", "control_sessions"),
+    ),
+    times=("occurred_at",),
+)
+
 BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
     {
         "turnout.request.routed": DECISIONS,
@@ -362,6 +374,7 @@ BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
         "turnout.request.completed": REQUESTS,
         "turnout.thread.switched": THREAD_SWITCHES,
         "turnout.outcome.reported": OUTCOMES,
+        "turnout.mode.changed": MODE_CHANGES,
     }
 )
 TABLES = tuple(BY_SUBJECT.values())
