@@ -7,8 +7,9 @@ gone; it tells nothing twice. The callback runs on the loop and must not block.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 import nats.errors
@@ -78,6 +79,26 @@ class _Watchable(Protocol):
     def watch(self, keys: str) -> Awaitable[_Watcher]: ...
 
 
+class _Message(Protocol):
+    """A message of nats-py, which leaves its headers half typed."""
+
+    @property
+    def seq(self) -> int | None: ...
+
+    @property
+    def data(self) -> bytes | None: ...
+
+    @property
+    def headers(self) -> Mapping[str, str] | None: ...
+
+    @property
+    def time(self) -> datetime | None: ...
+
+
+class _Messages(Protocol):
+    def get_last_msg(self, stream_name: str, subject: str) -> Awaitable[_Message]: ...
+
+
 class _Buckets(Protocol):
     def create_key_value(self, config: KeyValueConfig) -> Awaitable[KeyValue]: ...
 
@@ -103,10 +124,7 @@ class ControlStore:
         """How `key` stands now. Raises `Unavailable` when NATS is away."""
         try:
             async with asyncio.timeout(deadline_seconds):
-                await self._bucket()
-                jetstream = await self._bus.jetstream()
-                # The bucket's own `get` does not tell the time of a value.
-                entry = await jetstream.get_msg(_STREAM, subject=_SUBJECT + key)
+                entry = await _newest(await self._bus.jetstream(), key)
         except NotFoundError:
             return NEVER_SET
         except (nats.errors.Error, TimeoutError, OSError) as error:
@@ -227,6 +245,11 @@ def _unavailable(error: Exception) -> Unavailable:
     return Unavailable(
         f"the control store does not answer ({type(error).__name__}); is NATS running?"
     )
+
+
+async def _newest(messages: _Messages, key: str) -> _Message:
+    """The bucket's own `get` does not tell the time of a value."""
+    return await messages.get_last_msg(_STREAM, _SUBJECT + key)
 
 
 async def _watcher_of(bucket: _Watchable, keys: str) -> _Watcher:
