@@ -92,12 +92,25 @@ def test_more_sessions_and_less_confidence_make_the_interval_narrower(
 
 
 def test_what_a_gap_takes() -> None:
-    """Figures that the README states."""
     found = compare(sample(900, 0.6), sample(100, 0.9), confidence=0.95)
     assert found is not None
     assert (round(found.low, 2), round(found.high, 2)) == (-0.5, -0.1)
     assert verdict_of(found, margin=0.05) == "drop"
     assert verdict_of(found, margin=0.12) == "hold"
+
+
+@pytest.mark.parametrize(
+    ("control_share", "radii"),
+    [(0.1, (0.60, 0.20, 0.09, 0.05)), (0.5, (0.25, 0.11, 0.05, 0.03))],
+)
+def test_the_interval_is_as_wide_as_the_readme_says(
+    control_share: float, radii: tuple[float, ...]
+) -> None:
+    for sessions, radius in zip((200, 1_000, 5_000, 20_000), radii, strict=True):
+        control = round(sessions * control_share)
+        found = compare(sample(sessions - control, 0.5), sample(control, 0.5), confidence=0.95)
+        assert found is not None
+        assert round(found.high, 2) == radius
 
 
 def test_too_few_sessions_say_nothing() -> None:
