@@ -101,8 +101,3 @@ async def test_the_interval_is_that_of_a_ratio_of_means(warehouse: Warehouse) ->
     )
     assert low == pytest.approx(ratio * math.exp(-1.96 * spread))
     assert high == pytest.approx(ratio * math.exp(1.96 * spread))
-
-
-async def test_one_arm_alone_measures_nothing(warehouse: Warehouse) -> None:
-    await tell(warehouse, session("treatment", "1", [1.0]))
-    assert await measured(warehouse) == {}

@@ -3,7 +3,8 @@
 Rules: an outcome is one number between 0 and 1 for a session (the view `session_success` says which), and
 a session without one counts for nothing. The interval of the difference holds at every look at once, so
 that looking every few minutes makes no false alarm likelier: over all looks together it is wrong with
-at most 1 - confidence, whatever the numbers' distribution is.
+at most 1 - confidence, whatever the numbers' distribution is. That is exact for sessions that are
+independent and whose number stays; each that changes later is one more chance to be wrong.
 
 Each arm has the mixture supermartingale of a sum of values in [0, 1], normal mixture over its rate
 (Robbins 1970; Howard, Ramdas, McAuliffe and Sekhon 2021, "Time-uniform, nonparametric, nonasymptotic
