@@ -118,8 +118,7 @@ async def test_a_tenant_goes_one_mode_back_once_and_on_new_evidence_again(
     async with connected(nats_server) as bus:
         store = ControlStore(bus)
         await store.put("mode.acme", "full", deadline_seconds=5)
-        began = time.time()
-        await tell(warehouse, both(0.0, 1.0, at=began + 1))
+        await tell(warehouse, both(0.0, 1.0, at=time.time()))
         registry = CollectorRegistry()
         guard, other = guardrail(bus, registry), guardrail(bus, CollectorRegistry())
         await asyncio.gather(guard.look(warehouse), other.look(warehouse))
@@ -159,24 +158,26 @@ async def test_two_looks_at_once_drop_once(warehouse: Warehouse, nats_server: Na
         assert await mode_of(bus) == "subagents"
 
 
-@pytest.mark.parametrize(
-    ("facts", "margin"),
-    [
-        pytest.param(both(0.7, 0.7, at=time.time()), 0.05, id="arms that did the same"),
-        pytest.param(both(1.0, 0.0, at=time.time()), 0.0, id="treatment did better"),
-        pytest.param(both(0.0, 1.0, at=time.time()), 0.9, id="not shown to exceed the margin"),
-        pytest.param(sessions("treatment", 0.0, at=time.time()), 0.0, id="no control"),
-        pytest.param(both(0.0, 1.0, at=time.time(), mode="observe"), 0.0, id="observe"),
-        pytest.param(both(0.0, 1.0, at=time.time(), tenant="a.b"), 0.0, id="no tenant of ours"),
-    ],
-)
-async def test_nothing_changes_otherwise(
-    warehouse: Warehouse, nats_server: NatsServer, facts: list[Fact], margin: float
-) -> None:
+async def test_nothing_changes_otherwise(warehouse: Warehouse, nats_server: NatsServer) -> None:
+    now = time.time()
     async with connected(nats_server) as bus:
-        await tell(warehouse, facts)
-        await guardrail(bus, CollectorRegistry(), margin=margin).look(warehouse)
-        assert await mode_of(bus) is None
+        held: dict[str, list[Fact]] = {
+            "same": both(0.7, 0.7, at=now, tenant="same"),
+            "better": both(1.0, 0.0, at=now, tenant="better"),
+            "alone": sessions("treatment", 0.0, at=now, tenant="alone"),
+            "observing": both(0.0, 1.0, at=now, mode="observe", tenant="observing"),
+            "long-ago": both(0.0, 1.0, at=now - 2 * 86_400, tenant="long-ago"),
+        }
+        for facts in held.values():
+            await tell(warehouse, facts)
+        # No control key can be named so: it is none of ours.
+        await tell(warehouse, both(0.0, 1.0, at=now, tenant="a.b"))
+        await guardrail(bus, CollectorRegistry(), margin=0.0).look(warehouse)
+        assert {tenant: await mode_of(bus, tenant) for tenant in held} == dict.fromkeys(held)
+
+        await tell(warehouse, both(0.0, 1.0, at=now, tenant="worse"))
+        await guardrail(bus, CollectorRegistry(), margin=0.9).look(warehouse)
+        assert await mode_of(bus, "worse") is None
 
 
 async def test_sessions_of_before_or_of_two_modes_are_no_evidence(
@@ -185,7 +186,7 @@ async def test_sessions_of_before_or_of_two_modes_are_no_evidence(
     async with connected(nats_server) as bus:
         await ControlStore(bus).put("mode.acme", "full", deadline_seconds=5)
         now = time.time()
-        mixed = both(0.0, 1.0, at=now + 1, mode="full", name="mixed-")
+        mixed = both(0.0, 1.0, at=now, mode="full", name="mixed-")
         again = [
             replace(fact, mode="cache", event_id=f"{fact.event_id}-again")
             for fact in mixed
@@ -236,54 +237,51 @@ async def test_a_margin_of_one_looks_at_nothing(nats_server: NatsServer) -> None
         await guardrail(bus, CollectorRegistry(), margin=1.0).run(settings, asyncio.Event())
 
 
-@pytest.mark.parametrize(
-    ("outcomes", "success"),
-    [
-        pytest.param([{"kind": "merge"}, {"kind": "revert"}], 0.0, id="reverted"),
-        pytest.param([{"kind": "merge"}, {"kind": "abandoned"}], 1.0, id="merged after all"),
-        pytest.param(
-            [
-                {"kind": "merge"},
-                {"kind": "survival", "lines_kept": 9, "lines_written": 10, "after_seconds": 1.0},
-                {"kind": "survival", "lines_kept": 6, "lines_written": 10, "after_seconds": 9.0},
-            ],
-            0.6,
-            id="what survived",
-        ),
-        pytest.param([{"kind": "abandoned"}, {"kind": "score", "score": 1.0}], 0.0, id="abandoned"),
-        pytest.param(
-            [
-                {"kind": "human_edits", "lines_kept": 3, "lines_changed": 1},
-                {"kind": "tests", "tests_passed": 5, "tests_failed": 0},
-            ],
-            0.75,
-            id="what people kept",
-        ),
-        pytest.param(
-            [
-                {"kind": "tests", "tests_passed": 0, "tests_failed": 5},
-                {"kind": "tests", "tests_passed": 5, "tests_failed": 0},
-                {"kind": "score", "score": 0.1},
-            ],
-            1.0,
-            id="the latest tests",
-        ),
-        pytest.param(
-            [{"kind": "tests", "tests_failed": 1, "tests_passed": 99}], 0.0, id="one fails"
-        ),
-        pytest.param(
-            [{"kind": "score", "score": 0.2}, {"kind": "score", "score": 0.4}], 0.4, id="score"
-        ),
-        pytest.param([{"kind": "interrupt"}, {"kind": "label", "label": "ok"}], None, id="nothing"),
-    ],
-)
-async def test_what_came_of_a_session_is_one_number(
-    warehouse: Warehouse, outcomes: list[dict[str, object]], success: float | None
-) -> None:
+COMES_TO: dict[str, tuple[float | None, list[dict[str, object]]]] = {
+    "reverted": (0.0, [{"kind": "merge"}, {"kind": "revert"}]),
+    "merged after all": (1.0, [{"kind": "merge"}, {"kind": "abandoned"}]),
+    "what survived": (
+        0.6,
+        [
+            {"kind": "merge"},
+            {"kind": "survival", "lines_kept": 9, "lines_written": 10, "after_seconds": 1.0},
+            {"kind": "survival", "lines_kept": 6, "lines_written": 10, "after_seconds": 9.0},
+        ],
+    ),
+    "abandoned": (0.0, [{"kind": "abandoned"}, {"kind": "score", "score": 1.0}]),
+    "what people kept": (
+        0.75,
+        [
+            {"kind": "human_edits", "lines_kept": 3, "lines_changed": 1},
+            {"kind": "tests", "tests_passed": 5, "tests_failed": 0},
+        ],
+    ),
+    "the latest tests": (
+        1.0,
+        [
+            {"kind": "tests", "tests_passed": 0, "tests_failed": 5},
+            {"kind": "tests", "tests_passed": 5, "tests_failed": 0},
+            {"kind": "score", "score": 0.1},
+        ],
+    ),
+    "one test fails": (0.0, [{"kind": "tests", "tests_failed": 1, "tests_passed": 99}]),
+    "the latest score": (
+        0.4,
+        [{"kind": "score", "score": 0.2}, {"kind": "score", "score": 0.4}],
+    ),
+    "nothing known": (None, [{"kind": "interrupt"}, {"kind": "label", "label": "ok"}]),
+}
+
+
+async def test_what_came_of_a_session_is_one_number(warehouse: Warehouse) -> None:
     facts = [
-        outcome("session-1", occurred_at=samples.NOON + place, **told)
+        outcome(session, occurred_at=samples.NOON + place, **told)
+        for session, (_, outcomes) in COMES_TO.items()
         for place, told in enumerate(outcomes)
     ]
     await tell(warehouse, facts)
-    rows = await warehouse.rows("SELECT tenant, session, success FROM session_success")
-    assert rows == ([] if success is None else [("acme", "session-1", success)])
+    rows = await warehouse.rows(
+        "SELECT session, success FROM session_success WHERE tenant = 'acme'"
+    )
+    expected = {name: success for name, (success, _) in COMES_TO.items() if success is not None}
+    assert {str(session): success for session, success in rows} == expected

@@ -194,7 +194,7 @@ def _compared(arms: Mapping[str, Sample], *, confidence: float) -> Comparison | 
 
 def _query(name: str, *, since: float, tenant: str = "", mode: str = "") -> str:
     text = (sql_directory() / "guardrail" / f"{name}.sql").read_text(encoding="utf-8")
-    words = {"${since}": str(math.ceil(since)), "${tenant}": tenant, "${mode}": mode}
+    words = {"${since}": str(math.ceil(since * 1e6)), "${tenant}": tenant, "${mode}": mode}
     for placeholder, word in words.items():
         text = text.replace(placeholder, word)
     return text
