@@ -1,5 +1,6 @@
 """The guardrail of a running product: outcomes of its arms take a tenant back, and a person forward again."""
 
+import json
 from collections.abc import Generator
 
 import httpx
@@ -42,10 +43,12 @@ def work(product: Product, name: str, *, treatment: float, control: float) -> No
         arm = arm_of(session, tenant="default", experiment=experiment)
         outcomes.append({"session": session, "kind": "score", "score": scores[arm]})
     httpx.post(f"{product.url}/v1/outcomes", json=outcomes).raise_for_status()
-    count = "SELECT count() FROM session_success WHERE startsWith(session, {name:String})"
+    count = (
+        "SELECT count() FROM session_success WHERE startsWith(session, {name:String}) FORMAT TSV"
+    )
     with product.warehouse() as warehouse:
         for _ in until(PATIENCE_SECONDS):
-            if warehouse.query(count, parameters={"name": name}).result_rows == [(SESSIONS,)]:
+            if int(warehouse.raw_query(count, parameters={"name": name})) == SESSIONS:
                 return
     raise AssertionError("the outcomes are not in ClickHouse")
 
@@ -75,15 +78,18 @@ def test_a_tenant_goes_back_on_evidence_and_forward_by_a_person(guarded: Product
 
     put("full")
     assert stays(guarded, "full")
-    changes = [
-        ("person", "local", "full", "observe", None),
-        ("person", "local", "observe", "full", None),
-        ("guardrail", "", "full", "subagents", True),
-        ("person", "local", "subagents", "full", None),
+    expected = [
+        ["person", "local", "full", "observe", None],
+        ["person", "local", "observe", "full", None],
+        ["guardrail", "", "full", "subagents", True],
+        ["person", "local", "subagents", "full", None],
     ]
-    asked = (
-        "SELECT source, changed_by, from_mode, to_mode, high < -margin"
-        " FROM mode_changes ORDER BY occurred_at"
+    changes = (
+        "SELECT source, changed_by, from_mode, to_mode, (high < -margin)::Nullable(Bool)"
+        " FROM mode_changes ORDER BY occurred_at FORMAT JSONCompactEachRow"
     )
     with guarded.warehouse() as warehouse:
-        assert any(warehouse.query(asked).result_rows == changes for _ in until(PATIENCE_SECONDS))
+        assert any(
+            [json.loads(row) for row in warehouse.raw_query(changes).splitlines()] == expected
+            for _ in until(PATIENCE_SECONDS)
+        )

@@ -3,8 +3,8 @@
 Rules: evidence is of sessions that began since the tenant's control key last changed, so that it starts
 anew after every change, a person's or ours; `policy/guardrail.py` judges it. The key is changed only if
 it still stands as it did when it was read: of two replicas one drops, and a person who was faster is
-not overruled. A mode never goes forward and never below observe. A run that fails is logged and made
-up for by the next.
+not overruled. A mode never goes forward and never below observe. A look that fails is logged and made
+up for by the next; a change whose fact NATS does not take is in the log alone.
 """
 
 import asyncio
@@ -88,7 +88,7 @@ class Guardrail:
                 OSError,
             ) as error:
                 _log.warning(
-                    "the arms could not be compared",
+                    "a look at the arms failed",
                     extra={"error": f"{type(error).__name__}: {error}"},
                 )
             try:
