@@ -53,6 +53,7 @@ PAIRS: list[tuple[type[object], type[Message]]] = [
     (facts.ThreadSwitched, facts_pb2.ThreadSwitched),
     (facts.OutcomeReported, facts_pb2.OutcomeReported),
     (facts.ShadowDecided, facts_pb2.ShadowDecided),
+    (facts.ModeChanged, facts_pb2.ModeChanged),
 ]
 
 

@@ -248,6 +248,22 @@ _CACHE = Section(
             ),
             width=12,
         ),
+        Panel(
+            "Changes of modes",
+            "Who changed a tenant's mode. For the guardrail: mean outcome of treatment less control,"
+            " with the ends of its interval.",
+            "table",
+            "short",
+            (
+                Sql(
+                    "SELECT occurred_at, tenant, from_mode, to_mode, source, changed_by, difference,\n"
+                    "    low, high, treatment_sessions, control_sessions\n"
+                    f"FROM mode_changes\nWHERE {_HERE}\n"
+                    "ORDER BY occurred_at DESC\nLIMIT 20"
+                ),
+            ),
+            width=24,
+        ),
     ),
 )
 

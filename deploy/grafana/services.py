@@ -237,6 +237,18 @@ _WAREHOUSE = Section(
             "ops",
             (PromQl("sum by (kind) (rate(turnout_outcomes_total[$__rate_interval]))", "{{kind}}"),),
         ),
+        Panel(
+            "Taken one mode back",
+            "Tenants whose treated sessions came out worse than control, by the mode they came to.",
+            "timeseries",
+            "short",
+            (
+                PromQl(
+                    "sum by (mode) (increase(turnout_guardrail_drops_total[$__rate_interval]))",
+                    "{{mode}}",
+                ),
+            ),
+        ),
     ),
 )
 

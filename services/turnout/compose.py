@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from turnout import __version__, parts
 from turnout.bus.connection import Bus, open_bus
 from turnout.bus.control import ControlStore, end_task
+from turnout.bus.control_keys import MODE_KEY
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import Publisher
 from turnout.bus.spool import Spool, SpoolFactSink, open_spool
@@ -26,7 +27,7 @@ from turnout.ingress.app import Edge, build_edge
 from turnout.ingress.control import Control
 from turnout.ingress.guard import guard_for
 from turnout.ingress.intake import Intake
-from turnout.ingress.modes import MODE_KEY, ModeBoard
+from turnout.ingress.modes import ModeBoard
 from turnout.ingress.proxy import Limits, Proxy
 from turnout.observe.calls import CallTimes, TimedScorer, TimedSessionCacheTracker
 from turnout.observe.metrics import MeteredFactSink, Metrics

@@ -247,6 +247,36 @@ class ShadowDecided(msgspec.Struct, frozen=True, gc=False):
     agrees: bool
 
 
+ModeSource: TypeAlias = Literal["person", "guardrail"]
+
+
+class ModeChanged(msgspec.Struct, frozen=True, gc=False):
+    """A tenant's mode is another one: a person set it, or the guardrail took it one step back.
+
+    Attributes:
+        changed_by: the name of the person's router key, "local" without one; "" for the guardrail.
+        margin, confidence: as set then; these and what follows are the guardrail's, else None and 0.
+        difference: mean outcome of treatment less control; low and high are the ends of its interval.
+        treatment_sessions, control_sessions: those with a known outcome.
+
+    """
+
+    event_id: str
+    occurred_at: float
+    tenant: str
+    from_mode: Mode
+    to_mode: Mode
+    source: ModeSource
+    changed_by: str
+    margin: float | None = None
+    confidence: float | None = None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    treatment_sessions: int = 0
+    control_sessions: int = 0
+
+
 Fact: TypeAlias = (
     RequestRouted
     | AttemptEnded
@@ -254,4 +284,5 @@ Fact: TypeAlias = (
     | ThreadSwitched
     | OutcomeReported
     | ShadowDecided
+    | ModeChanged
 )

@@ -24,6 +24,7 @@ from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address, is_loopback
 from turnout.scorer.artifact_file import load_artifact, tried_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST, default_root
 from turnout.settings import BadSetting, Settings
+from turnout.telemetry.guardrail import GuardrailSettings
 from turnout.telemetry.retention import Retention
 from turnout.telemetry.warehouse import WarehouseSettings
 from turnout.upstream_dispatcher.limits import Limits
@@ -231,6 +232,15 @@ def routing_of(settings: Settings, catalog: Catalog) -> RoutingSettings:
 
 def experiment_of(settings: Settings) -> Experiment:
     return Experiment(settings.routing.control_share, settings.routing.arm_salt)
+
+
+def guardrail_of(settings: Settings) -> GuardrailSettings:
+    told = settings.routing
+    return GuardrailSettings(
+        margin=told.guardrail_margin,
+        confidence=told.guardrail_confidence,
+        interval_seconds=told.guardrail_seconds,
+    )
 
 
 def default_mode(settings: Settings, catalog: Catalog) -> Mode:

@@ -76,3 +76,19 @@ class Routing(Section):
     arm_salt: str = Field(
         default="", max_length=200, description="Another one divides the sessions anew."
     )
+    guardrail_margin: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="How much worse the mean outcome of treated sessions (0 to 1) must be shown to be than"
+        " that of the control arm before a tenant goes one mode back; at 1 none ever does.",
+    )
+    guardrail_confidence: float = Field(
+        default=0.95,
+        ge=0.5,
+        lt=1,
+        description="Confidence of that, over all looks together.",
+    )
+    guardrail_seconds: float = Field(
+        default=300.0, gt=0, description="From one look at the outcomes to the next, seconds."
+    )

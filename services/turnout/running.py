@@ -191,6 +191,7 @@ async def run_telemetry(settings: Settings, stop: asyncio.Event, *, handover: Ha
                 nats_url=settings.nats.url,
                 warehouse=parts.warehouse_of(settings),
                 retention=parts.retention_of(settings),
+                guardrail=parts.guardrail_of(settings),
             ),
             TelemetryMetrics(metrics.registry),
             tracer=await open_tracing(settings, stack, service="telemetry"),

@@ -197,7 +197,7 @@ class ClickHouse(Section):
     )
     keep_requests_days: int = _kept("requests, attempts and switches")
     keep_decisions_days: int = _kept("decisions, the largest table,")
-    keep_outcomes_days: int = _kept("outcomes")
+    keep_outcomes_days: int = _kept("outcomes and changes of modes")
     keep_rollups_days: int = _kept("roll-ups")
     keep_undecodable_days: int = _kept("facts that could not be read")
 

@@ -6,6 +6,7 @@ from turnout.capabilities import Needs
 from turnout.dialects.usage import Usage
 from turnout.facts import (
     AttemptEnded,
+    ModeChanged,
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
@@ -309,6 +310,25 @@ def outcome(event_id: str = "outcome-1", *, request_id: str = "request-1") -> Ou
         lines_changed=None,
         source="ci",
         reported_by="5f2b6c1d8e7a4b30",
+    )
+
+
+def mode_changed(event_id: str = "mode-1") -> ModeChanged:
+    return ModeChanged(
+        event_id=event_id,
+        occurred_at=NOON + 7200,
+        tenant="acme",
+        from_mode="full",
+        to_mode="subagents",
+        source="guardrail",
+        changed_by="",
+        margin=0.05,
+        confidence=0.95,
+        difference=-0.3,
+        low=-0.5,
+        high=-0.1,
+        treatment_sessions=900,
+        control_sessions=100,
     )
 
 

@@ -65,6 +65,7 @@ def facts() -> list[Fact]:
         *(first, second, unpriced),
         *(samples.attempt("r1"), failed, samples.routed("r1"), samples.switched("r2")),
         samples.outcome("o1"),
+        samples.mode_changed(),
     ]
 
 

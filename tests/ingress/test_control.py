@@ -23,6 +23,7 @@ from tests.ingress.edge import (
 from turnout.bus.control_keys import MOST_ARTIFACT_BYTES
 from turnout.capabilities import Dialect
 from turnout.errors import ContextTooLong, Unavailable
+from turnout.facts import ModeChanged
 from turnout.ingress.callers import Door
 from turnout.policy.artifact import parse_artifact
 from turnout.policy.modes import MODES
@@ -359,6 +360,21 @@ async def test_a_mode_is_effective_at_the_next_request_and_kept() -> None:
     assert on.store.values == {"mode.default": "observe"}
     assert (await ask(on)).headers["turnout-mode"] == "observe"
     assert (await get(on, "/v1/modes")).json == {"default": "observe"}
+
+
+async def test_who_changed_a_mode_is_recorded_and_setting_it_again_is_no_change() -> None:
+    on = edge(door=CLOSED)
+    key = ("x-turnout-key", ADMIN)
+    for mode in ("full", "cache", "cache"):
+        assert (await put_mode(on, mode, key, tenant="acme")).status == 200
+    local = edge()
+    await put_mode(local, "observe")
+    found = [fact for one in (on, local) for fact in one.facts.all if isinstance(fact, ModeChanged)]
+    assert [(one.tenant, one.from_mode, one.to_mode, one.changed_by) for one in found] == [
+        ("acme", "full", "cache", "admin"),
+        ("default", "full", "observe", "local"),
+    ]
+    assert {one.source for one in found} == {"person"}
 
 
 async def test_without_the_bus_a_mode_holds_here_and_the_answer_says_so() -> None:

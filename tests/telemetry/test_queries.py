@@ -307,6 +307,11 @@ async def test_outcomes_by_arm(later: Warehouse) -> None:
     assert await answer(later, "outcomes_by_arm") == [("control", *RESULTS)]
 
 
+async def test_savings_by_arm(later: Warehouse) -> None:
+    """One arm alone measures nothing; `test_savings.py` has both."""
+    assert await answer(later, "savings_by_arm") == []
+
+
 async def test_degraded_requests(warehouse: Warehouse) -> None:
     rows = await answer(warehouse, "degraded_requests")
     assert [row[:4] for row in rows] == [

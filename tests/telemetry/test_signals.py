@@ -19,7 +19,7 @@ from turnout.facts import Fact, RequestCompleted, RequestRouted
 from turnout.policy.request import StepKind
 from turnout.protos import to_pb
 from turnout.telemetry.batch import BusMessage, blocks_of
-from turnout.telemetry.derive import derive, publish
+from turnout.telemetry.derive import derive, publish_all
 from turnout.telemetry.metrics import TelemetryMetrics
 from turnout.telemetry.service import Telemetry, TelemetrySettings
 from turnout.telemetry.signals import ABANDONED_SECONDS, LeftStep, signals_of
@@ -224,7 +224,7 @@ async def test_outcomes_published_again_are_one_message(nats_server: NatsServer)
     async with open_bus(nats_server.url, name="test") as bus:
         jetstream = await bus.jetstream()
         for _ in range(2):
-            await publish(jetstream, found)
+            await publish_all(jetstream, found)
             assert (await jetstream.stream_info(STREAM)).state.messages == 2
 
 

@@ -116,6 +116,7 @@ async def test_every_fact_arrives_in_its_table(
             samples.switched(),
             samples.outcome(),
             samples.shadowed(),
+            samples.mode_changed(),
         ):
             sink.record(fact)
         await until_requests(warehouse_settings, 1)
@@ -125,6 +126,7 @@ async def test_every_fact_arrives_in_its_table(
         for view in (
             *("requests", "attempts", "decisions", "thread_switches", "outcomes"),
             "shadow_decisions",
+            "mode_changes",
         ):
             assert await warehouse.rows(f"SELECT count() FROM {view}") == [(1,)], view
         row = await warehouse.rows(

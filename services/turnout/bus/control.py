@@ -8,13 +8,20 @@ gone; it tells nothing twice. The callback runs on the loop and must not block.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol, TypeAlias
 
 import nats.errors
 from nats.js.api import KeyValueConfig, StorageType
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, NotFoundError
-from nats.js.kv import KeyValue
+from nats.js.errors import (
+    BucketNotFoundError,
+    KeyNotFoundError,
+    KeyWrongLastSequenceError,
+    NotFoundError,
+)
+from nats.js.kv import KV_OP, KeyValue
 
 from turnout.bus.connection import REQUEST_TIMEOUT_SECONDS, Bus
 from turnout.errors import Unavailable
@@ -34,9 +41,30 @@ _RETRY_SECONDS = 0.5
 
 # How long a cancelled task may take to end before it is cancelled again.
 _CANCEL_AGAIN_SECONDS = 0.1
+# How JetStream names what a bucket is made of.
+_STREAM = f"KV_{BUCKET}"
+_SUBJECT = f"$KV.{BUCKET}."
 
 OnChange: TypeAlias = Callable[[str, str | None], None]
 """Takes a key and its value, None when the key is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """A key as it is.
+
+    Attributes:
+        value: None when it has none.
+        revision: another one after every change, removal included; 0 when there never was a value.
+        changed_at: unix seconds of the last change, 0 without one.
+    """
+
+    value: str | None
+    revision: int
+    changed_at: float
+
+
+NEVER_SET = Stand(None, 0, 0.0)
 
 
 class _Watcher(Protocol):
@@ -49,6 +77,26 @@ class _Watcher(Protocol):
 
 class _Watchable(Protocol):
     def watch(self, keys: str) -> Awaitable[_Watcher]: ...
+
+
+class _Message(Protocol):
+    """A message of nats-py, which leaves its headers half typed."""
+
+    @property
+    def seq(self) -> int | None: ...
+
+    @property
+    def data(self) -> bytes | None: ...
+
+    @property
+    def headers(self) -> Mapping[str, str] | None: ...
+
+    @property
+    def time(self) -> datetime | None: ...
+
+
+class _Messages(Protocol):
+    def get_last_msg(self, stream_name: str, subject: str) -> Awaitable[_Message]: ...
 
 
 class _Buckets(Protocol):
@@ -71,6 +119,37 @@ class ControlStore:
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise _unavailable(error) from error
         return None if entry.value is None else entry.value.decode()
+
+    async def stand(self, key: str, *, deadline_seconds: float) -> Stand:
+        """How `key` stands now. Raises `Unavailable` when NATS is away."""
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                entry = await _newest(await self._bus.jetstream(), key)
+        except NotFoundError:
+            return NEVER_SET
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise _unavailable(error) from error
+        is_removed = KV_OP in (entry.headers or {})
+        return Stand(
+            value=None if is_removed else (entry.data or b"").decode(errors="replace"),
+            revision=entry.seq or 0,
+            changed_at=entry.time.timestamp() if entry.time else 0.0,
+        )
+
+    async def put_unchanged(
+        self, key: str, value: str, *, revision: int, deadline_seconds: float
+    ) -> bool:
+        """Set `key` if it still stands at `revision`: of several who try, one does. Raises
+        `Unavailable` when it is not known whether.
+        """
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                await (await self._bucket()).update(key, value.encode(), last=revision)
+        except KeyWrongLastSequenceError:
+            return False
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise _unavailable(error) from error
+        return True
 
     async def put(self, key: str, value: str, *, deadline_seconds: float) -> None:
         """Set `key`. Raises `Unavailable` when that is not acknowledged in time."""
@@ -175,6 +254,11 @@ def _unavailable(error: Exception) -> Unavailable:
     return Unavailable(
         f"the control store does not answer ({type(error).__name__}); is NATS running?"
     )
+
+
+async def _newest(messages: _Messages, key: str) -> _Message:
+    """The bucket's own `get` does not tell the time of a value."""
+    return await messages.get_last_msg(_STREAM, _SUBJECT + key)
 
 
 async def _watcher_of(bucket: _Watchable, keys: str) -> _Watcher:

@@ -1,6 +1,9 @@
-"""The keys of the control bucket that several services know: those of artifacts."""
+"""The keys of the control bucket that several services know: those of modes and of artifacts."""
 
 from typing import Literal, TypeAlias
+
+MODE_KEY = "mode."
+"""The tenant follows."""
 
 ArtifactRole: TypeAlias = Literal["active", "shadow"]
 

@@ -13,6 +13,7 @@ from turnout.events.v1 import facts_pb2
 from turnout.facts import (
     AttemptEnded,
     Fact,
+    ModeChanged,
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
@@ -66,6 +67,7 @@ ROUTES = (
     FactRoute(
         6, "shadow_decided", "turnout.shadow.decided", ShadowDecided, facts_pb2.ShadowDecided
     ),
+    FactRoute(7, "mode_changed", "turnout.mode.changed", ModeChanged, facts_pb2.ModeChanged),
 )
 
 BY_KIND: Mapping[int, FactRoute] = MappingProxyType({route.kind: route for route in ROUTES})

@@ -54,6 +54,7 @@ class Caller:
 
     Attributes:
         access: providers this caller may be served by, and who pays.
+        key_name: of the router key, "" without one.
         is_admin: may change modes.
         has_rotating_token: the principal stands for a token that is replaced every few hours; who
             it belongs to is only said in the request (`account_of`).
@@ -62,6 +63,7 @@ class Caller:
 
     tenant: str
     principal: str
+    key_name: str
     tags: Tags
     access: tuple[Access, ...]
     credentials: tuple[Credential, ...]
@@ -108,6 +110,7 @@ class Door:
         return Caller(
             tenant="default" if known is None else known.tenant,
             principal=principal,
+            key_name="" if known is None else known.name,
             tags=_tags(headers, Tags() if known is None else known.tags),
             access=tuple(access),
             credentials=() if credential is None else (credential,),

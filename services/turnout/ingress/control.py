@@ -14,12 +14,13 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.exceptions import HTTPException
 
-from turnout.bus.control_keys import MOST_ARTIFACT_BYTES, ArtifactRole
+from turnout.bus.control_keys import MODE_KEY, MOST_ARTIFACT_BYTES, ArtifactRole
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.endpoints import gemini_call
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import InvalidRequest, NotAllowed, RequestTooLarge, TurnoutError
+from turnout.facts import ModeChanged
 from turnout.ingress.artifacts import Artifacts, too_large
 from turnout.ingress.body import read_body
 from turnout.ingress.callers import Caller
@@ -34,11 +35,12 @@ from turnout.ingress.model_lists import (
     encode_model,
     listed_for,
 )
-from turnout.ingress.modes import MODE_KEY, ModeBoard, as_mode
+from turnout.ingress.modes import ModeBoard
 from turnout.ingress.outcomes import MOST_AHEAD_SECONDS, Outcome, fact_of, is_possible_time
 from turnout.ingress.paths import speaks_at
 from turnout.ingress.proxy import Limits
 from turnout.policy.explain import explain
+from turnout.policy.modes import as_mode
 from turnout.policy.request import Mode
 from turnout.ports import FactSink, Scorer
 
@@ -165,8 +167,7 @@ class ControlEndpoints:
             path=request.url.path, query=request.url.query, raw_headers=request.headers.raw
         )
 
-    def _admit(self, request: Request) -> Caller:
-        arrival = self._arrive(request)
+    def _admit(self, arrival: Arrival) -> Caller:
         dialect = speaks_at(arrival.path, arrival.query, arrival.headers)
         return self._control.intake.admit(arrival, dialect)
 
@@ -215,7 +216,7 @@ class ControlEndpoints:
 
     async def outcomes(self, request: Request) -> OutcomesAccepted:
         """One outcome or a list of them. Telling the same one twice counts once."""
-        caller = self._admit(request)
+        caller = self._admit(self._arrive(request))
         now = self._control.intake.clock()
         items = _outcomes_in(await self._body(request, max_bytes=MOST_OUTCOME_BYTES), now=now)
         if len(items) > MOST_OUTCOMES:
@@ -260,7 +261,7 @@ class ControlEndpoints:
         return Response(content=body, media_type="application/json")
 
     async def modes(self, request: Request) -> dict[str, str]:
-        self._admit(request)
+        self._admit(self._arrive(request))
         return dict(self._control.modes.modes())
 
     async def change_mode(
@@ -270,29 +271,45 @@ class ControlEndpoints:
 
         Without the bus it holds on this replica alone, and the answer is 503 to say so.
         """
-        self._admit_to_change(request, "modes")
+        arrival = self._arrive(request)
+        caller = self._admit_to_change(arrival, "modes")
         body = await self._body(request, max_bytes=MOST_MODE_BYTES)
         mode = as_mode(_checked(ModeChange, body).mode)
         assert mode is not None
+        before = self._control.modes.mode_of(tenant)
         self._control.modes.set_mode(tenant, mode)
+        if mode != before:
+            self._control.facts.record(
+                ModeChanged(
+                    event_id=f"{arrival.request_id}:mode",
+                    occurred_at=self._control.intake.clock(),
+                    tenant=tenant,
+                    from_mode=before,
+                    to_mode=mode,
+                    source="person",
+                    changed_by=caller.key_name or "local",
+                )
+            )
         await self._control.store.put(MODE_KEY + tenant, mode, deadline_seconds=STORE_SECONDS)
         return {tenant: mode}
 
-    def _admit_to_change(self, request: Request, what: str) -> None:
-        if not self._admit(request).is_admin:
+    def _admit_to_change(self, arrival: Arrival, what: str) -> Caller:
+        caller = self._admit(arrival)
+        if not caller.is_admin:
             raise NotAllowed(
                 f"This router key may not change {what}; TURNOUT_INGRESS__ADMIN_KEYS names those"
                 " that may."
             )
+        return caller
 
     async def artifacts(self, request: Request) -> Response:
         """Digest, date of the newest row and source of the active artifact and of the one in shadow."""
-        self._admit(request)
+        self._admit(self._arrive(request))
         return _json(await self._control.artifacts.states())
 
     async def change_artifact(self, request: Request, role: ArtifactRole) -> Response:
         """The body is the file that `turnout train` wrote. Scorers take it within a second."""
-        self._admit_to_change(request, "artifacts")
+        self._admit_to_change(self._arrive(request), "artifacts")
         try:
             body = await self._body(request, max_bytes=MOST_ARTIFACT_BYTES)
         except RequestTooLarge:
@@ -302,7 +319,7 @@ class ControlEndpoints:
 
     async def drop_artifact(self, request: Request, role: ArtifactRole) -> Response:
         """What is not there is dropped all the same."""
-        self._admit_to_change(request, "artifacts")
+        self._admit_to_change(self._arrive(request), "artifacts")
         await self._control.artifacts.drop(role)
         return _json(await self._control.artifacts.states())
 

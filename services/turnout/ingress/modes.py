@@ -7,11 +7,9 @@ last known mode stays. Reading is a dictionary look-up.
 import logging
 from collections.abc import Mapping
 
-from turnout.policy.modes import MODES
+from turnout.bus.control_keys import MODE_KEY
+from turnout.policy.modes import as_mode
 from turnout.policy.request import Mode
-
-MODE_KEY = "mode."
-"""Prefix of the control keys; the tenant follows."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -52,10 +50,3 @@ class ModeBoard:
             _LOG.warning("unknown mode ignored", extra={"mode": value})
             return
         self.set_mode(key.removeprefix(MODE_KEY), mode)
-
-
-def as_mode(value: str) -> Mode | None:
-    for mode in MODES:
-        if mode == value:
-            return mode
-    return None

@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from turnout.facts import (
     AttemptEnded,
     Fact,
+    ModeChanged,
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
@@ -257,6 +258,9 @@ class Metrics:
                 self.outcomes.add((fact.kind,))
             case ShadowDecided():
                 self.shadow.add(("yes" if fact.agrees else "no",))
+            case ModeChanged():
+                # The guardrail's are counted by telemetry, and a person knows of their own.
+                pass
             case _:
                 assert_never(fact)
 

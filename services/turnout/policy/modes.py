@@ -23,3 +23,10 @@ def may_choose_lifetime(mode: Mode, identity: Identity) -> bool:
 def one_back(mode: Mode) -> Mode:
     """The mode that goes one step less far; observe stays."""
     return MODES[max(0, MODES.index(mode) - 1)]
+
+
+def as_mode(value: str) -> Mode | None:
+    for mode in MODES:
+        if mode == value:
+            return mode
+    return None

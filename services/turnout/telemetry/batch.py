@@ -15,8 +15,8 @@ from google.protobuf.message import DecodeError, Message
 
 from turnout.bus.subjects import BY_SUBJECT as ROUTES
 from turnout.events.v1 import facts_pb2
+from turnout.telemetry.columns import STRING, TIME, WORD, Table, Undecodable
 from turnout.telemetry.tables import BY_SUBJECT as TABLES
-from turnout.telemetry.tables import STRING, TIME, WORD, Table, Undecodable
 
 UNDECODABLE = "undecodable_facts_raw"
 _UNDECODABLE_TYPES = (STRING, TIME, WORD, STRING, STRING)

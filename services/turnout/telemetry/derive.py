@@ -17,12 +17,10 @@ import msgspec
 import nats.errors
 from nats.js import JetStreamContext
 
-from turnout.bus.connection import Bus, ensure_stream
-from turnout.bus.publisher import ACK_TIMEOUT_SECONDS, MAX_MESSAGE_FACTS
-from turnout.bus.subjects import BY_FACT, SCHEMA_HEADER, SCHEMA_VERSION, STREAM
-from turnout.events.v1 import facts_pb2
+from turnout.bus.connection import Bus
+from turnout.bus.publisher import MAX_MESSAGE_FACTS
 from turnout.facts import OutcomeReported
-from turnout.protos import to_pb
+from turnout.telemetry.publish import publish
 from turnout.telemetry.signals import (
     ABANDONED_SECONDS,
     SOURCE,
@@ -67,7 +65,7 @@ async def derive_regularly(
                 found = await derive(warehouse, now=clock())
             if found:
                 async with asyncio.timeout(PUBLISH_SECONDS):
-                    await publish(await bus.jetstream(), found)
+                    await publish_all(await bus.jetstream(), found)
         except (WarehouseFailed, nats.errors.Error, TimeoutError, OSError) as error:
             _log.warning(
                 "signals could not be derived",
@@ -100,29 +98,13 @@ async def derive(warehouse: Warehouse, *, now: float) -> list[OutcomeReported]:
     return [fact for fact in found if (fact.event_id, fact.kind) not in known]
 
 
-async def publish(jetstream: JetStreamContext, facts: Sequence[OutcomeReported]) -> None:
+async def publish_all(jetstream: JetStreamContext, facts: Sequence[OutcomeReported]) -> None:
     """Publish outcomes, each message until it is acknowledged or fails."""
-    await ensure_stream(jetstream)
     for first in range(0, len(facts), MAX_MESSAGE_FACTS):
-        await _publish(jetstream, facts[first : first + MAX_MESSAGE_FACTS])
-
-
-async def _publish(jetstream: JetStreamContext, facts: Sequence[OutcomeReported]) -> None:
-    route = BY_FACT[OutcomeReported]
-    batch = facts_pb2.FactBatch(
-        facts=[to_pb(fact, route.message).SerializeToString() for fact in facts]
-    )
-    names = ",".join(f"{fact.event_id}:{fact.kind}" for fact in facts)
-    await jetstream.publish(
-        route.subject,
-        batch.SerializeToString(),
-        timeout=ACK_TIMEOUT_SECONDS,
-        stream=STREAM,
-        headers={
-            "Nats-Msg-Id": f"signals-{hashlib.sha256(names.encode()).hexdigest()}",
-            SCHEMA_HEADER: SCHEMA_VERSION,
-        },
-    )
+        message = facts[first : first + MAX_MESSAGE_FACTS]
+        names = ",".join(f"{fact.event_id}:{fact.kind}" for fact in message)
+        digest = hashlib.sha256(names.encode()).hexdigest()
+        await publish(jetstream, message, message_id=f"signals-{digest}")
 
 
 def _query(name: str, since: int) -> str:

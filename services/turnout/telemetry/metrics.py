@@ -3,6 +3,8 @@
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from turnout.bus.subjects import BY_FACT
+from turnout.policy.modes import MODES
+from turnout.policy.request import Mode
 
 # An insert takes 6 ms for a few rows and 60 ms for 10,000 of all tables.
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
@@ -42,6 +44,15 @@ class TelemetryMetrics:
             registry=registry,
         )
 
+        self._drops = Counter(
+            "turnout_guardrail_drops_total",
+            "Tenants that the guardrail took one mode back, by the mode that they came to.",
+            ["mode"],
+            registry=registry,
+        )
+        for mode in MODES[:-1]:
+            self._drops.labels(mode)
+
     def inserted(self, table: str, rows: int) -> None:
         self._inserted.labels(table).inc(rows)
 
@@ -53,6 +64,9 @@ class TelemetryMetrics:
 
     def took(self, seconds: float) -> None:
         self._seconds.observe(seconds)
+
+    def dropped(self, mode: Mode) -> None:
+        self._drops.labels(mode).inc()
 
     def pending(self, messages: int) -> None:
         self._pending.set(messages)

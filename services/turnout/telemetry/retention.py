@@ -32,6 +32,7 @@ class Retention:
             "decisions_raw": self.decisions,
             "shadow_decisions_raw": self.decisions,
             "outcomes_raw": self.outcomes,
+            "mode_changes_raw": self.outcomes,
             "session_hours_raw": self.rollups,
             "undecodable_facts_raw": self.undecodable,
         }

@@ -34,6 +34,7 @@ _COMPUTED: Mapping[str, str] = {
     "requests": "Requests, however they ended",
     "is_merged": "Whether it was merged",
     "is_reverted": "Whether it was reverted",
+    "success": "What came of it, 0 to 1: reverted, merged, abandoned, lines kept, tests, score, the first known",
     "lines_survived": "Lines of the agent still there at the latest look",
     "saving_usd": "Baseline cost less cost, where both are known, USD (repriced)",
 }

@@ -14,6 +14,7 @@ from turnout.bus.connection import open_bus
 from turnout.observe.spans import Tracer
 from turnout.telemetry.consumer import BatchSettings, Consumer
 from turnout.telemetry.derive import derive_regularly
+from turnout.telemetry.guardrail import Guardrail, GuardrailSettings
 from turnout.telemetry.metrics import TelemetryMetrics
 from turnout.telemetry.retention import Retention, apply_retention
 from turnout.telemetry.rollups import refresh_regularly
@@ -39,6 +40,7 @@ class TelemetrySettings:
     warehouse: WarehouseSettings = field(default_factory=WarehouseSettings)
     batch: BatchSettings = field(default_factory=BatchSettings)
     retention: Retention = field(default_factory=Retention)
+    guardrail: GuardrailSettings = field(default_factory=GuardrailSettings)
 
 
 class Telemetry:
@@ -93,9 +95,12 @@ class Telemetry:
                     deriving = tasks.create_task(
                         derive_regularly(self._settings.warehouse, bus, stop)
                     )
+                    guardrail = Guardrail(self._settings.guardrail, bus=bus, metrics=self._metrics)
+                    guarding = tasks.create_task(guardrail.run(self._settings.warehouse, stop))
                     await self._consumer.run(stop)
-                    # A long query is no reason to stop late; the next start derives it again.
+                    # A long query is no reason to stop late; the next start asks it again.
                     deriving.cancel()
+                    guarding.cancel()
             finally:
                 self._warehouse = self._consumer = None
 

@@ -570,6 +570,85 @@ class ShadowDecided(_message.Message):
 Global___ShadowDecided: _TypeAlias = ShadowDecided  # noqa: Y015
 
 @_typing.final
+class ModeChanged(_message.Message):
+    """A tenant's mode is another one: a person set it, or the guardrail took it one step back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    FROM_MODE_FIELD_NUMBER: _builtins.int
+    TO_MODE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CHANGED_BY_FIELD_NUMBER: _builtins.int
+    MARGIN_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    DIFFERENCE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    TREATMENT_SESSIONS_FIELD_NUMBER: _builtins.int
+    CONTROL_SESSIONS_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    occurred_at: _builtins.float
+    tenant: _builtins.str
+    from_mode: _builtins.str
+    to_mode: _builtins.str
+    source: _builtins.str
+    changed_by: _builtins.str
+    margin: _builtins.float
+    confidence: _builtins.float
+    difference: _builtins.float
+    low: _builtins.float
+    high: _builtins.float
+    treatment_sessions: _builtins.int
+    control_sessions: _builtins.int
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _builtins.float = ...,
+        tenant: _builtins.str = ...,
+        from_mode: _builtins.str = ...,
+        to_mode: _builtins.str = ...,
+        source: _builtins.str = ...,
+        changed_by: _builtins.str = ...,
+        margin: _builtins.float | None = ...,
+        confidence: _builtins.float | None = ...,
+        difference: _builtins.float | None = ...,
+        low: _builtins.float | None = ...,
+        high: _builtins.float | None = ...,
+        treatment_sessions: _builtins.int = ...,
+        control_sessions: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_difference", b"_difference", "_high", b"_high", "_low", b"_low", "_margin", b"_margin", "confidence", b"confidence", "difference", b"difference", "high", b"high", "low", b"low", "margin", b"margin"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_confidence", b"_confidence", "_difference", b"_difference", "_high", b"_high", "_low", b"_low", "_margin", b"_margin", "changed_by", b"changed_by", "confidence", b"confidence", "control_sessions", b"control_sessions", "difference", b"difference", "event_id", b"event_id", "from_mode", b"from_mode", "high", b"high", "low", b"low", "margin", b"margin", "occurred_at", b"occurred_at", "source", b"source", "tenant", b"tenant", "to_mode", b"to_mode", "treatment_sessions", b"treatment_sessions"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__confidence: _TypeAlias = _typing.Literal["confidence"]  # noqa: Y015
+    _WhichOneofArgType__confidence: _TypeAlias = _typing.Literal["_confidence", b"_confidence"]  # noqa: Y015
+    _WhichOneofReturnType__difference: _TypeAlias = _typing.Literal["difference"]  # noqa: Y015
+    _WhichOneofArgType__difference: _TypeAlias = _typing.Literal["_difference", b"_difference"]  # noqa: Y015
+    _WhichOneofReturnType__high: _TypeAlias = _typing.Literal["high"]  # noqa: Y015
+    _WhichOneofArgType__high: _TypeAlias = _typing.Literal["_high", b"_high"]  # noqa: Y015
+    _WhichOneofReturnType__low: _TypeAlias = _typing.Literal["low"]  # noqa: Y015
+    _WhichOneofArgType__low: _TypeAlias = _typing.Literal["_low", b"_low"]  # noqa: Y015
+    _WhichOneofReturnType__margin: _TypeAlias = _typing.Literal["margin"]  # noqa: Y015
+    _WhichOneofArgType__margin: _TypeAlias = _typing.Literal["_margin", b"_margin"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__confidence) -> _WhichOneofReturnType__confidence | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__difference) -> _WhichOneofReturnType__difference | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__high) -> _WhichOneofReturnType__high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__low) -> _WhichOneofReturnType__low | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__margin) -> _WhichOneofReturnType__margin | None: ...
+
+Global___ModeChanged: _TypeAlias = ModeChanged  # noqa: Y015
+
+@_typing.final
 class FactBatch(_message.Message):
     """What one bus message carries: facts of one subject, each encoded on its own."""
 
