@@ -249,6 +249,24 @@ _WAREHOUSE = Section(
                 ),
             ),
         ),
+        Panel(
+            "Artifacts tried",
+            "Requests that an artifact in shadow has decided too, by whether it chose the same target, those"
+            " that it has not, and artifact files that scorers could not use.",
+            "timeseries",
+            "short",
+            (
+                PromQl(
+                    "sum by (agrees) (increase(turnout_shadow_decisions_total[$__rate_interval]))",
+                    "agrees: {{agrees}}",
+                ),
+                PromQl("sum(increase(turnout_shadow_lost_total[$__rate_interval]))", "not decided"),
+                PromQl(
+                    "sum(increase(turnout_artifacts_refused_total[$__rate_interval]))",
+                    "files refused",
+                ),
+            ),
+        ),
     ),
 )
 

@@ -12,13 +12,9 @@ from turnout.catalog.packaged import snapshot_bytes
 from turnout.policy.switch import decide
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
-from turnout.telemetry.recorded_decisions import RecordedDecision, read_decision
+from turnout.telemetry.recorded_decisions import SELECT, RecordedDecision, read_decision
 
-ALL = (
-    "SELECT request_id, action, reason, targets, model, provider, requested_model, baseline_model,"
-    " proposal, horizon_steps, propensity, degraded, artifact_digest, catalog_digest, inputs_json,"
-    " candidates_json FROM decisions WHERE request_id IN {ids:Array(String)} FORMAT JSONEachRow"
-)
+ALL = f"{SELECT} WHERE request_id IN {{ids:Array(String)}} FORMAT JSONEachRow"
 
 TASKS = (
     "Fix the crash when the configuration file is empty.",

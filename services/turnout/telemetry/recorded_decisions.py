@@ -7,25 +7,28 @@ import msgspec
 from turnout.policy.decision import (
     Action,
     Candidate,
+    ChosenLifetime,
     Decision,
     DecisionInputs,
     Degradation,
     Reason,
 )
+from turnout.policy.request import TaskKind
 
 _COLUMNS: Final = (
     *("request_id", "action", "reason", "targets", "model", "provider", "requested_model"),
     *("baseline_model", "proposal", "horizon_steps", "propensity", "degraded"),
-    *("artifact_digest", "catalog_digest", "inputs_json", "candidates_json"),
+    *("artifact_digest", "catalog_digest", "write_lifetime", "task_kind"),
+    *("inputs_json", "candidates_json"),
 )
 
-_SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM decisions"  # noqa: S608  (our own words)
+SELECT: Final = f"SELECT {', '.join(_COLUMNS)} FROM decisions"  # noqa: S608  (our own words)
 
-ONE: Final = f"{_SELECT} WHERE request_id = {{request_id:String}} FORMAT JSONEachRow"
+ONE: Final = f"{SELECT} WHERE request_id = {{request_id:String}} FORMAT JSONEachRow"
 """The decision of one request."""
 
 NEW_THREADS: Final = (
-    f"{_SELECT} WHERE steps = 0 AND request_class IN ('main', 'subagent')"
+    f"{SELECT} WHERE steps = 0 AND request_class IN ('main', 'subagent')"
     " AND step_kind IN ('user_input', 'subagent_start') AND day >= today() - {days:UInt32}"
     " AND ({tenant:String} = '' OR tenant = {tenant:String})"
     " ORDER BY cityHash64(request_id) LIMIT {most:UInt32} FORMAT JSONEachRow"
@@ -56,6 +59,8 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     degraded: tuple[Degradation, ...]
     artifact_digest: str
     catalog_digest: str
+    write_lifetime: ChosenLifetime
+    task_kind: TaskKind
     inputs_json: str
     candidates_json: str
 
@@ -87,6 +92,8 @@ def read_decision(line: str) -> RecordedDecision:
             degraded=row.degraded,
             artifact_digest=row.artifact_digest,
             catalog_digest=row.catalog_digest,
+            write_lifetime=row.write_lifetime,
+            task_kind=row.task_kind,
             candidates=_CANDIDATES.decode(row.candidates_json),
         ),
     )

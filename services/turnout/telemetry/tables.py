@@ -193,7 +193,7 @@ DECISIONS = Table(
         *plain(INT64, "inputs.state.failing_checks"),
         *plain(INT64, "inputs.text.cluster"),
         *plain(FLOAT, "inputs.text.similarity"),
-        *plain(WORD, "inputs.text.task_kind"),
+        *plain(WORD, "decision.task_kind"),
         Column("text_skipped", WORD, attrgetter("inputs.text.skipped")),
         *plain(WORD, "decision.action", "decision.reason", "decision.model", "decision.provider"),
         Column("escalations", INT32, lambda message: escalations.escalations(_routed(message))),
