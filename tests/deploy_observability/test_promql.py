@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Final, get_args
 
@@ -129,8 +130,8 @@ async def _ask(
 
 
 async def traffic(client: aiohttp.ClientSession, product: Product) -> None:
-    """Answers, cache reads, a switch of a thread, a change for a target, a failure, a rejection and an
-    outcome.
+    """Answers, cache reads, a switch of a thread, a change for a target, a failure, a rejection, an
+    outcome, and an artifact in shadow for what comes after.
     """
     for steps, model in enumerate(
         ("turnout/claude-opus-5-5", "turnout/claude-opus-5-5", "turnout/gpt-5.5", "turnout/auto")
@@ -141,6 +142,9 @@ async def traffic(client: aiohttp.ClientSession, product: Product) -> None:
     outcome = {"branch": "fix", "kind": "tests", "tests_passed": 1, "source": "ci"}
     async with client.post(f"{product.url}/v1/outcomes", json=outcome) as answer:
         assert answer.status == 202, await answer.text()
+    artifact = resources.files("turnout.scorer").joinpath("artifact.json").read_bytes()
+    async with client.put(f"{product.url}/v1/artifacts/shadow", data=artifact) as answer:
+        assert answer.status == 200, await answer.text()
 
 
 @dataclass(slots=True)
@@ -181,6 +185,7 @@ async def serving(
             async with asyncio.timeout(SETTLED_SECONDS):
                 while not wanted <= set(everything.labels):
                     await asyncio.sleep(0.5)
+                    await _ask(client, product, "turnout/auto", 5)
                     everything = await _scraped(client, addresses)
         yield Serving(product, addresses, everything)
     except TimeoutError:
