@@ -18,6 +18,8 @@ from turnout.learn.evaluation.report import Report, evaluate
 from turnout.learn.evaluation.standings import Interval, Standing
 from turnout.learn.evaluation.tasks import Run, Runs, Task
 
+NOT_CONFUSED: Confusion = {}
+
 MIXED_UP: Confusion = {
     "bug_fix": {"bug_fix": 0.5, "tests": 0.5},
     "tests": {"bug_fix": 0.5, "tests": 0.5},
@@ -28,7 +30,7 @@ def found_in(
     found: Runs,
     *,
     without: frozenset[str] = frozenset(),
-    confusion: Confusion | None = None,
+    confusion: Confusion = NOT_CONFUSED,
     seed: int = 1,
 ) -> Report:
     return evaluate(
@@ -95,7 +97,8 @@ def test_a_classifier_that_tosses_a_coin_takes_the_gain_away() -> None:
     report = found_in(planted(SPECIALISTS), confusion=MIXED_UP)
     assert coding(report.pools).gain.value > 10.0
     assert coding(report.confused).gain.value == pytest.approx(0.0, abs=0.5)
-    assert found_in(planted(SPECIALISTS)).confused is None
+    unmistaken = found_in(planted(SPECIALISTS))
+    assert unmistaken.confused == unmistaken.pools
 
 
 def test_the_same_seed_gives_the_same_report_and_another_other_intervals() -> None:

@@ -37,6 +37,9 @@ SUSPECT: Final = "claude-fable-5"
 
 RESAMPLES: Final = 1_000
 
+CONFUSION: Final = Path(__file__).parents[1] / "kind_confusion.json"
+"""How the shipped artifact tells kinds apart, as `turnout kinds --confusion-out` measured it."""
+
 ROUNDING: Final = 0.01
 """How far the shares of a kind may be from summing to 1."""
 
@@ -48,7 +51,7 @@ class Told:
     items: Path
     outcomes: Path
     models: Path | None
-    confusion: Path | None
+    confusion: Path
     pairs: tuple[str, ...]
     without: tuple[str, ...]
     seed: int
@@ -77,7 +80,7 @@ def main(argv: Sequence[str]) -> int:
 
 def run(told: Told, load_encoder: Callable[[], Encoder]) -> Report:
     """Raises `TurnoutError`."""
-    confusion = None if told.confusion is None else load_confusion(told.confusion)
+    confusion = load_confusion(told.confusion)
     names = ModelNames(parse_catalog(snapshot_bytes()).names)
     found = read_runs(
         load_file(told.items),
@@ -296,8 +299,10 @@ def _told(argv: Sequence[str]) -> Told:
     parser.add_argument(
         "--confusion",
         type=Path,
+        default=CONFUSION,
         metavar="FILE",
-        help="JSON {kind: {kind told: share}}: how a classifier tells kinds apart",
+        help="JSON {kind: {kind told: share}}: how a classifier tells kinds apart; default that of the"
+        " shipped artifact",
     )
     parser.add_argument(
         "--cascade",

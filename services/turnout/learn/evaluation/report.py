@@ -39,7 +39,7 @@ class Report:
         left_out: rows by reason.
         too_small: tasks by dataset that is not looked at.
         kinds: by dataset, which is within one kind; `pools` are of several kinds, told to the router.
-        confused: the pools again with kinds told as a classifier does; None where none was given.
+        confused: the pools again with kinds told as a classifier does.
     """
 
     folds: int
@@ -49,7 +49,7 @@ class Report:
     too_small: Mapping[str, int]
     kinds: tuple[Standing, ...]
     pools: tuple[Standing, ...]
-    confused: tuple[Standing, ...] | None
+    confused: tuple[Standing, ...]
     cascades: tuple[Cascade, ...]
 
 
@@ -59,7 +59,7 @@ def evaluate(
     *,
     pairs: Sequence[tuple[str, str]],
     without: frozenset[str],
-    confusion: Confusion | None,
+    confusion: Confusion,
     seed: int,
     resamples: int,
 ) -> Report:
@@ -91,8 +91,7 @@ def evaluate(
             kinds.append(standing)
         else:
             pools.append(standing)
-            if confusion is not None:
-                confused.append(_standing(board, scope, draws, router_of, folds, confusion))
+            confused.append(_standing(board, scope, draws, router_of, folds, confusion))
         if not scope.is_alike:
             chains += cascades(board, scope, draws, pairs)
     if not kinds:
@@ -107,7 +106,7 @@ def evaluate(
         too_small={dataset: size for dataset, size in sizes.items() if size < LEAST_TASKS},
         kinds=tuple(kinds),
         pools=tuple(pools),
-        confused=None if confusion is None else tuple(confused),
+        confused=tuple(confused),
         cascades=tuple(chains),
     )
 
