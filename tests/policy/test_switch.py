@@ -147,6 +147,13 @@ CASES: dict[str, Case] = {
         "locked_class",
         SONNET_AT,
     ),
+    "a lock by another name of its model": (
+        STRONG_OPUS,
+        {"locks": {"bug_fix": f"{SONNET}-20260101"}},
+        "switch",
+        "locked_class",
+        SONNET_AT,
+    ),
     "a locked class goes before a locked kind": (
         STRONG_OPUS,
         {

@@ -30,6 +30,7 @@ import msgspec
 from msgspec import structs
 
 from turnout.catalog.catalog import Catalog
+from turnout.catalog.models import Model
 from turnout.catalog.token_families import in_tokens_of
 from turnout.policy.decision import (
     ESCALATING,
@@ -117,7 +118,8 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     if asked.model is None:
         return _unpriced(inputs, asked, catalog=catalog, tables=tables)
     view = outlook(inputs, tables)
-    locked = "" if asked.freedom == "pinned" else locked_model(inputs, view.task_kind)
+    is_pinned = asked.freedom == "pinned"
+    locked = None if is_pinned else locked_model(inputs, view.task_kind, catalog)
     able = all_options(
         asked,
         access=inputs.access,
@@ -137,7 +139,9 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
             if one.model == asked.model.id and one.lacks in ((), ("price",))
         ),
         order=tuple((cheapest_first if _is_cheap(inputs) else ranked)(compared)),
-        locked=tuple(one for one in compared if one.model == locked and not one.lacks),
+        locked=tuple(
+            one for one in compared if locked and one.model == locked.id and not one.lacks
+        ),
     )
     may_choose = _is_free(inputs) or asked.freedom == "free"
     if not field.requested and not (may_choose and field.order):
@@ -235,14 +239,16 @@ def _explored(inputs: DecisionInputs, field: _Field) -> _Choice:
     return _Choice(action, reason, found.candidate.target, found.propensity)
 
 
-def locked_model(inputs: DecisionInputs, task_kind: TaskKind) -> str:
-    """The model that the tenant has fixed for requests of this class, "" where there is none."""
+def locked_model(inputs: DecisionInputs, task_kind: TaskKind, catalog: Catalog) -> Model | None:
+    """The model that the tenant has fixed for requests of this class."""
     if inputs.features.step_kind == NEVER_ELSEWHERE:
-        return ""
+        return None
     models = {one.applies_to: one.model for one in inputs.settings.locks}
-    by_class = models.get(inputs.identity.request_class, "")
-    # Requests beside the thread are about no task.
-    return by_class or ("" if _is_unquestioned(inputs) else models.get(task_kind, ""))
+    name = models.get(inputs.identity.request_class, "")
+    if not name and not _is_unquestioned(inputs):
+        # Requests beside the thread are about no task.
+        name = models.get(task_kind, "")
+    return catalog.resolve(name) if name else None
 
 
 def _as_asked(inputs: DecisionInputs, field: _Field) -> _Choice | None:

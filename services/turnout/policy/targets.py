@@ -105,7 +105,7 @@ def all_options(
     catalog: Catalog,
     features: Features,
     settings: RoutingSettings,
-    locked: str = "",
+    locked: Model | None = None,
 ) -> list[Option]:
     """What was asked for, then, unless that is bound, what may be chosen instead, and the model that the
     tenant has `locked` for such requests, whatever it costs.
@@ -113,9 +113,8 @@ def all_options(
     if asked.model is None:
         return []
     models = {asked.model.id: asked.model}
-    fixed = catalog.resolve(locked) if locked else None
-    if fixed is not None:
-        models.setdefault(fixed.id, fixed)
+    if locked is not None:
+        models.setdefault(locked.id, locked)
     if asked.freedom not in BOUND:
         for name in settings.candidates:
             # An id needs no reading; aliases do.
@@ -133,7 +132,7 @@ def all_options(
             provider=catalog.provider_of(model),
             is_asked=asked.freedom != "free" and model is asked.model,
             ceiling=most
-            if asked.freedom == "ceiling" and model not in (asked.model, fixed)
+            if asked.freedom == "ceiling" and model not in (asked.model, locked)
             else None,
         )
     ]
