@@ -312,9 +312,11 @@ def written_lifetime(
     """What the prompt is written for there: what we choose, else an hour where the client asks for it and
     the target offers it.
     """
+    if cache.kind != "explicit":
+        return "other"
     chosen = chosen_lifetime(inputs, prices, cache, tables)
-    if chosen or cache.kind != "explicit":
-        return chosen or "other"
+    if chosen:
+        return chosen
     is_hour = inputs.features.asks_one_hour and ONE_HOUR in cache.lifetimes_seconds
     return "1h" if is_hour else "5m"
 
@@ -326,9 +328,9 @@ def chosen_lifetime(
     and where a target has no lifetimes to choose from.
     """
     identity = inputs.identity
-    goes_on = identity.request_class in ("main", "subagent")
-    is_ours = may_choose_lifetime(inputs.mode, identity)
-    if not is_ours or not goes_on or cache.kind != "explicit":
+    if cache.kind != "explicit" or identity.request_class not in ("main", "subagent"):
+        return ""
+    if not may_choose_lifetime(inputs.mode, identity):
         return ""
     pauses = pauses_between(tables, identity.harness, identity.is_subagent)
     return write_lifetime(prices, cache, pauses=pauses)

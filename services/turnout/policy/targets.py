@@ -121,7 +121,9 @@ def all_options(
             model = catalog.models.get(name) or catalog.resolve(name)
             if model is not None:
                 models.setdefault(model.id, model)
-    most = asked.model.prices.for_prompt(prompt_tokens(features, asked.model))
+    most = None
+    if asked.freedom == "ceiling":
+        most = asked.model.prices.for_prompt(prompt_tokens(features, asked.model))
     return [
         option
         for model in models.values()
@@ -131,9 +133,7 @@ def all_options(
             features=features,
             provider=catalog.provider_of(model),
             is_asked=asked.freedom != "free" and model is asked.model,
-            ceiling=most
-            if asked.freedom == "ceiling" and model not in (asked.model, locked)
-            else None,
+            ceiling=None if model is asked.model or model is locked else most,
         )
     ]
 
