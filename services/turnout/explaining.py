@@ -31,10 +31,10 @@ class _Served(msgspec.Struct, frozen=True, gc=False):
     target: str
     outcome: str
     attempts: int
-    fresh_input: int
-    cache_read: int
-    cache_write: int
-    output: int
+    fresh_input: int | None
+    cache_read: int | None
+    cache_write: int | None
+    output: int | None
     cost_usd: float | None
     baseline_cost_usd: float | None
 
@@ -46,8 +46,7 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
     if not found:
         raise InvalidRequest(
             f"No decision of {request_id!r} is recorded. The header turnout-request-id of every answer names"
-            " its request; records arrive within seconds, and are kept for"
-            f" {settings.clickhouse.keep_decisions_days} days."
+            f" its request; records arrive within seconds{_kept(settings)}."
         )
     try:
         recorded = read_decision(found[0])
@@ -66,6 +65,11 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
         *served,
         again(recorded, catalog=catalog, tables=tables),
     ]
+
+
+def _kept(settings: Settings) -> str:
+    days = settings.clickhouse.keep_decisions_days
+    return f", and are kept for {days} days" if days else ""
 
 
 def again(recorded: RecordedDecision, *, catalog: Catalog, tables: Tables) -> str:
@@ -98,17 +102,18 @@ def _essence(decision: Decision) -> tuple[object, ...]:
 
 
 def _served_words(one: _Served) -> str:
-    """Tokens and dollars of what came of it."""
+    """Tokens and dollars of what came of it; a failed request has told of none."""
     served = f"{one.outcome} by {one.target}" if one.target else one.outcome
-    tokens: Mapping[str, int] = {
+    tokens: Mapping[str, int | None] = {
         "fresh": one.fresh_input,
         "read from the cache": one.cache_read,
         "written to it": one.cache_write,
         "of output": one.output,
     }
-    counted = ", ".join(f"{count:,} {words}" for words, count in tokens.items())
+    known = [f"{count:,} {words}" for words, count in tokens.items() if count is not None]
+    counted = f"tokens {', '.join(known)}" if known else "no tokens told"
     cost = "at an unknown price" if one.cost_usd is None else f"for ${one.cost_usd:.4f}"
     if one.baseline_cost_usd is not None:
         cost += f" (${one.baseline_cost_usd:.4f} at the baseline's prices)"
     attempts = "1 attempt" if one.attempts == 1 else f"{one.attempts} attempts"
-    return f"It was {served} in {attempts}: {counted} tokens, {cost}."
+    return f"It was {served} in {attempts}: {counted}, {cost}."

@@ -19,7 +19,7 @@ from turnout.learn.columns import in_columns
 from turnout.policy.artifact import Artifact
 from turnout.policy.decision import DecisionInputs
 from turnout.policy.first_requests import first_inputs
-from turnout.policy.mix import Mix, dial_for, mix
+from turnout.policy.mix import Mix, dial_of_artifact, mix
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 from turnout.settings import Settings, load
@@ -53,7 +53,13 @@ def main(argv: Sequence[str]) -> int:
         )
     found = mix(
         requests,
-        dial_for(requests, catalog=catalog, tables=tables),
+        # The one that a running Turnout has, whatever the threads that are looked at.
+        dial_of_artifact(
+            parts.routing_of(settings, catalog),
+            requests=tables.content.first_requests,
+            catalog=catalog,
+            tables=tables,
+        ),
         catalog=catalog,
         tables=tables,
     )

@@ -100,6 +100,19 @@ def test_a_request_is_explained_by_its_id(
     assert "No decision of 'req_0' is recorded" in unknown.stderr
 
 
+def test_a_request_that_failed_is_explained(product: Product) -> None:
+    product.script(*["status=529"] * 12)
+    answer = ask(product, MESSAGES, message("turnout/claude-sonnet-5-5", text="Fail."))
+    assert answer.status_code == 529
+    request_id = answer.headers["turnout-request-id"]
+    for _ in until(PATIENCE_SECONDS):
+        told = run("explain", request_id, settings=product.settings)
+        if "no tokens told" in told.stdout:
+            break
+    assert (told.returncode, told.stderr) == (0, "")
+    assert "It was failed" in told.stdout
+
+
 def test_new_threads_are_decided_over_the_dial(
     product: Product, recorded: list[RecordedDecision]
 ) -> None:

@@ -124,9 +124,14 @@ def test_a_thread_keeps_its_stronger_model_while_it_is_warm() -> None:
     assert served(cheap, state=compacted, check="").reason == "free_window_compaction"
 
 
-def test_who_was_escalated_to_a_fallback_may_escalate_again() -> None:
-    state = structs.replace(red(2), escalated_at=1.0)
-    assert served(state=state).action == "escalate"
+def test_who_was_escalated_is_not_asked_again_before_a_free_window() -> None:
+    """A second step up would pay for a second cold prompt, and a draw would spoil what the first one tells."""
+    warm = structs.replace(red(2), escalated_at=1.0)
+    for draw in (0.0, 0.3, 0.9):
+        kept = served(state=warm, draw=draw)
+        assert (kept.action, kept.reason) == ("stay", "escalated_before")
+    cold = structs.replace(warm, warm=())
+    assert served(state=cold).action == "escalate"
 
 
 def test_a_tenth_is_left_alone_and_marked() -> None:

@@ -23,11 +23,13 @@ from turnout.capabilities import Needs
 from turnout.policy.decision import Reason
 from turnout.policy.explain import explain
 from turnout.policy.request import StepKind, TextSignal
+from turnout.policy.targets import LACK_WORDS
 
 OPUS_AT, SONNET_AT = f"anthropic/{OPUS}@env", f"anthropic/{SONNET}@env"
 NEW_THREAD_RULE = "the thread is new, so all candidates compete on equal terms."
 SCORE = "$10.00 x (success - 0.5 sd) - cost to go"
 NOW_WORTH = "value_usd, now $10.00"
+DEARER = LACK_WORDS["above_ceiling"]
 TWO: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET)}
 
 
@@ -100,11 +102,8 @@ def test_one_that_is_dearer_and_no_better_is_behind_at_any_value() -> None:
 
 def test_who_is_not_eligible_and_why() -> None:
     lines = told(given={"model": HAIKU, "candidates": (OPUS, SECRET), "needs": Needs(tools=True)})
-    assert f"{OPUS_AT} is not eligible: a list price above that of the model asked for." in lines
-    assert (
-        f"openai/{SECRET}@env is not eligible: a list price above that of the model asked for, no"
-        " known price." in lines
-    )
+    assert f"{OPUS_AT} is not eligible: {DEARER}." in lines
+    assert f"openai/{SECRET}@env is not eligible: {DEARER}, no known price." in lines
 
 
 def test_what_was_missing() -> None:

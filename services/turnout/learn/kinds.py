@@ -44,7 +44,7 @@ from turnout.policy.artifact import TextTables
 from turnout.policy.request import TaskKind
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder import Embedding, Encoder
-from turnout.scorer.embedder_files import DEFAULT_ROOT, EMBEDDER_DIGEST, load_embedder_files
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST, default_root, load_embedder_files
 from turnout.scorer.onnx_encoder import OnnxEncoder
 from turnout.scorer.text_reader import ClusterReader
 
@@ -339,7 +339,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--labels", type=Path, default=SHIPPED, help="default: %(default)s")
     parser.add_argument("--artifact", type=Path, help="default: the one that is shipped")
     parser.add_argument(
-        "--embedder", type=Path, default=DEFAULT_ROOT, help="where the embedder was built"
+        "--embedder", type=Path, default=default_root(), help="where the embedder was built"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument(

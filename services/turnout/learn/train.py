@@ -48,7 +48,7 @@ from turnout.policy.artifact import (
 from turnout.policy.cache import GAP_EDGES_SECONDS
 from turnout.policy.request import TaskKind
 from turnout.scorer.embedder import Encoder
-from turnout.scorer.embedder_files import DEFAULT_ROOT, EMBEDDER_DIGEST, load_embedder_files
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST, default_root, load_embedder_files
 from turnout.scorer.onnx_encoder import OnnxEncoder
 from turnout.scorer.text_cues import CUE_SIZE, CUES
 from turnout.scorer.text_reader import ClusterReader
@@ -235,7 +235,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", type=Path, default=DEFAULT_OUT, help="file to write (default: %(default)s)"
     )
     parser.add_argument(
-        "--embedder", type=Path, default=DEFAULT_ROOT, help="where the embedder was built"
+        "--embedder", type=Path, default=default_root(), help="where the embedder was built"
     )
     options = parser.parse_args(argv)
     data: Path = options.data

@@ -4,7 +4,7 @@ Rules: the evidence is what this very request brings, on top of what the thread'
 streak is asked about once a step and never without a new reason. Which evidence counts is the artifact's to
 say (`turnout escalation` prints why). A tenth of such threads is left to the other rules, by a draw of its
 own, and marked, so that the benefit can be measured; such a thread is not asked about again, and one that has
-been given a stronger model keeps it, until a free window ends either. Pure.
+been given a stronger model keeps it and is asked about no more, until a free window ends either. Pure.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,14 +50,14 @@ def trouble_of(
     incumbent = next((one for one in order if one.target == state.target), None)
     if incumbent is None:
         return None
+    if state.escalated_at > 0.0 and is_warm(incumbent):
+        return Trouble("escalated_before", incumbent.target)
     reason = evidence(inputs, table)
     stronger = stronger_than(incumbent, order, inputs, table) if reason is not None else None
     if reason is not None and stronger is not None and not state.is_left_alone:
         if _own_draw(inputs.draw) < LEFT_ALONE_SHARE:
             return Trouble("left_alone", "", LEFT_ALONE_SHARE)
         return Trouble(reason, stronger.target, 1.0 - LEFT_ALONE_SHARE)
-    if state.escalated_at > 0.0 and is_warm(incumbent):
-        return Trouble("escalated_before", incumbent.target)
     return None
 
 

@@ -4,8 +4,8 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 
 from typing import Final, assert_never
 
-from turnout.policy.decision import Candidate, Decision, DecisionInputs, Reason
-from turnout.policy.rank import CAUTION, ranked
+from turnout.policy.decision import ESCALATING, Candidate, Decision, DecisionInputs, Reason
+from turnout.policy.rank import CAUTION, pessimistic, ranked
 from turnout.policy.request import StepKind
 from turnout.policy.switch import margin_usd
 from turnout.policy.targets import LACK_WORDS
@@ -92,7 +92,7 @@ def _what_would_change(
     decision: Decision, inputs: DecisionInputs, order: list[Candidate]
 ) -> list[str]:
     """The distance to the other outcome, where there is one."""
-    lines: list[str] = []
+    lines = _who_is_stronger(decision, inputs, order)
     if decision.proposal != decision.targets[0]:
         lines.append(f"{_elsewhere(decision.reason)} {decision.proposal} would serve it.")
     proposed = next((one for one in order if one.target == decision.proposal), None)
@@ -120,6 +120,22 @@ def _what_would_change(
     elif lead <= 0:
         lines.append(f"{rival.model} is behind at any value of a thread that succeeds.")
     return lines
+
+
+def _who_is_stronger(
+    decision: Decision, inputs: DecisionInputs, order: list[Candidate]
+) -> list[str]:
+    by_name = {one.target: one for one in order}
+    taken, left = by_name.get(decision.proposal), by_name.get(inputs.state.target)
+    if decision.reason not in ESCALATING or taken is None or left is None:
+        return []
+    surely = pessimistic(taken.quality, taken.quality_sd)
+    extra = (taken.cost_to_go_usd or 0.0) - (left.cost_to_go_usd or 0.0)
+    return [
+        f"{taken.model} is surely abler than {left.model}: {surely:.2f} ({CAUTION} sd taken off) against"
+        f" {left.quality:.2f}. Of those that are, it is the ablest whose extra cost, {_usd(extra)}, is within"
+        " what checks that turn green are worth."
+    ]
 
 
 def _elsewhere(reason: Reason) -> str:

@@ -100,12 +100,23 @@ def dialled(
     """
     if bias is None:
         return settings
+    dial = dial_of_artifact(settings, requests=requests, catalog=catalog, tables=tables)
+    return structs.replace(settings, value_usd=dial.value_usd(bias))
+
+
+def dial_of_artifact(
+    settings: RoutingSettings,
+    *,
+    requests: Sequence[FirstRequest],
+    catalog: Catalog,
+    tables: Tables,
+) -> Dial:
+    """The dial of a tenant with these settings whose threads begin like `requests`."""
     inputs = [
         first_inputs(one, settings=settings, catalog=catalog, artifact_digest=tables.digest)
         for one in requests
     ]
-    dial = dial_for(inputs, catalog=catalog, tables=tables)
-    return structs.replace(settings, value_usd=dial.value_usd(bias))
+    return dial_for(inputs, catalog=catalog, tables=tables)
 
 
 def _decided(

@@ -263,7 +263,8 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "documents": "no document input",
         "structured_output": "no structured output",
         "server_tools": "not the API that the request is bound to",
-        "above_ceiling": "a list price above that of the model asked for",
+        "above_ceiling": "a list price (input, output, or a token read from or written to a cache) above that"
+        " of the model asked for",
         "price": "no known price",
         "refused": "an earlier refusal of this thread",
     }

@@ -61,6 +61,14 @@ def test_what_tasks_are_about_is_read_from_what_was_typed(
     assert usd["locked-kind"] == usd["cheapest"] == usd["subagents-cheap"] < usd["requested"]
 
 
+def test_a_table_without_calls_is_an_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "trace_calls", {name: [] for name in row()})
+    assert run(tmp_path) == 1
+    assert "No call is left to replay" in capsys.readouterr().err
+
+
 def test_json(traces: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = (
         "--policies",

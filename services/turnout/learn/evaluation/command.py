@@ -27,7 +27,7 @@ from turnout.learn.model_names import ModelNames
 from turnout.learn.parquet import load_file
 from turnout.policy.request import TaskKind
 from turnout.scorer.embedder import Encoder
-from turnout.scorer.embedder_files import DEFAULT_ROOT, load_embedder_files
+from turnout.scorer.embedder_files import default_root, load_embedder_files
 from turnout.scorer.onnx_encoder import OnnxEncoder
 
 CASCADES: Final = ("DeepSeek-V4-Pro,claude-opus-4-8", "DeepSeek-V4-Pro,claude-fable-5")
@@ -330,7 +330,7 @@ def _told(argv: Sequence[str]) -> Told:
         "--out", type=Path, metavar="DIR", help="write charts (PNG and SVG) and eval.json there"
     )
     parser.add_argument(
-        "--embedder", type=Path, default=DEFAULT_ROOT, help="where the embedder was built"
+        "--embedder", type=Path, default=default_root(), help="where the embedder was built"
     )
     options = parser.parse_args(argv)
     return Told(

@@ -12,6 +12,7 @@ holds for minutes (the system prompt or the tools had changed). A cache that had
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -238,7 +239,7 @@ def output_tokens(table: Table) -> Numbers:
 
 def _bounds(names: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
     starts = [at for at in range(len(names)) if at == 0 or names[at] != names[at - 1]]
-    return list(zip(starts, [*starts[1:], len(names)], strict=True))
+    return list(pairwise([*starts, len(names)]))
 
 
 def _thread(columns: _Columns, rows: Sequence[int], *, number: int) -> Thread:
