@@ -20,7 +20,7 @@ from turnout.learn.audit import files
 from turnout.learn.audit.call import Unread, repository_of, unix_seconds
 from turnout.learn.audit.command import run
 from turnout.learn.audit.report import lines
-from turnout.learn.audit.transcripts import AGENTS, Gathered, gather, known_places
+from turnout.learn.audit.transcripts import AGENTS, NOBODYS, Gathered, gather, known_places
 from turnout.learn.replay.command import Asked
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -161,6 +161,14 @@ def test_a_file_that_is_gone_is_counted(tmp_path: Path) -> None:
     found = read(tmp_path).found
     assert found["claude-code"].unread == {"files that cannot be read": 1}
     assert found["gemini-cli"].unread == {"files that cannot be read": 1}
+
+
+def test_files_that_are_nobodys_are_counted(tmp_path: Path) -> None:
+    write_lines(tmp_path / "a" / "my notes.jsonl", claude_line())
+    write_lines(tmp_path / "a" / "agent-s.jsonl", claude_line())
+    found = read(tmp_path)
+    assert (len(found.calls), found.unread) == (1, {NOBODYS: 1})
+    assert read(tmp_path / "a" / "my notes.jsonl").unread == {NOBODYS: 1}
 
 
 def test_a_line_that_is_too_long_is_passed_over(tmp_path: Path) -> None:

@@ -62,6 +62,9 @@ AGENTS: Final = (
 """The more telling names first; a proxy's export has no place and no name of its own."""
 
 
+NOBODYS: Final = "files that are no agent's by their names"
+
+
 @dataclass(slots=True)
 class Found:
     """Of one agent."""
@@ -130,6 +133,9 @@ def _transcripts(
     if agent is not None:
         yield agent, place
         return
+    if not place.is_dir():
+        unread[NOBODYS] += 1
+        return
     # Any JSON may lie below a directory; a proxy's export has to be named itself.
     among = [one for one in agents if one.name != litellm.AGENT]
     for directory, names, files in below(place, unread):
@@ -137,6 +143,8 @@ def _transcripts(
             agent = _whose(directory / name, among)
             if agent is not None:
                 yield agent, directory / name
+            elif name.endswith(".jsonl") and name in files:
+                unread[NOBODYS] += 1
         names[:] = [name for name in names if _whose(directory / name, among) is None]
 
 
