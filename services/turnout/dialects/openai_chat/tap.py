@@ -29,8 +29,9 @@ from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
 
 _DATA: Final = b"data: "
+# Groups with a choice in them are not possessive: before Python 3.11.5 such do not match (gh-106052).
 _HEAD: Final = re.compile(
-    rb'\{(?:"(?:id|object|created|model|service_tier|system_fingerprint|provider)": ?%b, ?)*+'
+    rb'\{(?:"(?:id|object|created|model|service_tier|system_fingerprint|provider)": ?%b, ?)*'
     rb'"choices": ?\[\{"index": ?0, ?"delta": ?\{(?:"role": ?"assistant", ?)?"content": ?"'
     % PLAIN_VALUE
 )
@@ -41,8 +42,8 @@ MAX_HEAD_BYTES: Final = 4096
 """It is kept as long as the answer; honest ones are a few hundred bytes."""
 
 _REST: Final = re.compile(
-    rb'(%b)"\}(?:, ?"(?:logprobs|finish_reason)": ?null)*+\}\]'
-    rb'(?:, ?"(?:usage": ?null|(?:obfuscation|service_tier|system_fingerprint)": ?%b))*+\}\n\n'
+    rb'(%b)"\}(?:, ?"(?:logprobs|finish_reason)": ?null)*\}\]'
+    rb'(?:, ?"(?:usage": ?null|(?:obfuscation|service_tier|system_fingerprint)": ?%b))*\}\n\n'
     % (PLAIN_TEXT, PLAIN_VALUE)
 )
 """What follows: the text, and fields that say nothing."""

@@ -31,10 +31,11 @@ _DELTAS: Final = frozenset(
         "response.custom_tool_call_input.delta",
     }
 )
+# Groups with a choice in them are not possessive: before Python 3.11.5 such do not match (gh-106052).
 _PLAIN: Final = re.compile(
     rb'event: [\w.]++\ndata: \{"type": ?"(?:%b)"'
-    rb'(?:, ?"(?:sequence_number|item_id|output_index|content_index|summary_index)": ?%b)*+'
-    rb', ?"delta": ?"(%b)"(?:, ?"(?:logprobs": ?\[\]|obfuscation": ?%b))*+\}\n\n'
+    rb'(?:, ?"(?:sequence_number|item_id|output_index|content_index|summary_index)": ?%b)*'
+    rb', ?"delta": ?"(%b)"(?:, ?"(?:logprobs": ?\[\]|obfuscation": ?%b))*\}\n\n'
     % (
         b"|".join(re.escape(name).encode() for name in sorted(_DELTAS)),
         PLAIN_VALUE,
