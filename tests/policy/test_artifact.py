@@ -104,6 +104,7 @@ CONTENT = ArtifactContent(
             calls=(9, 9, 9, 9),
         ),
     ),
+    kind_doubts={},
     first_requests=(),
     idle_edges_seconds=(100.0, 10_000.0),
     idle_gaps={

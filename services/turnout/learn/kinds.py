@@ -48,6 +48,9 @@ from turnout.scorer.embedder_files import EMBEDDER_DIGEST, default_root, load_em
 from turnout.scorer.onnx_encoder import OnnxEncoder
 from turnout.scorer.text_reader import ClusterReader
 
+PRIOR_TURNS: Final = 5.0
+"""Turns of all kinds that count beside those for which a kind was told."""
+
 Z: Final = 1.96
 """Standard deviations of a two-sided interval of 95 %."""
 
@@ -240,6 +243,24 @@ def confusion(told: Sequence[Told]) -> dict[TaskKind, dict[TaskKind, float]]:
         if of:
             rows[kind] = {other: counts[other] / of for other in KINDS}
     return rows
+
+
+def doubts_of(told: Sequence[Told]) -> dict[TaskKind, dict[TaskKind, float]]:
+    """By told kind, how often each kind was labelled; what few turns say is shrunk to how frequent the
+    kinds are. Nothing without labels.
+    """
+    if not told:
+        return {}
+    labelled = Counter(one.label.kind for one in told)
+    doubts: dict[TaskKind, dict[TaskKind, float]] = {}
+    for kind in KINDS:
+        counts = Counter(one.label.kind for one in told if one.kind == kind)
+        of = counts.total() + PRIOR_TURNS
+        doubts[kind] = {
+            other: round((counts[other] + PRIOR_TURNS * labelled[other] / len(told)) / of, 4)
+            for other in KINDS
+        }
+    return doubts
 
 
 def _part(label: Label) -> str:

@@ -30,7 +30,7 @@ from turnout.learn import (
 from turnout.learn.escalation import fit, runs
 from turnout.learn.first_requests import read_first_requests, typical
 from turnout.learn.kind_labels import SHIPPED, Label, Labelled, find_texts, load_labels
-from turnout.learn.kinds import tell
+from turnout.learn.kinds import PRIOR_TURNS, doubts_of, tell, tell_crossed
 from turnout.learn.model_names import ModelNames
 from turnout.learn.outcomes import read_outcomes, read_scores
 from turnout.learn.parquet import Table, load_table
@@ -81,6 +81,7 @@ class _TextModel:
     tables: TextTables
     item_clusters: dict[tuple[str, str], int]
     kinds: dict[str, TaskKind]
+    doubts: dict[TaskKind, dict[TaskKind, float]]
     measures: dict[str, float]
 
 
@@ -129,6 +130,7 @@ def train(
         price=line,
         success=table,
         cluster_effects=effects,
+        kind_doubts=text.doubts,
         step_edges=traces.STEP_EDGES,
         steps=traces.fit_steps(calls),
         gap_edges_seconds=GAP_EDGES_SECONDS,
@@ -188,6 +190,7 @@ def _text_model(
             one: reader.task_kind_of(vector.astype(np.float32), one)
             for one, vector in zip(texts.texts, vectors, strict=True)
         },
+        doubts=doubts_of(tell_crossed(labelled, tables, encoder)),
         measures=measures,
     )
 
@@ -211,6 +214,7 @@ def _parameters(n_clusters: int) -> dict[str, float]:
         "clusters": n_clusters,
         "k_means_seed": clusters.SEED,
         "kind_margin": task_kinds.KIND_MARGIN,
+        "kind_doubt_prior_turns": PRIOR_TURNS,
         "kind_ridge": task_kinds.RIDGE,
         "kind_cue_size": CUE_SIZE,
         "cluster_prior_items": success.CLUSTER_PRIOR_ITEMS,

@@ -22,6 +22,7 @@ from turnout.policy.evidence import EscalationTable
 from turnout.policy.first_requests import FirstRequest
 from turnout.policy.hits import HitCurve, found_share
 from turnout.policy.idle import IdleGaps, IdlePart, idle_part, share_at
+from turnout.policy.kind_doubt import weighed
 from turnout.policy.request import Harness, StepKind, TaskKind
 
 FORMAT = 2
@@ -147,6 +148,7 @@ class ArtifactContent:
         population: the model that could be any of those with scores.
         created: date of the newest row that was trained on, so that it follows from the data.
         success: by task kind and model, shrunk to what the model's ability predicts.
+        kind_doubts: what a kind that the text tables tell is worth (policy/kind_doubt.py).
         cluster_effects: added to a mean, by cluster and model; empty where text predicts nothing.
         step_edges: lower ends of the buckets of `StepFigures.remaining`, in answered steps.
         first_requests: a few that stand for all, for the dial (policy/dial.py).
@@ -165,6 +167,7 @@ class ArtifactContent:
     price: PriceLine
     success: dict[TaskKind, dict[str, Estimate]]
     cluster_effects: tuple[dict[str, float], ...]
+    kind_doubts: dict[TaskKind, dict[TaskKind, float]]
     step_edges: tuple[int, ...]
     steps: dict[str, dict[ThreadPart, StepFigures]]
     gap_edges_seconds: tuple[float, ...]
@@ -195,18 +198,22 @@ class Artifact:
         cluster: int,
         output_price: float | None = None,
     ) -> tuple[float, float]:
-        """Mean chance of success and its standard deviation.
+        """Mean chance of success and its standard deviation, over the kinds that a thread may be of which is
+        told to be of `task_kind`.
 
         A model that was not measured on this kind is guessed from its ability; one without any
         score from `output_price` (USD per million tokens); one without a price is any model.
         """
         content = self.content
         key = _key(content.abilities, model)
-        known = content.success.get(task_kind, {}).get(key)
-        if known is not None:
-            mean, sd = known.mean, known.sd
-        else:
-            mean, sd = self._guess(content.abilities.get(key), task_kind, output_price)
+
+        def of_kind(kind: TaskKind) -> tuple[float, float]:
+            known = content.success.get(kind, {}).get(key)
+            if known is not None:
+                return known.mean, known.sd
+            return self._guess(content.abilities.get(key), kind, output_price)
+
+        mean, sd = weighed(content.kind_doubts, task_kind, of_kind)
         if 0 <= cluster < len(content.cluster_effects):
             mean += content.cluster_effects[cluster].get(key, 0.0)
         return min(max(mean, MEAN_FLOOR), MEAN_CEILING), sd

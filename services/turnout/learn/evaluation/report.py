@@ -119,6 +119,13 @@ def _standing(
     folds: Mapping[str, int],
     confusion: Confusion,
 ) -> Standing:
+    if confusion:
+        prior: dict[TaskKind, float] = {}
+        for task, weight in zip(board.tasks, board.weights.tolist(), strict=True):
+            if task.kind is not None:
+                prior[task.kind] = prior.get(task.kind, 0.0) + weight
+        doubting = {id(one): one.doubting(confusion, prior) for one in router_of.values()}
+        router_of = {name: doubting[id(one)] for name, one in router_of.items()}
     routed, without_text = (
         route(board, router_of, VALUES, confusion=confusion, reads_text=reads_text)
         for reads_text in (True, False)

@@ -6,7 +6,7 @@ texts add are all its own. Costs are of whole tasks, so a model without a bill o
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,7 @@ from turnout.policy.artifact import (
     TextTables,
 )
 from turnout.policy.evidence import EscalationTable
+from turnout.policy.kind_doubt import Doubts, doubts_from
 from turnout.policy.rank import score_usd
 from turnout.policy.request import TaskKind
 from turnout.scorer.embedder import Encoder
@@ -35,11 +36,24 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """`costs_usd`: a whole task, expected, by kind and model. `clusters`: of all tasks with a text."""
+    """`costs_usd`: a whole task, expected, by kind and model. `clusters`: of all tasks with a text. `doubts`:
+    what a told kind is worth.
+    """
 
     chances: Artifact
     costs_usd: Mapping[tuple[TaskKind, str], float]
     clusters: Mapping[Task, int]
+    doubts: Doubts = field(default_factory=dict[TaskKind, dict[TaskKind, float]])
+
+    def doubting(
+        self,
+        confusion: Mapping[TaskKind, Mapping[TaskKind, float]],
+        prior: Mapping[TaskKind, float],
+    ) -> "Router":
+        """The same router where kinds are told so, of tasks of which so many are of each kind."""
+        doubts = doubts_from(confusion, prior)
+        content = replace(self.chances.content, kind_doubts=doubts)
+        return replace(self, chances=Artifact(content=content, digest=""), doubts=doubts)
 
     def abstains(self, task: Task) -> bool:
         """Whether the text of a task changes nothing in what its kind says."""
@@ -65,7 +79,14 @@ class Router:
         best: Indices = scores.argmax(axis=1)
         return best
 
-    def _cost_usd(self, kind: TaskKind, model: str) -> float | None:
+    def _cost_usd(self, told: TaskKind, model: str) -> float | None:
+        """None where it is not known of every kind that it may be."""
+        row = self.doubts.get(told, {told: 1.0})
+        costs = [(share, self._cost_of_kind_usd(kind, model)) for kind, share in row.items()]
+        known = [share * cost for share, cost in costs if cost is not None]
+        return math.fsum(known) if len(known) == len(costs) else None
+
+    def _cost_of_kind_usd(self, kind: TaskKind, model: str) -> float | None:
         """On a kind of which there are no bills, the mean of the others."""
         if any(kind == priced for priced, _ in self.costs_usd):
             return self.costs_usd.get((kind, model))
@@ -110,6 +131,7 @@ def fit_router(runs: Sequence[Run], tasks: Sequence[Task], texts: Mapping[str, N
         price=abilities.fit_price_line(known, {}),
         success=table,
         cluster_effects=effects,
+        kind_doubts={},
         step_edges=(),
         steps={},
         gap_edges_seconds=(),
