@@ -57,21 +57,20 @@ class Dial(msgspec.Struct, frozen=True, gc=False):
 
 def rises(candidates: Iterable[Candidate]) -> list[Rise]:
     """The steps up the hull of one request, the first taken first."""
-    points = sorted(
-        (one.cost_to_go_usd, -pessimistic(one.quality, one.quality_sd))
+    above = [
+        (one.cost_to_go_usd, pessimistic(one.quality, one.quality_sd))
         for one in candidates
         if one.cost_to_go_usd is not None and not one.lacks
-    )
-    if not points:
+    ]
+    if not above:
         return []
-    cost, quality = points[0][0], -points[0][1]
+    # The cheapest, of equals the best.
+    cost, quality = min(above, key=lambda point: (point[0], -point[1]))
     found: list[Rise] = []
-    above = [(usd, -negative) for usd, negative in points if -negative > quality]
-    while above:
+    while above := [(usd, q) for usd, q in above if q > quality]:
         value, usd, best = min(((usd - cost) / (q - quality), usd, q) for usd, q in above)
         found.append(Rise(value, best - quality))
         cost, quality = usd, best
-        above = [(usd, q) for usd, q in above if q > quality]
     return found
 
 

@@ -141,12 +141,13 @@ def aside_kind(harness: Harness, survey: Survey) -> AsideKind | None:
     head = survey.text[:HEAD_CHARACTERS].lstrip()
     if head.startswith(CLAUDE_COMPACTION) or CODEX_COMPACTION in head:
         return "compaction"
-    sentences = _FORKED.get(harness, {})
+    sentences: Mapping[str, AsideKind] = _FORKED.get(harness, {})
     if survey.tool_count == 0:
         if harness in _OF_GEMINI and GEMINI_SNAPSHOT in head:
             return "compaction"
         sentences = {**sentences, **_ALONE.get(harness, {})}
-    said = next((kind for text, kind in sentences.items() if head.startswith(text)), None)
+    kinds: list[AsideKind] = [kind for text, kind in sentences.items() if head.startswith(text)]
+    said = kinds[0] if kinds else None
     if said is None and harness == "opencode" and survey.tool_count == 0:
         # A title is asked for with the first message alone; plugins may word the summary as they like.
         return "compaction" if survey.tool_result_count else None
