@@ -25,7 +25,7 @@ from turnout.learn.replay.command import Asked
 
 EXPECTED = Path(__file__).parent / "expected"
 
-CLAUDE = ".claude/projects/-nowhere-work-app"
+CLAUDE = ".claude/projects/-nowhere-code-app"
 SESSION = "11111111-0000-4000-8000-000000000001"
 
 
