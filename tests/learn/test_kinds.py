@@ -10,10 +10,22 @@ import pytest
 from tests.learn.sample_tables import WordEncoder, write, write_turns
 from turnout.errors import InvalidRequest
 from turnout.learn.kind_labels import SHIPPED, Label, find_texts, load_labels
-from turnout.learn.kinds import Told, agreement, confusion, lines, main, report, share
+from turnout.learn.kinds import (
+    PRIOR_TURNS,
+    Told,
+    agreement,
+    confusion,
+    doubts_of,
+    lines,
+    main,
+    report,
+    share,
+)
 from turnout.learn.parquet import load_table
 from turnout.learn.task_kinds import KINDS, examples, fit_kind_weights
 from turnout.policy.request import TaskKind
+from turnout.scorer.artifact_file import load_artifact
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 
 
 def label(
@@ -37,6 +49,28 @@ def label(
 
 def in_half(half: str, count: int, kind: TaskKind = "bug_fix") -> list[Label]:
     return [one for one in (label(n, kind) for n in range(100)) if one.half == half][:count]
+
+
+def test_what_a_told_kind_is_worth() -> None:
+    """Twenty of thirty that were told to be tests are; the kinds' frequencies count for a few turns beside."""
+    told = [Told(label(n, "tests" if n < 20 else "docs"), "tests") for n in range(30)]
+    told += [Told(label(n, "docs"), "docs") for n in range(30, 40)]
+    doubts = doubts_of(told)
+    of = 30 + PRIOR_TURNS
+    assert doubts["tests"]["tests"] == pytest.approx((20 + PRIOR_TURNS * 0.5) / of, abs=1e-4)
+    assert doubts["tests"]["docs"] == pytest.approx((10 + PRIOR_TURNS * 0.5) / of, abs=1e-4)
+    # A kind that was never told is as likely each of them as they are frequent.
+    assert doubts["review"]["docs"] == pytest.approx(0.5)
+    assert doubts_of([]) == {}
+
+
+def test_what_is_shipped_doubts_every_kind_and_believes_most() -> None:
+    doubts = load_artifact(None, embedder_digest=EMBEDDER_DIGEST).content.kind_doubts
+    assert doubts.keys() == set(KINDS)
+    for told, row in doubts.items():
+        assert sum(row.values()) == pytest.approx(1.0, abs=1e-3)
+        assert 0.0 < row[told] < 1.0
+    assert sum(max(row, key=row.__getitem__) == told for told, row in doubts.items()) >= 6
 
 
 def test_the_shipped_labels_are_of_distinct_turns_and_hold_no_text() -> None:

@@ -181,6 +181,17 @@ def test_other_spellings_are_the_same_model(spelling: str) -> None:
     assert quality(spelling) == (0.84, 0.02)
 
 
+def test_a_told_kind_counts_for_every_kind_that_it_may_be() -> None:
+    sure, other = quality("claude-opus-4-8"), quality("claude-opus-4-8", "other")
+    content = replace(CONTENT, kind_doubts={"bug_fix": {"bug_fix": 0.75, "other": 0.25}})
+    doubting = parse_artifact(encode_artifact(content))
+    mean, sd = doubting.quality(model="claude-opus-4-8", task_kind="bug_fix", cluster=-1)
+    assert mean == pytest.approx(0.75 * sure[0] + 0.25 * other[0])
+    assert sd == pytest.approx(0.75 * sure[1] + 0.25 * other[1])
+    # What is not told by the text tables is taken as it is.
+    assert doubting.quality(model="claude-opus-4-8", task_kind="other", cluster=-1) == other
+
+
 def test_a_cluster_moves_only_the_models_it_knows() -> None:
     assert quality("claude-opus-4-8", cluster=1)[0] == pytest.approx(0.79)
     assert quality("glm-5.1", cluster=1) == quality("glm-5.1")

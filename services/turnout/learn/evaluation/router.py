@@ -6,7 +6,7 @@ texts add are all its own. Costs are of whole tasks, so a model without a bill o
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,7 @@ from turnout.policy.artifact import (
     TextTables,
 )
 from turnout.policy.evidence import EscalationTable
-from turnout.policy.kind_doubt import Doubts, doubts_from
+from turnout.policy.kind_doubt import doubts_from
 from turnout.policy.rank import score_usd
 from turnout.policy.request import TaskKind
 from turnout.scorer.embedder import Encoder
@@ -36,14 +36,11 @@ Numbers = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """`costs_usd`: a whole task, expected, by kind and model. `clusters`: of all tasks with a text. `doubts`:
-    what a told kind is worth.
-    """
+    """`costs_usd`: a whole task, expected, by kind and model. `clusters`: of all tasks with a text."""
 
     chances: Artifact
     costs_usd: Mapping[tuple[TaskKind, str], float]
     clusters: Mapping[Task, int]
-    doubts: Doubts = field(default_factory=dict[TaskKind, dict[TaskKind, float]])
 
     def doubting(
         self,
@@ -51,9 +48,8 @@ class Router:
         prior: Mapping[TaskKind, float],
     ) -> "Router":
         """The same router where kinds are told so, of tasks of which so many are of each kind."""
-        doubts = doubts_from(confusion, prior)
-        content = replace(self.chances.content, kind_doubts=doubts)
-        return replace(self, chances=Artifact(content=content, digest=""), doubts=doubts)
+        content = replace(self.chances.content, kind_doubts=doubts_from(confusion, prior))
+        return replace(self, chances=Artifact(content=content, digest=""))
 
     def abstains(self, task: Task) -> bool:
         """Whether the text of a task changes nothing in what its kind says."""
@@ -81,7 +77,7 @@ class Router:
 
     def _cost_usd(self, told: TaskKind, model: str) -> float | None:
         """None where it is not known of every kind that it may be."""
-        row = self.doubts.get(told, {told: 1.0})
+        row = self.chances.content.kind_doubts.get(told, {told: 1.0})
         costs = [(share, self._cost_of_kind_usd(kind, model)) for kind, share in row.items()]
         known = [share * cost for share, cost in costs if cost is not None]
         return math.fsum(known) if len(known) == len(costs) else None
