@@ -86,14 +86,22 @@ class Capabilities:
     prompt_caching: bool = False
 
 
-def missing(needs: Needs, has: Capabilities, *, native: bool) -> tuple[str, ...]:
+def missing(
+    needs: Needs,
+    has: Capabilities,
+    *,
+    prompt_tokens: float,
+    server_tools: tuple[str, ...],
+    native: bool,
+) -> tuple[str, ...]:
     """Name what the model lacks; empty when it can serve the request.
 
-    `native` says that the target speaks the client's dialect, so provider-side tools may work.
-    Thinking is no requirement: a target without it answers without it.
+    The prompt is `prompt_tokens` as this model counts, and `server_tools` are those of the needs that the
+    request is not worth asking without. `native` says that the target speaks the client's dialect, so
+    provider-side tools may work. Thinking is no requirement: a target without it answers without it.
     """
     lacks: list[str] = []
-    if has.context_tokens is not None and needs.prompt_tokens_estimate > has.context_tokens:
+    if has.context_tokens is not None and prompt_tokens > has.context_tokens:
         lacks.append("context_window")
     if needs.tools and not has.tools:
         lacks.append("tools")
@@ -103,6 +111,6 @@ def missing(needs: Needs, has: Capabilities, *, native: bool) -> tuple[str, ...]
         lacks.append("documents")
     if needs.structured_output and not has.structured_output:
         lacks.append("structured_output")
-    if needs.server_tools and not native:
+    if server_tools and not native:
         lacks.append("server_tools")
     return tuple(lacks)

@@ -36,6 +36,7 @@ from turnout.policy.rank import (
     cache_terms,
     cheapest_first,
     outlook,
+    pauses_to_write_for,
     ranked,
     seconds_of,
     survival,
@@ -174,7 +175,8 @@ def test_the_lifetime_of_a_write(
     cache: CacheTerms, asks_one_hour: bool, expected: tuple[WriteLifetime, float]
 ) -> None:
     inputs = scene(asks_one_hour=asks_one_hour, mode="observe")
-    lifetime = written_lifetime(inputs, OPUS_PRICES, cache, TABLES)
+    pauses = pauses_to_write_for(inputs, TABLES)
+    lifetime = written_lifetime(inputs.features, OPUS_PRICES, cache, pauses=pauses)
     assert (lifetime, seconds_of(lifetime, cache)) == expected
 
 
@@ -185,7 +187,13 @@ def test_where_the_mode_allows_it_pauses_say_what_a_write_is_for(
 ) -> None:
     inputs = scene(asks_one_hour=asks_one_hour)
     tables = PlainTables(pauses=pauses)
-    assert written_lifetime(inputs, OPUS_PRICES, ANTHROPIC_CACHE, tables) == expected
+    found = written_lifetime(
+        inputs.features,
+        OPUS_PRICES,
+        ANTHROPIC_CACHE,
+        pauses=pauses_to_write_for(inputs, tables),
+    )
+    assert found == expected
 
 
 @pytest.mark.parametrize(

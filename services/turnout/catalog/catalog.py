@@ -26,9 +26,10 @@ SIMILARITY = 0.6
 """difflib's ratio below which two names have only their alphabet in common."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Catalog:
-    """Models by id and providers by name. Built by `parse_catalog` and `with_overrides` only.
+    """Models by id and providers by name. Built by `parse_catalog` and `with_overrides` only. Equal to
+    itself alone, so that what follows from one can be kept for it; `digest` compares two.
 
     Attributes:
         names: every lower-case id and alias, to the model's id.

@@ -23,7 +23,7 @@ from turnout.policy.decision import Candidate, ChosenLifetime, DecisionInputs, R
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.lifetime import pauses_between, write_lifetime
 from turnout.policy.modes import may_choose_lifetime
-from turnout.policy.request import Harness, StepKind, TaskKind
+from turnout.policy.request import Features, Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
 from turnout.policy.task_kind import thread_kind
 from turnout.policy.thread import ThreadState, WarmPrefix
@@ -179,11 +179,13 @@ def candidates(
         counted_for=features.requested_model,
         now=inputs.now,
     )
+    pauses = pauses_to_write_for(inputs, tables)
     return [
         _candidate(
             option,
             inputs=inputs,
             view=view,
+            pauses=pauses,
             warm=warm.get(option.target, 0.0),
             cache=cache_terms(option.model, catalog),
             tables=tables,
@@ -244,12 +246,13 @@ def _candidate(
     *,
     inputs: DecisionInputs,
     view: Outlook,
+    pauses: float | None,
     warm: float,
     cache: CacheTerms,
     tables: Tables,
 ) -> Candidate:
     model, target = option.model, option.target
-    lifetime = written_lifetime(inputs, model.prices, cache, tables)
+    lifetime = written_lifetime(inputs.features, model.prices, cache, pauses=pauses)
     share = token_share(counted_for=inputs.features.requested_model, model=model.id)
     prompt_tokens, output_tokens = view.prompt_tokens * share, view.output_tokens * share
     now_usd = cost_now_usd(
@@ -306,34 +309,36 @@ def score_usd(*, value_usd: float, quality: float, quality_sd: float, cost_usd: 
     return value_usd * pessimistic(quality, quality_sd) - cost_usd
 
 
+def pauses_to_write_for(inputs: DecisionInputs, tables: Tables) -> float | None:
+    """How often the thread is expected to pause between two lifetimes, as `policy.lifetime` counts; None
+    where lifetimes are not ours to choose, or the thread does not go on.
+    """
+    identity = inputs.identity
+    if identity.request_class not in ("main", "subagent"):
+        return None
+    if not may_choose_lifetime(inputs.mode, identity):
+        return None
+    return pauses_between(tables, identity.harness, identity.is_subagent)
+
+
 def written_lifetime(
-    inputs: DecisionInputs, prices: Prices, cache: CacheTerms, tables: Tables
+    features: Features, prices: Prices, cache: CacheTerms, *, pauses: float | None
 ) -> WriteLifetime:
     """What the prompt is written for there: what we choose, else an hour where the client asks for it and
     the target offers it.
     """
     if cache.kind != "explicit":
         return "other"
-    chosen = chosen_lifetime(inputs, prices, cache, tables)
+    chosen = chosen_lifetime(prices, cache, pauses=pauses)
     if chosen:
         return chosen
-    is_hour = inputs.features.asks_one_hour and ONE_HOUR in cache.lifetimes_seconds
+    is_hour = features.asks_one_hour and ONE_HOUR in cache.lifetimes_seconds
     return "1h" if is_hour else "5m"
 
 
-def chosen_lifetime(
-    inputs: DecisionInputs, prices: Prices, cache: CacheTerms, tables: Tables
-) -> ChosenLifetime:
-    """By the rule of `policy.lifetime`, where the mode lets us say and the thread goes on; "" elsewhere,
-    and where a target has no lifetimes to choose from.
-    """
-    identity = inputs.identity
-    if cache.kind != "explicit" or identity.request_class not in ("main", "subagent"):
-        return ""
-    if not may_choose_lifetime(inputs.mode, identity):
-        return ""
-    pauses = pauses_between(tables, identity.harness, identity.is_subagent)
-    return write_lifetime(prices, cache, pauses=pauses)
+def chosen_lifetime(prices: Prices, cache: CacheTerms, *, pauses: float | None) -> ChosenLifetime:
+    """By the rule of `policy.lifetime`; "" where there is nothing to choose."""
+    return "" if pauses is None else write_lifetime(prices, cache, pauses=pauses)
 
 
 def seconds_of(lifetime: WriteLifetime, cache: CacheTerms) -> float:

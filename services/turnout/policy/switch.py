@@ -54,6 +54,7 @@ from turnout.policy.rank import (
     chosen_lifetime,
     leeway_usd,
     outlook,
+    pauses_to_write_for,
     ranked,
 )
 from turnout.policy.request import StepKind, TaskKind
@@ -174,7 +175,8 @@ def _lifetime(
     inputs: DecisionInputs, model_id: str, catalog: Catalog, tables: Tables
 ) -> ChosenLifetime:
     model = catalog.models[model_id]
-    return chosen_lifetime(inputs, model.prices, cache_terms(model, catalog), tables)
+    pauses = pauses_to_write_for(inputs, tables)
+    return chosen_lifetime(model.prices, cache_terms(model, catalog), pauses=pauses)
 
 
 def text_matters(requested_model: str, step_kind: StepKind) -> bool:

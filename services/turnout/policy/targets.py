@@ -6,6 +6,7 @@ and, unless the tenant says otherwise, the ceiling of what may be chosen instead
 """
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
@@ -13,9 +14,9 @@ import msgspec
 from msgspec import structs
 
 from turnout.bonds import bond_of, refused
-from turnout.capabilities import Dialect, Needs, missing, needed_server_tools
+from turnout.capabilities import Dialect, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
-from turnout.catalog.models import Model, Prices, Provider, endpoint_for, target_id
+from turnout.catalog.models import Model, Prices, endpoint_for, target_id
 from turnout.catalog.token_families import token_share
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, NamedModel, RoutingSettings
@@ -33,8 +34,15 @@ _FREEDOM_OF: Final[Mapping[NamedModel, Freedom]] = {
     "baseline": "baseline",
 }
 
+_Limits: TypeAlias = tuple[float | None, float | None, float | None, float | None]
+"""The prices that a ceiling is about: of fresh input, of output, of a token read from a cache and of one
+put into it."""
+
 BOUND: Final[frozenset[Freedom]] = frozenset({"honoured", "pinned"})
 """Nothing else may be chosen."""
+
+ENTRANTS_KEPT: Final = 1_024
+"""Models asked for times dialects times sets of keys and of candidates, as far as they come up."""
 
 ESTIMATE_MARGIN = 1.25
 """A prompt's size is estimated from its bytes, for one in ten by a fifth too much or too little
@@ -108,53 +116,78 @@ def all_options(
     locked: Model | None = None,
 ) -> list[Option]:
     """What was asked for, then, unless that is bound, what may be chosen instead, and the model that the
-    tenant has `locked` for such requests, whatever it costs.
+    tenant has `locked` for such requests, whatever it costs; one for each way of paying.
     """
     if asked.model is None:
         return []
-    models = {asked.model.id: asked.model}
-    if locked is not None:
-        models.setdefault(locked.id, locked)
-    if asked.freedom not in BOUND:
-        for name in settings.candidates:
-            # An id needs no reading; aliases do.
-            model = catalog.models.get(name) or catalog.resolve(name)
-            if model is not None:
-                models.setdefault(model.id, model)
+    entrants = _entrants(
+        catalog,
+        asked.model.id,
+        "" if locked is None else locked.id,
+        () if asked.freedom in BOUND else tuple(settings.candidates),
+        tuple(access),
+        features.dialect,
+    )
     most = None
     if asked.freedom == "ceiling":
-        most = asked.model.prices.for_prompt(prompt_tokens(features, asked.model))
-    return [
-        option
-        for model in models.values()
-        for option in options(
-            model,
-            access=access,
-            features=features,
-            provider=catalog.provider_of(model),
-            is_asked=asked.freedom != "free" and model is asked.model,
-            ceiling=None if model is asked.model or model is locked else most,
+        most = _limits(asked.model.prices.for_prompt(prompt_tokens(features, asked.model)))
+    needed = _needed(features)
+    found: list[Option] = []
+    for entrant in entrants:
+        is_first = entrant.model is asked.model
+        lacks = _lacks(
+            entrant,
+            features,
+            needed,
+            None if is_first or entrant.model is locked else most,
+            is_asked=is_first and asked.freedom != "free",
         )
-    ]
+        found.extend(Option(target, entrant.model, lacks) for target in entrant.targets)
+    return found
 
 
-def options(
-    model: Model,
-    *,
-    access: Sequence[Access],
-    features: Features,
-    provider: Provider,
-    is_asked: bool,
-    ceiling: Prices | None,
-) -> list[Option]:
-    """The targets that could serve `model`, one per way of paying for it, below the prices of `ceiling`."""
-    ways = [way for way in access if way.provider == model.provider]
-    if not ways:
-        return []
-    lacks = _lacks(model, provider, features, ceiling, is_asked=is_asked)
-    return [
-        Option(target_id(model.provider, model.id, way.credential), model, lacks) for way in ways
-    ]
+class _Entrant(msgspec.Struct, frozen=True, gc=False):
+    """A model that could serve requests of a dialect.
+
+    Attributes:
+        targets: by every way of paying for it, which there is one of at least.
+        is_own: it is served in the dialect, so nothing is translated.
+        is_original: and by the dialect's own vendor or software.
+    """
+
+    model: Model
+    targets: tuple[str, ...]
+    is_own: bool
+    is_original: bool
+
+
+@lru_cache(maxsize=ENTRANTS_KEPT)
+def _entrants(
+    catalog: Catalog,
+    asked: str,
+    locked: str,
+    names: tuple[str, ...],
+    access: tuple[Access, ...],
+    dialect: Dialect,
+) -> tuple[_Entrant, ...]:
+    """What all requests have in common that ask the same in a dialect with the same keys."""
+    # An id needs no reading; aliases do.
+    resolved = (catalog.models.get(name) or catalog.resolve(name) for name in names)
+    first = [catalog.models[asked], *([catalog.models[locked]] if locked else [])]
+    models = {model.id: model for model in (*first, *resolved) if model is not None}
+    entrants: list[_Entrant] = []
+    for model in models.values():
+        targets = tuple(
+            target_id(model.provider, model.id, way.credential)
+            for way in access
+            if way.provider == model.provider
+        )
+        if targets:
+            endpoint = endpoint_for(catalog.provider_of(model), model, dialect)
+            is_own = endpoint is not None and endpoint.dialect == dialect
+            is_original = is_own and endpoint is not None and endpoint.is_original
+            entrants.append(_Entrant(model, targets, is_own, is_original))
+    return tuple(entrants)
 
 
 def without_refusers(
@@ -175,26 +208,26 @@ def without_refusers(
 
 
 def _lacks(
-    model: Model,
-    provider: Provider,
+    entrant: _Entrant,
     features: Features,
-    ceiling: Prices | None,
+    needed: tuple[str, ...],
+    ceiling: _Limits | None,
     *,
     is_asked: bool,
 ) -> tuple[str, ...]:
+    model = entrant.model
     tokens = prompt_tokens(features, model)
-    surely = _surely(features, tokens, is_asked=is_asked)
-    needed = _needed(features)
-    endpoint = endpoint_for(provider, model, features.dialect)
-    is_own = endpoint is not None and endpoint.dialect == features.dialect
-    if is_own and is_asked:
+    if needed and entrant.is_own and is_asked:
         # A server of the dialect may have what its vendor has; whoever names it knows.
         needed = tuple(name for name in needed if _is_vendors(features.dialect, name))
-    if needed != surely.server_tools:
-        surely = structs.replace(surely, server_tools=needed)
-    native = is_own and endpoint is not None and endpoint.is_original
-    lacks = missing(surely, model.capabilities, native=native)
-    if ceiling is not None and not is_below(model.prices.for_prompt(tokens), ceiling):
+    lacks = missing(
+        features.needs,
+        model.capabilities,
+        prompt_tokens=_room(features, tokens, is_asked=is_asked),
+        server_tools=needed,
+        native=entrant.is_original,
+    )
+    if ceiling is not None and not _is_within(_limits(model.prices.for_prompt(tokens)), ceiling):
         lacks = (*lacks, "above_ceiling")
     return lacks
 
@@ -215,12 +248,11 @@ def _is_vendors(dialect: Dialect, name: str) -> bool:
     return bond is None or bond.is_vendors
 
 
-def _surely(features: Features, prompt_tokens: int, *, is_asked: bool) -> Needs:
-    """What a request needs of a model with certainty. Counting its tokens needs no room."""
-    room = 0 if features.step_kind == "token_count" else prompt_tokens
-    if is_asked:
-        room = int(room / ESTIMATE_MARGIN)
-    return structs.replace(features.needs, prompt_tokens_estimate=room)
+def _room(features: Features, prompt_tokens: int, *, is_asked: bool) -> float:
+    """What a prompt needs of a window with certainty. Counting its tokens needs no room."""
+    if features.step_kind == "token_count":
+        return 0.0
+    return prompt_tokens / ESTIMATE_MARGIN if is_asked else prompt_tokens
 
 
 def prompt_tokens(features: Features, model: Model) -> int:
@@ -235,15 +267,23 @@ def is_below(mine: Prices, ceiling: Prices) -> bool:
 
     Where reads or writes of the cache have no price of their own, such a token costs fresh input.
     """
-    for price, most in (
-        (mine.fresh_input, ceiling.fresh_input),
-        (mine.output, ceiling.output),
-        (_or_fresh(mine.cache_read, mine), _or_fresh(ceiling.cache_read, ceiling)),
-        (_stored(mine), _stored(ceiling)),
-    ):
-        if price is None or most is None or price > most:
+    return _is_within(_limits(mine), _limits(ceiling))
+
+
+def _is_within(mine: _Limits, most: _Limits) -> bool:
+    for price, limit in zip(mine, most, strict=True):
+        if price is None or limit is None or price > limit:
             return False
     return True
+
+
+def _limits(prices: Prices) -> _Limits:
+    return (
+        prices.fresh_input,
+        prices.output,
+        _or_fresh(prices.cache_read, prices),
+        _stored(prices),
+    )
 
 
 def _stored(prices: Prices) -> float | None:
