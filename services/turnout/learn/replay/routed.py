@@ -2,7 +2,7 @@
 
 Rules: where others may serve all of a thread, the decision is `policy.switch.decide`, called with what the
 scorer would have; where they may serve single steps of it, what counts is whether a second warm cache
-pays (`policy.alternate`), for the share of steps that was theirs so far. Quality is the scenario's premise,
+pays (`alternate`), for the share of steps that was theirs so far. Quality is the scenario's premise,
 so that what a thread's success is worth stays out of it.
 """
 
@@ -14,11 +14,11 @@ from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import token_share
 from turnout.errors import TurnoutError
+from turnout.learn.replay.alternate import Side, alternating_gain_usd
 from turnout.learn.replay.caches import Target
 from turnout.learn.replay.lifetimes import lifetime_at, reads_after
 from turnout.learn.replay.policies import Choice, View
 from turnout.learn.replay.recorded import Step
-from turnout.policy.alternate import Side, alternating_gain_usd
 from turnout.policy.decision import Access, DecisionInputs, RoutingSettings
 from turnout.policy.rank import Tables, outlook, survival
 from turnout.policy.request import (

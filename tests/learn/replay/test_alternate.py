@@ -14,7 +14,7 @@ from tests.policy.scenes import (
     SONNET_PRICES,
 )
 from turnout.catalog.models import Prices
-from turnout.policy.alternate import Side, alternating_gain_usd
+from turnout.learn.replay.alternate import Side, alternating_gain_usd
 
 OPUS = Side(prices=OPUS_PRICES, cache=ANTHROPIC_CACHE, lifetime="5m")
 HAIKU = Side(prices=HAIKU_PRICES, cache=ANTHROPIC_CACHE, lifetime="5m")
