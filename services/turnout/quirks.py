@@ -160,6 +160,7 @@ class Quirks:
             stands for reasoning that was another model's: nothing at all, or a blank.
         answers_begun: whether a history may end in the beginning of the answer.
         reports_usage_unasked: a stream tells its usage without `stream_options`.
+        cache_field, cache_header: by what it is told which requests share a cache; "" where nothing is read.
         refusals: what its errors look like and mean; each field added in front of those below.
     """
 
@@ -202,6 +203,8 @@ class Quirks:
     call_reasoning: Literal["empty", "blank"] | None = None
     answers_begun: bool | None = None
     reports_usage_unasked: bool | None = None
+    cache_field: str = ""
+    cache_header: str = ""
     refusals: Refusals = PLAIN
 
     def over(self, below: "Quirks") -> "Quirks":

@@ -146,7 +146,10 @@ async def test_keeps_a_dated_name_that_the_provider_knows_and_drops_our_spelling
         dated = CHAT_BODY.replace(b"gpt-5.4", b"gpt-5.4-2026-03-05")
         await answer_of(on, request(FIRST, body=dated, model="gpt-5.4-2026-03-05"))
         ours = CHAT_BODY.replace(b"gpt-5.4", b"turnout/gpt-5.4")
-        await answer_of(on, request(FIRST, body=ours, model="turnout/gpt-5.4"))
+        pinned = request(FIRST, body=ours, model="turnout/gpt-5.4")
+        # As a decision reads that name.
+        decision = structs.replace(pinned.decision, requested_model="gpt-5.4")
+        await answer_of(on, replace(pinned, decision=decision))
         assert [seen.body for seen in openai.seen] == [dated, CHAT_BODY]
 
 

@@ -12,8 +12,11 @@ from turnout.catalog import provider_refusals as refusals
 from turnout.catalog.models import FamilyQuirks
 from turnout.quirks import OPENAI_ANSWER_SCHEMA, OPENAI_TOOL_SCHEMA, Quirks
 
+CACHE_KEY: Final = "prompt_cache_key"
+"""developers.openai.com/api/docs/guides/prompt-caching: is taken with the prefix for finding the machine."""
+
 OPENAI_ONLY: Final = (
-    "prompt_cache_key",
+    CACHE_KEY,
     "prompt_cache_retention",
     "prompt_cache_options",
     "safety_identifier",
@@ -79,7 +82,12 @@ MOONSHOT_ANTHROPIC: Final = Quirks(
 ZHIPU_ANTHROPIC: Final = Quirks(refusals=refusals.ZHIPU).over(ANTHROPIC_IMITATION)
 MINIMAX_ANTHROPIC: Final = Quirks(refusals=refusals.MINIMAX).over(ANTHROPIC_IMITATION)
 ALIBABA_ANTHROPIC: Final = Quirks(refusals=refusals.ALIBABA).over(ANTHROPIC_IMITATION)
-OPENROUTER_ANTHROPIC: Final = Quirks(refusals=refusals.OPENROUTER).over(ANTHROPIC_IMITATION)
+OPENROUTER_SESSION: Final = "x-session-id"
+"""openrouter.ai/docs/api/api-reference: keeps a session at one of its providers, in both dialects."""
+
+OPENROUTER_ANTHROPIC: Final = Quirks(
+    cache_header=OPENROUTER_SESSION, refusals=refusals.OPENROUTER
+).over(ANTHROPIC_IMITATION)
 LOCAL_ANTHROPIC: Final = Quirks(refusals=refusals.LOCAL).over(ANTHROPIC_IMITATION)
 
 DEEPSEEK_ANTHROPIC: Final = Quirks(
@@ -105,8 +113,11 @@ OPENAI_CHAT: Final = Quirks(
     # developers.openai.com/api/reference, chat completions: models that reason refuse the old name, all
     # take the new one; Copilot CLI, Qwen Code and opencode send the old one.
     renames=(("max_tokens", "max_completion_tokens"),),
+    cache_field=CACHE_KEY,
 )
-OPENAI_RESPONSES: Final = Quirks(thinking_refuses=("temperature", "top_p", "top_logprobs"))
+OPENAI_RESPONSES: Final = Quirks(
+    thinking_refuses=("temperature", "top_p", "top_logprobs"), cache_field=CACHE_KEY
+)
 
 OPENAI_FAMILIES: Final = (
     # developers.openai.com/api/docs/models: effort, verbosity and custom tools came with gpt-5;
@@ -259,7 +270,9 @@ MOONSHOT_CHAT: Final = Quirks(
     refuses=("reasoning_effort", "seed"),
     # .../use-kimi-k2-thinking-model: reasoning_content on every message with calls;
     # theopenco/llmgateway#2093: an empty one counts as missing, a space does not.
-    takes=("prompt_cache_key", "safety_identifier"),
+    takes=(CACHE_KEY, "safety_identifier"),
+    # platform.moonshot.ai/docs/api/chat: a session's id, for better hits.
+    cache_field=CACHE_KEY,
     most_temperature=1.0,
     most_stop_sequences=5,
     efforts=(),
@@ -305,7 +318,8 @@ MISTRAL_CHAT: Final = Quirks(
     # by token; usage comes unasked in the last chunk. Ids of calls: the API's own error says
     # "must be a-z, A-Z, 0-9, with a length of 9".
     refuses=("stream_options", "logprobs", "top_logprobs", "logit_bias", "user"),
-    takes=("metadata", "prompt_cache_key"),
+    takes=("metadata", CACHE_KEY),
+    cache_field=CACHE_KEY,
     renames=(("max_completion_tokens", "max_tokens"), ("seed", "random_seed")),
     # Likewise: "Unexpected role 'system' after role 'assistant'", "... 'user' after role 'tool'"
     # (zed-industries/zed#31736).
@@ -321,7 +335,9 @@ MISTRAL_CHAT: Final = Quirks(
 XAI_CHAT: Final = Quirks(
     # docs.x.ai/docs/guides/reasoning: models that reason refuse penalties and stop.
     refuses=("logit_bias",),
-    takes=("prompt_cache_key",),
+    takes=(CACHE_KEY,),
+    # docs.x.ai/developers/advanced-api-usage/prompt-caching: the field is for its Responses API.
+    cache_header="x-grok-conv-id",
     thinking_refuses=("presence_penalty", "frequency_penalty", "stop"),
 ).over(COMPATIBLE)
 
@@ -342,14 +358,15 @@ CEREBRAS_CHAT: Final = Quirks(
 ).over(COMPATIBLE)
 
 # docs.fireworks.ai/guides/prompt-caching: the key keeps a conversation at its replica.
-FIREWORKS_CHAT: Final = Quirks(takes=("prompt_cache_key",)).over(COMPATIBLE)
+FIREWORKS_CHAT: Final = Quirks(takes=(CACHE_KEY,), cache_field=CACHE_KEY).over(COMPATIBLE)
 
 TOGETHER_CHAT: Final = Quirks(refusals=refusals.TOGETHER).over(COMPATIBLE)
 
 OPENROUTER_CHAT: Final = Quirks(
     # openrouter.ai/docs/api-reference/overview: fields that a model does not know are left out there,
     # not refused.
-    takes=("prompt_cache_key", "verbosity", "metadata"),
+    takes=(CACHE_KEY, "verbosity", "metadata"),
+    cache_header=OPENROUTER_SESSION,
     refusals=refusals.OPENROUTER,
 ).over(COMPATIBLE)
 

@@ -35,6 +35,7 @@ from turnout.policy.provenance import shown_to, unreadable
 from turnout.policy.steps import is_token_count
 from turnout.ports import DispatchRequest
 from turnout.quirks import DIALECT_QUIRKS
+from turnout.upstream_dispatcher.affinity import ADDED, cache_headers, with_cache_key
 from turnout.upstream_dispatcher.transport import Outgoing
 from turnout.upstream_dispatcher.upstreams import Destination
 
@@ -151,6 +152,7 @@ def prepare(
     if thinks:
         body = with_stand_ins(body, to.quirks, dialect=to.dialect)
     body = _with_lifetime(body, request, to)
+    kept = with_cache_key(body, to.quirks, request.identity)
     headers = (
         ("content-type", "application/json"),
         ("accept", "text/event-stream" if request.features.stream else "application/json"),
@@ -159,11 +161,13 @@ def prepare(
         *OWN_HEADERS.get(to.dialect, ()),
         *((BINDING_BETA,) if fitted.conversation.thinking.drops_unbound else ()),
         *(header for header in request.headers if _is_script(header[0], to)),
+        *cache_headers(to.quirks, request.identity),
         *to.auth,
     )
     called = endpoint(to.dialect, model=to.upstream_name, stream=request.features.stream)
-    outgoing = Outgoing(to.base_url + called, headers, body)
-    changes = tuple(dict.fromkeys((*fitted.changes, *dropped)))
+    outgoing = Outgoing(to.base_url + called, headers, kept)
+    added = () if kept is body else (ADDED,)
+    changes = tuple(dict.fromkeys((*fitted.changes, *dropped, *added)))
     return Prepared(
         outgoing,
         is_native=False,
@@ -257,6 +261,9 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         # provider, and negotiates by that answer.
         if is_switch(request, to):
             body, changes = switched(body, to.quirks, dialect=to.dialect, has=to.capabilities)
+            kept = body if is_count(request) else with_cache_key(body, to.quirks, request.identity)
+            if kept is not body:
+                body, changes = kept, (*changes, ADDED)
     if body is not request.body and to.capabilities.thinking:
         # A client that asks one model alone keeps that model's reasoning itself.
         body = with_stand_ins(body, to.quirks, dialect=to.dialect)
@@ -346,6 +353,7 @@ def _native_headers(request: DispatchRequest, to: Destination) -> tuple[tuple[st
         for header in OWN_HEADERS.get(to.dialect, ())
         if all(name != header[0] for name, _ in request.headers)
     )
+    headers.extend(cache_headers(to.quirks, request.identity))
     headers.extend(to.auth)
     return tuple(headers)
 
