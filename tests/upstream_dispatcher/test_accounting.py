@@ -121,6 +121,17 @@ def test_an_auxiliary_request_moves_no_thread() -> None:
     assert note.usage is None
 
 
+def test_a_note_counts_as_the_target_does() -> None:
+    """Asked for in tokens of Claude's and served by OpenAI's, which makes fewer of the same text."""
+    named = structs.replace(ASKED.features, requested_model="claude-opus-5-5")
+    note = note_of(replace(ASKED, features=named), log(), is_failed=False, now=NOW)
+    assert note is not None
+    share = 2.48 / 3.92
+    assert note.prefix.tokens == tuple(round(tokens * share) for tokens in ASKED.prefix.tokens)
+    assert note.prefix.digests == ASKED.prefix.digests
+    assert note.head_tokens == round(ASKED.features.head_tokens * share)
+
+
 def test_a_note_says_what_the_thread_was_taken_to_be_about() -> None:
     asked = replace(ASKED, decision=structs.replace(ASKED.decision, task_kind="docs"))
     note = note_of(asked, log(), is_failed=False, now=NOW)

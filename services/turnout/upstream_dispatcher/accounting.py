@@ -15,7 +15,13 @@ from msgspec.structs import replace
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.cost import cost_usd
 from turnout.catalog.models import Model
-from turnout.catalog.token_families import figures_of, in_tokens_of
+from turnout.catalog.token_families import (
+    family_of,
+    family_share,
+    figures_of,
+    in_tokens_of,
+    token_share,
+)
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
@@ -29,9 +35,10 @@ from turnout.observe.spans import Span
 from turnout.policy.hedge import NextKind
 from turnout.policy.identity import head_scope
 from turnout.policy.provenance import begins_run
+from turnout.policy.request import Prefix
 from turnout.ports import DispatchRequest, Note
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN
-from turnout.upstream_dispatcher.request import is_count
+from turnout.upstream_dispatcher.request import counted_family, is_count
 from turnout.upstream_dispatcher.upstreams import Destination
 
 
@@ -100,6 +107,15 @@ def estimated_input(request: DispatchRequest, to: Destination) -> int:
         counted_for=request.features.requested_model,
         model=to.model_id,
     )
+
+
+def estimated_count(request: DispatchRequest) -> int:
+    """The size of the prompt in tokens of the family in which it would have been counted."""
+    features = request.features
+    share = family_share(
+        counted_for=family_of(features.requested_model), family=counted_family(request)
+    )
+    return max(1, round(features.needs.prompt_tokens_estimate * share))
 
 
 def tokens_of(size_bytes: int, model: str) -> int:
@@ -242,6 +258,8 @@ def note_of(
     usage = server.reading.usage
     if is_count(request) or (is_failed and usage is None):
         return None
+    features = request.features
+    share = token_share(counted_for=features.requested_model, model=server.to.model_id)
     return Note(
         request_id=request.request_id,
         identity=request.identity,
@@ -251,12 +269,12 @@ def note_of(
             server.to.provider,
             request.prefix.head_digest,
         ),
-        prefix=request.prefix,
-        head_tokens=request.features.head_tokens,
+        prefix=_scaled(request.prefix, share),
+        head_tokens=round(features.head_tokens * share),
         target=server.to.target,
         reason=request.decision.reason,
         usage=usage,
-        step_tool_errors=request.features.step_tool_errors,
+        step_tool_errors=features.step_tool_errors,
         moves_thread=request.identity.request_class != "auxiliary",
         is_failed=is_failed,
         sent_at=server.sent_at,
@@ -268,9 +286,13 @@ def note_of(
             is_edited=request.is_edited,
         ),
         refused=refused,
-        check=request.features.check,
+        check=features.check,
         task_kind=request.decision.task_kind,
     )
+
+
+def _scaled(prefix: Prefix, share: float) -> Prefix:
+    return replace(prefix, tokens=tuple([round(tokens * share) for tokens in prefix.tokens]))
 
 
 def _since(start: float, end: float | None) -> float | None:
