@@ -14,7 +14,6 @@ from msgspec.structs import replace
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.cost import cost_usd
-from turnout.catalog.models import Model
 from turnout.catalog.token_families import (
     family_of,
     family_share,
@@ -32,9 +31,11 @@ from turnout.facts import (
     RequestOutcome,
 )
 from turnout.observe.spans import Span
+from turnout.policy.cost import counted_as, repriced
 from turnout.policy.hedge import NextKind
 from turnout.policy.identity import head_scope
 from turnout.policy.provenance import begins_run
+from turnout.policy.rank import cache_terms
 from turnout.policy.request import Prefix
 from turnout.ports import DispatchRequest, Note
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN
@@ -123,22 +124,22 @@ def tokens_of(size_bytes: int, model: str) -> int:
     return math.ceil(size_bytes / figures_of(model).bytes_per_token)
 
 
-def baseline_cost_usd(usage: Usage, baseline: Model | None) -> float | None:
-    """What the same tokens would have cost at the baseline, with the same cache shares.
+def baseline_cost_usd(
+    usage: Usage, *, served: str, baseline: str, catalog: Catalog
+) -> float | None:
+    """What the same text would have cost at the baseline, with the same cache shares.
 
-    Every token keeps its count: read stays read, written stays written. Writes of unnamed lifetime
-    are priced as the shortest that the baseline names. None when a needed price is unknown.
+    A served model that makes more tokens of a text saves nothing by that, so every count is told in tokens
+    of the baseline's family. Read stays read and written stays written, as far as the baseline has a
+    cache. None when a needed price is unknown.
     """
-    if baseline is None:
+    model = catalog.models.get(baseline)
+    if model is None:
         return None
-    prices = baseline.prices
-    if usage.cache_write_other and prices.for_prompt(usage.input_total).write("other") is None:
-        usage = replace(
-            usage,
-            cache_write_5m=usage.cache_write_5m + usage.cache_write_other,
-            cache_write_other=0,
-        )
-    return cost_usd(usage, prices)
+    if served != baseline:
+        share = token_share(counted_for=served, model=baseline)
+        usage = repriced(counted_as(usage, share), model.prices, cache_terms(model, catalog))
+    return cost_usd(usage, model.prices)
 
 
 def attempt_ended(
@@ -206,8 +207,10 @@ def request_completed(
     costs = [attempt.cost_usd for attempt in attempts]
     known = [cost for cost in costs if cost is not None]
     baseline = None
-    if usage is not None:
-        baseline = baseline_cost_usd(usage, catalog.models.get(decision.baseline_model))
+    if usage is not None and told is not None:
+        baseline = baseline_cost_usd(
+            usage, served=told.model, baseline=decision.baseline_model, catalog=catalog
+        )
     return RequestCompleted(
         event_id=f"{request.request_id}:completed",
         occurred_at=now,
