@@ -94,8 +94,8 @@ class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
         error: the kind of error, "" when there was none.
         served_model, served_provider, target: "" when nobody answered.
         cost_usd: of all attempts; None when a price is unknown.
-        baseline_cost_usd: the same tokens at the requested (or baseline) model's prices, with the
-            same cache shares; None when that price is unknown.
+        baseline_cost_usd: the same text at the requested (or baseline) model's prices, in tokens of its
+            family, with the same cache shares; None when that price is unknown.
         first_content_seconds: from the request's arrival at the ingress.
         degraded: parts that were missing, comma-separated.
 

@@ -77,6 +77,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     """Tells the tracker what an answered request has shown. Applied once per request id.
 
     Attributes:
+        prefix, head_tokens: in tokens of the target's own family, estimated.
         moves_thread: false for auxiliary requests: only the shared head learns from them.
         usage: real figures; None when the provider reported none.
         is_failed: the answer broke off; warmth is learned from its usage, steps are not counted.

@@ -100,6 +100,7 @@ def _state() -> ThreadState:
         failing_checks=2,
         escalated_at=NOON - 600,
         is_left_alone=True,
+        counted_by="claude-4.7",
     )
 
 

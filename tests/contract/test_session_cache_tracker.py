@@ -31,6 +31,7 @@ from tests.session_cache_tracker.notes import (
     unique,
     written,
 )
+from turnout.catalog.token_families import token_share
 from turnout.dialects.usage import Usage
 from turnout.policy.checks import Verdict
 from turnout.policy.request import TASK_KINDS, TaskKind
@@ -241,6 +242,24 @@ async def test_growth_output_and_error_streak(subject: Subject) -> None:
 
     assert (state.growth_tokens, state.output_tokens) == (TOKENS_PER_MESSAGE, 250)
     assert state.tool_errors == 2
+
+
+async def test_a_move_to_another_tokenizer_is_no_growth(subject: Subject) -> None:
+    """The same texts, of which Anthropic's newer tokenizer makes half as many tokens again."""
+    words = ("a", "b", "c", "d")
+    share = token_share(counted_for="deepseek-v4-pro", model="claude-opus-5-5")
+    deepseek, opus = "deepseek/deepseek-v4-pro@env", "anthropic/claude-opus-5-5@env"
+    for count, target in enumerate((deepseek, deepseek, opus, opus), start=1):
+        prefix = prompt(*words[:count])
+        ratio = share if target == opus else 1.0
+        usage = Usage(fresh_input=round(prefix.tokens[-1] * ratio), output=round(100 * ratio))
+        await subject.note(note(subject.key, prefix, usage=usage, at=count, target=target))
+
+    state = await subject.look(*words, "e", at=20)
+
+    assert state.counted_by == "claude-4.7"
+    assert state.growth_tokens == pytest.approx(TOKENS_PER_MESSAGE * share, rel=0.001)
+    assert state.output_tokens == pytest.approx(100 * share, rel=0.01)
 
 
 async def test_red_checks_are_counted_back_to_the_last_green_one(subject: Subject) -> None:

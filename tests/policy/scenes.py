@@ -12,8 +12,16 @@ from msgspec import structs
 
 from turnout.capabilities import Capabilities, Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
-from turnout.catalog.models import CacheTerms, Endpoint, Model, Prices, Provider
+from turnout.catalog.models import (
+    CacheTerms,
+    Endpoint,
+    Model,
+    Prices,
+    Provider,
+    model_of_target,
+)
 from turnout.catalog.snapshot import encode_snapshot
+from turnout.catalog.token_families import family_of
 from turnout.policy.checks import Verdict
 from turnout.policy.decision import (
     Access,
@@ -315,4 +323,5 @@ def running(
         prompt_tokens=warm,
         kept_share=kept,
         warm=(warm_at(target, warm, left=left),) if warm else (),
+        counted_by=family_of(model_of_target(target)),
     )

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.catalog.models import CacheTerms, PrefixMinimum
+from turnout.catalog.token_families import Family
 from turnout.dialects.usage import Usage
 from turnout.policy import cache
 from turnout.policy.cache import HitCounts, Rung, Written
@@ -181,9 +182,25 @@ def test_small_expectations_teach_nothing() -> None:
 
 
 def test_growth_is_a_mean_over_growing_steps() -> None:
-    assert cache.mean_growth([100, 300, 700, 50, 150]) == pytest.approx(700 / 3)
-    assert cache.mean_growth([100]) == 0
-    assert cache.mean_growth([]) == 0
+    def grown(*tokens: int) -> float:
+        return cache.mean_growth(tokens, ["gpt-5"] * len(tokens))
+
+    assert grown(100, 300, 700, 50, 150) == pytest.approx(700 / 3)
+    assert grown(100) == 0
+    assert grown() == 0
+
+
+def test_a_move_to_another_family_is_no_growth() -> None:
+    """The newest counts its tokens for 2.48 bytes, the one before it for 3.89."""
+    moved: list[Family] = ["deepseek", "deepseek", "claude-4.7"]
+    share = 3.89 / 2.48
+    assert cache.mean_growth([50_000, 51_000, 80_000], moved) == pytest.approx(1_000 * share)
+    back: list[Family] = [*moved, "claude-4.7"]
+    assert cache.mean_growth([50_000, 51_000, 80_000, 82_000], back) == pytest.approx(
+        (1_000 * share + 2_000) / 2
+    )
+    assert cache.mean_growth([50_000, 80_000], moved[1:]) == 0
+    assert cache.mean_output([100, 100, 300], moved) == pytest.approx((200 * share + 300) / 3)
 
 
 def test_terms_are_those_of_the_targets_model() -> None:

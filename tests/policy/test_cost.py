@@ -17,7 +17,14 @@ from tests.policy.scenes import (
 from turnout.catalog.cost import cost_usd
 from turnout.catalog.models import CacheTerms, LongContext, Prices, WriteLifetime
 from turnout.dialects.usage import Usage
-from turnout.policy.cost import Horizon, cost_now_usd, cost_to_go_usd, miss_price, repriced
+from turnout.policy.cost import (
+    Horizon,
+    cost_now_usd,
+    cost_to_go_usd,
+    counted_as,
+    miss_price,
+    repriced,
+)
 
 NO_CACHE = CacheTerms(kind="none")
 PREMIUM_PRICES = Prices(fresh_input=4.0, cache_read=0.4, cache_write_other=5.0, output=20.0)
@@ -286,6 +293,35 @@ def test_repricing_keeps_every_token(usage: Usage, prices: Prices, cache: CacheT
     assert other.input_total == usage.input_total
     assert (other.output, other.reasoning) == (usage.output, usage.reasoning)
     assert repriced(other, prices, cache) == other
+
+
+@given(
+    st.builds(
+        Usage,
+        **{
+            name: st.integers(0, 500_000)
+            for name in (
+                *("fresh_input", "cache_read", "cache_write_5m", "cache_write_1h"),
+                "cache_write_other",
+            )
+        },
+        output=st.integers(100, 9_000),
+        reasoning=st.integers(0, 100),
+    ),
+    st.floats(0.5, 2.0),
+)
+def test_other_tokens_are_whole_and_sum_up(usage: Usage, share: float) -> None:
+    other = counted_as(usage, share)
+    assert other.input_total == round(usage.input_total * share)
+    assert other.output == round(usage.output * share)
+    assert 0 <= other.reasoning <= other.output
+    for name in usage.__struct_fields__:
+        before, after = getattr(usage, name), getattr(other, name)
+        assert isinstance(after, int)
+        assert after >= 0
+        assert after == pytest.approx(before * share, abs=1.0)
+        assert before or not after
+    assert counted_as(usage, 1.0) == usage
 
 
 WROTE_ONE_HOUR = Usage(fresh_input=10, cache_read=20, cache_write_1h=30, output=5)

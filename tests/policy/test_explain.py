@@ -139,3 +139,9 @@ def test_every_reason_is_a_sentence(reason: Reason) -> None:
 @pytest.mark.parametrize("kind", get_args(StepKind))
 def test_every_step_kind_has_words(kind: StepKind) -> None:
     assert "_" not in explain(decided(kind=kind), scene(kind=kind))[0].replace(OPUS, "")
+
+
+def test_the_prompt_of_a_free_choice_is_told_in_tokens_of_the_baseline() -> None:
+    given: Difference = {"model": "turnout/auto", "prompt": 36_000}
+    told = explain(decided(**given), scene(**given))
+    assert f"about {round(36_000 * 3.6 / 2.48):,} prompt tokens" in told[0]

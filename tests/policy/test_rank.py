@@ -151,10 +151,32 @@ def test_every_candidate_is_charged_in_tokens_of_its_own_family() -> None:
     )
 
 
+@pytest.mark.parametrize("state", [ThreadState(), running(GPT_AT, warm=20_000)])
+def test_a_free_choice_costs_what_the_baselines_own_name_does(state: ThreadState) -> None:
+    """The estimate of `turnout/auto` is in tokens of no family, the rest of a thread in the baseline's."""
+    state = structs.replace(state, heads=(warm_at(SONNET_AT, 20_000),))
+    free = round(60_000 * token_share(counted_for=OPUS, model="turnout/auto"))
+    head = round(12_000 * token_share(counted_for=OPUS, model="turnout/auto"))
+    named = decided(state=state, prompt=60_000, head_tokens=12_000, named="baseline")
+    auto = decided(state=state, prompt=free, head_tokens=head, model="turnout/auto")
+    assert (auto.targets, auto.action, auto.reason) == (named.targets, named.action, named.reason)
+    for one, other in zip(auto.candidates, named.candidates, strict=True):
+        assert one.target == other.target
+        assert one.warm_tokens == pytest.approx(other.warm_tokens, rel=1e-4)
+        assert one.cost_now_usd == pytest.approx(other.cost_now_usd, rel=1e-4)
+        assert one.cost_to_go_usd == pytest.approx(other.cost_to_go_usd, rel=1e-4)
+
+
 def test_what_another_family_showed_is_told_in_tokens_of_the_model_asked_for() -> None:
     tables = PlainTables(growth=0.0, output=0.0)
-    state = ThreadState(target=GPT_AT, steps=7, growth_tokens=1_000.0, output_tokens=100.0)
-    found = outlook(scene(state=state), tables)
+    state = ThreadState(
+        target=OPUS_AT,
+        steps=7,
+        growth_tokens=1_000.0,
+        output_tokens=100.0,
+        counted_by="gpt-5",
+    )
+    found = outlook(scene(state=state), tables, asked=OPUS)
     assert found.growth_tokens == pytest.approx(0.7 * 1_000 / TO_GPT)
     assert found.output_tokens == pytest.approx(0.7 * 100 / TO_GPT)
 
@@ -247,7 +269,7 @@ def test_the_kind_of_a_thread_outlives_a_text_without_one(
     text: TaskKind, thread: TaskKind, expected: TaskKind
 ) -> None:
     inputs = scene(text=TextSignal(task_kind=text), state=ThreadState(task_kind=thread))
-    assert outlook(inputs, TABLES).task_kind == expected
+    assert outlook(inputs, TABLES, asked=OPUS).task_kind == expected
 
 
 def test_the_threads_own_history_counts_the_more_the_longer_it_is() -> None:
@@ -255,7 +277,7 @@ def test_the_threads_own_history_counts_the_more_the_longer_it_is() -> None:
         state = structs.replace(
             running(OPUS_AT, steps=steps), growth_tokens=5_000.0, output_tokens=900.0
         )
-        return outlook(scene(state=state), TABLES).growth_tokens
+        return outlook(scene(state=state), TABLES, asked=OPUS).growth_tokens
 
     assert growth(0) == TABLES.growth
     assert growth(1) == pytest.approx((5_000 + TABLES.growth * PRIOR_STEPS) / (1 + PRIOR_STEPS))
@@ -263,13 +285,13 @@ def test_the_threads_own_history_counts_the_more_the_longer_it_is() -> None:
 
 
 def test_a_thread_without_history_has_the_tables() -> None:
-    view = outlook(scene(), TABLES)
+    view = outlook(scene(), TABLES, asked=OPUS)
     assert (view.steps, view.growth_tokens, view.output_tokens) == (40.0, 1_000.0, 300.0)
-    assert outlook(scene(), replace(TABLES, steps=0.2)).steps == 1.0
+    assert outlook(scene(), replace(TABLES, steps=0.2), asked=OPUS).steps == 1.0
 
 
 def test_a_compaction_is_the_last_request_of_its_prompt() -> None:
-    assert outlook(scene(kind="compaction"), TABLES).steps == 1.0
+    assert outlook(scene(kind="compaction"), TABLES, asked=OPUS).steps == 1.0
     one = of(decided(kind="compaction"), SONNET)
     assert one.cost_to_go_usd == one.cost_now_usd
 

@@ -41,8 +41,16 @@ def test_a_warm_thread_keeps_its_kind() -> None:
         structs.replace(WARM, warm=(warm_at(HAIKU_AT, 30_000),)),
         structs.replace(WARM, warm=(warm_at(OPUS_AT, round(30_000 * COLD_SHARE) - 1),)),
         structs.replace(WARM, warm=(warm_at(OPUS_AT, 30_000, share=COLD_SHARE - 0.01),)),
+        structs.replace(
+            WARM,
+            warm=(warm_at(OPUS_AT, round(30_000 * 1.1 * COLD_SHARE)),),
+            counted_by="gpt-5",
+        ),
     ],
-    ids=["new", "never cached", "expired", "new epoch", "warm elsewhere", "little", "unlikely"],
+    ids=[
+        *("new", "never cached", "expired", "new epoch", "warm elsewhere", "little", "unlikely"),
+        "little of another family's prompt",
+    ],
 )
 def test_a_free_window_lets_the_text_speak(state: ThreadState) -> None:
     assert kind_of(state, "bug_fix") == "bug_fix"

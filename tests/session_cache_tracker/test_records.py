@@ -15,12 +15,15 @@ from turnout.session_cache_tracker.records import (
 
 def recent(*errors: int) -> str:
     return BETWEEN_LINES.join(
-        step_line(f"v{n}", Step(1_000 + n, 10 * n, n, errors[n])) for n in range(len(errors))
+        step_line(f"v{n}", Step(1_000 + n, 10 * n, n, errors[n], "gpt-5"))
+        for n in range(len(errors))
     )
 
 
 def test_steps_are_read_by_column_oldest_first() -> None:
-    assert steps_of(recent(0, 2, 0)) == Steps(1_002, (0, 10, 20), (0, 1, 2), 0)
+    assert steps_of(recent(0, 2, 0)) == Steps(
+        1_002, (0, 10, 20), (0, 1, 2), 0, ("gpt-5", "gpt-5", "gpt-5")
+    )
     assert steps_of("") == Steps()
 
 
@@ -33,15 +36,22 @@ def test_errors_count_from_the_newest_step_to_the_first_without_one(
     assert steps_of(recent(*errors)).newest_errors == streak
 
 
-@pytest.mark.parametrize("text", ["?", "v 1 2 3", "v 1 2 3 4 5", "v 1 x 3 4"])
+@pytest.mark.parametrize("text", ["?", "v 1 2 3 4", "v 1 2 3 4 f 5", "v 1 x 3 4 f"])
 def test_other_lines_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"step|int"):
         steps_of(text)
 
 
 def test_the_newest_answer_need_not_be_that_of_the_newest_version() -> None:
-    lines = [step_line("v1", Step(2_000, 1, 1, 0)), step_line("v2", Step(1_500, 1, 1, 0))]
+    lines = [
+        step_line("v1", Step(2_000, 1, 1, 0, "glm")),
+        step_line("v2", Step(1_500, 1, 1, 0, "glm")),
+    ]
     assert steps_of(BETWEEN_LINES.join(lines)).last_answered_ms == 2_000
+
+
+def test_a_family_that_only_another_version_knows_is_unknown() -> None:
+    assert steps_of("v1 1000 10 1 0 claude-9").families == ("unknown",)
 
 
 def test_a_kind_that_only_another_version_knows_is_other() -> None:

@@ -6,6 +6,7 @@ import pytest
 from msgspec import structs
 
 from tests.upstream_dispatcher.workbench import CATALOG, MESSAGES_BODY, NOW, request
+from turnout.catalog.cost import cost_usd
 from turnout.dialects.usage import Usage
 from turnout.errors import UpstreamFailed
 from turnout.policy.thread import Maker
@@ -23,8 +24,7 @@ from turnout.upstream_dispatcher.answer import NOTHING_SEEN
 from turnout.upstream_dispatcher.upstreams import Destination, Upstream, Upstreams, destination
 
 ASKED = request("openai/gpt-5.4@env")
-OPUS = CATALOG.models["claude-opus-5-5"]
-CHAT = CATALOG.models["gpt-5.4"]
+OPUS, CHAT = "claude-opus-5-5", "gpt-5.4"
 
 
 def to(target: str = "openai/gpt-5.4@env") -> Destination:
@@ -79,20 +79,48 @@ def test_a_model_without_a_price_costs_what_we_do_not_know() -> None:
     assert bill(seen, ASKED, is_answered=True).cost_usd is None
 
 
+def at_baseline(usage: Usage, baseline: str, served: str = "claude-haiku-5-5") -> float | None:
+    """By default of a model that counts as the baseline does that most requests are for."""
+    return baseline_cost_usd(usage, served=served, baseline=baseline, catalog=CATALOG)
+
+
 def test_the_baseline_keeps_the_cache_shares() -> None:
     usage = Usage(fresh_input=100, cache_read=1000, cache_write_5m=50, output=10)
-    assert baseline_cost_usd(usage, OPUS) == pytest.approx(
+    assert at_baseline(usage, OPUS) == pytest.approx(
         (100 * 4 + 1000 * 0.2 + 50 * 5 + 10 * 20) / 1e6
     )
 
 
 def test_writes_of_unnamed_lifetime_are_the_baselines_shortest() -> None:
-    assert baseline_cost_usd(Usage(cache_write_other=50), OPUS) == pytest.approx(50 * 5 / 1e6)
-    assert baseline_cost_usd(Usage(cache_write_other=50), CHAT) == pytest.approx(50 * 2.5 / 1e6)
+    usage = Usage(cache_write_other=50)
+    assert at_baseline(usage, OPUS) == pytest.approx(50 * 5 / 1e6)
+    assert at_baseline(usage, CHAT, served="gpt-5.4-mini") == pytest.approx(50 * 2.5 / 1e6)
+
+
+def test_tokens_of_the_served_model_are_told_in_those_of_the_baseline() -> None:
+    """A text of which Claude makes 3,920 tokens has 2,480 at OpenAI's, and the other way about."""
+    usage = Usage(fresh_input=392, cache_read=3_528, output=392)
+    assert at_baseline(usage, CHAT, served=OPUS) == pytest.approx(
+        (248 * 2.5 + 2_232 * 0.25 + 248 * 15) / 1e6
+    )
+    back = Usage(fresh_input=248, cache_read=2_232, output=248)
+    assert at_baseline(back, OPUS, served=CHAT) == pytest.approx(
+        (392 * 4 + 3_528 * 0.2 + 392 * 20) / 1e6
+    )
+
+
+def test_an_hour_that_the_baseline_does_not_offer_is_what_it_offers() -> None:
+    usage = Usage(cache_write_1h=392)
+    assert at_baseline(usage, CHAT, served=OPUS) == pytest.approx(248 * 2.5 / 1e6)
+
+
+def test_the_baseline_itself_costs_what_it_cost() -> None:
+    usage = Usage(fresh_input=7, cache_write_other=3, cache_read=11, output=5)
+    assert at_baseline(usage, CHAT, served=CHAT) == cost_usd(usage, CATALOG.models[CHAT].prices)
 
 
 def test_an_unknown_baseline_costs_what_we_do_not_know() -> None:
-    assert baseline_cost_usd(Usage(output=1), None) is None
+    assert at_baseline(Usage(output=1), "gpt-99") is None
 
 
 def test_one_unknown_cost_makes_the_requests_cost_unknown() -> None:
@@ -119,6 +147,17 @@ def test_an_auxiliary_request_moves_no_thread() -> None:
     assert note is not None
     assert not note.moves_thread
     assert note.usage is None
+
+
+def test_a_note_counts_as_the_target_does() -> None:
+    """Asked for in tokens of Claude's and served by OpenAI's, which makes fewer of the same text."""
+    named = structs.replace(ASKED.features, requested_model="claude-opus-5-5")
+    note = note_of(replace(ASKED, features=named), log(), is_failed=False, now=NOW)
+    assert note is not None
+    share = 2.48 / 3.92
+    assert note.prefix.tokens == tuple(round(tokens * share) for tokens in ASKED.prefix.tokens)
+    assert note.prefix.digests == ASKED.prefix.digests
+    assert note.head_tokens == round(ASKED.features.head_tokens * share)
 
 
 def test_a_note_says_what_the_thread_was_taken_to_be_about() -> None:

@@ -256,6 +256,18 @@ async def test_a_count_of_what_cannot_be_read_is_estimated_from_bytes() -> None:
         assert msgspec.json.decode(answer.body) == {"input_tokens": 77}
 
 
+async def test_the_estimate_of_a_free_choice_is_in_tokens_of_who_would_serve() -> None:
+    async with bench({}) as on:
+        asked = replace(count_request(), body=b'{"messages": "none"}')
+        asked = replace(
+            asked,
+            features=structs.replace(asked.features, requested_model="turnout/auto"),
+            decision=structs.replace(asked.decision, requested_model="turnout/auto"),
+        )
+        answer = await answer_of(on, asked)
+        assert msgspec.json.decode(answer.body) == {"input_tokens": round(77 * 3.6 / 2.48)}
+
+
 async def test_a_model_without_figures_says_that_the_error_is_unknown() -> None:
     async with bench({}) as on:
         asked = replace(

@@ -204,6 +204,7 @@ _OF_VENDORS: Final[Mapping[str | None, Family]] = MappingProxyType(
 """Vendors whose models have one tokenizer, and the older one of Anthropic's two."""
 
 
+@lru_cache(maxsize=NAMES_KEPT)
 def family_of(name: str) -> Family:
     """The family of a model by its name, known to the catalog or not."""
     # Bedrock writes anthropic.claude-opus-4-7, with a region in front of it too.
@@ -218,14 +219,18 @@ def family_of(name: str) -> Family:
     return _OF_VENDORS.get(vendor_of(bare), "unknown")
 
 
-@lru_cache(maxsize=NAMES_KEPT)
 def figures_of(name: str) -> TokenFigures:
     return FIGURES[family_of(name)]
 
 
+def family_share(*, counted_for: Family, family: Family) -> float:
+    """How many tokens of one family a token of another is."""
+    return FIGURES[counted_for].bytes_per_token / FIGURES[family].bytes_per_token
+
+
 def token_share(*, counted_for: str, model: str) -> float:
     """How many tokens of one model a token is that was counted for another."""
-    return figures_of(counted_for).bytes_per_token / figures_of(model).bytes_per_token
+    return family_share(counted_for=family_of(counted_for), family=family_of(model))
 
 
 def in_tokens_of(tokens: int, *, counted_for: str, model: str) -> int:

@@ -177,7 +177,7 @@ def label(
         "What this is",
         "* Answers are SIMULATED: nobody judged them, so nothing here says that the cheaper model would"
         " have done the work.",
-        "* Costs are list prices. `as requested` is the same tokens repriced at the requested model's"
+        "* Costs are list prices. `as requested` is the same text repriced at the requested model's"
         " prices (for turnout/auto: the baseline model's), cache hits as they were here.",
         f"* Session shapes are drawn (seed {told.seed}) from tables fitted on {fitted}; texts are words"
         " without meaning.",

@@ -19,6 +19,7 @@ from typing import Final, Literal, Protocol, TypeAlias
 import msgspec
 
 from turnout.catalog.models import CacheTerms, model_of_target
+from turnout.catalog.token_families import Family, family_share
 from turnout.dialects.usage import Usage
 from turnout.policy.request import Prefix
 
@@ -257,10 +258,31 @@ def observed_share(expected_tokens: int, usage: Usage) -> float | None:
     return min(1.0, usage.cache_read / expected_tokens)
 
 
-def mean_growth(prompt_tokens: Sequence[int]) -> float:
-    """Mean growth per step, oldest step first; a shrinking prompt (compaction) begins anew."""
-    growths = [later - earlier for earlier, later in pairwise(prompt_tokens) if later > earlier]
+def mean_growth(prompt_tokens: Sequence[int], families: Sequence[Family]) -> float:
+    """Mean growth per step in tokens of the newest step's family, oldest step first.
+
+    A shrinking prompt (compaction) begins anew. So does one that another family counts: how two families
+    differ is known to within a tenth, which of a long prompt is more than it grows by in ten steps.
+    """
+    growths = [
+        (later - earlier) * family_share(counted_for=family, family=families[-1])
+        for (earlier, before), (later, family) in pairwise(
+            zip(prompt_tokens, families, strict=True)
+        )
+        if later > earlier and family == before
+    ]
     return sum(growths) / len(growths) if growths else 0.0
+
+
+def mean_output(output_tokens: Sequence[int], families: Sequence[Family]) -> float:
+    """Mean of what the steps wrote, in tokens of the newest step's family."""
+    if not output_tokens:
+        return 0.0
+    written = [
+        tokens * family_share(counted_for=family, family=families[-1])
+        for tokens, family in zip(output_tokens, families, strict=True)
+    ]
+    return sum(written) / len(written)
 
 
 def terms_of(target: str, terms: Mapping[str, CacheTerms]) -> CacheTerms | None:

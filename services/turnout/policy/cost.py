@@ -13,6 +13,7 @@ Later steps are summed in closed form with the mean prefix of a linearly growing
 the number of steps is an expectation, not a count.
 """
 
+from itertools import accumulate, pairwise
 from typing import Final, assert_never
 
 import msgspec
@@ -134,8 +135,34 @@ def miss_price(
             assert_never(cache.kind)
 
 
+def counted_as(usage: Usage, share: float) -> Usage:
+    """The same text where a token of it is `share` tokens.
+
+    Counts are whole, and those of the prompt sum up to the whole prompt, rounded once: each is what lies
+    between two rounded sums.
+    """
+    parts = (
+        usage.fresh_input,
+        usage.cache_read,
+        usage.cache_write_5m,
+        usage.cache_write_1h,
+        usage.cache_write_other,
+    )
+    sums = [round(tokens * share) for tokens in accumulate(parts, initial=0)]
+    fresh, read, five, hour, other = [later - earlier for earlier, later in pairwise(sums)]
+    return Usage(
+        fresh_input=fresh,
+        cache_read=read,
+        cache_write_5m=five,
+        cache_write_1h=hour,
+        cache_write_other=other,
+        output=round(usage.output * share),
+        reasoning=round(usage.reasoning * share),
+    )
+
+
 def repriced(usage: Usage, prices: Prices, cache: CacheTerms) -> Usage:
-    """The same tokens as the target with these terms would have counted them.
+    """The same tokens in the classes for which the target with these terms has prices.
 
     Reads stay reads and writes stay writes where the target has a cache; everything is fresh input
     where it has none. A write lifetime that the target has no price for becomes one that it has.

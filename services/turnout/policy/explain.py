@@ -4,6 +4,7 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 
 from typing import Final, assert_never
 
+from turnout.catalog.token_families import in_tokens_of
 from turnout.policy.decision import ESCALATING, Candidate, Decision, DecisionInputs, Reason
 from turnout.policy.rank import CAUTION, pessimistic, ranked
 from turnout.policy.request import StepKind
@@ -19,7 +20,7 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
     order = ranked(decision.candidates)
     rule = f"({decision.action}, {decision.reason}): {_because(decision.reason)}"
     lines = [
-        _question(inputs),
+        _question(decision, inputs),
         *_history(inputs),
         f"{decision.targets[0]} serves it {rule}",
         *_cached_for(decision),
@@ -38,9 +39,13 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
     return lines
 
 
-def _question(inputs: DecisionInputs) -> str:
+def _question(decision: Decision, inputs: DecisionInputs) -> str:
     features = inputs.features
-    tokens = features.needs.prompt_tokens_estimate
+    tokens = in_tokens_of(
+        features.needs.prompt_tokens_estimate,
+        counted_for=features.requested_model,
+        model=decision.baseline_model,
+    )
     return (
         f"{features.requested_model} was asked for: {_step_words(features.step_kind)}, about"
         f" {tokens:,} prompt tokens, {inputs.mode} mode."

@@ -4,7 +4,8 @@
 
 Costs come from policy/cost.py, quality and expectations from the artifact's tables. A target whose
 price is unknown has no score and never competes. Every candidate is charged in tokens of its own
-family; an `Outlook` is in those of the model that was asked for, and so is the prompt's estimate.
+family. The prompt's estimate is in those of the name that the client wrote, an `Outlook` in those of
+the model that the name means: `turnout/auto` is of no family.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -16,7 +17,7 @@ import msgspec
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import CacheTerms, Model, Prices, WriteLifetime, model_of_target
-from turnout.catalog.token_families import token_share
+from turnout.catalog.token_families import family_of, family_share, token_share
 from turnout.policy.cache import GAP_EDGES_SECONDS, ONE_DAY, ONE_HOUR
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
 from turnout.policy.decision import Candidate, ChosenLifetime, DecisionInputs, RoutingSettings
@@ -87,10 +88,12 @@ class Tables(Hashable, Protocol):
 
 
 class Outlook(msgspec.Struct, frozen=True, gc=False):
-    """What is expected of the thread whoever serves it, in tokens of the model asked for. The tables
-    are of harnesses with the models that they ask for, so their figures are taken for such too.
+    """What is expected of the thread whoever serves it, in tokens of the model `counted_for`, the one asked
+    for. The tables are of harnesses with the models that they ask for, so their figures are taken for
+    such too.
     """
 
+    counted_for: str
     prompt_tokens: float
     steps: float
     growth_tokens: float
@@ -108,25 +111,26 @@ def leeway_usd(settings: RoutingSettings) -> float:
     return 2.0 * CAUTION * settings.value_usd
 
 
-def outlook(inputs: DecisionInputs, tables: Tables) -> Outlook:
-    """Expectations for the rest of the thread; the longer it is, the more its own history counts.
+def outlook(inputs: DecisionInputs, tables: Tables, *, asked: str) -> Outlook:
+    """Expectations for the rest of the thread; the longer it is, the more its own history counts. `asked`
+    is the model that the client's words mean.
 
     A compaction is the last request of its prompt: what follows begins with a short one and is
     decided anew.
     """
-    kind, state, identity = inputs.features.step_kind, inputs.state, inputs.identity
+    features, state, identity = inputs.features, inputs.state, inputs.identity
+    kind = features.step_kind
     harness, is_subagent = identity.harness, identity.is_subagent
     steps = tables.remaining_steps(
         harness=harness, step_kind=kind, steps=state.steps, is_subagent=is_subagent
     )
     growth = tables.growth_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
     output = tables.output_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
-    # What the thread shows was counted by whoever served it.
-    share = token_share(
-        counted_for=model_of_target(state.target), model=inputs.features.requested_model
-    )
+    estimate = features.needs.prompt_tokens_estimate
+    share = family_share(counted_for=state.counted_by, family=family_of(asked))
     return Outlook(
-        prompt_tokens=float(inputs.features.needs.prompt_tokens_estimate),
+        counted_for=asked,
+        prompt_tokens=estimate * token_share(counted_for=features.requested_model, model=asked),
         steps=1.0 if kind == "compaction" else max(1.0, steps),
         growth_tokens=_blend(state.growth_tokens * share, growth, state.steps),
         output_tokens=_blend(state.output_tokens * share, output, state.steps),
@@ -253,7 +257,7 @@ def _candidate(
 ) -> Candidate:
     model, target = option.model, option.target
     lifetime = written_lifetime(inputs.features, model.prices, cache, pauses=pauses)
-    share = token_share(counted_for=inputs.features.requested_model, model=model.id)
+    share = token_share(counted_for=view.counted_for, model=model.id)
     prompt_tokens, output_tokens = view.prompt_tokens * share, view.output_tokens * share
     now_usd = cost_now_usd(
         model.prices,

@@ -118,7 +118,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     asked = asked_for(features.requested_model, catalog, inputs.settings)
     if asked.model is None:
         return _unpriced(inputs, asked, catalog=catalog, tables=tables)
-    view = outlook(inputs, tables)
+    view = outlook(inputs, tables, asked=asked.model.id)
     is_pinned = asked.freedom == "pinned"
     locked = None if is_pinned else locked_model(inputs, view.task_kind, catalog)
     able = all_options(

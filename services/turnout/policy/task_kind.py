@@ -5,6 +5,8 @@ which it compacts, are no text of the user's. While the thread is warm its kind 
 typed: a switch would cost more than a kind is worth that is right about two times in three.
 """
 
+from turnout.catalog.models import model_of_target
+from turnout.catalog.token_families import family_of, family_share
 from turnout.policy.decision import DecisionInputs
 from turnout.policy.request import TaskKind
 from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE
@@ -30,4 +32,7 @@ def _is_warm(inputs: DecisionInputs) -> bool:
         ),
         default=0.0,
     )
-    return warm > 0 and warm >= COLD_SHARE * state.prompt_tokens
+    share = family_share(
+        counted_for=state.counted_by, family=family_of(model_of_target(state.target))
+    )
+    return warm > 0 and warm >= COLD_SHARE * state.prompt_tokens * share

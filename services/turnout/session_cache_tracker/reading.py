@@ -7,7 +7,8 @@ is computed here could be stored, but then two notes could disagree about it.
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeAlias
 
-from turnout.catalog.models import CacheTerms
+from turnout.catalog.models import CacheTerms, model_of_target
+from turnout.catalog.token_families import family_of
 from turnout.policy import cache
 from turnout.policy.decision import ESCALATING, FREE_WINDOWS, LEFT_ALONE
 from turnout.policy.request import Prefix
@@ -38,7 +39,6 @@ def thread_state(
         return ThreadState(heads=warm_heads)
     newest = records.newest_of(thread.get("newest", ""))
     steps = records.steps_of(thread.get("recent", ""))
-    outputs = steps.output_tokens
     word, escalated_at = records.escalation_of(thread.get("escalation", ""))
     started = thread.get("started", "")
     return ThreadState(
@@ -47,8 +47,8 @@ def thread_state(
         started_at=int(started) / _MS if started else 0.0,
         last_at=steps.last_answered_ms / _MS,
         prompt_tokens=steps.prompt_tokens[-1] if steps.prompt_tokens else 0,
-        growth_tokens=cache.mean_growth(steps.prompt_tokens),
-        output_tokens=sum(outputs) / len(outputs) if outputs else 0.0,
+        growth_tokens=cache.mean_growth(steps.prompt_tokens, steps.families),
+        output_tokens=cache.mean_output(steps.output_tokens, steps.families),
         kept_share=cache.kept_share(newest.rungs, prefix) if newest is not None else 1.0,
         is_retry=_is_retry(thread, newest, prefix),
         tool_errors=steps.newest_errors,
@@ -60,6 +60,7 @@ def thread_state(
         failing_checks=records.failing_checks_of(thread, but=_check_field(prefix)),
         escalated_at=escalated_at if word == "escalated" else 0.0,
         is_left_alone=word == "left_alone",
+        counted_by=steps.families[-1] if steps.families else "unknown",
     )
 
 
@@ -187,6 +188,7 @@ def _step(note: Note) -> records.Step:
         output_tokens=usage.output if usage is not None else 0,
         # A shell reports a red check as an error too, and it is counted as a check.
         tool_errors=0 if note.check == "failed" else note.step_tool_errors,
+        family=family_of(model_of_target(note.target)),
     )
 
 

@@ -34,6 +34,7 @@ from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
 
+from turnout.catalog.token_families import FIGURES, Family
 from turnout.policy.cache import Rung
 from turnout.policy.checks import Verdict
 from turnout.policy.request import TASK_KINDS, TaskKind
@@ -54,8 +55,8 @@ SEEN_CHARACTERS: Final = SEEN_NOTES * (ID_DIGITS + 1)
 RECENT_STEPS: Final = 16
 """Means over sixteen steps follow a change of work within minutes; error streaks of more than four
 were seen 29 times in 47,000 calls."""
-STEP_WORDS: Final = 5
-"""Version, time of the answer, prompt tokens, output tokens, tool errors."""
+STEP_WORDS: Final = 6
+"""Version, time of the answer, prompt tokens, output tokens, tool errors, whose tokens they are."""
 TARGETS_KEPT: Final = 8
 """Targets that one thread is warm in; lifetimes end before a thread has been through more. As many that
 have refused it: few are cheap enough to be tried."""
@@ -88,6 +89,7 @@ class Step(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens: int
     output_tokens: int
     tool_errors: int
+    family: Family
 
 
 class Steps(msgspec.Struct, frozen=True, gc=False):
@@ -102,6 +104,7 @@ class Steps(msgspec.Struct, frozen=True, gc=False):
     prompt_tokens: Sequence[int] = ()
     output_tokens: Sequence[int] = ()
     newest_errors: int = 0
+    families: Sequence[Family] = ()
 
 
 class StoredRungs(msgspec.Struct, frozen=True, gc=False):
@@ -141,6 +144,7 @@ class CachedPrefix(msgspec.Struct, frozen=True, gc=False):
 
 NO_RUNGS: Final = StoredRungs("")
 
+_FAMILIES: Final[Mapping[str, Family]] = {family: family for family in FIGURES}
 _KINDS: Final[Mapping[str, TaskKind]] = {kind: kind for kind in TASK_KINDS}
 
 
@@ -158,9 +162,8 @@ def sent_ms_of(version: str) -> int:
 
 
 def step_line(version: str, step: Step) -> str:
-    return (
-        f"{version} {step.answered_ms} {step.prompt_tokens} {step.output_tokens} {step.tool_errors}"
-    )
+    sizes = f"{step.prompt_tokens} {step.output_tokens}"
+    return f"{version} {step.answered_ms} {sizes} {step.tool_errors} {step.family}"
 
 
 def steps_of(recent: str) -> Steps:
@@ -180,6 +183,7 @@ def steps_of(recent: str) -> Steps:
         prompt_tokens=tuple(map(int, words[2::STEP_WORDS])),
         output_tokens=tuple(map(int, words[3::STEP_WORDS])),
         newest_errors=newest_errors,
+        families=tuple([_FAMILIES.get(word, "unknown") for word in words[5::STEP_WORDS]]),
     )
 
 

@@ -14,8 +14,13 @@ from msgspec.structs import replace
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.cost import cost_usd
-from turnout.catalog.models import Model
-from turnout.catalog.token_families import figures_of, in_tokens_of
+from turnout.catalog.token_families import (
+    family_of,
+    family_share,
+    figures_of,
+    in_tokens_of,
+    token_share,
+)
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
@@ -26,12 +31,15 @@ from turnout.facts import (
     RequestOutcome,
 )
 from turnout.observe.spans import Span
+from turnout.policy.cost import counted_as, repriced
 from turnout.policy.hedge import NextKind
 from turnout.policy.identity import head_scope
 from turnout.policy.provenance import begins_run
+from turnout.policy.rank import cache_terms
+from turnout.policy.request import Prefix
 from turnout.ports import DispatchRequest, Note
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN
-from turnout.upstream_dispatcher.request import is_count
+from turnout.upstream_dispatcher.request import counted_family, is_count
 from turnout.upstream_dispatcher.upstreams import Destination
 
 
@@ -102,27 +110,36 @@ def estimated_input(request: DispatchRequest, to: Destination) -> int:
     )
 
 
+def estimated_count(request: DispatchRequest) -> int:
+    """The size of the prompt in tokens of the family in which it would have been counted."""
+    features = request.features
+    share = family_share(
+        counted_for=family_of(features.requested_model), family=counted_family(request)
+    )
+    return max(1, round(features.needs.prompt_tokens_estimate * share))
+
+
 def tokens_of(size_bytes: int, model: str) -> int:
     """Used only where nobody reported a figure."""
     return math.ceil(size_bytes / figures_of(model).bytes_per_token)
 
 
-def baseline_cost_usd(usage: Usage, baseline: Model | None) -> float | None:
-    """What the same tokens would have cost at the baseline, with the same cache shares.
+def baseline_cost_usd(
+    usage: Usage, *, served: str, baseline: str, catalog: Catalog
+) -> float | None:
+    """What the same text would have cost at the baseline, with the same cache shares.
 
-    Every token keeps its count: read stays read, written stays written. Writes of unnamed lifetime
-    are priced as the shortest that the baseline names. None when a needed price is unknown.
+    A served model that makes more tokens of a text saves nothing by that, so every count is told in tokens
+    of the baseline's family. Read stays read and written stays written, as far as the baseline has a
+    cache. None when a needed price is unknown.
     """
-    if baseline is None:
+    model = catalog.models.get(baseline)
+    if model is None:
         return None
-    prices = baseline.prices
-    if usage.cache_write_other and prices.for_prompt(usage.input_total).write("other") is None:
-        usage = replace(
-            usage,
-            cache_write_5m=usage.cache_write_5m + usage.cache_write_other,
-            cache_write_other=0,
-        )
-    return cost_usd(usage, prices)
+    if served != baseline:
+        share = token_share(counted_for=served, model=baseline)
+        usage = repriced(counted_as(usage, share), model.prices, cache_terms(model, catalog))
+    return cost_usd(usage, model.prices)
 
 
 def attempt_ended(
@@ -190,8 +207,10 @@ def request_completed(
     costs = [attempt.cost_usd for attempt in attempts]
     known = [cost for cost in costs if cost is not None]
     baseline = None
-    if usage is not None:
-        baseline = baseline_cost_usd(usage, catalog.models.get(decision.baseline_model))
+    if usage is not None and told is not None:
+        baseline = baseline_cost_usd(
+            usage, served=told.model, baseline=decision.baseline_model, catalog=catalog
+        )
     return RequestCompleted(
         event_id=f"{request.request_id}:completed",
         occurred_at=now,
@@ -242,6 +261,8 @@ def note_of(
     usage = server.reading.usage
     if is_count(request) or (is_failed and usage is None):
         return None
+    features = request.features
+    share = token_share(counted_for=features.requested_model, model=server.to.model_id)
     return Note(
         request_id=request.request_id,
         identity=request.identity,
@@ -251,12 +272,12 @@ def note_of(
             server.to.provider,
             request.prefix.head_digest,
         ),
-        prefix=request.prefix,
-        head_tokens=request.features.head_tokens,
+        prefix=_scaled(request.prefix, share),
+        head_tokens=round(features.head_tokens * share),
         target=server.to.target,
         reason=request.decision.reason,
         usage=usage,
-        step_tool_errors=request.features.step_tool_errors,
+        step_tool_errors=features.step_tool_errors,
         moves_thread=request.identity.request_class != "auxiliary",
         is_failed=is_failed,
         sent_at=server.sent_at,
@@ -268,9 +289,13 @@ def note_of(
             is_edited=request.is_edited,
         ),
         refused=refused,
-        check=request.features.check,
+        check=features.check,
         task_kind=request.decision.task_kind,
     )
+
+
+def _scaled(prefix: Prefix, share: float) -> Prefix:
+    return replace(prefix, tokens=tuple([round(tokens * share) for tokens in prefix.tokens]))
 
 
 def _since(start: float, end: float | None) -> float | None:

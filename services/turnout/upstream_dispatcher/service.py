@@ -29,6 +29,7 @@ from turnout.ports import (
     Note,
     SessionCacheTracker,
 )
+from turnout.upstream_dispatcher.accounting import estimated_count
 from turnout.upstream_dispatcher.attempt import AttemptFailed
 from turnout.upstream_dispatcher.limits import MAX_NOTES, Limits
 from turnout.upstream_dispatcher.relay import relay_stream
@@ -183,7 +184,7 @@ class LocalUpstreamDispatcher:
             request_id=request.request_id,
         )
         if counted is None:
-            tokens, told = max(1, request.features.needs.prompt_tokens_estimate), ESTIMATED_COUNT
+            tokens, told = estimated_count(request), ESTIMATED_COUNT
         else:
             tokens, told = counted.tokens, _local(counted)
         body = dialect.encode_token_count(tokens)

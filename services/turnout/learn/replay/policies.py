@@ -57,7 +57,6 @@ class View:
         idle_seconds: since its prefix was last read where the thread was served last.
         growth_tokens, output_tokens: means of the requests so far, as the model asked for counts them.
         ends_turn: the last answer called no tool.
-        counted_as: tokens of who served last, for each of the model that was asked for.
     """
 
     repo: str
@@ -75,7 +74,6 @@ class View:
     output_tokens: float = 0.0
     steps: int = 0
     ends_turn: bool = False
-    counted_as: float = 1.0
 
     def warm(self, step: Step, target: Target) -> float:
         """Tokens of this prompt that the target finds, as it counts them."""
@@ -97,7 +95,6 @@ class View:
         self.prompt_tokens = step.prompt_tokens
         self.last = target
         self.ends_turn = answer.ends_turn
-        self.counted_as = token_share(counted_for=step.model, model=target.model)
 
 
 class Policy(Protocol):

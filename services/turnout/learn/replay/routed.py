@@ -12,7 +12,7 @@ from typing import Final
 
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.token_families import token_share
+from turnout.catalog.token_families import family_of, token_share
 from turnout.errors import TurnoutError
 from turnout.learn.replay.alternate import Side, alternating_gain_usd
 from turnout.learn.replay.caches import Target
@@ -96,7 +96,7 @@ class Turnout:
     def _beside(self, step: Step, view: View, permitted: Sequence[Target], share: float) -> Target:
         """Who gains most by serving the free steps; what was asked for where nobody does."""
         asked = permitted[0]
-        thread = outlook(self._inputs(step, view, permitted), self._tables)
+        thread = outlook(self._inputs(step, view, permitted), self._tables, asked=step.model)
         own = self._side(step, view, asked)
         best, most = asked, 0.0
         for other in permitted[1:]:
@@ -217,10 +217,11 @@ def _state(step: Step, view: View, permitted: Sequence[Target]) -> ThreadState:
         target=view.last.name,
         last_at=step.at - step.gap_seconds,
         prompt_tokens=round(view.prompt_tokens),
-        growth_tokens=view.growth_tokens * view.counted_as,
-        output_tokens=view.output_tokens * view.counted_as,
+        growth_tokens=view.growth_tokens,
+        output_tokens=view.output_tokens,
         kept_share=min(1.0, step.kept_tokens / view.prompt_tokens) if view.prompt_tokens else 1.0,
         warm=warm,
+        counted_by=family_of(step.model),
     )
 
 
