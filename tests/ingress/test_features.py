@@ -104,6 +104,14 @@ def test_a_one_hour_breakpoint_is_asked_for() -> None:
             seen, prefix_of(seen), dialect="anthropic_messages", step_kind="user_input"
         )
         assert features.asks_one_hour is asks
+        assert features.lacks_breakpoints is not asks
+    elsewhere = features_of(
+        survey("s", ["hi"]),
+        prefix_of(survey("s", ["hi"])),
+        dialect="openai_chat",
+        step_kind="user_input",
+    )
+    assert not elsewhere.lacks_breakpoints
 
 
 def test_a_red_check_of_the_newest_step_is_told_without_its_text() -> None:

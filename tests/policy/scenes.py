@@ -54,7 +54,11 @@ OPUS, SONNET, HAIKU = "claude-opus-9", "claude-sonnet-9", "claude-haiku-9"
 GPT, MINI, BLIND, LOCAL, SECRET = "gpt-9", "gpt-9-mini", "deepseek-v9", "gpt-9-codex", "gpt-9-lab"
 
 ANTHROPIC_CACHE = CacheTerms(
-    kind="explicit", lifetimes_seconds=(300, 3_600), minimum_prefix_tokens=1_024, max_breakpoints=4
+    kind="explicit",
+    own_breakpoint=True,
+    lifetimes_seconds=(300, 3_600),
+    minimum_prefix_tokens=1_024,
+    max_breakpoints=4,
 )
 OPENAI_CACHE = CacheTerms(
     kind="automatic", lifetimes_seconds=(300,), minimum_prefix_tokens=1_024, block_tokens=128
@@ -229,6 +233,7 @@ class Difference(TypedDict, total=False):
     degraded: tuple[Degradation, ...]
     text: TextSignal
     asks_one_hour: bool
+    lacks_breakpoints: bool
     head_tokens: int
     draw: float
     arm: Arm
@@ -273,6 +278,7 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             last_message_digest="l",
             text_digest="",
             asks_one_hour=given.get("asks_one_hour", False),
+            lacks_breakpoints=given.get("lacks_breakpoints", False),
             check=given.get("check", ""),
         ),
         state=given.get("state", ThreadState()),

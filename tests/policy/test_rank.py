@@ -6,42 +6,31 @@ import pytest
 from msgspec import structs
 
 from tests.policy.scenes import (
-    ANTHROPIC_CACHE,
     ANTHROPIC_CLIENT,
     ANTHROPIC_ENV,
     BLIND,
-    CATALOG,
     GPT,
     HAIKU,
     NOW,
-    OPENAI_CACHE,
     OPUS,
-    OPUS_PRICES,
     SECRET,
     SONNET,
     TABLES,
-    Difference,
     PlainTables,
     decided,
     running,
     scene,
     warm_at,
 )
-from turnout.catalog.models import CacheTerms, WriteLifetime
 from turnout.catalog.token_families import token_share
 from turnout.policy.decision import Candidate, Decision
 from turnout.policy.rank import (
     CAUTION,
     PRIOR_STEPS,
-    cache_terms,
     cheapest_first,
     outlook,
-    pauses_to_write_for,
     ranked,
-    seconds_of,
-    survival,
     warm_tokens,
-    written_lifetime,
 )
 from turnout.policy.request import TaskKind, TextSignal
 from turnout.policy.thread import ThreadState
@@ -61,17 +50,6 @@ def test_the_score_is_value_less_caution_less_cost() -> None:
     assert one.cost_to_go_usd is not None
     assert one.score == pytest.approx(7.0 * (0.8 - CAUTION * 0.1) - one.cost_to_go_usd)
     assert (one.quality, one.quality_sd) == (0.8, 0.1)
-
-
-def test_a_prefix_stays_as_the_pauses_of_those_who_come_back_let_it() -> None:
-    """Of a thousand, 24 come after five minutes to an hour and 4 later."""
-    tables = PlainTables(share=1.0)
-    five, hour = (
-        survival(tables, "anthropic", lifetime, False, "claude_code", False)
-        for lifetime in (300.0, 3_600.0)
-    )
-    assert five == pytest.approx(0.972)
-    assert hour == pytest.approx(0.996)
 
 
 def test_an_unknown_price_never_competes() -> None:
@@ -181,59 +159,6 @@ def test_what_another_family_showed_is_told_in_tokens_of_the_model_asked_for() -
     assert found.output_tokens == pytest.approx(0.7 * 100 / TO_GPT)
 
 
-@pytest.mark.parametrize(
-    ("cache", "asks_one_hour", "expected"),
-    [
-        (ANTHROPIC_CACHE, False, ("5m", 300.0)),
-        (ANTHROPIC_CACHE, True, ("1h", 3_600.0)),
-        (replace(ANTHROPIC_CACHE, lifetimes_seconds=(300,)), True, ("5m", 300.0)),
-        # Who stores by itself is not asked for a lifetime.
-        (OPENAI_CACHE, True, ("other", 300.0)),
-        (CacheTerms(kind="automatic"), False, ("other", 0.0)),
-        (CacheTerms(kind="none"), True, ("other", 0.0)),
-    ],
-)
-def test_the_lifetime_of_a_write(
-    cache: CacheTerms, asks_one_hour: bool, expected: tuple[WriteLifetime, float]
-) -> None:
-    inputs = scene(asks_one_hour=asks_one_hour, mode="observe")
-    pauses = pauses_to_write_for(inputs, TABLES)
-    lifetime = written_lifetime(inputs.features, OPUS_PRICES, cache, pauses=pauses)
-    assert (lifetime, seconds_of(lifetime, cache)) == expected
-
-
-@pytest.mark.parametrize("asks_one_hour", [False, True])
-@pytest.mark.parametrize(("pauses", "expected"), [(0.0, "5m"), (3.0, "1h")])
-def test_where_the_mode_allows_it_pauses_say_what_a_write_is_for(
-    pauses: float, expected: str, *, asks_one_hour: bool
-) -> None:
-    inputs = scene(asks_one_hour=asks_one_hour)
-    tables = PlainTables(pauses=pauses)
-    found = written_lifetime(
-        inputs.features,
-        OPUS_PRICES,
-        ANTHROPIC_CACHE,
-        pauses=pauses_to_write_for(inputs, tables),
-    )
-    assert found == expected
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        (Difference(), "1h"),
-        (Difference(mode="observe"), ""),
-        (Difference(mode="observe", asks_one_hour=True), ""),
-        (Difference(request_class="auxiliary"), ""),
-        (Difference(request_class="compaction"), ""),
-        (Difference(model=GPT), ""),
-    ],
-)
-def test_a_decision_says_what_is_written_for_where_it_may(given: Difference, expected: str) -> None:
-    alone: Difference = {"candidates": (), **given}
-    assert decided(PlainTables(pauses=3.0), **alone).write_lifetime == expected
-
-
 def test_a_longer_lifetime_costs_more_now_and_less_over_idle_gaps() -> None:
     short = of(decided(mode="observe"), OPUS)
     long = of(decided(asks_one_hour=True, mode="observe"), OPUS)
@@ -247,13 +172,6 @@ def test_a_longer_lifetime_costs_more_now_and_less_over_idle_gaps() -> None:
     assert short.cost_to_go_usd is not None
     assert long.cost_to_go_usd is not None
     assert long.cost_to_go_usd < short.cost_to_go_usd
-
-
-def test_a_model_that_is_not_cached_has_no_cache() -> None:
-    plain = CATALOG.models[OPUS]
-    uncached = replace(plain, capabilities=replace(plain.capabilities, prompt_caching=False))
-    assert cache_terms(plain, CATALOG).kind == "explicit"
-    assert cache_terms(uncached, CATALOG).kind == "none"
 
 
 @pytest.mark.parametrize(

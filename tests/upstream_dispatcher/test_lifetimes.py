@@ -33,17 +33,19 @@ async def sent(
     *,
     body: bytes = MARKED,
     dialect: Dialect = "anthropic_messages",
+    is_unmarked: bool = False,
 ) -> tuple[bytes, tuple[str, ...]]:
     """The body at the provider, and what the fact says was changed."""
     model = target.partition("/")[2].partition("@")[0]
     asked = request(target, dialect=dialect, model=model, body=body)
     chosen = structs.replace(asked.decision, write_lifetime=lifetime)
+    features = structs.replace(asked.features, lacks_breakpoints=is_unmarked)
     name = target.partition("/")[0]
     async with (
         provider(refuses) as upstream,
         bench({name: upstream.url}, also=("anthropic_messages",)) as on,
     ):
-        await answer_of(on, replace(asked, decision=chosen))
+        await answer_of(on, replace(asked, decision=chosen, features=features))
         (seen,) = upstream.seen
         (fact,) = on.facts.attempts
     return seen.body, fact.changes
@@ -75,3 +77,24 @@ async def test_who_has_no_lifetimes_to_choose_from_is_not_told_of_any() -> None:
     body, changes = await sent("deepseek/deepseek-chat@env", "1h")
     assert b"ttl" not in body
     assert "cache_lifetime:1h" not in changes
+
+
+UNMARKED = (
+    b'{"model":"claude-opus-5-5", "max_tokens":9,"messages":[{"role":"user","content":"hi"}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "added", "changes"),
+    [
+        ("", b"", ()),
+        ("5m", b',"cache_control":{"type":"ephemeral"}', ("breakpoint:5m",)),
+        ("1h", b',"cache_control":{"type":"ephemeral","ttl":"1h"}', ("breakpoint:1h",)),
+    ],
+)
+async def test_a_body_without_breakpoints_leaves_one_to_the_provider(
+    lifetime: ChosenLifetime, added: bytes, changes: tuple[str, ...]
+) -> None:
+    body, told = await sent(OPUS, lifetime, body=UNMARKED, is_unmarked=True)
+    assert body == UNMARKED.removesuffix(b"}") + added + b"}"
+    assert told == changes

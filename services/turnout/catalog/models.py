@@ -98,6 +98,7 @@ class CacheTerms:
         minimums: of models that have another minimum; the first that matches counts.
         block_tokens: hits come in multiples of this, counted from the start of the prompt.
         max_breakpoints: how many breakpoints a request may carry; 0 unless `kind` is explicit.
+        own_breakpoint: whether the provider sets one at the end of a prompt when the request asks for it.
     """
 
     kind: CacheKind
@@ -105,6 +106,7 @@ class CacheTerms:
     minimum_prefix_tokens: int = 0
     block_tokens: int = 1
     max_breakpoints: int = 0
+    own_breakpoint: bool = False
     minimums: tuple[PrefixMinimum, ...] = ()
 
     def for_model(self, name: str) -> "CacheTerms":

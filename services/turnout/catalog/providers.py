@@ -8,6 +8,8 @@ keeps the reasoning of a turn in sealed items that come back on the next; imitat
 what they were built for; Gemini: its own API, which alone has thought signatures.
 """
 
+from dataclasses import replace
+
 from turnout.catalog import provider_quirks as quirks
 from turnout.catalog.compatible_providers import ASSUMED_TERMS, COMPATIBLE_PROVIDERS, FIVE_MINUTES
 from turnout.catalog.models import CacheTerms, Endpoint, PrefixMinimum, Provider
@@ -21,6 +23,7 @@ ANTHROPIC_TERMS = CacheTerms(
     lifetimes_seconds=(FIVE_MINUTES, ONE_HOUR),
     minimum_prefix_tokens=1_024,
     max_breakpoints=4,
+    own_breakpoint=True,
     minimums=(
         PrefixMinimum(names=r"(.*\.)?claude-(opus-4-[56]|haiku-4-5)(-.*|@.*)?", tokens=4_096),
         PrefixMinimum(names=r"(.*\.)?claude-opus-4-7(-.*|@.*)?", tokens=2_048),
@@ -151,7 +154,9 @@ PROVIDERS: tuple[Provider, ...] = (
             ),
         ),
         api_key_env="AWS_BEARER_TOKEN_BEDROCK",
-        cache=ANTHROPIC_TERMS,
+        # platform.claude.com/docs/en/build-with-claude/prompt-caching: `cache_control` beside the messages is not
+        # for Bedrock.
+        cache=replace(ANTHROPIC_TERMS, own_breakpoint=False),
     ),
     # docs.cloud.google.com/vertex-ai/generative-ai/docs/migrate/openai/overview: bearer tokens live
     # an hour and are not renewed by us; project and region stand in the address:

@@ -1,7 +1,7 @@
 """The lifetime of the breakpoints that an Anthropic request has.
 
-Rules: only the `ttl` of `cache_control` is written, every other byte stays; no breakpoint is added, moved or
-taken away. All of them get one lifetime, because a longer one must not follow a shorter one; so where one
+Rules: only the `ttl` of `cache_control` is written, every other byte stays; no breakpoint is moved or taken
+away, and only a body that has none gets one, by the field that leaves its place to the provider. All of them get one lifetime, because a longer one must not follow a shorter one; so where one
 may stand in a place that is not known here, the request stays as it is.
 """
 
@@ -34,6 +34,18 @@ def with_lifetime(body: bytes, lifetime: CacheLifetime) -> bytes:
     edit = _Edit(lifetime)
     changed = edit.body(body)
     return changed if edit.seen == markers else body
+
+
+def with_breakpoint(body: bytes, lifetime: CacheLifetime) -> bytes:
+    """With the one that the provider sets at the end of the prompt (platform.claude.com/docs/en/
+    build-with-claude/prompt-caching, automatic caching); the very body where it has one.
+    """
+    if MARKER_KEY in body:
+        return body
+    marker = {"type": "ephemeral"}
+    if lifetime != _SHORTEST:
+        marker["ttl"] = lifetime
+    return splice(body, (AddField(_NAME, msgspec.json.encode(marker)),))
 
 
 class _Edit:

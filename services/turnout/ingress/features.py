@@ -41,6 +41,7 @@ def features_of(
         check_framework=evidence.check_framework,
         call_digest=evidence.call_digest,
         edit_digest=evidence.edit_digest,
+        lacks_breakpoints=dialect == "anthropic_messages" and not any(survey.breakpoints),
     )
 
 

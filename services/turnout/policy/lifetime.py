@@ -56,6 +56,19 @@ def write_lifetime(prices: Prices, cache: CacheTerms, *, pauses: float) -> Liter
     return "1h" if hour - five < pauses * (five - read) else "5m"
 
 
+def breakpoint_pays(
+    prices: Prices, *, lifetime: WriteLifetime, steps: float, stays_warm: float
+) -> bool:
+    """Whether writing a prompt that nobody asked to be cached is cheaper than sending it fresh in each of
+    the `steps` that are expected, this one included.
+    """
+    fresh, read, write = prices.fresh_input, prices.cache_read, prices.write(lifetime)
+    if fresh is None or read is None or write is None:
+        return False
+    later = max(0.0, steps - 1.0)
+    return write + later * (stays_warm * read + (1.0 - stays_warm) * write) < (1.0 + later) * fresh
+
+
 @lru_cache(maxsize=_KEPT)
 def pauses_between(tables: IdleTables, harness: Harness, is_subagent: bool) -> float:
     """Pauses that an hour's write outlives and five minutes do not, expected before one that neither does."""

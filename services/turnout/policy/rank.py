@@ -10,21 +10,18 @@ the model that the name means: `turnout/auto` is of no family.
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
-from itertools import pairwise
 from typing import Final, Protocol
 
 import msgspec
 
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.models import CacheTerms, Model, Prices, WriteLifetime, model_of_target
+from turnout.catalog.models import CacheTerms, model_of_target
 from turnout.catalog.token_families import family_of, family_share, token_share
-from turnout.policy.cache import GAP_EDGES_SECONDS, ONE_DAY, ONE_HOUR
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
-from turnout.policy.decision import Candidate, ChosenLifetime, DecisionInputs, RoutingSettings
+from turnout.policy.decision import Candidate, DecisionInputs, RoutingSettings
 from turnout.policy.evidence import EscalationTable
-from turnout.policy.lifetime import pauses_between, write_lifetime
-from turnout.policy.modes import may_choose_lifetime
-from turnout.policy.request import Features, Harness, StepKind, TaskKind
+from turnout.policy.prompt_terms import cache_terms, pauses_to_write_for, prompt_terms
+from turnout.policy.request import Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
 from turnout.policy.task_kind import thread_kind
 from turnout.policy.thread import ThreadState, WarmPrefix
@@ -36,13 +33,8 @@ PRIOR_STEPS: Final = 3.0
 """Steps that the tables count for beside the thread's own: one odd first step says little, and
 after ten the thread speaks for itself."""
 
-SURVIVALS_KEPT: Final = 1_024
-"""Providers times the lifetimes they offer times harnesses, for a few artifacts; tables never change."""
-
 QUALITIES_KEPT: Final = 4_096
 """Models times task kinds times clusters as far as they come up."""
-
-NO_CACHE: Final = CacheTerms(kind="none")
 
 
 class Tables(Hashable, Protocol):
@@ -198,44 +190,6 @@ def candidates(
     ]
 
 
-def cache_terms(model: Model, catalog: Catalog) -> CacheTerms:
-    """The provider's terms for the model; one that is known not to be cached has none."""
-    if not model.capabilities.prompt_caching:
-        return NO_CACHE
-    return catalog.caches[model.id]
-
-
-@lru_cache(maxsize=SURVIVALS_KEPT)
-def survival(
-    tables: Tables,
-    provider: str,
-    lifetime_seconds: float,
-    is_automatic: bool,
-    harness: Harness,
-    is_subagent: bool,
-) -> float:
-    """Share of a prefix that is still cached at the next step of its thread, if there is one."""
-
-    def after(seconds: float) -> float:
-        return tables.idle_share(
-            harness=harness, is_subagent=is_subagent, ends_turn=None, seconds=seconds
-        )
-
-    returned = 1.0 - after(ONE_DAY)
-    if returned <= 0.0:
-        return 0.0
-    kept = 0.0
-    for shorter, longer in pairwise((0.0, *GAP_EDGES_SECONDS, ONE_DAY)):
-        share = tables.hit_share(
-            provider=provider,
-            lifetime_seconds=lifetime_seconds,
-            is_automatic=is_automatic,
-            gap_seconds=(shorter + longer) / 2.0,
-        )
-        kept += (after(shorter) - after(longer)) * share
-    return kept / returned
-
-
 @lru_cache(maxsize=QUALITIES_KEPT)
 def _quality(
     tables: Tables, model: str, task_kind: TaskKind, cluster: int, output_price: float | None
@@ -256,35 +210,30 @@ def _candidate(
     tables: Tables,
 ) -> Candidate:
     model, target = option.model, option.target
-    lifetime = written_lifetime(inputs.features, model.prices, cache, pauses=pauses)
+    served = prompt_terms(
+        model, cache, inputs=inputs, steps=view.steps, pauses=pauses, tables=tables
+    )
     share = token_share(counted_for=view.counted_for, model=model.id)
     prompt_tokens, output_tokens = view.prompt_tokens * share, view.output_tokens * share
     now_usd = cost_now_usd(
         model.prices,
-        cache,
+        served.cache,
         prompt_tokens=prompt_tokens,
         warm_tokens=warm,
         output_tokens=output_tokens,
-        lifetime=lifetime,
+        lifetime=served.lifetime,
     )
     later_usd = cost_later_usd(
         model.prices,
-        cache,
+        served.cache,
         prompt_tokens=prompt_tokens,
         horizon=Horizon(
             steps=view.steps,
             growth_tokens=view.growth_tokens * share,
             output_tokens=output_tokens,
-            stays_warm=survival(
-                tables,
-                model.provider,
-                seconds_of(lifetime, cache),
-                cache.kind == "automatic",
-                inputs.identity.harness,
-                inputs.identity.is_subagent,
-            ),
+            stays_warm=served.stays_warm,
         ),
-        lifetime=lifetime,
+        lifetime=served.lifetime,
     )
     to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd
     mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output)
@@ -311,45 +260,6 @@ def _candidate(
 def score_usd(*, value_usd: float, quality: float, quality_sd: float, cost_usd: float) -> float:
     """What is left of the value of the quality when the cost is paid."""
     return value_usd * pessimistic(quality, quality_sd) - cost_usd
-
-
-def pauses_to_write_for(inputs: DecisionInputs, tables: Tables) -> float | None:
-    """How often the thread is expected to pause between two lifetimes, as `policy.lifetime` counts; None
-    where lifetimes are not ours to choose, or the thread does not go on.
-    """
-    identity = inputs.identity
-    if identity.request_class not in ("main", "subagent"):
-        return None
-    if not may_choose_lifetime(inputs.mode, identity):
-        return None
-    return pauses_between(tables, identity.harness, identity.is_subagent)
-
-
-def written_lifetime(
-    features: Features, prices: Prices, cache: CacheTerms, *, pauses: float | None
-) -> WriteLifetime:
-    """What the prompt is written for there: what we choose, else an hour where the client asks for it and
-    the target offers it.
-    """
-    if cache.kind != "explicit":
-        return "other"
-    chosen = chosen_lifetime(prices, cache, pauses=pauses)
-    if chosen:
-        return chosen
-    is_hour = features.asks_one_hour and ONE_HOUR in cache.lifetimes_seconds
-    return "1h" if is_hour else "5m"
-
-
-def chosen_lifetime(prices: Prices, cache: CacheTerms, *, pauses: float | None) -> ChosenLifetime:
-    """By the rule of `policy.lifetime`; "" where there is nothing to choose."""
-    return "" if pauses is None else write_lifetime(prices, cache, pauses=pauses)
-
-
-def seconds_of(lifetime: WriteLifetime, cache: CacheTerms) -> float:
-    """How long a prefix lives that is written for it; 0 where nothing is kept."""
-    if lifetime == "1h":
-        return ONE_HOUR
-    return float(cache.lifetimes_seconds[0]) if cache.lifetimes_seconds else 0.0
 
 
 def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:

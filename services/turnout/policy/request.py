@@ -104,6 +104,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
         last_message_digest: chained digest of the whole prompt; recognises a retry.
         text_digest: of the text that was typed, mixed with the beginning of its thread; "" in other
             steps than `user_input` and when nothing was typed.
+        lacks_breakpoints: an Anthropic prompt that nothing of is cached, unless a breakpoint is added.
         has_foreign_thinking: reasoning in the history, or words between agents, that the dialect's own
             vendor would refuse.
         asks_usage: the client of an `openai_chat` stream wants the chunk with its usage.
@@ -137,6 +138,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
     check_framework: Framework = ""
     call_digest: str = ""
     edit_digest: str = ""
+    lacks_breakpoints: bool = False
 
 
 class TextSignal(msgspec.Struct, frozen=True, gc=False):

@@ -36,7 +36,6 @@ from turnout.policy.decision import (
     ESCALATING,
     Action,
     Candidate,
-    ChosenLifetime,
     Decision,
     DecisionInputs,
     Reason,
@@ -45,16 +44,14 @@ from turnout.policy.escalate import trouble_of
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
 from turnout.policy.modes import may_choose_model
+from turnout.policy.prompt_terms import lifetime_to_write
 from turnout.policy.rank import (
     Tables,
     by_target,
-    cache_terms,
     candidates,
     cheapest_first,
-    chosen_lifetime,
     leeway_usd,
     outlook,
-    pauses_to_write_for,
     ranked,
 )
 from turnout.policy.request import StepKind, TaskKind
@@ -166,17 +163,15 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         artifact_digest=tables.digest,
         catalog_digest=catalog.digest,
         candidates=tuple(compared),
-        write_lifetime=_lifetime(inputs, chosen.model, catalog, tables),
+        write_lifetime=lifetime_to_write(
+            inputs,
+            catalog.models[chosen.model],
+            steps=view.steps,
+            catalog=catalog,
+            tables=tables,
+        ),
         task_kind=view.task_kind,
     )
-
-
-def _lifetime(
-    inputs: DecisionInputs, model_id: str, catalog: Catalog, tables: Tables
-) -> ChosenLifetime:
-    model = catalog.models[model_id]
-    pauses = pauses_to_write_for(inputs, tables)
-    return chosen_lifetime(model.prices, cache_terms(model, catalog), pauses=pauses)
 
 
 def text_matters(requested_model: str, step_kind: StepKind) -> bool:

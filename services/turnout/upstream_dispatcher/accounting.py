@@ -34,8 +34,8 @@ from turnout.observe.spans import Span
 from turnout.policy.cost import counted_as, repriced
 from turnout.policy.hedge import NextKind
 from turnout.policy.identity import head_scope
+from turnout.policy.prompt_terms import cache_terms
 from turnout.policy.provenance import begins_run
-from turnout.policy.rank import cache_terms
 from turnout.policy.request import Prefix
 from turnout.ports import DispatchRequest, Note
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from turnout.capabilities import Dialect
 from turnout.catalog.token_families import Family, family_of
 from turnout.dialects.answer_reasoning import SEALED_DIALECTS
-from turnout.dialects.cache_lifetime import with_lifetime
+from turnout.dialects.cache_lifetime import with_breakpoint, with_lifetime
 from turnout.dialects.call_reasoning import with_stand_ins
 from turnout.dialects.conversation import Provenance
 from turnout.dialects.dialect import WireDialect
@@ -269,7 +269,8 @@ def _native(request: DispatchRequest, to: Destination, dialect: WireDialect) -> 
         body = with_stand_ins(body, to.quirks, dialect=to.dialect)
     timed = _with_lifetime(body, request, to)
     if timed is not body:
-        body, changes = timed, (*changes, f"cache_lifetime:{request.decision.write_lifetime}")
+        what = "breakpoint" if request.features.lacks_breakpoints else "cache_lifetime"
+        body, changes = timed, (*changes, f"{what}:{request.decision.write_lifetime}")
     hides_usage = False
     if (
         request.dialect == "openai_chat"
@@ -302,7 +303,11 @@ def _with_lifetime(body: bytes, request: DispatchRequest, to: Destination) -> by
     chosen = request.decision.write_lifetime
     if to.dialect != "anthropic_messages" or not chosen:
         return body
-    return with_lifetime(body, chosen) if LIFETIME_SECONDS[chosen] in to.writes_for else body
+    if LIFETIME_SECONDS[chosen] not in to.writes_for:
+        return body
+    if request.features.lacks_breakpoints:
+        return with_breakpoint(body, chosen) if to.own_breakpoint else body
+    return with_lifetime(body, chosen)
 
 
 def _imitator(request: DispatchRequest, to: Destination) -> Provenance | None:

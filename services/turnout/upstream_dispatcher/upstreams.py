@@ -72,6 +72,7 @@ class Destination:
         is_ours: its address was given by whoever runs this process, or it is the simulated provider;
             a provider at its public address is told nothing of our traces.
         writes_for: seconds for which a request may have its prompt cached; none where it has no say.
+        own_breakpoint: whether a request may leave it to the provider what of it is cached.
         auth: the header that pays, as a pair.
 
     """
@@ -91,6 +92,7 @@ class Destination:
     auth: tuple[tuple[str, str], ...] = field(repr=False)
     is_ours: bool = False
     writes_for: tuple[int, ...] = ()
+    own_breakpoint: bool = False
 
 
 def split_target(target: str) -> tuple[str, str, CredentialSource]:
@@ -177,6 +179,7 @@ def destination(
         or known is None
         or base_url not in {known.base_url, known.subscription_url},
         writes_for=provider.cache.lifetimes_seconds if provider.cache.kind == "explicit" else (),
+        own_breakpoint=provider.cache.own_breakpoint,
     )
 
 

@@ -213,6 +213,11 @@ def test_deferred_tools_are_no_part_of_the_head() -> None:
     assert after.tool_count == 3
 
 
+def test_a_breakpoint_that_is_left_to_the_provider_is_one() -> None:
+    assert survey(said("hi"), cache_control={"type": "ephemeral"}).breakpoints == (1, 0)
+    assert survey(said("hi"), cache_control=None).breakpoints == (0, 0)
+
+
 @pytest.mark.parametrize("nested", [False, True], ids=["typed", "in a result"])
 def test_the_data_of_an_image_may_stand_first(*, nested: bool) -> None:
     image = attached("image", "image/png", 330_000)

@@ -26,7 +26,7 @@ from turnout.learn.replay.named import NAMES, policy_of
 from turnout.learn.replay.policies import AsRequested, ByRule, Policy, View, cheapest
 from turnout.learn.replay.recorded import Call, Step, Thread
 from turnout.learn.replay.walk import Row
-from turnout.policy.rank import NO_CACHE
+from turnout.policy.prompt_terms import NO_CACHE
 
 REQUESTED = AsRequested("requested")
 FIVE = AsRequested("five", main="5m", subagents="5m")

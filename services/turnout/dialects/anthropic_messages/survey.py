@@ -67,6 +67,7 @@ class _Body(msgspec.Struct):
     output_config: _OutputConfig | None = None
     output_format: msgspec.Raw = _ABSENT
     metadata: _Metadata | None = None
+    cache_control: msgspec.Raw = _ABSENT
     billing_policy: msgspec.Raw = _ABSENT
     compaction: msgspec.Raw = _ABSENT
     container: msgspec.Raw = _ABSENT
@@ -160,7 +161,7 @@ def survey_request(body: bytes) -> Survey:
         has_output_format=wants_schema,
         user_field=(fields.metadata.user_id or "") if fields.metadata is not None else "",
         prompt_cache_key="",
-        breakpoints=_breakpoints(markers),
+        breakpoints=_breakpoints((*markers, bytes(fields.cache_control))),
         has_foreign_thinking=messages.has_foreign_thinking,
         attachment_tokens=attachments.tokens,
         tool_names=tuple(names),

@@ -20,7 +20,7 @@ from turnout.errors import InvalidRequest, UnknownModel
 from turnout.learn.escalation.runs import Call, Thread, window_after
 from turnout.learn.escalation.signals import RED, SIGNALS, red_streaks
 from turnout.policy.cost import Horizon, cost_to_go_usd
-from turnout.policy.rank import cache_terms
+from turnout.policy.prompt_terms import cache_terms
 
 STRENGTHS: Final = (1.0, 1.5, 2.0, 3.0)
 """How many times as often the stronger model's checks turn green. What it is nobody has measured; at

@@ -20,7 +20,8 @@ from turnout.learn.replay.lifetimes import lifetime_at, reads_after
 from turnout.learn.replay.policies import Choice, View
 from turnout.learn.replay.recorded import Step
 from turnout.policy.decision import Access, DecisionInputs, RoutingSettings
-from turnout.policy.rank import Tables, outlook, survival
+from turnout.policy.prompt_terms import survival
+from turnout.policy.rank import Tables, outlook
 from turnout.policy.request import (
     Features,
     Harness,

@@ -7,7 +7,8 @@ from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import target_id
 from turnout.errors import InvalidRequest, UnknownModel
 from turnout.learn.replay.caches import Target
-from turnout.policy.rank import Tables, cache_terms
+from turnout.policy.prompt_terms import cache_terms
+from turnout.policy.rank import Tables
 
 GAPS_KEPT = 4_096
 
