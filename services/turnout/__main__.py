@@ -176,6 +176,7 @@ _ALONE: Mapping[str, tuple[str, str]] = {
         "turnout.learn.escalation.command",
         "which signs of trouble mean something, and what escalating would pay",
     ),
+    "export": ("turnout.exporting", "own requests and outcomes as tables to train and replay on"),
     "train": ("turnout.learn.train", "train the artifact"),
 }
 """Commands that need nothing of this module: where their `main(argv)` is, and what they do."""

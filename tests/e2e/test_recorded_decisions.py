@@ -1,6 +1,7 @@
 """Decisions of a running product, read back from ClickHouse: they are those of the library, and have words."""
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from tests.e2e.product import Product, run
 from tests.e2e.test_behaviour import MESSAGES, PATIENCE_SECONDS, ask, message, until
 from turnout.catalog.catalog import parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.learn.parquet import load_table
 from turnout.policy.switch import decide
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
@@ -128,3 +130,21 @@ def test_new_threads_are_decided_over_the_dial(
     nobody = run("mix", "--tenant", "nobody", settings=product.settings)
     assert (nobody.returncode, nobody.stdout) == (1, "")
     assert "`--traces DIR` takes recorded sessions instead" in nobody.stderr
+
+
+def test_own_requests_are_tables_to_replay(
+    product: Product, recorded: list[RecordedDecision], tmp_path: Path
+) -> None:
+    told = run("export", "--out", str(tmp_path), settings=product.settings)
+    assert told.returncode == 0, told.stderr
+    assert "left out" not in told.stdout
+    calls = load_table(tmp_path, "trace_calls")
+    steps = sum(one.inputs.identity.request_class == "main" for one in recorded)
+    assert calls.rows >= steps
+    assert not set(calls.texts("session")) & {one.inputs.identity.session for one in recorded}
+    replayed = run(
+        *("replay", "--traces", str(tmp_path), "--policies", "turnout", "--json"),
+        settings=product.settings,
+    )
+    assert replayed.returncode == 0, replayed.stderr
+    assert '"turnout"' in replayed.stdout

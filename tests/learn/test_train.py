@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.learn.own_requests import own_request
 from tests.learn.sample_tables import WordEncoder, write, write_calls, write_sample
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import InvalidRequest
 from turnout.learn.kind_labels import Label
+from turnout.learn.own_tables import own_tables
 from turnout.learn.task_kinds import KINDS
 from turnout.learn.train import LICENCES, main, train
-from turnout.policy.artifact import Artifact, parse_artifact
+from turnout.policy.artifact import Artifact, ThreadPart, parse_artifact
 from turnout.policy.request import TaskKind
 
 EMBEDDER = "d" * 64
@@ -260,3 +262,35 @@ def test_tables_without_labelled_turns_say_that_nothing_was_measured(
     provenance = parse_artifact(file).content.provenance
     assert "kind_accuracy_on_held_out_turns" not in provenance.measures
     assert any("has not been measured" in line for line in provenance.card)
+
+
+def test_own_requests_count_beside_the_tables(data: Path, catalog: Catalog, tmp_path: Path) -> None:
+    requests = [
+        own_request(step, session=f"s{session}", results=int(step > 0), success=1.0)
+        for session in range(40)
+        for step in range(300)
+    ]
+    for table in own_tables(requests, catalog):
+        table.write(tmp_path)
+    plain = parse_artifact(trained(data, catalog)).content
+    owned = parse_artifact(
+        train(
+            data,
+            encoder=WordEncoder(),
+            embedder_digest=EMBEDDER,
+            catalog=catalog,
+            n_clusters=4,
+            labels=LABELS,
+            own=tmp_path,
+        )
+    ).content
+    part: ThreadPart = "tool_continuation"
+    assert (
+        owned.steps["claude_code"][part].remaining[0]
+        > plain.steps["claude_code"][part].remaining[0]
+    )
+    assert [one.name for one in owned.provenance.data[len(plain.provenance.data) :]] == [
+        "trace_calls.parquet",
+        "items.parquet",
+        "outcomes.parquet",
+    ]

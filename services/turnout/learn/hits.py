@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from turnout.learn.parquet import Numbers
-from turnout.learn.traces import DROP_SHARE, PROVIDERS, Calls
+from turnout.learn.traces import DROP_SHARE, Calls
 from turnout.policy.cache import FIVE_MINUTES, GAP_BUCKETS, GAP_EDGES_SECONDS, ONE_HOUR
 from turnout.policy.hits import HitCurve
 
@@ -49,23 +49,23 @@ class Returns:
 
 
 def read_returns(calls: Calls) -> Returns:
-    """Those of harnesses of which it is known who serves them."""
+    """Those to the model of the call before, where it is known who serves it."""
     previous = calls.previous
     expected = calls.prompt[previous]
-    providers = np.array([PROVIDERS.get(agent, "") for agent in calls.harness])
     lifetime = _lifetimes(calls)
     kept = (
         (previous >= 0)
         & ~calls.is_compacted
+        & ~calls.is_moved
         & (expected > 0)
         & (calls.prompt >= DROP_SHARE * expected)
         & ~np.isnan(calls.gap_seconds)
-        & (providers != "")
+        & (calls.provider != "")
         & (lifetime > 0)
     )
     return Returns(
         thread=calls.thread[kept],
-        provider=providers[kept],
+        provider=calls.provider[kept],
         lifetime_seconds=lifetime[kept],
         gap_seconds=calls.gap_seconds[kept],
         bucket=np.searchsorted(GAP_EDGES_SECONDS, calls.gap_seconds[kept], side="left"),
@@ -126,7 +126,7 @@ def _lifetimes(calls: Calls) -> Numbers:
         if calls.previous[at] < 0:
             current = 0.0
         found[at] = current
-        if PROVIDERS.get(calls.harness[at]) != "anthropic":
+        if calls.provider[at] != "anthropic":
             found[at] = current = AUTOMATIC_LIFETIME_SECONDS
         elif calls.write_1h[at] > 0:
             current = ONE_HOUR

@@ -12,7 +12,7 @@ from turnout.learn.abilities import Score
 from turnout.learn.model_names import ModelNames
 from turnout.learn.parquet import Table
 from turnout.learn.success import Outcome
-from turnout.policy.request import TaskKind
+from turnout.policy.request import TASK_KINDS, TaskKind
 
 DATASET_KINDS: Final[Mapping[str, TaskKind]] = {
     "openhands/swe-bench": "bug_fix",
@@ -24,6 +24,9 @@ DATASET_KINDS: Final[Mapping[str, TaskKind]] = {
     "openhands/swe-bench-multimodal": "feature",
 }
 """What a dataset's tasks are. Others give scores for abilities only."""
+
+OWN: Final = "own/"
+"""Followed by a kind: outcomes of a tenant's own sessions about such tasks."""
 
 ITEM_COUNTS: Final[Mapping[str, float]] = {
     "swe-bench": 500,
@@ -91,10 +94,11 @@ def read_outcomes(
     }
     rows: list[Outcome] = []
     for dataset, item_scores in sorted(_by_item(outcomes, names).items()):
-        if dataset in DATASET_KINDS:
+        kind = _kind_of(dataset)
+        if kind is not None:
             rows += [
                 Outcome(
-                    kind=DATASET_KINDS[dataset],
+                    kind=kind,
                     item=f"{dataset}/{item}",
                     group=groups.get((dataset, item), ""),
                     model=model,
@@ -104,6 +108,12 @@ def read_outcomes(
                 for (item, model), values in sorted(item_scores.items())
             ]
     return rows
+
+
+def _kind_of(dataset: str) -> TaskKind | None:
+    """None for a dataset that stands for no kind."""
+    own = {f"{OWN}{kind}": kind for kind in TASK_KINDS}
+    return own.get(dataset, DATASET_KINDS.get(dataset))
 
 
 def _by_item(

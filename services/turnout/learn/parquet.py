@@ -61,7 +61,7 @@ class Table:
     def texts(self, column: str) -> list[str]:
         """Text, "" where missing."""
         values: list[str] = []
-        for value in self._values(column):
+        for value in self.values(column):
             if value is None:
                 values.append("")
             elif isinstance(value, str):
@@ -73,7 +73,7 @@ class Table:
     def numbers(self, column: str) -> Numbers:
         """Numbers and booleans as floats, NaN where missing."""
         values: list[float] = []
-        for value in self._values(column):
+        for value in self.values(column):
             if value is None:
                 values.append(math.nan)
             elif isinstance(value, int | float):
@@ -84,11 +84,17 @@ class Table:
 
     def times(self, column: str) -> list[datetime]:
         values: list[datetime] = []
-        for value in self._values(column):
+        for value in self.values(column):
             if not isinstance(value, datetime):
                 raise self._wrong(column, "a time", value)
             values.append(value)
         return values
+
+    def with_rows_of(self, other: "Table") -> "Table":
+        """Both, in the columns that both have."""
+        shared = [name for name in self.columns if name in other.columns]
+        columns = {name: [*self.values(name), *other.values(name)] for name in shared}
+        return table_of(self.name, columns)
 
     def write(self, directory: Path) -> None:
         """Write it as `NAME.parquet`. Raises `OSError`."""
@@ -96,7 +102,8 @@ class Table:
         directory.mkdir(parents=True, exist_ok=True)
         write(self._table, str(directory / f"{self.name}.parquet"))
 
-    def _values(self, column: str) -> Sequence[object]:
+    def values(self, column: str) -> Sequence[object]:
+        """As they come. Raises `InvalidRequest` where there is no such column."""
         if column not in self._table.column_names:
             raise InvalidRequest(f"{self.name} has no column {column}.")
         return self._table.column(column).to_pylist()

@@ -62,12 +62,12 @@ def fit_kinds(
     scales: dict[TaskKind, KindScale] = {}
     tables: dict[TaskKind, dict[str, Estimate]] = {}
     for kind in MEASURED:
-        shares = _shares(outcomes, kind)
+        shares = shares_of(outcomes, kind)
         if not shares:
             continue
         gaps = np.array([logit(share) - abilities[m].mean for m, (share, _) in shares.items()])
         noise = np.array(
-            [_variance(share, n) + abilities[m].sd ** 2 for m, (share, n) in shares.items()]
+            [variance_of_share(share, n) + abilities[m].sd ** 2 for m, (share, n) in shares.items()]
         )
         # The median, for the broken runs' sake.
         easiness = float(np.median(gaps))
@@ -131,7 +131,7 @@ def fit_cluster_effects(
     return kept, slope
 
 
-def _shares(outcomes: Sequence[Outcome], kind: TaskKind) -> dict[str, tuple[float, int]]:
+def shares_of(outcomes: Sequence[Outcome], kind: TaskKind) -> dict[str, tuple[float, int]]:
     """By model: mean over items, each item once, and how many items."""
     by_model: dict[str, list[float]] = {}
     for outcome in outcomes:
@@ -140,7 +140,7 @@ def _shares(outcomes: Sequence[Outcome], kind: TaskKind) -> dict[str, tuple[floa
     return {model: (math.fsum(one) / len(one), len(one)) for model, one in sorted(by_model.items())}
 
 
-def _variance(share: float, items: int) -> float:
+def variance_of_share(share: float, items: int) -> float:
     """Of a share's logit; half an item is added on both sides, so that 0 and 1 have one."""
     kept = (share * items + 0.5) / (items + 1)
     return 1 / (items * kept * (1 - kept))
@@ -150,7 +150,7 @@ def _shrunk(share: float, items: int, ability: Ability, scale: KindScale) -> Est
     """Normal prior and normal likelihood on the logit, brought back to a chance."""
     prior = ability.mean + scale.easiness
     prior_variance = ability.sd**2 + scale.sd**2
-    variance = _variance(share, items)
+    variance = variance_of_share(share, items)
     distance = abs(logit(share) - prior) / math.sqrt(prior_variance + variance)
     if distance > OUTLIER_SDS:
         variance = max(variance, prior_variance) * (distance / OUTLIER_SDS) ** 2

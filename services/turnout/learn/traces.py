@@ -11,6 +11,7 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from turnout.catalog.names import vendor_of
 from turnout.errors import InvalidRequest
 from turnout.learn.parquet import Numbers, Table
 from turnout.policy.artifact import StepFigures, ThreadPart
@@ -32,13 +33,6 @@ HARNESSES: Mapping[str, Harness] = {
     "opencode": "opencode",
 }
 
-PROVIDERS: Mapping[str, str] = {
-    "claude-code": "anthropic",
-    "codex": "openai",
-    "gemini-cli": "gcp.gemini",
-}
-"""Who serves a harness's traces; opencode's say nothing of the provider."""
-
 _PARTS: tuple[ThreadPart, ...] = ("any", "user_input", "tool_continuation", "subagent")
 
 
@@ -52,6 +46,8 @@ class Calls:
         remaining: calls of the thread from this one on, itself included.
         previous: index of the call before in the same thread, -1 for the first.
         ends_turn: its answer called no tool.
+        provider: who serves the model, as far as its name says.
+        is_moved: the call before was another model's.
 
     """
 
@@ -70,6 +66,8 @@ class Calls:
     output: Numbers
     has_output: NDArray[np.bool_]
     ends_turn: NDArray[np.bool_]
+    provider: NDArray[np.str_]
+    is_moved: NDArray[np.bool_]
     is_compacted: NDArray[np.bool_]
     newest: datetime | None = field(default=None)
 
@@ -112,6 +110,10 @@ def read_calls(table: Table, *, within: Callable[[str, str], bool] | None = None
     starts = np.cumsum(lengths) - lengths
     position = np.arange(len(kept)) - starts[thread]
     agents, tools = table.texts("agent"), table.texts("tools")
+    written = table.texts("model")
+    models = np.array([written[row] for row in kept], dtype=np.str_)
+    vendors = {model: vendor_of(model) or "" for model in set(models.tolist())}
+    previous = np.where(position > 0, np.arange(len(kept)) - 1, -1)
 
     def column(name: str) -> Numbers:
         return table.numbers(name)[kept]
@@ -123,7 +125,7 @@ def read_calls(table: Table, *, within: Callable[[str, str], bool] | None = None
         thread=thread,
         position=position,
         remaining=lengths[thread] - position,
-        previous=np.where(position > 0, np.arange(len(kept)) - 1, -1),
+        previous=previous,
         gap_seconds=column("gap_s"),
         prompt=column("ctx"),
         cache_read=read[kept],
@@ -132,6 +134,8 @@ def read_calls(table: Table, *, within: Callable[[str, str], bool] | None = None
         output=output[kept],
         has_output=column("usage_complete") > 0,
         ends_turn=np.array([not tools[row] for row in kept], dtype=bool),
+        provider=np.array([vendors[model] for model in models.tolist()], dtype=np.str_),
+        is_moved=(previous >= 0) & (models != models[previous]),
         is_compacted=column("compacted") > 0,
         newest=max((times[row] for row in kept), default=None),
     )

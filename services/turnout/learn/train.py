@@ -33,6 +33,7 @@ from turnout.learn.kind_labels import SHIPPED, Label, Labelled, find_texts, load
 from turnout.learn.kinds import PRIOR_TURNS, doubts_of, tell, tell_crossed
 from turnout.learn.model_names import ModelNames
 from turnout.learn.outcomes import read_outcomes, read_scores
+from turnout.learn.own_outcomes import with_own
 from turnout.learn.parquet import Table, load_table
 from turnout.learn.texts import Texts, base64_of, embedded, read_texts
 from turnout.learn.thread_kinds import read_thread_kinds
@@ -65,6 +66,8 @@ TABLES = (
     *("trace_calls", "trace_turns", "trace_tools", "trace_events"),
 )
 
+OWN_TABLES = ("trace_calls", "items", "outcomes")
+
 LICENCES = (
     "OpenHands index results: MIT",
     "SWE-bench prompts, terminal-bench adapters: Apache-2.0",
@@ -93,9 +96,13 @@ def train(
     catalog: Catalog,
     n_clusters: int,
     labels: Sequence[Label],
+    own: Path | None = None,
 ) -> bytes:
-    """The artifact's bytes. Raises `InvalidRequest` when the tables are not as described."""
+    """The artifact's bytes; `own` is a directory that `turnout export` wrote. Raises `InvalidRequest` when the
+    tables are not as described.
+    """
     tables = {name: load_table(data, name) for name in TABLES}
+    owned = {} if own is None else {name: load_table(own, name) for name in OWN_TABLES}
     names = ModelNames(catalog.names)
     prices = {model.id: model.prices.output for model in catalog.models.values()}
     known = abilities.fit_abilities(read_scores(tables["model_priors"], tables["outcomes"], names))
@@ -107,8 +114,13 @@ def train(
     text = _text_model(read_texts(tables["items"], turns), labelled, encoder, n_clusters)
     outcomes = read_outcomes(tables["outcomes"], tables["items"], names, text.item_clusters)
     kinds, table = success.fit_kinds(outcomes, everyone)
+    walked = tables["trace_calls"]
+    if owned:
+        own_rows = read_outcomes(owned["outcomes"], owned["items"], names, {})
+        table = with_own(table, scales=kinds, abilities=everyone, outcomes=own_rows)
+        walked = walked.with_rows_of(owned["trace_calls"])
     effects, slope = success.fit_cluster_effects(outcomes, n_clusters)
-    calls = traces.read_calls(tables["trace_calls"])
+    calls = traces.read_calls(walked)
     escalation = fit.fit_escalation(
         runs.read_threads(
             *(tables[name] for name in ("trace_calls", "trace_tools", "trace_events"))
@@ -137,7 +149,7 @@ def train(
         hits=hits.fit_hits(hits.read_returns(calls)),
         first_requests=typical(
             read_first_requests(
-                tables["trace_calls"],
+                walked,
                 read_thread_kinds(
                     tables["trace_turns"], lambda told: text.kinds.get(told, "other")
                 ),
@@ -147,7 +159,7 @@ def train(
         idle_gaps=idle_gaps.fit_idle_gaps(calls),
         escalation=escalation,
         provenance=Provenance(
-            data=tuple(_data_file(one) for one in tables.values()),
+            data=tuple(_data_file(one) for one in (*tables.values(), *owned.values())),
             tools=_tools(),
             parameters=_parameters(n_clusters),
             measures=measures,
@@ -239,11 +251,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--out", type=Path, default=DEFAULT_OUT, help="file to write (default: %(default)s)"
     )
     parser.add_argument(
+        "--own", type=Path, help="directory of own requests and outcomes, from `turnout export`"
+    )
+    parser.add_argument(
         "--embedder", type=Path, default=default_root(), help="where the embedder was built"
     )
     options = parser.parse_args(argv)
     data: Path = options.data
     out: Path = options.out
+    own: Path | None = options.own
     embedder: Path = options.embedder
     try:
         artifact = train(
@@ -253,6 +269,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             catalog=parse_catalog(snapshot_bytes()),
             n_clusters=CLUSTERS,
             labels=load_labels(SHIPPED),
+            own=own,
         )
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(artifact)
