@@ -42,6 +42,7 @@ from turnout.policy.artifact import (
     Ability,
     ArtifactContent,
     DataFile,
+    PriceLine,
     Provenance,
     TextTables,
     encode_artifact,
@@ -88,6 +89,15 @@ class _TextModel:
     measures: dict[str, float]
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Abilities:
+    """`known` have a score; `everyone` is them and all others of the catalog, guessed."""
+
+    known: dict[str, Ability]
+    line: PriceLine
+    everyone: dict[str, Ability]
+
+
 def train(
     data: Path,
     *,
@@ -104,11 +114,8 @@ def train(
     tables = {name: load_table(data, name) for name in TABLES}
     owned = {} if own is None else {name: load_table(own, name) for name in OWN_TABLES}
     names = ModelNames(catalog.names)
-    prices = {model.id: model.prices.output for model in catalog.models.values()}
-    known = abilities.fit_abilities(read_scores(tables["model_priors"], tables["outcomes"], names))
-    known_prices = {model: price for model, price in prices.items() if price is not None}
-    line = abilities.fit_price_line(known, known_prices)
-    everyone: dict[str, Ability] = {**known, **abilities.guess_abilities(known, prices, line)}
+    able = _abilities(read_scores(tables["model_priors"], tables["outcomes"], names), catalog)
+    everyone = able.everyone
     turns = tables["trace_turns"]
     labelled = find_texts(labels, turns)
     text = _text_model(read_texts(tables["items"], turns), labelled, encoder, n_clusters)
@@ -138,8 +145,8 @@ def train(
         text=text.tables,
         kinds=kinds,
         abilities=dict(sorted(everyone.items())),
-        population=abilities.population(known),
-        price=line,
+        population=abilities.population(able.known),
+        price=able.line,
         success=table,
         cluster_effects=effects,
         kind_doubts=text.doubts,
@@ -169,6 +176,15 @@ def train(
         ),
     )
     return encode_artifact(content)
+
+
+def _abilities(scores: Sequence[abilities.Score], catalog: Catalog) -> _Abilities:
+    prices = {model.id: model.prices.output for model in catalog.models.values()}
+    known = abilities.fit_abilities(scores)
+    line = abilities.fit_price_line(
+        known, {model: price for model, price in prices.items() if price is not None}
+    )
+    return _Abilities(known, line, {**known, **abilities.guess_abilities(known, prices, line)})
 
 
 def _text_model(
