@@ -194,6 +194,7 @@ def attempt(request_id: str = "request-1", *, number: int = 1) -> AttemptEnded:
         response_model="model-0-20260101",
         response_id="msg_0123456789",
         finish_reason="tool_use",
+        fee_usd=0.015625,
     )
 
 
@@ -246,6 +247,7 @@ def completed(request_id: str = "request-1") -> RequestCompleted:
         finish_reason="tool_use",
         degraded=(),
         artifact_digest=ARTIFACT,
+        fee_usd=0.015625,
     )
 
 

@@ -79,6 +79,23 @@ def test_an_unknown_price_never_competes() -> None:
     assert (one.lacks, one.score, one.cost_now_usd) == (("price",), None, None)
 
 
+@pytest.mark.parametrize("asked", ["turnout/auto", OPUS])
+def test_an_unknown_price_competes_by_quality_where_the_tenant_says_so(asked: str) -> None:
+    """Also below the name of a model: whoever vouches for a price vouches for it there too."""
+    tables = PlainTables(qualities={SECRET: (0.7, 0.1), OPUS: (0.7, 0.0)})
+    given: Difference = {"model": asked, "candidates": (SECRET,), "unpriced_compete": True}
+    decision = decided(tables, **given)
+    one = of(decision, SECRET)
+    assert (one.lacks, one.cost_now_usd, one.cost_to_go_usd) == ((), None, None)
+    assert one.score == pytest.approx(10.0 * (0.7 - CAUTION * 0.1))
+    assert decision.model == SECRET
+
+
+def test_a_price_that_is_known_stays_below_the_ceiling_whoever_competes() -> None:
+    decision = decided(model=SONNET, candidates=(OPUS,), unpriced_compete=True)
+    assert of(decision, OPUS).lacks == ("above_ceiling",)
+
+
 def test_what_lacks_something_has_no_score() -> None:
     decision = decided(needs=structs.replace(scene().features.needs, tools=True))
     assert of(decision, BLIND).score is None

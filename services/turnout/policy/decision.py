@@ -128,6 +128,8 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
         named_model: what the name of a model in a request means.
         locks: of several that apply to a request, the one for its request class holds.
         exploration: share of free windows in which a model is tried that may be the best.
+        unpriced_compete: models whose price is not known may be chosen too, by their quality alone; what
+            they cost stays unknown.
 
     """
 
@@ -138,6 +140,7 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
     named_model: NamedModel = "ceiling"
     locks: tuple[Lock, ...] = ()
     exploration: float = 0.0
+    unpriced_compete: bool = False
 
 
 class DecisionInputs(msgspec.Struct, frozen=True, gc=False):

@@ -3,7 +3,8 @@
     score = value * (quality - CAUTION * sd) - cost to go
 
 Costs come from policy/cost.py, quality and expectations from the artifact's tables. A target whose
-price is unknown has no score and never competes. Every candidate is charged in tokens of its own
+price is unknown has no score and does not compete, unless the tenant says that such compete by their
+quality alone. Every candidate is charged in tokens of its own
 family. The prompt's estimate is in those of the name that the client wrote, an `Outlook` in those of
 the model that the name means: `turnout/auto` is of no family.
 """
@@ -285,11 +286,15 @@ def _candidate(
     )
     to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd
     mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output)
-    lacks = option.lacks if to_go_usd is not None else (*option.lacks, "price")
+    competes = to_go_usd is not None or inputs.settings.unpriced_compete
+    lacks = option.lacks if competes else (*option.lacks, "price")
     score = None
-    if to_go_usd is not None and not lacks:
+    if not lacks:
         score = score_usd(
-            value_usd=inputs.settings.value_usd, quality=mean, quality_sd=sd, cost_usd=to_go_usd
+            value_usd=inputs.settings.value_usd,
+            quality=mean,
+            quality_sd=sd,
+            cost_usd=to_go_usd or 0.0,
         )
     return Candidate(
         target=target,

@@ -133,7 +133,11 @@ def all_options(
             features=features,
             provider=catalog.provider_of(model),
             is_asked=asked.freedom != "free" and model is asked.model,
-            ceiling=None if model is asked.model or model is locked else most,
+            ceiling=None
+            if model is asked.model
+            or model is locked
+            or (settings.unpriced_compete and not model.is_priced)
+            else most,
         )
     ]
 

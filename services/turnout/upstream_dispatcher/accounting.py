@@ -71,23 +71,28 @@ class AttemptLog:
 class Bill(msgspec.Struct, frozen=True, gc=False):
     """Attributes:
     cost_usd: None when a price or the usage is unknown.
+    fee_usd: the part of it that is of no token; None where everything is paid by the token.
     """
 
     usage: Usage | None
     source: UsageSource
     cost_usd: float | None
+    fee_usd: float | None = None
 
 
-def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool) -> Bill:
-    """What one attempt has used."""
+def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool, now: float) -> Bill:
+    """What one attempt has used until now. A server that is paid by the hour is paid for its seconds
+    whatever came of them, and for no token.
+    """
     if is_count(request) or log.is_refused:
         return Bill(None, "estimated", 0.0)
-    reading = log.reading
-    prices = None if log.to.model is None else log.to.model.prices
+    reading, model = log.reading, log.to.model
+    hourly = None if model is None else model.hourly
+    fee = None if hourly is None else hourly.usd_of(max(0.0, now - log.sent_at))
     usage, source = reading.usage, reading.source
     if usage is None:
         if not (is_answered or reading.has_content):
-            return Bill(None, "estimated", None)
+            return Bill(None, "estimated", fee, fee)
         usage = Usage(
             fresh_input=estimated_input(request, log.to),
             output=tokens_of(reading.output_bytes, log.to.model_id),
@@ -98,7 +103,9 @@ def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool) -> Bil
             usage, output=max(usage.output, tokens_of(reading.output_bytes, log.to.model_id))
         )
         source = "partial"
-    return Bill(usage, source, None if prices is None else cost_usd(usage, prices))
+    if fee is not None:
+        return Bill(usage, source, fee, fee)
+    return Bill(usage, source, None if model is None else cost_usd(usage, model.prices))
 
 
 def estimated_input(request: DispatchRequest, to: Destination) -> int:
@@ -136,16 +143,15 @@ def baseline_cost_usd(
     model = catalog.models.get(baseline)
     if model is None:
         return None
-    if served != baseline:
-        share = token_share(counted_for=served, model=baseline)
-        usage = repriced(counted_as(usage, share), model.prices, cache_terms(model, catalog))
-    return cost_usd(usage, model.prices)
+    share = token_share(counted_for=served, model=baseline)
+    counted = repriced(counted_as(usage, share), model.prices, cache_terms(model, catalog))
+    return cost_usd(counted, model.prices)
 
 
 def attempt_ended(
     log: AttemptLog, request: DispatchRequest, *, outcome: AttemptOutcome, now: float
 ) -> AttemptEnded:
-    spent = bill(log, request, is_answered=outcome == "answered")
+    spent = bill(log, request, is_answered=outcome == "answered", now=now)
     return AttemptEnded(
         event_id=f"{request.request_id}:attempt:{log.number}",
         occurred_at=now,
@@ -172,6 +178,7 @@ def attempt_ended(
         response_id=log.reading.response_id,
         finish_reason=log.reading.finish_reason,
         changes=log.changes,
+        fee_usd=spent.fee_usd,
     )
 
 
@@ -206,8 +213,11 @@ def request_completed(
     usage = None if told is None else told.usage
     costs = [attempt.cost_usd for attempt in attempts]
     known = [cost for cost in costs if cost is not None]
+    fees = [attempt.fee_usd for attempt in attempts if attempt.fee_usd is not None]
     baseline = None
-    if usage is not None and told is not None:
+    if told is not None and told.model == decision.baseline_model:
+        baseline = told.cost_usd
+    elif told is not None and usage is not None:
         baseline = baseline_cost_usd(
             usage, served=told.model, baseline=decision.baseline_model, catalog=catalog
         )
@@ -251,6 +261,7 @@ def request_completed(
         finish_reason="" if told is None else told.finish_reason,
         degraded=tuple(decision.degraded),
         artifact_digest=decision.artifact_digest,
+        fee_usd=sum(fees) if fees else None,
     )
 
 

@@ -587,11 +587,13 @@ class RoutingSettings(_message.Message):
     NAMED_MODEL_FIELD_NUMBER: _builtins.int
     LOCKS_FIELD_NUMBER: _builtins.int
     EXPLORATION_FIELD_NUMBER: _builtins.int
+    UNPRICED_COMPETE_FIELD_NUMBER: _builtins.int
     value_usd: _builtins.float
     switch_margin: _builtins.float
     baseline_model: _builtins.str
     named_model: _builtins.str
     exploration: _builtins.float
+    unpriced_compete: _builtins.bool
     @_builtins.property
     def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -606,10 +608,11 @@ class RoutingSettings(_message.Message):
         named_model: _builtins.str = ...,
         locks: _abc.Iterable[Global___Lock] | None = ...,
         exploration: _builtins.float = ...,
+        unpriced_compete: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "locks", b"locks", "named_model", b"named_model", "switch_margin", b"switch_margin", "value_usd", b"value_usd"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "locks", b"locks", "named_model", b"named_model", "switch_margin", b"switch_margin", "unpriced_compete", b"unpriced_compete", "value_usd", b"value_usd"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
