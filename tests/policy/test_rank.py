@@ -13,8 +13,10 @@ from tests.policy.scenes import (
     CATALOG,
     GPT,
     HAIKU,
+    MINI,
     NOW,
     OPENAI_CACHE,
+    OPENAI_ENV,
     OPUS,
     OPUS_PRICES,
     SECRET,
@@ -30,6 +32,7 @@ from tests.policy.scenes import (
 from turnout.catalog.models import CacheTerms, WriteLifetime
 from turnout.catalog.token_families import token_share
 from turnout.policy.decision import Candidate, Decision
+from turnout.policy.quota import Quota, QuotaWindow
 from turnout.policy.rank import (
     CAUTION,
     PRIOR_STEPS,
@@ -94,6 +97,34 @@ def test_an_unknown_price_competes_by_quality_where_the_tenant_says_so(asked: st
 def test_a_price_that_is_known_stays_below_the_ceiling_whoever_competes() -> None:
     decision = decided(model=SONNET, candidates=(OPUS,), unpriced_compete=True)
     assert of(decision, OPUS).lacks == ("above_ceiling",)
+
+
+def subscribed(used: float) -> ThreadState:
+    """Whose plan has a window of five hours of which half is over."""
+    window = QuotaWindow(used, 18_000.0, NOW + 9_000.0)
+    return ThreadState(quotas=(Quota("anthropic@client", NOW, (window,)),))
+
+
+def test_a_subscription_costs_what_its_window_will_not_cover() -> None:
+    ways, other_models = (ANTHROPIC_CLIENT, ANTHROPIC_ENV), (HAIKU,)
+    full = decided(access=ways, candidates=other_models)
+    for used, share in ((0.4, 0.0), (0.75, 2 / 3), (1.0, 1.0)):
+        found = decided(access=ways, candidates=other_models, state=subscribed(used))
+        for one, other in zip(found.candidates, full.candidates, strict=True):
+            expected = share if one.target.endswith("@client") else 1.0
+            assert one.list_share == pytest.approx(expected)
+            assert one.cost_now_usd == pytest.approx(expected * (other.cost_now_usd or 0.0))
+            assert one.cost_to_go_usd == pytest.approx(expected * (other.cost_to_go_usd or 0.0))
+
+
+def test_a_cheaper_model_saves_nothing_while_a_window_lasts() -> None:
+    def chosen(state: ThreadState) -> str:
+        ways = (ANTHROPIC_CLIENT, OPENAI_ENV)
+        return decided(access=ways, candidates=(SONNET, MINI), state=state).model
+
+    assert chosen(ThreadState()) == SONNET
+    assert chosen(subscribed(0.4)) == OPUS
+    assert chosen(subscribed(1.0)) == SONNET
 
 
 def test_what_lacks_something_has_no_score() -> None:

@@ -25,6 +25,7 @@ from turnout.policy.decision import Candidate, ChosenLifetime, DecisionInputs, R
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.lifetime import pauses_between, write_lifetime
 from turnout.policy.modes import may_choose_lifetime
+from turnout.policy.quota import list_shares, way_of
 from turnout.policy.request import Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
 from turnout.policy.task_kind import thread_kind
@@ -184,12 +185,14 @@ def candidates(
         counted_for=features.requested_model,
         now=inputs.now,
     )
+    shares = list_shares(inputs.state.quotas, now=inputs.now)
     return [
         _candidate(
             option,
             inputs=inputs,
             view=view,
             warm=warm.get(option.target, 0.0),
+            list_share=shares.get(way_of(option.target), 1.0) if shares else 1.0,
             cache=cache_terms(option.model, catalog),
             tables=tables,
         )
@@ -250,6 +253,7 @@ def _candidate(
     inputs: DecisionInputs,
     view: Outlook,
     warm: float,
+    list_share: float,
     cache: CacheTerms,
     tables: Tables,
 ) -> Candidate:
@@ -284,7 +288,8 @@ def _candidate(
         ),
         lifetime=lifetime,
     )
-    to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd
+    now_usd = None if now_usd is None else now_usd * list_share
+    to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd * list_share
     mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output)
     competes = to_go_usd is not None or inputs.settings.unpriced_compete
     lacks = option.lacks if competes else (*option.lacks, "price")
@@ -307,6 +312,7 @@ def _candidate(
         quality=mean,
         quality_sd=sd,
         score=score,
+        list_share=list_share,
     )
 
 
