@@ -19,9 +19,9 @@ from turnout.engines.free_ports import free_port
 from turnout.errors import TurnoutError, Unavailable
 from turnout.facts import Fact, RequestRouted
 from turnout.policy.decision import Access, RoutingSettings
+from turnout.policy.identity import account_scope, head_scope
 from turnout.policy.request import Features, Identity, Prefix, StepKind, Tags
 from turnout.policy.thread import ThreadState
-from turnout.policy.identity import account_scope, head_scope
 from turnout.ports import LookRequest, Note, RouteAnswer, RouteRequest, Scorer
 from turnout.rpc.channel import open_channel
 from turnout.rpc.scorer import SERVICE_NAME, RemoteScorer, ScorerServer
