@@ -264,6 +264,12 @@ def test_a_model_that_is_not_in_the_catalog_is_refused(
         parts.routing_of(Settings(routing=routing), catalog)
 
 
+def test_a_tenant_may_let_the_unpriced_compete(catalog: Catalog) -> None:
+    assert not parts.routing_of(Settings(), catalog).unpriced_compete
+    told = Settings(routing=Routing(unpriced_compete=True))
+    assert parts.routing_of(told, catalog).unpriced_compete
+
+
 def test_the_shipped_candidates_are_in_the_shipped_catalog(catalog: Catalog) -> None:
     assert parts.routing_of(Settings(), catalog).candidates == Settings().routing.candidates
 

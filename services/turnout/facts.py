@@ -53,6 +53,8 @@ class AttemptEnded(msgspec.Struct, frozen=True, gc=False):
         error: the kind of error, "" when there was none.
         first_byte_seconds, first_content_seconds: from sending, None when it never came.
         cost_usd: at catalog prices, None when unknown.
+        fee_usd: the part of it that is of no token (a server's seconds); None where nothing is.
+        paid_usd: what of it is paid beyond a subscription: 0 where its window covers it.
         changes: what of the request was changed for the target, as words of a small set
             (`tool_name`, `dropped:top_k`, `schema:const`), each once.
 
@@ -83,6 +85,8 @@ class AttemptEnded(msgspec.Struct, frozen=True, gc=False):
     response_id: str
     finish_reason: str
     changes: tuple[str, ...] = ()
+    fee_usd: float | None = None
+    paid_usd: float | None = None
 
 
 class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
@@ -94,6 +98,8 @@ class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
         error: the kind of error, "" when there was none.
         served_model, served_provider, target: "" when nobody answered.
         cost_usd: of all attempts; None when a price is unknown.
+        fee_usd: the part of it that is of no token (a server's seconds); None where nothing is.
+        paid_usd: what of it is paid beyond a subscription: 0 where its window covers it.
         baseline_cost_usd: the same text at the requested (or baseline) model's prices, in tokens of its
             family, with the same cache shares; None when that price is unknown.
         first_content_seconds: from the request's arrival at the ingress.
@@ -138,6 +144,8 @@ class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
     finish_reason: str
     degraded: tuple[str, ...]
     artifact_digest: str
+    fee_usd: float | None = None
+    paid_usd: float | None = None
 
 
 class ThreadSwitched(msgspec.Struct, frozen=True, gc=False):

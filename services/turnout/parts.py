@@ -227,6 +227,7 @@ def routing_of(settings: Settings, catalog: Catalog) -> RoutingSettings:
         named_model=routing.named_model,
         locks=tuple(Lock(applies_to, model) for applies_to, model in routing.locks.items()),
         exploration=routing.exploration,
+        unpriced_compete=routing.unpriced_compete,
     )
 
 

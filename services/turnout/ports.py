@@ -15,6 +15,7 @@ from turnout.dialects.usage import Usage
 from turnout.facts import Fact
 from turnout.policy.checks import Verdict
 from turnout.policy.decision import Access, Decision, DecisionInputs
+from turnout.policy.quota import QuotaWindow
 from turnout.policy.request import Features, Identity, Mode, Prefix, Tags, TaskKind
 from turnout.policy.thread import Maker, ThreadState
 
@@ -62,7 +63,7 @@ class LookRequest(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         head_scopes: keys under which the head may be warm, one per credential
-            (`policy.identity.head_scope`).
+            (`policy.identity.head_scope`), and those of the client's own accounts (`account_scope`).
         now: unix seconds, the caller's clock; the tracker has none of its own.
 
     """
@@ -87,6 +88,9 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         refused: a target that was asked before and refused what the client had not asked of it; "" for
             none.
         check: how a check came out in the step that the request answers to.
+        account_scope: key of the account that has paid (`policy.identity.account_scope`); "" where it told
+            nothing of a subscription.
+        windows: what it told.
         now: unix seconds at which the answer ended.
         sent_at: unix seconds at which the request was sent; gaps are counted to here.
         session: for ThreadSwitched facts, with identity, as the tracker emits them.
@@ -110,6 +114,8 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     refused: str = ""
     check: Verdict = ""
     task_kind: TaskKind = "other"
+    account_scope: str = ""
+    windows: tuple[QuotaWindow, ...] = ()
 
 
 class SessionCacheTracker(Protocol):

@@ -66,6 +66,11 @@ class Routing(Section):
         le=0.5,
         description="Share of free windows in which a model is tried that may be the best.",
     )
+    unpriced_compete: bool = Field(
+        default=False,
+        description="Candidates whose price is not known may be chosen too, by their quality alone and above"
+        " any ceiling; what they cost stays unknown.",
+    )
     control_share: float = Field(
         default=0.1,
         ge=0,

@@ -20,6 +20,7 @@ from turnout.policy.decision import (
     DecisionInputs,
     RoutingSettings,
 )
+from turnout.policy.quota import Quota, QuotaWindow
 from turnout.policy.request import Features, Identity, Tags, TextSignal
 from turnout.policy.thread import ThreadState, WarmPrefix
 
@@ -101,6 +102,7 @@ def _state() -> ThreadState:
         escalated_at=NOON - 600,
         is_left_alone=True,
         counted_by="claude-4.7",
+        quotas=(Quota("anthropic@client", NOON - 30, (QuotaWindow(0.25, 18_000.0, NOON + 900),)),),
     )
 
 
@@ -194,6 +196,8 @@ def attempt(request_id: str = "request-1", *, number: int = 1) -> AttemptEnded:
         response_model="model-0-20260101",
         response_id="msg_0123456789",
         finish_reason="tool_use",
+        fee_usd=0.015625,
+        paid_usd=0.0,
     )
 
 
@@ -246,6 +250,8 @@ def completed(request_id: str = "request-1") -> RequestCompleted:
         finish_reason="tool_use",
         degraded=(),
         artifact_digest=ARTIFACT,
+        fee_usd=0.015625,
+        paid_usd=0.0,
     )
 
 

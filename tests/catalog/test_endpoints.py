@@ -6,7 +6,7 @@ import pytest
 
 from turnout.capabilities import Dialect
 from turnout.catalog import Catalog, parse_catalog
-from turnout.catalog.models import endpoint_for
+from turnout.catalog.models import Prices, endpoint_for
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.catalog.providers import PROVIDERS
 from turnout.catalog.user_file import with_user_file
@@ -211,3 +211,48 @@ def test_a_pattern_of_a_minimum_that_is_none_is_refused(catalog: Catalog) -> Non
     }
     with pytest.raises(InvalidRequest, match="no regular expression"):
         with_user_file(catalog, json.dumps({"providers": [told]}).encode())
+
+
+HOURLY = {"usd": 3.6, "input_per_second": 1_000, "output_per_second": 50, "requests_at_once": 2}
+"""A second costs a request $0.0005."""
+
+
+def own(**line: object) -> bytes:
+    return json.dumps({"models": [{"id": "qwen-own", "provider": "vllm", **line}]}).encode()
+
+
+def test_a_price_by_the_hour_becomes_prices_of_tokens_at_the_servers_speeds(
+    catalog: Catalog,
+) -> None:
+    mine = with_user_file(catalog, own(hourly=HOURLY))
+    assert mine.models["qwen-own"].prices == Prices(
+        fresh_input=0.5,
+        cache_read=0.0,
+        output=10.0,
+        writes_cost_fresh=True,
+    )
+    # Wider once more, as every file with two sections makes it.
+    assert mine.with_overrides().models["qwen-own"] == mine.models["qwen-own"]
+
+
+def test_a_shipped_model_may_be_served_by_the_hour(catalog: Catalog) -> None:
+    told = {"models": [{"id": "gpt-5.5", "hourly": HOURLY}]}
+    mine = with_user_file(catalog, json.dumps(told).encode())
+    assert mine.models["gpt-5.5"].prices.output == 10.0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"hourly": HOURLY, "prices": {"output": 1.0}}, "by the token and by the hour"),
+        ({"hourly": {**HOURLY, "usd": -1}}, "USD, 0 or more"),
+        ({"hourly": {**HOURLY, "output_per_second": 0}}, "above 0"),
+        ({"hourly": {**HOURLY, "requests_at_once": 0}}, "above 0"),
+        ({"hourly": {"usd": 3.6, "input_per_second": 1_000}}, "output_per_second"),
+    ],
+)
+def test_an_hour_that_says_nothing_is_refused(
+    catalog: Catalog, line: dict[str, object], message: str
+) -> None:
+    with pytest.raises(InvalidRequest, match=message):
+        with_user_file(catalog, own(**line))

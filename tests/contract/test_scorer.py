@@ -19,6 +19,7 @@ from turnout.engines.free_ports import free_port
 from turnout.errors import TurnoutError, Unavailable
 from turnout.facts import Fact, RequestRouted
 from turnout.policy.decision import Access, RoutingSettings
+from turnout.policy.identity import account_scope, head_scope
 from turnout.policy.request import Features, Identity, Prefix, StepKind, Tags
 from turnout.policy.thread import ThreadState
 from turnout.ports import LookRequest, Note, RouteAnswer, RouteRequest, Scorer
@@ -327,3 +328,16 @@ async def test_a_scorer_that_is_not_there_is_unavailable() -> None:
     async with open_channel(f"127.0.0.1:{free_port()}", tls=None) as channel:
         with pytest.raises(Unavailable, match="scorer cannot be reached"):
             await routed(RemoteScorer(channel), question())
+
+
+async def test_looks_at_the_clients_own_accounts_too() -> None:
+    """A subscription is one for all heads; keys of ours have none."""
+    asked = subject()
+    ways = (Access("anthropic", "client"), Access("anthropic", "env"))
+    await routed(asked.scorer, question(access=ways))
+    (look,) = asked.tracker.looks
+    assert look.head_scopes == (
+        head_scope("p", "client", "anthropic", "h"),
+        head_scope("p", "env", "anthropic", "h"),
+        account_scope("p", "client", "anthropic"),
+    )

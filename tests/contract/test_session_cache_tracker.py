@@ -34,6 +34,7 @@ from tests.session_cache_tracker.notes import (
 from turnout.catalog.token_families import token_share
 from turnout.dialects.usage import Usage
 from turnout.policy.checks import Verdict
+from turnout.policy.quota import Quota, QuotaWindow
 from turnout.policy.request import TASK_KINDS, TaskKind
 from turnout.policy.thread import Maker, ThreadState
 from turnout.ports import FactSink, Note, SessionCacheTracker
@@ -260,6 +261,27 @@ async def test_a_move_to_another_tokenizer_is_no_growth(subject: Subject) -> Non
     assert state.counted_by == "claude-4.7"
     assert state.growth_tokens == pytest.approx(TOKENS_PER_MESSAGE * share, rel=0.001)
     assert state.output_tokens == pytest.approx(100 * share, rel=0.01)
+
+
+async def test_the_newest_word_of_a_subscription_is_known_to_all_threads_of_its_account(
+    subject: Subject,
+) -> None:
+    account, target = unique("account"), "anthropic/claude-opus-5-5@client"
+    prefix = prompt("a")
+    for used, at in ((0.5, 60), (0.25, 10)):
+        told = replace(
+            note(unique("thread"), prefix, usage=written(prefix), at=at, target=target),
+            account_scope=account,
+            windows=(QuotaWindow(used, 18_000.0, NOON + 900.0),),
+        )
+        await subject.note(told)
+
+    request = look(subject.key, prompt("b", head="other"), at=70, scopes=(subject.scope, account))
+    state = await subject.tracker.look(request, deadline_seconds=DEADLINE_SECONDS)
+
+    windows = (QuotaWindow(0.5, 18_000.0, NOON + 900.0),)
+    assert state.quotas == (Quota("anthropic@client", NOON + 60, windows),)
+    assert (state.steps, state.heads) == (0, ())
 
 
 async def test_red_checks_are_counted_back_to_the_last_green_one(subject: Subject) -> None:

@@ -240,6 +240,7 @@ class Difference(TypedDict, total=False):
     named: NamedModel
     locks: Mapping[RequestClass | TaskKind, str]
     exploration: float
+    unpriced_compete: bool
     check: Verdict
     errors: int
 
@@ -293,6 +294,7 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             named_model=given.get("named", "ceiling"),
             locks=tuple(Lock(what, name) for what, name in given.get("locks", {}).items()),
             exploration=given.get("exploration", 0.0),
+            unpriced_compete=given.get("unpriced_compete", False),
         ),
         degraded=given.get("degraded", ()),
         catalog_digest=CATALOG.digest,

@@ -183,7 +183,8 @@ def test_small_expectations_teach_nothing() -> None:
 
 def test_growth_is_a_mean_over_growing_steps() -> None:
     def grown(*tokens: int) -> float:
-        return cache.mean_growth(tokens, ["gpt-5"] * len(tokens))
+        families: list[Family] = ["gpt-5" for _ in tokens]
+        return cache.mean_growth(tokens, families)
 
     assert grown(100, 300, 700, 50, 150) == pytest.approx(700 / 3)
     assert grown(100) == 0

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from tests.policy.scenes import (
     ANTHROPIC_ENV,
     HAIKU,
+    NOW,
     OPENAI_ENV,
     OPUS,
     SECRET,
@@ -22,8 +23,10 @@ from tests.policy.scenes import (
 from turnout.capabilities import Needs
 from turnout.policy.decision import Reason
 from turnout.policy.explain import explain
+from turnout.policy.quota import Quota, QuotaWindow
 from turnout.policy.request import StepKind, TextSignal
 from turnout.policy.targets import LACK_WORDS
+from turnout.policy.thread import ThreadState
 
 OPUS_AT, SONNET_AT = f"anthropic/{OPUS}@env", f"anthropic/{SONNET}@env"
 NEW_THREAD_RULE = "the thread is new, so all candidates compete on equal terms."
@@ -139,6 +142,18 @@ def test_every_reason_is_a_sentence(reason: Reason) -> None:
 @pytest.mark.parametrize("kind", get_args(StepKind))
 def test_every_step_kind_has_words(kind: StepKind) -> None:
     assert "_" not in explain(decided(kind=kind), scene(kind=kind))[0].replace(OPUS, "")
+
+
+def test_what_a_subscription_pays_is_said_with_its_share_of_list_prices() -> None:
+    window = QuotaWindow(0.75, 18_000.0, NOW + 9_000.0)
+    state = ThreadState(quotas=(Quota("anthropic@env", NOW, (window,)),))
+    given: Difference = {
+        "access": (ANTHROPIC_ENV,),
+        "candidates": (OPUS, SONNET),
+        "state": state,
+    }
+    told = explain(decided(**given), scene(**given))
+    assert any("to go $0.84 (at 67% of list prices: a subscription pays);" in one for one in told)
 
 
 def test_the_prompt_of_a_free_choice_is_told_in_tokens_of_the_baseline() -> None:

@@ -11,11 +11,14 @@ from tests.policy.scenes import (
     BLIND,
     GPT,
     HAIKU,
+    MINI,
     NOW,
+    OPENAI_ENV,
     OPUS,
     SECRET,
     SONNET,
     TABLES,
+    Difference,
     PlainTables,
     decided,
     running,
@@ -24,6 +27,7 @@ from tests.policy.scenes import (
 )
 from turnout.catalog.token_families import token_share
 from turnout.policy.decision import Candidate, Decision
+from turnout.policy.quota import Quota, QuotaWindow
 from turnout.policy.rank import (
     CAUTION,
     PRIOR_STEPS,
@@ -56,6 +60,51 @@ def test_an_unknown_price_never_competes() -> None:
     best_of_all = PlainTables(qualities={SECRET: (0.99, 0.0)})
     one = of(decided(best_of_all, model="turnout/auto", candidates=(SECRET,)), SECRET)
     assert (one.lacks, one.score, one.cost_now_usd) == (("price",), None, None)
+
+
+@pytest.mark.parametrize("asked", ["turnout/auto", OPUS])
+def test_an_unknown_price_competes_by_quality_where_the_tenant_says_so(asked: str) -> None:
+    """Also below the name of a model: whoever vouches for a price vouches for it there too."""
+    tables = PlainTables(qualities={SECRET: (0.7, 0.1), OPUS: (0.7, 0.0)})
+    given: Difference = {"model": asked, "candidates": (SECRET,), "unpriced_compete": True}
+    decision = decided(tables, **given)
+    one = of(decision, SECRET)
+    assert (one.lacks, one.cost_now_usd, one.cost_to_go_usd) == ((), None, None)
+    assert one.score == pytest.approx(10.0 * (0.7 - CAUTION * 0.1))
+    assert decision.model == SECRET
+
+
+def test_a_price_that_is_known_stays_below_the_ceiling_whoever_competes() -> None:
+    decision = decided(model=SONNET, candidates=(OPUS,), unpriced_compete=True)
+    assert of(decision, OPUS).lacks == ("above_ceiling",)
+
+
+def subscribed(used: float) -> ThreadState:
+    """Whose plan has a window of five hours of which half is over."""
+    window = QuotaWindow(used, 18_000.0, NOW + 9_000.0)
+    return ThreadState(quotas=(Quota("anthropic@client", NOW, (window,)),))
+
+
+def test_a_subscription_costs_what_its_window_will_not_cover() -> None:
+    ways, other_models = (ANTHROPIC_CLIENT, ANTHROPIC_ENV), (HAIKU,)
+    full = decided(access=ways, candidates=other_models)
+    for used, share in ((0.4, 0.0), (0.75, 2 / 3), (1.0, 1.0)):
+        found = decided(access=ways, candidates=other_models, state=subscribed(used))
+        for one, other in zip(found.candidates, full.candidates, strict=True):
+            expected = share if one.target.endswith("@client") else 1.0
+            assert one.list_share == pytest.approx(expected)
+            assert one.cost_now_usd == pytest.approx(expected * (other.cost_now_usd or 0.0))
+            assert one.cost_to_go_usd == pytest.approx(expected * (other.cost_to_go_usd or 0.0))
+
+
+def test_a_cheaper_model_saves_nothing_while_a_window_lasts() -> None:
+    def chosen(state: ThreadState) -> str:
+        ways = (ANTHROPIC_CLIENT, OPENAI_ENV)
+        return decided(access=ways, candidates=(SONNET, MINI), state=state).model
+
+    assert chosen(ThreadState()) == SONNET
+    assert chosen(subscribed(0.4)) == OPUS
+    assert chosen(subscribed(1.0)) == SONNET
 
 
 def test_what_lacks_something_has_no_score() -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 
 from tests.upstream_dispatcher.workbench import CATALOG, MESSAGES_BODY, NOW, request
-from turnout.catalog.cost import cost_usd
+from turnout.catalog.models import Hourly
 from turnout.dialects.usage import Usage
 from turnout.errors import UpstreamFailed
 from turnout.policy.thread import Maker
@@ -42,7 +42,7 @@ def test_reported_usage_is_kept_as_it_is() -> None:
     usage = Usage(fresh_input=10, cache_read=20, output=3)
     seen = log()
     seen.reading = structs.replace(NOTHING_SEEN, usage=usage, source="reported", output_bytes=9_999)
-    spent = bill(seen, ASKED, is_answered=True)
+    spent = bill(seen, ASKED, is_answered=True, now=NOW)
     assert (spent.usage, spent.source) == (usage, "reported")
     assert spent.cost_usd == pytest.approx((10 * 2.5 + 20 * 0.25 + 3 * 15) / 1e6)
 
@@ -52,31 +52,68 @@ def test_usage_cut_short_has_the_output_that_was_seen() -> None:
     seen.reading = structs.replace(
         NOTHING_SEEN, usage=Usage(cache_read=20, output=1), source="partial", output_bytes=41
     )
-    spent = bill(seen, ASKED, is_answered=False)
+    spent = bill(seen, ASKED, is_answered=False, now=NOW)
     assert (spent.usage, spent.source) == (Usage(cache_read=20, output=11), "partial")
 
 
 def test_unreported_usage_is_estimated_and_marked() -> None:
     seen = log()
     seen.reading = structs.replace(NOTHING_SEEN, has_content=True, output_bytes=8)
-    spent = bill(seen, ASKED, is_answered=True)
+    spent = bill(seen, ASKED, is_answered=True, now=NOW)
     assert (spent.usage, spent.source) == (Usage(fresh_input=77, output=3), "estimated")
 
 
 def test_sent_and_unheard_of_costs_what_we_do_not_know() -> None:
-    assert bill(log(), ASKED, is_answered=False) == Bill(None, "estimated", None)
+    assert bill(log(), ASKED, is_answered=False, now=NOW) == Bill(None, "estimated", None)
 
 
 def test_refused_costs_nothing() -> None:
     seen = log()
     seen.is_refused = True
-    assert bill(seen, ASKED, is_answered=False).cost_usd == 0.0
+    assert bill(seen, ASKED, is_answered=False, now=NOW).cost_usd == 0.0
 
 
 def test_a_model_without_a_price_costs_what_we_do_not_know() -> None:
     seen = log("openai/gpt-99@env")
     seen.reading = structs.replace(NOTHING_SEEN, usage=Usage(output=1), source="reported")
-    assert bill(seen, ASKED, is_answered=True).cost_usd is None
+    assert bill(seen, ASKED, is_answered=True, now=NOW).cost_usd is None
+
+
+def by_the_hour() -> AttemptLog:
+    """A server for $3.60 an hour that two share as a rule: $0.0005 for each second of a request."""
+    seen = log()
+    hourly = Hourly(usd=3.6, input_per_second=1e3, output_per_second=20.0, requests_at_once=2.0)
+    assert seen.to.model is not None
+    seen.to = replace(seen.to, model=replace(seen.to.model, hourly=hourly))
+    return seen
+
+
+def test_a_server_by_the_hour_is_paid_for_the_seconds_and_for_no_token() -> None:
+    usage = Usage(fresh_input=10_000, output=500)
+    seen = by_the_hour()
+    seen.reading = structs.replace(NOTHING_SEEN, usage=usage, source="reported")
+    spent = bill(seen, ASKED, is_answered=True, now=NOW + 30)
+    assert (spent.usage, spent.cost_usd, spent.fee_usd) == (usage, 0.015, 0.015)
+
+
+def test_a_server_by_the_hour_is_paid_for_what_it_did_not_finish() -> None:
+    failed = attempt_ended(by_the_hour(), ASKED, outcome="failed", now=NOW + 4)
+    second = replace(by_the_hour(), number=2, sent_at=NOW + 4)
+    answered = attempt_ended(second, ASKED, outcome="answered", now=NOW + 10)
+    refused = replace(by_the_hour(), number=3, is_refused=True)
+    never = attempt_ended(refused, ASKED, outcome="failed", now=NOW + 60)
+    assert [one.fee_usd for one in (failed, answered, never)] == [0.002, 0.003, None]
+    ending = Ending(outcome="answered", status=200, error="", server=second, answer_bytes=3)
+    attempts = [failed, answered, never]
+    fact = request_completed(ASKED, ending, attempts, catalog=CATALOG, now=NOW + 60)
+    assert fact.cost_usd == fact.fee_usd == pytest.approx(0.005)
+
+
+def test_what_is_paid_by_the_token_has_no_fee() -> None:
+    ended = attempt_ended(log(), ASKED, outcome="answered", now=NOW + 9)
+    ending = Ending(outcome="answered", status=200, error="", server=log(), answer_bytes=3)
+    fact = request_completed(ASKED, ending, [ended], catalog=CATALOG, now=NOW + 9)
+    assert (ended.fee_usd, fact.fee_usd) == (None, None)
 
 
 def at_baseline(usage: Usage, baseline: str, served: str = "claude-haiku-5-5") -> float | None:
@@ -115,8 +152,16 @@ def test_an_hour_that_the_baseline_does_not_offer_is_what_it_offers() -> None:
 
 
 def test_the_baseline_itself_costs_what_it_cost() -> None:
-    usage = Usage(fresh_input=7, cache_write_other=3, cache_read=11, output=5)
-    assert at_baseline(usage, CHAT, served=CHAT) == cost_usd(usage, CATALOG.models[CHAT].prices)
+    """Also where its own prices would say otherwise, as those that follow from a server's speeds do."""
+    seen = log()
+    told = structs.replace(
+        attempt_ended(seen, ASKED, outcome="answered", now=NOW + 1),
+        usage=Usage(fresh_input=7),
+        cost_usd=0.25,
+    )
+    ending = Ending(outcome="answered", status=200, error="", server=seen, answer_bytes=3)
+    fact = request_completed(ASKED, ending, [told], catalog=CATALOG, now=NOW + 3)
+    assert (fact.baseline_model, fact.baseline_cost_usd) == (CHAT, 0.25)
 
 
 def test_an_unknown_baseline_costs_what_we_do_not_know() -> None:

@@ -31,6 +31,8 @@ from tests.upstream_dispatcher.workbench import (
 )
 from turnout.capabilities import Needs
 from turnout.dialects.usage import Usage
+from turnout.policy.identity import account_scope
+from turnout.policy.quota import QuotaWindow
 from turnout.ports import Chunk, Credential, Head
 
 pytestmark = pytest.mark.anyio
@@ -124,6 +126,40 @@ async def test_a_clients_credential_goes_to_its_own_provider_only() -> None:
         assert openai.seen[0].headers["chatgpt-account-id"] == "account"
         assert not deepseek.seen
         assert len(on.facts.attempts) == 1
+
+
+async def subscribed_stream(exchange: Exchange) -> None:
+    await exchange.head(
+        200,
+        EVENTS,
+        ("x-codex-primary-used-percent", "40"),
+        ("x-codex-primary-window-minutes", "300"),
+        ("x-codex-primary-reset-at", "1790009000"),
+    )
+    for chunk in CHAT_STREAM:
+        await exchange.chunk(chunk)
+    await exchange.end()
+
+
+@pytest.mark.parametrize("target", ["openai/gpt-5.4@client", FIRST])
+async def test_what_a_subscription_pays_has_its_list_price_and_is_told_to_the_tracker(
+    target: str,
+) -> None:
+    """Only of the client's own credential: ours are keys, whatever an answer says."""
+    own = Credential("openai", "authorization", "Bearer of-the-client")
+    async with provider(subscribed_stream) as openai, bench({"openai": openai.url}) as on:
+        await answer_of(on, request(target, credentials=[own]))
+        await asyncio.wait_for(on.notes.arrived.wait(), 5)
+        (note,), (attempt,), completed = on.notes.all, on.facts.attempts, on.facts.completed
+        cost = pytest.approx((400 * 2.5 + 600 * 0.25 + 10 * 15) / 1e6)
+        assert attempt.cost_usd == completed.cost_usd == cost
+        if target == FIRST:
+            assert attempt.paid_usd == completed.paid_usd == cost
+            assert (note.account_scope, note.windows) == ("", ())
+        else:
+            assert attempt.paid_usd == completed.paid_usd == 0.0
+            assert note.windows == (QuotaWindow(0.4, 18_000.0, 1_790_009_000.0),)
+            assert note.account_scope == account_scope("p", "client", "openai")
 
 
 async def test_asks_for_usage_and_hides_it_from_a_client_that_did_not() -> None:

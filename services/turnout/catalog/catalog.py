@@ -131,7 +131,8 @@ def _build(*, source: str, providers: Iterable[Provider], models: Iterable[Model
         _check_provider(provider)
     known_models: dict[str, Model] = {}
     names: dict[str, str] = {}
-    for model in models:
+    for told in models:
+        model = _with_token_prices(told)
         if model.provider not in known_providers:
             raise InvalidRequest(
                 f"Model {model.id} names the provider {model.provider!r}, which is not in the"
@@ -192,6 +193,22 @@ def _check_provider(provider: Provider) -> None:
             raise InvalidRequest(
                 f"Provider {provider.name}: {pattern!r} is no regular expression: {error}."
             ) from None
+
+
+def _with_token_prices(model: Model) -> Model:
+    """Refuses an hour that says nothing, and token prices beside it."""
+    hourly = model.hourly
+    if hourly is None:
+        return model
+    speeds = (hourly.input_per_second, hourly.output_per_second, hourly.requests_at_once)
+    if not 0 <= hourly.usd < math.inf or not all(0 < one < math.inf for one in speeds):
+        raise InvalidRequest(
+            f"The price by the hour of {model.id} has to be USD, 0 or more, and its speeds and"
+            " requests_at_once above 0."
+        )
+    if model.prices not in (Prices(), hourly.token_prices):
+        raise InvalidRequest(f"{model.id} has prices by the token and by the hour; it takes one.")
+    return replace(model, prices=hourly.token_prices)
 
 
 def _check_prices(name: str, prices: Prices) -> None:

@@ -8,7 +8,7 @@ request is served in is `endpoint_for` and nowhere else.
 import re
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from turnout.capabilities import Capabilities, Dialect
 from turnout.quirks import DIALECT_QUIRKS, NOTHING, Quirks
@@ -22,6 +22,8 @@ CacheKind: TypeAlias = Literal["explicit", "automatic", "none"]
 
 Credential: TypeAlias = Literal["client", "env", "simulated"]
 """Where the key comes from: the caller's own, the provider's environment variable, or none."""
+
+SECONDS_PER_HOUR: Final = 3_600.0
 
 WriteLifetime: TypeAlias = Literal["5m", "1h", "other"]
 """The cache write counts of `turnout.dialects.usage.Usage`."""
@@ -73,6 +75,38 @@ class LongContext:
 
     above_tokens: int
     prices: Prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hourly:
+    """What a server costs that is paid by the hour and not by the token: one of one's own.
+
+    A bill takes the seconds that an attempt took. A decision, which is made before them, takes what a token
+    costs at the server's speeds; one that is found in its cache takes no time there.
+
+    Attributes:
+        usd: of an hour of all that serves the model.
+        input_per_second, output_per_second: tokens of a prompt read and of an answer written, for one
+            request; servers print both.
+        requests_at_once: how many share the hour, as a rule.
+    """
+
+    usd: float
+    input_per_second: float
+    output_per_second: float
+    requests_at_once: float = 1.0
+
+    def usd_of(self, seconds: float) -> float:
+        return seconds * self.usd / SECONDS_PER_HOUR / self.requests_at_once
+
+    @property
+    def token_prices(self) -> Prices:
+        return Prices(
+            fresh_input=self.usd_of(1_000_000 / self.input_per_second),
+            cache_read=0.0,
+            output=self.usd_of(1_000_000 / self.output_per_second),
+            writes_cost_fresh=True,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +232,7 @@ class Model:
         quirks: laid over those of the endpoint, whichever dialect is spoken.
         retirement_date: when the provider has said it will stop serving it.
         aliases: other names for exactly this model.
+        hourly: what its server costs by the hour; `prices` then follow from it.
     """
 
     id: str
@@ -210,6 +245,12 @@ class Model:
     release_date: date | None = None
     retirement_date: date | None = None
     aliases: tuple[str, ...] = ()
+    hourly: Hourly | None = None
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether what any request needs has a price."""
+        return self.prices.fresh_input is not None and self.prices.output is not None
 
 
 def endpoint_for(

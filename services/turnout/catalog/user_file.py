@@ -11,7 +11,7 @@ import msgspec
 
 from turnout.capabilities import Capabilities, Dialect
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.models import Model, Prices, Provider
+from turnout.catalog.models import Hourly, Model, Prices, Provider
 from turnout.errors import InvalidRequest
 from turnout.quirks import Quirks
 
@@ -41,6 +41,7 @@ class ModelLine(msgspec.Struct, forbid_unknown_fields=True):
     prices: PriceLine | None = None
     capabilities: Capabilities | None = None
     aliases: tuple[str, ...] | None = None
+    hourly: Hourly | None = None
 
 
 class UserFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -78,15 +79,19 @@ def _model(catalog: Catalog, line: ModelLine) -> Model:
             prices=Prices(),
             capabilities=Capabilities(),
         )
+    # What is paid by the hour has no token prices, whatever the shipped model has.
+    known = shipped if line.hourly is None else replace(shipped, prices=Prices())
+    prices = known.prices if line.prices is None else _prices(known, line.prices)
     return replace(
         shipped,
         provider=line.provider or shipped.provider,
         upstream_name=line.upstream_name or shipped.upstream_name,
         dialects=shipped.dialects if line.dialects is None else line.dialects,
         quirks=shipped.quirks if line.quirks is None else line.quirks,
-        prices=shipped.prices if line.prices is None else _prices(shipped, line.prices),
+        prices=prices,
         capabilities=shipped.capabilities if line.capabilities is None else line.capabilities,
         aliases=shipped.aliases if line.aliases is None else line.aliases,
+        hourly=line.hourly,
     )
 
 

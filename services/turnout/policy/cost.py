@@ -149,12 +149,14 @@ def counted_as(usage: Usage, share: float) -> Usage:
         usage.cache_write_other,
     )
     sums = [round(tokens * share) for tokens in accumulate(parts, initial=0)]
-    fresh, read, five, hour, other = [later - earlier for earlier, later in pairwise(sums)]
+    fresh, read, five_minutes, one_hour, other = (
+        later - earlier for earlier, later in pairwise(sums)
+    )
     return Usage(
         fresh_input=fresh,
         cache_read=read,
-        cache_write_5m=five,
-        cache_write_1h=hour,
+        cache_write_5m=five_minutes,
+        cache_write_1h=one_hour,
         cache_write_other=other,
         output=round(usage.output * share),
         reasoning=round(usage.reasoning * share),

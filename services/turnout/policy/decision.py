@@ -79,6 +79,8 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         lacks: why it is not eligible; empty when it is.
         warm_tokens: expected cached prompt tokens now (tokens times probability).
+        list_share: the share of the list price that costs are counted at; below 1 where a subscription
+            pays whose window would end unused (policy/quota.py).
         cost_now_usd: this request alone.
         cost_to_go_usd: this request and the steps expected to remain.
         quality, quality_sd: chance of success and its uncertainty.
@@ -96,6 +98,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     quality: float
     quality_sd: float
     score: float | None
+    list_share: float = 1.0
 
 
 NamedModel: TypeAlias = Literal["honour", "ceiling", "baseline"]
@@ -128,6 +131,8 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
         named_model: what the name of a model in a request means.
         locks: of several that apply to a request, the one for its request class holds.
         exploration: share of free windows in which a model is tried that may be the best.
+        unpriced_compete: models whose price is not known may be chosen too, by their quality alone; what
+            they cost stays unknown.
 
     """
 
@@ -138,6 +143,7 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
     named_model: NamedModel = "ceiling"
     locks: tuple[Lock, ...] = ()
     exploration: float = 0.0
+    unpriced_compete: bool = False
 
 
 class DecisionInputs(msgspec.Struct, frozen=True, gc=False):

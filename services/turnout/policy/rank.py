@@ -3,7 +3,8 @@
     score = value * (quality - CAUTION * sd) - cost to go
 
 Costs come from policy/cost.py, quality and expectations from the artifact's tables. A target whose
-price is unknown has no score and never competes. Every candidate is charged in tokens of its own
+price is unknown has no score and does not compete, unless the tenant says that such compete by their
+quality alone. Every candidate is charged in tokens of its own
 family. The prompt's estimate is in those of the name that the client wrote, an `Outlook` in those of
 the model that the name means: `turnout/auto` is of no family.
 """
@@ -21,6 +22,7 @@ from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
 from turnout.policy.decision import Candidate, DecisionInputs, RoutingSettings
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.prompt_terms import cache_terms, pauses_to_write_for, prompt_terms
+from turnout.policy.quota import list_shares, way_of
 from turnout.policy.request import Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
 from turnout.policy.task_kind import thread_kind
@@ -176,6 +178,7 @@ def candidates(
         now=inputs.now,
     )
     pauses = pauses_to_write_for(inputs, tables)
+    shares = list_shares(inputs.state.quotas, now=inputs.now)
     return [
         _candidate(
             option,
@@ -183,6 +186,7 @@ def candidates(
             view=view,
             pauses=pauses,
             warm=warm.get(option.target, 0.0),
+            list_share=shares.get(way_of(option.target), 1.0) if shares else 1.0,
             cache=cache_terms(option.model, catalog),
             tables=tables,
         )
@@ -206,6 +210,7 @@ def _candidate(
     view: Outlook,
     pauses: float | None,
     warm: float,
+    list_share: float,
     cache: CacheTerms,
     tables: Tables,
 ) -> Candidate:
@@ -235,13 +240,18 @@ def _candidate(
         ),
         lifetime=served.lifetime,
     )
-    to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd
+    now_usd = None if now_usd is None else now_usd * list_share
+    to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd * list_share
     mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output)
-    lacks = option.lacks if to_go_usd is not None else (*option.lacks, "price")
+    competes = to_go_usd is not None or inputs.settings.unpriced_compete
+    lacks = option.lacks if competes else (*option.lacks, "price")
     score = None
-    if to_go_usd is not None and not lacks:
+    if not lacks:
         score = score_usd(
-            value_usd=inputs.settings.value_usd, quality=mean, quality_sd=sd, cost_usd=to_go_usd
+            value_usd=inputs.settings.value_usd,
+            quality=mean,
+            quality_sd=sd,
+            cost_usd=to_go_usd or 0.0,
         )
     return Candidate(
         target=target,
@@ -254,6 +264,7 @@ def _candidate(
         quality=mean,
         quality_sd=sd,
         score=score,
+        list_share=list_share,
     )
 
 

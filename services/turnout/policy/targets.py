@@ -135,11 +135,13 @@ def all_options(
     found: list[Option] = []
     for entrant in entrants:
         is_first = entrant.model is asked.model
+        is_vouched_for = settings.unpriced_compete and not entrant.model.is_priced
+        is_free = is_first or entrant.model is locked or is_vouched_for
         lacks = _lacks(
             entrant,
             features,
             needed,
-            None if is_first or entrant.model is locked else most,
+            None if is_free else most,
             is_asked=is_first and asked.freedom != "free",
         )
         found.extend(Option(target, entrant.model, lacks) for target in entrant.targets)

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from turnout.catalog.token_families import Family
+from turnout.policy.quota import Quota
 from turnout.policy.request import TaskKind
 
 COLD_SHARE: Final = 0.2
@@ -72,6 +73,7 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
         escalated_at: unix seconds of the request at which it was given a stronger model, until a free
             window has ended that; 0 when it was not.
         is_left_alone: there was reason to, and it was left to a draw not to; until a free window.
+        quotas: of the subscriptions that may pay for this request, as far as their answers told.
         counted_by: the family whose tokens `prompt_tokens`, `growth_tokens` and `output_tokens` are.
 
     """
@@ -95,3 +97,4 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
     escalated_at: float = 0.0
     is_left_alone: bool = False
     counted_by: Family = "unknown"
+    quotas: tuple[Quota, ...] = ()

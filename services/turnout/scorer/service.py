@@ -15,7 +15,7 @@ from turnout.catalog.catalog import Catalog
 from turnout.errors import TurnoutError
 from turnout.facts import RequestRouted
 from turnout.policy.decision import DecisionInputs, Degradation
-from turnout.policy.identity import head_scope
+from turnout.policy.identity import account_scope, head_scope
 from turnout.policy.request import TextSignal
 from turnout.policy.switch import decide, text_matters
 from turnout.policy.thread import ThreadState
@@ -149,15 +149,7 @@ class LocalScorer:
             state = await self._tracker.look(
                 LookRequest(
                     thread_key=request.identity.thread_key,
-                    head_scopes=tuple(
-                        head_scope(
-                            request.identity.principal,
-                            way.credential,
-                            way.provider,
-                            request.prefix.head_digest,
-                        )
-                        for way in request.access
-                    ),
+                    head_scopes=_scopes(request),
                     prefix=request.prefix,
                     now=now,
                 ),
@@ -173,6 +165,18 @@ class LocalScorer:
         if not text_matters(request.features.requested_model, request.features.step_kind):
             return TextSignal(skipped="not_needed")
         return self._embedder.known(request.text)
+
+
+def _scopes(request: RouteRequest) -> tuple[str, ...]:
+    principal, head = request.identity.principal, request.prefix.head_digest
+    return (
+        *(head_scope(principal, way.credential, way.provider, head) for way in request.access),
+        *(
+            account_scope(principal, way.credential, way.provider)
+            for way in request.access
+            if way.credential == "client"
+        ),
+    )
 
 
 def _signal(

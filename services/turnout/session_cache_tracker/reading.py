@@ -11,6 +11,7 @@ from turnout.catalog.models import CacheTerms, model_of_target
 from turnout.catalog.token_families import family_of
 from turnout.policy import cache
 from turnout.policy.decision import ESCALATING, FREE_WINDOWS, LEFT_ALONE
+from turnout.policy.quota import way_of
 from turnout.policy.request import Prefix
 from turnout.policy.thread import ThreadState, WarmPrefix
 from turnout.ports import Note
@@ -35,8 +36,9 @@ def thread_state(
 ) -> ThreadState:
     """Everything a Look answers."""
     warm_heads = _warm_heads(heads, now=now, terms=terms, hits=hits, table=table)
+    quotas = tuple([quota for head in heads for quota in records.quotas_of(head)])
     if not thread:
-        return ThreadState(heads=warm_heads)
+        return ThreadState(heads=warm_heads, quotas=quotas)
     newest = records.newest_of(thread.get("newest", ""))
     steps = records.steps_of(thread.get("recent", ""))
     word, escalated_at = records.escalation_of(thread.get("escalation", ""))
@@ -60,6 +62,7 @@ def thread_state(
         failing_checks=records.failing_checks_of(thread, but=_check_field(prefix)),
         escalated_at=escalated_at if word == "escalated" else 0.0,
         is_left_alone=word == "left_alone",
+        quotas=quotas,
         counted_by=steps.families[-1] if steps.families else "unknown",
     )
 
@@ -112,6 +115,19 @@ def head_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
         target=note.target,
         lifetime_ms=records.HEAD_LIFETIME_MS,
         registers=tuple(_cache_registers(note, left, version=version, rungs=records.NO_RUNGS)),
+    )
+
+
+def account_merge(note: Note, *, version: str) -> Merge | None:
+    """What a note says of the account's subscription; None when nothing."""
+    if not note.account_scope:
+        return None
+    return Merge(
+        key=note.account_scope,
+        version=version,
+        target=note.target,
+        lifetime_ms=records.HEAD_LIFETIME_MS,
+        registers=((f"quota:{way_of(note.target)}", records.quota_text(version, note.windows)),),
     )
 
 

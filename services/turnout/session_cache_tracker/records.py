@@ -16,6 +16,8 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
   another one then answered. `kind` is what the thread was last taken to be about. `check:` says how a
   check came out whose result stood at the end of that prompt, so that a prompt that is sent again does
   not count twice. `escalation` says what the last decision about it was.
+* `quota:` is in the record of an account, which is a head that every prompt has: the windows of its
+  subscription, as the newest answer told them.
 * `recent` holds one line for each of the newest answered requests, in order of version.
 * `steps` counts answered requests, `started` is the earliest sending time.
 * Of the `cache:`, the `made:`, the `refused:` and the `check:` registers those of the newest versions
@@ -37,6 +39,7 @@ import msgspec
 from turnout.catalog.token_families import FIGURES, Family
 from turnout.policy.cache import Rung
 from turnout.policy.checks import Verdict
+from turnout.policy.quota import Quota, QuotaWindow
 from turnout.policy.request import TASK_KINDS, TaskKind
 from turnout.policy.thread import Maker
 
@@ -299,6 +302,30 @@ def escalation_of(text: str) -> tuple[EscalationWord, float]:
         if word == known:
             return known, sent_ms_of(version) / 1_000
     return "ended", 0.0
+
+
+def quota_text(version: str, windows: Iterable[QuotaWindow]) -> str:
+    told = [
+        f"{one.used_share:.6f} {one.seconds:.0f} {milliseconds(one.resets_at)}" for one in windows
+    ]
+    return WITHIN_FIELD.join((version, *told))
+
+
+def quotas_of(record: Mapping[str, str]) -> Iterator[Quota]:
+    """Seen when the request was sent whose answer told them."""
+    for field, text in record.items():
+        if field.startswith("quota:"):
+            version, *told = text.split(WITHIN_FIELD)
+            yield Quota(
+                way=field[len("quota:") :],
+                seen_at=sent_ms_of(version) / 1_000,
+                windows=tuple([_window_of(words.split(" ")) for words in told]),
+            )
+
+
+def _window_of(words: Sequence[str]) -> QuotaWindow:
+    used, seconds, resets_ms = words
+    return QuotaWindow(float(used), float(seconds), int(resets_ms) / 1_000)
 
 
 def caches_of(record: Mapping[str, str]) -> list[tuple[str, CachedPrefix, float | None]]:

@@ -73,6 +73,9 @@ class LocalSessionCacheTracker:
         )
         thread = reading.thread_merge(note, version=version, terms=self._terms)
         head = reading.head_merge(note, version=version, terms=self._terms)
+        account = reading.account_merge(note, version=version)
+        if account is not None:
+            await self._store.note(None, account, now=note.now, deadline_seconds=deadline_seconds)
         if thread is None and head is None:
             return
         before = await self._store.note(

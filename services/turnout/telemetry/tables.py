@@ -140,11 +140,11 @@ REQUESTS = Table(
         *maybe(MAYBE_FLOAT, "first_content_seconds"),
         *_usage(),
         *plain(WORD, "usage_source", "finish_reason", "artifact_digest"),
-        *money("cost_usd", "baseline_cost_usd"),
+        *money("cost_usd", "baseline_cost_usd", "fee_usd", "paid_usd"),
         words("degraded"),
     ),
     times=("occurred_at", "received_at"),
-    money=("cost_usd", "baseline_cost_usd"),
+    money=("cost_usd", "baseline_cost_usd", "fee_usd", "paid_usd"),
     small=("status", "attempts"),
 )
 
@@ -159,11 +159,11 @@ ATTEMPTS = Table(
         *plain(FLOAT, "duration_seconds"),
         *maybe(MAYBE_FLOAT, "first_byte_seconds", "first_content_seconds"),
         *_usage(),
-        *money("cost_usd"),
+        *money("cost_usd", "fee_usd", "paid_usd"),
         words("changes"),
     ),
     times=("occurred_at", "sent_at"),
-    money=("cost_usd",),
+    money=("cost_usd", "fee_usd", "paid_usd"),
     small=("number", "status"),
 )
 

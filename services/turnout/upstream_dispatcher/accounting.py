@@ -6,7 +6,7 @@ holds no text. Pure but for the log of an attempt, which fills as the attempt go
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -33,12 +33,14 @@ from turnout.facts import (
 from turnout.observe.spans import Span
 from turnout.policy.cost import counted_as, repriced
 from turnout.policy.hedge import NextKind
-from turnout.policy.identity import head_scope
+from turnout.policy.identity import account_scope, head_scope
 from turnout.policy.prompt_terms import cache_terms
 from turnout.policy.provenance import begins_run
+from turnout.policy.quota import QuotaWindow, is_covered
 from turnout.policy.request import Prefix
 from turnout.ports import DispatchRequest, Note
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN
+from turnout.upstream_dispatcher.quota_headers import windows_of
 from turnout.upstream_dispatcher.request import counted_family, is_count
 from turnout.upstream_dispatcher.upstreams import Destination
 
@@ -51,6 +53,7 @@ class AttemptLog:
         is_refused: no work was done for it (no connection, or an error status), so it cost nothing.
         span: None where tracing is off.
         changes: what of the request was changed for the target.
+        windows: what the answer told of the subscription that paid.
 
     """
 
@@ -66,28 +69,40 @@ class AttemptLog:
     is_refused: bool = False
     span: Span | None = None
     changes: tuple[str, ...] = ()
+    windows: tuple[QuotaWindow, ...] = ()
+
+    def began(self, status: int, headers: Mapping[str, str], *, now: float) -> None:
+        """Its head has come."""
+        self.first_byte_at, self.status = now, status
+        if self.to.credential == "client":
+            self.windows = windows_of(headers, now=now)
 
 
 class Bill(msgspec.Struct, frozen=True, gc=False):
     """Attributes:
     cost_usd: None when a price or the usage is unknown.
+    fee_usd: the part of it that is of no token; None where everything is paid by the token.
     """
 
     usage: Usage | None
     source: UsageSource
     cost_usd: float | None
+    fee_usd: float | None = None
 
 
-def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool) -> Bill:
-    """What one attempt has used."""
+def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool, now: float) -> Bill:
+    """What one attempt has used until now. A server that is paid by the hour is paid for its seconds
+    whatever came of them, and for no token.
+    """
     if is_count(request) or log.is_refused:
         return Bill(None, "estimated", 0.0)
-    reading = log.reading
-    prices = None if log.to.model is None else log.to.model.prices
+    reading, model = log.reading, log.to.model
+    hourly = None if model is None else model.hourly
+    fee = None if hourly is None else hourly.usd_of(max(0.0, now - log.sent_at))
     usage, source = reading.usage, reading.source
     if usage is None:
         if not (is_answered or reading.has_content):
-            return Bill(None, "estimated", None)
+            return Bill(None, "estimated", fee, fee)
         usage = Usage(
             fresh_input=estimated_input(request, log.to),
             output=tokens_of(reading.output_bytes, log.to.model_id),
@@ -98,7 +113,9 @@ def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool) -> Bil
             usage, output=max(usage.output, tokens_of(reading.output_bytes, log.to.model_id))
         )
         source = "partial"
-    return Bill(usage, source, None if prices is None else cost_usd(usage, prices))
+    if fee is not None:
+        return Bill(usage, source, fee, fee)
+    return Bill(usage, source, None if model is None else cost_usd(usage, model.prices))
 
 
 def estimated_input(request: DispatchRequest, to: Destination) -> int:
@@ -136,16 +153,15 @@ def baseline_cost_usd(
     model = catalog.models.get(baseline)
     if model is None:
         return None
-    if served != baseline:
-        share = token_share(counted_for=served, model=baseline)
-        usage = repriced(counted_as(usage, share), model.prices, cache_terms(model, catalog))
-    return cost_usd(usage, model.prices)
+    share = token_share(counted_for=served, model=baseline)
+    counted = repriced(counted_as(usage, share), model.prices, cache_terms(model, catalog))
+    return cost_usd(counted, model.prices)
 
 
 def attempt_ended(
     log: AttemptLog, request: DispatchRequest, *, outcome: AttemptOutcome, now: float
 ) -> AttemptEnded:
-    spent = bill(log, request, is_answered=outcome == "answered")
+    spent = bill(log, request, is_answered=outcome == "answered", now=now)
     return AttemptEnded(
         event_id=f"{request.request_id}:attempt:{log.number}",
         occurred_at=now,
@@ -172,6 +188,8 @@ def attempt_ended(
         response_id=log.reading.response_id,
         finish_reason=log.reading.finish_reason,
         changes=log.changes,
+        fee_usd=spent.fee_usd,
+        paid_usd=0.0 if is_covered(log.windows) else spent.cost_usd,
     )
 
 
@@ -204,10 +222,11 @@ def request_completed(
     server = ending.server
     told = next((a for a in attempts if server is not None and a.number == server.number), None)
     usage = None if told is None else told.usage
-    costs = [attempt.cost_usd for attempt in attempts]
-    known = [cost for cost in costs if cost is not None]
+    fees = [attempt.fee_usd for attempt in attempts if attempt.fee_usd is not None]
     baseline = None
-    if usage is not None and told is not None:
+    if told is not None and told.model == decision.baseline_model:
+        baseline = told.cost_usd
+    elif told is not None and usage is not None:
         baseline = baseline_cost_usd(
             usage, served=told.model, baseline=decision.baseline_model, catalog=catalog
         )
@@ -246,11 +265,13 @@ def request_completed(
         duration_seconds=max(0.0, now - request.received_at),
         usage=usage,
         usage_source="estimated" if told is None else told.usage_source,
-        cost_usd=sum(known) if len(known) == len(costs) else None,
+        cost_usd=_sum([attempt.cost_usd for attempt in attempts]),
         baseline_cost_usd=0.0 if is_count(request) else baseline,
         finish_reason="" if told is None else told.finish_reason,
         degraded=tuple(decision.degraded),
         artifact_digest=decision.artifact_digest,
+        fee_usd=sum(fees) if fees else None,
+        paid_usd=_sum([attempt.paid_usd for attempt in attempts]),
     )
 
 
@@ -291,7 +312,18 @@ def note_of(
         refused=refused,
         check=features.check,
         task_kind=request.decision.task_kind,
+        account_scope=account_scope(
+            request.identity.principal, server.to.credential, server.to.provider
+        )
+        if server.windows
+        else "",
+        windows=server.windows,
     )
+
+
+def _sum(amounts: Sequence[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known) if len(known) == len(amounts) else None
 
 
 def _scaled(prefix: Prefix, share: float) -> Prefix:

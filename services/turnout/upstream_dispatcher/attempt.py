@@ -150,8 +150,7 @@ class StreamAttempt:
         if opened is None:
             return WAITING
         self._incoming = opened
-        self.log.first_byte_at = self._clock()
-        self.log.status = opened.status
+        self.log.began(opened.status, opened.headers, now=self._clock())
         self._silent_since = self._time()
         self._content_due = self._silent_since + self._limits.first_content_seconds
         if opened.status != 200:

@@ -59,8 +59,7 @@ async def attempt_whole(
     try:
         async with asyncio.timeout(limits.whole_answer_seconds):
             incoming = await transport.send(prepared.outgoing)
-            log.first_byte_at = clock()
-            log.status = incoming.status
+            log.began(incoming.status, incoming.headers, now=clock())
             if incoming.status != 200:
                 log.is_refused = True
                 refusal = await read_refusal(incoming)

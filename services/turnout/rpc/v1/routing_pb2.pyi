@@ -391,6 +391,61 @@ class Maker(_message.Message):
 Global___Maker: _TypeAlias = Maker  # noqa: Y015
 
 @_typing.final
+class QuotaWindow(_message.Message):
+    """What a provider says of one window of a subscription."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    USED_SHARE_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    RESETS_AT_FIELD_NUMBER: _builtins.int
+    used_share: _builtins.float
+    seconds: _builtins.float
+    resets_at: _builtins.float
+    def __init__(
+        self,
+        *,
+        used_share: _builtins.float = ...,
+        seconds: _builtins.float = ...,
+        resets_at: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["resets_at", b"resets_at", "seconds", b"seconds", "used_share", b"used_share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QuotaWindow: _TypeAlias = QuotaWindow  # noqa: Y015
+
+@_typing.final
+class Quota(_message.Message):
+    """The windows of the subscription behind one credential."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WAY_FIELD_NUMBER: _builtins.int
+    SEEN_AT_FIELD_NUMBER: _builtins.int
+    WINDOWS_FIELD_NUMBER: _builtins.int
+    way: _builtins.str
+    seen_at: _builtins.float
+    @_builtins.property
+    def windows(self) -> _containers.RepeatedCompositeFieldContainer[Global___QuotaWindow]: ...
+    def __init__(
+        self,
+        *,
+        way: _builtins.str = ...,
+        seen_at: _builtins.float = ...,
+        windows: _abc.Iterable[Global___QuotaWindow] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seen_at", b"seen_at", "way", b"way", "windows", b"windows"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Quota: _TypeAlias = Quota  # noqa: Y015
+
+@_typing.final
 class ThreadState(_message.Message):
     """A thread as the tracker remembers it; the defaults describe a thread never seen."""
 
@@ -415,6 +470,7 @@ class ThreadState(_message.Message):
     ESCALATED_AT_FIELD_NUMBER: _builtins.int
     IS_LEFT_ALONE_FIELD_NUMBER: _builtins.int
     COUNTED_BY_FIELD_NUMBER: _builtins.int
+    QUOTAS_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     target: _builtins.str
     started_at: _builtins.float
@@ -438,6 +494,8 @@ class ThreadState(_message.Message):
     def makers(self) -> _containers.RepeatedCompositeFieldContainer[Global___Maker]: ...
     @_builtins.property
     def refused(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def quotas(self) -> _containers.RepeatedCompositeFieldContainer[Global___Quota]: ...
     def __init__(
         self,
         *,
@@ -460,10 +518,11 @@ class ThreadState(_message.Message):
         escalated_at: _builtins.float = ...,
         is_left_alone: _builtins.bool = ...,
         counted_by: _builtins.str = ...,
+        quotas: _abc.Iterable[Global___Quota] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted_by", b"counted_by", "escalated_at", b"escalated_at", "failing_checks", b"failing_checks", "growth_tokens", b"growth_tokens", "heads", b"heads", "is_left_alone", b"is_left_alone", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "refused", b"refused", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted_by", b"counted_by", "escalated_at", b"escalated_at", "failing_checks", b"failing_checks", "growth_tokens", b"growth_tokens", "heads", b"heads", "is_left_alone", b"is_left_alone", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "quotas", b"quotas", "refused", b"refused", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -509,6 +568,7 @@ class Candidate(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     QUALITY_SD_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
+    LIST_SHARE_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     model: _builtins.str
     provider: _builtins.str
@@ -518,6 +578,7 @@ class Candidate(_message.Message):
     quality: _builtins.float
     quality_sd: _builtins.float
     score: _builtins.float
+    list_share: _builtins.float
     @_builtins.property
     def lacks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -533,10 +594,11 @@ class Candidate(_message.Message):
         quality: _builtins.float = ...,
         quality_sd: _builtins.float = ...,
         score: _builtins.float | None = ...,
+        list_share: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "lacks", b"lacks", "model", b"model", "provider", b"provider", "quality", b"quality", "quality_sd", b"quality_sd", "score", b"score", "target", b"target", "warm_tokens", b"warm_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "lacks", b"lacks", "list_share", b"list_share", "model", b"model", "provider", b"provider", "quality", b"quality", "quality_sd", b"quality_sd", "score", b"score", "target", b"target", "warm_tokens", b"warm_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_now_usd: _TypeAlias = _typing.Literal["cost_now_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_now_usd: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd"]  # noqa: Y015
@@ -590,11 +652,13 @@ class RoutingSettings(_message.Message):
     NAMED_MODEL_FIELD_NUMBER: _builtins.int
     LOCKS_FIELD_NUMBER: _builtins.int
     EXPLORATION_FIELD_NUMBER: _builtins.int
+    UNPRICED_COMPETE_FIELD_NUMBER: _builtins.int
     value_usd: _builtins.float
     switch_margin: _builtins.float
     baseline_model: _builtins.str
     named_model: _builtins.str
     exploration: _builtins.float
+    unpriced_compete: _builtins.bool
     @_builtins.property
     def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -609,10 +673,11 @@ class RoutingSettings(_message.Message):
         named_model: _builtins.str = ...,
         locks: _abc.Iterable[Global___Lock] | None = ...,
         exploration: _builtins.float = ...,
+        unpriced_compete: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "locks", b"locks", "named_model", b"named_model", "switch_margin", b"switch_margin", "value_usd", b"value_usd"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "locks", b"locks", "named_model", b"named_model", "switch_margin", b"switch_margin", "unpriced_compete", b"unpriced_compete", "value_usd", b"value_usd"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -94,6 +94,8 @@ class NoteRequest(_message.Message):
     REFUSED_FIELD_NUMBER: _builtins.int
     CHECK_FIELD_NUMBER: _builtins.int
     TASK_KIND_FIELD_NUMBER: _builtins.int
+    ACCOUNT_SCOPE_FIELD_NUMBER: _builtins.int
+    WINDOWS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     head_scope: _builtins.str
     head_tokens: _builtins.int
@@ -108,12 +110,15 @@ class NoteRequest(_message.Message):
     refused: _builtins.str
     check: _builtins.str
     task_kind: _builtins.str
+    account_scope: _builtins.str
     @_builtins.property
     def identity(self) -> _routing_pb2.Identity: ...
     @_builtins.property
     def prefix(self) -> _routing_pb2.Prefix: ...
     @_builtins.property
     def usage(self) -> _routing_pb2.Usage: ...
+    @_builtins.property
+    def windows(self) -> _containers.RepeatedCompositeFieldContainer[_routing_pb2.QuotaWindow]: ...
     def __init__(
         self,
         *,
@@ -134,10 +139,12 @@ class NoteRequest(_message.Message):
         refused: _builtins.str = ...,
         check: _builtins.str = ...,
         task_kind: _builtins.str = ...,
+        account_scope: _builtins.str = ...,
+        windows: _abc.Iterable[_routing_pb2.QuotaWindow] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "prefix", b"prefix", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["begins_run", b"begins_run", "check", b"check", "head_scope", b"head_scope", "head_tokens", b"head_tokens", "identity", b"identity", "is_failed", b"is_failed", "moves_thread", b"moves_thread", "now", b"now", "prefix", b"prefix", "reason", b"reason", "refused", b"refused", "request_id", b"request_id", "sent_at", b"sent_at", "step_tool_errors", b"step_tool_errors", "target", b"target", "task_kind", b"task_kind", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_scope", b"account_scope", "begins_run", b"begins_run", "check", b"check", "head_scope", b"head_scope", "head_tokens", b"head_tokens", "identity", b"identity", "is_failed", b"is_failed", "moves_thread", b"moves_thread", "now", b"now", "prefix", b"prefix", "reason", b"reason", "refused", b"refused", "request_id", b"request_id", "sent_at", b"sent_at", "step_tool_errors", b"step_tool_errors", "target", b"target", "task_kind", b"task_kind", "usage", b"usage", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
