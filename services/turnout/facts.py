@@ -247,7 +247,8 @@ class ShadowDecided(msgspec.Struct, frozen=True, gc=False):
     agrees: bool
 
 
-ModeSource: TypeAlias = Literal["person", "guardrail"]
+ChangeSource: TypeAlias = Literal["person", "guardrail"]
+"""Who changes what a tenant has decided."""
 
 
 class ModeChanged(msgspec.Struct, frozen=True, gc=False):
@@ -266,7 +267,7 @@ class ModeChanged(msgspec.Struct, frozen=True, gc=False):
     tenant: str
     from_mode: Mode
     to_mode: Mode
-    source: ModeSource
+    source: ChangeSource
     changed_by: str
     margin: float | None = None
     confidence: float | None = None
