@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from turnout import __version__, parts
 from turnout.bus.connection import Bus, open_bus
 from turnout.bus.control import ControlStore, end_task
-from turnout.bus.control_keys import MODE_KEY
+from turnout.bus.control_keys import MODE_KEY, SETTINGS_KEY
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import Publisher
 from turnout.bus.spool import Spool, SpoolFactSink, open_spool
@@ -45,6 +45,7 @@ from turnout.ports import (
 )
 from turnout.rpc.address import is_loopback
 from turnout.settings import Rpc, RpcService, Settings
+from turnout.tenant_settings import TenantSettings
 
 if TYPE_CHECKING:
     from grpc.aio import Channel, ServerInterceptor
@@ -197,8 +198,13 @@ class Process:
             paying_default=settings.routing.mode or "observe",
         )
         store = ControlStore(self.bus)
-        watch = self.tasks.create_task(store.watch(f"{MODE_KEY}*", modes.on_control))
-        self.stack.push_async_callback(end_task, watch)
+        tenants = parts.tenants_of(settings, catalog)
+        for keys, on_control in (
+            (MODE_KEY, modes.on_control),
+            (SETTINGS_KEY, tenants.on_control),
+        ):
+            watch = self.tasks.create_task(store.watch(f"{keys}*", on_control))
+            self.stack.push_async_callback(end_task, watch)
         scorer, facts = await self.scorer(), await self.facts()
         told = settings.ingress
         limits = Limits(
@@ -216,7 +222,7 @@ class Process:
             ),
             door=parts.door_of(settings, catalog),
             modes=modes,
-            experiment=parts.experiment_of(settings),
+            tenants=tenants,
             ids=RandomIds(),
             clock=time.time,
             timed=self.metrics.identified,
@@ -227,7 +233,6 @@ class Process:
             dispatcher=await self.dispatcher(),
             facts=facts,
             catalog=catalog,
-            routing=parts.routing_of(settings, catalog),
             limits=limits,
         )
         self.metrics.in_flight.labels("ingress").set_function(lambda: proxy.in_flight)
@@ -242,6 +247,7 @@ class Process:
                 facts=facts,
                 catalog=catalog,
                 modes=modes,
+                settings=TenantSettings(settings.routing, catalog),
                 store=store,
                 artifacts=parts.artifacts_of(settings, catalog, store),
                 limits=limits,

@@ -278,6 +278,25 @@ class ModeChanged(msgspec.Struct, frozen=True, gc=False):
     control_sessions: int = 0
 
 
+class SettingsChanged(msgspec.Struct, frozen=True, gc=False):
+    """A tenant has another routing setting of its own, or one more or less.
+
+    Attributes:
+        from_value, to_value: as JSON; "" where the process's own holds.
+        changed_by: as of a mode.
+
+    """
+
+    event_id: str
+    occurred_at: float
+    tenant: str
+    name: str
+    from_value: str
+    to_value: str
+    source: ChangeSource
+    changed_by: str
+
+
 Fact: TypeAlias = (
     RequestRouted
     | AttemptEnded
@@ -286,4 +305,5 @@ Fact: TypeAlias = (
     | OutcomeReported
     | ShadowDecided
     | ModeChanged
+    | SettingsChanged
 )

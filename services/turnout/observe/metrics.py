@@ -19,6 +19,7 @@ from turnout.facts import (
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
+    SettingsChanged,
     ShadowDecided,
     ThreadSwitched,
 )
@@ -258,7 +259,7 @@ class Metrics:
                 self.outcomes.add((fact.kind,))
             case ShadowDecided():
                 self.shadow.add(("yes" if fact.agrees else "no",))
-            case ModeChanged():
+            case ModeChanged() | SettingsChanged():
                 # The guardrail's are counted by telemetry, and a person knows of their own.
                 pass
             case _:
