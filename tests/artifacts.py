@@ -39,6 +39,14 @@ def favouring(model: str) -> bytes:
     return encode_artifact(replace(content, success=success, cluster_effects=()))
 
 
+def finding(share: float) -> bytes:
+    """Tables in which this share of a prompt is found again, at every provider and after any gap."""
+    hits = tuple(
+        replace(curve, shares=tuple(share for _ in curve.shares)) for curve in SHIPPED.content.hits
+    )
+    return encode_artifact(replace(SHIPPED.content, hits=hits))
+
+
 def foreign() -> bytes:
     """Tables that belong to another embedder."""
     return encode_artifact(replace(SHIPPED.content, embedder_digest="another"))

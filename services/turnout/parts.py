@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from turnout.bus.board import Board
-from turnout.bus.control_keys import SETTINGS_KEY
+from turnout.bus.control_keys import ARTIFACT_KEY, SETTINGS_KEY
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.models import Endpoint
 from turnout.catalog.packaged import snapshot_bytes
@@ -19,12 +19,14 @@ from turnout.errors import TurnoutError
 from turnout.ingress.artifacts import Artifacts, ArtifactStore
 from turnout.ingress.callers import Door
 from turnout.observe.exporting import BadTracing, Exporting, exporting
+from turnout.policy.cache import HitTable
 from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Mode
 from turnout.policy.tenant import TenantRouting
 from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address, is_loopback
-from turnout.scorer.artifact_file import load_artifact, tried_artifact
+from turnout.scorer.artifact_file import bound_artifact, load_artifact, tried_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST, default_root
+from turnout.session_cache_tracker.service import tried
 from turnout.settings import BadSetting, Settings
 from turnout.telemetry.guardrail import GuardrailSettings
 from turnout.telemetry.retention import Retention
@@ -223,6 +225,17 @@ def tenants_of(settings: Settings, catalog: Catalog) -> Board[TenantRouting]:
         SETTINGS_KEY,
         routing_by(settings.routing),
         TenantSettings(settings.routing, catalog).read,
+    )
+
+
+def hits_of(settings: Settings) -> Board[HitTable]:
+    """What is expected of caches, by the role of the artifact that says it. The tracker reads no text, so that the
+    own file may be any embedder's; of the bucket it takes what a scorer takes.
+    """
+    return Board[HitTable](
+        ARTIFACT_KEY,
+        load_artifact(settings.scorer.artifact, embedder_digest=None),
+        lambda value: tried(bound_artifact(value.encode(), embedder_digest=EMBEDDER_DIGEST)),
     )
 
 

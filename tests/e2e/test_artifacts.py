@@ -1,5 +1,6 @@
 """Another artifact takes over, or runs in shadow, while requests are served."""
 
+import json
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.artifacts import SHIPPED, favouring, foreign, renamed
+from tests.artifacts import SHIPPED, favouring, finding, foreign, renamed
 from tests.e2e.product import Product, run
 from tests.e2e.test_behaviour import MESSAGES, PATIENCE_SECONDS, ask, message, until
 from turnout.policy.artifact import parse_artifact
@@ -89,6 +90,21 @@ def test_a_pushed_artifact_decides_within_a_second_and_no_request_is_lost(
     assert answers
     assert {answer.status_code for answer in answers} == {200}
     assert not [answer for answer in answers if "turnout-degraded" in answer.headers]
+
+
+def test_the_tracker_expects_hits_by_what_was_pushed(product: Product) -> None:
+    said = [{"role": "user", "content": "Fix the crash. " + "Details follow. " * 2_000}]
+    body = json.dumps({"model": "claude-opus-5-5", "max_tokens": 100, "messages": said}).encode()
+    marked = body.replace(b'"max_tokens"', b'"cache_control": {"type": "ephemeral"}, "max_tokens"')
+    ask(product, MESSAGES, marked).raise_for_status()
+
+    def shares() -> set[float]:
+        told = httpx.post(f"{product.url}/v1/route", content=marked, timeout=30).json()
+        return {warm["hit_share"] for warm in told["inputs"]["state"]["warm"]}
+
+    assert any(shares() and min(shares()) > 0.9 for _ in until(PATIENCE_SECONDS))
+    put(product, "active", finding(0.5))
+    assert any(shares() == {0.5} for _ in until(CHANGE_SECONDS))
 
 
 def test_what_is_no_artifact_of_ours_is_refused_in_a_line(product: Product, tmp_path: Path) -> None:
