@@ -8,7 +8,7 @@ import pytest
 
 from tests.bus.servers import NatsServer
 from turnout.bus.connection import Bus, open_bus
-from turnout.bus.control import ControlStore
+from turnout.bus.control import BUCKET_HISTORY, ControlStore
 from turnout.errors import Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -35,6 +35,28 @@ async def following(changes: asyncio.Queue[Change]) -> Change:
 
 async def put(bus: Bus, key: str, value: str) -> None:
     await ControlStore(bus).put(key, value, deadline_seconds=DEADLINE_SECONDS)
+
+
+async def test_the_last_values_of_a_key_can_be_had_after_it_is_removed(
+    nats_server: NatsServer,
+) -> None:
+    await nats_server.start()
+    async with open_bus(nats_server.url, name="test") as bus:
+        store = ControlStore(bus)
+
+        async def history() -> list[str]:
+            return await store.history("artifact.active", deadline_seconds=DEADLINE_SECONDS)
+
+        assert await history() == []
+        for number in range(BUCKET_HISTORY + 1):
+            await put(bus, "artifact.active", str(number))
+        assert await history() == [str(number) for number in range(1, BUCKET_HISTORY + 1)]
+        await store.delete("artifact.active", deadline_seconds=DEADLINE_SECONDS)
+        assert await history() == [str(number) for number in range(2, BUCKET_HISTORY + 1)]
+    with pytest.raises(Unavailable):
+        await ControlStore(Bus("nats://127.0.0.1:1", name="test")).history(
+            "artifact.active", deadline_seconds=0.1
+        )
 
 
 async def test_a_watch_tells_what_there_is_and_what_changes(nats_server: NatsServer) -> None:

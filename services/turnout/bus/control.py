@@ -18,7 +18,13 @@ from typing import Protocol, TypeAlias
 import msgspec
 import nats.errors
 from nats.js.api import Header, KeyValueConfig, StorageType
-from nats.js.errors import APIError, BucketNotFoundError, KeyNotFoundError, NotFoundError
+from nats.js.errors import (
+    APIError,
+    BucketNotFoundError,
+    KeyNotFoundError,
+    NoKeysError,
+    NotFoundError,
+)
 from nats.js.kv import KV_OP, KeyValue
 
 from turnout.bus.connection import REQUEST_TIMEOUT_SECONDS, Bus
@@ -134,6 +140,19 @@ class ControlStore:
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise _unavailable(error) from error
         return None if entry.value is None else entry.value.decode()
+
+    async def history(self, key: str, *, deadline_seconds: float) -> list[str]:
+        """The values that `key` has had of late, the oldest first, also after it was removed; as many as the
+        bucket keeps. Raises `Unavailable` when NATS is away.
+        """
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                entries = await (await self._bucket()).history(key)
+        except NoKeysError:
+            return []
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise _unavailable(error) from error
+        return [(one.value or b"").decode(errors="replace") for one in entries if not one.operation]
 
     async def stand(self, key: str, *, deadline_seconds: float) -> Stand:
         """How `key` stands now. Raises `Unavailable` when NATS is away."""
