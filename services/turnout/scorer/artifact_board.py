@@ -39,7 +39,7 @@ class Basis:
     reader: TextReader
     dialled: Callable[[RoutingSettings, float | None], RoutingSettings]
     settings: RoutingSettings
-    by_tenant: Mapping[str, RoutingSettings] = field(default_factory=dict)
+    by_tenant: Mapping[str, RoutingSettings] = field(default_factory=dict[str, RoutingSettings])
 
     def settings_of(self, tenant: str) -> RoutingSettings:
         return self.by_tenant.get(tenant, self.settings)
