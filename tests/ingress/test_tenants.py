@@ -108,6 +108,7 @@ async def test_a_mode_is_told_with_who_set_it_and_when() -> None:
     by_person = {"source": "person", "changed_by": "admin", "changed_at": NOW}
     assert await told() == {"mode": "cache", **by_person}
     on.modes.set_mode("acme", "observe")
+    assert await told() == {"mode": "observe"}, "what holds here is not what is kept"
     on.store.set("mode.acme", "observe", by=SetBy("guardrail"))
     assert await told() == {"mode": "observe", "source": "guardrail", "changed_at": NOW}
     on.store.set("mode.acme", "observe")

@@ -130,7 +130,10 @@ class TenantEndpoints:
             stand = await self._stand(MODE_KEY + tenant)
         except Unavailable:
             return in_json(ModeState(mode))
-        return in_json(ModeState(mode, *_change_of(stand)))
+        # What was set while the bus was away holds here alone, and nobody's name is kept with it.
+        return in_json(
+            ModeState(mode, *_change_of(stand)) if stand.value == mode else ModeState(mode)
+        )
 
     async def change_mode(self, request: Request, tenant: Tenant) -> dict[str, str]:
         """Effective here at once and on every replica within a second.
