@@ -200,6 +200,7 @@ class Process:
         store, tenants = ControlStore(self.bus), parts.tenants_of(settings, catalog)
         self._watch(f"{MODE_KEY}*", modes.on_control)
         self._watch(f"{SETTINGS_KEY}*", tenants.on_control)
+        self.metrics.settings_ignored.set_function(lambda: len(tenants.refused))
         scorer, facts = await self.scorer(), await self.facts()
         told = settings.ingress
         limits = Limits(

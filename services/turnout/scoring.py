@@ -59,9 +59,11 @@ async def open_scorer(
         digest = embedder.embedder_digest
         own = load_artifact(settings.scorer.artifact, embedder_digest=digest)
         metrics.set_artifact(own.digest)
+        tenants = parts.tenants_of(settings, catalog)
+        metrics.settings_ignored.set_function(lambda: len(tenants.refused))
         artifacts = ArtifactBoard(
             basis_of(own),
-            tenants=parts.tenants_of(settings, catalog),
+            tenants=tenants,
             bind=lambda data: basis_of(
                 tried_artifact(data, embedder_digest=digest, settings=routing, catalog=catalog)
             ),

@@ -57,6 +57,8 @@ MetricName: TypeAlias = Literal[
     "turnout_shadow_lost_total",
     # Artifact files in the control bucket that could not be used.
     "turnout_artifacts_refused_total",
+    # Tenants whose settings there cannot be read.
+    "turnout_settings_ignored",
     # Outcomes reported, by kind.
     "turnout_outcomes_total",
     # Requests that are being served now, by part.
@@ -186,6 +188,10 @@ class Metrics:
             "turnout_artifacts_refused_total",
             "Artifact files in the control bucket that the scorer could not use.",
             "role",
+        )
+        self.settings_ignored = self._gauge(
+            "turnout_settings_ignored",
+            "Tenants whose settings in the control bucket cannot be read, so that the last good ones hold.",
         )
 
     def _add_what_no_fact_says(self) -> None:
