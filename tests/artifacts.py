@@ -2,10 +2,22 @@
 
 from dataclasses import replace
 
+from msgspec.structs import replace as replaced
+
+from turnout.bus.board import Board
+from turnout.bus.control_keys import SETTINGS_KEY
+from turnout.catalog.catalog import parse_catalog
+from turnout.catalog.packaged import snapshot_bytes
+from turnout.policy.arms import NO_EXPERIMENT
 from turnout.policy.artifact import Estimate, encode_artifact
+from turnout.policy.decision import RoutingSettings
+from turnout.policy.tenant import TenantRouting
+from turnout.routing_section import Routing
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
+from turnout.tenant_settings import TenantSettings
 
+CATALOG = parse_catalog(snapshot_bytes())
 SHIPPED = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
 
 
@@ -27,6 +39,14 @@ def favouring(model: str) -> bytes:
     return encode_artifact(replace(content, success=success, cluster_effects=()))
 
 
+def finding(share: float) -> bytes:
+    """Tables in which this share of a prompt is found again, at every provider and after any gap."""
+    hits = tuple(
+        replace(curve, shares=tuple(share for _ in curve.shares)) for curve in SHIPPED.content.hits
+    )
+    return encode_artifact(replace(SHIPPED.content, hits=hits))
+
+
 def foreign() -> bytes:
     """Tables that belong to another embedder."""
     return encode_artifact(replace(SHIPPED.content, embedder_digest="another"))
@@ -41,3 +61,17 @@ def failing() -> bytes:
     """A file that passes every check and fails in every decision: a lifetime has no logarithm."""
     hits = tuple(replace(curve, lifetime_seconds=0.0) for curve in SHIPPED.content.hits)
     return encode_artifact(replace(SHIPPED.content, hits=hits))
+
+
+def undialled(settings: RoutingSettings, bias: float | None) -> RoutingSettings:
+    """Shows a place of the dial as the value itself."""
+    return settings if bias is None else replaced(settings, value_usd=bias)
+
+
+def tenants(settings: RoutingSettings) -> Board[TenantRouting]:
+    """Tenants over settings of a test."""
+    return Board(
+        SETTINGS_KEY,
+        TenantRouting(settings, None, NO_EXPERIMENT),
+        TenantSettings(Routing(), CATALOG).read,
+    )

@@ -54,6 +54,7 @@ PAIRS: list[tuple[type[object], type[Message]]] = [
     (facts.OutcomeReported, facts_pb2.OutcomeReported),
     (facts.ShadowDecided, facts_pb2.ShadowDecided),
     (facts.ModeChanged, facts_pb2.ModeChanged),
+    (facts.SettingsChanged, facts_pb2.SettingsChanged),
 ]
 
 

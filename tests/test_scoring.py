@@ -71,6 +71,14 @@ async def test_what_is_pushed_decides_and_is_named_and_what_cannot_is_counted(
             await put("active", foreign())
             while not value(metrics, "turnout_artifacts_refused_total", role="active"):
                 await asyncio.sleep(0.01)
+            assert value(metrics, "turnout_settings_ignored") == 0
+            settings_key = "settings.acme"
+            await store.put(settings_key, '{"colour": "red"}', deadline_seconds=WAIT_SECONDS)
+            while not value(metrics, "turnout_settings_ignored"):
+                await asyncio.sleep(0.01)
+            await store.put(settings_key, '{"value_usd": 3.0}', deadline_seconds=WAIT_SECONDS)
+            while value(metrics, "turnout_settings_ignored"):
+                await asyncio.sleep(0.01)
             await put("shadow", OTHER)
             while not any(isinstance(fact, ShadowDecided) for fact in facts.all):
                 answer = await scorer.route(question(), deadline_seconds=DEADLINE_SECONDS)

@@ -250,9 +250,10 @@ _WAREHOUSE = Section(
             ),
         ),
         Panel(
-            "Artifacts tried",
+            "Artifacts and settings",
             "Requests that an artifact in shadow has decided too, by whether it chose the same target, those"
-            " that it has not, and artifact files that scorers could not use.",
+            " that it has not, artifact files that scorers could not use, and tenants whose settings cannot be"
+            " read.",
             "timeseries",
             "short",
             (
@@ -265,6 +266,7 @@ _WAREHOUSE = Section(
                     "sum(increase(turnout_artifacts_refused_total[$__rate_interval]))",
                     "files refused",
                 ),
+                PromQl("max(turnout_settings_ignored)", "settings ignored"),
             ),
         ),
     ),

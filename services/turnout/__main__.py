@@ -66,6 +66,8 @@ def _done(argv: Sequence[str] | None) -> int:
                 return _keys(options)
             case "mode":
                 return _mode(options)
+            case "settings":
+                return _settings(options)
             case "artifact":
                 return _artifact(options)
             case "catalog":
@@ -114,6 +116,18 @@ def _parser() -> argparse.ArgumentParser:
     mode.add_argument("mode", nargs="?", choices=MODES)
     mode.add_argument("--tenant", default="default")
     _add_where(mode)
+    own = commands.add_parser("settings", help="show or change routing settings of tenants")
+    ways = own.add_subparsers(dest="action", required=True)
+    shown = ways.add_parser("show", help="those of the process, and what tenants have otherwise")
+    shown.add_argument("--tenant", help="what holds for this one")
+    given = ways.add_parser("set", help="give a tenant a setting of its own, without a restart")
+    taken = ways.add_parser("unset", help="give it the process's own again")
+    for changing in (given, taken):
+        changing.add_argument("name", help="as `turnout settings show` names it")
+        changing.add_argument("--tenant", default="default")
+    given.add_argument("value", help="as JSON; a word needs no quotes")
+    for way in (shown, given, taken):
+        _add_where(way)
     artifact = commands.add_parser("artifact", help="show or change the artifacts that decide")
     actions = artifact.add_subparsers(dest="action", required=True)
     show = actions.add_parser("show", help="which are active and in shadow")
@@ -257,6 +271,32 @@ def _mode(options: argparse.Namespace) -> int:
             _url(options), key=str(options.key), tenant=str(options.tenant), mode=options.mode
         )
     )
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> int:
+    from turnout import remote
+
+    url, key = _url(options), str(options.key)
+    match options.action:
+        case "show":
+            asyncio.run(remote.show_settings(url, key=key, tenant=options.tenant))
+        case "set":
+            asyncio.run(
+                remote.set_setting(
+                    url,
+                    key=key,
+                    tenant=str(options.tenant),
+                    name=str(options.name),
+                    value=str(options.value),
+                )
+            )
+        case _:
+            asyncio.run(
+                remote.unset_setting(
+                    url, key=key, tenant=str(options.tenant), name=str(options.name)
+                )
+            )
     return 0
 
 

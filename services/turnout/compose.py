@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from turnout import __version__, parts
 from turnout.bus.connection import Bus, open_bus
-from turnout.bus.control import ControlStore, end_task
-from turnout.bus.control_keys import MODE_KEY
+from turnout.bus.control import ControlStore, OnChange, end_task
+from turnout.bus.control_keys import ARTIFACT_KEY, MODE_KEY, SETTINGS_KEY, ArtifactRole
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import Publisher
 from turnout.bus.spool import Spool, SpoolFactSink, open_spool
@@ -45,6 +45,7 @@ from turnout.ports import (
 )
 from turnout.rpc.address import is_loopback
 from turnout.settings import Rpc, RpcService, Settings
+from turnout.tenant_settings import TenantSettings
 
 if TYPE_CHECKING:
     from grpc.aio import Channel, ServerInterceptor
@@ -119,14 +120,14 @@ class Process:
                 RemoteSessionCacheTracker(await self._channel(told)),
                 CallTimes(self.metrics.rpc_client, part="session-cache-tracker"),
             )
-        from turnout.scorer.artifact_file import load_artifact
         from turnout.session_cache_tracker.redis import open_redis_store
         from turnout.session_cache_tracker.service import LocalSessionCacheTracker
 
         store = await self.stack.enter_async_context(open_redis_store(self.settings.redis.url))
-        # It reads no text, so that any embedder will do.
-        table = load_artifact(self.settings.scorer.artifact, embedder_digest=None)
-        tracker = LocalSessionCacheTracker(store, await self.facts(), table)
+        hits = parts.hits_of(self.settings)
+        active: ArtifactRole = "active"
+        self._watch(ARTIFACT_KEY + active, hits.on_control)
+        tracker = LocalSessionCacheTracker(store, await self.facts(), lambda: hits.of(active))
         if self.tracer is None:
             return tracker
         return TracedSessionCacheTracker(
@@ -196,9 +197,10 @@ class Process:
             parts.default_mode(settings, catalog),
             paying_default=settings.routing.mode or "observe",
         )
-        store = ControlStore(self.bus)
-        watch = self.tasks.create_task(store.watch(f"{MODE_KEY}*", modes.on_control))
-        self.stack.push_async_callback(end_task, watch)
+        store, tenants = ControlStore(self.bus), parts.tenants_of(settings, catalog)
+        self._watch(f"{MODE_KEY}*", modes.on_control)
+        self._watch(f"{SETTINGS_KEY}*", tenants.on_control)
+        self.metrics.settings_ignored.set_function(lambda: len(tenants.refused))
         scorer, facts = await self.scorer(), await self.facts()
         told = settings.ingress
         limits = Limits(
@@ -216,7 +218,7 @@ class Process:
             ),
             door=parts.door_of(settings, catalog),
             modes=modes,
-            experiment=parts.experiment_of(settings),
+            tenants=tenants,
             ids=RandomIds(),
             clock=time.time,
             timed=self.metrics.identified,
@@ -227,7 +229,6 @@ class Process:
             dispatcher=await self.dispatcher(),
             facts=facts,
             catalog=catalog,
-            routing=parts.routing_of(settings, catalog),
             limits=limits,
         )
         self.metrics.in_flight.labels("ingress").set_function(lambda: proxy.in_flight)
@@ -242,6 +243,7 @@ class Process:
                 facts=facts,
                 catalog=catalog,
                 modes=modes,
+                settings=TenantSettings(settings.routing, catalog),
                 store=store,
                 artifacts=parts.artifacts_of(settings, catalog, store),
                 limits=limits,
@@ -258,6 +260,11 @@ class Process:
         from turnout.rpc.trace_context import TraceContextInterceptor
 
         return (TraceContextInterceptor(),)
+
+    def _watch(self, keys: str, on_change: OnChange) -> None:
+        """Have a part follow control keys for as long as the process lives."""
+        watch = self.tasks.create_task(ControlStore(self.bus).watch(keys, on_change))
+        self.stack.push_async_callback(end_task, watch)
 
     def _kind_of(self, service: RpcService) -> Kind:
         """Of a service's spans: it is called over gRPC in its own process and directly elsewhere."""

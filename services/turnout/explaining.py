@@ -1,5 +1,5 @@
-"""`turnout explain REQUEST_ID`: a recorded decision in words, what came of it, and whether the tables of now
-would decide the same.
+"""`turnout explain REQUEST_ID`: a recorded decision in words, what came of it, and whether the tables that decided
+it, and those of now, would decide the same.
 """
 
 from collections.abc import Mapping
@@ -8,14 +8,14 @@ from typing import Final
 import msgspec
 
 from turnout import parts
+from turnout.bucket import Held, held
 from turnout.catalog.catalog import Catalog
 from turnout.errors import InvalidRequest, TurnoutError
 from turnout.policy.decision import Decision
 from turnout.policy.explain import explain
 from turnout.policy.rank import Tables
 from turnout.policy.switch import decide
-from turnout.scorer.artifact_file import load_artifact
-from turnout.scorer.embedder_files import EMBEDDER_DIGEST
+from turnout.scorer.artifact_file import VARIABLE
 from turnout.settings import Settings
 from turnout.telemetry.recorded_decisions import ONE, RecordedDecision, read_decision
 from turnout.warehousing import ask
@@ -55,7 +55,6 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
             f"The decision of {request_id} is one of another version of Turnout: {reason}."
         ) from reason
     catalog = parts.catalog_of(settings)
-    tables = load_artifact(settings.scorer.artifact, embedder_digest=EMBEDDER_DIGEST)
     served = [
         _served_words(msgspec.json.decode(line, type=_Served))
         for line in (await ask(settings, _SERVED, named)).splitlines()
@@ -63,7 +62,7 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
     return [
         *explain(recorded.decision, recorded.inputs),
         *served,
-        again(recorded, catalog=catalog, tables=tables),
+        *again(recorded, await held(settings, catalog), catalog=catalog),
     ]
 
 
@@ -72,11 +71,34 @@ def _kept(settings: Settings) -> str:
     return f", and are kept for {days} days" if days else ""
 
 
-def again(recorded: RecordedDecision, *, catalog: Catalog, tables: Tables) -> str:
-    """What the policy says today to what was known then."""
+def again(recorded: RecordedDecision, found: Held, *, catalog: Catalog) -> list[str]:
+    """What the policy says today to what was known then, by the artifact that decided and, where that is
+    another one, by the one of now.
+    """
     was = recorded.decision
     if "scorer" in was.degraded:
-        return "The ingress decided without the scorer, so there is no arithmetic to repeat."
+        return ["The ingress decided without the scorer, so there is no arithmetic to repeat."]
+    lines: list[str] = []
+    if found.unanswered:
+        lines.append(
+            f"What was pushed is not known: {found.unanswered} The artifact of the settings stands for it."
+        )
+    decided = found.artifacts.get(was.artifact_digest)
+    if decided is not None:
+        lines.append(_again(recorded, catalog=catalog, tables=decided))
+    else:
+        lines.append(
+            f"The artifact that decided it ({was.artifact_digest}) is not to be had: it is not the one of the"
+            " settings, nor among the last that were pushed. To decide with it again, set"
+            f" {VARIABLE} to its file."
+        )
+    if found.active.digest != was.artifact_digest:
+        lines.append(_again(recorded, catalog=catalog, tables=found.active))
+    return lines
+
+
+def _again(recorded: RecordedDecision, *, catalog: Catalog, tables: Tables) -> str:
+    was = recorded.decision
     changed = [
         name
         for name, then, now in (

@@ -255,7 +255,8 @@ class ShadowDecided(msgspec.Struct, frozen=True, gc=False):
     agrees: bool
 
 
-ModeSource: TypeAlias = Literal["person", "guardrail"]
+ChangeSource: TypeAlias = Literal["person", "guardrail"]
+"""Who changes what a tenant has decided."""
 
 
 class ModeChanged(msgspec.Struct, frozen=True, gc=False):
@@ -274,7 +275,7 @@ class ModeChanged(msgspec.Struct, frozen=True, gc=False):
     tenant: str
     from_mode: Mode
     to_mode: Mode
-    source: ModeSource
+    source: ChangeSource
     changed_by: str
     margin: float | None = None
     confidence: float | None = None
@@ -285,6 +286,25 @@ class ModeChanged(msgspec.Struct, frozen=True, gc=False):
     control_sessions: int = 0
 
 
+class SettingsChanged(msgspec.Struct, frozen=True, gc=False):
+    """A tenant has another routing setting of its own, or one more or less.
+
+    Attributes:
+        from_value, to_value: as JSON; "" where the process's own holds.
+        changed_by: as of a mode.
+
+    """
+
+    event_id: str
+    occurred_at: float
+    tenant: str
+    name: str
+    from_value: str
+    to_value: str
+    source: ChangeSource
+    changed_by: str
+
+
 Fact: TypeAlias = (
     RequestRouted
     | AttemptEnded
@@ -293,4 +313,5 @@ Fact: TypeAlias = (
     | OutcomeReported
     | ShadowDecided
     | ModeChanged
+    | SettingsChanged
 )

@@ -13,11 +13,12 @@ import msgspec
 from msgspec import structs
 
 from turnout import parts
+from turnout.bucket import held
 from turnout.catalog.catalog import Catalog
 from turnout.errors import InvalidRequest
 from turnout.learn.columns import in_columns
 from turnout.policy.artifact import Artifact
-from turnout.policy.decision import DecisionInputs
+from turnout.policy.decision import DecisionInputs, RoutingSettings
 from turnout.policy.first_requests import first_inputs
 from turnout.policy.mix import Mix, dial_of_artifact, mix
 from turnout.scorer.artifact_file import load_artifact
@@ -39,23 +40,33 @@ def main(argv: Sequence[str]) -> int:
     told = _parser().parse_args(argv)
     settings = load()
     catalog = parts.catalog_of(settings)
-    tables = load_artifact(settings.scorer.artifact, embedder_digest=EMBEDDER_DIGEST)
     traces: Path | None = told.traces
     if traces is None:
-        requests, left_out = asyncio.run(_own(settings, tenant=told.tenant, days=told.days))
+        found = asyncio.run(held(settings, catalog, tenant=told.tenant))
+        if found.unanswered:
+            sys.stderr.write(
+                f"turnout: what was pushed or set is not known: {found.unanswered} The artifact and the"
+                " settings of the process stand for it.\n"
+            )
+        tables, routing = found.active, found.routing
+        requests, left_out = asyncio.run(
+            _own(settings, routing, tenant=told.tenant, days=told.days)
+        )
         whose = f"new threads of the last {told.days} days"
     else:
-        requests, left_out = _recorded(traces, settings, catalog=catalog, tables=tables), 0
+        tables = load_artifact(settings.scorer.artifact, embedder_digest=EMBEDDER_DIGEST)
+        routing = parts.routing_of(settings, catalog)
+        requests, left_out = _recorded(traces, routing, catalog=catalog, tables=tables), 0
         whose = "recorded threads"
     if not requests:
         raise InvalidRequest(
             f"There are no {whose}; `--traces DIR` takes recorded sessions instead."
         )
-    found = mix(
+    projected = mix(
         requests,
         # The one that a running Turnout has, whatever the threads that are looked at.
         dial_of_artifact(
-            parts.routing_of(settings, catalog),
+            routing,
             requests=tables.content.first_requests,
             catalog=catalog,
             tables=tables,
@@ -64,9 +75,9 @@ def main(argv: Sequence[str]) -> int:
         tables=tables,
     )
     if told.json:
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+        sys.stdout.write(msgspec.json.encode(projected).decode() + "\n")
     else:
-        sys.stdout.write("".join(f"{line}\n" for line in lines(found, whose, left_out)))
+        sys.stdout.write("".join(f"{line}\n" for line in lines(projected, whose, left_out)))
     return 0
 
 
@@ -99,26 +110,27 @@ def lines(found: Mix, whose: str, left_out: int) -> list[str]:
     ]
 
 
-async def _own(settings: Settings, *, tenant: str, days: int) -> tuple[list[DecisionInputs], int]:
+async def _own(
+    settings: Settings, routing: RoutingSettings, *, tenant: str, days: int
+) -> tuple[list[DecisionInputs], int]:
     """What was known at the first requests of the last days, with the settings of now."""
     answer = await ask(
         settings,
         NEW_THREADS,
         {"param_days": str(days), "param_tenant": tenant, "param_most": str(MOST_THREADS)},
     )
-    now = parts.routing_of(settings, parts.catalog_of(settings))
     found: list[DecisionInputs] = []
     unread = 0
     for line in answer.splitlines():
         try:
-            found.append(structs.replace(read_decision(line).inputs, settings=now))
+            found.append(structs.replace(read_decision(line).inputs, settings=routing))
         except msgspec.MsgspecError:
             unread += 1
     return found, unread
 
 
 def _recorded(
-    directory: Path, settings: Settings, *, catalog: Catalog, tables: Artifact
+    directory: Path, routing: RoutingSettings, *, catalog: Catalog, tables: Artifact
 ) -> list[DecisionInputs]:
     """What was known at the first requests of recorded threads, the kind of their task as the scorer reads
     it.
@@ -132,7 +144,7 @@ def _recorded(
     return [
         first_inputs(
             one,
-            settings=parts.routing_of(settings, catalog),
+            settings=routing,
             catalog=catalog,
             artifact_digest=tables.digest,
         )

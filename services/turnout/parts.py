@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from turnout.bus.board import Board
+from turnout.bus.control_keys import ARTIFACT_KEY, SETTINGS_KEY
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.models import Endpoint
 from turnout.catalog.packaged import snapshot_bytes
@@ -17,16 +19,19 @@ from turnout.errors import TurnoutError
 from turnout.ingress.artifacts import Artifacts, ArtifactStore
 from turnout.ingress.callers import Door
 from turnout.observe.exporting import BadTracing, Exporting, exporting
-from turnout.policy.arms import Experiment
-from turnout.policy.decision import Access, Lock, RoutingSettings
+from turnout.policy.cache import HitTable
+from turnout.policy.decision import Access, RoutingSettings
 from turnout.policy.request import Mode
+from turnout.policy.tenant import TenantRouting
 from turnout.rpc.address import ADDRESS_FORMS, Tls, is_address, is_loopback
-from turnout.scorer.artifact_file import load_artifact, tried_artifact
+from turnout.scorer.artifact_file import bound_artifact, load_artifact, tried_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST, default_root
+from turnout.session_cache_tracker.service import tried
 from turnout.settings import BadSetting, Settings
 from turnout.telemetry.guardrail import GuardrailSettings
 from turnout.telemetry.retention import Retention
 from turnout.telemetry.warehouse import WarehouseSettings
+from turnout.tenant_settings import TenantSettings, routing_by, unknown_model
 from turnout.upstream_dispatcher.limits import Limits
 from turnout.upstream_dispatcher.upstreams import Upstream, Upstreams
 
@@ -207,32 +212,31 @@ def door_of(settings: Settings, catalog: Catalog) -> Door:
 
 def routing_of(settings: Settings, catalog: Catalog) -> RoutingSettings:
     """Raises `BadSetting` when a model named there is not in the catalog."""
-    routing = settings.routing
-    for field, names in (
-        ("CANDIDATES", routing.candidates),
-        ("BASELINE_MODEL", (routing.baseline_model,)),
-        ("LOCKS", tuple(routing.locks.values())),
-    ):
-        for name in names:
-            if catalog.resolve(name) is None:
-                close = ", ".join(catalog.suggestions(name)) or "see GET /v1/models"
-                raise BadSetting(
-                    f"TURNOUT_ROUTING__{field}: {name!r} is not in the catalog; close names: {close}."
-                )
-    return RoutingSettings(
-        value_usd=routing.value_usd,
-        switch_margin=routing.switch_margin,
-        candidates=routing.candidates,
-        baseline_model=routing.baseline_model,
-        named_model=routing.named_model,
-        locks=tuple(Lock(applies_to, model) for applies_to, model in routing.locks.items()),
-        exploration=routing.exploration,
-        unpriced_compete=routing.unpriced_compete,
+    unknown = unknown_model(settings.routing, catalog)
+    if unknown is not None:
+        field, wrong = unknown
+        raise BadSetting(f"TURNOUT_ROUTING__{field.upper()}: {wrong}")
+    return routing_by(settings.routing).settings
+
+
+def tenants_of(settings: Settings, catalog: Catalog) -> Board[TenantRouting]:
+    """How the requests of every tenant are routed; nothing is known yet of what tenants have otherwise."""
+    return Board(
+        SETTINGS_KEY,
+        routing_by(settings.routing),
+        TenantSettings(settings.routing, catalog).read,
     )
 
 
-def experiment_of(settings: Settings) -> Experiment:
-    return Experiment(settings.routing.control_share, settings.routing.arm_salt)
+def hits_of(settings: Settings) -> Board[HitTable]:
+    """What is expected of caches, by the role of the artifact that says it. The tracker reads no text, so that the
+    own file may be any embedder's; of the bucket it takes what a scorer takes.
+    """
+    return Board[HitTable](
+        ARTIFACT_KEY,
+        load_artifact(settings.scorer.artifact, embedder_digest=None),
+        lambda value: tried(bound_artifact(value.encode(), embedder_digest=EMBEDDER_DIGEST)),
+    )
 
 
 def guardrail_of(settings: Settings) -> GuardrailSettings:

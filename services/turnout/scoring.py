@@ -1,6 +1,7 @@
 """Opens the scorer of a process: its embedder, its artifacts, and what follows them in the background.
 
-The artifact of the settings is there at once; those of the control bucket take over when they are seen.
+The artifact and the settings of the process are there at once; what the control bucket holds takes over when it
+is seen.
 """
 
 import asyncio
@@ -12,11 +13,11 @@ from typing import Final, get_args
 
 from turnout import parts
 from turnout.bus.control import ControlStore, end_task
-from turnout.bus.control_keys import ARTIFACT_KEY, ArtifactRole
+from turnout.bus.control_keys import ARTIFACT_KEY, SETTINGS_KEY, ArtifactRole
 from turnout.catalog.catalog import Catalog
 from turnout.observe.metrics import Metrics
 from turnout.policy.artifact import Artifact
-from turnout.policy.mix import dialled
+from turnout.policy.mix import dialling
 from turnout.ports import FactSink, SessionCacheTracker
 from turnout.scorer.artifact_board import ArtifactBoard, Basis
 from turnout.scorer.artifact_file import load_artifact, tried_artifact
@@ -45,16 +46,12 @@ async def open_scorer(
     routing = parts.routing_of(settings, catalog)
 
     def basis_of(artifact: Artifact) -> Basis:
+        dialled = dialling(artifact.content.first_requests, catalog=catalog, tables=artifact)
         return Basis(
             tables=artifact,
             reader=ClusterReader(artifact.content.text),
-            settings=dialled(
-                routing,
-                settings.routing.quality_bias,
-                requests=artifact.content.first_requests,
-                catalog=catalog,
-                tables=artifact,
-            ),
+            dialled=dialled,
+            settings=dialled(routing, settings.routing.quality_bias),
         )
 
     async with load_embedder(parts.embedder_root(settings)) as embedder:
@@ -62,8 +59,11 @@ async def open_scorer(
         digest = embedder.embedder_digest
         own = load_artifact(settings.scorer.artifact, embedder_digest=digest)
         metrics.set_artifact(own.digest)
+        tenants = parts.tenants_of(settings, catalog)
+        metrics.settings_ignored.set_function(lambda: len(tenants.refused))
         artifacts = ArtifactBoard(
             basis_of(own),
+            tenants=tenants,
             bind=lambda data: basis_of(
                 tried_artifact(data, embedder_digest=digest, settings=routing, catalog=catalog)
             ),
@@ -73,6 +73,7 @@ async def open_scorer(
         _show(artifacts, shadow, metrics)
         running = (
             tasks.create_task(store.watch(f"{ARTIFACT_KEY}*", artifacts.on_control)),
+            tasks.create_task(store.watch(f"{SETTINGS_KEY}*", artifacts.on_control)),
             tasks.create_task(artifacts.run()),
             tasks.create_task(shadow.run()),
         )

@@ -52,7 +52,7 @@ class Ingress(Section):
     )
     admin_keys: tuple[str, ...] = Field(
         default=(),
-        description="Names of the router keys that may change modes and artifacts; with no keys at"
+        description="Names of the router keys that may change modes, settings and artifacts; with no keys at"
         " all, anyone on loopback may.",
     )
     max_body_bytes: int = Field(

@@ -10,6 +10,7 @@ from turnout.facts import (
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
+    SettingsChanged,
     ShadowDecided,
     ThreadSwitched,
 )
@@ -336,6 +337,19 @@ def mode_changed(event_id: str = "mode-1") -> ModeChanged:
         high=-0.1,
         treatment_sessions=900,
         control_sessions=100,
+    )
+
+
+def settings_changed(event_id: str = "settings-1") -> SettingsChanged:
+    return SettingsChanged(
+        event_id=event_id,
+        occurred_at=NOON + 7300,
+        tenant="acme",
+        name="quality_bias",
+        from_value="",
+        to_value="0.25",
+        source="person",
+        changed_by="admin",
     )
 
 

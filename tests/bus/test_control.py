@@ -1,7 +1,6 @@
 """Control keys reach a watcher within a second, whatever happens to NATS meanwhile."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -9,7 +8,7 @@ import pytest
 
 from tests.bus.servers import NatsServer
 from turnout.bus.connection import Bus, open_bus
-from turnout.bus.control import NEVER_SET, ControlStore, Stand
+from turnout.bus.control import BUCKET_HISTORY, ControlStore
 from turnout.errors import Unavailable
 
 pytestmark = pytest.mark.anyio
@@ -38,44 +37,26 @@ async def put(bus: Bus, key: str, value: str) -> None:
     await ControlStore(bus).put(key, value, deadline_seconds=DEADLINE_SECONDS)
 
 
-async def test_a_value_is_read_back(nats_server: NatsServer) -> None:
-    await nats_server.start()
-    async with open_bus(nats_server.url, name="test") as bus:
-        store = ControlStore(bus)
-        assert await store.get("mode.acme", deadline_seconds=5) is None
-        await store.put("mode.acme", "observe", deadline_seconds=5)
-        assert await store.get("mode.acme", deadline_seconds=5) == "observe"
-        await store.delete("mode.acme", deadline_seconds=5)
-        assert await store.get("mode.acme", deadline_seconds=5) is None
-
-
-async def test_of_two_who_change_the_same_value_one_does(nats_server: NatsServer) -> None:
+async def test_the_last_values_of_a_key_can_be_had_after_it_is_removed(
+    nats_server: NatsServer,
+) -> None:
     await nats_server.start()
     async with open_bus(nats_server.url, name="test") as bus:
         store = ControlStore(bus)
 
-        async def stand() -> Stand:
-            return await store.stand("mode.acme", deadline_seconds=5)
+        async def history() -> list[str]:
+            return await store.history("artifact.active", deadline_seconds=DEADLINE_SECONDS)
 
-        async def put_unchanged(value: str, revision: int) -> bool:
-            return await store.put_unchanged(
-                "mode.acme", value, revision=revision, deadline_seconds=5
-            )
-
-        assert await stand() == NEVER_SET
-        assert [await put_unchanged(value, 0) for value in ("full", "cache")] == [True, False]
-        first = await stand()
-        assert first.value == "full"
-        assert abs(first.changed_at - time.time()) < DEADLINE_SECONDS
-        await store.put("mode.acme", "full", deadline_seconds=5)
-        assert not await put_unchanged("cache", first.revision)
-        await store.delete("mode.acme", deadline_seconds=5)
-        removed = await stand()
-        assert removed.value is None
-        assert removed.changed_at >= first.changed_at
-        assert not await put_unchanged("cache", 0)
-        assert await put_unchanged("cache", removed.revision)
-        assert (await stand()).value == "cache"
+        assert await history() == []
+        for number in range(BUCKET_HISTORY + 1):
+            await put(bus, "artifact.active", str(number))
+        assert await history() == [str(number) for number in range(1, BUCKET_HISTORY + 1)]
+        await store.delete("artifact.active", deadline_seconds=DEADLINE_SECONDS)
+        assert await history() == [str(number) for number in range(2, BUCKET_HISTORY + 1)]
+    with pytest.raises(Unavailable):
+        await ControlStore(Bus("nats://127.0.0.1:1", name="test")).history(
+            "artifact.active", deadline_seconds=0.1
+        )
 
 
 async def test_a_watch_tells_what_there_is_and_what_changes(nats_server: NatsServer) -> None:

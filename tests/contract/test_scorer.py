@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from msgspec import structs
 
+from tests.artifacts import tenants, undialled
 from tests.contract.hops import over_grpc
 from turnout import errors
 from turnout.capabilities import Needs
@@ -115,6 +116,11 @@ class Subject:
     embedder: FakeEmbedder
 
 
+SETTINGS = RoutingSettings(candidates=("claude-opus-5-5", "claude-haiku-5-5", "gpt-5.5"))
+OWN_SETTINGS = RoutingSettings(candidates=("gpt-5.5",), value_usd=3.0)
+"""Of a tenant that has its own."""
+
+
 def unasked(told: object) -> NoReturn:
     raise AssertionError(told)
 
@@ -126,12 +132,16 @@ def subject(*, is_tracked: bool = True, skipped: str = "") -> Subject:
     own = Basis(
         tables=artifact,
         reader=ClusterReader(artifact.content.text),
-        settings=RoutingSettings(candidates=("claude-opus-5-5", "claude-haiku-5-5", "gpt-5.5")),
+        dialled=undialled,
+        settings=SETTINGS,
+        by_tenant={"own": OWN_SETTINGS},
     )
     return Subject(
         LocalScorer(
             catalog=CATALOG,
-            artifacts=ArtifactBoard(own, bind=unasked, on_active=unasked),
+            artifacts=ArtifactBoard(
+                own, tenants=tenants(SETTINGS), bind=unasked, on_active=unasked
+            ),
             shadow=Shadow(catalog=CATALOG, facts=facts),
             embedder=embedder,
             tracker=tracker,
@@ -232,6 +242,15 @@ async def test_leaves_one_fact_and_none_when_it_only_explains(opened: Open) -> N
     assert isinstance(fact, RequestRouted)
     assert fact.decision == answer.decision
     assert "failing test" not in repr(on.facts.all)
+
+
+async def test_a_tenant_is_served_by_its_own_settings(opened: Open) -> None:
+    own = replace(question(), identity=structs.replace(question().identity, tenant="own"))
+    async with opened(subject().scorer) as scorer:
+        answer = await routed(scorer, own)
+        assert (await routed(scorer, question())).inputs.settings == SETTINGS
+    assert answer.inputs.settings == OWN_SETTINGS
+    assert answer.decision.model == "gpt-5.5"
 
 
 async def test_a_pinned_model_is_served(opened: Open) -> None:

@@ -55,21 +55,21 @@ Open: TypeAlias = Callable[[FactSink], AbstractAsyncContextManager[SessionCacheT
 
 @asynccontextmanager
 async def open_in_memory(facts: FactSink) -> AsyncGenerator[SessionCacheTracker]:
-    yield LocalSessionCacheTracker(MemoryThreadStore(), facts, HITS)
+    yield LocalSessionCacheTracker(MemoryThreadStore(), facts, lambda: HITS)
 
 
 def open_on_redis(url: str) -> Open:
     @asynccontextmanager
     async def opened(facts: FactSink) -> AsyncGenerator[SessionCacheTracker]:
         async with open_redis_store(url) as store:
-            yield LocalSessionCacheTracker(store, facts, HITS)
+            yield LocalSessionCacheTracker(store, facts, lambda: HITS)
 
     return opened
 
 
 @asynccontextmanager
 async def open_behind_grpc(facts: FactSink) -> AsyncGenerator[SessionCacheTracker]:
-    local = LocalSessionCacheTracker(MemoryThreadStore(), facts, HITS)
+    local = LocalSessionCacheTracker(MemoryThreadStore(), facts, lambda: HITS)
     servicer = SessionCacheTrackerServer(local, deadline_seconds=DEADLINE_SECONDS)
     async with over_grpc(servicer, SERVICE_NAME) as channel:
         yield RemoteSessionCacheTracker(channel)

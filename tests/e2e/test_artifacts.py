@@ -1,5 +1,6 @@
 """Another artifact takes over, or runs in shadow, while requests are served."""
 
+import json
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -8,9 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.artifacts import SHIPPED, favouring, foreign, renamed
+from tests.artifacts import SHIPPED, favouring, finding, foreign, renamed
 from tests.e2e.product import Product, run
 from tests.e2e.test_behaviour import MESSAGES, PATIENCE_SECONDS, ask, message, until
+from turnout.bus.control import BUCKET_HISTORY
 from turnout.policy.artifact import parse_artifact
 
 CHANGE_SECONDS = 1.0
@@ -89,6 +91,71 @@ def test_a_pushed_artifact_decides_within_a_second_and_no_request_is_lost(
     assert answers
     assert {answer.status_code for answer in answers} == {200}
     assert not [answer for answer in answers if "turnout-degraded" in answer.headers]
+
+
+def test_the_tracker_expects_hits_by_what_was_pushed(product: Product) -> None:
+    said = [{"role": "user", "content": "Fix the crash. " + "Details follow. " * 2_000}]
+    body = json.dumps({"model": "claude-opus-5-5", "max_tokens": 100, "messages": said}).encode()
+    marked = body.replace(b'"max_tokens"', b'"cache_control": {"type": "ephemeral"}, "max_tokens"')
+    ask(product, MESSAGES, marked).raise_for_status()
+
+    def shares() -> set[float]:
+        told = httpx.post(f"{product.url}/v1/route", content=marked, timeout=30).json()
+        return {warm["hit_share"] for warm in told["inputs"]["state"]["warm"]}
+
+    assert any(shares() and min(shares()) > 0.9 for _ in until(PATIENCE_SECONDS))
+    put(product, "active", finding(0.5))
+    assert any(shares() == {0.5} for _ in until(CHANGE_SECONDS))
+
+
+def explained(product: Product, request_id: str) -> str:
+    ended = run("explain", request_id, settings=product.settings)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
+def test_a_decision_is_explained_by_the_artifact_that_made_it(product: Product) -> None:
+    put(product, "active", NEXT)
+    wait_for(product, NEXT_DIGEST)
+    answer = ask(product, MESSAGES, message("turnout/auto", text="Explain this one."))
+    request_id = answer.headers["turnout-request-id"]
+    for _ in until(PATIENCE_SECONDS):
+        if run("explain", request_id, settings=product.settings).returncode == 0:
+            break
+    same = "Decided again with the same tables, it would be the same.\n"
+    told = explained(product, request_id)
+    assert told.endswith(same)
+    assert "other tables" not in told
+    httpx.delete(f"{product.url}/v1/artifacts/active").raise_for_status()
+    told = explained(product, request_id)
+    assert f"{same}Decided again with other tables, " in told
+    for month in range(1, BUCKET_HISTORY + 1):
+        put(product, "active", renamed(f"2031-0{month}-01"))
+    told = explained(product, request_id)
+    assert f"The artifact that decided it ({NEXT_DIGEST}) is not to be had" in told
+    assert "Decided again with other tables, it would be the same.\n" in told
+
+
+def test_the_mix_is_projected_by_what_decides_now(product: Product) -> None:
+    answer = ask(product, MESSAGES, message("turnout/auto", text="A new thread."))
+    request_id = answer.headers["turnout-request-id"]
+    for _ in until(PATIENCE_SECONDS):
+        if run("explain", request_id, settings=product.settings).returncode == 0:
+            break
+
+    def best() -> dict[str, float]:
+        ended = run("mix", "--tenant", "default", "--json", settings=product.settings)
+        assert ended.returncode == 0, ended.stderr
+        shares: dict[str, float] = json.loads(ended.stdout)["points"][-1]["shares"]
+        return shares
+
+    assert list(best()) != ["kimi-k2.6"]
+    put(product, "active", favouring("kimi-k2.6"))
+    assert next(iter(best())) == "kimi-k2.6"
+    url = f"{product.url}/v1/settings/default/candidates"
+    httpx.put(url, json={"value": ["claude-haiku-5-5"]}).raise_for_status()
+    assert "kimi-k2.6" not in best()
+    httpx.delete(url).raise_for_status()
 
 
 def test_what_is_no_artifact_of_ours_is_refused_in_a_line(product: Product, tmp_path: Path) -> None:

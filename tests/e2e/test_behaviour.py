@@ -175,7 +175,9 @@ def test_a_mode_is_effective_at_the_next_request(product: Product) -> None:
 
 def test_the_commands_beside_it(product: Product) -> None:
     changed = run("mode", "observe", settings={**product.settings, "TURNOUT_KEY": ""})
-    assert changed.stdout == "default\tobserve\n"
+    name, mode, how = changed.stdout.removesuffix("\n").split("\t")
+    assert (name, mode) == ("default", "observe")
+    assert how.startswith("set by local at 20")
     assert httpx.get(f"{product.url}/v1/modes").json() == {"default": "observe"}
     observe(product, back=True)
     queried = run("sql", "dearest_sessions", settings=product.settings)

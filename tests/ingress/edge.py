@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, replace
 import msgspec
 from starlette.types import ASGIApp
 
+from tests.artifacts import tenants
 from tests.fakes import KeptFacts, ScriptedDispatcher
 from turnout import parts
+from turnout.bus.board import Board
+from turnout.bus.control import NEVER_SET, SetBy, Stand
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.errors import TurnoutError, Unavailable
@@ -21,7 +24,6 @@ from turnout.ingress.modes import ModeBoard
 from turnout.ingress.proxy import Limits, Proxy
 from turnout.observe.spans import Tracer
 from turnout.observe.tracing import RandomIds
-from turnout.policy.arms import NO_EXPERIMENT
 from turnout.policy.decision import (
     Access,
     Decision,
@@ -30,6 +32,7 @@ from turnout.policy.decision import (
     RoutingSettings,
 )
 from turnout.policy.request import TextSignal
+from turnout.policy.tenant import TenantRouting
 from turnout.policy.thread import ThreadState
 from turnout.ports import (
     Chunk,
@@ -37,7 +40,9 @@ from turnout.ports import (
     RouteAnswer,
     RouteRequest,
 )
+from turnout.routing_section import Routing
 from turnout.settings import Settings
+from turnout.tenant_settings import TenantSettings
 
 CATALOG: Catalog = parse_catalog(snapshot_bytes())
 NOW = 1_790_000_000.0
@@ -113,26 +118,52 @@ def head(status: int = 200, *, target: str = OPUS) -> Head:
 
 
 class KeptStore:
-    """Control state in a dictionary; `is_down` makes it unreachable."""
+    """Control state in a dictionary.
+
+    Attributes:
+        is_down: it cannot be reached.
+        shows: what is shown in place of how keys stand, as to somebody who looked a moment ago.
+    """
 
     def __init__(self) -> None:
-        self.values: dict[str, str] = {}
+        self.stands: dict[str, Stand] = {}
         self.is_down = False
+        self.shows: dict[str, Stand] = {}
+        self._revision = 0
 
-    async def put(self, key: str, value: str, *, deadline_seconds: float) -> None:
+    @property
+    def values(self) -> dict[str, str]:
+        return {key: one.value for key, one in self.stands.items() if one.value is not None}
+
+    def set(self, key: str, value: str | None, *, by: SetBy | None = None) -> None:
         if self.is_down:
             raise Unavailable("the control store does not answer; is NATS running?")
-        self.values[key] = value
+        self._revision += 1
+        self.stands[key] = Stand(value, self._revision, NOW, by)
+
+    async def put(
+        self, key: str, value: str, *, by: SetBy | None = None, deadline_seconds: float
+    ) -> None:
+        self.set(key, value, by=by)
+
+    async def put_unchanged(
+        self, key: str, value: str, *, by: SetBy, revision: int, deadline_seconds: float
+    ) -> bool:
+        if self.stands.get(key, NEVER_SET).revision != revision:
+            return False
+        self.set(key, value, by=by)
+        return True
+
+    async def stand(self, key: str, *, deadline_seconds: float) -> Stand:
+        if self.is_down:
+            raise Unavailable("the control store does not answer; is NATS running?")
+        return self.shows.get(key) or self.stands.get(key, NEVER_SET)
 
     async def get(self, key: str, *, deadline_seconds: float) -> str | None:
-        if self.is_down:
-            raise Unavailable("the control store does not answer; is NATS running?")
-        return self.values.get(key)
+        return (await self.stand(key, deadline_seconds=deadline_seconds)).value
 
     async def delete(self, key: str, *, deadline_seconds: float) -> None:
-        if self.is_down:
-            raise Unavailable("the control store does not answer; is NATS running?")
-        self.values.pop(key, None)
+        self.set(key, None)
 
 
 @dataclass(slots=True)
@@ -147,6 +178,7 @@ class Edge:
     store: KeptStore
     parts: dict[str, str]
     proxy: Proxy
+    tenants: Board[TenantRouting]
 
 
 OPEN_DOOR = Door(keys={}, admin_keys=frozenset(), environment=ENVIRONMENT, simulated=True)
@@ -171,7 +203,7 @@ def edge(
         guard=guard,
         door=door,
         modes=modes,
-        experiment=NO_EXPERIMENT,
+        tenants=tenants(ROUTING),
         ids=RandomIds(),
         clock=lambda: NOW,
     )
@@ -185,7 +217,6 @@ def edge(
         dispatcher=dispatcher,
         facts=facts,
         catalog=CATALOG,
-        routing=ROUTING,
         limits=limits,
     )
     app = build_edge(
@@ -196,6 +227,7 @@ def edge(
             facts=facts,
             catalog=CATALOG,
             modes=modes,
+            settings=TenantSettings(Routing(), CATALOG),
             store=store,
             artifacts=parts.artifacts_of(Settings(), CATALOG, store),
             limits=limits,
@@ -204,7 +236,7 @@ def edge(
         ),
         tracer=tracer,
     )
-    return Edge(app, scorer, dispatcher, facts, modes, store, states, proxy)
+    return Edge(app, scorer, dispatcher, facts, modes, store, states, proxy, intake.tenants)
 
 
 @dataclass(slots=True)

@@ -23,7 +23,6 @@ from tests.ingress.edge import (
 from turnout.bus.control_keys import MOST_ARTIFACT_BYTES
 from turnout.capabilities import Dialect
 from turnout.errors import ContextTooLong, Unavailable
-from turnout.facts import ModeChanged
 from turnout.ingress.callers import Door
 from turnout.policy.artifact import parse_artifact
 from turnout.policy.modes import MODES
@@ -340,89 +339,6 @@ async def test_a_report_is_bounded() -> None:
     assert answer.status == 413
 
 
-# -- /v1/modes ---------------------------------------------------------------------------------
-
-
-async def put_mode(
-    on: Edge,
-    mode: object,
-    *headers: tuple[str, str],
-    tenant: str = "default",
-) -> Answer:
-    body = json.dumps({"mode": mode}).encode()
-    return await ask(on, f"/v1/modes/{tenant}", method="PUT", body=body, headers=headers)
-
-
-async def test_a_mode_is_effective_at_the_next_request_and_kept() -> None:
-    on = edge()
-    answer = await put_mode(on, "observe")
-    assert (answer.status, answer.json) == (200, {"default": "observe"})
-    assert on.store.values == {"mode.default": "observe"}
-    assert (await ask(on)).headers["turnout-mode"] == "observe"
-    assert (await get(on, "/v1/modes")).json == {"default": "observe"}
-
-
-async def test_who_changed_a_mode_is_recorded_and_setting_it_again_is_no_change() -> None:
-    on = edge(door=CLOSED)
-    key = ("x-turnout-key", ADMIN)
-    for mode in ("full", "cache", "cache"):
-        assert (await put_mode(on, mode, key, tenant="acme")).status == 200
-    local = edge()
-    await put_mode(local, "observe")
-    found = [fact for one in (on, local) for fact in one.facts.all if isinstance(fact, ModeChanged)]
-    assert [(one.tenant, one.from_mode, one.to_mode, one.changed_by) for one in found] == [
-        ("acme", "full", "cache", "admin"),
-        ("default", "full", "observe", "local"),
-    ]
-    assert {one.source for one in found} == {"person"}
-
-
-async def test_without_the_bus_a_mode_holds_here_and_the_answer_says_so() -> None:
-    on = edge()
-    on.store.is_down = True
-    answer = await put_mode(on, "observe")
-    assert answer.status == 503
-    assert "retry-after" in answer.headers
-    assert on.modes.mode_of("default") == "observe"
-
-
-@pytest.mark.parametrize("mode", ["fast", None, 7, ["full"]])
-async def test_a_mode_that_is_none(mode: object) -> None:
-    on = edge()
-    answer = await put_mode(on, mode)
-    assert answer.status == 400
-    assert "mode" in error_of(answer)[1]
-    assert on.modes.mode_of("default") == "full"
-
-
-@pytest.mark.parametrize("tenant", ["a.b", "*", ">", "a b", "x" * 65])
-async def test_a_tenant_that_no_control_key_can_hold(tenant: str) -> None:
-    on = edge()
-    assert (await put_mode(on, "observe", tenant=tenant)).status == 400
-    assert not on.store.values
-
-
-@pytest.mark.parametrize(
-    ("headers", "status"),
-    [
-        ([], 401),
-        ([("x-turnout-key", "tk_wrong")], 401),
-        ([("x-turnout-key", TEAM)], 403),
-        ([("x-turnout-key", ADMIN)], 200),
-    ],
-)
-async def test_where_keys_exist_modes_need_one_that_may(
-    headers: Sequence[tuple[str, str]], status: int
-) -> None:
-    on = edge(door=CLOSED)
-    assert (await put_mode(on, "observe", *headers, tenant="acme")).status == status
-    assert (on.modes.mode_of("acme") == "observe") == (status == 200)
-
-
-async def test_modes_are_not_for_strangers() -> None:
-    assert (await get(edge(door=CLOSED), "/v1/modes")).status == 401
-
-
 # -- /v1/artifacts -----------------------------------------------------------------------------
 
 
@@ -471,7 +387,7 @@ async def test_what_no_scorer_would_take_is_refused(data: bytes, status: int, sa
 
 async def test_what_is_in_the_bucket_all_the_same_is_told_as_refused() -> None:
     on = edge()
-    on.store.values["artifact.active"] = foreign().decode()
+    on.store.set("artifact.active", foreign().decode())
     active = (await get(on, "/v1/artifacts")).json["active"]
     assert isinstance(active, dict)
     assert active["source"] == "bus"
@@ -547,6 +463,8 @@ async def test_control_endpoints_are_in_the_openapi_document() -> None:
         "/v1/modes/{tenant}",
         "/v1/artifacts",
         "/v1/artifacts/{role}",
+        "/v1/settings",
+        "/v1/settings/{tenant}/{name}",
         "/health",
         "/ready",
     }

@@ -13,7 +13,7 @@ from turnout.policy.artifact import Artifact
 from turnout.policy.decision import DecisionInputs, RoutingSettings
 from turnout.policy.dial import BEST_USD, dial_of
 from turnout.policy.first_requests import FirstRequest, first_inputs
-from turnout.policy.mix import dial_for, dialled, mix
+from turnout.policy.mix import dial_for, dialling, mix
 from turnout.routing_section import Routing
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
@@ -58,19 +58,17 @@ def test_over_the_dial_cost_and_quality_grow_at_every_place(
 def test_a_place_is_the_value_that_buys_it(shipped: tuple[Catalog, Artifact]) -> None:
     catalog, tables = shipped
     settings = RoutingSettings(candidates=Routing().candidates)
+    dialled = dialling(tables.content.first_requests, catalog=catalog, tables=tables)
 
     def at(bias: float | None) -> RoutingSettings:
-        return dialled(
-            settings,
-            bias,
-            requests=tables.content.first_requests,
-            catalog=catalog,
-            tables=tables,
-        )
+        return dialled(settings, bias)
 
     assert at(None) == settings
     assert (at(0.0).value_usd, at(1.0).value_usd) == (0.0, BEST_USD)
     assert 0.0 < at(0.25).value_usd < at(0.75).value_usd < BEST_USD
+    # A tenant with other candidates has a dial of its own.
+    fewer = structs.replace(settings, candidates=("claude-opus-5-5", "claude-haiku-5-5"))
+    assert dialled(fewer, 0.5) != structs.replace(fewer, value_usd=at(0.5).value_usd)
 
 
 def test_threads_are_decided_as_new_ones_whatever_they_were() -> None:

@@ -3,17 +3,15 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from tests.artifacts import SHIPPED, damaged, failing, foreign, renamed
+from tests.artifacts import CATALOG, SHIPPED, damaged, failing, foreign, renamed, tenants, undialled
 from tests.bus.servers import NatsServer
 from turnout.bus.connection import open_bus
 from turnout.bus.control import ControlStore, end_task
 from turnout.bus.control_keys import ARTIFACT_KEY
-from turnout.catalog.catalog import parse_catalog
-from turnout.catalog.packaged import snapshot_bytes
 from turnout.policy.artifact import Artifact, parse_artifact
 from turnout.policy.decision import RoutingSettings
 from turnout.scorer.artifact_board import ArtifactBoard, Basis
@@ -26,7 +24,6 @@ pytestmark = pytest.mark.anyio
 WAIT_SECONDS = 10.0
 """Longer than anything here takes; a test that hangs fails by it."""
 
-CATALOG = parse_catalog(snapshot_bytes())
 NEXT = renamed("2030-01-01")
 NEXT_DIGEST = parse_artifact(NEXT).digest
 AFTER = renamed("2030-02-02")
@@ -35,7 +32,8 @@ AFTER_DIGEST = parse_artifact(AFTER).digest
 
 def basis_of(artifact: Artifact) -> Basis:
     reader = ClusterReader(artifact.content.text)
-    return Basis(artifact, reader, RoutingSettings(value_usd=float(len(artifact.content.created))))
+    settings = RoutingSettings(value_usd=float(len(artifact.content.created)))
+    return Basis(artifact, reader, undialled, settings)
 
 
 @dataclass(slots=True)
@@ -59,10 +57,11 @@ class Run:
 
 
 @asynccontextmanager
-async def running() -> AsyncGenerator[Run]:
+async def running(own: Basis | None = None) -> AsyncGenerator[Run]:
     told: list[str] = []
     board = ArtifactBoard(
-        basis_of(SHIPPED),
+        own or basis_of(SHIPPED),
+        tenants=tenants(RoutingSettings()),
         bind=lambda data: basis_of(
             tried_artifact(
                 data, embedder_digest=EMBEDDER_DIGEST, settings=RoutingSettings(), catalog=CATALOG
@@ -128,6 +127,51 @@ async def test_of_several_files_the_last_one_stands() -> None:
         await run.until(AFTER_DIGEST, None)
         assert run.told == [AFTER_DIGEST]
         assert not sum(run.board.refused.values())
+
+
+async def settle(run: Run, tenant: str, value_usd: float) -> None:
+    """Until every artifact has this value for the tenant."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        while any(
+            one.settings_of(tenant).value_usd != value_usd
+            for one in (run.board.active, run.board.shadow)
+            if one is not None
+        ):
+            await asyncio.sleep(0.01)
+
+
+async def test_what_a_tenant_has_otherwise_is_read_on_every_artifact() -> None:
+    async with running() as run:
+        own = run.board.active.settings.value_usd
+        await run.tell("shadow", AFTER)
+        await run.until(SHIPPED.digest, AFTER_DIGEST)
+        run.board.on_control("settings.acme", '{"quality_bias": 0.25}')
+        await settle(run, "acme", 0.25)
+        await run.tell("active", NEXT)
+        await run.until(NEXT_DIGEST, AFTER_DIGEST)
+        await settle(run, "acme", 0.25)
+        await settle(run, "other", own)
+        run.board.on_control("settings.acme", '{"quality_bias": 0.75}')
+        await settle(run, "acme", 0.75)
+        await run.tell("active", None)
+        await run.until(SHIPPED.digest, AFTER_DIGEST)
+        await settle(run, "acme", 0.75)
+        run.board.on_control("settings.acme", None)
+        await settle(run, "acme", own)
+
+
+async def test_tables_that_fail_with_a_tenants_settings_keep_the_last_good_ones() -> None:
+    def dialled(settings: RoutingSettings, bias: float | None) -> RoutingSettings:
+        if bias == 1.0:
+            raise ZeroDivisionError
+        return undialled(settings, bias)
+
+    async with running(replace(basis_of(SHIPPED), dialled=dialled)) as run:
+        for bias in (0.25, 1.0, 0.75):
+            run.board.on_control("settings.acme", f'{{"quality_bias": {bias}}}')
+            await asyncio.sleep(0)
+            if bias != 1.0:
+                await settle(run, "acme", bias)
 
 
 async def test_other_keys_are_not_ours() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from tests.artifacts import SHIPPED, failing, favouring, renamed
+from tests.artifacts import SHIPPED, failing, favouring, renamed, tenants, undialled
 from tests.contract.test_scorer import (
     CATALOG,
     DEADLINE_SECONDS,
@@ -48,11 +48,11 @@ class NamedReader:
 
 def basis(data: bytes, *, cluster: int = 0, value_usd: float = 20.0) -> Basis:
     settings = RoutingSettings(candidates=ROUTING.candidates, value_usd=value_usd)
-    return Basis(parse_artifact(data), NamedReader(cluster), settings)
+    return Basis(parse_artifact(data), NamedReader(cluster), undialled, settings)
 
 
 def shipped() -> Basis:
-    return Basis(SHIPPED, ClusterReader(SHIPPED.content.text), ROUTING)
+    return Basis(SHIPPED, ClusterReader(SHIPPED.content.text), undialled, ROUTING)
 
 
 @dataclass(slots=True)
@@ -79,7 +79,12 @@ def subject(
     most_waiting: int = 10,
 ) -> Subject:
     facts = Facts()
-    board = ArtifactBoard(active or shipped(), bind=lambda _: shipped(), on_active=lambda _: None)
+    board = ArtifactBoard(
+        active or shipped(),
+        tenants=tenants(ROUTING),
+        bind=lambda _: shipped(),
+        on_active=lambda _: None,
+    )
     board.shadow = shadow_basis
     shadow = Shadow(catalog=CATALOG, facts=facts, most_waiting=most_waiting)
     scorer = LocalScorer(
@@ -152,6 +157,17 @@ async def test_the_text_is_read_again_with_the_shadows_tables() -> None:
     assert answer.inputs.text.cluster == 0
     assert len(on.shadows()) == 1
     assert seen == [int(np.zeros(384).argmax())], "the embedding is not made again"
+
+
+async def test_a_tenants_own_settings_are_read_on_the_shadows_figures_too() -> None:
+    candidate = replace(
+        basis(favouring("gpt-5.5")),
+        by_tenant={"t": RoutingSettings(candidates=(), baseline_model="claude-haiku-5-5")},
+    )
+    on = subject(candidate)
+    await on.route(question())
+    (fact,) = on.shadows()
+    assert fact.shadow_model == "claude-haiku-5-5"
 
 
 @pytest.mark.parametrize("request_", [question("turnout/gpt-5.5"), question()])

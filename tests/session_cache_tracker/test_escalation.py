@@ -63,7 +63,9 @@ class Run:
     at: float = 0.0
     target: str = f"anthropic/{HAIKU}@env"
     tracker: LocalSessionCacheTracker = field(
-        default_factory=lambda: LocalSessionCacheTracker(MemoryThreadStore(), RecordedFacts(), HITS)
+        default_factory=lambda: LocalSessionCacheTracker(
+            MemoryThreadStore(), RecordedFacts(), lambda: HITS
+        )
     )
 
     async def step(

@@ -62,7 +62,7 @@ def server(tmp_path: Path) -> Server:
 @contextlib.asynccontextmanager
 async def opened(url: str) -> AsyncGenerator[LocalSessionCacheTracker]:
     async with open_redis_store(url) as store:
-        yield LocalSessionCacheTracker(store, RecordedFacts(), HITS)
+        yield LocalSessionCacheTracker(store, RecordedFacts(), lambda: HITS)
 
 
 async def steps_of(tracker: LocalSessionCacheTracker, key: str, *, deadline: float = 5.0) -> int:

@@ -119,6 +119,8 @@ def facts() -> list[Fact]:
         replace(samples.outcome("o3"), kind="score", score=0.5, tests_passed=None),
         # By branch alone, as CI and git report.
         replace(samples.outcome("o4", request_id=""), session="", kind="revert"),
+        samples.mode_changed(),
+        samples.settings_changed(),
     ]
 
 
@@ -241,6 +243,27 @@ async def test_shadow_against_served(warehouse: Warehouse) -> None:
     assert await answer(warehouse, "shadow_against_served") == [
         (*digests, "anthropic/model-0", "anthropic/model-1", False, 2, 2, 0.5, 0.5, 2.0, 1.0),
         (*digests, "anthropic/model-0", "anthropic/model-0", True, 1, 1, 0.25, 0.5, 2.0, 1.0),
+    ]
+
+
+async def test_mode_changes(warehouse: Warehouse) -> None:
+    change = samples.mode_changed()
+    assert [row[1:] for row in await answer(warehouse, "mode_changes")] == [
+        (
+            *(change.tenant, change.from_mode, change.to_mode, change.source, change.changed_by),
+            *(change.difference, change.low, change.high),
+            *(change.treatment_sessions, change.control_sessions),
+        )
+    ]
+
+
+async def test_settings_changes(warehouse: Warehouse) -> None:
+    change = samples.settings_changed()
+    assert [row[1:] for row in await answer(warehouse, "settings_changes")] == [
+        (
+            *(change.tenant, change.name, change.from_value, change.to_value),
+            *(change.source, change.changed_by),
+        )
     ]
 
 

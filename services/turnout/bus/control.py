@@ -1,30 +1,35 @@
 """Control-plane state in a JetStream key-value bucket, watched so that a change needs no restart.
 
-Keys are dotted words: `mode.<tenant>` holds a tenant's mode, `artifact.active` and `artifact.shadow` a whole
-artifact file. Rules: a watch survives restarts of
-NATS and its absence at the start; it tells every key it finds, every change, and every key that is
-gone; it tells nothing twice. The callback runs on the loop and must not block.
+Keys are dotted words: `mode.<tenant>` holds a tenant's mode, `settings.<tenant>` what it has otherwise than the
+process, `artifact.active` and `artifact.shadow` a whole artifact file. Who set a value is told by a header
+of its message, so that it is changed with the value and readers of values need not know of it. Rules: a
+watch survives restarts of NATS and its absence at the start; it tells every key it finds, every change, and
+every key that is gone; it tells nothing twice. The callback runs on the loop and must not block.
 """
 
 import asyncio
+import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
+import msgspec
 import nats.errors
-from nats.js.api import KeyValueConfig, StorageType
+from nats.js.api import Header, KeyValueConfig, StorageType
 from nats.js.errors import (
+    APIError,
     BucketNotFoundError,
     KeyNotFoundError,
-    KeyWrongLastSequenceError,
+    NoKeysError,
     NotFoundError,
 )
 from nats.js.kv import KV_OP, KeyValue
 
 from turnout.bus.connection import REQUEST_TIMEOUT_SECONDS, Bus
 from turnout.errors import Unavailable
+from turnout.facts import ChangeSource
 
 _log = logging.getLogger(__name__)
 
@@ -44,9 +49,23 @@ _CANCEL_AGAIN_SECONDS = 0.1
 # How JetStream names what a bucket is made of.
 _STREAM = f"KV_{BUCKET}"
 _SUBJECT = f"$KV.{BUCKET}."
+_SET_BY = "Turnout-Set-By"
+# "Wrong last sequence", as a server with one writer and as a cluster says it.
+_CHANGED_MEANWHILE = (10071, 10164)
 
 OnChange: TypeAlias = Callable[[str, str | None], None]
 """Takes a key and its value, None when the key is gone."""
+
+
+class SetBy(msgspec.Struct, frozen=True):
+    """Who set a value.
+
+    Attributes:
+        name: of the person's router key, "local" without one; "" for the guardrail.
+    """
+
+    source: ChangeSource
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +76,13 @@ class Stand:
         value: None when it has none.
         revision: another one after every change, removal included; 0 when there never was a value.
         changed_at: unix seconds of the last change, 0 without one.
+        set_by: None where nobody has told.
     """
 
     value: str | None
     revision: int
     changed_at: float
+    set_by: SetBy | None = None
 
 
 NEVER_SET = Stand(None, 0, 0.0)
@@ -120,6 +141,19 @@ class ControlStore:
             raise _unavailable(error) from error
         return None if entry.value is None else entry.value.decode()
 
+    async def history(self, key: str, *, deadline_seconds: float) -> list[str]:
+        """The values that `key` has had of late, the oldest first, also after it was removed; as many as the
+        bucket keeps. Raises `Unavailable` when NATS is away.
+        """
+        try:
+            async with asyncio.timeout(deadline_seconds):
+                entries = await (await self._bucket()).history(key)
+        except NoKeysError:
+            return []
+        except (nats.errors.Error, TimeoutError, OSError) as error:
+            raise _unavailable(error) from error
+        return [(one.value or b"").decode(errors="replace") for one in entries if not one.operation]
+
     async def stand(self, key: str, *, deadline_seconds: float) -> Stand:
         """How `key` stands now. Raises `Unavailable` when NATS is away."""
         try:
@@ -129,35 +163,47 @@ class ControlStore:
             return NEVER_SET
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise _unavailable(error) from error
-        is_removed = KV_OP in (entry.headers or {})
+        headers = entry.headers or {}
         return Stand(
-            value=None if is_removed else (entry.data or b"").decode(errors="replace"),
+            value=None if KV_OP in headers else (entry.data or b"").decode(errors="replace"),
             revision=entry.seq or 0,
             changed_at=entry.time.timestamp() if entry.time else 0.0,
+            set_by=_told_by(headers),
         )
 
     async def put_unchanged(
-        self, key: str, value: str, *, revision: int, deadline_seconds: float
+        self, key: str, value: str, *, by: SetBy, revision: int, deadline_seconds: float
     ) -> bool:
         """Set `key` if it still stands at `revision`: of several who try, one does. Raises
         `Unavailable` when it is not known whether.
         """
+        last = {Header.EXPECTED_LAST_SUBJECT_SEQUENCE.value: str(revision)}
         try:
             async with asyncio.timeout(deadline_seconds):
-                await (await self._bucket()).update(key, value.encode(), last=revision)
-        except KeyWrongLastSequenceError:
-            return False
+                await self._write(key, value, headers=_headers(by) | last)
+        except APIError as error:
+            if error.err_code in _CHANGED_MEANWHILE:
+                return False
+            raise _unavailable(error) from error
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise _unavailable(error) from error
         return True
 
-    async def put(self, key: str, value: str, *, deadline_seconds: float) -> None:
+    async def put(
+        self, key: str, value: str, *, by: SetBy | None = None, deadline_seconds: float
+    ) -> None:
         """Set `key`. Raises `Unavailable` when that is not acknowledged in time."""
         try:
             async with asyncio.timeout(deadline_seconds):
-                await (await self._bucket()).put(key, value.encode())
+                await self._write(key, value, headers={} if by is None else _headers(by))
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise _unavailable(error) from error
+
+    async def _write(self, key: str, value: str, *, headers: dict[str, str]) -> None:
+        """The bucket's own `put` takes no headers."""
+        await self._bucket()
+        jetstream = await self._bus.jetstream()
+        await jetstream.publish(_SUBJECT + key, value.encode(), headers=headers or None)
 
     async def delete(self, key: str, *, deadline_seconds: float) -> None:
         """Remove `key`. Raises `Unavailable` when that is not acknowledged in time."""
@@ -248,6 +294,18 @@ def _tell(entry: KeyValue.Entry, on_change: OnChange, known: dict[str, int]) -> 
     if known.get(entry.key) != revision:
         known[entry.key] = revision
         on_change(entry.key, (entry.value or b"").decode(errors="replace"))
+
+
+def _headers(by: SetBy) -> dict[str, str]:
+    # In ASCII and on one line, whatever the name of a key is.
+    return {_SET_BY: json.dumps(msgspec.to_builtins(by))}
+
+
+def _told_by(headers: Mapping[str, str]) -> SetBy | None:
+    try:
+        return msgspec.json.decode(headers.get(_SET_BY, ""), type=SetBy)
+    except msgspec.MsgspecError:
+        return None
 
 
 def _unavailable(error: Exception) -> Unavailable:

@@ -1,8 +1,11 @@
-"""The keys of the control bucket that several services know: those of modes and of artifacts."""
+"""The keys of the control bucket that several services know: those of modes, settings and artifacts."""
 
 from typing import Literal, TypeAlias
 
 MODE_KEY = "mode."
+"""The tenant follows."""
+
+SETTINGS_KEY = "settings."
 """The tenant follows."""
 
 ArtifactRole: TypeAlias = Literal["active", "shadow"]

@@ -17,6 +17,7 @@ from turnout.facts import (
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
+    SettingsChanged,
     ShadowDecided,
     ThreadSwitched,
 )
@@ -68,6 +69,13 @@ ROUTES = (
         6, "shadow_decided", "turnout.shadow.decided", ShadowDecided, facts_pb2.ShadowDecided
     ),
     FactRoute(7, "mode_changed", "turnout.mode.changed", ModeChanged, facts_pb2.ModeChanged),
+    FactRoute(
+        10,
+        "settings_changed",
+        "turnout.settings.changed",
+        SettingsChanged,
+        facts_pb2.SettingsChanged,
+    ),
 )
 
 BY_KIND: Mapping[int, FactRoute] = MappingProxyType({route.kind: route for route in ROUTES})

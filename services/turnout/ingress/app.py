@@ -36,6 +36,7 @@ from turnout.ingress.paths import (
 from turnout.ingress.proxy import Proxy
 from turnout.ingress.rejected import rejected
 from turnout.ingress.responses_socket import ResponsesSockets
+from turnout.ingress.tenants import TenantEndpoints
 from turnout.ingress.traced import TracedEndpoint
 from turnout.observe.spans import Tracer
 
@@ -157,6 +158,7 @@ def build_app(hot: Mapping[str, ASGIApp], gemini: ASGIApp, control: Control) -> 
     for probe in ("/", "/api/hello"):
         app.router.routes.append(Route(probe, _Asgi(_alive), methods=["GET", "HEAD"]))
     app.include_router(ControlEndpoints(control).routes())
+    app.include_router(TenantEndpoints(control).routes())
     app.add_exception_handler(TurnoutError, _on_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _Unserved(control))

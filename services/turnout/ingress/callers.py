@@ -55,7 +55,7 @@ class Caller:
     Attributes:
         access: providers this caller may be served by, and who pays.
         key_name: of the router key, "" without one.
-        is_admin: may change modes.
+        is_admin: may change modes, settings and artifacts.
         has_rotating_token: the principal stands for a token that is replaced every few hours; who
             it belongs to is only said in the request (`account_of`).
 

@@ -1,4 +1,5 @@
-"""The control endpoints: decisions explained, outcomes, models, modes, artifacts, health.
+"""The control endpoints: decisions explained, outcomes, models, artifacts, health; those of tenants are in
+`ingress/tenants.py`.
 
 Ordinary FastAPI with OpenAPI. They answer JSON; errors have the shape
 `{"error": {"type": kind, "message": text}}`.
@@ -7,24 +8,22 @@ Ordinary FastAPI with OpenAPI. They answer JSON; errors have the shape
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated, Literal, Protocol, TypeVar
+from typing import Annotated, Literal, Protocol
 
 import msgspec
-from fastapi import APIRouter, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, ValidationError
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
-from turnout.bus.control_keys import MODE_KEY, MOST_ARTIFACT_BYTES, ArtifactRole
+from turnout.bus.control import SetBy, Stand
+from turnout.bus.control_keys import MOST_ARTIFACT_BYTES, ArtifactRole
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.endpoints import gemini_call
 from turnout.dialects.registry import DIALECTS
-from turnout.errors import InvalidRequest, NotAllowed, RequestTooLarge, TurnoutError
-from turnout.facts import ModeChanged
+from turnout.errors import InvalidRequest, RequestTooLarge, TurnoutError
 from turnout.ingress.artifacts import Artifacts, too_large
-from turnout.ingress.body import read_body
-from turnout.ingress.callers import Caller
-from turnout.ingress.intake import Arrival, Intake
+from turnout.ingress.intake import Intake
 from turnout.ingress.model_lists import (
     Asked,
     Listed,
@@ -37,12 +36,11 @@ from turnout.ingress.model_lists import (
 )
 from turnout.ingress.modes import ModeBoard
 from turnout.ingress.outcomes import MOST_AHEAD_SECONDS, Outcome, fact_of, is_possible_time
-from turnout.ingress.paths import speaks_at
 from turnout.ingress.proxy import Limits
+from turnout.ingress.reception import Reception, body_schema, checked, in_json
 from turnout.policy.explain import explain
-from turnout.policy.modes import as_mode
-from turnout.policy.request import Mode
 from turnout.ports import FactSink, Scorer
+from turnout.tenant_settings import TenantSettings
 
 MOST_OUTCOMES = 1000
 """Outcomes in one call."""
@@ -50,39 +48,31 @@ MOST_OUTCOMES = 1000
 MOST_OUTCOME_BYTES = 4 * 1024 * 1024
 """A thousand outcomes with every field at its longest are smaller."""
 
-MOST_MODE_BYTES = 1024
-
 MOST_PATH_CHARACTERS = 500
 """The longest path of a model's API, with its name."""
 
 EXPLAIN_SECONDS = 2.0
 """A person waits for an explanation, and a cold embedding should be in it."""
 
-TENANT_PATTERN = "^[A-Za-z0-9_-]{1,64}$"
-"""What a control key can hold."""
-
-T = TypeVar("T", bound=BaseModel)
-
-STORE_SECONDS = 2.0
-"""How long a change of mode may take to be kept."""
-
 
 class ControlStore(Protocol):
-    """Where control state is kept for every replica."""
+    """Where control state is kept for every replica. Every call raises `Unavailable` without the bus."""
 
-    async def put(self, key: str, value: str, *, deadline_seconds: float) -> None:
-        """Raises `Unavailable` when the bus cannot be reached."""
+    async def stand(self, key: str, *, deadline_seconds: float) -> Stand: ...
+
+    async def put(
+        self, key: str, value: str, *, by: SetBy | None = None, deadline_seconds: float
+    ) -> None: ...
+
+    async def put_unchanged(
+        self, key: str, value: str, *, by: SetBy, revision: int, deadline_seconds: float
+    ) -> bool:
+        """Whether `key` still stood at `revision` and was set."""
         ...
 
 
 class OutcomesAccepted(BaseModel):
     outcome_ids: list[str]
-
-
-class ModeChange(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-    mode: Mode
 
 
 class Health(BaseModel):
@@ -99,6 +89,7 @@ class Control:
     facts: FactSink
     catalog: Catalog
     modes: ModeBoard
+    settings: TenantSettings
     store: ControlStore
     artifacts: Artifacts
     limits: Limits
@@ -111,6 +102,7 @@ class ControlEndpoints:
 
     def __init__(self, control: Control) -> None:
         self._control = control
+        self._reception = Reception(control.intake, control.limits)
 
     def routes(self) -> APIRouter:
         routes = APIRouter()
@@ -120,7 +112,7 @@ class ControlEndpoints:
             self.route,
             methods=["POST"],
             summary="Decide without sending",
-            openapi_extra=_body_schema({"type": "object"}),
+            openapi_extra=body_schema({"type": "object"}),
         )
         add(
             "/v1/outcomes",
@@ -128,28 +120,20 @@ class ControlEndpoints:
             methods=["POST"],
             status_code=202,
             summary="Report what came of the work",
-            openapi_extra=_body_schema(
+            openapi_extra=body_schema(
                 {"anyOf": [_OUTCOME_SCHEMA, {"type": "array", "items": _OUTCOME_SCHEMA}]}
             ),
         )
         for root in ("/v1", "/v1beta"):
             add(f"{root}/models", self.models, methods=["GET"], summary="Models, as the asker asks")
             add(f"{root}/models/{{model:path}}", self.model, methods=["GET"], summary="One model")
-        add("/v1/modes", self.modes, methods=["GET"], summary="The mode of every tenant")
-        add(
-            "/v1/modes/{tenant}",
-            self.change_mode,
-            methods=["PUT"],
-            summary="Change a mode",
-            openapi_extra=_body_schema(ModeChange.model_json_schema()),
-        )
         add("/v1/artifacts", self.artifacts, methods=["GET"], summary="The artifacts that decide")
         add(
             "/v1/artifacts/{role}",
             self.change_artifact,
             methods=["PUT"],
             summary="Decide with another artifact, or run one in shadow",
-            openapi_extra=_body_schema({"type": "object"}),
+            openapi_extra=body_schema({"type": "object"}),
         )
         add(
             "/v1/artifacts/{role}",
@@ -161,24 +145,6 @@ class ControlEndpoints:
         add("/ready", self.ready, methods=["GET"], summary="Which parts can serve")
         add("/metrics", self.metrics, methods=["GET"], include_in_schema=False)
         return routes
-
-    def _arrive(self, request: Request) -> Arrival:
-        return self._control.intake.arrive(
-            path=request.url.path, query=request.url.query, raw_headers=request.headers.raw
-        )
-
-    def _admit(self, arrival: Arrival) -> Caller:
-        dialect = speaks_at(arrival.path, arrival.query, arrival.headers)
-        return self._control.intake.admit(arrival, dialect)
-
-    async def _body(self, request: Request, *, max_bytes: int) -> bytes:
-        """Read only once the caller is known, and within bounds: FastAPI would do neither."""
-        return await read_body(
-            request.scope,
-            request.receive,
-            max_bytes=max_bytes,
-            seconds=self._control.limits.body_seconds,
-        )
 
     async def route(
         self,
@@ -197,15 +163,15 @@ class ControlEndpoints:
     ) -> Response:
         """The decision for a request body, with its whole explanation; nothing is sent."""
         control = self._control
-        arrival = self._arrive(request)
+        arrival = self._reception.arrive(request)
         caller = control.intake.admit(arrival, dialect)
-        body = await self._body(request, max_bytes=control.limits.max_body_bytes)
+        body = await self._reception.body(request, max_bytes=control.limits.max_body_bytes)
         question = control.intake.read(arrival, caller, body, DIALECTS[dialect], path=path)
         answer = await control.scorer.route(
             question.for_scorer(explain_only=True),
             deadline_seconds=max(EXPLAIN_SECONDS, control.limits.route_seconds),
         )
-        return _json(
+        return in_json(
             {
                 "request_id": arrival.request_id,
                 "explanation": explain(answer.decision, answer.inputs),
@@ -216,9 +182,11 @@ class ControlEndpoints:
 
     async def outcomes(self, request: Request) -> OutcomesAccepted:
         """One outcome or a list of them. Telling the same one twice counts once."""
-        caller = self._admit(self._arrive(request))
+        caller = self._reception.admit(self._reception.arrive(request))
         now = self._control.intake.clock()
-        items = _outcomes_in(await self._body(request, max_bytes=MOST_OUTCOME_BYTES), now=now)
+        items = _outcomes_in(
+            await self._reception.body(request, max_bytes=MOST_OUTCOME_BYTES), now=now
+        )
         if len(items) > MOST_OUTCOMES:
             raise InvalidRequest(f"At most {MOST_OUTCOMES} outcomes in one call; split them.")
         facts = [fact_of(item, caller, now=now) for item in items]
@@ -249,7 +217,7 @@ class ControlEndpoints:
         self, request: Request, encode: Callable[[Asked, list[Listed], date], bytes]
     ) -> Response:
         control = self._control
-        arrival = self._arrive(request)
+        arrival = self._reception.arrive(request)
         asked = asked_by(path=arrival.path, query=arrival.query, headers=arrival.headers)
         try:
             caller = control.intake.admit(arrival, dialect_of(asked.shape))
@@ -260,68 +228,26 @@ class ControlEndpoints:
             return Response(content=told.body, status_code=told.status, headers=dict(told.headers))
         return Response(content=body, media_type="application/json")
 
-    async def modes(self, request: Request) -> dict[str, str]:
-        self._admit(self._arrive(request))
-        return dict(self._control.modes.modes())
-
-    async def change_mode(
-        self, request: Request, tenant: Annotated[str, Path(pattern=TENANT_PATTERN)]
-    ) -> dict[str, str]:
-        """Effective here at once and on every replica within a second.
-
-        Without the bus it holds on this replica alone, and the answer is 503 to say so.
-        """
-        arrival = self._arrive(request)
-        caller = self._admit_to_change(arrival, "modes")
-        body = await self._body(request, max_bytes=MOST_MODE_BYTES)
-        mode = as_mode(_checked(ModeChange, body).mode)
-        assert mode is not None
-        before = self._control.modes.mode_of(tenant)
-        self._control.modes.set_mode(tenant, mode)
-        if mode != before:
-            self._control.facts.record(
-                ModeChanged(
-                    event_id=f"{arrival.request_id}:mode",
-                    occurred_at=self._control.intake.clock(),
-                    tenant=tenant,
-                    from_mode=before,
-                    to_mode=mode,
-                    source="person",
-                    changed_by=caller.key_name or "local",
-                )
-            )
-        await self._control.store.put(MODE_KEY + tenant, mode, deadline_seconds=STORE_SECONDS)
-        return {tenant: mode}
-
-    def _admit_to_change(self, arrival: Arrival, what: str) -> Caller:
-        caller = self._admit(arrival)
-        if not caller.is_admin:
-            raise NotAllowed(
-                f"This router key may not change {what}; TURNOUT_INGRESS__ADMIN_KEYS names those"
-                " that may."
-            )
-        return caller
-
     async def artifacts(self, request: Request) -> Response:
         """Digest, date of the newest row and source of the active artifact and of the one in shadow."""
-        self._admit(self._arrive(request))
-        return _json(await self._control.artifacts.states())
+        self._reception.admit(self._reception.arrive(request))
+        return in_json(await self._control.artifacts.states())
 
     async def change_artifact(self, request: Request, role: ArtifactRole) -> Response:
         """The body is the file that `turnout train` wrote. Scorers take it within a second."""
-        self._admit_to_change(self._arrive(request), "artifacts")
+        self._reception.admit_to_change(self._reception.arrive(request), "artifacts")
         try:
-            body = await self._body(request, max_bytes=MOST_ARTIFACT_BYTES)
+            body = await self._reception.body(request, max_bytes=MOST_ARTIFACT_BYTES)
         except RequestTooLarge:
             raise too_large() from None
         await self._control.artifacts.put(role, body)
-        return _json(await self._control.artifacts.states())
+        return in_json(await self._control.artifacts.states())
 
     async def drop_artifact(self, request: Request, role: ArtifactRole) -> Response:
         """What is not there is dropped all the same."""
-        self._admit_to_change(self._arrive(request), "artifacts")
+        self._reception.admit_to_change(self._reception.arrive(request), "artifacts")
         await self._control.artifacts.drop(role)
-        return _json(await self._control.artifacts.states())
+        return in_json(await self._control.artifacts.states())
 
     async def health(self) -> dict[str, str]:
         return {"status": "ok"}
@@ -342,10 +268,6 @@ class ControlEndpoints:
 _OUTCOME_SCHEMA = Outcome.model_json_schema()
 
 
-def _body_schema(schema: dict[str, object]) -> dict[str, object]:
-    return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema}}}}
-
-
 def _outcomes_in(body: bytes, *, now: float) -> list[Outcome]:
     try:
         if body.lstrip()[:1] != b"[":
@@ -357,7 +279,7 @@ def _outcomes_in(body: bytes, *, now: float) -> list[Outcome]:
 
 
 def _outcome(told: object, *, now: float, place: str = "") -> Outcome:
-    item = _checked(Outcome, told, place=place)
+    item = checked(Outcome, told, place=place)
     if not is_possible_time(item, now=now):
         latest = datetime.fromtimestamp(now + MOST_AHEAD_SECONDS, UTC).isoformat(timespec="seconds")
         raise InvalidRequest(
@@ -365,19 +287,3 @@ def _outcome(told: object, *, now: float, place: str = "") -> Outcome:
             f" not after {latest}."
         )
     return item
-
-
-def _checked(cls: type[T], told: object, *, place: str = "") -> T:
-    """The body as its type. Raises `InvalidRequest` naming the field that is wrong."""
-    try:
-        if isinstance(told, bytes):
-            return cls.model_validate_json(told)
-        return cls.model_validate(told)
-    except ValidationError as reason:
-        first = reason.errors(include_url=False, include_input=False)[0]
-        name = place + ".".join(str(part) for part in first["loc"])
-        raise InvalidRequest(f"{name.rstrip('.') or 'body'}: {first['msg']}.") from None
-
-
-def _json(value: object) -> Response:
-    return Response(content=msgspec.json.encode(value), media_type="application/json")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from turnout.bus.board import Board
 from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.survey import Survey, for_model
@@ -16,10 +17,10 @@ from turnout.ingress.known_prompts import KnownPrompts
 from turnout.ingress.modes import ModeBoard
 from turnout.observe.spans import current_traceparent
 from turnout.observe.tracing import IdGenerator, traceparent_of
-from turnout.policy.arms import Experiment
 from turnout.policy.identity import identify, principal_of
 from turnout.policy.request import Features, Identity, Mode, Prefix
 from turnout.policy.steps import step_kind
+from turnout.policy.tenant import TenantRouting
 from turnout.ports import RouteRequest
 
 LARGEST_NUMBER = 2**53
@@ -82,6 +83,7 @@ class Intake:
     """Admits and reads requests.
 
     Attributes:
+        tenants: how each tenant's requests are routed.
         timed: is told how many seconds reading one took.
 
     """
@@ -89,7 +91,7 @@ class Intake:
     guard: Guard
     door: Door
     modes: ModeBoard
-    experiment: Experiment
+    tenants: Board[TenantRouting]
     ids: IdGenerator
     clock: Callable[[], float]
     prompts: KnownPrompts = field(default_factory=KnownPrompts)
@@ -139,7 +141,7 @@ class Intake:
             principal=caller.principal,
             tenant=caller.tenant,
             path=path,
-            experiment=self.experiment,
+            experiment=self.tenants.of(caller.tenant).experiment,
         )
         prefix = prefix_of(survey)
         question = Question(

@@ -27,7 +27,7 @@ from turnout.ingress.rejected import rejected
 from turnout.ingress.responses_shaped import as_chat
 from turnout.ingress.routed_alone import routed_alone
 from turnout.ingress.watch import ClientWatch
-from turnout.policy.decision import Decision, RoutingSettings
+from turnout.policy.decision import Decision
 from turnout.policy.degrade import decide_without_scorer
 from turnout.policy.provenance import with_answer
 from turnout.policy.thread import Maker, ThreadState
@@ -108,7 +108,6 @@ class Proxy:
         dispatcher: UpstreamDispatcher,
         facts: FactSink,
         catalog: Catalog,
-        routing: RoutingSettings,
         limits: Limits,
     ) -> None:
         self.in_flight = 0
@@ -117,7 +116,6 @@ class Proxy:
         self._dispatcher = dispatcher
         self._facts = facts
         self._catalog = catalog
-        self._routing = routing
         self._limits = limits
         self._last: OrderedDict[str, _Answered] = OrderedDict()
 
@@ -205,6 +203,7 @@ class Proxy:
 
     def _decide_alone(self, question: Question) -> Decision:
         last_target = self._last.get(question.identity.thread_key, _Answered()).target
+        settings = self._intake.tenants.of(question.identity.tenant).settings
         decision = decide_without_scorer(
             question.features,
             access=question.caller.access,
@@ -212,14 +211,14 @@ class Proxy:
             identity=question.identity,
             last_target=last_target,
             catalog=self._catalog,
-            settings=self._routing,
+            settings=settings,
         )
         self._facts.record(
             routed_alone(
                 question,
                 decision,
                 last_target=last_target,
-                settings=self._routing,
+                settings=settings,
                 now=self._intake.clock(),
             )
         )

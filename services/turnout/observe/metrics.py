@@ -19,6 +19,7 @@ from turnout.facts import (
     OutcomeReported,
     RequestCompleted,
     RequestRouted,
+    SettingsChanged,
     ShadowDecided,
     ThreadSwitched,
 )
@@ -56,6 +57,8 @@ MetricName: TypeAlias = Literal[
     "turnout_shadow_lost_total",
     # Artifact files in the control bucket that could not be used.
     "turnout_artifacts_refused_total",
+    # Tenants whose settings there cannot be read.
+    "turnout_settings_ignored",
     # Outcomes reported, by kind.
     "turnout_outcomes_total",
     # Requests that are being served now, by part.
@@ -186,6 +189,10 @@ class Metrics:
             "Artifact files in the control bucket that the scorer could not use.",
             "role",
         )
+        self.settings_ignored = self._gauge(
+            "turnout_settings_ignored",
+            "Tenants whose settings in the control bucket cannot be read, so that the last good ones hold.",
+        )
 
     def _add_what_no_fact_says(self) -> None:
         self.in_flight = self._gauge(
@@ -258,7 +265,7 @@ class Metrics:
                 self.outcomes.add((fact.kind,))
             case ShadowDecided():
                 self.shadow.add(("yes" if fact.agrees else "no",))
-            case ModeChanged():
+            case ModeChanged() | SettingsChanged():
                 # The guardrail's are counted by telemetry, and a person knows of their own.
                 pass
             case _:

@@ -7,7 +7,8 @@ thread. Threads that nobody with a known price can serve are left out and counte
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -24,6 +25,9 @@ from turnout.policy.thread import ThreadState
 
 PLACES: Final = tuple(round(0.05 * at, 2) for at in range(21))
 """Of the dial, from the cheapest to the best."""
+
+MOST_DIALS: Final = 256
+"""Some tens of KB each."""
 
 
 class MixPoint(msgspec.Struct, frozen=True, gc=False):
@@ -87,21 +91,25 @@ def dial_for(first_requests: Sequence[DecisionInputs], *, catalog: Catalog, tabl
     return dial_of([one.candidates for one in decisions if one is not None])
 
 
-def dialled(
-    settings: RoutingSettings,
-    bias: float | None,
-    *,
-    requests: Sequence[FirstRequest],
-    catalog: Catalog,
-    tables: Tables,
-) -> RoutingSettings:
-    """The settings with the value that this place of the dial stands for where threads begin like
-    `requests`; as they are without a place.
+def dialling(
+    requests: Sequence[FirstRequest], *, catalog: Catalog, tables: Tables
+) -> Callable[[RoutingSettings, float | None], RoutingSettings]:
+    """What gives settings the value that a place of the dial stands for where threads begin like `requests`;
+    without a place they stay as they are. A dial takes tens of milliseconds to make, so tenants who differ
+    in their place share one.
     """
-    if bias is None:
-        return settings
-    dial = dial_of_artifact(settings, requests=requests, catalog=catalog, tables=tables)
-    return structs.replace(settings, value_usd=dial.value_usd(bias))
+
+    @lru_cache(maxsize=MOST_DIALS)
+    def dial_for_all(settings: RoutingSettings) -> Dial:
+        return dial_of_artifact(settings, requests=requests, catalog=catalog, tables=tables)
+
+    def dialled(settings: RoutingSettings, bias: float | None) -> RoutingSettings:
+        if bias is None:
+            return settings
+        dial = dial_for_all(structs.replace(settings, exploration=0.0, value_usd=0.0))
+        return structs.replace(settings, value_usd=dial.value_usd(bias))
+
+    return dialled
 
 
 def dial_of_artifact(

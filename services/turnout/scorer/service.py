@@ -107,7 +107,7 @@ class LocalScorer:
             text=text,
             mode=request.mode,
             access=request.access,
-            settings=basis.settings,
+            settings=basis.settings_of(request.identity.tenant),
             degraded=tuple(degraded),
             catalog_digest=self._catalog.digest,
             artifact_digest=basis.tables.digest,

@@ -112,7 +112,7 @@ def _inputs_for(basis: Basis, served: Served) -> DecisionInputs:
     return replace(
         served.inputs,
         text=text,
-        settings=basis.settings,
+        settings=basis.settings_of(served.inputs.identity.tenant),
         artifact_digest=basis.tables.digest,
     )
 

@@ -5,7 +5,7 @@ teaches nothing twice. `ThreadSwitched` is told once, by the note that moved the
 note's answer is lost and it is sent again, the switch is not told (the request's own facts have it).
 """
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
@@ -13,7 +13,7 @@ from typing import Final
 from turnout.catalog.providers import PROVIDERS
 from turnout.errors import Unavailable
 from turnout.facts import ThreadSwitched
-from turnout.policy.cache import HitTable
+from turnout.policy.cache import HitTable, default_lifetime, prior_shares
 from turnout.policy.thread import ThreadState
 from turnout.ports import FactSink, LookRequest, Note
 from turnout.session_cache_tracker import reading, records
@@ -22,6 +22,15 @@ from turnout.session_cache_tracker.store import Before, ThreadStore
 DOCUMENTED_TERMS: Final[reading.Terms] = MappingProxyType(
     {provider.name: provider.cache for provider in PROVIDERS}
 )
+
+
+def tried(table: HitTable) -> HitTable:
+    """The table, once it has been asked of every provider: one that no check finds fault with may still fail
+    in every look.
+    """
+    for provider, terms in DOCUMENTED_TERMS.items():
+        prior_shares(table, provider, *default_lifetime(terms))
+    return table
 
 
 @contextmanager
@@ -34,13 +43,13 @@ def _readable() -> Generator[None]:
 
 
 class LocalSessionCacheTracker:
-    """`table` is what the artifact says of cache hits, before a thread's own usage figures do."""
+    """`table` gives what the artifact of now says of cache hits, before a thread's own usage figures do."""
 
     def __init__(
         self,
         store: ThreadStore,
         facts: FactSink,
-        table: HitTable,
+        table: Callable[[], HitTable],
         *,
         terms: reading.Terms = DOCUMENTED_TERMS,
     ) -> None:
@@ -64,7 +73,7 @@ class LocalSessionCacheTracker:
                 now=request.now,
                 terms=self._terms,
                 hits=self._store.hits,
-                table=self._table,
+                table=self._table(),
             )
 
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
@@ -114,7 +123,7 @@ class LocalSessionCacheTracker:
                     note.prefix,
                     now=note.sent_at,
                     terms=self._terms,
-                    table=self._table,
+                    table=self._table(),
                 ),
                 prompt_tokens_estimate=note.prefix.tokens[-1] if note.prefix.tokens else 0,
             )

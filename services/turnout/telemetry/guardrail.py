@@ -18,7 +18,7 @@ from typing import Final
 import nats.errors
 
 from turnout.bus.connection import Bus
-from turnout.bus.control import ControlStore, Stand
+from turnout.bus.control import ControlStore, SetBy, Stand
 from turnout.bus.control_keys import MODE_KEY
 from turnout.errors import Unavailable
 from turnout.facts import ModeChanged
@@ -137,7 +137,11 @@ class Guardrail:
 
     async def _drop(self, tenant: str, mode: Mode, stand: Stand) -> bool:
         return await self._store.put_unchanged(
-            MODE_KEY + tenant, mode, revision=stand.revision, deadline_seconds=CONTROL_SECONDS
+            MODE_KEY + tenant,
+            mode,
+            by=SetBy("guardrail"),
+            revision=stand.revision,
+            deadline_seconds=CONTROL_SECONDS,
         )
 
     def _change(

@@ -33,6 +33,7 @@ class Retention:
             "shadow_decisions_raw": self.decisions,
             "outcomes_raw": self.outcomes,
             "mode_changes_raw": self.outcomes,
+            "settings_changes_raw": self.outcomes,
             "session_hours_raw": self.rollups,
             "undecodable_facts_raw": self.undecodable,
         }

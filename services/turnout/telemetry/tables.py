@@ -274,6 +274,16 @@ MODE_CHANGES = Table(
     times=("occurred_at",),
 )
 
+SETTINGS_CHANGES = Table(
+    "settings_changes_raw",
+    (
+        *plain(STRING, "event_id", "from_value", "to_value", "changed_by"),
+        time_of("occurred_at"),
+        *plain(WORD, "tenant", "name", "source"),
+    ),
+    times=("occurred_at",),
+)
+
 BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
     {
         "turnout.request.routed": DECISIONS,
@@ -283,6 +293,7 @@ BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
         "turnout.outcome.reported": OUTCOMES,
         "turnout.shadow.decided": SHADOW_DECISIONS,
         "turnout.mode.changed": MODE_CHANGES,
+        "turnout.settings.changed": SETTINGS_CHANGES,
     }
 )
 TABLES = tuple(BY_SUBJECT.values())

@@ -677,6 +677,48 @@ class ModeChanged(_message.Message):
 Global___ModeChanged: _TypeAlias = ModeChanged  # noqa: Y015
 
 @_typing.final
+class SettingsChanged(_message.Message):
+    """A tenant has another routing setting of its own, or one more or less; values as JSON."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    NAME_FIELD_NUMBER: _builtins.int
+    FROM_VALUE_FIELD_NUMBER: _builtins.int
+    TO_VALUE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    CHANGED_BY_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    occurred_at: _builtins.float
+    tenant: _builtins.str
+    name: _builtins.str
+    from_value: _builtins.str
+    to_value: _builtins.str
+    source: _builtins.str
+    changed_by: _builtins.str
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _builtins.float = ...,
+        tenant: _builtins.str = ...,
+        name: _builtins.str = ...,
+        from_value: _builtins.str = ...,
+        to_value: _builtins.str = ...,
+        source: _builtins.str = ...,
+        changed_by: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changed_by", b"changed_by", "event_id", b"event_id", "from_value", b"from_value", "name", b"name", "occurred_at", b"occurred_at", "source", b"source", "tenant", b"tenant", "to_value", b"to_value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettingsChanged: _TypeAlias = SettingsChanged  # noqa: Y015
+
+@_typing.final
 class FactBatch(_message.Message):
     """What one bus message carries: facts of one subject, each encoded on its own."""
 
