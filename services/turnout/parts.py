@@ -227,6 +227,7 @@ def routing_of(settings: Settings, catalog: Catalog) -> RoutingSettings:
         named_model=routing.named_model,
         locks=tuple(Lock(applies_to, model) for applies_to, model in routing.locks.items()),
         exploration=routing.exploration,
+        keep_warm_budget_usd=routing.keep_warm_budget_usd if routing.keep_warm else 0.0,
     )
 
 

@@ -227,6 +227,7 @@ class Difference(TypedDict, total=False):
     named: NamedModel
     locks: Mapping[RequestClass | TaskKind, str]
     exploration: float
+    keep_warm_budget_usd: float
     check: Verdict
     errors: int
 
@@ -279,6 +280,7 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             named_model=given.get("named", "ceiling"),
             locks=tuple(Lock(what, name) for what, name in given.get("locks", {}).items()),
             exploration=given.get("exploration", 0.0),
+            keep_warm_budget_usd=given.get("keep_warm_budget_usd", 0.0),
         ),
         degraded=given.get("degraded", ()),
         catalog_digest=CATALOG.digest,

@@ -13,6 +13,7 @@ from turnout.events.v1 import facts_pb2
 from turnout.facts import (
     AttemptEnded,
     Fact,
+    KeepWarmReadEnded,
     ModeChanged,
     OutcomeReported,
     RequestCompleted,
@@ -68,6 +69,13 @@ ROUTES = (
         6, "shadow_decided", "turnout.shadow.decided", ShadowDecided, facts_pb2.ShadowDecided
     ),
     FactRoute(7, "mode_changed", "turnout.mode.changed", ModeChanged, facts_pb2.ModeChanged),
+    FactRoute(
+        8,
+        "keep_warm_read_ended",
+        "turnout.keep_warm_read.ended",
+        KeepWarmReadEnded,
+        facts_pb2.KeepWarmReadEnded,
+    ),
 )
 
 BY_KIND: Mapping[int, FactRoute] = MappingProxyType({route.kind: route for route in ROUTES})

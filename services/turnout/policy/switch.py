@@ -44,6 +44,7 @@ from turnout.policy.decision import (
 from turnout.policy.escalate import trouble_of
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
+from turnout.policy.keep_warm import kept_warm
 from turnout.policy.modes import may_choose_model
 from turnout.policy.rank import (
     Tables,
@@ -167,6 +168,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         candidates=tuple(compared),
         write_lifetime=_lifetime(inputs, chosen.model, catalog, tables),
         task_kind=view.task_kind,
+        keep_warm=kept_warm(inputs, catalog.models[chosen.model], catalog, tables),
     )
 
 
