@@ -11,6 +11,7 @@ import pytest
 from msgspec import structs
 
 from tests.contract.hops import over_grpc
+from tests.fakes import NoLeases
 from turnout import errors
 from turnout.capabilities import Needs
 from turnout.catalog.catalog import parse_catalog
@@ -91,7 +92,7 @@ class FakeEmbedder:
         return Embedding(vector, is_cached=False)
 
 
-class FakeTracker:
+class FakeTracker(NoLeases):
     def __init__(self, state: ThreadState | None = None) -> None:
         self._state = state
         self.looks: list[LookRequest] = []
