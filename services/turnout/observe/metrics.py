@@ -12,9 +12,11 @@ from typing import Literal, TypeAlias, assert_never, get_args
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from turnout.dialects.usage import Usage
 from turnout.facts import (
     AttemptEnded,
     Fact,
+    KeepWarmReadEnded,
     ModeChanged,
     OutcomeReported,
     RequestCompleted,
@@ -41,10 +43,13 @@ MetricName: TypeAlias = Literal[
     "turnout_attempts_total",
     # Tokens in disjoint counts.
     "turnout_tokens_total",
-    # List cost of all attempts.
+    # List cost of all upstream calls: attempts, and reads that keep prompts cached.
     "turnout_cost_usd_total",
     # What the requested model would have cost; subtract in the query.
     "turnout_baseline_cost_usd_total",
+    # Reads that only keep prompts cached, by what they found, and what of the cost is theirs.
+    "turnout_keep_warm_reads_total",
+    "turnout_keep_warm_cost_usd_total",
     # What was changed in requests for the target that they went to.
     "turnout_translation_changes_total",
     # Threads served by another target than before.
@@ -137,7 +142,7 @@ class Metrics:
             "turnout_tokens_total", "Tokens in disjoint counts.", "provider", "model", "type"
         )
         self.cost = self._counter(
-            "turnout_cost_usd_total", "List cost of all attempts.", "provider", "model"
+            "turnout_cost_usd_total", "List cost of all upstream calls.", "provider", "model"
         )
         self.baseline_cost = self._counter(
             "turnout_baseline_cost_usd_total", "What the requested model would have cost."
@@ -162,9 +167,25 @@ class Metrics:
             # There from the start: an increase from nothing is none to Prometheus.
             self.degraded.add((part,), 0.0)
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
+        self._add_keep_warm()
         self._add_what_no_fact_says()
         self._build = (version, service)
         self._add_artifacts()
+
+    def _add_keep_warm(self) -> None:
+        self.keep_warm_reads = self._counter(
+            "turnout_keep_warm_reads_total",
+            "Reads that only keep prompts cached: hit, miss, failed or cancelled.",
+            "provider",
+            "model",
+            "outcome",
+        )
+        self.keep_warm_cost = self._counter(
+            "turnout_keep_warm_cost_usd_total",
+            "List cost of reads that only keep prompts cached, a part of all cost.",
+            "provider",
+            "model",
+        )
 
     def _add_artifacts(self) -> None:
         self._info = Gauge(
@@ -258,6 +279,8 @@ class Metrics:
                 self.outcomes.add((fact.kind,))
             case ShadowDecided():
                 self.shadow.add(("yes" if fact.agrees else "no",))
+            case KeepWarmReadEnded():
+                self._count_keep_warm_read(fact)
             case ModeChanged():
                 # The guardrail's are counted by telemetry, and a person knows of their own.
                 pass
@@ -285,12 +308,25 @@ class Metrics:
             self.changes.add((change, fact.provider))
         if fact.cost_usd is not None:
             self.cost.add(where, fact.cost_usd)
-        usage = fact.usage
-        if usage is not None:
-            self._add_tokens(where, "fresh_input", usage.fresh_input)
-            self._add_tokens(where, "cache_read", usage.cache_read)
-            self._add_tokens(where, "cache_write", usage.cache_write)
-            self._add_tokens(where, "output", usage.output)
+        if fact.usage is not None:
+            self._add_usage(where, fact.usage)
+
+    def _count_keep_warm_read(self, fact: KeepWarmReadEnded) -> None:
+        model = fact.model if fact.model in self._known_models else "other"
+        where = (fact.provider, model)
+        found = "hit" if fact.is_hit else "miss"
+        self.keep_warm_reads.add((*where, found if fact.outcome == "answered" else fact.outcome))
+        if fact.cost_usd is not None:
+            self.cost.add(where, fact.cost_usd)
+            self.keep_warm_cost.add(where, fact.cost_usd)
+        if fact.usage is not None:
+            self._add_usage(where, fact.usage)
+
+    def _add_usage(self, where: tuple[str, str], usage: Usage) -> None:
+        self._add_tokens(where, "fresh_input", usage.fresh_input)
+        self._add_tokens(where, "cache_read", usage.cache_read)
+        self._add_tokens(where, "cache_write", usage.cache_write)
+        self._add_tokens(where, "output", usage.output)
 
     def _add_tokens(self, where: tuple[str, str], kind: TokenKind, tokens: int) -> None:
         if tokens:
