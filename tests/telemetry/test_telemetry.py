@@ -117,6 +117,7 @@ async def test_every_fact_arrives_in_its_table(
             samples.outcome(),
             samples.shadowed(),
             samples.mode_changed(),
+            samples.kept_warm(),
         ):
             sink.record(fact)
         await until_requests(warehouse_settings, 1)
@@ -127,6 +128,7 @@ async def test_every_fact_arrives_in_its_table(
             *("requests", "attempts", "decisions", "thread_switches", "outcomes"),
             "shadow_decisions",
             "mode_changes",
+            "keep_warm_reads",
         ):
             assert await warehouse.rows(f"SELECT count() FROM {view}") == [(1,)], view
         row = await warehouse.rows(

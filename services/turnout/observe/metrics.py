@@ -12,7 +12,6 @@ from typing import Literal, TypeAlias, assert_never, get_args
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from turnout.dialects.usage import Usage
 from turnout.facts import (
     AttemptEnded,
     Fact,
@@ -308,10 +307,15 @@ class Metrics:
             self.changes.add((change, fact.provider))
         if fact.cost_usd is not None:
             self.cost.add(where, fact.cost_usd)
-        if fact.usage is not None:
-            self._add_usage(where, fact.usage)
+        usage = fact.usage
+        if usage is not None:
+            self._add_tokens(where, "fresh_input", usage.fresh_input)
+            self._add_tokens(where, "cache_read", usage.cache_read)
+            self._add_tokens(where, "cache_write", usage.cache_write)
+            self._add_tokens(where, "output", usage.output)
 
     def _count_keep_warm_read(self, fact: KeepWarmReadEnded) -> None:
+        """Their tokens are no prompts': counted, they would raise the share that is read from caches."""
         model = fact.model if fact.model in self._known_models else "other"
         where = (fact.provider, model)
         found = "hit" if fact.is_hit else "miss"
@@ -319,14 +323,6 @@ class Metrics:
         if fact.cost_usd is not None:
             self.cost.add(where, fact.cost_usd)
             self.keep_warm_cost.add(where, fact.cost_usd)
-        if fact.usage is not None:
-            self._add_usage(where, fact.usage)
-
-    def _add_usage(self, where: tuple[str, str], usage: Usage) -> None:
-        self._add_tokens(where, "fresh_input", usage.fresh_input)
-        self._add_tokens(where, "cache_read", usage.cache_read)
-        self._add_tokens(where, "cache_write", usage.cache_write)
-        self._add_tokens(where, "output", usage.output)
 
     def _add_tokens(self, where: tuple[str, str], kind: TokenKind, tokens: int) -> None:
         if tokens:

@@ -274,6 +274,27 @@ MODE_CHANGES = Table(
     times=("occurred_at",),
 )
 
+KEEP_WARM_READS = Table(
+    "keep_warm_reads_raw",
+    (
+        *plain(STRING, "event_id", "request_id", "traceparent"),
+        *(time_of("occurred_at"), time_of("sent_at")),
+        *_identity(),
+        *_tags(),
+        *plain(WORD, "mode", "requested_model", "baseline_model"),
+        *plain(WORD, "target", "provider", "model", "outcome", "error"),
+        *plain(INT32, "number", "status"),
+        *plain(FLOAT, "duration_seconds"),
+        *plain(INT64, "prefix_tokens"),
+        *plain(BOOL, "is_hit"),
+        *_usage(),
+        *money("cost_usd"),
+    ),
+    times=("occurred_at", "sent_at"),
+    money=("cost_usd",),
+    small=("number", "status"),
+)
+
 BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
     {
         "turnout.request.routed": DECISIONS,
@@ -283,6 +304,7 @@ BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
         "turnout.outcome.reported": OUTCOMES,
         "turnout.shadow.decided": SHADOW_DECISIONS,
         "turnout.mode.changed": MODE_CHANGES,
+        "turnout.keep_warm_read.ended": KEEP_WARM_READS,
     }
 )
 TABLES = tuple(BY_SUBJECT.values())
