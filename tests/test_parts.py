@@ -264,6 +264,19 @@ def test_a_model_that_is_not_in_the_catalog_is_refused(
         parts.routing_of(Settings(routing=routing), catalog)
 
 
+def test_prompts_are_kept_cached_where_it_is_asked_for_and_within_the_budget(
+    catalog: Catalog,
+) -> None:
+    def budget_usd(**told: float) -> float:
+        routing = Routing.model_validate(told)
+        return parts.routing_of(Settings(routing=routing), catalog).keep_warm_budget_usd
+
+    assert budget_usd() == 0
+    assert budget_usd(keep_warm_budget_usd=3) == 0
+    assert budget_usd(keep_warm=True) == Routing().keep_warm_budget_usd > 0
+    assert budget_usd(keep_warm=True, keep_warm_budget_usd=3) == 3
+
+
 def test_the_shipped_candidates_are_in_the_shipped_catalog(catalog: Catalog) -> None:
     assert parts.routing_of(Settings(), catalog).candidates == Settings().routing.candidates
 

@@ -123,8 +123,9 @@ def test_reads_that_keep_prompts_are_counted_by_what_they_found_and_in_all_cost(
     where = {"provider": read.provider, "model": "model-0"}
     name = "turnout_keep_warm_reads_total"
     for outcome in ("hit", "miss", "failed"):
-        assert value(counted, name, **where, outcome=outcome) == 1
-    assert value(counted, "turnout_keep_warm_cost_usd_total", **where) == 0.52
+        assert value(counted, name, outcome=outcome) == 1
+    assert value(counted, name, outcome="cancelled") == 0
+    assert value(counted, "turnout_keep_warm_cost_usd_total") == 0.52
     assert value(counted, "turnout_cost_usd_total", **where) == 0.52
     assert value(counted, "turnout_tokens_total", **where, type="cache_read") is None
     assert (

@@ -77,6 +77,8 @@ MetricName: TypeAlias = Literal[
 
 CALL_LABELS = ("part", "method", "outcome")
 
+ReadOutcome: TypeAlias = Literal["hit", "miss", "failed", "cancelled"]
+
 TokenKind: TypeAlias = Literal["fresh_input", "cache_read", "cache_write", "output"]
 
 DECISION_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.25)
@@ -175,16 +177,15 @@ class Metrics:
         self.keep_warm_reads = self._counter(
             "turnout_keep_warm_reads_total",
             "Reads that only keep prompts cached: hit, miss, failed or cancelled.",
-            "provider",
-            "model",
             "outcome",
         )
         self.keep_warm_cost = self._counter(
             "turnout_keep_warm_cost_usd_total",
             "List cost of reads that only keep prompts cached, a part of all cost.",
-            "provider",
-            "model",
         )
+        for outcome in get_args(ReadOutcome):
+            self.keep_warm_reads.add((outcome,), 0.0)
+        self.keep_warm_cost.add((), 0.0)
 
     def _add_artifacts(self) -> None:
         self._info = Gauge(
@@ -316,13 +317,16 @@ class Metrics:
 
     def _count_keep_warm_read(self, fact: KeepWarmReadEnded) -> None:
         """Their tokens are no prompts': counted, they would raise the share that is read from caches."""
-        model = fact.model if fact.model in self._known_models else "other"
-        where = (fact.provider, model)
-        found = "hit" if fact.is_hit else "miss"
-        self.keep_warm_reads.add((*where, found if fact.outcome == "answered" else fact.outcome))
+        outcome: ReadOutcome = "failed"
+        if fact.outcome == "answered":
+            outcome = "hit" if fact.is_hit else "miss"
+        elif fact.outcome == "cancelled":
+            outcome = "cancelled"
+        self.keep_warm_reads.add((outcome,))
         if fact.cost_usd is not None:
-            self.cost.add(where, fact.cost_usd)
-            self.keep_warm_cost.add(where, fact.cost_usd)
+            model = fact.model if fact.model in self._known_models else "other"
+            self.cost.add((fact.provider, model), fact.cost_usd)
+            self.keep_warm_cost.add((), fact.cost_usd)
 
     def _add_tokens(self, where: tuple[str, str], kind: TokenKind, tokens: int) -> None:
         if tokens:

@@ -53,6 +53,7 @@ class Keeper:
 
     Attributes:
         held_bytes: of all calls that are held.
+        observing: tenants that are in observe mode by their own key.
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class Keeper:
         self._limits = replace(limits, whole_answer_seconds=READ_SECONDS)
         self._clock = clock
         self._held: OrderedDict[str, Held] = OrderedDict()
-        self._observing: set[str] = set()
+        self.observing: set[str] = set()
         self._is_changed = asyncio.Event()
 
     def __len__(self) -> int:
@@ -98,7 +99,7 @@ class Keeper:
         """Hold what was answered, where it is to be kept."""
         thread_key, tenant = request.identity.thread_key, request.identity.tenant
         held = held_for(request, prepared, log, catalog=self._catalog, now=self._clock())
-        if held is None or tenant in self._observing or held.size_bytes > self._max_bytes:
+        if held is None or tenant in self.observing or held.size_bytes > self._max_bytes:
             return
         self.forget(thread_key)
         self._held[thread_key] = held
@@ -118,9 +119,9 @@ class Keeper:
         if not key.startswith(MODE_KEY):
             return
         tenant = key.removeprefix(MODE_KEY)
-        self._observing.discard(tenant)
+        self.observing.discard(tenant)
         if value == "observe":
-            self._observing.add(tenant)
+            self.observing.add(tenant)
         if value in (None, "observe"):
             for thread_key, held in tuple(self._held.items()):
                 if held.request.identity.tenant == tenant:
