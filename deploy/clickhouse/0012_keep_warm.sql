@@ -124,3 +124,15 @@ SELECT
     max(k.occurred_at) AS last_at
 FROM ${database}.keep_warm_reads AS k
 GROUP BY day, hour, tenant, session, harness, team, repository, branch, mode, arm, requested_model, baseline_model, served_provider, served_model, outcome;
+
+-- What a decision says of it. The view is repeated because it keeps the columns that it was made with.
+
+ALTER TABLE ${database}.decisions_raw ${on_cluster}
+    ADD COLUMN IF NOT EXISTS keep_warm_json String COMMENT 'For which pauses reads keep the prompt cached, as JSON; empty where none do' AFTER write_lifetime;
+
+-- only on a cluster
+ALTER TABLE ${database}.decisions_distributed ${on_cluster}
+    ADD COLUMN IF NOT EXISTS keep_warm_json String COMMENT 'For which pauses reads keep the prompt cached, as JSON; empty where none do' AFTER write_lifetime;
+
+CREATE OR REPLACE VIEW ${database}.decisions ${on_cluster} AS
+SELECT * FROM ${database}.decisions_${everywhere} FINAL;

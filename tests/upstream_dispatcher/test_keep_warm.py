@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
 import httpx
+import msgspec
 import pytest
 import uvicorn
 from msgspec import structs
@@ -118,6 +119,12 @@ class Tracker:
                 await self.told.wait()
 
 
+class Seen(msgspec.Struct):
+    """What the simulated provider says of itself."""
+
+    entries: list[dict[str, object]]
+
+
 @dataclass(slots=True)
 class Stage:
     """A dispatcher with its tracker, in front of a simulated provider."""
@@ -149,9 +156,8 @@ class Stage:
 
     async def seen(self) -> Sequence[Mapping[str, object]]:
         async with httpx.AsyncClient() as client:
-            entries = (await client.get(f"{self.url}/simulate/log")).json()["entries"]
-        assert isinstance(entries, list)
-        return entries
+            answer = await client.get(f"{self.url}/simulate/log")
+        return msgspec.json.decode(answer.content, type=Seen).entries
 
     async def next_read(self, directives: str) -> None:
         script = {"next": [{"simulate": directives, "holds": '"max_tokens": 0'}]}

@@ -8,7 +8,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from turnout.events.v1 import facts_pb2
-from turnout.policy.decision import Candidate, DecisionInputs
+from turnout.policy.decision import Candidate, DecisionInputs, KeepWarm
 from turnout.protos import from_pb
 from turnout.telemetry import escalations
 from turnout.telemetry.columns import (
@@ -103,6 +103,12 @@ def _idle() -> Column:
 def _inputs_json(fact: facts_pb2.RequestRouted) -> str:
     """`msgspec.json.decode(text, type=DecisionInputs)` gives back what the decision was made from."""
     return _as_json(from_pb(DecisionInputs, fact.inputs)).decode()
+
+
+def _keep_warm_json(fact: facts_pb2.RequestRouted) -> str:
+    if not fact.decision.HasField("keep_warm"):
+        return ""
+    return _as_json(from_pb(KeepWarm, fact.decision.keep_warm)).decode()
 
 
 def _completed(message: Message) -> facts_pb2.RequestCompleted:
@@ -204,6 +210,7 @@ DECISIONS = Table(
         *plain(WORD, "decision.baseline_model", "decision.proposal"),
         *plain(WORD, "decision.catalog_digest", "decision.artifact_digest"),
         *plain(WORD, "decision.write_lifetime"),
+        Column("keep_warm_json", STRING, lambda message: _keep_warm_json(_routed(message))),
         *plain(FLOAT, "decision.horizon_steps", "decision.propensity", "inputs.draw"),
         *(words("decision.targets"), words("decision.degraded")),
         *plain(FLOAT, "look_seconds", "embed_seconds", "decide_seconds"),
