@@ -5,7 +5,13 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import TypeAlias
 
 from turnout.facts import AttemptEnded, Fact, OutcomeReported, RequestCompleted
-from turnout.ports import DispatchEvent, DispatchRequest
+from turnout.ports import (
+    DispatchEvent,
+    DispatchRequest,
+    LeaseAnswer,
+    LeaseRequest,
+    Settlement,
+)
 
 Step: TypeAlias = DispatchEvent | Exception | asyncio.Event
 """What a scripted dispatcher does next: sends an event, raises, or waits."""
@@ -32,6 +38,16 @@ class KeptFacts:
     @property
     def outcomes(self) -> list[OutcomeReported]:
         return [fact for fact in self.all if isinstance(fact, OutcomeReported)]
+
+
+class NoLeases:
+    """For fakes of the tracker that nobody asks for a lease."""
+
+    async def lease(self, request: LeaseRequest, *, deadline_seconds: float) -> LeaseAnswer:
+        raise AssertionError(request)
+
+    async def settle(self, settlement: Settlement, *, deadline_seconds: float) -> None:
+        raise AssertionError(settlement)
 
 
 class ScriptedDispatcher:

@@ -5,12 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from turnout.bus.control import end_task
+from tests.bus.conftest import nats_server
+from tests.bus.servers import NatsServer
+from turnout.bus.control import ControlStore, end_task
 from turnout.compose import process
 from turnout.errors import Unavailable
 from turnout.observe.traced import TracedSessionCacheTracker
 from turnout.session_cache_tracker.service import LocalSessionCacheTracker
 from turnout.settings import BadSetting, Nats, Redis, Settings, Tracing
+from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
+
+__all__ = ["nats_server"]
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +73,21 @@ async def test_with_a_collector_the_part_of_this_process_is(tmp_path: Path) -> N
     async with process(settings, service="session-cache-tracker") as running:
         assert len(running.interceptors()) == 1
         assert isinstance(await running.tracker(), TracedSessionCacheTracker)
+
+
+async def test_a_dispatcher_hears_that_a_tenant_is_only_observed(
+    tmp_path: Path, nats_server: NatsServer
+) -> None:
+    await nats_server.start()
+    settings = Settings(data_dir=tmp_path, nats=Nats(url=nats_server.url), redis=NOWHERE_REDIS)
+    async with process(settings, service="upstream-dispatcher") as running:
+        dispatcher = await running.dispatcher()
+        assert isinstance(dispatcher, LocalUpstreamDispatcher)
+        store = ControlStore(running.bus)
+        await store.put("mode.acme", "observe", deadline_seconds=WAIT_SECONDS)
+        async with asyncio.timeout(WAIT_SECONDS):
+            while "acme" not in dispatcher.keeper.observing:
+                await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("error", [BadSetting("one line"), Unavailable("one line")])

@@ -270,6 +270,18 @@ def test_a_tenant_may_let_the_unpriced_compete(catalog: Catalog) -> None:
     assert parts.routing_of(told, catalog).unpriced_compete
 
 
+def test_prompts_are_kept_cached_where_it_is_asked_for_and_within_the_budget(
+    catalog: Catalog,
+) -> None:
+    usual = parts.routing_of(Settings(), catalog)
+    assert not usual.keep_warm
+    assert usual.keep_warm_budget_usd > 0
+    asked = Settings(routing=Routing(keep_warm=True, keep_warm_budget_usd=3))
+    told = parts.routing_of(asked, catalog)
+    assert told.keep_warm
+    assert told.keep_warm_budget_usd == 3
+
+
 def test_the_shipped_candidates_are_in_the_shipped_catalog(catalog: Catalog) -> None:
     assert parts.routing_of(Settings(), catalog).candidates == Settings().routing.candidates
 

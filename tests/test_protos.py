@@ -38,11 +38,15 @@ PAIRS: list[tuple[type[object], type[Message]]] = [
     (decision.Candidate, routing_pb2.Candidate),
     (decision.RoutingSettings, routing_pb2.RoutingSettings),
     (decision.DecisionInputs, routing_pb2.DecisionInputs),
+    (decision.KeepWarm, routing_pb2.KeepWarm),
     (decision.Decision, routing_pb2.Decision),
     (ports.RouteRequest, scorer_pb2.RouteRequest),
     (ports.RouteAnswer, scorer_pb2.RouteResponse),
     (ports.LookRequest, session_cache_tracker_pb2.LookRequest),
     (ports.Note, session_cache_tracker_pb2.NoteRequest),
+    (ports.LeaseRequest, session_cache_tracker_pb2.LeaseRequest),
+    (ports.LeaseAnswer, session_cache_tracker_pb2.LeaseResponse),
+    (ports.Settlement, session_cache_tracker_pb2.SettleRequest),
     (ports.Credential, upstream_dispatcher_pb2.Credential),
     (ports.DispatchRequest, upstream_dispatcher_pb2.DispatchRequest),
     (ports.Head, upstream_dispatcher_pb2.Head),
@@ -55,6 +59,7 @@ PAIRS: list[tuple[type[object], type[Message]]] = [
     (facts.ShadowDecided, facts_pb2.ShadowDecided),
     (facts.ModeChanged, facts_pb2.ModeChanged),
     (facts.SettingsChanged, facts_pb2.SettingsChanged),
+    (facts.KeepWarmReadEnded, facts_pb2.KeepWarmReadEnded),
 ]
 
 

@@ -10,10 +10,17 @@ _TOTALS = Section(
     (
         Panel(
             "Cost",
-            "List cost of all upstream calls whose price is known.",
+            "List cost of all upstream calls whose price is known, those that keep prompts cached included.",
             "stat",
             "currencyUSD",
-            (Sql(f"SELECT toFloat64(sum(cost_usd)) AS cost\nFROM requests\nWHERE {_HERE}"),),
+            (
+                Sql(
+                    "SELECT toFloat64(sum(cost_usd)) AS cost\nFROM\n(\n"
+                    f"SELECT cost_usd\nFROM requests\nWHERE {_HERE}\n"
+                    "UNION ALL\n"
+                    f"SELECT cost_usd\nFROM keep_warm_reads\nWHERE {_HERE}\n)"
+                ),
+            ),
             width=4,
             height=4,
         ),
@@ -33,13 +40,16 @@ _TOTALS = Section(
         ),
         Panel(
             "Less than the baseline",
-            "Over requests where both are known; below zero, routing cost more.",
+            "Over requests where both are known, less what keeping prompts cached cost; below zero,"
+            " routing cost more.",
             "stat",
             "currencyUSD",
             (
                 Sql(
-                    "SELECT toFloat64(sum(baseline_cost_usd - cost_usd)) AS saving\n"
-                    f"FROM requests\nWHERE {_HERE}"
+                    "SELECT toFloat64(sum(less_usd)) AS saving\nFROM\n(\n"
+                    f"SELECT baseline_cost_usd - cost_usd AS less_usd\nFROM requests\nWHERE {_HERE}\n"
+                    "UNION ALL\n"
+                    f"SELECT -cost_usd AS less_usd\nFROM keep_warm_reads\nWHERE {_HERE}\n)"
                 ),
             ),
             width=4,
@@ -216,6 +226,23 @@ _CACHE = Section(
             ),
             stacked=True,
             width=12,
+        ),
+        Panel(
+            "Prompts kept cached",
+            "Reads that kept main threads' prompts cached while they paused, and what they cost.",
+            "table",
+            "short",
+            (
+                Sql(
+                    "SELECT provider, model, uniqExact(request_id) AS prompts, count() AS reads,\n"
+                    "    countIf(is_hit) AS hits, countIf(outcome != 'answered') AS failed,\n"
+                    "    toFloat64(sum(cost_usd)) AS cost\n"
+                    f"FROM keep_warm_reads\nWHERE {_HERE}\n"
+                    "GROUP BY provider, model\nORDER BY cost DESC"
+                ),
+            ),
+            units={"cost": "currencyUSD"},
+            width=24,
         ),
         Panel(
             "Switches and what they left",

@@ -150,6 +150,20 @@ _MONEY = Section(
             stacked=True,
         ),
         Panel(
+            "Prompts kept cached",
+            "Reads that keep main threads' prompts cached while they pause, by what they found, and what"
+            " they cost, a part of all cost.",
+            "timeseries",
+            "short",
+            (
+                PromQl(
+                    "sum by (outcome) (increase(turnout_keep_warm_reads_total[$__rate_interval]))",
+                    "{{outcome}}",
+                ),
+                PromQl("sum(increase(turnout_keep_warm_cost_usd_total[$__rate_interval]))", "USD"),
+            ),
+        ),
+        Panel(
             "Cost an hour, against the baseline",
             "What is spent, and what the requested models would have cost.",
             "timeseries",

@@ -305,6 +305,44 @@ class SettingsChanged(msgspec.Struct, frozen=True, gc=False):
     changed_by: str
 
 
+class KeepWarmReadEnded(msgspec.Struct, frozen=True, gc=False):
+    """A read that only keeps a thread's prompt cached while it pauses is over.
+
+    Attributes:
+        request_id: the request whose prompt is kept, with its traceparent, tags, mode and models.
+        number: 1 for the first read after that request.
+        status: the provider's HTTP status, 0 when there was no answer.
+        error: the kind of error, "" when there was none.
+        prefix_tokens: what was to be found in the cache.
+        is_hit: most of it was.
+        cost_usd: at catalog prices, None when unknown. Reads are never on a subscription, so it is paid.
+
+    """
+
+    event_id: str
+    occurred_at: float
+    request_id: str
+    traceparent: str
+    identity: Identity
+    tags: Tags
+    mode: Mode
+    requested_model: str
+    baseline_model: str
+    target: str
+    provider: str
+    model: str
+    number: int
+    outcome: AttemptOutcome
+    status: int
+    error: str
+    sent_at: float
+    duration_seconds: float
+    prefix_tokens: int
+    is_hit: bool
+    usage: Usage | None
+    cost_usd: float | None
+
+
 Fact: TypeAlias = (
     RequestRouted
     | AttemptEnded
@@ -314,4 +352,5 @@ Fact: TypeAlias = (
     | ShadowDecided
     | ModeChanged
     | SettingsChanged
+    | KeepWarmReadEnded
 )

@@ -6,7 +6,7 @@ Both pass the same contract suite (tests/contract). All messages are frozen and 
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
@@ -94,6 +94,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         now: unix seconds at which the answer ended.
         sent_at: unix seconds at which the request was sent; gaps are counted to here.
         session: for ThreadSwitched facts, with identity, as the tracker emits them.
+        only_keeps: it was a read that keeps the prompt of the thread's last request cached, no step.
 
     """
 
@@ -116,6 +117,56 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     task_kind: TaskKind = "other"
     account_scope: str = ""
     windows: tuple[QuotaWindow, ...] = ()
+    only_keeps: bool = False
+
+
+LeaseVerdict: TypeAlias = Literal["granted", "moved_on", "held", "over_budget"]
+"""May be read; the thread has had another request since, or nothing is known of it; another replica
+keeps it; the tenant's budget of the day does not allow for it."""
+
+
+class LeaseRequest(msgspec.Struct, frozen=True, gc=False):
+    """Asks the tracker for the right to keep a thread's prompt cached by one read.
+
+    Attributes:
+        reader: names the replica that asks.
+        read_id: of this read; asked again for the same one, the answer and what is set aside are the
+            same.
+        request_id, sent_at: the request whose prompt is kept.
+        lease_seconds: for as long nobody else may keep the thread.
+        cost_usd: what the read can cost at most; set aside until it is settled.
+        budget_usd: of the tenant, for the day of `now` (UTC).
+
+    """
+
+    thread_key: str
+    tenant: str
+    reader: str
+    read_id: str
+    request_id: str
+    sent_at: float
+    lease_seconds: float
+    cost_usd: float
+    budget_usd: float
+    now: float
+
+
+class LeaseAnswer(msgspec.Struct, frozen=True, gc=False):
+    verdict: LeaseVerdict
+
+
+class Settlement(msgspec.Struct, frozen=True, gc=False):
+    """What a leased read has cost, in place of what was set aside for it.
+
+    Attributes:
+        leased_at: `now` of the lease.
+
+    """
+
+    tenant: str
+    read_id: str
+    leased_at: float
+    cost_usd: float
 
 
 class SessionCacheTracker(Protocol):
@@ -125,6 +176,16 @@ class SessionCacheTracker(Protocol):
 
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
         """Raises `Unavailable` when the state cannot be written in time."""
+        ...
+
+    async def lease(self, request: LeaseRequest, *, deadline_seconds: float) -> LeaseAnswer:
+        """Granted costs of a day, settled ones as settled, never exceed the budget. Raises
+        `Unavailable` when it cannot be said in time; what was set aside then stays so.
+        """
+        ...
+
+    async def settle(self, settlement: Settlement, *, deadline_seconds: float) -> None:
+        """Raises `Unavailable` when the cost cannot be written in time."""
         ...
 
 

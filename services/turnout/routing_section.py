@@ -71,6 +71,17 @@ class Routing(Section):
         description="Candidates whose price is not known may be chosen too, by their quality alone and above"
         " any ceiling; what they cost stays unknown.",
     )
+    keep_warm: bool = Field(
+        default=False,
+        description="Whether requests that only keep a main thread's prompt cached are sent while it pauses,"
+        " as long as they are expected to pay; not in observe mode, in the control arm or on a"
+        " subscription.",
+    )
+    keep_warm_budget_usd: float = Field(
+        default=5.0,
+        ge=0,
+        description="What these requests may cost a tenant on one day (UTC) at most, USD.",
+    )
     control_share: float = Field(
         default=0.1,
         ge=0,

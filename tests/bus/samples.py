@@ -6,6 +6,7 @@ from turnout.capabilities import Needs
 from turnout.dialects.usage import Usage
 from turnout.facts import (
     AttemptEnded,
+    KeepWarmReadEnded,
     ModeChanged,
     OutcomeReported,
     RequestCompleted,
@@ -268,6 +269,33 @@ def switched(request_id: str = "request-1") -> ThreadSwitched:
         step=42,
         warm_tokens_left=64_000,
         prompt_tokens_estimate=101_000,
+    )
+
+
+def kept_warm(request_id: str = "request-1", *, number: int = 1) -> KeepWarmReadEnded:
+    return KeepWarmReadEnded(
+        event_id=f"{request_id}:kept:{number}",
+        occurred_at=NOON + 271 * number,
+        request_id=request_id,
+        traceparent=TRACEPARENT,
+        identity=identity(),
+        tags=tags(),
+        mode="full",
+        requested_model="claude-opus-5-5",
+        baseline_model="claude-opus-5-5",
+        target="anthropic/claude-opus-5-5@env",
+        provider="anthropic",
+        model="claude-opus-5-5",
+        number=number,
+        outcome="answered",
+        status=200,
+        error="",
+        sent_at=NOON + 270 * number,
+        duration_seconds=1.0,
+        prefix_tokens=90_000,
+        is_hit=True,
+        usage=Usage(fresh_input=300, cache_read=90_000),
+        cost_usd=0.02,
     )
 
 

@@ -12,6 +12,7 @@ from msgspec import structs
 
 from tests.artifacts import tenants, undialled
 from tests.contract.hops import over_grpc
+from tests.fakes import NoLeases
 from turnout import errors
 from turnout.capabilities import Needs
 from turnout.catalog.catalog import parse_catalog
@@ -93,7 +94,7 @@ class FakeEmbedder:
         return Embedding(vector, is_cached=False)
 
 
-class FakeTracker:
+class FakeTracker(NoLeases):
     def __init__(self, state: ThreadState | None = None) -> None:
         self._state = state
         self.looks: list[LookRequest] = []

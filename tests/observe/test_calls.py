@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from prometheus_client import CollectorRegistry
 
+from tests.fakes import NoLeases
 from turnout.errors import InvalidRequest, Unavailable
 from turnout.observe.calls import CallTimes, TimedSessionCacheTracker
 from turnout.observe.metrics import Metrics
@@ -17,7 +18,7 @@ pytestmark = pytest.mark.anyio
 LOOK = LookRequest(thread_key="t", head_scopes=(), prefix=Prefix(head_digest=""), now=0.0)
 
 
-class Tracker:
+class Tracker(NoLeases):
     """Answers, or raises what it is told to."""
 
     def __init__(self, error: BaseException | None) -> None:

@@ -113,6 +113,26 @@ def test_what_a_shadow_decides_is_counted_by_whether_it_agrees() -> None:
     assert value(counted, "turnout_shadow_decisions_total", agrees="yes") == 1
 
 
+def test_reads_that_keep_prompts_are_counted_by_what_they_found_and_in_all_cost() -> None:
+    counted = metrics()
+    read = replace(samples.kept_warm(), model="model-0")
+    counted.count(read)
+    counted.count(replace(read, is_hit=False, cost_usd=0.5))
+    counted.count(replace(read, is_hit=False, outcome="failed", usage=None, cost_usd=None))
+
+    where = {"provider": read.provider, "model": "model-0"}
+    name = "turnout_keep_warm_reads_total"
+    for outcome in ("hit", "miss", "failed"):
+        assert value(counted, name, outcome=outcome) == 1
+    assert value(counted, name, outcome="cancelled") == 0
+    assert value(counted, "turnout_keep_warm_cost_usd_total") == 0.52
+    assert value(counted, "turnout_cost_usd_total", **where) == 0.52
+    assert value(counted, "turnout_tokens_total", **where, type="cache_read") is None
+    assert (
+        value(counted, "turnout_attempts_total", **where, kind="first", outcome="answered") is None
+    )
+
+
 def test_a_fact_is_passed_on_and_counted() -> None:
     counted, taken = metrics(), Taken()
     MeteredFactSink(taken, counted).record(samples.outcome())

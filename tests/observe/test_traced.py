@@ -7,6 +7,7 @@ import pytest
 from typing_extensions import override
 
 from tests.contract.hops import over_grpc
+from tests.fakes import NoLeases
 from tests.ingress.edge import FakeScorer, ask, edge
 from tests.observe.recorded import CALLER, RecordedTracer
 from tests.session_cache_tracker.notes import DEADLINE_SECONDS, look, note, prompt
@@ -39,7 +40,7 @@ from turnout.rpc.v1.session_cache_tracker_pb2_grpc import SessionCacheTrackerStu
 pytestmark = pytest.mark.anyio
 
 
-class FakeTracker:
+class FakeTracker(NoLeases):
     """Keeps the context of each call; `is_down` makes it unreachable."""
 
     def __init__(self, *, is_down: bool = False) -> None:

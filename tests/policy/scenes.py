@@ -241,6 +241,8 @@ class Difference(TypedDict, total=False):
     locks: Mapping[RequestClass | TaskKind, str]
     exploration: float
     unpriced_compete: bool
+    keep_warm: bool
+    keep_warm_budget_usd: float
     check: Verdict
     errors: int
 
@@ -295,6 +297,8 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             locks=tuple(Lock(what, name) for what, name in given.get("locks", {}).items()),
             exploration=given.get("exploration", 0.0),
             unpriced_compete=given.get("unpriced_compete", False),
+            keep_warm=given.get("keep_warm", False),
+            keep_warm_budget_usd=given.get("keep_warm_budget_usd", 0.0),
         ),
         degraded=given.get("degraded", ()),
         catalog_digest=CATALOG.digest,

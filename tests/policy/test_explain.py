@@ -64,6 +64,14 @@ def test_an_hour_in_the_cache_has_its_reason() -> None:
     assert not [line for line in told(given={**TWO, "mode": "observe"}) if "cached" in line]
 
 
+def test_a_prompt_that_is_kept_says_for_how_much() -> None:
+    kept = "While it pauses, reads keep it cached as long as they pay, for $3.00 a day at most."
+    assert kept in told(given={**TWO, "keep_warm": True, "keep_warm_budget_usd": 3.0})
+    assert kept not in told(
+        given={**TWO, "keep_warm": True, "keep_warm_budget_usd": 3.0, "arm": "control"}
+    )
+
+
 def test_a_warm_incumbent_says_what_it_would_take() -> None:
     given: Difference = {
         **TWO,

@@ -185,6 +185,24 @@ def test_a_prefill_fills_the_cache_and_answers_nothing(client: anthropic.Anthrop
     assert read.usage.cache_read_input_tokens == filled.usage.cache_creation_input_tokens
 
 
+@pytest.mark.parametrize(
+    "refused",
+    [
+        {"stream": True},
+        {"model": "claude-sonnet-4-5", "thinking": {"type": "enabled", "budget_tokens": 1_024}},
+        {"model": "claude-sonnet-4-5", "tool_choice": {"type": "any"}, "tools": [BASH]},
+        {"output_config": {"format": {"type": "json_schema", "schema": {"type": "object"}}}},
+    ],
+    ids=str,
+)
+def test_a_prefill_that_asks_for_more_is_refused(
+    client: anthropic.Anthropic, refused: dict[str, object]
+) -> None:
+    asked = {"model": MODEL, "max_tokens": 0, "messages": HELLO, **refused}
+    with pytest.raises(anthropic.BadRequestError, match="max_tokens: 0"):
+        client.post("/v1/messages", body=asked, cast_to=object)
+
+
 def test_counted_tokens_are_the_billed_ones(client: anthropic.Anthropic) -> None:
     counted = client.messages.count_tokens(model=MODEL, messages=HELLO, system=SYSTEM)
     usage = client.messages.create(model=MODEL, max_tokens=9, messages=HELLO, system=SYSTEM).usage

@@ -335,6 +335,11 @@ async def test_savings_by_arm(later: Warehouse) -> None:
     assert await answer(later, "savings_by_arm") == []
 
 
+async def test_keep_warm_reads(warehouse: Warehouse) -> None:
+    """None were; `test_keep_warm.py` has some."""
+    assert await answer(warehouse, "keep_warm_reads") == []
+
+
 async def test_degraded_requests(warehouse: Warehouse) -> None:
     rows = await answer(warehouse, "degraded_requests")
     assert [row[:4] for row in rows] == [

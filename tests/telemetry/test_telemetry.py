@@ -118,6 +118,7 @@ async def test_every_fact_arrives_in_its_table(
             samples.shadowed(),
             samples.mode_changed(),
             samples.settings_changed(),
+            samples.kept_warm(),
         ):
             sink.record(fact)
         await until_requests(warehouse_settings, 1)
@@ -129,6 +130,7 @@ async def test_every_fact_arrives_in_its_table(
             "shadow_decisions",
             "mode_changes",
             "settings_changes",
+            "keep_warm_reads",
         ):
             assert await warehouse.rows(f"SELECT count() FROM {view}") == [(1,)], view
         row = await warehouse.rows(

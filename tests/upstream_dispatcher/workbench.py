@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
-from tests.fakes import KeptFacts
+from tests.fakes import KeptFacts, NoLeases
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
@@ -41,7 +41,7 @@ MESSAGES_BODY = (
 )
 
 
-class KeptNotes:
+class KeptNotes(NoLeases):
     """A tracker that keeps the notes; `hold` makes it as slow as its deadline."""
 
     def __init__(self, *, hold: bool = False) -> None:

@@ -13,6 +13,7 @@ from turnout.events.v1 import facts_pb2
 from turnout.facts import (
     AttemptEnded,
     Fact,
+    KeepWarmReadEnded,
     ModeChanged,
     OutcomeReported,
     RequestCompleted,
@@ -75,6 +76,13 @@ ROUTES = (
         "turnout.settings.changed",
         SettingsChanged,
         facts_pb2.SettingsChanged,
+    ),
+    FactRoute(
+        8,
+        "keep_warm_read_ended",
+        "turnout.keep_warm_read.ended",
+        KeepWarmReadEnded,
+        facts_pb2.KeepWarmReadEnded,
     ),
 )
 

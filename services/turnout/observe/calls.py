@@ -14,12 +14,15 @@ from turnout.errors import TurnoutError, Unavailable
 from turnout.observe.tallies import HistogramTally
 from turnout.policy.thread import ThreadState
 from turnout.ports import (
+    LeaseAnswer,
+    LeaseRequest,
     LookRequest,
     Note,
     RouteAnswer,
     RouteRequest,
     Scorer,
     SessionCacheTracker,
+    Settlement,
 )
 
 CallOutcome: TypeAlias = Literal["ok", "unavailable", "refused", "cancelled", "fault"]
@@ -109,3 +112,11 @@ class TimedSessionCacheTracker:
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
         with self._times.timed("note"):
             await self._tracker.note(note, deadline_seconds=deadline_seconds)
+
+    async def lease(self, request: LeaseRequest, *, deadline_seconds: float) -> LeaseAnswer:
+        with self._times.timed("lease"):
+            return await self._tracker.lease(request, deadline_seconds=deadline_seconds)
+
+    async def settle(self, settlement: Settlement, *, deadline_seconds: float) -> None:
+        with self._times.timed("settle"):
+            await self._tracker.settle(settlement, deadline_seconds=deadline_seconds)

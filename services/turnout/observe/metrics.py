@@ -15,6 +15,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from turnout.facts import (
     AttemptEnded,
     Fact,
+    KeepWarmReadEnded,
     ModeChanged,
     OutcomeReported,
     RequestCompleted,
@@ -42,10 +43,13 @@ MetricName: TypeAlias = Literal[
     "turnout_attempts_total",
     # Tokens in disjoint counts.
     "turnout_tokens_total",
-    # List cost of all attempts.
+    # List cost of all upstream calls: attempts, and reads that keep prompts cached.
     "turnout_cost_usd_total",
     # What the requested model would have cost; subtract in the query.
     "turnout_baseline_cost_usd_total",
+    # Reads that only keep prompts cached, by what they found, and what of the cost is theirs.
+    "turnout_keep_warm_reads_total",
+    "turnout_keep_warm_cost_usd_total",
     # What was changed in requests for the target that they went to.
     "turnout_translation_changes_total",
     # Threads served by another target than before.
@@ -75,6 +79,8 @@ MetricName: TypeAlias = Literal[
 ]
 
 CALL_LABELS = ("part", "method", "outcome")
+
+ReadOutcome: TypeAlias = Literal["hit", "miss", "failed", "cancelled"]
 
 TokenKind: TypeAlias = Literal["fresh_input", "cache_read", "cache_write", "output"]
 
@@ -140,7 +146,7 @@ class Metrics:
             "turnout_tokens_total", "Tokens in disjoint counts.", "provider", "model", "type"
         )
         self.cost = self._counter(
-            "turnout_cost_usd_total", "List cost of all attempts.", "provider", "model"
+            "turnout_cost_usd_total", "List cost of all upstream calls.", "provider", "model"
         )
         self.baseline_cost = self._counter(
             "turnout_baseline_cost_usd_total", "What the requested model would have cost."
@@ -165,9 +171,24 @@ class Metrics:
             # There from the start: an increase from nothing is none to Prometheus.
             self.degraded.add((part,), 0.0)
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
+        self._add_keep_warm()
         self._add_what_no_fact_says()
         self._build = (version, service)
         self._add_artifacts()
+
+    def _add_keep_warm(self) -> None:
+        self.keep_warm_reads = self._counter(
+            "turnout_keep_warm_reads_total",
+            "Reads that only keep prompts cached: hit, miss, failed or cancelled.",
+            "outcome",
+        )
+        self.keep_warm_cost = self._counter(
+            "turnout_keep_warm_cost_usd_total",
+            "List cost of reads that only keep prompts cached, a part of all cost.",
+        )
+        for outcome in get_args(ReadOutcome):
+            self.keep_warm_reads.add((outcome,), 0.0)
+        self.keep_warm_cost.add((), 0.0)
 
     def _add_artifacts(self) -> None:
         self._info = Gauge(
@@ -265,6 +286,8 @@ class Metrics:
                 self.outcomes.add((fact.kind,))
             case ShadowDecided():
                 self.shadow.add(("yes" if fact.agrees else "no",))
+            case KeepWarmReadEnded():
+                self._count_keep_warm_read(fact)
             case ModeChanged() | SettingsChanged():
                 # The guardrail's are counted by telemetry, and a person knows of their own.
                 pass
@@ -298,6 +321,19 @@ class Metrics:
             self._add_tokens(where, "cache_read", usage.cache_read)
             self._add_tokens(where, "cache_write", usage.cache_write)
             self._add_tokens(where, "output", usage.output)
+
+    def _count_keep_warm_read(self, fact: KeepWarmReadEnded) -> None:
+        """Their tokens are no prompts': counted, they would raise the share that is read from caches."""
+        outcome: ReadOutcome = "failed"
+        if fact.outcome == "answered":
+            outcome = "hit" if fact.is_hit else "miss"
+        elif fact.outcome == "cancelled":
+            outcome = "cancelled"
+        self.keep_warm_reads.add((outcome,))
+        if fact.cost_usd is not None:
+            model = fact.model if fact.model in self._known_models else "other"
+            self.cost.add((fact.provider, model), fact.cost_usd)
+            self.keep_warm_cost.add((), fact.cost_usd)
 
     def _add_tokens(self, where: tuple[str, str], kind: TokenKind, tokens: int) -> None:
         if tokens:

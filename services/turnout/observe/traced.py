@@ -9,12 +9,15 @@ from dataclasses import replace
 from turnout.observe.spans import Kind, Span, Tracer, current_traceparent, spanning
 from turnout.policy.thread import ThreadState
 from turnout.ports import (
+    LeaseAnswer,
+    LeaseRequest,
     LookRequest,
     Note,
     RouteAnswer,
     RouteRequest,
     Scorer,
     SessionCacheTracker,
+    Settlement,
 )
 
 DIGEST_DIGITS = 16
@@ -78,6 +81,14 @@ class TracedSessionCacheTracker:
             if span.is_recording:
                 span.tell({"turnout.request_id": note.request_id})
                 _tell_kind(span, self._kind)
+
+    async def lease(self, request: LeaseRequest, *, deadline_seconds: float) -> LeaseAnswer:
+        """No span: the trace of the request whose prompt is kept ended minutes ago."""
+        return await self._tracker.lease(request, deadline_seconds=deadline_seconds)
+
+    async def settle(self, settlement: Settlement, *, deadline_seconds: float) -> None:
+        """No span, for the same reason."""
+        await self._tracker.settle(settlement, deadline_seconds=deadline_seconds)
 
 
 def _tell_kind(span: Span, kind: Kind) -> None:

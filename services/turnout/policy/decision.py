@@ -4,6 +4,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from turnout.catalog.models import WriteLifetime
 from turnout.policy.request import (
     CredentialSource,
     Features,
@@ -133,6 +134,8 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
         exploration: share of free windows in which a model is tried that may be the best.
         unpriced_compete: models whose price is not known may be chosen too, by their quality alone; what
             they cost stays unknown.
+        keep_warm: whether reads are sent that only keep a prompt cached.
+        keep_warm_budget_usd: what they may cost on a day.
 
     """
 
@@ -144,6 +147,8 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
     locks: tuple[Lock, ...] = ()
     exploration: float = 0.0
     unpriced_compete: bool = False
+    keep_warm: bool = False
+    keep_warm_budget_usd: float = 0.0
 
 
 class DecisionInputs(msgspec.Struct, frozen=True, gc=False):
@@ -171,6 +176,25 @@ class DecisionInputs(msgspec.Struct, frozen=True, gc=False):
     draw: float
 
 
+class KeepWarm(msgspec.Struct, frozen=True, gc=False):
+    """For which pauses after the answer reads shall keep its prompt cached (turnout.policy.keep_warm).
+
+    How many pay is said once the answer has told the prompt's size and whether it ended the turn.
+
+    Attributes:
+        lifetime: what the prompt is written for at the first target.
+        chances_ended, chances_going_on: for each read in a row, that the next request needs the life
+            which it adds; after an answer that ends the turn, and after one that calls tools.
+        budget_usd: of the tenant, a day.
+
+    """
+
+    lifetime: WriteLifetime
+    chances_ended: tuple[float, ...]
+    chances_going_on: tuple[float, ...]
+    budget_usd: float
+
+
 class Decision(msgspec.Struct, frozen=True, gc=False):
     """Which target serves the request, who comes next, and why.
 
@@ -183,6 +207,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         propensity: chance that this target was chosen given the inputs.
         write_lifetime: of every breakpoint, at targets that offer it.
         task_kind: what the thread is taken to be about; the tracker keeps it for the next request.
+        keep_warm: None where nothing is kept; it is for the first target.
 
     """
 
@@ -202,3 +227,4 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     candidates: tuple[Candidate, ...] = ()
     write_lifetime: ChosenLifetime = ""
     task_kind: TaskKind = "other"
+    keep_warm: KeepWarm | None = None

@@ -24,6 +24,7 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
         *_history(inputs),
         f"{decision.targets[0]} serves it {rule}",
         *_cached_for(decision),
+        *_kept_warm(decision),
     ]
     if order:
         lines.append(
@@ -82,6 +83,15 @@ def _cached_for(decision: Decision) -> list[str]:
             return ["Its prompt is cached for an hour, which the pauses of such threads pay for."]
         case _:
             assert_never(decision.write_lifetime)
+
+
+def _kept_warm(decision: Decision) -> list[str]:
+    if decision.keep_warm is None:
+        return []
+    budget = _usd(decision.keep_warm.budget_usd)
+    return [
+        f"While it pauses, reads keep it cached as long as they pay, for {budget} a day at most."
+    ]
 
 
 def _arithmetic(one: Candidate) -> str:

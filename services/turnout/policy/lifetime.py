@@ -94,7 +94,7 @@ def return_chances(
             harness=harness, is_subagent=is_subagent, ends_turn=ends_turn, seconds=seconds
         )
 
-    period = lifetime_seconds - EARLY_SECONDS
+    period = read_period(lifetime_seconds)
     chances: list[float] = []
     for read in range(1, MOST_READS + 1):
         still_away = share(read * period)
@@ -102,6 +102,11 @@ def return_chances(
         returns = share(expires) - share(expires + period)
         chances.append(returns / still_away if still_away > 0.0 else 0.0)
     return tuple(chances)
+
+
+def read_period(lifetime_seconds: float) -> float:
+    """Seconds from a request to the read that keeps its prompt, and from one read to the next."""
+    return lifetime_seconds - EARLY_SECONDS
 
 
 def keep_warm_usd(prices: Prices, *, prefix_tokens: float) -> float:

@@ -43,6 +43,7 @@ from turnout.policy.decision import (
 from turnout.policy.escalate import trouble_of
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
+from turnout.policy.keep_warm import kept_warm
 from turnout.policy.modes import may_choose_model
 from turnout.policy.prompt_terms import lifetime_to_write
 from turnout.policy.rank import (
@@ -148,6 +149,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     proposed = _propose(inputs, field, tables.escalation)
     choice = _within_mode(inputs, proposed, field)
     chosen = by_target(compared)[choice.target]
+    served = catalog.models[chosen.model]
     return Decision(
         action=choice.action,
         reason=choice.reason,
@@ -164,13 +166,10 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         catalog_digest=catalog.digest,
         candidates=tuple(compared),
         write_lifetime=lifetime_to_write(
-            inputs,
-            catalog.models[chosen.model],
-            steps=view.steps,
-            catalog=catalog,
-            tables=tables,
+            inputs, served, steps=view.steps, catalog=catalog, tables=tables
         ),
         task_kind=view.task_kind,
+        keep_warm=kept_warm(inputs, served, steps=view.steps, catalog=catalog, tables=tables),
     )
 
 

@@ -54,11 +54,11 @@ _SERVICE_CONFIG = json.dumps(
         "loadBalancingConfig": [{"round_robin": {}}],
         "methodConfig": [
             # Another replica answers, well inside the 50 ms of a decision. Deciding again leaves the
-            # same event id, and noting is applied once per request.
+            # same event id, noting is applied once per request, and a lease is granted and settled once per read.
             _retries("Scorer", "Route", attempts=3, first="0.002s", longest="0.01s"),
             _retries(
                 "SessionCacheTracker",
-                *("Look", "Note"),
+                *("Look", "Note", "Lease", "Settle"),
                 attempts=3,
                 first="0.002s",
                 longest="0.01s",

@@ -7,7 +7,14 @@ from typing_extensions import override
 
 from turnout.errors import TurnoutError
 from turnout.policy.thread import ThreadState
-from turnout.ports import LookRequest, Note, SessionCacheTracker
+from turnout.ports import (
+    LeaseAnswer,
+    LeaseRequest,
+    LookRequest,
+    Note,
+    SessionCacheTracker,
+    Settlement,
+)
 from turnout.protos import from_pb, to_pb
 from turnout.rpc.errors import abort_with, error_from
 from turnout.rpc.scorer import remaining_seconds
@@ -39,6 +46,23 @@ class RemoteSessionCacheTracker:
         message = to_pb(note, messages.NoteRequest)
         try:
             await self._stub.Note(message, timeout=deadline_seconds, metadata=trace_metadata())
+        except aio.AioRpcError as failure:
+            raise error_from(failure, service="session-cache-tracker") from None
+
+    async def lease(self, request: LeaseRequest, *, deadline_seconds: float) -> LeaseAnswer:
+        message = to_pb(request, messages.LeaseRequest)
+        try:
+            answer = await self._stub.Lease(
+                message, timeout=deadline_seconds, metadata=trace_metadata()
+            )
+        except aio.AioRpcError as failure:
+            raise error_from(failure, service="session-cache-tracker") from None
+        return from_pb(LeaseAnswer, answer)
+
+    async def settle(self, settlement: Settlement, *, deadline_seconds: float) -> None:
+        message = to_pb(settlement, messages.SettleRequest)
+        try:
+            await self._stub.Settle(message, timeout=deadline_seconds, metadata=trace_metadata())
         except aio.AioRpcError as failure:
             raise error_from(failure, service="session-cache-tracker") from None
 
@@ -85,6 +109,42 @@ class SessionCacheTrackerServer(stubs.SessionCacheTrackerServicer):
             await abort_with(context, error)
             raise
         return messages.NoteResponse()
+
+    @override
+    async def Lease(
+        self,
+        request: messages.LeaseRequest,
+        context: aio.ServicerContext[messages.LeaseRequest, Awaitable[messages.LeaseResponse]],
+    ) -> messages.LeaseResponse:
+        try:
+            answer = await self._tracker.lease(
+                from_pb(LeaseRequest, request),
+                deadline_seconds=remaining_seconds(
+                    context.time_remaining(), at_most=self._deadline_seconds
+                ),
+            )
+        except TurnoutError as error:
+            await abort_with(context, error)
+            raise
+        return to_pb(answer, messages.LeaseResponse)
+
+    @override
+    async def Settle(
+        self,
+        request: messages.SettleRequest,
+        context: aio.ServicerContext[messages.SettleRequest, Awaitable[messages.SettleResponse]],
+    ) -> messages.SettleResponse:
+        try:
+            await self._tracker.settle(
+                from_pb(Settlement, request),
+                deadline_seconds=remaining_seconds(
+                    context.time_remaining(), at_most=self._deadline_seconds
+                ),
+            )
+        except TurnoutError as error:
+            await abort_with(context, error)
+            raise
+        return messages.SettleResponse()
 
     def add_to(self, server: aio.Server) -> None:
         stubs.add_SessionCacheTrackerServicer_to_server(self, server)

@@ -12,7 +12,7 @@ from typing import Final
 
 from turnout.policy.cache import GAP_BUCKETS, HitCounts
 from turnout.session_cache_tracker import records
-from turnout.session_cache_tracker.store import Before, Found, Merge, Record
+from turnout.session_cache_tracker.store import Before, Found, LeaseStand, Merge, Record
 
 MAX_RECORDS: Final = 20_000
 """At about 4 kB a record in Python strings: 80 MB."""
@@ -31,6 +31,7 @@ class MemoryThreadStore:
         self._max_records = max_records
         self._threads: OrderedDict[str, _Kept] = OrderedDict()
         self._heads: OrderedDict[str, _Kept] = OrderedDict()
+        self._spent: OrderedDict[str, _Kept] = OrderedDict()
         self._hits: dict[str, list[HitCounts]] = {}
         self._now_ms = 0
 
@@ -64,6 +65,52 @@ class MemoryThreadStore:
         if thread is not None:
             before = self._merge(self._threads, thread)
         return before
+
+    async def lease(
+        self,
+        thread_key: str,
+        *,
+        version: str,
+        reader: str,
+        lease_seconds: float,
+        now: float,
+        deadline_seconds: float,  # noqa: ARG002
+    ) -> LeaseStand:
+        """`scripts.LEASE` in Python."""
+        self._now_ms = max(self._now_ms, records.milliseconds(now))
+        if not self._read(self._threads, thread_key):
+            return "moved_on"
+        fields = self._threads[thread_key].fields
+        if any(fields.get(name, "")[: len(version)] > version for name in ("newest", "failed")):
+            return "moved_on"
+        until, _, holder = fields.get("lease", "").partition(records.WITHIN_FIELD)
+        if holder not in ("", reader) and int(until) > records.milliseconds(now):
+            return "held"
+        fields["lease"] = records.lease_text(records.milliseconds(now + lease_seconds), reader)
+        return "granted"
+
+    async def spend(
+        self,
+        key: str,
+        *,
+        read_id: str,
+        nanodollars: int,
+        at_most: int | None,
+        now: float,
+        deadline_seconds: float,  # noqa: ARG002
+    ) -> bool:
+        """`scripts.SPEND` in Python."""
+        self._now_ms = max(self._now_ms, records.milliseconds(now))
+        self._read(self._spent, key)
+        kept = self._spent.get(key, _Kept(expires_ms=0))
+        others = int(kept.fields.get("spent", "0")) - int(kept.fields.get(read_id, "0"))
+        if at_most is not None and others + nanodollars > at_most:
+            return False
+        kept.fields[read_id] = str(nanodollars)
+        kept.fields["spent"] = str(others + nanodollars)
+        kept.expires_ms = self._now_ms + records.SPENT_LIFETIME_MS
+        self._spent[key] = kept
+        return True
 
     def observe(self, table: str, bucket: int, share: float) -> None:
         counts = self._hits.setdefault(table, [HitCounts()] * GAP_BUCKETS)

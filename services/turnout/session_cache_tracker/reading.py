@@ -74,20 +74,8 @@ def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
     rungs = records.stored_rungs(
         cache.ladder(note.prefix, head_tokens=note.head_tokens, usage=note.usage)
     )
-    registers: list[tuple[str, str]] = []
-    if note.is_failed:
-        registers.append(("failed", records.failed_text(version, rungs.top)))
-    else:
-        newest = records.Newest(version, note.target, rungs)
-        registers.append(("newest", records.newest_text(newest)))
-        registers += _evidence_registers(note, version)
-    if note.begins_run:
-        field = records.made_field(len(note.prefix.digests))
-        registers.append((field, records.made_text(version, note.target)))
-    if note.task_kind != "other":
-        registers.append(("kind", records.kind_text(version, note.task_kind)))
-    if note.refused:
-        registers.append((records.refused_field(note.refused), version))
+    # A read that keeps the prompt moves nothing but the cache: the thread stands where it stood.
+    registers = [] if note.only_keeps else _request_registers(note, version, rungs)
     if note.usage is not None:
         left = cache.written(note.usage, cache.terms_of(note.target, terms))
         registers += _cache_registers(note, left, version=version, rungs=rungs)
@@ -97,7 +85,7 @@ def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
         target=note.target,
         lifetime_ms=records.THREAD_LIFETIME_MS,
         registers=tuple(registers),
-        step="" if note.is_failed else records.step_line(version, _step(note)),
+        step="" if note.is_failed or note.only_keeps else records.step_line(version, _step(note)),
     )
 
 
@@ -172,6 +160,26 @@ def warm_at(
 
 def hit_table(target: str, kind: cache.LifetimeKind) -> str:
     return f"{cache.provider_of(target)}|{kind}"
+
+
+def _request_registers(
+    note: Note, version: str, rungs: records.StoredRungs
+) -> list[tuple[str, str]]:
+    registers: list[tuple[str, str]] = []
+    if note.is_failed:
+        registers.append(("failed", records.failed_text(version, rungs.top)))
+    else:
+        newest = records.Newest(version, note.target, rungs)
+        registers.append(("newest", records.newest_text(newest)))
+        registers += _evidence_registers(note, version)
+    if note.begins_run:
+        field = records.made_field(len(note.prefix.digests))
+        registers.append((field, records.made_text(version, note.target)))
+    if note.task_kind != "other":
+        registers.append(("kind", records.kind_text(version, note.task_kind)))
+    if note.refused:
+        registers.append((records.refused_field(note.refused), version))
+    return registers
 
 
 def _evidence_registers(note: Note, version: str) -> list[tuple[str, str]]:

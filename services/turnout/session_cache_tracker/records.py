@@ -20,11 +20,16 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
   subscription, as the newest answer told them.
 * `recent` holds one line for each of the newest answered requests, in order of version.
 * `steps` counts answered requests, `started` is the earliest sending time.
+* `lease` says until when which replica alone keeps the thread's prompt cached; it is written with each
+  read, by whoever holds it or when nobody does.
 * Of the `cache:`, the `made:`, the `refused:` and the `check:` registers those of the newest versions
   are kept; `lifetime:` goes with `cache:`.
 
 Hence notes of one thread may arrive in any order, late, or again: the record is the same, as long as
 no more than `SEEN_NOTES` others come between a note and its repetition.
+
+What a tenant's reads have cost on a day is a record of its own: the amount of each read by its id, and
+their sum in `spent`. An amount replaces the one before, so that saying it again changes nothing.
 
 Digests, numbers and target ids only; nothing here is text of a prompt. Separators are control
 characters: no target id holds one.
@@ -32,6 +37,7 @@ characters: no target id holds one.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
+from math import ceil
 from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
@@ -67,6 +73,8 @@ RUNS_KEPT: Final = 32
 """A thread that has moved more often has long left what its first makers wrote to compaction."""
 CHECKS_KEPT: Final = 8
 """A streak of red checks is counted as far as this: 29 of four or more were seen in 47,000 calls."""
+SECONDS_A_DAY: Final = 86_400
+NANODOLLARS: Final = 1_000_000_000
 MESSAGE_DIGITS: Final = 6
 """Numbers of messages of fixed width order as strings."""
 HITS_REMEMBERED: Final = 2_000
@@ -77,6 +85,8 @@ THREAD_LIFETIME_MS: Final = 72 * 3_600_000
 """A session left on Friday evening goes on on Monday morning."""
 HEAD_LIFETIME_MS: Final = 24 * 3_600_000
 """The longest documented cache lifetime is a day."""
+SPENT_LIFETIME_MS: Final = 48 * 3_600_000
+"""A day, and a read that is settled after midnight."""
 HITS_LIFETIME_MS: Final = 30 * 24 * 3_600_000
 """A provider not used for a month starts again from the measured table."""
 
@@ -326,6 +336,20 @@ def quotas_of(record: Mapping[str, str]) -> Iterator[Quota]:
 def _window_of(words: Sequence[str]) -> QuotaWindow:
     used, seconds, resets_ms = words
     return QuotaWindow(float(used), float(seconds), int(resets_ms) / 1_000)
+
+
+def lease_text(until_ms: int, reader: str) -> str:
+    return f"{until_ms:0{SENT_DIGITS}d}{WITHIN_FIELD}{reader}"
+
+
+def spent_key(tenant: str, now: float) -> str:
+    """The record of what a tenant's reads cost on the day of `now`, UTC."""
+    return f"{int(now // SECONDS_A_DAY)}:{tenant}"
+
+
+def nanodollars(usd: float) -> int:
+    """Whole ones, so that sums are exact and a price is never rounded down."""
+    return ceil(usd * NANODOLLARS)
 
 
 def caches_of(record: Mapping[str, str]) -> list[tuple[str, CachedPrefix, float | None]]:

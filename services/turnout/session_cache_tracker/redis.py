@@ -16,7 +16,7 @@ from turnout.policy.cache import GAP_BUCKETS, HitCounts
 from turnout.session_cache_tracker import records, scripts
 from turnout.session_cache_tracker.redis_link import Script
 from turnout.session_cache_tracker.redis_wire import RedisWire, open_redis_wire
-from turnout.session_cache_tracker.store import Before, Found, Merge, Record
+from turnout.session_cache_tracker.store import Before, Found, LeaseStand, Merge, Record
 
 HITS_EXCHANGE_SECONDS: Final = 2.0
 """A share moves by a percent in some hundred observations; two seconds are soon enough."""
@@ -25,6 +25,8 @@ CLOSE_SECONDS: Final = 0.5
 
 _LOOK: Final = Script(scripts.LOOK)
 _NOTE: Final = Script(scripts.NOTE)
+_LEASE: Final = Script(scripts.LEASE)
+_SPEND: Final = Script(scripts.SPEND)
 _COUNT_HITS: Final = Script(scripts.COUNT_HITS)
 
 
@@ -70,6 +72,42 @@ class RedisThreadStore:
         self._exchange_hits()
         answers = await self._wire.run(calls, deadline_seconds=deadline_seconds)
         return _before(answers[-1])
+
+    async def lease(
+        self,
+        thread_key: str,
+        *,
+        version: str,
+        reader: str,
+        lease_seconds: float,
+        now: float,
+        deadline_seconds: float,
+    ) -> LeaseStand:
+        lease = records.lease_text(records.milliseconds(now + lease_seconds), reader)
+        call = _LEASE.call(
+            _thread(thread_key), version, reader, str(records.milliseconds(now)), lease
+        )
+        (answer,) = await self._wire.run([call], deadline_seconds=deadline_seconds)
+        match answer:
+            case "granted" | "moved_on" | "held":
+                return answer
+            case _:
+                raise Unavailable(f"Redis: a lease was answered with {answer!r:.40}")
+
+    async def spend(
+        self,
+        key: str,
+        *,
+        read_id: str,
+        nanodollars: int,
+        at_most: int | None,
+        now: float,  # noqa: ARG002
+        deadline_seconds: float,
+    ) -> bool:
+        most = "" if at_most is None else str(at_most)
+        call = _SPEND.call(_spent(key), read_id, str(nanodollars), most)
+        (answer,) = await self._wire.run([call], deadline_seconds=deadline_seconds)
+        return answer == "1"
 
     def observe(self, table: str, bucket: int, share: float) -> None:
         counts = self._table(table)
@@ -137,7 +175,7 @@ class RedisThreadStore:
 
 @asynccontextmanager
 async def open_redis_store(url: str) -> AsyncGenerator[RedisThreadStore, None]:
-    async with open_redis_wire(url, (_LOOK, _NOTE, _COUNT_HITS)) as wire:
+    async with open_redis_wire(url, (_LOOK, _NOTE, _LEASE, _SPEND, _COUNT_HITS)) as wire:
         store = RedisThreadStore(wire)
         try:
             yield store
@@ -151,6 +189,10 @@ def _thread(key: str) -> str:
 
 def _head(scope: str) -> str:
     return f"turnout:head:{{{scope}}}"
+
+
+def _spent(key: str) -> str:
+    return f"turnout:kept_warm:{{{key}}}"
 
 
 def _hits(table: str) -> str:

@@ -65,6 +65,29 @@ redis.call('PEXPIRE', key, lifetime)
 return table.concat(answer, '\\30')
 """
 
+LEASE: Final = """
+local key, version, reader, now, lease = KEYS[1], unpack(ARGV)
+local function held(field) return redis.call('HGET', key, field) or '' end
+if redis.call('EXISTS', key) == 0 then return 'moved_on' end
+for _, field in ipairs({'newest', 'failed'}) do
+  if string.sub(held(field), 1, #version) > version then return 'moved_on' end
+end
+local until_ms, holder = string.match(held('lease'), '^(%d+)\\31(.*)$')
+if holder and holder ~= reader and tonumber(until_ms) > tonumber(now) then return 'held' end
+redis.call('HSET', key, 'lease', lease)
+return 'granted'
+"""
+
+SPEND: Final = f"""
+local key, id, cost, at_most = KEYS[1], unpack(ARGV)
+local function held(field) return tonumber(redis.call('HGET', key, field) or '0') end
+local sum = held('spent') - held(id) + tonumber(cost)
+if at_most ~= '' and sum > tonumber(at_most) then return '0' end
+redis.call('HSET', key, id, cost, 'spent', string.format('%.0f', sum))
+redis.call('PEXPIRE', key, {records.SPENT_LIFETIME_MS})
+return '1'
+"""
+
 COUNT_HITS: Final = f"""
 for i = 2, #ARGV, 3 do
   local bucket = ARGV[i]

@@ -15,7 +15,7 @@ from turnout.errors import Unavailable
 from turnout.facts import ThreadSwitched
 from turnout.policy.cache import HitTable, default_lifetime, prior_shares
 from turnout.policy.thread import ThreadState
-from turnout.ports import FactSink, LookRequest, Note
+from turnout.ports import FactSink, LeaseAnswer, LeaseRequest, LookRequest, Note, Settlement
 from turnout.session_cache_tracker import reading, records
 from turnout.session_cache_tracker.store import Before, ThreadStore
 
@@ -98,7 +98,41 @@ class LocalSessionCacheTracker:
             )
             if observed is not None:
                 self._store.observe(*observed)
-            self._tell_switch(note, before, version=version)
+            if not note.only_keeps:
+                self._tell_switch(note, before, version=version)
+
+    async def lease(self, request: LeaseRequest, *, deadline_seconds: float) -> LeaseAnswer:
+        stand = await self._store.lease(
+            request.thread_key,
+            version=records.version_of(
+                request_id=request.request_id, sent_ms=records.milliseconds(request.sent_at)
+            ),
+            reader=request.reader,
+            lease_seconds=request.lease_seconds,
+            now=request.now,
+            deadline_seconds=deadline_seconds,
+        )
+        if stand != "granted":
+            return LeaseAnswer(stand)
+        is_affordable = await self._store.spend(
+            records.spent_key(request.tenant, request.now),
+            read_id=request.read_id,
+            nanodollars=records.nanodollars(request.cost_usd),
+            at_most=int(request.budget_usd * records.NANODOLLARS),
+            now=request.now,
+            deadline_seconds=deadline_seconds,
+        )
+        return LeaseAnswer("granted" if is_affordable else "over_budget")
+
+    async def settle(self, settlement: Settlement, *, deadline_seconds: float) -> None:
+        await self._store.spend(
+            records.spent_key(settlement.tenant, settlement.leased_at),
+            read_id=settlement.read_id,
+            nanodollars=records.nanodollars(settlement.cost_usd),
+            at_most=None,
+            now=settlement.leased_at,
+            deadline_seconds=deadline_seconds,
+        )
 
     def _tell_switch(self, note: Note, before: Before, *, version: str) -> None:
         newest = records.newest_of(before.newest)

@@ -3,17 +3,20 @@
 Contract: `note` merges by the rules of `records`, atomically for each record, and answers with what
 the record held before; a repeated note is answered with `is_new` false and changes nothing. Both
 raise `Unavailable` within their deadline. A record that nobody wrote for its lifetime is forgotten.
-Hit counts are statistics: `observe` never waits, and a crash may lose the last second of them.
+A record of spending counts every id once, with the last amount that was said. Hit counts are statistics: `observe` never waits, and a crash may lose the last second of them.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Protocol, TypeAlias
+from typing import Literal, Protocol, TypeAlias
 
 import msgspec
 
 from turnout.policy.cache import HitCounts
 
 Record: TypeAlias = Mapping[str, str]
+
+LeaseStand: TypeAlias = Literal["granted", "moved_on", "held"]
+"""As in `ports.LeaseVerdict`."""
 
 
 class Merge(msgspec.Struct, frozen=True, gc=False):
@@ -69,6 +72,36 @@ class ThreadStore(Protocol):
         self, thread: Merge | None, head: Merge | None, *, now: float, deadline_seconds: float
     ) -> Before:
         """What the thread's record held before; of the head's record when there is no thread."""
+        ...
+
+    async def lease(
+        self,
+        thread_key: str,
+        *,
+        version: str,
+        reader: str,
+        lease_seconds: float,
+        now: float,
+        deadline_seconds: float,
+    ) -> LeaseStand:
+        """Give the thread to `reader` alone, unless another holds it or a note of a newer version than
+        that of the request which is kept has come.
+        """
+        ...
+
+    async def spend(
+        self,
+        key: str,
+        *,
+        read_id: str,
+        nanodollars: int,
+        at_most: int | None,
+        now: float,
+        deadline_seconds: float,
+    ) -> bool:
+        """Write down what a read costs, in place of what was said of it before; false, and nothing is
+        written, where the sum would exceed `at_most`.
+        """
         ...
 
     def observe(self, table: str, bucket: int, share: float) -> None:

@@ -10,6 +10,7 @@ import msgspec
 
 from turnout.catalog import Catalog, Model
 from turnout.simulator.answers import Ask, ToolOffer
+from turnout.simulator.anthropic_filling import check_filling
 from turnout.simulator.anthropic_thinking import check_thinking
 from turnout.simulator.bodies import Unreadable, read_object
 from turnout.simulator.cache import Block
@@ -273,13 +274,12 @@ def _check_limits(body: Body, model: Model) -> None:
             f"max_tokens: {asked} > {limit}, which is the maximum allowed number of output"
             f" tokens for {model.id}"
         )
-    check_thinking(
-        model.id,
-        object_of(body.thinking),
-        effort=text_of(object_of(body.output_config).get("effort")),
-        choice=text_of(object_of(body.tool_choice).get("type")),
-        max_tokens=asked,
-    )
+    thinking, choice = object_of(body.thinking), object_of(body.tool_choice)
+    config = object_of(body.output_config)
+    if body.max_tokens == 0:
+        check_filling(stream=body.stream, thinking=thinking, choice=choice, output_config=config)
+    effort, forced = text_of(config.get("effort")), text_of(choice.get("type"))
+    check_thinking(model.id, thinking, effort=effort, choice=forced, max_tokens=asked)
 
 
 def _blocks(body: Body, measure: Measure) -> tuple[Block, ...]:

@@ -11,6 +11,7 @@ from turnout.policy.decision import (
     Decision,
     DecisionInputs,
     Degradation,
+    KeepWarm,
     Reason,
 )
 from turnout.policy.request import TaskKind
@@ -18,7 +19,7 @@ from turnout.policy.request import TaskKind
 _COLUMNS: Final = (
     *("request_id", "action", "reason", "targets", "model", "provider", "requested_model"),
     *("baseline_model", "proposal", "horizon_steps", "propensity", "degraded"),
-    *("artifact_digest", "catalog_digest", "write_lifetime", "task_kind"),
+    *("artifact_digest", "catalog_digest", "write_lifetime", "keep_warm_json", "task_kind"),
     *("inputs_json", "candidates_json"),
 )
 
@@ -60,6 +61,7 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
     artifact_digest: str
     catalog_digest: str
     write_lifetime: ChosenLifetime
+    keep_warm_json: str
     task_kind: TaskKind
     inputs_json: str
     candidates_json: str
@@ -67,6 +69,7 @@ class _Row(msgspec.Struct, frozen=True, gc=False):
 
 _ROW: Final = msgspec.json.Decoder(_Row)
 _INPUTS: Final = msgspec.json.Decoder(DecisionInputs)
+_KEEP_WARM: Final = msgspec.json.Decoder(KeepWarm)
 _CANDIDATES: Final = msgspec.json.Decoder(tuple[Candidate, ...])
 
 
@@ -95,5 +98,6 @@ def read_decision(line: str) -> RecordedDecision:
             write_lifetime=row.write_lifetime,
             task_kind=row.task_kind,
             candidates=_CANDIDATES.decode(row.candidates_json),
+            keep_warm=_KEEP_WARM.decode(row.keep_warm_json) if row.keep_warm_json else None,
         ),
     )

@@ -35,6 +35,8 @@ class Retention:
             "mode_changes_raw": self.outcomes,
             "settings_changes_raw": self.outcomes,
             "session_hours_raw": self.rollups,
+            # Few, and what is spent by hour is summed from them.
+            "keep_warm_reads_raw": self.rollups,
             "undecodable_facts_raw": self.undecodable,
         }
 

@@ -19,7 +19,13 @@ _TOKENS = frozenset(
     (
         *("fresh_input", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h"),
         *("cache_write_other", "input_total", "output", "reasoning", "prompt_tokens_estimate"),
-        *("head_tokens", "previous_prompt_tokens", "warm_tokens", "warm_tokens_left"),
+        *(
+            "prefix_tokens",
+            "head_tokens",
+            "previous_prompt_tokens",
+            "warm_tokens",
+            "warm_tokens_left",
+        ),
     )
 )
 _SHARES = frozenset({"propensity", "draw", "quality", "kept_share"})

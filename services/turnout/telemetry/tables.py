@@ -8,7 +8,7 @@ import msgspec
 from google.protobuf.message import Message
 
 from turnout.events.v1 import facts_pb2
-from turnout.policy.decision import Candidate, DecisionInputs
+from turnout.policy.decision import Candidate, DecisionInputs, KeepWarm
 from turnout.protos import from_pb
 from turnout.telemetry import escalations
 from turnout.telemetry.columns import (
@@ -103,6 +103,12 @@ def _idle() -> Column:
 def _inputs_json(fact: facts_pb2.RequestRouted) -> str:
     """`msgspec.json.decode(text, type=DecisionInputs)` gives back what the decision was made from."""
     return _as_json(from_pb(DecisionInputs, fact.inputs)).decode()
+
+
+def _keep_warm_json(fact: facts_pb2.RequestRouted) -> str:
+    if not fact.decision.HasField("keep_warm"):
+        return ""
+    return _as_json(from_pb(KeepWarm, fact.decision.keep_warm)).decode()
 
 
 def _completed(message: Message) -> facts_pb2.RequestCompleted:
@@ -204,6 +210,7 @@ DECISIONS = Table(
         *plain(WORD, "decision.baseline_model", "decision.proposal"),
         *plain(WORD, "decision.catalog_digest", "decision.artifact_digest"),
         *plain(WORD, "decision.write_lifetime"),
+        Column("keep_warm_json", STRING, lambda message: _keep_warm_json(_routed(message))),
         *plain(FLOAT, "decision.horizon_steps", "decision.propensity", "inputs.draw"),
         *(words("decision.targets"), words("decision.degraded")),
         *plain(FLOAT, "look_seconds", "embed_seconds", "decide_seconds"),
@@ -284,6 +291,27 @@ SETTINGS_CHANGES = Table(
     times=("occurred_at",),
 )
 
+KEEP_WARM_READS = Table(
+    "keep_warm_reads_raw",
+    (
+        *plain(STRING, "event_id", "request_id", "traceparent"),
+        *(time_of("occurred_at"), time_of("sent_at")),
+        *_identity(),
+        *_tags(),
+        *plain(WORD, "mode", "requested_model", "baseline_model"),
+        *plain(WORD, "target", "provider", "model", "outcome", "error"),
+        *plain(INT32, "number", "status"),
+        *plain(FLOAT, "duration_seconds"),
+        *plain(INT64, "prefix_tokens"),
+        *plain(BOOL, "is_hit"),
+        *_usage(),
+        *money("cost_usd"),
+    ),
+    times=("occurred_at", "sent_at"),
+    money=("cost_usd",),
+    small=("number", "status"),
+)
+
 BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
     {
         "turnout.request.routed": DECISIONS,
@@ -294,6 +322,7 @@ BY_SUBJECT: Mapping[str, Table] = MappingProxyType(
         "turnout.shadow.decided": SHADOW_DECISIONS,
         "turnout.mode.changed": MODE_CHANGES,
         "turnout.settings.changed": SETTINGS_CHANGES,
+        "turnout.keep_warm_read.ended": KEEP_WARM_READS,
     }
 )
 TABLES = tuple(BY_SUBJECT.values())

@@ -27,6 +27,16 @@ MAX_NOTES = 512
 """Notes on their way to the tracker; with it down for the note deadline at 500 requests/s."""
 
 
+MAX_HOLDS = 512
+"""Requests whose prompts are kept cached: main threads that pause, of some hundred developers."""
+
+MAX_HOLDS_BYTES = 64 * 1024 * 1024
+"""Of all of them together; a long prompt of an agent has half a megabyte."""
+
+READ_SECONDS = 20.0
+"""For a read that keeps a prompt, which is sent half a minute before it expires and answers nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """Times in seconds.

@@ -26,6 +26,7 @@ from turnout.upstream_dispatcher.accounting import (
     request_completed,
 )
 from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal, Spawn
+from turnout.upstream_dispatcher.keep_warm import Keeper
 from turnout.upstream_dispatcher.limits import Limits
 from turnout.upstream_dispatcher.request import (
     Prepared,
@@ -53,6 +54,7 @@ class Parts:
 
     Attributes:
         clock: unix seconds.
+        keeper: is told what was answered, and keeps of it what is to be kept cached.
         tell: starts a note on its way to the tracker; does not wait and does not raise.
         tracer: None where tracing is off.
         span_kind: of the dispatch: server where requests come over gRPC.
@@ -68,6 +70,7 @@ class Parts:
     facts: FactSink
     spawn: Spawn
     tell: Callable[[Note], None]
+    keeper: Keeper
     tracer: Tracer | None = None
     span_kind: Kind = "internal"
 
@@ -92,6 +95,7 @@ class Run:
             request = replace(request, traceparent=self.span.traceparent)
         self.request = request
         self.server: AttemptLog | None = None
+        self._prepared: Prepared | None = None
         self.status = 0
         self.answer_bytes = 0
         self.is_over = False
@@ -129,6 +133,7 @@ class Run:
             log.span = start_attempt(parts.tracer, request, log)
             if to.is_ours:
                 prepared = with_traceparent(prepared, log.span.traceparent)
+        self._prepared = prepared
         return prepared, log
 
     def failed(self, log: AttemptLog, failed: AttemptFailed) -> None:
@@ -227,6 +232,8 @@ class Run:
             error="" if failure is None else failure.kind,
         )
         self._tell(log, is_failed=failure is not None, now=now)
+        if failure is None and self._prepared is not None:
+            self._parts.keeper.answered(self.request, self._prepared, log)
 
     def estimated(self, *, answer_bytes: int) -> None:
         """A token count that we answered ourselves."""

@@ -13,6 +13,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Self
+from uuid import uuid4
 
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
@@ -31,6 +32,7 @@ from turnout.ports import (
 )
 from turnout.upstream_dispatcher.accounting import estimated_count
 from turnout.upstream_dispatcher.attempt import AttemptFailed
+from turnout.upstream_dispatcher.keep_warm import Keeper
 from turnout.upstream_dispatcher.limits import MAX_NOTES, Limits
 from turnout.upstream_dispatcher.relay import relay_stream
 from turnout.upstream_dispatcher.request import counted_family, is_count
@@ -54,6 +56,7 @@ class LocalUpstreamDispatcher:
 
     Attributes:
         in_flight: answers under way.
+        keeper: keeps prompts cached; told of changes of modes by whoever follows them.
         notes_failed, notes_dropped: notes that the tracker did not take, and that were not sent
             because too many were on their way.
 
@@ -82,22 +85,37 @@ class LocalUpstreamDispatcher:
         self._is_closed = False
         self._counter = TokenCounter()
         limits = limits or Limits()
+        transport = HttpTransport(limits)
+        self.keeper = Keeper(
+            reader=uuid4().hex,
+            catalog=catalog,
+            dialects=dialects,
+            transport=transport,
+            tracker=tracker,
+            facts=facts,
+            tell=self._tell,
+            limits=limits,
+            clock=clock,
+        )
+        self._keeping: asyncio.Task[None] | None = None
         self._parts = Parts(
             catalog=catalog,
             destinations=Destinations(catalog, upstreams),
             dialects=dialects,
-            transport=HttpTransport(limits),
+            transport=transport,
             limits=limits,
             clock=clock,
             facts=facts,
             spawn=self._spawn,
             tell=self._tell,
+            keeper=self.keeper,
             tracer=tracer,
             span_kind=span_kind,
         )
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
+        self._keeping = self._tasks.create_task(self.keeper.run())
         return self
 
     async def __aexit__(
@@ -109,6 +127,8 @@ class LocalUpstreamDispatcher:
         for opening in self._openings:
             opening.cancel()
         self._is_closed = True
+        if self._keeping is not None:
+            self._keeping.cancel()
         self._counter.close()
         try:
             # Nothing here raises, and notes end by their own deadline; told of no error, the group
@@ -119,6 +139,8 @@ class LocalUpstreamDispatcher:
 
     async def dispatch(self, request: DispatchRequest) -> AsyncGenerator[DispatchEvent, None]:
         """See `ports.UpstreamDispatcher.dispatch`."""
+        if request.identity.request_class != "auxiliary":
+            self.keeper.forget(request.identity.thread_key)
         run = Run(request, self._parts)
         has_head = False
         self.in_flight += 1

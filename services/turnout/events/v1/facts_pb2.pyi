@@ -719,6 +719,95 @@ class SettingsChanged(_message.Message):
 Global___SettingsChanged: _TypeAlias = SettingsChanged  # noqa: Y015
 
 @_typing.final
+class KeepWarmReadEnded(_message.Message):
+    """A read that only keeps a prompt cached is over."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EVENT_ID_FIELD_NUMBER: _builtins.int
+    OCCURRED_AT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    TRACEPARENT_FIELD_NUMBER: _builtins.int
+    IDENTITY_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    REQUESTED_MODEL_FIELD_NUMBER: _builtins.int
+    BASELINE_MODEL_FIELD_NUMBER: _builtins.int
+    TARGET_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    STATUS_FIELD_NUMBER: _builtins.int
+    ERROR_FIELD_NUMBER: _builtins.int
+    SENT_AT_FIELD_NUMBER: _builtins.int
+    DURATION_SECONDS_FIELD_NUMBER: _builtins.int
+    PREFIX_TOKENS_FIELD_NUMBER: _builtins.int
+    IS_HIT_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
+    COST_USD_FIELD_NUMBER: _builtins.int
+    event_id: _builtins.str
+    occurred_at: _builtins.float
+    request_id: _builtins.str
+    traceparent: _builtins.str
+    mode: _builtins.str
+    requested_model: _builtins.str
+    baseline_model: _builtins.str
+    target: _builtins.str
+    provider: _builtins.str
+    model: _builtins.str
+    number: _builtins.int
+    outcome: _builtins.str
+    status: _builtins.int
+    error: _builtins.str
+    sent_at: _builtins.float
+    duration_seconds: _builtins.float
+    prefix_tokens: _builtins.int
+    is_hit: _builtins.bool
+    cost_usd: _builtins.float
+    @_builtins.property
+    def identity(self) -> _routing_pb2.Identity: ...
+    @_builtins.property
+    def tags(self) -> _routing_pb2.Tags: ...
+    @_builtins.property
+    def usage(self) -> _routing_pb2.Usage: ...
+    def __init__(
+        self,
+        *,
+        event_id: _builtins.str = ...,
+        occurred_at: _builtins.float = ...,
+        request_id: _builtins.str = ...,
+        traceparent: _builtins.str = ...,
+        identity: _routing_pb2.Identity | None = ...,
+        tags: _routing_pb2.Tags | None = ...,
+        mode: _builtins.str = ...,
+        requested_model: _builtins.str = ...,
+        baseline_model: _builtins.str = ...,
+        target: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        model: _builtins.str = ...,
+        number: _builtins.int = ...,
+        outcome: _builtins.str = ...,
+        status: _builtins.int = ...,
+        error: _builtins.str = ...,
+        sent_at: _builtins.float = ...,
+        duration_seconds: _builtins.float = ...,
+        prefix_tokens: _builtins.int = ...,
+        is_hit: _builtins.bool = ...,
+        usage: _routing_pb2.Usage | None = ...,
+        cost_usd: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "cost_usd", b"cost_usd", "identity", b"identity", "tags", b"tags", "usage", b"usage"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "baseline_model", b"baseline_model", "cost_usd", b"cost_usd", "duration_seconds", b"duration_seconds", "error", b"error", "event_id", b"event_id", "identity", b"identity", "is_hit", b"is_hit", "mode", b"mode", "model", b"model", "number", b"number", "occurred_at", b"occurred_at", "outcome", b"outcome", "prefix_tokens", b"prefix_tokens", "provider", b"provider", "request_id", b"request_id", "requested_model", b"requested_model", "sent_at", b"sent_at", "status", b"status", "tags", b"tags", "target", b"target", "traceparent", b"traceparent", "usage", b"usage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cost_usd: _TypeAlias = _typing.Literal["cost_usd"]  # noqa: Y015
+    _WhichOneofArgType__cost_usd: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_usd) -> _WhichOneofReturnType__cost_usd | None: ...
+
+Global___KeepWarmReadEnded: _TypeAlias = KeepWarmReadEnded  # noqa: Y015
+
+@_typing.final
 class FactBatch(_message.Message):
     """What one bus message carries: facts of one subject, each encoded on its own."""
 

@@ -14,7 +14,7 @@ import msgspec
 from turnout.catalog.models import CacheTerms, Prices, WriteLifetime
 from turnout.policy.cache import FIVE_MINUTES, ONE_HOUR
 from turnout.policy.cost import cost_now_usd
-from turnout.policy.lifetime import EARLY_SECONDS
+from turnout.policy.lifetime import read_period
 
 LIFETIME_SECONDS: Final[Mapping[WriteLifetime, float]] = {"5m": FIVE_MINUTES, "1h": ONE_HOUR}
 
@@ -84,7 +84,7 @@ def warm_tokens(held: Held, target: Target, *, gap_seconds: float, kept_tokens: 
 
 def keep_warm_period(held: Held) -> float:
     """Seconds between two reads that keep the whole prefix."""
-    return LIFETIME_SECONDS[held.lifetime] - EARLY_SECONDS
+    return read_period(LIFETIME_SECONDS[held.lifetime])
 
 
 class Charged(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -653,12 +653,16 @@ class RoutingSettings(_message.Message):
     LOCKS_FIELD_NUMBER: _builtins.int
     EXPLORATION_FIELD_NUMBER: _builtins.int
     UNPRICED_COMPETE_FIELD_NUMBER: _builtins.int
+    KEEP_WARM_FIELD_NUMBER: _builtins.int
+    KEEP_WARM_BUDGET_USD_FIELD_NUMBER: _builtins.int
     value_usd: _builtins.float
     switch_margin: _builtins.float
     baseline_model: _builtins.str
     named_model: _builtins.str
     exploration: _builtins.float
     unpriced_compete: _builtins.bool
+    keep_warm: _builtins.bool
+    keep_warm_budget_usd: _builtins.float
     @_builtins.property
     def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -674,10 +678,12 @@ class RoutingSettings(_message.Message):
         locks: _abc.Iterable[Global___Lock] | None = ...,
         exploration: _builtins.float = ...,
         unpriced_compete: _builtins.bool = ...,
+        keep_warm: _builtins.bool = ...,
+        keep_warm_budget_usd: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "locks", b"locks", "named_model", b"named_model", "switch_margin", b"switch_margin", "unpriced_compete", b"unpriced_compete", "value_usd", b"value_usd"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "keep_warm", b"keep_warm", "keep_warm_budget_usd", b"keep_warm_budget_usd", "locks", b"locks", "named_model", b"named_model", "switch_margin", b"switch_margin", "unpriced_compete", b"unpriced_compete", "value_usd", b"value_usd"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -749,6 +755,38 @@ class DecisionInputs(_message.Message):
 Global___DecisionInputs: _TypeAlias = DecisionInputs  # noqa: Y015
 
 @_typing.final
+class KeepWarm(_message.Message):
+    """For which pauses after the answer reads shall keep its prompt cached."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LIFETIME_FIELD_NUMBER: _builtins.int
+    CHANCES_ENDED_FIELD_NUMBER: _builtins.int
+    CHANCES_GOING_ON_FIELD_NUMBER: _builtins.int
+    BUDGET_USD_FIELD_NUMBER: _builtins.int
+    lifetime: _builtins.str
+    budget_usd: _builtins.float
+    @_builtins.property
+    def chances_ended(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    @_builtins.property
+    def chances_going_on(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]: ...
+    def __init__(
+        self,
+        *,
+        lifetime: _builtins.str = ...,
+        chances_ended: _abc.Iterable[_builtins.float] | None = ...,
+        chances_going_on: _abc.Iterable[_builtins.float] | None = ...,
+        budget_usd: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_usd", b"budget_usd", "chances_ended", b"chances_ended", "chances_going_on", b"chances_going_on", "lifetime", b"lifetime"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___KeepWarm: _TypeAlias = KeepWarm  # noqa: Y015
+
+@_typing.final
 class Decision(_message.Message):
     """Which target serves the request, who comes next, and why."""
 
@@ -770,6 +808,7 @@ class Decision(_message.Message):
     CANDIDATES_FIELD_NUMBER: _builtins.int
     WRITE_LIFETIME_FIELD_NUMBER: _builtins.int
     TASK_KIND_FIELD_NUMBER: _builtins.int
+    KEEP_WARM_FIELD_NUMBER: _builtins.int
     action: _builtins.str
     reason: _builtins.str
     model: _builtins.str
@@ -789,6 +828,8 @@ class Decision(_message.Message):
     def degraded(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]: ...
+    @_builtins.property
+    def keep_warm(self) -> Global___KeepWarm: ...
     def __init__(
         self,
         *,
@@ -808,10 +849,11 @@ class Decision(_message.Message):
         candidates: _abc.Iterable[Global___Candidate] | None = ...,
         write_lifetime: _builtins.str = ...,
         task_kind: _builtins.str = ...,
+        keep_warm: Global___KeepWarm | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["keep_warm", b"keep_warm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "artifact_digest", b"artifact_digest", "baseline_model", b"baseline_model", "candidates", b"candidates", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "horizon_steps", b"horizon_steps", "model", b"model", "propensity", b"propensity", "proposal", b"proposal", "provider", b"provider", "reason", b"reason", "requested_model", b"requested_model", "targets", b"targets", "task_kind", b"task_kind", "write_lifetime", b"write_lifetime"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "artifact_digest", b"artifact_digest", "baseline_model", b"baseline_model", "candidates", b"candidates", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "horizon_steps", b"horizon_steps", "keep_warm", b"keep_warm", "model", b"model", "propensity", b"propensity", "proposal", b"proposal", "provider", b"provider", "reason", b"reason", "requested_model", b"requested_model", "targets", b"targets", "task_kind", b"task_kind", "write_lifetime", b"write_lifetime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

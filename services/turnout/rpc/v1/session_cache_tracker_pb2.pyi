@@ -96,6 +96,7 @@ class NoteRequest(_message.Message):
     TASK_KIND_FIELD_NUMBER: _builtins.int
     ACCOUNT_SCOPE_FIELD_NUMBER: _builtins.int
     WINDOWS_FIELD_NUMBER: _builtins.int
+    ONLY_KEEPS_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     head_scope: _builtins.str
     head_tokens: _builtins.int
@@ -111,6 +112,7 @@ class NoteRequest(_message.Message):
     check: _builtins.str
     task_kind: _builtins.str
     account_scope: _builtins.str
+    only_keeps: _builtins.bool
     @_builtins.property
     def identity(self) -> _routing_pb2.Identity: ...
     @_builtins.property
@@ -141,10 +143,11 @@ class NoteRequest(_message.Message):
         task_kind: _builtins.str = ...,
         account_scope: _builtins.str = ...,
         windows: _abc.Iterable[_routing_pb2.QuotaWindow] | None = ...,
+        only_keeps: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "prefix", b"prefix", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_scope", b"account_scope", "begins_run", b"begins_run", "check", b"check", "head_scope", b"head_scope", "head_tokens", b"head_tokens", "identity", b"identity", "is_failed", b"is_failed", "moves_thread", b"moves_thread", "now", b"now", "prefix", b"prefix", "reason", b"reason", "refused", b"refused", "request_id", b"request_id", "sent_at", b"sent_at", "step_tool_errors", b"step_tool_errors", "target", b"target", "task_kind", b"task_kind", "usage", b"usage", "windows", b"windows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_scope", b"account_scope", "begins_run", b"begins_run", "check", b"check", "head_scope", b"head_scope", "head_tokens", b"head_tokens", "identity", b"identity", "is_failed", b"is_failed", "moves_thread", b"moves_thread", "now", b"now", "only_keeps", b"only_keeps", "prefix", b"prefix", "reason", b"reason", "refused", b"refused", "request_id", b"request_id", "sent_at", b"sent_at", "step_tool_errors", b"step_tool_errors", "target", b"target", "task_kind", b"task_kind", "usage", b"usage", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -164,3 +167,115 @@ class NoteResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___NoteResponse: _TypeAlias = NoteResponse  # noqa: Y015
+
+@_typing.final
+class LeaseRequest(_message.Message):
+    """Asks whether a prompt may be kept cached by a read, and sets aside what that may cost at most."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    THREAD_KEY_FIELD_NUMBER: _builtins.int
+    TENANT_FIELD_NUMBER: _builtins.int
+    READER_FIELD_NUMBER: _builtins.int
+    READ_ID_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SENT_AT_FIELD_NUMBER: _builtins.int
+    LEASE_SECONDS_FIELD_NUMBER: _builtins.int
+    COST_USD_FIELD_NUMBER: _builtins.int
+    BUDGET_USD_FIELD_NUMBER: _builtins.int
+    NOW_FIELD_NUMBER: _builtins.int
+    thread_key: _builtins.str
+    tenant: _builtins.str
+    reader: _builtins.str
+    read_id: _builtins.str
+    request_id: _builtins.str
+    sent_at: _builtins.float
+    lease_seconds: _builtins.float
+    cost_usd: _builtins.float
+    budget_usd: _builtins.float
+    now: _builtins.float
+    def __init__(
+        self,
+        *,
+        thread_key: _builtins.str = ...,
+        tenant: _builtins.str = ...,
+        reader: _builtins.str = ...,
+        read_id: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        sent_at: _builtins.float = ...,
+        lease_seconds: _builtins.float = ...,
+        cost_usd: _builtins.float = ...,
+        budget_usd: _builtins.float = ...,
+        now: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_usd", b"budget_usd", "cost_usd", b"cost_usd", "lease_seconds", b"lease_seconds", "now", b"now", "read_id", b"read_id", "reader", b"reader", "request_id", b"request_id", "sent_at", b"sent_at", "tenant", b"tenant", "thread_key", b"thread_key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaseRequest: _TypeAlias = LeaseRequest  # noqa: Y015
+
+@_typing.final
+class LeaseResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VERDICT_FIELD_NUMBER: _builtins.int
+    verdict: _builtins.str
+    def __init__(
+        self,
+        *,
+        verdict: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaseResponse: _TypeAlias = LeaseResponse  # noqa: Y015
+
+@_typing.final
+class SettleRequest(_message.Message):
+    """What a leased read has cost, in place of what was set aside for it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TENANT_FIELD_NUMBER: _builtins.int
+    READ_ID_FIELD_NUMBER: _builtins.int
+    LEASED_AT_FIELD_NUMBER: _builtins.int
+    COST_USD_FIELD_NUMBER: _builtins.int
+    tenant: _builtins.str
+    read_id: _builtins.str
+    leased_at: _builtins.float
+    cost_usd: _builtins.float
+    def __init__(
+        self,
+        *,
+        tenant: _builtins.str = ...,
+        read_id: _builtins.str = ...,
+        leased_at: _builtins.float = ...,
+        cost_usd: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cost_usd", b"cost_usd", "leased_at", b"leased_at", "read_id", b"read_id", "tenant", b"tenant"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleRequest: _TypeAlias = SettleRequest  # noqa: Y015
+
+@_typing.final
+class SettleResponse(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SettleResponse: _TypeAlias = SettleResponse  # noqa: Y015

@@ -44,6 +44,16 @@ class SessionCacheTrackerStub(object):
                 request_serializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.NoteRequest.SerializeToString,
                 response_deserializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.NoteResponse.FromString,
                 _registered_method=True)
+        self.Lease = channel.unary_unary(
+                '/turnout.rpc.v1.SessionCacheTracker/Lease',
+                request_serializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.LeaseRequest.SerializeToString,
+                response_deserializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.LeaseResponse.FromString,
+                _registered_method=True)
+        self.Settle = channel.unary_unary(
+                '/turnout.rpc.v1.SessionCacheTracker/Settle',
+                request_serializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.SettleRequest.SerializeToString,
+                response_deserializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.SettleResponse.FromString,
+                _registered_method=True)
 
 
 class SessionCacheTrackerServicer(object):
@@ -63,6 +73,20 @@ class SessionCacheTrackerServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Lease(self, request, context):
+        """Let one of several replicas keep a thread's prompt cached by a read, within a tenant's budget.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Settle(self, request, context):
+        """Tell what a leased read has cost; repeated, it counts once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_SessionCacheTrackerServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -75,6 +99,16 @@ def add_SessionCacheTrackerServicer_to_server(servicer, server):
                     servicer.Note,
                     request_deserializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.NoteRequest.FromString,
                     response_serializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.NoteResponse.SerializeToString,
+            ),
+            'Lease': grpc.unary_unary_rpc_method_handler(
+                    servicer.Lease,
+                    request_deserializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.LeaseRequest.FromString,
+                    response_serializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.LeaseResponse.SerializeToString,
+            ),
+            'Settle': grpc.unary_unary_rpc_method_handler(
+                    servicer.Settle,
+                    request_deserializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.SettleRequest.FromString,
+                    response_serializer=turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.SettleResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -131,6 +165,60 @@ class SessionCacheTracker(object):
             '/turnout.rpc.v1.SessionCacheTracker/Note',
             turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.NoteRequest.SerializeToString,
             turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.NoteResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Lease(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.rpc.v1.SessionCacheTracker/Lease',
+            turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.LeaseRequest.SerializeToString,
+            turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.LeaseResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Settle(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/turnout.rpc.v1.SessionCacheTracker/Settle',
+            turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.SettleRequest.SerializeToString,
+            turnout_dot_rpc_dot_v1_dot_session__cache__tracker__pb2.SettleResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -18,6 +18,10 @@ class SessionCacheTrackerStub:
     """What is known of a thread and of the head of its prompt."""
     Note: _aio.UnaryUnaryMultiCallable[_session_cache_tracker_pb2.NoteRequest, _session_cache_tracker_pb2.NoteResponse]
     """Learn from an answer; applied once per request id."""
+    Lease: _aio.UnaryUnaryMultiCallable[_session_cache_tracker_pb2.LeaseRequest, _session_cache_tracker_pb2.LeaseResponse]
+    """Let one of several replicas keep a thread's prompt cached by a read, within a tenant's budget."""
+    Settle: _aio.UnaryUnaryMultiCallable[_session_cache_tracker_pb2.SettleRequest, _session_cache_tracker_pb2.SettleResponse]
+    """Tell what a leased read has cost; repeated, it counts once."""
 
 class SessionCacheTrackerServicer(metaclass=_abc_1.ABCMeta):
     @_abc_1.abstractmethod
@@ -35,5 +39,21 @@ class SessionCacheTrackerServicer(metaclass=_abc_1.ABCMeta):
         context: _aio.ServicerContext[_session_cache_tracker_pb2.NoteRequest, _abc.Awaitable[_session_cache_tracker_pb2.NoteResponse]],
     ) -> _abc.Awaitable[_session_cache_tracker_pb2.NoteResponse]:
         """Learn from an answer; applied once per request id."""
+
+    @_abc_1.abstractmethod
+    def Lease(
+        self,
+        request: _session_cache_tracker_pb2.LeaseRequest,
+        context: _aio.ServicerContext[_session_cache_tracker_pb2.LeaseRequest, _abc.Awaitable[_session_cache_tracker_pb2.LeaseResponse]],
+    ) -> _abc.Awaitable[_session_cache_tracker_pb2.LeaseResponse]:
+        """Let one of several replicas keep a thread's prompt cached by a read, within a tenant's budget."""
+
+    @_abc_1.abstractmethod
+    def Settle(
+        self,
+        request: _session_cache_tracker_pb2.SettleRequest,
+        context: _aio.ServicerContext[_session_cache_tracker_pb2.SettleRequest, _abc.Awaitable[_session_cache_tracker_pb2.SettleResponse]],
+    ) -> _abc.Awaitable[_session_cache_tracker_pb2.SettleResponse]:
+        """Tell what a leased read has cost; repeated, it counts once."""
 
 def add_SessionCacheTrackerServicer_to_server(servicer: SessionCacheTrackerServicer, server: _aio.Server) -> None: ...
