@@ -11,6 +11,7 @@ from typing import Protocol, TypeAlias
 import msgspec
 
 from turnout.capabilities import Dialect
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact
 from turnout.policy.checks import Verdict
@@ -86,6 +87,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         refused: a target that was asked before and refused what the client had not asked of it; "" for
             none.
         check: how a check came out in the step that the request answers to.
+        ended: how the answer ended, where it was none to go on with.
         now: unix seconds at which the answer ended.
         sent_at: unix seconds at which the request was sent; gaps are counted to here.
         session: for ThreadSwitched facts, with identity, as the tracker emits them.
@@ -109,6 +111,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     refused: str = ""
     check: Verdict = ""
     task_kind: TaskKind = "other"
+    ended: AnswerEnd = ""
 
 
 class SessionCacheTracker(Protocol):

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.request import TaskKind
 
 COLD_SHARE: Final = 0.2
@@ -71,6 +72,9 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
         escalated_at: unix seconds of the request at which it was given a stronger model, until a free
             window has ended that; 0 when it was not.
         is_left_alone: there was reason to, and it was left to a draw not to; until a free window.
+        last_end: how its last answer ended, where that was none to go on with.
+        refused_answers, empty_answers, cut_answers: how many ended so, of the newest eight that were
+            none to go on with.
 
     """
 
@@ -92,3 +96,7 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
     failing_checks: int = 0
     escalated_at: float = 0.0
     is_left_alone: bool = False
+    last_end: AnswerEnd = ""
+    refused_answers: int = 0
+    empty_answers: int = 0
+    cut_answers: int = 0

@@ -270,6 +270,7 @@ def note_of(
         refused=refused,
         check=request.features.check,
         task_kind=request.decision.task_kind,
+        ended="" if is_failed else server.reading.ended,
     )
 
 

@@ -411,6 +411,10 @@ class ThreadState(_message.Message):
     FAILING_CHECKS_FIELD_NUMBER: _builtins.int
     ESCALATED_AT_FIELD_NUMBER: _builtins.int
     IS_LEFT_ALONE_FIELD_NUMBER: _builtins.int
+    LAST_END_FIELD_NUMBER: _builtins.int
+    REFUSED_ANSWERS_FIELD_NUMBER: _builtins.int
+    EMPTY_ANSWERS_FIELD_NUMBER: _builtins.int
+    CUT_ANSWERS_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     target: _builtins.str
     started_at: _builtins.float
@@ -425,6 +429,10 @@ class ThreadState(_message.Message):
     failing_checks: _builtins.int
     escalated_at: _builtins.float
     is_left_alone: _builtins.bool
+    last_end: _builtins.str
+    refused_answers: _builtins.int
+    empty_answers: _builtins.int
+    cut_answers: _builtins.int
     @_builtins.property
     def warm(self) -> _containers.RepeatedCompositeFieldContainer[Global___WarmPrefix]: ...
     @_builtins.property
@@ -454,10 +462,14 @@ class ThreadState(_message.Message):
         failing_checks: _builtins.int = ...,
         escalated_at: _builtins.float = ...,
         is_left_alone: _builtins.bool = ...,
+        last_end: _builtins.str = ...,
+        refused_answers: _builtins.int = ...,
+        empty_answers: _builtins.int = ...,
+        cut_answers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["escalated_at", b"escalated_at", "failing_checks", b"failing_checks", "growth_tokens", b"growth_tokens", "heads", b"heads", "is_left_alone", b"is_left_alone", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "refused", b"refused", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["cut_answers", b"cut_answers", "empty_answers", b"empty_answers", "escalated_at", b"escalated_at", "failing_checks", b"failing_checks", "growth_tokens", b"growth_tokens", "heads", b"heads", "is_left_alone", b"is_left_alone", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "last_end", b"last_end", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "refused", b"refused", "refused_answers", b"refused_answers", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
