@@ -52,6 +52,16 @@ def test_a_missing_table_is_named(traces: Path, capsys: pytest.CaptureFixture[st
     assert "trace_tools.parquet cannot be read" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("cheap", ["claude-opus-5-5", "claude-haiku-5-5"])
+def test_the_cheaper_one_serves_first(
+    traces: Path, cheap: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(traces, "--cheap", cheap, "--strong", "claude-haiku-5-5") == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"turnout: {cheap} costs no less than claude-haiku-5-5 ($")
+    assert "--cheap has to name the cheaper one" in told
+
+
 @pytest.mark.parametrize("value", ["-1", "much", "inf"])
 def test_a_value_is_a_number(traces: Path, value: str) -> None:
     with pytest.raises(SystemExit):
