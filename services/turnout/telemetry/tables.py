@@ -182,6 +182,7 @@ DECISIONS = Table(
         *plain(INT64, "inputs.features.step_tool_errors"),
         *plain(WORD, "inputs.features.check", "inputs.features.check_framework"),
         *plain(STRING, "inputs.features.call_digest", "inputs.features.edit_digest"),
+        *plain(INT64, "inputs.features.open_tasks"),
         *plain(INT64, "inputs.state.steps", "inputs.state.tool_errors"),
         *(
             _idle(),

@@ -22,6 +22,7 @@ from turnout.dialects.prefix import Span, digest, head_of, length, message_diges
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.survey import BYTES_PER_TOKEN, Survey
 from turnout.dialects.survey_thread import TypedText
+from turnout.dialects.task_lists import task_list
 from turnout.errors import InvalidRequest
 
 _ABSENT: Final = msgspec.Raw()
@@ -111,6 +112,8 @@ def survey_request(body: bytes, *, path: str) -> Survey:
         attachment_tokens=contents.attached_tokens,
         asks_usage=True,
         tool_names=tuple(names),
+        tasks=task_list(contents.task_calls),
+        ended_turn=typed.ended_turn(contents.has_calls),
     )
 
 
