@@ -31,6 +31,10 @@ def test_a_table_of_all_signals(traces: Path, capsys: pytest.CaptureFixture[str]
     for name in SIGNALS:
         assert printed.count(f" {name} ") == 2 or printed.count(f"{name} ") >= 2
     assert "\nEscalates: nothing.\n" in printed
+    (never,) = [line for line in printed.splitlines() if line.startswith("Never seen here")]
+    assert "refused answer" in never
+    assert "1 red check" not in never
+    assert "\nNot in such tables: task lists" in printed
 
 
 def test_json(traces: Path, capsys: pytest.CaptureFixture[str]) -> None:
