@@ -65,8 +65,13 @@ def step(wire: Wire, name: str, arguments: Json) -> list[Json]:
     return [CALLS[wire.dialect](name, arguments), RESULTS[wire.dialect](name, "ok")]
 
 
+OFFERED: Json = {"functionDeclarations": [{"name": name} for name in sorted(TASK_TOOLS)]}
+
+
 def surveyed(wire: Wire, *messages: Json) -> Survey:
-    return wire.survey(wire.user("fix it"), *messages)
+    # Gemini's contents are only looked through where such a tool is offered.
+    fields = {"tools": [OFFERED]} if wire.dialect == "gemini_generate" else {}
+    return wire.survey(wire.user("fix it"), *messages, **fields)
 
 
 @on_every_wire

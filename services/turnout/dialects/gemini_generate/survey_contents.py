@@ -73,8 +73,10 @@ class SurveyedContents:
 
     """
 
-    def __init__(self, contents: Sequence[_Fields], *, has_media: bool) -> None:
-        """`has_media` is what is known of the whole body: mostly there is nothing to look for."""
+    def __init__(
+        self, contents: Sequence[_Fields], *, has_media: bool, has_task_tools: bool
+    ) -> None:
+        """Both are what is known of the whole body: mostly there is nothing to look for."""
         self._contents = contents
         self.roles: list[str] = []
         self.canonical: list[Canonical] = []
@@ -88,7 +90,11 @@ class SurveyedContents:
             role = self._role(fields, number)
             self.roles.append(role)
             self.canonical.append(_canonical(fields, role))
-            if role == "assistant" and names_task_tool(bytes(fields.get("parts", _ABSENT))):
+            if (
+                has_task_tools
+                and role == "assistant"
+                and names_task_tool(fields.get("parts", _ABSENT))
+            ):
                 self._add_task_calls(number)
             if has_media and names_media(bytes(fields.get("parts", _ABSENT))):
                 self._count(self._parts(number), f"contents.{number}.parts", role)

@@ -314,7 +314,7 @@ def _has_calls(message: _Fields) -> bool:
 def _tasks(messages: Sequence[_Fields]) -> TaskList:
     calls: list[Call] = []
     for message in messages:
-        raw = bytes(message.get("tool_calls", _ABSENT))
+        raw = message.get("tool_calls", _ABSENT)
         if names_task_tool(raw):
             try:
                 calls += [_call(call) for call in _CALLS.decode(raw)]
