@@ -11,6 +11,7 @@ from typing import Literal, Protocol, TypeAlias
 import msgspec
 
 from turnout.capabilities import Dialect
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact
 from turnout.policy.checks import Verdict
@@ -91,6 +92,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         account_scope: key of the account that has paid (`policy.identity.account_scope`); "" where it told
             nothing of a subscription.
         windows: what it told.
+        ended: how the answer ended, where it was none to go on with.
         now: unix seconds at which the answer ended.
         sent_at: unix seconds at which the request was sent; gaps are counted to here.
         session: for ThreadSwitched facts, with identity, as the tracker emits them.
@@ -118,6 +120,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     account_scope: str = ""
     windows: tuple[QuotaWindow, ...] = ()
     only_keeps: bool = False
+    ended: AnswerEnd = ""
 
 
 LeaseVerdict: TypeAlias = Literal["granted", "moved_on", "held", "over_budget"]

@@ -32,6 +32,7 @@ from tests.session_cache_tracker.notes import (
     written,
 )
 from turnout.catalog.token_families import token_share
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.dialects.usage import Usage
 from turnout.policy.checks import Verdict
 from turnout.policy.quota import Quota, QuotaWindow
@@ -330,7 +331,43 @@ async def test_only_the_newest_checks_are_kept(subject: Subject) -> None:
     assert (await subject.look(*words, "x", at=99)).failing_checks == records.CHECKS_KEPT
 
 
-@pytest.mark.parametrize("reason", ["failing_checks", "error_streak"])
+async def test_answers_that_were_none_are_counted(subject: Subject) -> None:
+    ends: tuple[AnswerEnd, ...] = ("refused", "", "empty", "cut", "refused")
+    for count, ended in enumerate(ends, start=1):
+        # The same prompt may be answered so again and again.
+        prefix = prompt("a")
+        await subject.note(note(subject.key, prefix, usage=None, at=count, ended=ended))
+        assert (await subject.look("a", at=count + 0.5)).last_end == ended
+
+    state = await subject.look("a", "b", at=20)
+    assert (state.refused_answers, state.empty_answers, state.cut_answers) == (2, 1, 1)
+
+
+async def test_a_late_note_does_not_say_how_the_last_answer_ended(subject: Subject) -> None:
+    first, second = prompt("a"), prompt("a", "b")
+    await subject.note(note(subject.key, second, usage=None, at=60))
+    await subject.note(note(subject.key, first, usage=None, at=0, ended="refused"))
+    state = await subject.look("a", "b", "c", at=70)
+    assert (state.last_end, state.refused_answers) == ("", 1)
+
+
+async def test_requests_beside_the_thread_and_broken_answers_end_nothing(subject: Subject) -> None:
+    prefix = prompt("a")
+    for difference in ({"moves_thread": False}, {"is_failed": True}):
+        one = note(subject.key, prefix, usage=written(prefix), ended="refused")
+        await subject.note(replace(one, request_id=unique(), **difference))
+    state = await subject.look("a", "b", at=10)
+    assert (state.last_end, state.refused_answers) == ("", 0)
+
+
+async def test_only_the_newest_of_such_answers_are_kept(subject: Subject) -> None:
+    prefix = prompt("a")
+    for count in range(records.ENDS_KEPT + 3):
+        await subject.note(note(subject.key, prefix, usage=None, at=count, ended="empty"))
+    assert (await subject.look("a", at=99)).empty_answers == records.ENDS_KEPT
+
+
+@pytest.mark.parametrize("reason", ["failing_checks", "error_streak", "refused_answer"])
 async def test_an_escalation_lasts_until_a_free_window(subject: Subject, reason: str) -> None:
     async def after(at: float, reason: str) -> ThreadState:
         prefix = prompt("a")

@@ -9,14 +9,24 @@ from hypothesis import strategies as st
 from tests.dialects.events import events_of
 from tests.dialects.golden import CUTS, GOLDEN_CASES, Golden, comparable, cut
 from turnout.capabilities import Dialect
+from turnout.dialects.answer_end import AnswerEnd, end_of
 from turnout.dialects.anthropic_messages.tap import MessageSeen
+from turnout.dialects.conversation import Provenance, Refusal, Text, Thinking, ToolCall
 from turnout.dialects.gemini_generate.tap import GeminiSeen
 from turnout.dialects.openai_chat.tap import ChatSeen
 from turnout.dialects.openai_responses.tap import ResponsesSeen
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.sse import SseDecoder
-from turnout.dialects.stream import Finished, StreamFailed, accumulate
+from turnout.dialects.stream import (
+    Answer,
+    AnswerPart,
+    Finished,
+    StopReason,
+    StreamFailed,
+    accumulate,
+)
 from turnout.dialects.taps import Seen
+from turnout.dialects.usage import Usage
 from turnout.errors import Overloaded, RateLimited, TurnoutError
 
 UNTOLD = {
@@ -125,12 +135,24 @@ def test_tap_and_decoder_agree(dialect: Dialect, case: str) -> None:
     reading = Golden(dialect).read([stream])
     assert reading.usage == answer.usage
     assert reading.has_content == bool(answer.parts)
+    assert reading.ended == (ended_of(answer) if reading.finish_reason else "")
     assert (reading.response_model, reading.response_id) == (answer.model, answer.response_id)
     assert reading.is_complete == isinstance(end, Finished)
     assert (reading.error is not None) == isinstance(end, StreamFailed)
     assert (reading.source == "reported") == (answer.source == "reported")
     if reading.is_complete and answer.usage is not None:
         assert reading.source == "reported"
+
+
+def ended_of(answer: Answer) -> AnswerEnd:
+    """What the parts of an answer say of how it ended."""
+    if answer.stop is None:
+        return ""
+    has_said = any(
+        bool(part.text) if isinstance(part, Text) else not isinstance(part, Thinking)
+        for part in answer.parts
+    )
+    return end_of(answer.stop, has_said=has_said)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
@@ -210,3 +232,49 @@ def test_whole_body_is_read_when_it_is_whole(dialect: Dialect, size: int) -> Non
 def test_whole_body_that_is_an_error(dialect: Dialect) -> None:
     reading = Golden(dialect).read([TERMS[dialect].busy], stream=False)
     assert isinstance(reading.error, Overloaded)
+
+
+SPELLED = Refusal("I will not.")
+REASONED = Thinking("I could say something.", Provenance("openai_chat"))
+SAID = Text("Done.")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    ("parts", "stop", "ended"),
+    [
+        ((SAID,), "end", ""),
+        ((REASONED, SAID), "end", ""),
+        ((REASONED, ToolCall("c", "ls", "{}")), "tool_use", ""),
+        ((REASONED,), "end", "empty"),
+        ((), "end", "empty"),
+        ((REASONED,), "max_output", "cut"),
+        ((SAID,), "max_output", "cut"),
+        ((SPELLED,), "refusal", "refused"),
+        ((), "refusal", "refused"),
+        ((SAID,), "content_filter", "refused"),
+    ],
+)
+def test_how_an_answer_ended(
+    dialect: Dialect,
+    stream: bool,
+    parts: tuple[AnswerPart, ...],
+    stop: StopReason,
+    ended: AnswerEnd,
+) -> None:
+    if dialect == "gemini_generate" and SPELLED in parts:
+        # The wire has no form for a refusal in words but a text.
+        ended = ""
+    answer = Answer(
+        "r", "m", parts, usage=Usage(fresh_input=9, output=4), source="reported", stop=stop
+    )
+    wire = DIALECTS[dialect]
+    if stream:
+        encoder = wire.stream_encoder(
+            response_id="r", model="m", created_at=1, input_estimate=9, include_usage=True
+        )
+        body = b"".join(encoder.encode(event) for event in events_of(answer))
+    else:
+        body = wire.encode_response(events_of(answer), response_id="r", model="m", created_at=1)
+    assert Golden(dialect).read([body], stream=stream).ended == ended

@@ -7,6 +7,7 @@ from msgspec import structs
 
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.survey import Survey
+from turnout.dialects.task_lists import TaskList
 from turnout.ingress.features import features_of, head_tokens, prefix_of
 from turnout.policy.request import StepKind
 
@@ -144,3 +145,19 @@ def test_what_the_dispatcher_must_not_look_for_again_is_passed_on() -> None:
                 seen, prefix_of(seen), dialect="openai_chat", step_kind="user_input"
             )
             assert getattr(features, name) is expected
+
+
+def test_tasks_are_left_open_where_a_turn_has_ended_and_the_user_typed() -> None:
+    plain = survey("s", ["hi"])
+    left = structs.replace(plain, tasks=TaskList(listed=2), ended_turn=True)
+    rows: list[tuple[Survey, StepKind, int]] = [
+        (left, "user_input", 2),
+        (left, "compaction", 0),
+        (structs.replace(left, ended_turn=False), "user_input", 0),
+        (plain, "user_input", 0),
+    ]
+    for seen, step_kind, expected in rows:
+        features = features_of(
+            seen, prefix_of(seen), dialect="anthropic_messages", step_kind=step_kind
+        )
+        assert features.open_tasks == expected

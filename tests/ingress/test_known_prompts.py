@@ -42,13 +42,14 @@ def said(text: str) -> Message:
 
 
 def step(dialect: Dialect, number: int, result: str) -> list[Message]:
-    """A tool call and what came of it."""
+    """A tool call and what came of it; each fourth one changes a task list."""
     call = f"call_{number}"
+    name = "read" if number % 4 else "TaskCreate"
     if dialect == "anthropic_messages":
-        use = {"type": "tool_use", "id": call, "name": "read", "input": {"n": number}}
+        use = {"type": "tool_use", "id": call, "name": name, "input": {"n": number}}
         block = {"type": "tool_result", "tool_use_id": call, "content": result}
         return [{"role": "assistant", "content": [use]}, {"role": "user", "content": [block]}]
-    function = {"name": "read", "arguments": "{}"}
+    function = {"name": name, "arguments": "{}"}
     made = {"id": call, "type": "function", "function": function}
     return [
         {"role": "assistant", "content": None, "tool_calls": [made]},

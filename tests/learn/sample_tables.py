@@ -99,10 +99,11 @@ def write_priors(directory: Path) -> None:
     write(directory, "model_priors", dict(zip(names, zip(*rows, strict=True), strict=True)))
 
 
-def write_calls(directory: Path, *, is_copied: bool = False) -> None:
+def write_calls(directory: Path, *, is_copied: bool = False, **given: object) -> None:
     """A thread's prompt grows by 1,000; gaps are 10 s, and an hour before its last call.
 
-    With `is_copied` another session holds the same calls again, as resumed sessions do.
+    With `is_copied` another session holds the same calls again, as resumed sessions do; `given` are other
+    values of columns, in all rows.
     """
     rows: list[dict[str, object]] = []
     for thread in range(10):
@@ -130,9 +131,13 @@ def write_calls(directory: Path, *, is_copied: bool = False) -> None:
                     "cache_write_5m": prompt - warm,
                     "cache_write_1h": None,
                     "output_tokens": 200.0,
+                    "out_text_chars": 700.0,
+                    "out_tool_chars": None,
+                    "stop_reason": None,
                     "usage_complete": thread != 1,
                     "compacted": 0,
                 }
+                | given
             )
     if is_copied:
         rows += [{**row, "session": f"{row['session']} resumed"} for row in rows]

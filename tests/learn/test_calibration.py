@@ -83,8 +83,11 @@ def traces(tmp_path: Path) -> Path:
 def test_the_command(traces: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["calibration", "--traces", str(traces)]) == 0
     printed = capsys.readouterr().out
-    assert printed.splitlines()[0].split()[:3] == ["provider", "lifetime", "gap"]
-    assert "25" in printed.splitlines()[1].split()
+    title, heads, first = printed.splitlines()[:3]
+    assert title.startswith("Share of the last prompt found in the cache")
+    assert heads.split()[:3] == ["provider", "lifetime", "gap"]
+    assert "25" in first.split()
+    assert "\nShare of answers after which nothing came for longer" in printed
     assert main(["calibration", "--traces", str(traces), "--json"]) == 0
     told = msgspec.json.decode(capsys.readouterr().out)
     assert told["hits"]["folds"] == FOLDS

@@ -211,7 +211,7 @@ def test_tables_without_a_labelled_turn_are_named(
 ) -> None:
     write_turns(tmp_path, [])
     assert main(["--traces", str(tmp_path), "--embedder", str(embedder_root)]) == 1
-    assert "No turn of" in capsys.readouterr().err
+    assert capsys.readouterr().err.startswith("turnout: No turn of")
     write(tmp_path, "trace_turns", {"prompt": ["x"]})
     assert main(["--traces", str(tmp_path), "--embedder", str(embedder_root)]) == 1
     assert "no column repo" in capsys.readouterr().err

@@ -205,7 +205,9 @@ def test_the_command_fails_with_one_line(
 ) -> None:
     arguments = ["--data", str(tmp_path), "--out", str(tmp_path / "a.json")]
     assert main([*arguments, "--embedder", str(embedder_root)]) == 1
-    assert "items.parquet cannot be read" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("turnout: ")
+    assert "items.parquet cannot be read" in said
     assert main([*arguments, "--embedder", str(tmp_path)]) == 1
     assert "turnout.learn.embedder_build" in capsys.readouterr().err
 

@@ -22,8 +22,9 @@ from tests.policy.scenes import (
     scene,
 )
 from tests.policy.test_switch_properties import made, scenes, tables_of
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.checks import Verdict
-from turnout.policy.decision import ESCALATING, Decision, DecisionInputs
+from turnout.policy.decision import ESCALATING, Decision, DecisionInputs, Reason
 from turnout.policy.escalate import LEFT_ALONE_SHARE, evidence
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explain import explain
@@ -111,6 +112,54 @@ def test_a_streak_of_errors_where_the_table_says_so() -> None:
     assert served(ERRORS_ON, state=again, check="", errors=1).action == "stay"
 
 
+def without_answer(ended: AnswerEnd, *, target: str = HAIKUS) -> ThreadState:
+    return structs.replace(running(target, warm=30_000), last_end=ended)
+
+
+@pytest.mark.parametrize(
+    ("ended", "reason"), [("refused", "refused_answer"), ("empty", "empty_answer")]
+)
+def test_who_gave_no_answer_is_left_for_who_was_asked(ended: AnswerEnd, reason: Reason) -> None:
+    # Haiku for the rest would pay, but for the answer that it did not give.
+    decision = served(replace(ON, steps=5.0), state=without_answer(ended), check="")
+    assert (decision.action, decision.reason, decision.model) == ("escalate", reason, OPUS)
+    assert decision.propensity == 1 - LEFT_ALONE_SHARE
+    free = served(model="turnout/auto", baseline=SONNET, state=without_answer(ended), check="")
+    assert (free.reason, free.model) == (reason, SONNET)
+
+
+@pytest.mark.parametrize("ended", ["", "cut"])
+def test_a_limit_of_tokens_is_no_evidence(ended: AnswerEnd) -> None:
+    assert served(state=without_answer(ended), check="").action == "stay"
+
+
+def test_a_refusal_of_who_was_asked_for_says_nothing() -> None:
+    asked = without_answer("refused", target=OPUSES)
+    assert served(state=asked, check="").reason == "warm_incumbent"
+
+
+def test_nobody_goes_back_to_who_is_less_able_or_costs_more_than_success_is_worth() -> None:
+    refused = without_answer("refused")
+    weaker = replace(ON, qualities={**ON.qualities, OPUS: (0.3, 0.0), HAIKU: (0.6, 0.0)})
+    assert served(weaker, state=refused, check="").action == "stay"
+    assert served(state=refused, check="", value_usd=0.1).action != "escalate"
+
+
+def test_who_was_left_alone_after_a_refusal_stays_so() -> None:
+    state = without_answer("refused")
+    reasons = {served(state=state, check="", draw=n / 200).reason for n in range(200)}
+    assert reasons == {"refused_answer", "left_alone"}
+    left = structs.replace(state, is_left_alone=True)
+    assert served(state=left, check="").reason == "warm_incumbent"
+
+
+def test_a_request_beside_the_thread_goes_as_asked_after_a_refusal() -> None:
+    decision = served(
+        state=without_answer("refused"), check="", kind="title", request_class="auxiliary"
+    )
+    assert decision.action == "passthrough"
+
+
 def test_a_thread_keeps_its_stronger_model_while_it_is_warm() -> None:
     # Haiku for the rest would pay, but for the trouble that it was in.
     cheap = replace(ON, steps=300.0)
@@ -158,6 +207,10 @@ def test_a_person_can_read_why() -> None:
     lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs)
     assert "Its checks came out red 3 times in a row." in lines
     assert any("(escalate, failing_checks): its checks stay red" in line for line in lines)
+    inputs = scene(state=without_answer("refused"), value_usd=1.0)
+    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs)
+    assert "Its last answer was a refusal." in lines
+    assert any("was asked for and is taken to be abler" in line for line in lines)
 
 
 def with_trouble(
@@ -168,6 +221,7 @@ def with_trouble(
     is_retry: bool,
     escalated_at: float,
     is_left_alone: bool,
+    last_end: AnswerEnd,
 ) -> DecisionInputs:
     return structs.replace(
         inputs,
@@ -179,6 +233,7 @@ def with_trouble(
             is_retry=is_retry,
             escalated_at=escalated_at,
             is_left_alone=is_left_alone,
+            last_end=last_end,
         ),
     )
 
@@ -197,6 +252,7 @@ in_trouble = st.builds(
     st.booleans(),
     st.sampled_from((0.0, 1.0)),
     st.booleans(),
+    st.sampled_from(get_args(AnswerEnd)),
 )
 tables_on = st.builds(with_table, tables_of, st.integers(0, 4), st.integers(0, 4), st.floats(0, 1))
 
@@ -255,7 +311,9 @@ def test_a_longer_streak_is_no_weaker_reason(inputs: DecisionInputs, tables: Pla
 def test_without_trouble_nothing_is_decided_otherwise(
     inputs: DecisionInputs, tables: PlainTables
 ) -> None:
-    calm = structs.replace(inputs, state=structs.replace(inputs.state, escalated_at=0.0))
+    calm = structs.replace(
+        inputs, state=structs.replace(inputs.state, escalated_at=0.0, last_end="cut")
+    )
     assume(evidence(calm, tables.escalation) is None)
     off = replace(tables, escalation=TABLES.escalation)
     assert made(calm, tables) == made(calm, off)

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.dialects.usage import Usage
 from turnout.facts import Fact, ThreadSwitched
 from turnout.policy.cache import gap_bucket
@@ -105,6 +106,7 @@ def note(
     refused: str = "",
     kind: TaskKind = "other",
     check: Verdict = "",
+    ended: AnswerEnd = "",
     reason: str = "warm_incumbent",
 ) -> Note:
     return Note(
@@ -124,6 +126,7 @@ def note(
         begins_run=begins_run,
         refused=refused,
         check=check,
+        ended=ended,
         task_kind=kind,
     )
 

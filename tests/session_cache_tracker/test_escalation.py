@@ -17,6 +17,7 @@ from tests.session_cache_tracker.notes import (
     unique,
     written,
 )
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.checks import Verdict
 from turnout.policy.decision import Decision
 from turnout.policy.evidence import EscalationTable
@@ -69,9 +70,14 @@ class Run:
     )
 
     async def step(
-        self, check: Verdict = "", *, is_again: bool = False, gap: float = 10
+        self,
+        check: Verdict = "",
+        *,
+        is_again: bool = False,
+        gap: float = 10,
+        ended: AnswerEnd = "",
     ) -> Decision:
-        """A request that brings such a check, or the last one again."""
+        """A request that brings such a check, or the last one again, and how its answer ends."""
         self.at += gap
         if not is_again:
             self.words += [f"answer-{self.at}", f"result-{self.at}"]
@@ -99,6 +105,7 @@ class Run:
                 target=self.target,
                 at=self.at,
                 check=check,
+                ended=ended,
                 reason=decision.reason,
             ),
             deadline_seconds=DEADLINE_SECONDS,
@@ -146,3 +153,28 @@ async def test_a_thread_that_is_left_alone_is_not_asked_about_again() -> None:
     for _ in range(3):
         assert (await run.step("failed")).reason == "warm_incumbent"
     assert run.target == f"anthropic/{HAIKU}@env"
+
+
+@pytest.mark.parametrize(
+    ("ended", "reason"), [("refused", "refused_answer"), ("empty", "empty_answer")]
+)
+async def test_a_thread_without_an_answer_goes_back_until_a_free_window(
+    ended: AnswerEnd, reason: str
+) -> None:
+    run = Run()
+    await run.step()
+    assert (await run.step(ended=ended)).reason == "warm_incumbent"
+    # The client asks for the same again, or says something else.
+    assert (await run.step(is_again=True)).reason == reason
+    assert run.target == f"anthropic/{OPUS}@env"
+    # Of who was asked for itself it says nothing.
+    assert (await run.step(ended=ended)).reason == "escalated_before"
+    assert (await run.step()).reason == "escalated_before"
+    assert (await run.step(gap=7_200)).reason == "free_window_cold_cache"
+
+
+async def test_a_cut_answer_changes_nothing() -> None:
+    run = Run()
+    await run.step()
+    await run.step(ended="cut")
+    assert (await run.step()).reason == "warm_incumbent"

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from tests.bus import samples
 from turnout.bus.subjects import BY_FACT
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.events.v1 import facts_pb2
 from turnout.facts import Fact
 from turnout.policy.checks import Verdict
@@ -63,29 +64,36 @@ def test_unknown_costs_and_usage_are_null() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reason", "check", "escalated_at", "expected"),
+    ("reason", "check", "ended", "escalated_at", "expected"),
     [
-        ("warm_incumbent", "failed", 0.0, (0, "", False)),
-        ("failing_checks", "failed", 0.0, (1, "failing_checks", False)),
-        ("failing_checks", "failed", 9.0, (2, "failing_checks", False)),
-        ("escalated_before", "", 9.0, (1, "", False)),
-        ("left_alone", "failed", 0.0, (0, "failing_checks", True)),
-        ("left_alone", "", 0.0, (0, "error_streak", True)),
+        ("warm_incumbent", "failed", "", 0.0, (0, "", False)),
+        ("failing_checks", "failed", "", 0.0, (1, "failing_checks", False)),
+        ("failing_checks", "failed", "", 9.0, (2, "failing_checks", False)),
+        ("escalated_before", "", "", 9.0, (1, "", False)),
+        ("left_alone", "failed", "cut", 0.0, (0, "failing_checks", True)),
+        ("left_alone", "", "cut", 0.0, (0, "error_streak", True)),
+        ("left_alone", "", "refused", 0.0, (0, "refused_answer", True)),
+        ("left_alone", "", "empty", 0.0, (0, "empty_answer", True)),
     ],
 )
 def test_a_row_says_what_escalated_and_what_was_left_alone(
-    reason: Reason, check: Verdict, escalated_at: float, expected: tuple[int, str, bool]
+    reason: Reason,
+    check: Verdict,
+    ended: AnswerEnd,
+    escalated_at: float,
+    expected: tuple[int, str, bool],
 ) -> None:
     told = samples.routed()
     inputs = replace(
         told.inputs,
         features=replace(told.inputs.features, check=check),
-        state=replace(told.inputs.state, escalated_at=escalated_at),
+        state=replace(told.inputs.state, escalated_at=escalated_at, last_end=ended),
     )
     fact = replace(told, inputs=inputs, decision=replace(told.decision, reason=reason))
     row = first_row(only(blocks_of([message(fact)])))
     columns = ("escalations", "escalation_trigger", "escalation_withheld")
     assert tuple(row[name] for name in columns) == expected
+    assert row["last_end"] == ended
 
     served = first_row(only(blocks_of([message(replace(samples.completed(), reason=reason))])))
     is_now = reason == "failing_checks"

@@ -395,6 +395,12 @@ async def test_escalations_by_trigger(warehouse: Warehouse, later: Warehouse) ->
     assert await answer(later, "escalations_by_trigger") == [("failing_checks", 1, 0, 1, 0, 41.0)]
 
 
+async def test_signals_and_outcomes(warehouse: Warehouse) -> None:
+    """Both facts are of one step; `test_signals_and_outcomes.py` has threads."""
+    rows = await answer(warehouse, "signals_and_outcomes")
+    assert [row[:5] for row in rows] == [("3 red checks", 2, 200.0, 1, 0)]
+
+
 async def test_most_escalated_sessions(warehouse: Warehouse, later: Warehouse) -> None:
     assert await answer(warehouse, "most_escalated_sessions") == []
     (row,) = await answer(later, "most_escalated_sessions")

@@ -229,6 +229,13 @@ def test_a_note_says_how_a_check_came_out() -> None:
     assert note.check == "failed"
 
 
+def test_a_note_says_how_the_answer_ended_unless_it_broke_off() -> None:
+    seen = log()
+    seen.reading = structs.replace(NOTHING_SEEN, usage=Usage(output=1), ended="refused")
+    ends = [note_of(ASKED, seen, is_failed=is_failed, now=NOW) for is_failed in (False, True)]
+    assert [note.ended for note in ends if note is not None] == ["refused", ""]
+
+
 @pytest.mark.parametrize(
     ("makers", "is_edited", "begins"),
     [

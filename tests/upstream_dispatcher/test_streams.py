@@ -13,7 +13,10 @@ from tests.upstream_dispatcher.faults import (
 )
 from tests.upstream_dispatcher.samples import (
     CHAT_DONE,
+    CHAT_ROLE,
+    CHAT_STOP,
     CHAT_STREAM,
+    CHAT_TEXT,
     CHAT_USAGE,
     CHAT_WHOLE,
     EVENTS,
@@ -29,7 +32,7 @@ from tests.upstream_dispatcher.workbench import (
     bench,
     request,
 )
-from turnout.capabilities import Needs
+from turnout.capabilities import Dialect, Needs
 from turnout.dialects.usage import Usage
 from turnout.policy.identity import account_scope
 from turnout.policy.quota import QuotaWindow
@@ -241,6 +244,30 @@ async def test_compressed_all_the_same_is_read_plain() -> None:
     async with provider(script) as openai, bench({"openai": openai.url}) as on:
         answer = await answer_of(on, request(FIRST))
         assert answer.body == b"".join(CHAT_STREAM)
+
+
+@pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])
+@pytest.mark.parametrize(
+    ("chunks", "ended"),
+    [
+        ((CHAT_ROLE, CHAT_TEXT, CHAT_STOP), ""),
+        ((CHAT_ROLE, CHAT_STOP), "empty"),
+        ((CHAT_ROLE, CHAT_TEXT, CHAT_STOP.replace(b'"stop"', b'"length"')), "cut"),
+        ((CHAT_ROLE, CHAT_STOP.replace(b'"stop"', b'"content_filter"')), "refused"),
+    ],
+)
+async def test_the_tracker_hears_how_an_answer_ended(
+    dialect: Dialect, chunks: tuple[bytes, ...], ended: str
+) -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.stream(*chunks, CHAT_USAGE, CHAT_DONE)
+
+    body = CHAT_BODY if dialect == "openai_chat" else MESSAGES_BODY
+    async with provider(script) as openai, bench({"openai": openai.url}) as on:
+        await answer_of(on, request(FIRST, dialect=dialect, body=body))
+        await asyncio.wait_for(on.notes.arrived.wait(), 5)
+    (note,) = on.notes.all
+    assert (note.ended, note.is_failed) == (ended, False)
 
 
 async def test_a_translated_stream_begins_with_an_estimate_in_the_targets_tokens() -> None:

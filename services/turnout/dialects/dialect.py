@@ -17,6 +17,7 @@ from typing import Protocol
 import msgspec
 
 from turnout.capabilities import Capabilities, Dialect
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.dialects.conversation import Conversation
 from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
@@ -43,6 +44,7 @@ class TapReading(msgspec.Struct, frozen=True):
         usage: as reported so far; None before any report.
         source: `reported` once the final figures have passed, `partial` before.
         finish_reason: the dialect's own word, "" before it has passed.
+        ended: what it means where the answer is none to go on with; "" before it has passed.
         response_model, response_id: as the provider wrote them, "" before they have passed.
         error: an error event inside the stream, decoded; None when there was none.
         is_complete: the terminal event of the dialect has passed.
@@ -54,6 +56,7 @@ class TapReading(msgspec.Struct, frozen=True):
     usage: Usage | None
     source: UsageSource
     finish_reason: str
+    ended: AnswerEnd
     response_model: str
     response_id: str
     error: TurnoutError | None

@@ -15,6 +15,7 @@ from turnout.capabilities import Needs
 from turnout.catalog.token_families import UNKNOWN, in_tokens_of
 from turnout.dialects.prefix import head_of
 from turnout.dialects.survey_results import ToolOutcome
+from turnout.dialects.task_lists import NO_TASKS, TaskList, followed_by
 
 BYTES_PER_TOKEN: Final = UNKNOWN.bytes_per_token
 """Of a model of no known family; `for_model` knows the others."""
@@ -62,6 +63,8 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
         has_foreign_thinking: reasoning in the history, or words between agents, that the dialect's own
             vendor would refuse.
         asks_usage: a stream is to end with its usage (`stream_options.include_usage`).
+        tasks: what the calls in the history say of the agent's task list.
+        ended_turn: the user has typed something behind an answer that called no tool.
     """
 
     model: str
@@ -90,6 +93,8 @@ class Survey(msgspec.Struct, frozen=True, gc=False):
     asks_usage: bool = False
     attachment_tokens: int = 0
     tool_names: tuple[str, ...] = ()
+    tasks: TaskList = NO_TASKS
+    ended_turn: bool = False
 
 
 def for_model(survey: Survey) -> Survey:
@@ -119,6 +124,9 @@ def joined(around: Survey, runs: Sequence[Survey], *, body_bytes: int) -> Survey
     """
     first, last = runs[0], runs[-1]
     system_digest = first.system_digest or around.system_digest
+    tasks = NO_TASKS
+    for run in runs:
+        tasks = followed_by(tasks, run.tasks)
     sizes: list[int] = []
     for run in runs:
         before = sizes[-1] if sizes else 0
@@ -149,4 +157,6 @@ def joined(around: Survey, runs: Sequence[Survey], *, body_bytes: int) -> Survey
         ),
         has_foreign_thinking=any(run.has_foreign_thinking for run in runs),
         attachment_tokens=sum([run.attachment_tokens for run in runs]),
+        tasks=tasks,
+        ended_turn=last.ended_turn,
     )

@@ -86,6 +86,12 @@ class TypedText:
         half = EXCERPT_CHARACTERS // 2
         return text[:half] + text[-half:]
 
+    def ended_turn(self, has_calls: Callable[[int], bool]) -> bool:
+        """Whether something was typed behind an answer that called no tool; `has_calls` tells of messages
+        whether they did.
+        """
+        return self.last_answer >= 0 and bool(self.since_answer) and not has_calls(self.last_answer)
+
     def first(self) -> str:
         """The head of the first text."""
         texts = (self._typed(number) for number in range(len(self._roles)))

@@ -17,6 +17,7 @@ def features_of(
 ) -> Features:
     """The policy's view of a request."""
     digests = prefix.digests
+    is_typed = step_kind == "user_input"
     evidence = evidence_of(survey.outcomes, beginning=digests[0] if digests else "")
     return Features(
         dialect=dialect,
@@ -33,7 +34,7 @@ def features_of(
         head_digest=survey.head_digest,
         head_tokens=head_tokens(survey),
         last_message_digest=digests[-1] if digests else survey.head_digest,
-        text_digest=_text_digest(survey, digests) if step_kind == "user_input" else "",
+        text_digest=_text_digest(survey, digests) if is_typed else "",
         asks_one_hour=survey.breakpoints[1] > 0,
         has_foreign_thinking=survey.has_foreign_thinking,
         asks_usage=survey.asks_usage,
@@ -42,6 +43,7 @@ def features_of(
         call_digest=evidence.call_digest,
         edit_digest=evidence.edit_digest,
         lacks_breakpoints=dialect == "anthropic_messages" and not any(survey.breakpoints),
+        open_tasks=survey.tasks.open_items if is_typed and survey.ended_turn else 0,
     )
 
 

@@ -190,6 +190,7 @@ def _buckets(
 def lines(told: Found) -> list[str]:
     found = told.hits
     return [
+        "Share of the last prompt found in the cache, by its provider, what it was written for and the gap:",
         *in_columns(
             HEADS,
             [
@@ -211,6 +212,7 @@ def lines(told: Found) -> list[str]:
         f"Threads told by the others in {found.folds} parts. Greatest error of a bucket with {FEW_CALLS} calls"
         f" or more: {found.worst_error:.3f}; mean over all calls: {found.mean_error:.3f}.",
         "",
+        "Share of answers after which nothing came for longer, by harness and kind of answer:",
         *in_columns(
             PAUSE_HEADS,
             [

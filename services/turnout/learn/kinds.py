@@ -386,7 +386,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if out is not None:
             out.write_bytes(_pretty(found.confusion))
     except (TurnoutError, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+        sys.stderr.write(f"turnout: {error}\n")
         return 1
     sys.stdout.write(_pretty(found).decode() if is_json else "\n".join([*lines(found), ""]))
     return 0

@@ -290,10 +290,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_bytes(artifact)
     except TurnoutError as error:
-        sys.stderr.write(f"{error.message}\n")
+        sys.stderr.write(f"turnout: {error.message}\n")
         return 1
     except OSError as error:
-        sys.stderr.write(f"{out} cannot be written: {error.strerror}\n")
+        sys.stderr.write(f"turnout: {out} cannot be written: {error.strerror}\n")
         return 1
     sys.stdout.write(f"artifact: {out}, {len(artifact)} bytes\n")
     return 0

@@ -1,10 +1,13 @@
 """What the policy answers, with everything needed to argue with it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
 from turnout.catalog.models import WriteLifetime
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.request import (
     CredentialSource,
     Features,
@@ -37,6 +40,8 @@ Reason: TypeAlias = Literal[
     "exploration",
     "failing_checks",
     "error_streak",
+    "refused_answer",
+    "empty_answer",
     "escalated_before",
     "left_alone",
     "only_eligible_target",
@@ -49,7 +54,14 @@ Reason: TypeAlias = Literal[
 ChosenLifetime: TypeAlias = Literal["", "5m", "1h"]
 """What a prompt is written for; "" as the client wrote it."""
 
-ESCALATING: Final[frozenset[Reason]] = frozenset({"failing_checks", "error_streak"})
+ANSWERLESS: Final[Mapping[AnswerEnd, Reason]] = MappingProxyType(
+    {"refused": "refused_answer", "empty": "empty_answer"}
+)
+"""Ends of an answer for which a thread goes back to the model that was asked for."""
+
+ESCALATING: Final[frozenset[Reason]] = frozenset(
+    {"failing_checks", "error_streak", *ANSWERLESS.values()}
+)
 """Evidence for which a thread is given a stronger model."""
 
 LEFT_ALONE: Final[Reason] = "left_alone"

@@ -4,7 +4,12 @@ Rules: the evidence is what this very request brings, on top of what the thread'
 streak is asked about once a step and never without a new reason. Which evidence counts is the artifact's to
 say (`turnout escalation` prints why). A tenth of such threads is left to the other rules, by a draw of its
 own, and marked, so that the benefit can be measured; such a thread is not asked about again, and one that has
-been given a stronger model keeps it and is asked about no more, until a free window ends either. Pure.
+been given a stronger model keeps it and is asked about no more, until a free window ends either.
+
+A refusal or an empty answer of a model that we chose takes the thread back to the model that was asked for, if
+that is taken to be abler: it is whom the client would have heard without us, so no measured benefit is
+needed. Of the model that was asked for itself neither says anything. An answer that was cut at a limit of
+tokens is no evidence: the limit is the client's own, and agents go on where it ended. Pure.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,9 +18,9 @@ from typing import Final
 
 import msgspec
 
-from turnout.policy.decision import Candidate, DecisionInputs, Reason
+from turnout.policy.decision import ANSWERLESS, Candidate, DecisionInputs, Reason
 from turnout.policy.evidence import EscalationTable
-from turnout.policy.rank import CAUTION
+from turnout.policy.rank import pessimistic
 
 LEFT_ALONE_SHARE: Final = 0.1
 """Of the threads with a reason to escalate: enough that of a thousand a hundred tell what it is worth."""
@@ -41,6 +46,7 @@ def trouble_of(
     order: Sequence[Candidate],
     table: EscalationTable,
     *,
+    asked_model: str,
     is_warm: Callable[[Candidate], bool],
 ) -> Trouble | None:
     """None when the other rules choose as ever. `order` are those who can serve."""
@@ -53,12 +59,17 @@ def trouble_of(
     if state.escalated_at > 0.0 and is_warm(incumbent):
         return Trouble("escalated_before", incumbent.target)
     reason = evidence(inputs, table)
-    stronger = stronger_than(incumbent, order, inputs, table) if reason is not None else None
-    if reason is not None and stronger is not None and not state.is_left_alone:
-        if _own_draw(inputs.draw) < LEFT_ALONE_SHARE:
-            return Trouble("left_alone", "", LEFT_ALONE_SHARE)
-        return Trouble(reason, stronger.target, 1.0 - LEFT_ALONE_SHARE)
-    return None
+    if reason is None or state.is_left_alone:
+        return None
+    if reason in ANSWERLESS.values():
+        taken = as_asked_for(incumbent, order, inputs, asked_model=asked_model)
+    else:
+        taken = stronger_than(incumbent, order, inputs, table)
+    if taken is None:
+        return None
+    if _own_draw(inputs.draw) < LEFT_ALONE_SHARE:
+        return Trouble("left_alone", "", LEFT_ALONE_SHARE)
+    return Trouble(reason, taken.target, 1.0 - LEFT_ALONE_SHARE)
 
 
 def evidence(inputs: DecisionInputs, table: EscalationTable) -> Reason | None:
@@ -66,12 +77,15 @@ def evidence(inputs: DecisionInputs, table: EscalationTable) -> Reason | None:
     state, features = inputs.state, inputs.features
     if features.check == "failed":
         # The thread's state leaves out what this prompt itself brings.
-        streak = state.failing_checks + 1
-        return "failing_checks" if 0 < table.failing_checks <= streak else None
-    if features.step_tool_errors and not state.is_retry:
-        streak = state.tool_errors + 1
-        return "error_streak" if 0 < table.error_streak <= streak else None
-    return None
+        if 0 < table.failing_checks <= state.failing_checks + 1:
+            return "failing_checks"
+    elif (
+        features.step_tool_errors
+        and not state.is_retry
+        and 0 < table.error_streak <= state.tool_errors + 1
+    ):
+        return "error_streak"
+    return ANSWERLESS.get(state.last_end)
 
 
 def stronger_than(
@@ -85,11 +99,32 @@ def stronger_than(
     abler = [
         one
         for one in order
-        if one.quality - CAUTION * one.quality_sd > incumbent.quality
-        and (one.cost_to_go_usd or 0.0) - (incumbent.cost_to_go_usd or 0.0) <= worth
+        if pessimistic(one.quality, one.quality_sd) > incumbent.quality
+        and _extra_usd(one, incumbent) <= worth
     ]
     # Of equals the first in order, which is the better one for its price.
     return max(abler, key=lambda one: one.quality, default=None)
+
+
+def as_asked_for(
+    incumbent: Candidate,
+    order: Sequence[Candidate],
+    inputs: DecisionInputs,
+    *,
+    asked_model: str,
+) -> Candidate | None:
+    """The model that was asked for, where it is taken to be abler and costs no more than its success is
+    worth: the one that gave no answer is taken to have none.
+    """
+    asked = next((one for one in order if one.model == asked_model), None)
+    if asked is None or asked.quality <= incumbent.quality:
+        return None
+    worth = inputs.settings.value_usd * pessimistic(asked.quality, asked.quality_sd)
+    return asked if _extra_usd(asked, incumbent) <= worth else None
+
+
+def _extra_usd(one: Candidate, incumbent: Candidate) -> float:
+    return (one.cost_to_go_usd or 0.0) - (incumbent.cost_to_go_usd or 0.0)
 
 
 def _own_draw(draw: float) -> float:

@@ -5,7 +5,15 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 from typing import Final, assert_never
 
 from turnout.catalog.token_families import in_tokens_of
-from turnout.policy.decision import ESCALATING, Candidate, Decision, DecisionInputs, Reason
+from turnout.dialects.answer_end import AnswerEnd
+from turnout.policy.decision import (
+    ANSWERLESS,
+    ESCALATING,
+    Candidate,
+    Decision,
+    DecisionInputs,
+    Reason,
+)
 from turnout.policy.rank import CAUTION, pessimistic, ranked
 from turnout.policy.request import StepKind
 from turnout.policy.switch import margin_usd
@@ -68,6 +76,8 @@ def _history(inputs: DecisionInputs) -> list[str]:
         red = state.failing_checks + 1
         times = f"{red} times in a row" if red > 1 else "once"
         lines.append(f"Its checks came out red {times}.")
+    if state.last_end:
+        lines.append(f"Its last answer {_ended_words(state.last_end)}.")
     if state.is_retry:
         lines.append("This very prompt was sent before.")
     return lines
@@ -149,6 +159,11 @@ def _who_is_stronger(
         return []
     surely = pessimistic(taken.quality, taken.quality_sd)
     extra = (taken.cost_to_go_usd or 0.0) - (left.cost_to_go_usd or 0.0)
+    if decision.reason in ANSWERLESS.values():
+        return [
+            f"{taken.model} was asked for and is taken to be abler than {left.model}: {taken.quality:.2f} against"
+            f" {left.quality:.2f}. Its extra cost, {_usd(extra)}, is within what its success is worth."
+        ]
     return [
         f"{taken.model} is surely abler than {left.model}: {surely:.2f} ({CAUTION} sd taken off) against"
         f" {left.quality:.2f}. Of those that are, it is the ablest whose extra cost, {_usd(extra)}, is within"
@@ -223,6 +238,20 @@ def _step_words(kind: StepKind) -> str:
             assert_never(kind)
 
 
+def _ended_words(end: AnswerEnd) -> str:
+    match end:
+        case "refused":
+            return "was a refusal"
+        case "empty":
+            return "was empty"
+        case "cut":
+            return "was cut at a limit of tokens"
+        case "":
+            return "ended as answers do"
+        case _:
+            assert_never(end)
+
+
 def _because(reason: Reason) -> str:
     match reason:
         case "observe_mode":
@@ -261,6 +290,12 @@ def _because(reason: Reason) -> str:
             return "its checks stay red, so a stronger model takes over."
         case "error_streak":
             return "its tools fail step after step, so a stronger model takes over."
+        case "refused_answer":
+            return "the model that was chosen refused, so the one that was asked for takes over."
+        case "empty_answer":
+            return (
+                "the model that was chosen said nothing, so the one that was asked for takes over."
+            )
         case "escalated_before":
             return "a stronger model took over, and keeps it until its cache is cold or compacted."
         case "left_alone":

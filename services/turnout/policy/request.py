@@ -113,6 +113,8 @@ class Features(msgspec.Struct, frozen=True, gc=False):
         call_digest: of the calls whose results the newest step brings, mixed with the beginning of their
             thread; equal ones are the same calls with the same arguments.
         edit_digest: of the files that they change, likewise; "" when they change none.
+        open_tasks: items of the agent's task list that were not done when the last answer ended its turn;
+            0 in other steps than `user_input`.
 
     """
 
@@ -139,6 +141,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
     call_digest: str = ""
     edit_digest: str = ""
     lacks_breakpoints: bool = False
+    open_tasks: int = 0
 
 
 class TextSignal(msgspec.Struct, frozen=True, gc=False):

@@ -191,7 +191,11 @@ def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _
         if as_asked is not None:
             return as_asked
     trouble = trouble_of(
-        inputs, field.order, table, is_warm=lambda incumbent: is_warm(inputs, incumbent)
+        inputs,
+        field.order,
+        table,
+        asked_model=field.asked_model,
+        is_warm=lambda incumbent: is_warm(inputs, incumbent),
     )
     if trouble is None:
         return _by_value(inputs, field)

@@ -5,6 +5,7 @@ from typing import Final
 import msgspec
 
 from turnout.catalog.token_families import Family
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.quota import Quota
 from turnout.policy.request import TaskKind
 
@@ -75,6 +76,9 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
         is_left_alone: there was reason to, and it was left to a draw not to; until a free window.
         quotas: of the subscriptions that may pay for this request, as far as their answers told.
         counted_by: the family whose tokens `prompt_tokens`, `growth_tokens` and `output_tokens` are.
+        last_end: how its last answer ended, where that was none to go on with.
+        refused_answers, empty_answers, cut_answers: how many ended so, of the newest eight that were
+            none to go on with.
 
     """
 
@@ -98,3 +102,7 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
     is_left_alone: bool = False
     counted_by: Family = "unknown"
     quotas: tuple[Quota, ...] = ()
+    last_end: AnswerEnd = ""
+    refused_answers: int = 0
+    empty_answers: int = 0
+    cut_answers: int = 0

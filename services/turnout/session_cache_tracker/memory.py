@@ -172,6 +172,7 @@ def _merge(fields: dict[str, str], merge: Merge) -> Before:
     _forget_oldest(fields, "made:", kept=records.RUNS_KEPT)
     _forget_oldest(fields, "refused:", kept=records.TARGETS_KEPT)
     _forget_oldest(fields, "check:", kept=records.CHECKS_KEPT)
+    _forget_oldest(fields, "ended:", kept=records.ENDS_KEPT)
     return Before(
         is_new=True,
         newest=before.newest,

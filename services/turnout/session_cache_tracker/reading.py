@@ -41,6 +41,8 @@ def thread_state(
         return ThreadState(heads=warm_heads, quotas=quotas)
     newest = records.newest_of(thread.get("newest", ""))
     steps = records.steps_of(thread.get("recent", ""))
+    ends = records.ends_of(thread)
+    ended = list(ends.values())
     word, escalated_at = records.escalation_of(thread.get("escalation", ""))
     started = thread.get("started", "")
     return ThreadState(
@@ -64,6 +66,10 @@ def thread_state(
         is_left_alone=word == "left_alone",
         quotas=quotas,
         counted_by=steps.families[-1] if steps.families else "unknown",
+        last_end=ends.get(newest.version, "") if newest is not None else "",
+        refused_answers=ended.count("refused"),
+        empty_answers=ended.count("empty"),
+        cut_answers=ended.count("cut"),
     )
 
 
@@ -187,6 +193,8 @@ def _evidence_registers(note: Note, version: str) -> list[tuple[str, str]]:
     registers: list[tuple[str, str]] = []
     if note.check:
         registers.append((_check_field(note.prefix), records.check_text(version, note.check)))
+    if note.ended:
+        registers.append((records.ended_field(version), records.ended_text(version, note.ended)))
     word: records.EscalationWord | None = None
     if note.reason in ESCALATING:
         word = "escalated"

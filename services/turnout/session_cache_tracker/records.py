@@ -8,22 +8,23 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
 * `seen` holds the ids of the newest notes in order of arrival. A note whose id is in it changes
   nothing.
 * Registers (`newest`, `failed`, `kind`, `cache:<target>`, `lifetime:<target>`, `made:<number>`,
-  `refused:<target>`, `check:<prompt>`, `escalation`) begin with the version of their note; the greatest
+  `refused:<target>`, `check:<prompt>`, `ended:<id>`, `escalation`) begin with the version of their note; the greatest
   value stays. `newest` is the last answered request; `failed` the last one whose answer broke off;
   `cache:` what an answer has left in a target's prompt cache; `lifetime:` what the newest write there was
   paid for, which reads leave alone; `made:` the target whose answers begin behind that many messages. A
   run is void once a newer one has begun before it. `refused:` says that the target has refused what
   another one then answered. `kind` is what the thread was last taken to be about. `check:` says how a
   check came out whose result stood at the end of that prompt, so that a prompt that is sent again does
-  not count twice. `escalation` says what the last decision about it was.
+  not count twice. `ended:` says how an answer ended that was none to go on with. `escalation` says what
+  the last decision about it was.
 * `quota:` is in the record of an account, which is a head that every prompt has: the windows of its
   subscription, as the newest answer told them.
 * `recent` holds one line for each of the newest answered requests, in order of version.
 * `steps` counts answered requests, `started` is the earliest sending time.
 * `lease` says until when which replica alone keeps the thread's prompt cached; it is written with each
   read, by whoever holds it or when nobody does.
-* Of the `cache:`, the `made:`, the `refused:` and the `check:` registers those of the newest versions
-  are kept; `lifetime:` goes with `cache:`.
+* Of the `cache:`, the `made:`, the `refused:`, the `check:` and the `ended:` registers those of the
+  newest versions are kept; `lifetime:` goes with `cache:`.
 
 Hence notes of one thread may arrive in any order, late, or again: the record is the same, as long as
 no more than `SEEN_NOTES` others come between a note and its repetition.
@@ -43,6 +44,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from turnout.catalog.token_families import FIGURES, Family
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.cache import Rung
 from turnout.policy.checks import Verdict
 from turnout.policy.quota import Quota, QuotaWindow
@@ -75,6 +77,8 @@ CHECKS_KEPT: Final = 8
 """A streak of red checks is counted as far as this: 29 of four or more were seen in 47,000 calls."""
 SECONDS_A_DAY: Final = 86_400
 NANODOLLARS: Final = 1_000_000_000
+ENDS_KEPT: Final = 8
+"""Answers that were none to go on with: who had more of them in one thread has long done something."""
 MESSAGE_DIGITS: Final = 6
 """Numbers of messages of fixed width order as strings."""
 HITS_REMEMBERED: Final = 2_000
@@ -159,6 +163,7 @@ NO_RUNGS: Final = StoredRungs("")
 
 _FAMILIES: Final[Mapping[str, Family]] = {family: family for family in FIGURES}
 _KINDS: Final[Mapping[str, TaskKind]] = {kind: kind for kind in TASK_KINDS}
+_ENDS: Final[Mapping[str, AnswerEnd]] = {end: end for end in get_args(AnswerEnd)}
 
 
 def milliseconds(seconds: float) -> int:
@@ -299,6 +304,25 @@ def failing_checks_of(record: Mapping[str, str], *, but: str) -> int:
             break
         streak += 1
     return streak
+
+
+def ended_field(version: str) -> str:
+    return f"ended:{version[SENT_DIGITS:]}"
+
+
+def ended_text(version: str, ended: AnswerEnd) -> str:
+    return f"{version}{WITHIN_FIELD}{ended}"
+
+
+def ends_of(record: Mapping[str, str]) -> dict[str, AnswerEnd]:
+    """By version, how answers ended that were none to go on with."""
+    found: dict[str, AnswerEnd] = {}
+    for field, text in record.items():
+        if field.startswith("ended:"):
+            version, word = text.split(WITHIN_FIELD)
+            # "" also for an end that another version knows.
+            found[version] = _ENDS.get(word, "")
+    return found
 
 
 def escalation_text(version: str, word: EscalationWord) -> str:

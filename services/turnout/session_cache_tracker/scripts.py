@@ -39,11 +39,12 @@ if step ~= '' then
   if started == '' or sent < started then redis.call('HSET', key, 'started', sent) end
   answer[7] = tostring(redis.call('HINCRBY', key, 'steps', 1))
 end
-local caches, runs, refused, checks = {{}}, {{}}, {{}}, {{}}
+local caches, runs, refused, checks, ends = {{}}, {{}}, {{}}, {{}}, {{}}
 for _, field in ipairs(redis.call('HKEYS', key)) do
   if string.sub(field, 1, 6) == 'cache:' then caches[#caches + 1] = field
   elseif string.sub(field, 1, 5) == 'made:' then runs[#runs + 1] = field
   elseif string.sub(field, 1, 6) == 'check:' then checks[#checks + 1] = field
+  elseif string.sub(field, 1, 6) == 'ended:' then ends[#ends + 1] = field
   elseif string.sub(field, 1, 8) == 'refused:' then refused[#refused + 1] = field end
 end
 local function forget(fields, kept)
@@ -61,6 +62,7 @@ if left_out then redis.call('HDEL', key, 'lifetime:' .. string.sub(left_out, 7))
 forget(runs, {records.RUNS_KEPT})
 forget(refused, {records.TARGETS_KEPT})
 forget(checks, {records.CHECKS_KEPT})
+forget(ends, {records.ENDS_KEPT})
 redis.call('PEXPIRE', key, lifetime)
 return table.concat(answer, '\\30')
 """

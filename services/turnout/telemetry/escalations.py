@@ -3,7 +3,7 @@
 from typing import Final
 
 from turnout.events.v1 import facts_pb2
-from turnout.policy.decision import ESCALATING, LEFT_ALONE
+from turnout.policy.decision import ANSWERLESS, ESCALATING, LEFT_ALONE
 
 _BY_THE_STRONGER: Final = frozenset({*ESCALATING, "escalated_before"})
 
@@ -18,6 +18,9 @@ def trigger(fact: facts_pb2.RequestRouted) -> str:
         return fact.decision.reason
     if not is_withheld(fact):
         return ""
+    for end, reason in ANSWERLESS.items():
+        if fact.inputs.state.last_end == end:
+            return reason
     return "failing_checks" if fact.inputs.features.check == "failed" else "error_streak"
 
 

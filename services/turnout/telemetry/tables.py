@@ -188,6 +188,7 @@ DECISIONS = Table(
         *plain(INT64, "inputs.features.step_tool_errors"),
         *plain(WORD, "inputs.features.check", "inputs.features.check_framework"),
         *plain(STRING, "inputs.features.call_digest", "inputs.features.edit_digest"),
+        *plain(INT64, "inputs.features.open_tasks"),
         *plain(INT64, "inputs.state.steps", "inputs.state.tool_errors"),
         *(
             _idle(),
@@ -197,6 +198,9 @@ DECISIONS = Table(
         *plain(FLOAT, "inputs.state.kept_share"),
         *plain(BOOL, "inputs.state.is_retry"),
         *plain(INT64, "inputs.state.failing_checks"),
+        *plain(WORD, "inputs.state.last_end"),
+        *plain(INT64, "inputs.state.refused_answers", "inputs.state.empty_answers"),
+        *plain(INT64, "inputs.state.cut_answers"),
         *plain(INT64, "inputs.text.cluster"),
         *plain(FLOAT, "inputs.text.similarity"),
         *plain(WORD, "decision.task_kind"),

@@ -318,6 +318,7 @@ def note_of(
         if server.windows
         else "",
         windows=server.windows,
+        ended="" if is_failed else server.reading.ended,
     )
 
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Protocol, assert_never
 
 from turnout.capabilities import Dialect
+from turnout.dialects.answer_end import AnswerEnd, end_of
 from turnout.dialects.dialect import (
     StreamDecoder,
     StreamEncoder,
@@ -70,6 +71,7 @@ NOTHING_SEEN = TapReading(
     usage=None,
     source="estimated",
     finish_reason="",
+    ended="",
     response_model="",
     response_id="",
     error=None,
@@ -190,7 +192,9 @@ class EventReader:
     """Keeps a `TapReading` of neutral events, as a tap keeps one of bytes."""
 
     __slots__ = (
+        "_ended",
         "_finish_reason",
+        "_has_said",
         "_output_bytes",
         "_response_id",
         "_response_model",
@@ -205,7 +209,9 @@ class EventReader:
         self.error: TurnoutError | None = None
         self.has_content = False
         self.is_complete = False
+        self._ended: AnswerEnd = ""
         self._finish_reason = ""
+        self._has_said = False
         self._output_bytes = 0
         self._response_id = ""
         self._response_model = ""
@@ -218,13 +224,19 @@ class EventReader:
                 self._response_id, self._response_model = event.response_id, event.model
                 if event.usage is not None:
                     self._usage, self._source = event.usage, "partial"
-            case TextDelta() | RefusalDelta() | ThinkingDelta():
+            case TextDelta() | RefusalDelta():
+                self._add_content(event.text)
+                self._has_said = self._has_said or bool(event.text)
+            case ThinkingDelta():
                 self._add_content(event.text)
             case ToolArgumentsDelta():
                 self._add_content(event.fragment)
             case ToolCallStarted():
                 self._add_content(event.name)
-            case SignatureDelta() | OpaqueStarted() | AnnotationAdded() | LogprobsAdded():
+                self._has_said = True
+            case OpaqueStarted():
+                self.has_content = self._has_said = True
+            case SignatureDelta() | AnnotationAdded() | LogprobsAdded():
                 self.has_content = True
             case ThinkingStarted(redacted=redacted):
                 self.has_content = self.has_content or bool(redacted)
@@ -232,6 +244,7 @@ class EventReader:
                 self._usage, self._source = event.usage, event.source
             case Finished():
                 self._finish_reason = event.stop
+                self._ended = end_of(event.stop, has_said=self._has_said)
                 self.is_complete = True
             case StreamFailed():
                 self.error = event.error
@@ -252,6 +265,7 @@ class EventReader:
             usage=self._usage,
             source=self._source,
             finish_reason=self._finish_reason,
+            ended=self._ended,
             response_model=self._response_model,
             response_id=self._response_id,
             error=self.error,

@@ -332,7 +332,7 @@ def test_a_table_that_cannot_be_written_is_one_line(
     (tmp_path / "trace_calls.parquet").mkdir()
     assert main(["audit", str(HOME), *FEW, "--traces-out", str(tmp_path)]) == 1
     said = capsys.readouterr().err
-    assert said.startswith(f"{tmp_path} cannot be written: ")
+    assert said.startswith(f"turnout: {tmp_path} cannot be written: ")
     assert said.count("\n") == 1
 
 

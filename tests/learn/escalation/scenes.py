@@ -1,5 +1,6 @@
 """Threads with planted signs of trouble."""
 
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.learn.escalation.runs import Call, Thread
 from turnout.policy.checks import Verdict
 
@@ -15,6 +16,7 @@ def call(
     is_interrupted: bool = False,
     is_corrected: bool = False,
     is_window: bool = False,
+    ended: AnswerEnd = "",
     framework: str = "go",
 ) -> Call:
     return Call(
@@ -28,6 +30,7 @@ def call(
         used=(used,) if used else (),
         edited=frozenset({edited} - {""}),
         is_corrected=is_corrected,
+        ended=ended,
     )
 
 

@@ -31,6 +31,10 @@ def test_a_table_of_all_signals(traces: Path, capsys: pytest.CaptureFixture[str]
     for name in SIGNALS:
         assert printed.count(f" {name} ") == 2 or printed.count(f"{name} ") >= 2
     assert "\nEscalates: nothing.\n" in printed
+    (never,) = [line for line in printed.splitlines() if line.startswith("Never seen here")]
+    assert "refused answer" in never
+    assert "1 red check" not in never
+    assert "\nNot in such tables: task lists" in printed
 
 
 def test_json(traces: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -50,6 +54,16 @@ def test_a_missing_table_is_named(traces: Path, capsys: pytest.CaptureFixture[st
     (traces / "trace_tools.parquet").unlink()
     assert run(traces) == 1
     assert "trace_tools.parquet cannot be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cheap", ["claude-opus-5-5", "claude-haiku-5-5"])
+def test_the_cheaper_one_serves_first(
+    traces: Path, cheap: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(traces, "--cheap", cheap, "--strong", "claude-haiku-5-5") == 1
+    told = capsys.readouterr().err
+    assert told.startswith(f"turnout: {cheap} costs no less than claude-haiku-5-5 ($")
+    assert "--cheap has to name the cheaper one" in told
 
 
 @pytest.mark.parametrize("value", ["-1", "much", "inf"])

@@ -54,6 +54,28 @@ def test_what_tools_did_and_what_the_user_said(tmp_path: Path) -> None:
     assert [call.is_corrected for call in (first, second, third)] == [False, False, True]
 
 
+@pytest.mark.parametrize(
+    ("stop", "text", "tools", "ended"),
+    [
+        (None, 9.0, "", ""),
+        ("tool_use", None, "Read", ""),
+        ("end_turn", None, "", "empty"),
+        (None, 0.0, "", "empty"),
+        ("refusal", 9.0, "", "refused"),
+        ("max_tokens", 9.0, "", "cut"),
+        # Codex's effort stands there.
+        ("xhigh", 9.0, "", ""),
+    ],
+)
+def test_how_an_answer_ended(
+    tmp_path: Path, stop: str | None, text: float | None, tools: str, ended: str
+) -> None:
+    write_calls(tmp_path, stop_reason=stop, out_text_chars=text, tools=tools)
+    write_tools(tmp_path, tool_row())
+    write_events(tmp_path)
+    assert {call.ended for thread in read(tmp_path) for call in thread.calls} == {ended}
+
+
 def test_an_idle_hour_is_a_window_and_the_first_call_none(tmp_path: Path) -> None:
     thread = last(tmp_path, tool_row())
     assert [call.is_window for call in thread.calls] == [False] * 9 + [True]

@@ -3,6 +3,7 @@
 import pytest
 
 from tests.learn.escalation.scenes import call, checks
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.learn.escalation.signals import SIGNALS, red_streaks
 
 
@@ -53,3 +54,11 @@ def test_interruptions_and_corrections() -> None:
     calls = [call(), call(is_interrupted=True), call(is_corrected=True)]
     assert SIGNALS["interrupted"](calls) == [1]
     assert SIGNALS["taken back by the user"](calls) == [2]
+
+
+def test_answers_that_were_none() -> None:
+    ends: tuple[AnswerEnd, ...] = ("", "refused", "empty", "cut", "refused")
+    calls = [call(ended=ended) for ended in ends]
+    assert SIGNALS["refused answer"](calls) == [1, 4]
+    assert SIGNALS["empty answer"](calls) == [2]
+    assert SIGNALS["answer cut at a limit"](calls) == [3]

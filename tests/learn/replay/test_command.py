@@ -133,7 +133,7 @@ def test_every_dollar_can_be_computed_again_from_the_decisions(
         (("--scenario", "some"), "There is no scenario some"),
         (("--candidates", "nobody"), "The catalog has no model nobody"),
         (("--harness", "codex"), "No call is left to replay"),
-        (("--decisions-out", "/nowhere/x.csv"), "/nowhere/x.csv cannot be written"),
+        (("--decisions-out", "/nowhere/x.csv"), "turnout: /nowhere/x.csv cannot be written"),
     ],
 )
 def test_a_mistake_is_one_line(

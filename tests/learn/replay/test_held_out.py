@@ -82,6 +82,12 @@ def test_what_keeps_a_prefix_warm_is_asked_of_them_too() -> None:
     assert rows[1].keep_warm_reads > 0
 
 
+def test_one_session_has_no_others(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_rows(tmp_path, *(row(idx) for idx in range(3)))
+    assert main(["replay", "--traces", str(tmp_path), "--held-out"]) == 1
+    assert capsys.readouterr().err.startswith("turnout: --held-out serves sessions by what others")
+
+
 def test_the_command(traces: Path, capsys: pytest.CaptureFixture[str]) -> None:
     told = ["replay", "--traces", str(traces), "--policies", "turnout-no-route", "--held-out"]
     assert main(told) == 0

@@ -32,6 +32,7 @@ from turnout.dialects.prefix import (
 from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.survey import BYTES_PER_TOKEN, Survey
 from turnout.dialects.survey_thread import TypedText
+from turnout.dialects.task_lists import task_list
 from turnout.errors import InvalidRequest
 
 _BILLING: Final = b'"x-anthropic-billing-header'
@@ -165,6 +166,8 @@ def survey_request(body: bytes) -> Survey:
         has_foreign_thinking=messages.has_foreign_thinking,
         attachment_tokens=attachments.tokens,
         tool_names=tuple(names),
+        tasks=task_list(messages.task_calls),
+        ended_turn=typed.ended_turn(messages.has_calls),
     )
 
 

@@ -17,6 +17,7 @@ from turnout.dialects.seal import SEAL_PREFIX
 from turnout.dialects.survey import DOCUMENT_BYTES_PER_TOKEN
 from turnout.dialects.survey_results import Call, Result, ToolOutcome, outcomes_of, texts_in
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts, roles_of
+from turnout.dialects.task_lists import TASK_TOOLS
 
 _ROLES: Final = {b'"user"': "user", b'"assistant"': "assistant", b'"system"': "system"}
 _PLAIN_FIELDS: Final = 2
@@ -78,6 +79,7 @@ class SurveyedMessages:
         markers: the values of `cache_control` on blocks and on those inside tool results.
         attachments: images and documents among all of these.
         result_count: tool results.
+        task_calls: to the tools by which agents keep their task lists.
         own_kinds: types of tools that system messages define, but for the client's own, and of blocks
             that only Anthropic can read.
         has_foreign_thinking: reasoning that Anthropic has not signed is in the history, or a source.
@@ -92,6 +94,7 @@ class SurveyedMessages:
         self.markers: list[bytes] = []
         self.attachments: list[Block] = []
         self.result_count = 0
+        self.task_calls: list[Call] = []
         self.own_kinds: list[str] = []
         self.has_foreign_thinking = False
         self._has_text: list[bool] = []
@@ -126,7 +129,8 @@ class SurveyedMessages:
             match block.type:
                 case "tool_use":
                     # First, because most blocks are calls and results.
-                    pass
+                    if block.name in TASK_TOOLS:
+                        self.task_calls.append(Call(block.name or "", block.input))
                 case "tool_result":
                     self.result_count += 1
                     if _first_byte(block.content) == _LIST_BEGINS:
@@ -197,6 +201,9 @@ class SurveyedMessages:
                 if block.type == "text" and bytes(block.text)
             ]
         return joined_texts([text for text in texts if not CONTEXT_BLOCK.match(text)])
+
+    def has_calls(self, number: int) -> bool:
+        return any(block.type == "tool_use" for block in self.blocks[number])
 
     def outcomes(self, *, since: int) -> tuple[ToolOutcome, ...]:
         """Tool results that follow message `since`, whose calls they are of."""

@@ -8,6 +8,7 @@ its to judge, the client will, but it counts as content, so that nobody takes th
 import re
 from typing import Final
 
+from turnout.dialects.answer_end import AnswerEnd, end_of
 from turnout.dialects.anthropic_messages.errors import decode_stream_error
 from turnout.dialects.anthropic_messages.events import (
     WireEvent,
@@ -16,6 +17,7 @@ from turnout.dialects.anthropic_messages.events import (
     decode_event,
     decode_message,
 )
+from turnout.dialects.anthropic_messages.stop import decode_stop
 from turnout.dialects.anthropic_messages.usage import UsageTally
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.sse import SseEvent
@@ -35,6 +37,8 @@ _PLAIN: Final = re.compile(
 """A whole event with a piece of text, reasoning or arguments, as Anthropic writes it: spaces pad it."""
 
 _NOT_OUTPUT: Final = frozenset({b"signature", b"citation"})
+_SAID: Final = frozenset({b"text", b"partial_json"})
+_REASONING: Final = frozenset({"thinking", "redacted_thinking"})
 _TYPE: Final = re.compile(rb'^\s*\{\s*"type"\s*:\s*"(\w+)"')
 
 
@@ -42,6 +46,8 @@ class MessageSeen:
     """What the events so far add up to."""
 
     __slots__ = (
+        "_has_said",
+        "_is_reasoning",
         "error",
         "finish_reason",
         "has_content",
@@ -54,6 +60,9 @@ class MessageSeen:
 
     def __init__(self) -> None:
         self.has_content = False
+        self._has_said = False
+        # Of the block that began last, which is the one that pieces are of.
+        self._is_reasoning = False
         self.is_complete = False
         self.output_bytes = 0
         self.finish_reason = ""
@@ -69,6 +78,7 @@ class MessageSeen:
     def skim(self, data: bytes) -> int:
         size, last = plain_pieces(_PLAIN, data)
         self.has_content = self.has_content or size > 0
+        self._has_said = self._has_said or (size > 0 and not self._is_reasoning)
         self.output_bytes += size
         return 0 if last is None else last.end()
 
@@ -79,6 +89,7 @@ class MessageSeen:
             usage=self.tally.usage,
             source=source,
             finish_reason=self.finish_reason,
+            ended=self._ended(),
             response_model=self.response_model,
             response_id=self.response_id,
             error=self.error,
@@ -86,6 +97,12 @@ class MessageSeen:
             at_boundary=at_boundary,
             output_bytes=self.output_bytes,
         )
+
+    def _ended(self) -> AnswerEnd:
+        if not self.finish_reason:
+            return ""
+        # Whether it ended for calls makes no difference here.
+        return end_of(decode_stop(self.finish_reason, has_calls=False), has_said=self._has_said)
 
     def start(self, message: WireMessage) -> None:
         self.response_id = self.response_id or message.id or ""
@@ -100,17 +117,22 @@ class MessageSeen:
         if is_whole:
             shown += len(bytes(block.input))
         self.output_bytes += shown
+        self._is_reasoning = block.type in _REASONING
         if block.type not in {"text", "thinking"} or shown or block.signature:
             self.has_content = True
+        if not self._is_reasoning and (block.type != "text" or block.text):
+            self._has_said = True
 
     def delta(self, raw: bytes) -> None:
         found = _DELTA.search(raw)
         if found is None:
-            self.has_content = True
+            self.has_content = self._has_said = True
             return
         value = found[2]
         if value != b"":
             self.has_content = True
+        if value and found[1] in _SAID:
+            self._has_said = True
         if value and found[1] not in _NOT_OUTPUT:
             self.output_bytes += len(value)
 
@@ -130,7 +152,7 @@ class MessageSeen:
         try:
             self._read(decode_event(event.data))
         except UpstreamFailed:
-            self.has_content = True
+            self.has_content = self._has_said = True
 
     def _read(self, wire: WireEvent) -> None:
         match wire.type:

@@ -22,6 +22,7 @@ from turnout.dialects.prefix import Span, digest, head_of, length, message_diges
 from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.survey import BYTES_PER_TOKEN, Survey
 from turnout.dialects.survey_thread import TypedText
+from turnout.dialects.task_lists import TASK_TOOLS, task_list
 from turnout.errors import InvalidRequest
 
 _ABSENT: Final = msgspec.Raw()
@@ -52,13 +53,17 @@ def survey_request(body: bytes, *, path: str) -> Survey:
     config = WireFields(bytes(written) or b"{}", "generationConfig")
     call = gemini_call(path)
     raw_contents = _field(fields, "contents")
-    contents = SurveyedContents(_objects(raw_contents, "contents"), has_media=names_media(body))
+    system, tools = _field(fields, "systemInstruction"), _field(fields, "tools")
+    names, kinds = _offered(tools)
+    contents = SurveyedContents(
+        _objects(raw_contents, "contents"),
+        has_media=names_media(body),
+        has_task_tools=not TASK_TOOLS.isdisjoint(names),
+    )
     if not contents.roles:
         raise InvalidRequest("contents: required, a list of at least one content")
     message_bytes = tuple(accumulate(map(length, contents.canonical)))
-    system, tools = _field(fields, "systemInstruction"), _field(fields, "tools")
     system_digest = digest(system) if system else ""
-    names, kinds = _offered(tools)
     if _field(fields, "cachedContent"):
         kinds.append("cachedContent")
     if (config.integer("candidateCount") or 1) > 1:
@@ -111,6 +116,8 @@ def survey_request(body: bytes, *, path: str) -> Survey:
         attachment_tokens=contents.attached_tokens,
         asks_usage=True,
         tool_names=tuple(names),
+        tasks=task_list(contents.task_calls),
+        ended_turn=typed.ended_turn(contents.has_calls),
     )
 
 

@@ -23,6 +23,7 @@ from turnout.dialects.reading import MALFORMED, complaint, decode_string
 from turnout.dialects.survey import BYTES_PER_TOKEN, DOCUMENT_BYTES_PER_TOKEN
 from turnout.dialects.survey_results import Call, Result, ToolOutcome, outcomes_of
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts
+from turnout.dialects.task_lists import names_task_tool
 from turnout.errors import InvalidRequest
 
 IMAGE_TOKENS: Final = 1_100
@@ -41,6 +42,7 @@ _ROLES: Final = {
 _MEDIA_ENDS: Final = b'ata"'
 """Of all four keys; inside a string the quote is escaped, so little else ends so."""
 _TEXT_KEY: Final = b'"text"'
+_CALL_KEYS: Final = (b'"functionCall"', b'"function_call"')
 _ABSENT: Final = msgspec.Raw()
 _LARGE_BYTES: Final = 4_096
 _STRING_BEGINS: Final = ord('"')
@@ -67,11 +69,14 @@ class SurveyedContents:
         base64_bytes: which count as no text.
         attached_tokens: what a model reads of pictures and documents, estimated.
         bound: kinds of what else the user has attached, each once.
+        task_calls: to the tools by which agents keep their task lists.
 
     """
 
-    def __init__(self, contents: Sequence[_Fields], *, has_media: bool) -> None:
-        """`has_media` is what is known of the whole body: mostly there is nothing to look for."""
+    def __init__(
+        self, contents: Sequence[_Fields], *, has_media: bool, has_task_tools: bool
+    ) -> None:
+        """Both are what is known of the whole body: mostly there is nothing to look for."""
         self._contents = contents
         self.roles: list[str] = []
         self.canonical: list[Canonical] = []
@@ -80,10 +85,17 @@ class SurveyedContents:
         self.base64_bytes = 0
         self.attached_tokens = 0
         self.bound: list[str] = []
+        self.task_calls: list[Call] = []
         for number, fields in enumerate(contents):
             role = self._role(fields, number)
             self.roles.append(role)
             self.canonical.append(_canonical(fields, role))
+            if (
+                has_task_tools
+                and role == "assistant"
+                and names_task_tool(fields.get("parts", _ABSENT))
+            ):
+                self._add_task_calls(number)
             if has_media and names_media(bytes(fields.get("parts", _ABSENT))):
                 self._count(self._parts(number), f"contents.{number}.parts", role)
 
@@ -101,6 +113,18 @@ class SurveyedContents:
             and "thought" not in part
         ]
         return joined_texts([text for text in texts if not CONTEXT_BLOCK.match(text)])
+
+    def has_calls(self, number: int) -> bool:
+        parts = bytes(self._contents[number].get("parts", _ABSENT))
+        return any(key in parts for key in _CALL_KEYS)
+
+    def _add_task_calls(self, number: int) -> None:
+        try:
+            calls = self._calls(number)
+        except InvalidRequest:
+            # Its provider's to complain about.
+            return
+        self.task_calls += [call for several in calls.values() for call in several]
 
     def outcomes(self, *, since: int) -> tuple[ToolOutcome, ...]:
         """Tool results that follow content `since`."""

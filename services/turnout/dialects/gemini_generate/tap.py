@@ -11,9 +11,10 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.answer_end import AnswerEnd, end_of
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.gemini_generate.errors import decode_stream_error
-from turnout.dialects.gemini_generate.stop import FAILED
+from turnout.dialects.gemini_generate.stop import FAILED, decode_stop
 from turnout.dialects.gemini_generate.usage import WireUsage, decode_usage
 from turnout.dialects.gemini_generate.wire import Chunk, WirePart, decode_chunk, decode_part
 from turnout.dialects.reading import MALFORMED
@@ -43,6 +44,8 @@ class GeminiSeen:
         "_around",
         "_error",
         "_finish_reason",
+        "_has_said",
+        "_is_blocked",
         "_output_bytes",
         "_response_id",
         "_response_model",
@@ -54,6 +57,8 @@ class GeminiSeen:
 
     def __init__(self) -> None:
         self.has_content = False
+        self._has_said = False
+        self._is_blocked = False
         self.is_whole = False
         self._output_bytes = 0
         self._finish_reason = ""
@@ -105,6 +110,7 @@ class GeminiSeen:
         if _TEXT.fullmatch(text) is None or b"\n" in usage:
             return 0
         self.has_content = self.has_content or text != b""
+        self._has_said = self._has_said or (text != b"" and b'"thought"' not in between)
         self._output_bytes += len(text)
         self._usage = usage
         return usage_ends + len(behind)
@@ -115,6 +121,7 @@ class GeminiSeen:
             usage=self._decoded_usage(),
             source=self._source,
             finish_reason=self._finish_reason,
+            ended=self._ended(),
             response_model=self._response_model,
             response_id=self._response_id,
             error=self._error,
@@ -122,6 +129,15 @@ class GeminiSeen:
             at_boundary=at_boundary,
             output_bytes=self._output_bytes,
         )
+
+    def _ended(self) -> AnswerEnd:
+        if not self._finish_reason or self._error is not None:
+            return ""
+        if self._is_blocked:
+            # Whatever the word for it, a filter kept the model from answering.
+            return "refused"
+        # Whether it ended for calls makes no difference here.
+        return end_of(decode_stop(self._finish_reason, has_calls=False), has_said=self._has_said)
 
     def _decoded_usage(self) -> Usage | None:
         match self._usage:
@@ -143,7 +159,7 @@ class GeminiSeen:
         try:
             self.take(decode_chunk(raw), raw)
         except UpstreamFailed:
-            self.has_content = True
+            self.has_content = self._has_said = True
 
     def take(self, chunk: Chunk, raw: bytes) -> None:
         if chunk.has_error:
@@ -155,6 +171,7 @@ class GeminiSeen:
         if candidate is not None and candidate.content is not None:
             for part in candidate.content.parts or ():
                 self._on_part(decode_part(part))
+        self._is_blocked = self._is_blocked or (chunk.is_blocked and not self._finish_reason)
         self._finish_reason = chunk.finish_reason or self._finish_reason
         if self._finish_reason in FAILED and self._error is None:
             word = self._finish_reason
@@ -173,6 +190,8 @@ class GeminiSeen:
         # A part that is no text is content by being there, and so is a signature.
         if size or part.text is None or part.thought_signature:
             self.has_content = True
+        if not part.thought and (size or part.text is None):
+            self._has_said = True
 
 
 def read_body(body: bytes) -> GeminiSeen | None:

@@ -31,6 +31,7 @@ from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.survey import Survey
 from turnout.dialects.survey_results import Call, Result, ToolOutcome, outcomes_of, texts_in
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, TypedText, joined_texts, roles_of
+from turnout.dialects.task_lists import TaskList, names_task_tool, task_list
 from turnout.errors import InvalidRequest
 
 _ATTACHED: Final = re.compile(r"\s*Attached (?:image|to the)")
@@ -198,6 +199,8 @@ def survey_request(body: bytes) -> Survey:
         asks_usage=fields.stream_options is not None
         and fields.stream_options.include_usage is True,
         tool_names=tuple(names),
+        tasks=_tasks(messages),
+        ended_turn=typed.ended_turn(lambda number: _has_calls(messages[number])),
     )
 
 
@@ -302,6 +305,23 @@ def _calls_of(message: _Fields, number: int) -> dict[str, Call]:
     except MALFORMED as error:
         raise complaint(f"messages.{number}.tool_calls", error) from None
     return {call.id: _call(call) for call in calls if call.id}
+
+
+def _has_calls(message: _Fields) -> bool:
+    return bytes(message.get("tool_calls", _ABSENT)) not in {b"", b"null", b"[]"}
+
+
+def _tasks(messages: Sequence[_Fields]) -> TaskList:
+    calls: list[Call] = []
+    for message in messages:
+        raw = message.get("tool_calls", _ABSENT)
+        if names_task_tool(raw):
+            try:
+                calls += [_call(call) for call in _CALLS.decode(raw)]
+            except MALFORMED:
+                # Its provider's to complain about.
+                continue
+    return task_list(calls)
 
 
 def _call(written: _Call) -> Call:

@@ -8,7 +8,9 @@ content, so that nobody takes the answer back after that.
 import re
 from typing import Final
 
+from turnout.dialects.answer_end import AnswerEnd, end_of
 from turnout.dialects.dialect import TapReading
+from turnout.dialects.openai_chat.stop import decode_stop
 from turnout.dialects.openai_chat.usage import decode_usage
 from turnout.dialects.openai_chat.wire import (
     ABSENT,
@@ -55,6 +57,9 @@ class ChatSeen:
     __slots__ = (
         "_error",
         "_finish_reason",
+        "_has_calls",
+        "_has_refusal",
+        "_has_said",
         "_head",
         "_output_bytes",
         "_response_id",
@@ -68,6 +73,9 @@ class ChatSeen:
     def __init__(self) -> None:
         self.is_done = False
         self.has_content = False
+        self._has_said = False
+        self._has_calls = False
+        self._has_refusal = False
         # Of a chunk with a piece of text, all in front of the text; b"" before one has been read.
         self._head = b""
         self._output_bytes = 0
@@ -95,7 +103,7 @@ class ChatSeen:
                 break
             size = found.end(1) - found.start(1)
             if size:
-                self.has_content = True
+                self.has_content = self._has_said = True
                 self._output_bytes += size
             end = found.end()
         return end
@@ -106,6 +114,7 @@ class ChatSeen:
             usage=self._usage,
             source=self._source,
             finish_reason=self._finish_reason,
+            ended=self._ended(),
             response_model=self._response_model,
             response_id=self._response_id,
             error=self._error,
@@ -113,6 +122,14 @@ class ChatSeen:
             at_boundary=at_boundary,
             output_bytes=self._output_bytes,
         )
+
+    def _ended(self) -> AnswerEnd:
+        if not self._finish_reason:
+            return ""
+        stop = decode_stop(
+            self._finish_reason, has_calls=self._has_calls, has_refusal=self._has_refusal
+        )
+        return end_of(stop, has_said=self._has_said)
 
     def on_event(self, event: SseEvent) -> None:
         raw, is_error = event.data, event.event == "error"
@@ -124,7 +141,7 @@ class ChatSeen:
         try:
             chunk = CHUNK.decode(raw)
         except MALFORMED:
-            self.has_content = True
+            self.has_content = self._has_said = True
             return
         if is_error or not self._is_mere_text(chunk):
             self.take(chunk, raw, is_error=is_error)
@@ -163,7 +180,7 @@ class ChatSeen:
         ):
             return False
         if text:
-            self.has_content = True
+            self.has_content = self._has_said = True
             self._output_bytes += len(text) if text.isascii() else len(text.encode())
         return True
 
@@ -186,7 +203,13 @@ class ChatSeen:
             size = _content_bytes(delta)
             self._output_bytes += size
             # A call without arguments is content by its name.
+            has_calls = bool(delta.tool_calls) or delta.function_call is not None
             self.has_content = self.has_content or size > 0 or bool(delta.tool_calls)
+            self._has_calls = self._has_calls or has_calls
+            self._has_refusal = self._has_refusal or bool(delta.refusal)
+            self._has_said = (
+                self._has_said or has_calls or bool(delta.refusal or content_text(delta))
+            )
         if choice.finish_reason:
             self._finish_reason = self._finish_reason or choice.finish_reason
 

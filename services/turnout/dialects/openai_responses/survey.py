@@ -18,6 +18,7 @@ from turnout.dialects.prefix import digest, head_of, length, message_digest
 from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.survey import Survey
 from turnout.dialects.survey_thread import TypedText
+from turnout.dialects.task_lists import task_list
 from turnout.errors import InvalidRequest
 
 _ABSENT: Final = msgspec.Raw()
@@ -143,6 +144,8 @@ def survey_request(body: bytes) -> Survey:
         has_foreign_thinking=items.has_foreign_thinking,
         attachment_tokens=items.attachments.tokens,
         tool_names=tuple(names),
+        tasks=task_list(items.task_calls),
+        ended_turn=typed.ended_turn(items.has_calls),
     )
 
 

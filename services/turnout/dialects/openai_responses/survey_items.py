@@ -8,6 +8,7 @@ it says itself, what one agent tells another `user`, what else a client adds `cl
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 
 import msgspec
@@ -21,6 +22,7 @@ from turnout.dialects.reading import MALFORMED, complaint
 from turnout.dialects.seal import SEAL_PREFIX
 from turnout.dialects.survey_results import Call, Result, ToolOutcome, outcomes_of, texts_in
 from turnout.dialects.survey_thread import CONTEXT_BLOCK, joined_texts
+from turnout.dialects.task_lists import TASK_TOOLS
 from turnout.errors import InvalidRequest
 
 _ABSENT: Final = msgspec.Raw()
@@ -60,6 +62,9 @@ BRINGS_TOOLS: Final = "additional_tools"
 _Fields = dict[str, msgspec.Raw]
 
 
+_TASK_TOOLS: Final = {f'"{name}"'.encode(): name for name in TASK_TOOLS}
+"""As they are written."""
+
 _UNSEEN: Final = ("id", "status")
 """No model reads them, and Codex makes new ids for the same head in every session."""
 
@@ -82,6 +87,7 @@ class SurveyedItems:
         native_kinds: kinds of items that only OpenAI can read, each once, in order.
         tools: of items that bring tools, the lists as they were written.
         result_count: tool results.
+        task_calls: to the tools by which agents keep their task lists.
         has_foreign_thinking: reasoning under our seal is in the history, or a message between agents
             that OpenAI should have sealed and has not.
 
@@ -93,6 +99,7 @@ class SurveyedItems:
         self.native_kinds: list[str] = []
         self.tools: list[msgspec.Raw] = []
         self.result_count = 0
+        self.task_calls: list[Call] = []
         self.has_foreign_thinking = False
         self.canonical: list[Canonical] = []
         self.attachments = Attachments(_IMAGE_PART, _FILE_PART, _BOUND_PART)
@@ -112,6 +119,10 @@ class SurveyedItems:
                 picture = item.get("result", _ABSENT)
                 if bytes(memoryview(picture)[:1]) == b'"':
                     self.attachments.add_image(picture)
+            elif kind == "function_call":
+                name = _TASK_TOOLS.get(bytes(item.get("name", _ABSENT)))
+                if name:
+                    self.task_calls.append(Call(name, item.get("arguments", _ABSENT)))
             elif kind == "reasoning":
                 sealed = item.get("encrypted_content", _ABSENT)
                 is_ours = bytes(memoryview(sealed)[: len(_SEALED)]) == _SEALED
@@ -181,6 +192,11 @@ class SurveyedItems:
             case parts:
                 texts = [part.text for part in parts if part.text]
         return joined_texts([text for text in texts if not CONTEXT_BLOCK.match(text)])
+
+    def has_calls(self, number: int) -> bool:
+        """Whether the answer that ends there called anything."""
+        made = takewhile(lambda n: self.roles[n] == "assistant", range(number, -1, -1))
+        return any(self._kinds[n] in _CALLS for n in made)
 
     def outcomes(self, *, since: int) -> tuple[ToolOutcome, ...]:
         """Results that follow item `since`. This wire has no mark for a failed tool."""

@@ -10,8 +10,10 @@ from typing import Final
 
 import msgspec
 
+from turnout.dialects.answer_end import AnswerEnd, end_of
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.openai_errors import decode_stream_error
+from turnout.dialects.openai_responses.stop import decode_stop
 from turnout.dialects.openai_responses.usage import decode_usage
 from turnout.dialects.openai_responses.wire import WireItem, WireResponse, decode_item, decode_parts
 from turnout.dialects.reading import MALFORMED
@@ -68,9 +70,14 @@ class ResponsesSeen:
     """What the events so far add up to."""
 
     __slots__ = (
+        "_ended",
         "_error",
         "_finish_reason",
+        "_has_calls",
+        "_has_refusal",
+        "_has_said",
         "_is_done",
+        "_is_reasoning",
         "_response_id",
         "_response_model",
         "_source",
@@ -82,6 +89,12 @@ class ResponsesSeen:
 
     def __init__(self) -> None:
         self.has_content = False
+        self._has_said = False
+        self._has_calls = False
+        self._has_refusal = False
+        # Of the item that began last, which is mostly the one that pieces are of.
+        self._is_reasoning = False
+        self._ended: AnswerEnd = ""
         self._is_done = False
         self._streamed_bytes = 0
         self._whole_bytes = 0
@@ -99,6 +112,7 @@ class ResponsesSeen:
     def skim(self, data: bytes) -> int:
         size, last = plain_pieces(_PLAIN, data)
         self.has_content = self.has_content or size > 0
+        self._has_said = self._has_said or (size > 0 and not self._is_reasoning)
         self._streamed_bytes += size
         return 0 if last is None else last.end()
 
@@ -108,6 +122,7 @@ class ResponsesSeen:
             usage=self._usage,
             source=self._source,
             finish_reason=self._finish_reason,
+            ended=self._ended,
             response_model=self._response_model,
             response_id=self._response_id,
             error=self._error,
@@ -125,18 +140,20 @@ class ResponsesSeen:
             told = _EVENT.decode(raw)
             self._take(told, told.type or event.event, raw)
         except (UpstreamFailed, *MALFORMED):
-            self.has_content = True
+            self.has_content = self._has_said = True
 
     def _take(self, event: _Event, kind: str, raw: bytes) -> None:
         if kind in _DELTAS:
             text = event.delta
             if isinstance(text, str) and text:
                 self.has_content = True
+                self._has_said = self._has_said or not self._is_reasoning
                 self._streamed_bytes += len(text) if text.isascii() else len(text.encode())
         elif kind == "response.output_item.added":
             # A call without arguments is content by its name.
-            has_said = decode_item(event.item).type not in _SILENT
-            self.has_content = self.has_content or has_said
+            begun = decode_item(event.item).type
+            self._is_reasoning = begun == "reasoning"
+            self._began(begun)
         elif kind == "response.output_item.done":
             self._item_done(decode_item(event.item))
         elif kind in {"error", "response.error"}:
@@ -162,6 +179,13 @@ class ResponsesSeen:
                 self._item_done(decode_item(item))
         status = "incomplete" if is_cut else response.status or "completed"
         self._finish_reason = response.reason or status
+        stop = decode_stop(
+            "incomplete" if response.reason else status,
+            response.reason,
+            has_calls=self._has_calls,
+            has_refusal=self._has_refusal,
+        )
+        self._ended = end_of(stop, has_said=self._has_said)
         if response.usage is not None:
             self._usage = decode_usage(response.usage)
             self._source = "reported"
@@ -172,12 +196,17 @@ class ResponsesSeen:
             self._error = decode_stream_error(raw)
         self._end(response, is_cut=False)
 
+    def _began(self, kind: str | None) -> None:
+        if kind not in _SILENT:
+            self.has_content = self._has_said = self._has_calls = True
+
     def _item_done(self, item: WireItem) -> None:
-        self.has_content = self.has_content or item.type not in _SILENT
+        self._began(item.type)
         size = 0
         match item.type:
             case "message":
                 for part in decode_parts(item.content):
+                    self._has_refusal = self._has_refusal or bool(part.refusal)
                     size += len((part.text or part.refusal or "").encode())
             case "reasoning":
                 for part in (*decode_parts(item.summary), *decode_parts(item.content)):
@@ -189,6 +218,7 @@ class ResponsesSeen:
                 pass
         self._whole_bytes += size
         self.has_content = self.has_content or size > 0
+        self._has_said = self._has_said or (size > 0 and item.type != "reasoning")
 
 
 def read_body(body: bytes) -> ResponsesSeen | None:

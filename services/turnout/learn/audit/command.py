@@ -86,7 +86,7 @@ def main(argv: Sequence[str]) -> int:
     except OSError as error:
         # pyarrow does not say which file it was.
         where = error.filename or told.traces_out
-        sys.stderr.write(f"{where} cannot be written: {error.strerror}\n")
+        sys.stderr.write(f"turnout: {where} cannot be written: {error.strerror}\n")
         return 1
     calls, policies = len(gathered.calls), len(done.rows)
     sys.stderr.write(

@@ -13,7 +13,7 @@ import msgspec
 
 from turnout.catalog.catalog import parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
-from turnout.learn.escalation.dollars import pair_of
+from turnout.learn.escalation.dollars import check_order, pair_of
 from turnout.learn.escalation.fit import CHEAP, STRONG, VALUE_USD
 from turnout.learn.escalation.report import lines, report
 from turnout.learn.escalation.runs import read_threads
@@ -45,6 +45,7 @@ def main(argv: Sequence[str]) -> int:
     traces: Path = options.traces
     value_usd: float = options.value_usd
     pair = pair_of(str(options.cheap), str(options.strong), parse_catalog(snapshot_bytes()))
+    check_order(pair)
     threads = read_threads(
         *(load_table(traces, name) for name in ("trace_calls", "trace_tools", "trace_events"))
     )

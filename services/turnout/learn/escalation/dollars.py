@@ -109,6 +109,16 @@ def pair_of(cheap: str, strong: str, catalog: Catalog) -> Pair:
     return Pair(_priced(cheap, catalog), _priced(strong, catalog), catalog)
 
 
+def check_order(pair: Pair) -> None:
+    """Raises `InvalidRequest` for a pair the wrong way round."""
+    below, above = pair.cheap.prices.output or 0.0, pair.strong.prices.output or 0.0
+    if below >= above:
+        raise InvalidRequest(
+            f"{pair.cheap.id} costs no less than {pair.strong.id} (${below:g} against ${above:g} a million"
+            " tokens of output), so nobody would have it serve first: --cheap has to name the cheaper one."
+        )
+
+
 def _priced(name: str, catalog: Catalog) -> Model:
     model = catalog.resolve(name)
     if model is None:

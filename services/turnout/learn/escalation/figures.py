@@ -20,7 +20,7 @@ HORIZONS: Final = (10, 25, 50)
 
 SEED: Final = 5
 DRAWS: Final = 4_000
-"""Of the bootstrap: enough for the ends of the widest interval, of which a tail holds 0.2 %."""
+"""Of the bootstrap: enough for the ends of the widest interval, of which a tail holds 0.16 %."""
 
 DOUBT: Final = 0.05 / len(SIGNALS)
 """A signal may act when its effect is certain to this, because one of so many would seem to have one by

@@ -122,6 +122,8 @@ def lines(told: Report) -> list[str]:
             [_signal_row(one) for one in told.signals],
         ),
         "",
+        *_unseen(told),
+        "",
         f"Escalating from {told.cheap} to {told.strong}, dollars a firing; net by strength, a check that"
         f" turns green being worth {told.value_usd:g}:",
         *in_columns(
@@ -158,6 +160,13 @@ def _signal_row(one: SignalFigures) -> tuple[str, ...]:
         "-" if one.lead_calls is None else f"{one.lead_calls:.0f}",
         _share(one.never_green),
     )
+
+
+def _unseen(told: Report) -> Iterator[str]:
+    never = [one.name for one in told.signals if not one.behind.calls]
+    if never:
+        yield f"Never seen here, so nothing is known of them: {', '.join(never)}."
+    yield "Not in such tables: task lists, and whether a turn ended while items of one were open."
 
 
 def _dollar_row(one: Dollars) -> tuple[str, ...]:

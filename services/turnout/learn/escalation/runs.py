@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from turnout.dialects.answer_end import AnswerEnd, end_of
+from turnout.dialects.anthropic_messages.stop import decode_stop
 from turnout.errors import InvalidRequest
 from turnout.learn.parquet import Numbers, Table
 from turnout.learn.traces import ordered_rows
@@ -43,6 +45,7 @@ class Call:
         used: the tools called, with digests of their arguments; empty when none was.
         edited: digests of the files that it changed.
         is_corrected: the user's next words took back what it did.
+        ended: how its answer ended, where it was none to go on with.
     """
 
     prompt_tokens: float
@@ -55,6 +58,7 @@ class Call:
     used: tuple[str, ...]
     edited: frozenset[str]
     is_corrected: bool
+    ended: AnswerEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +95,7 @@ def read_threads(calls: Table, tools: Table, events: Table) -> list[Thread]:
     corrected = _corrected(events)
     models = calls.texts("model")
     outputs = _outputs(calls)
+    ends = _ends(calls)
     prompt, gap = calls.numbers("ctx"), np.nan_to_num(calls.numbers("gap_s"))
     compacted = calls.numbers("compacted") > 0
     sessions: dict[tuple[str, str], int] = {}
@@ -117,6 +122,7 @@ def read_threads(calls: Table, tools: Table, events: Table) -> list[Thread]:
                     used=here.used,
                     edited=here.edited,
                     is_corrected=after is not None and places[after] in corrected,
+                    ended=ends[row],
                 )
             )
         found.append(Thread(sessions[repo, session], models[own[0]], tuple(made)))
@@ -164,6 +170,17 @@ def _corrected(events: Table) -> set[Place]:
     """The calls that answer to a correction."""
     places, strict = _places(events), events.numbers("correction_strict")
     return {place for place, is_strict in zip(places, strict, strict=True) if is_strict > 0}
+
+
+def _ends(calls: Table) -> list[AnswerEnd]:
+    """By the words of Claude Code's transcripts: those of other agents do not say why an answer ended."""
+    text, tool = (np.nan_to_num(calls.numbers(f"out_{kind}_chars")) for kind in ("text", "tool"))
+    return [
+        end_of(decode_stop(word, has_calls=bool(tools)), has_said=bool(said > 0 or tools))
+        for word, tools, said in zip(
+            calls.texts("stop_reason"), calls.texts("tools"), text + tool, strict=True
+        )
+    ]
 
 
 def _outputs(calls: Table) -> Numbers:

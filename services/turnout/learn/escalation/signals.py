@@ -10,6 +10,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from turnout.dialects.answer_end import AnswerEnd
 from turnout.learn.escalation.runs import Call
 
 Signal: TypeAlias = Callable[[Sequence[Call]], list[int]]
@@ -77,6 +78,10 @@ def _interrupted(calls: Sequence[Call]) -> list[int]:
     return [at for at, call in enumerate(calls) if call.is_interrupted]
 
 
+def _ended(how: AnswerEnd, calls: Sequence[Call]) -> list[int]:
+    return [at for at, call in enumerate(calls) if call.ended == how]
+
+
 def _corrected(calls: Sequence[Call]) -> list[int]:
     return [at for at, call in enumerate(calls) if call.is_corrected]
 
@@ -96,6 +101,9 @@ SIGNALS: Final[Mapping[str, Signal]] = MappingProxyType(
         **{name: partial(_errors, length) for length, name in ERRORS.items()},
         **{f"same call {times} times": partial(_repeats, times) for times in (2, 3)},
         **{f"{times} edits of a file in 12 calls": partial(_edits, times) for times in (4, 6)},
+        "refused answer": partial(_ended, "refused"),
+        "empty answer": partial(_ended, "empty"),
+        "answer cut at a limit": partial(_ended, "cut"),
         "interrupted": _interrupted,
         "taken back by the user": _corrected,
     }

@@ -70,7 +70,7 @@ def main(argv: Sequence[str]) -> int:
             pictures.draw_all(report, told.out)
             (told.out / "eval.json").write_bytes(data + b"\n")
         except OSError as error:
-            sys.stderr.write(f"{told.out} cannot be written: {error.strerror}\n")
+            sys.stderr.write(f"turnout: {told.out} cannot be written: {error.strerror}\n")
             return 1
     sys.stdout.write(
         data.decode() + "\n" if told.json else "".join(f"{one}\n" for one in lines(report))

@@ -116,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
         if told.decisions_out is not None:
             write_decisions(told.decisions_out, rows, recorded)
     except OSError as error:
-        sys.stderr.write(f"{told.decisions_out} cannot be written: {error.strerror}\n")
+        sys.stderr.write(f"turnout: {told.decisions_out} cannot be written: {error.strerror}\n")
         return 1
     if told.json:
         sys.stdout.write(msgspec.json.encode(asdict(replayed)).decode() + "\n")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
+from turnout.errors import InvalidRequest
 from turnout.learn.hits import fit_hits, read_returns
 from turnout.learn.idle_gaps import fit_idle_gaps
 from turnout.learn.parquet import Table
@@ -42,7 +43,9 @@ class HeldOut:
 
 
 def tables_without_each_part(table: Table, artifact: Artifact) -> list[Artifact]:
-    """What the artifact says of traces, fitted again without each part; the rest of it is kept."""
+    """What the artifact says of traces, fitted again without each part; the rest of it is kept. Raises
+    `InvalidRequest` when there is nothing to fit.
+    """
     return [_without(table, artifact, part) for part in range(PARTS)]
 
 
@@ -52,6 +55,11 @@ def part_of(repo: str, session: str) -> int:
 
 def _without(table: Table, artifact: Artifact, part: int) -> Artifact:
     calls = read_calls(table, within=lambda repo, session: part_of(repo, session) != part)
+    if not calls.harness:
+        raise InvalidRequest(
+            "--held-out serves sessions by what others tell, and all calls here are of one part of"
+            f" {PARTS}: replay more sessions, or without --held-out."
+        )
     content = replace(
         artifact.content,
         steps=fit_steps(calls),

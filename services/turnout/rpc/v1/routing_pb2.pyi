@@ -212,6 +212,7 @@ class Features(_message.Message):
     CALL_DIGEST_FIELD_NUMBER: _builtins.int
     EDIT_DIGEST_FIELD_NUMBER: _builtins.int
     LACKS_BREAKPOINTS_FIELD_NUMBER: _builtins.int
+    OPEN_TASKS_FIELD_NUMBER: _builtins.int
     dialect: _builtins.str
     requested_model: _builtins.str
     step_kind: _builtins.str
@@ -234,6 +235,7 @@ class Features(_message.Message):
     call_digest: _builtins.str
     edit_digest: _builtins.str
     lacks_breakpoints: _builtins.bool
+    open_tasks: _builtins.int
     @_builtins.property
     def needs(self) -> Global___Needs: ...
     def __init__(
@@ -262,10 +264,11 @@ class Features(_message.Message):
         call_digest: _builtins.str = ...,
         edit_digest: _builtins.str = ...,
         lacks_breakpoints: _builtins.bool = ...,
+        open_tasks: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["needs", b"needs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_one_hour", b"asks_one_hour", "asks_usage", b"asks_usage", "body_bytes", b"body_bytes", "call_digest", b"call_digest", "check", b"check", "check_framework", b"check_framework", "dialect", b"dialect", "edit_digest", b"edit_digest", "has_foreign_thinking", b"has_foreign_thinking", "head_digest", b"head_digest", "head_tokens", b"head_tokens", "lacks_breakpoints", b"lacks_breakpoints", "last_message_digest", b"last_message_digest", "message_count", b"message_count", "needs", b"needs", "requested_model", b"requested_model", "step_kind", b"step_kind", "step_tool_errors", b"step_tool_errors", "step_tool_results", b"step_tool_results", "stream", b"stream", "text_digest", b"text_digest", "tool_count", b"tool_count", "tool_result_count", b"tool_result_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_one_hour", b"asks_one_hour", "asks_usage", b"asks_usage", "body_bytes", b"body_bytes", "call_digest", b"call_digest", "check", b"check", "check_framework", b"check_framework", "dialect", b"dialect", "edit_digest", b"edit_digest", "has_foreign_thinking", b"has_foreign_thinking", "head_digest", b"head_digest", "head_tokens", b"head_tokens", "lacks_breakpoints", b"lacks_breakpoints", "last_message_digest", b"last_message_digest", "message_count", b"message_count", "needs", b"needs", "open_tasks", b"open_tasks", "requested_model", b"requested_model", "step_kind", b"step_kind", "step_tool_errors", b"step_tool_errors", "step_tool_results", b"step_tool_results", "stream", b"stream", "text_digest", b"text_digest", "tool_count", b"tool_count", "tool_result_count", b"tool_result_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -471,6 +474,10 @@ class ThreadState(_message.Message):
     IS_LEFT_ALONE_FIELD_NUMBER: _builtins.int
     COUNTED_BY_FIELD_NUMBER: _builtins.int
     QUOTAS_FIELD_NUMBER: _builtins.int
+    LAST_END_FIELD_NUMBER: _builtins.int
+    REFUSED_ANSWERS_FIELD_NUMBER: _builtins.int
+    EMPTY_ANSWERS_FIELD_NUMBER: _builtins.int
+    CUT_ANSWERS_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     target: _builtins.str
     started_at: _builtins.float
@@ -486,6 +493,10 @@ class ThreadState(_message.Message):
     escalated_at: _builtins.float
     is_left_alone: _builtins.bool
     counted_by: _builtins.str
+    last_end: _builtins.str
+    refused_answers: _builtins.int
+    empty_answers: _builtins.int
+    cut_answers: _builtins.int
     @_builtins.property
     def warm(self) -> _containers.RepeatedCompositeFieldContainer[Global___WarmPrefix]: ...
     @_builtins.property
@@ -519,10 +530,14 @@ class ThreadState(_message.Message):
         is_left_alone: _builtins.bool = ...,
         counted_by: _builtins.str = ...,
         quotas: _abc.Iterable[Global___Quota] | None = ...,
+        last_end: _builtins.str = ...,
+        refused_answers: _builtins.int = ...,
+        empty_answers: _builtins.int = ...,
+        cut_answers: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted_by", b"counted_by", "escalated_at", b"escalated_at", "failing_checks", b"failing_checks", "growth_tokens", b"growth_tokens", "heads", b"heads", "is_left_alone", b"is_left_alone", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "quotas", b"quotas", "refused", b"refused", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted_by", b"counted_by", "cut_answers", b"cut_answers", "empty_answers", b"empty_answers", "escalated_at", b"escalated_at", "failing_checks", b"failing_checks", "growth_tokens", b"growth_tokens", "heads", b"heads", "is_left_alone", b"is_left_alone", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "last_end", b"last_end", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "quotas", b"quotas", "refused", b"refused", "refused_answers", b"refused_answers", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
