@@ -4,9 +4,9 @@
 
 Costs come from policy/cost.py, quality and expectations from the artifact's tables. A target whose
 price is unknown has no score and does not compete, unless the tenant says that such compete by their
-quality alone. Every candidate is charged in tokens of its own
-family. The prompt's estimate is in those of the name that the client wrote, an `Outlook` in those of
-the model that the name means: `turnout/auto` is of no family.
+quality alone. Every candidate is charged in tokens of its own family, and at what its way of paying
+costs at the margin (policy/quota.py). The prompt's estimate is in tokens of the name that the client
+wrote, an `Outlook` in those of the model that the name means: `turnout/auto` is of no family.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
