@@ -1,15 +1,19 @@
 """From a survey to features and prefix: what the tokens of a prompt add up to."""
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from tests.policy.scenes import CATALOG, OPUS, TABLES, scene
 from turnout.dialects.registry import DIALECTS
-from turnout.dialects.survey import Survey
+from turnout.dialects.survey import Survey, for_model
 from turnout.dialects.task_lists import TaskList
 from turnout.ingress.features import features_of, head_tokens, prefix_of
+from turnout.policy.decision import Decision
 from turnout.policy.request import StepKind
+from turnout.policy.switch import decide
 
 
 def survey(system: str, texts: list[str]) -> Survey:
@@ -161,3 +165,28 @@ def test_tasks_are_left_open_where_a_turn_has_ended_and_the_user_typed() -> None
             seen, prefix_of(seen), dialect="anthropic_messages", step_kind=step_kind
         )
         assert features.open_tasks == expected
+
+
+def test_a_body_costs_the_same_under_the_baselines_name_and_under_turnout_auto() -> None:
+    """From the bytes on: the estimate of the one is in tokens of its family, of the other in none's."""
+
+    def decided_for(model: str) -> Decision:
+        words = "a step of the work, as long as such steps are " * 40
+        turns = [
+            {"role": ("user", "assistant")[number % 2], "content": f"{number} {words}"}
+            for number in range(41)
+        ]
+        body = msgspec.json.encode({"model": model, "max_tokens": 8_000, "messages": turns})
+        survey = for_model(DIALECTS["anthropic_messages"].survey_request(body))
+        features = features_of(
+            survey, prefix_of(survey), dialect="anthropic_messages", step_kind="user_input"
+        )
+        inputs = structs.replace(scene(named="baseline"), features=features)
+        return decide(inputs, catalog=CATALOG, tables=TABLES)
+
+    named, free = decided_for(OPUS), decided_for("turnout/auto")
+    assert len(named.candidates) > 1
+    for one, other in zip(free.candidates, named.candidates, strict=True):
+        assert one.target == other.target
+        assert one.cost_now_usd == pytest.approx(other.cost_now_usd, rel=1e-3)
+        assert one.cost_to_go_usd == pytest.approx(other.cost_to_go_usd, rel=1e-3)

@@ -161,7 +161,7 @@ def test_what_a_subscription_pays_is_said_with_its_share_of_list_prices() -> Non
         "state": state,
     }
     told = explain(decided(**given), scene(**given))
-    assert any("to go $0.84 (at 67% of list prices: a subscription pays);" in one for one in told)
+    assert any("to go $0.84 (less 33% that a subscription covers);" in one for one in told)
 
 
 def test_the_prompt_of_a_free_choice_is_told_in_tokens_of_the_baseline() -> None:

@@ -92,7 +92,7 @@ def test_a_subscription_costs_what_its_window_will_not_cover() -> None:
         found = decided(access=ways, candidates=other_models, state=subscribed(used))
         for one, other in zip(found.candidates, full.candidates, strict=True):
             expected = share if one.target.endswith("@client") else 1.0
-            assert one.list_share == pytest.approx(expected)
+            assert one.covered_share == pytest.approx(1.0 - expected)
             assert one.cost_now_usd == pytest.approx(expected * (other.cost_now_usd or 0.0))
             assert one.cost_to_go_usd == pytest.approx(expected * (other.cost_to_go_usd or 0.0))
 
@@ -192,6 +192,14 @@ def test_a_free_choice_costs_what_the_baselines_own_name_does(state: ThreadState
         assert one.warm_tokens == pytest.approx(other.warm_tokens, rel=1e-4)
         assert one.cost_now_usd == pytest.approx(other.cost_now_usd, rel=1e-4)
         assert one.cost_to_go_usd == pytest.approx(other.cost_to_go_usd, rel=1e-4)
+
+
+def test_sizes_that_nobody_says_the_family_of_are_in_that_of_who_served_last() -> None:
+    told = ThreadState(target=GPT_AT, steps=7, growth_tokens=1_000.0, counted_by="gpt-5")
+    untold = structs.replace(told, counted_by="")
+    assert outlook(scene(state=untold), TABLES, asked=OPUS) == outlook(
+        scene(state=told), TABLES, asked=OPUS
+    )
 
 
 def test_what_another_family_showed_is_told_in_tokens_of_the_model_asked_for() -> None:

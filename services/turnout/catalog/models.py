@@ -86,8 +86,8 @@ class Hourly:
 
     Attributes:
         usd: of an hour of all that serves the model.
-        input_per_second, output_per_second: tokens of a prompt read and of an answer written, for one
-            request; servers print both.
+        input_per_second, output_per_second: tokens of a prompt read and of an answer written, of one
+            request among those that are served at once.
         requests_at_once: how many share the hour, as a rule.
     """
 

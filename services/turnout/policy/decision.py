@@ -92,8 +92,8 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         lacks: why it is not eligible; empty when it is.
         warm_tokens: expected cached prompt tokens now (tokens times probability).
-        list_share: the share of the list price that costs are counted at; below 1 where a subscription
-            pays whose window would end unused (policy/quota.py).
+        covered_share: the share of the list price that a subscription covers and that is no part of these
+            costs (policy/quota.py).
         cost_now_usd: this request alone.
         cost_to_go_usd: this request and the steps expected to remain.
         quality, quality_sd: chance of success and its uncertainty.
@@ -111,7 +111,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     quality: float
     quality_sd: float
     score: float | None
-    list_share: float = 1.0
+    covered_share: float = 0.0
 
 
 NamedModel: TypeAlias = Literal["honour", "ceiling", "baseline"]

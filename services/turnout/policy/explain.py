@@ -107,8 +107,8 @@ def _kept_warm(decision: Decision) -> list[str]:
 def _arithmetic(one: Candidate) -> str:
     assert one.score is not None
     counted = ""
-    if one.list_share < 1.0:
-        counted = f" (at {one.list_share:.0%} of list prices: a subscription pays)"
+    if one.covered_share > 0.0:
+        counted = f" (less {one.covered_share:.0%} that a subscription covers)"
     return (
         f"{one.target}: score {_usd(one.score)}; now {_usd(one.cost_now_usd)} with"
         f" {one.warm_tokens:,.0f} tokens warm, to go {_usd(one.cost_to_go_usd)}{counted};"

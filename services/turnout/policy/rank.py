@@ -4,9 +4,9 @@
 
 Costs come from policy/cost.py, quality and expectations from the artifact's tables. A target whose
 price is unknown has no score and does not compete, unless the tenant says that such compete by their
-quality alone. Every candidate is charged in tokens of its own
-family. The prompt's estimate is in those of the name that the client wrote, an `Outlook` in those of
-the model that the name means: `turnout/auto` is of no family.
+quality alone. Every candidate is charged in tokens of its own family, and at what its way of paying
+costs at the margin (policy/quota.py). The prompt's estimate is in tokens of the name that the client
+wrote, an `Outlook` in those of the model that the name means: `turnout/auto` is of no family.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
@@ -26,7 +26,7 @@ from turnout.policy.quota import list_shares, way_of
 from turnout.policy.request import Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
 from turnout.policy.task_kind import thread_kind
-from turnout.policy.thread import ThreadState, WarmPrefix
+from turnout.policy.thread import ThreadState, WarmPrefix, counting_family
 
 CAUTION: Final = 0.5
 """Standard deviations taken off the mean quality: a model we know little of must be cheaper."""
@@ -121,7 +121,7 @@ def outlook(inputs: DecisionInputs, tables: Tables, *, asked: str) -> Outlook:
     growth = tables.growth_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
     output = tables.output_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
     estimate = features.needs.prompt_tokens_estimate
-    share = family_share(counted_for=state.counted_by, family=family_of(asked))
+    share = family_share(counted_for=counting_family(state), family=family_of(asked))
     return Outlook(
         counted_for=asked,
         prompt_tokens=estimate * token_share(counted_for=features.requested_model, model=asked),
@@ -186,7 +186,7 @@ def candidates(
             view=view,
             pauses=pauses,
             warm=warm.get(option.target, 0.0),
-            list_share=shares.get(way_of(option.target), 1.0) if shares else 1.0,
+            covered_share=1.0 - shares.get(way_of(option.target), 1.0) if shares else 0.0,
             cache=cache_terms(option.model, catalog),
             tables=tables,
         )
@@ -210,7 +210,7 @@ def _candidate(
     view: Outlook,
     pauses: float | None,
     warm: float,
-    list_share: float,
+    covered_share: float,
     cache: CacheTerms,
     tables: Tables,
 ) -> Candidate:
@@ -240,8 +240,9 @@ def _candidate(
         ),
         lifetime=served.lifetime,
     )
-    now_usd = None if now_usd is None else now_usd * list_share
-    to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd * list_share
+    paid_share = 1.0 - covered_share
+    now_usd = None if now_usd is None else now_usd * paid_share
+    to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd * paid_share
     mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output)
     competes = to_go_usd is not None or inputs.settings.unpriced_compete
     lacks = option.lacks if competes else (*option.lacks, "price")
@@ -264,7 +265,7 @@ def _candidate(
         quality=mean,
         quality_sd=sd,
         score=score,
-        list_share=list_share,
+        covered_share=covered_share,
     )
 
 

@@ -9,7 +9,7 @@ from turnout.catalog.models import model_of_target
 from turnout.catalog.token_families import family_of, family_share
 from turnout.policy.decision import DecisionInputs
 from turnout.policy.request import TaskKind
-from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE
+from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE, counting_family
 
 
 def thread_kind(inputs: DecisionInputs) -> TaskKind:
@@ -33,6 +33,6 @@ def _is_warm(inputs: DecisionInputs) -> bool:
         default=0.0,
     )
     share = family_share(
-        counted_for=state.counted_by, family=family_of(model_of_target(state.target))
+        counted_for=counting_family(state), family=family_of(model_of_target(state.target))
     )
     return warm > 0 and warm >= COLD_SHARE * state.prompt_tokens * share

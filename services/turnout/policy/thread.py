@@ -1,10 +1,11 @@
 """What is known of a thread when a request of it arrives."""
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from turnout.catalog.token_families import Family
+from turnout.catalog.models import model_of_target
+from turnout.catalog.token_families import Family, family_of
 from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.quota import Quota
 from turnout.policy.request import TaskKind
@@ -75,7 +76,8 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
             window has ended that; 0 when it was not.
         is_left_alone: there was reason to, and it was left to a draw not to; until a free window.
         quotas: of the subscriptions that may pay for this request, as far as their answers told.
-        counted_by: the family whose tokens `prompt_tokens`, `growth_tokens` and `output_tokens` are.
+        counted_by: the family whose tokens `prompt_tokens`, `growth_tokens` and `output_tokens` are; ""
+            from a tracker that does not say.
         last_end: how its last answer ended, where that was none to go on with.
         refused_answers, empty_answers, cut_answers: how many ended so, of the newest eight that were
             none to go on with.
@@ -100,9 +102,14 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
     failing_checks: int = 0
     escalated_at: float = 0.0
     is_left_alone: bool = False
-    counted_by: Family = "unknown"
+    counted_by: Family | Literal[""] = ""
     quotas: tuple[Quota, ...] = ()
     last_end: AnswerEnd = ""
     refused_answers: int = 0
     empty_answers: int = 0
     cut_answers: int = 0
+
+
+def counting_family(state: ThreadState) -> Family:
+    """Whose tokens the thread's sizes are; where that is not said, of who served it last."""
+    return state.counted_by or family_of(model_of_target(state.target))

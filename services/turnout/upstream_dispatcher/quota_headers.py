@@ -12,7 +12,7 @@ Answers to API keys have none of them. What cannot be read is left out.
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from turnout.policy.quota import QuotaWindow
@@ -25,26 +25,23 @@ _CODEX: Final = ("x-codex-primary-", "x-codex-secondary-")
 
 def windows_of(headers: Mapping[str, str], *, now: float) -> tuple[QuotaWindow, ...]:
     """The windows, in the order of their names; `headers` have lower-case names."""
-    return (*_anthropic(headers), *_codex(headers, now=now))
+    told = (*_anthropic(headers), *_codex(headers, now=now))
+    return tuple(window for window in told if window is not None)
 
 
-def _anthropic(headers: Mapping[str, str]) -> list[QuotaWindow]:
-    found: list[QuotaWindow] = []
+def _anthropic(headers: Mapping[str, str]) -> Iterator[QuotaWindow | None]:
     for name in sorted(headers):
         matched = _USED.fullmatch(name)
         if matched is not None:
             number, unit = matched.groups()
-            window = _window(
+            yield _window(
                 used=_number(headers, name),
                 seconds=int(number) * _SECONDS[unit],
                 resets_at=_number(headers, f"{_ANTHROPIC}{number}{unit}-reset"),
             )
-            found += [] if window is None else [window]
-    return found
 
 
-def _codex(headers: Mapping[str, str], *, now: float) -> list[QuotaWindow]:
-    found: list[QuotaWindow] = []
+def _codex(headers: Mapping[str, str], *, now: float) -> Iterator[QuotaWindow | None]:
     for prefix in _CODEX:
         percent = _number(headers, prefix + "used-percent")
         minutes = _number(headers, prefix + "window-minutes")
@@ -53,9 +50,7 @@ def _codex(headers: Mapping[str, str], *, now: float) -> list[QuotaWindow]:
             after = _number(headers, prefix + "reset-after-seconds")
             resets_at = None if after is None else now + after
         if percent is not None and minutes is not None:
-            window = _window(used=percent / 100.0, seconds=minutes * 60.0, resets_at=resets_at)
-            found += [] if window is None else [window]
-    return found
+            yield _window(used=percent / 100.0, seconds=minutes * 60.0, resets_at=resets_at)
 
 
 def _window(*, used: float | None, seconds: float, resets_at: float | None) -> QuotaWindow | None:

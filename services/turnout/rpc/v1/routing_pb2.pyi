@@ -583,7 +583,7 @@ class Candidate(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     QUALITY_SD_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
-    LIST_SHARE_FIELD_NUMBER: _builtins.int
+    COVERED_SHARE_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     model: _builtins.str
     provider: _builtins.str
@@ -593,7 +593,7 @@ class Candidate(_message.Message):
     quality: _builtins.float
     quality_sd: _builtins.float
     score: _builtins.float
-    list_share: _builtins.float
+    covered_share: _builtins.float
     @_builtins.property
     def lacks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -609,11 +609,11 @@ class Candidate(_message.Message):
         quality: _builtins.float = ...,
         quality_sd: _builtins.float = ...,
         score: _builtins.float | None = ...,
-        list_share: _builtins.float = ...,
+        covered_share: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "lacks", b"lacks", "list_share", b"list_share", "model", b"model", "provider", b"provider", "quality", b"quality", "quality_sd", b"quality_sd", "score", b"score", "target", b"target", "warm_tokens", b"warm_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "covered_share", b"covered_share", "lacks", b"lacks", "model", b"model", "provider", b"provider", "quality", b"quality", "quality_sd", b"quality_sd", "score", b"score", "target", b"target", "warm_tokens", b"warm_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_now_usd: _TypeAlias = _typing.Literal["cost_now_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_now_usd: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd"]  # noqa: Y015
