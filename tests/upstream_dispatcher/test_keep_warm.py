@@ -417,13 +417,19 @@ async def test_a_read_that_finds_nothing_is_the_last(on: Stage) -> None:
 async def test_what_is_not_to_be_kept_is_not_held(on: Stage) -> None:
     await on.ask(asking(plan=None))
     await on.ask(asking(plan=structs.replace(PLAN, chances_ended=(0.001,)), request_id="r2"))
-    formed = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
-    await on.ask(asking(body(output_config=formed), request_id="r3"))
     unmarked = body().replace(b', "cache_control": {"type": "ephemeral"}', b"")
     await on.ask(asking(unmarked, request_id="r4"))
     fallback = asking(request_id="r5")
     decision = structs.replace(fallback.decision, targets=("openai/gpt-5.4@env", TARGET))
     await on.ask(replace(fallback, decision=decision))
+    assert not len(on.dispatcher.keeper)
+
+
+async def test_what_a_read_would_be_refused_for_is_not_sent(on: Stage) -> None:
+    formed = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+    await on.ask(asking(body(output_config=formed)))
+    assert not await on.pause()
+    assert not on.tracker.leases
     assert not len(on.dispatcher.keeper)
 
 

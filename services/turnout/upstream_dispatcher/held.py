@@ -15,6 +15,7 @@ from turnout.policy.prompt_terms import cache_terms, seconds_of
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.accounting import AttemptLog
 from turnout.upstream_dispatcher.request import SIMULATION_HEADER, Prepared
+from turnout.upstream_dispatcher.transport import Outgoing
 from turnout.upstream_dispatcher.upstreams import Destination
 
 CALLING_TOOLS: Final = "tool_use"
@@ -32,7 +33,8 @@ class Held:
     """A request whose prompt is kept. Times in unix seconds.
 
     Attributes:
-        request: without its body, headers and credentials, which the prepared call has.
+        request: without its body, headers and credentials, which the call has.
+        outgoing: the call that was answered.
         dearest_usd: what a read can cost at most.
         answered_from: when the request itself was sent.
         reads: sent so far, of `reads_that_pay`.
@@ -41,7 +43,7 @@ class Held:
     """
 
     request: DispatchRequest
-    prepared: Prepared
+    outgoing: Outgoing
     to: Destination
     plan: KeepWarm
     prefix_tokens: int
@@ -56,12 +58,25 @@ class Held:
 
     @property
     def size_bytes(self) -> int:
-        return len(self.prepared.outgoing.body)
+        return len(self.outgoing.body)
 
     @property
     def read_id(self) -> str:
         """Of the next read."""
         return f"{self.request.request_id}:kept:{self.reads + 1}"
+
+    def as_read(self) -> Prepared | None:
+        """The call that keeps the prompt; None where it cannot be kept. Made when it is sent: looking for
+        the fields of a long prompt takes milliseconds, and answers should not wait for it.
+        """
+        body = only_read(self.outgoing.body)
+        if body is None:
+            return None
+        headers = tuple(one for one in self.outgoing.headers if one[0] not in OF_THE_CALL)
+        outgoing = replace(
+            self.outgoing, headers=(*headers, ("accept", "application/json")), body=body
+        )
+        return Prepared(outgoing, is_native=True, fitted=None, hides_usage=False)
 
     def sent(self, at: float) -> None:
         """The provider's clock starts anew when it reads the prompt."""
@@ -89,16 +104,9 @@ def held_for(
     seconds = seconds_of(plan.lifetime, terms)
     if not reads or now >= log.sent_at + seconds:
         return None
-    body = only_read(prepared.outgoing.body)
-    if body is None:
-        return None
-    headers = tuple(one for one in prepared.outgoing.headers if one[0] not in OF_THE_CALL)
-    outgoing = replace(
-        prepared.outgoing, headers=(*headers, ("accept", "application/json")), body=body
-    )
     held = Held(
         request=replace(request, body=b"", headers=(), credentials=()),
-        prepared=Prepared(outgoing, is_native=True, fitted=None, hides_usage=False),
+        outgoing=prepared.outgoing,
         to=to,
         plan=plan,
         prefix_tokens=prefix_tokens,

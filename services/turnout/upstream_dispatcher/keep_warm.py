@@ -151,7 +151,9 @@ class Keeper:
         """One read, after which the request is held for the next or no more."""
         goes_on = False
         try:
-            goes_on = await self._is_granted(held) and await self._read(held)
+            call = held.as_read()
+            if call is not None and await self._is_granted(held):
+                goes_on = await self._read(held, call)
         except Exception as error:  # noqa: BLE001 - a task boundary: one prompt that grows cold
             _LOG.warning(
                 "a prompt could not be kept cached",
@@ -183,7 +185,7 @@ class Keeper:
         answer = await self._tracker.lease(asked, deadline_seconds=self._limits.note_seconds)
         return answer.verdict == "granted"
 
-    async def _read(self, held: Held) -> bool:
+    async def _read(self, held: Held, call: Prepared) -> bool:
         """Whether another read is to follow."""
         if not self._is_held(held):
             # Its thread went on while the tracker was asked.
@@ -193,7 +195,7 @@ class Keeper:
         try:
             answer = await attempt_whole(
                 held.request,
-                held.prepared,
+                call,
                 log,
                 dialects=self._dialects,
                 transport=self._transport,
