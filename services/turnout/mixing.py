@@ -51,7 +51,27 @@ def main(argv: Sequence[str]) -> int:
         raise InvalidRequest(
             f"There are no {whose}; `--traces DIR` takes recorded sessions instead."
         )
-    found = mix(
+    found = _mixed(requests, settings, catalog=catalog, tables=tables)
+    if told.json:
+        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in lines(found, whose, left_out)))
+    return 0
+
+
+def of_recorded(directory: Path) -> Mix:
+    """The dial over recorded threads. Raises `TurnoutError`."""
+    settings = load()
+    catalog = parts.catalog_of(settings)
+    tables = load_artifact(settings.scorer.artifact, embedder_digest=EMBEDDER_DIGEST)
+    requests = _recorded(directory, settings, catalog=catalog, tables=tables)
+    return _mixed(requests, settings, catalog=catalog, tables=tables)
+
+
+def _mixed(
+    requests: Sequence[DecisionInputs], settings: Settings, *, catalog: Catalog, tables: Artifact
+) -> Mix:
+    return mix(
         requests,
         # The one that a running Turnout has, whatever the threads that are looked at.
         dial_of_artifact(
@@ -63,11 +83,6 @@ def main(argv: Sequence[str]) -> int:
         catalog=catalog,
         tables=tables,
     )
-    if told.json:
-        sys.stdout.write(msgspec.json.encode(found).decode() + "\n")
-    else:
-        sys.stdout.write("".join(f"{line}\n" for line in lines(found, whose, left_out)))
-    return 0
 
 
 def lines(found: Mix, whose: str, left_out: int) -> list[str]:

@@ -21,6 +21,7 @@ from tests.policy.scenes import (
 )
 from turnout.capabilities import Needs
 from turnout.policy.decision import Reason
+from turnout.policy.dial import BEST_USD
 from turnout.policy.explain import explain
 from turnout.policy.request import StepKind, TextSignal
 from turnout.policy.targets import LACK_WORDS
@@ -28,7 +29,7 @@ from turnout.policy.targets import LACK_WORDS
 OPUS_AT, SONNET_AT = f"anthropic/{OPUS}@env", f"anthropic/{SONNET}@env"
 NEW_THREAD_RULE = "the thread is new, so all candidates compete on equal terms."
 SCORE = "$10.00 x (success - 0.5 sd) - cost to go"
-NOW_WORTH = "value_usd, now $10.00"
+NOW_WORTH = "now it is worth $10.00"
 DEARER = LACK_WORDS["above_ceiling"]
 TWO: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET)}
 
@@ -41,7 +42,7 @@ Its prompt is cached for five minutes.
 Costs to go are over about 40 requests, this one included; score = {SCORE}.
 1. {SONNET_AT}: score $6.24; now $0.12 with 0 tokens warm, to go $1.26; success 0.75 (sd 0.00).
 2. {OPUS_AT}: score $5.90; now $0.20 with 0 tokens warm, to go $2.10; success 0.80 (sd 0.00).
-{SONNET} and {OPUS} score the same when a thread that succeeds is worth $16.81 ({NOW_WORTH}).
+{SONNET} and {OPUS} score the same when a thread that succeeds is worth $16.81; {NOW_WORTH}.
 If it fails: {OPUS_AT}."""
 
 
@@ -89,6 +90,25 @@ def test_leaving_a_warm_cache_says_what_it_gains() -> None:
         f"It leads {OPUS}, which is warm, by $1.23; a warm cache is left for more than $0.0759."
         in lines
     )
+
+
+def test_a_compaction_is_told_by_itself() -> None:
+    lines = told(given={**TWO, "kind": "compaction"})
+    assert any(line.startswith("Costs to go are those of this request alone; ") for line in lines)
+
+
+def test_where_the_dial_is_at_best_scores_are_chances() -> None:
+    lines = told(given={**TWO, "value_usd": BEST_USD})
+    assert any("quality alone counts: score = success - 0.5 sd" in line for line in lines)
+    assert any(line.startswith(f"1. {OPUS_AT}: score 0.8000; now $0.20") for line in lines)
+    assert any(line.endswith("now it is worth more than any cost.") for line in lines)
+
+
+def test_where_the_dial_is_at_nothing_costs_are_scores() -> None:
+    lines = told(given={**TWO, "value_usd": 0.0})
+    assert any("cost alone counts" in line for line in lines)
+    assert any(line.startswith(f"1. {SONNET_AT}: score -$1.26; ") for line in lines)
+    assert any(line.endswith("now it is worth nothing.") for line in lines)
 
 
 def test_observe_mode_says_what_full_mode_would_do() -> None:
