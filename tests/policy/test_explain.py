@@ -39,10 +39,12 @@ NEW_THREAD = f"""\
 The thread is new.
 {SONNET_AT} serves it (switch, free_window_new_thread): {NEW_THREAD_RULE}
 Its prompt is cached for five minutes.
+Success is that expected of a task taken to be bug_fix.
 Costs to go are over about 40 requests, this one included; score = {SCORE}.
 1. {SONNET_AT}: score $6.24; now $0.12 with 0 tokens warm, to go $1.26; success 0.75 (sd 0.00).
 2. {OPUS_AT}: score $5.90; now $0.20 with 0 tokens warm, to go $2.10; success 0.80 (sd 0.00).
 {SONNET} and {OPUS} score the same when a thread that succeeds is worth $16.81; {NOW_WORTH}.
+turnout/{OPUS} as the model's name is served by that model alone.
 If it fails: {OPUS_AT}."""
 
 
@@ -115,15 +117,29 @@ def test_observe_mode_says_what_full_mode_would_do() -> None:
     assert f"In full mode {SONNET_AT} would serve it." in told(given={**TWO, "mode": "observe"})
 
 
+def test_what_was_asked_for_is_compared_too() -> None:
+    given: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET, HAIKU)}
+    lines = told(given={**given, "value_usd": 8.0})
+    assert any(line.startswith(f"{SONNET} and {HAIKU} score the same") for line in lines)
+    assert any(line.startswith(f"{SONNET} and {OPUS} score the same") for line in lines)
+
+
+def test_a_kind_of_task_is_told() -> None:
+    lines = told(given={**TWO, "text": TextSignal(task_kind="docs")})
+    assert "Success is that expected of a task taken to be docs." in lines
+    lines = told(given={**TWO, "text": TextSignal(skipped="no_text")})
+    assert "Success is that expected of a task of no known kind." in lines
+
+
 def test_one_that_is_dearer_and_no_better_is_behind_at_any_value() -> None:
     lines = told(PlainTables(), TWO)
-    assert f"{OPUS} is behind at any value of a thread that succeeds." in lines
+    assert f"{OPUS} is behind {SONNET} at any value of a thread that succeeds." in lines
 
 
 def test_who_is_not_eligible_and_why() -> None:
     lines = told(given={"model": HAIKU, "candidates": (OPUS, SECRET), "needs": Needs(tools=True)})
-    assert f"{OPUS_AT} is not eligible: {DEARER}." in lines
-    assert f"openai/{SECRET}@env is not eligible: {DEARER}, no known price." in lines
+    assert f"Not eligible: {OPUS_AT} ({DEARER})." in lines
+    assert f"Not eligible: openai/{SECRET}@env ({DEARER}, no known price)." in lines
 
 
 def test_what_was_missing() -> None:

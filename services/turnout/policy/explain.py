@@ -9,7 +9,7 @@ from turnout.policy.dial import BEST_USD
 from turnout.policy.rank import CAUTION, pessimistic, ranked
 from turnout.policy.request import StepKind
 from turnout.policy.switch import margin_usd
-from turnout.policy.targets import LACK_WORDS
+from turnout.policy.targets import LACK_WORDS, PREFIX
 
 CENTS_BELOW_USD: Final = 0.1
 """Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
@@ -26,12 +26,12 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
         *_cached_for(decision),
     ]
     if order:
-        lines.append(_score(decision, inputs))
+        lines += [_about(decision), _score(decision, inputs)]
         lines += [
             f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
         ]
     lines += _what_would_change(decision, inputs, order)
-    lines += [_excluded(one) for one in decision.candidates if one.lacks]
+    lines += _excluded(decision)
     lines += _missing(decision, inputs)
     if decision.targets[1:]:
         lines.append(f"If it fails: {', then '.join(decision.targets[1:])}.")
@@ -77,6 +77,12 @@ def _cached_for(decision: Decision) -> list[str]:
             return ["Its prompt is cached for an hour, which the pauses of such threads pay for."]
         case _:
             assert_never(decision.write_lifetime)
+
+
+def _about(decision: Decision) -> str:
+    if decision.task_kind == "other":
+        return "Success is that expected of a task of no known kind."
+    return f"Success is that expected of a task taken to be {decision.task_kind}."
 
 
 def _score(decision: Decision, inputs: DecisionInputs) -> str:
@@ -131,15 +137,34 @@ def _what_would_change(
             f"{rival.model} leads by {_points(lead, inputs)}; a warm cache is left for more than"
             f" {_points(margin_usd(inputs, rival), inputs)}."
         )
-    break_even = _break_even_usd(proposed, rival)
+    asked = next((one for one in order if one.model == decision.baseline_model), rival)
+    others = [one for one in (rival, asked) if one.model != proposed.model]
+    return [
+        *lines,
+        *(_against(proposed, other, inputs) for other in dict.fromkeys(others)),
+        *_overruled(decision),
+    ]
+
+
+def _against(proposed: Candidate, other: Candidate, inputs: DecisionInputs) -> str:
+    """Where the arithmetic would turn: the value of success, if there is one."""
+    break_even = _break_even_usd(proposed, other)
     if break_even is not None:
-        lines.append(
-            f"{proposed.model} and {rival.model} score the same when a thread that succeeds is worth"
+        return (
+            f"{proposed.model} and {other.model} score the same when a thread that succeeds is worth"
             f" {_usd(break_even)}; now it {_worth(inputs)}."
         )
-    elif lead <= 0:
-        lines.append(f"{rival.model} is behind at any value of a thread that succeeds.")
-    return lines
+    behind, ahead = (
+        (other, proposed) if (other.score or 0.0) <= (proposed.score or 0.0) else (proposed, other)
+    )
+    return f"{behind.model} is behind {ahead.model} at any value of a thread that succeeds."
+
+
+def _overruled(decision: Decision) -> list[str]:
+    """What the client itself can do about it."""
+    if decision.model == decision.baseline_model or decision.action in ("pin", "passthrough"):
+        return []
+    return [f"{PREFIX}{decision.baseline_model} as the model's name is served by that model alone."]
 
 
 def _worth(inputs: DecisionInputs) -> str:
@@ -181,9 +206,14 @@ def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
     return cost / quality if quality * cost > 0 else None
 
 
-def _excluded(one: Candidate) -> str:
-    reasons = ", ".join(LACK_WORDS.get(word, word) for word in one.lacks)
-    return f"{one.target} is not eligible: {reasons}."
+def _excluded(decision: Decision) -> list[str]:
+    """By reason: one often keeps many out."""
+    targets: dict[str, list[str]] = {}
+    for one in decision.candidates:
+        if one.lacks:
+            reasons = ", ".join(LACK_WORDS.get(word, word) for word in one.lacks)
+            targets.setdefault(reasons, []).append(one.target)
+    return [f"Not eligible: {', '.join(who)} ({why})." for why, who in targets.items()]
 
 
 def _missing(decision: Decision, inputs: DecisionInputs) -> list[str]:
