@@ -104,27 +104,9 @@ lock: $(VENV)/.ready ## Compile the pinned requirements again
 	  --strip-extras --allow-unsafe --no-header --no-emit-index-url --no-emit-find-links \
 	  --no-emit-trusted-host --output-file $$name.txt $$name.in; done
 
-REPLAYED := one-hour-main,best-fixed,cheapest,subagents-cheap,random-call,sticky,ev-h3
-LIFETIMES := five-minutes,one-hour-main,best-fixed,hour-after-miss,hour-when-cold,turnout-no-route
-
 .PHONY: eval
-eval: setup ## The figures of EVALUATION.md from tables in DATA; charts in evaluation-results
-	$(BIN)/turnout eval --items $(DATA)/items.parquet --outcomes $(DATA)/outcomes.parquet \
-	  --models $(DATA)/models.parquet --out evaluation-results
-	$(BIN)/turnout kinds --traces $(DATA)
-	set -e; for model in claude-sonnet-4-6 claude-haiku-4-5 gpt-5.5 deepseek-v4-pro glm-5.1; do \
-	  for scenario in subagents read-only+subagents random-0.3; do \
-	    $(BIN)/turnout replay --traces $(DATA) --harness claude_code --candidates $$model \
-	      --scenario $$scenario --policies $(REPLAYED),turnout-no-route-no-keep-warm,turnout; \
-	  done; \
-	  $(BIN)/turnout replay --traces $(DATA) --harness claude_code --candidates $$model --keep-warm \
-	    --scenario read-only+subagents --policies $(REPLAYED),turnout-no-route-no-keep-warm,turnout; \
-	done
-	$(BIN)/turnout replay --traces $(DATA) --harness claude_code --scenario none --held-out \
-	  --policies $(LIFETIMES),turnout-no-route-no-keep-warm
-	$(BIN)/turnout calibration --traces $(DATA)
-	$(BIN)/turnout escalation --traces $(DATA)
-	$(BIN)/turnout mix --traces $(DATA)
+eval: setup ## Measure EVALUATION.md again on the tables in DATA and compare; charts in evaluation-results
+	$(BIN)/python -m turnout.evaluation_page $(DATA)
 
 .PHONY: loadtest
 loadtest: setup $(LOADTEST)/.ready ## Locust users that behave like agents, against one process and split

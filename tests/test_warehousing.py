@@ -11,7 +11,7 @@ import pytest
 from turnout.engines.clickhouse.library import connect
 from turnout.errors import InvalidRequest
 from turnout.telemetry.schema import load_migrations
-from turnout.warehousing import values_of
+from turnout.warehousing import shortened, values_of
 
 ROOT = Path(__file__).parent.parent
 COMMAND_SECONDS = 300.0
@@ -130,6 +130,22 @@ def test_a_number_of_rows_is_above_nothing(tmp_path: Path, number: str) -> None:
     assert said.returncode == 2
     assert "--rows: " in said.stderr
     assert "is no whole number above 0, such as 100" in said.stderr
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("\u2502 0.12345678901234567 \u2502", "\u2502            0.123457 \u2502"),
+        ("\u2502 1234567.123456789 \u2502", "\u2502           1234567 \u2502"),
+        ("\u2502 -12.000000000001 \u2502", "\u2502         -12.0000 \u2502"),
+        ("\u2502 12.5 \u2502 0.250000000 \u2502", "\u2502 12.5 \u2502        0.25 \u2502"),
+        ("\u2502 1.25e-05 \u2502", "\u2502 1.25e-05 \u2502"),
+        ("\u2502 17 \u2502 2026-11-30 10:00:00.123456 \u2502", ""),
+        ("\u2502 gpt-5.1234567 \u2502 0.142.5 \u2502", ""),
+    ],
+)
+def test_fractions_have_six_digits_in_as_much_room(written: str, shown: str) -> None:
+    assert shortened(written) == (shown or written)
 
 
 def test_a_query_can_be_printed_for_another_client(tmp_path: Path) -> None:

@@ -62,7 +62,32 @@ def main(argv: Sequence[str]) -> int:
         raise InvalidRequest(
             f"There are no {whose}; `--traces DIR` takes recorded sessions instead."
         )
-    projected = mix(
+    projected = _mixed(requests, routing, catalog=catalog, tables=tables)
+    if told.json:
+        sys.stdout.write(msgspec.json.encode(projected).decode() + "\n")
+    else:
+        sys.stdout.write("".join(f"{line}\n" for line in lines(projected, whose, left_out)))
+    return 0
+
+
+def of_recorded(directory: Path) -> Mix:
+    """The dial over recorded threads, by the file of the process. Raises `TurnoutError`."""
+    settings = load()
+    catalog = parts.catalog_of(settings)
+    tables = load_artifact(settings.scorer.artifact, embedder_digest=EMBEDDER_DIGEST)
+    routing = parts.routing_of(settings, catalog)
+    requests = _recorded(directory, routing, catalog=catalog, tables=tables)
+    return _mixed(requests, routing, catalog=catalog, tables=tables)
+
+
+def _mixed(
+    requests: Sequence[DecisionInputs],
+    routing: RoutingSettings,
+    *,
+    catalog: Catalog,
+    tables: Artifact,
+) -> Mix:
+    return mix(
         requests,
         # The one that a running Turnout has, whatever the threads that are looked at.
         dial_of_artifact(
@@ -74,11 +99,6 @@ def main(argv: Sequence[str]) -> int:
         catalog=catalog,
         tables=tables,
     )
-    if told.json:
-        sys.stdout.write(msgspec.json.encode(projected).decode() + "\n")
-    else:
-        sys.stdout.write("".join(f"{line}\n" for line in lines(projected, whose, left_out)))
-    return 0
 
 
 def lines(found: Mix, whose: str, left_out: int) -> list[str]:

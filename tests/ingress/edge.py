@@ -24,6 +24,7 @@ from turnout.ingress.modes import ModeBoard
 from turnout.ingress.proxy import Limits, Proxy
 from turnout.observe.spans import Tracer
 from turnout.observe.tracing import RandomIds
+from turnout.policy.artifact import Artifact
 from turnout.policy.decision import (
     Access,
     Decision,
@@ -32,6 +33,7 @@ from turnout.policy.decision import (
     RoutingSettings,
 )
 from turnout.policy.request import TextSignal
+from turnout.policy.switch import decide
 from turnout.policy.tenant import TenantRouting
 from turnout.policy.thread import ThreadState
 from turnout.ports import (
@@ -57,7 +59,9 @@ EVENT_STREAM = ("content-type", "text/event-stream")
 
 
 class FakeScorer:
-    """Answers one decision, or raises what it is told to."""
+    """Answers one decision, or raises what it is told to; with `tables` it decides, by them and what it is
+    told of the thread.
+    """
 
     def __init__(self) -> None:
         self.asked: list[RouteRequest] = []
@@ -67,6 +71,9 @@ class FakeScorer:
         self.proposal = OPUS
         self.degraded: tuple[str, ...] = ()
         self.degraded_inputs: tuple[Degradation, ...] = ()
+        self.tables: Artifact | None = None
+        self.state = ThreadState()
+        self.routing = ROUTING
 
     async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
         self.asked.append(request)
@@ -92,17 +99,19 @@ class FakeScorer:
             identity=request.identity,
             tags=request.tags,
             features=request.features,
-            state=ThreadState(),
+            state=self.state,
             text=TextSignal(),
             mode=request.mode,
             access=request.access,
-            settings=ROUTING,
+            settings=self.routing,
             degraded=self.degraded_inputs,
             catalog_digest=CATALOG.digest,
             artifact_digest="artifact",
             now=NOW,
             draw=0.5,
         )
+        if self.tables is not None:
+            decision = decide(inputs, catalog=CATALOG, tables=self.tables)
         return RouteAnswer(decision=decision, inputs=inputs)
 
 

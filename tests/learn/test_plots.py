@@ -1,5 +1,6 @@
 """Charts as files."""
 
+import re
 import sys
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -16,7 +17,7 @@ CHART = Chart(
     series=(
         Series("single models", (0.1, 1.0), (60.0, 80.0), "points", names=("small", "large")),
         Series("router", (0.1, 1.0), (62.0, 82.0), band=((60.0, 80.0), (64.0, 84.0))),
-        Series("mixing", (0.1, 1.0), (60.0, 80.0), "dashes", is_backdrop=True),
+        Series("mixing", (0.1, 1.0), (60.0, 80.0), is_backdrop=True),
     ),
     is_log_x=True,
     level=70.0,
@@ -52,3 +53,14 @@ def test_one_point_on_a_logarithmic_axis_is_drawn(tmp_path: Path) -> None:
     only = Series("only", (0.3,), (50.0,), "points", names=("alone",))
     save(Chart("One", "USD", "solved, %", (only,), is_log_x=True, is_log_y=True), tmp_path, "one")
     assert (tmp_path / "one.png").exists()
+
+
+def test_more_lines_than_colours_are_told_apart_by_their_dashes(tmp_path: Path) -> None:
+    lines = [Series(f"line {number}", (0.0, 1.0), (0.0, float(number))) for number in range(18)]
+    save(Chart("Many", "x", "y", lines), tmp_path, "many")
+    drawn = (tmp_path / "many.svg").read_text()
+    assert all(f"line {number}" in drawn for number in range(18))
+    styles = re.findall(
+        r'clip-path="url[^"]*" style="(fill: none; stroke[^"]*stroke-width: 1.8[^"]*)"', drawn
+    )
+    assert len(set(styles)) == 18

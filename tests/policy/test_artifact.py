@@ -159,6 +159,8 @@ def test_what_is_no_artifact_is_refused(data: bytes) -> None:
         (replace(CONTENT, steps={}), '"any" with the part "any"'),
         (replace(CONTENT, idle_gaps={}), "idle gaps have"),
         (replace(CONTENT, idle_edges_seconds=(1.0,)), "one share an edge"),
+        (replace(CONTENT, created="13 July"), "created is a date"),
+        (replace(CONTENT, created="20260713"), "created is a date"),
     ],
 )
 def test_an_incomplete_artifact_says_what_is_missing(content: ArtifactContent, what: str) -> None:

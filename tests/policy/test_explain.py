@@ -22,6 +22,7 @@ from tests.policy.scenes import (
 )
 from turnout.capabilities import Needs
 from turnout.policy.decision import Reason
+from turnout.policy.dial import BEST_USD
 from turnout.policy.explain import explain
 from turnout.policy.quota import Quota, QuotaWindow
 from turnout.policy.request import StepKind, TextSignal
@@ -31,7 +32,7 @@ from turnout.policy.thread import ThreadState
 OPUS_AT, SONNET_AT = f"anthropic/{OPUS}@env", f"anthropic/{SONNET}@env"
 NEW_THREAD_RULE = "the thread is new, so all candidates compete on equal terms."
 SCORE = "$10.00 x (success - 0.5 sd) - cost to go"
-NOW_WORTH = "value_usd, now $10.00"
+NOW_WORTH = "now it is worth $10.00"
 DEARER = LACK_WORDS["above_ceiling"]
 TWO: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET)}
 
@@ -41,10 +42,12 @@ NEW_THREAD = f"""\
 The thread is new.
 {SONNET_AT} serves it (switch, free_window_new_thread): {NEW_THREAD_RULE}
 Its prompt is cached for five minutes.
+Success is that expected of a task taken to be bug_fix.
 Costs to go are over about 40 requests, this one included; score = {SCORE}.
 1. {SONNET_AT}: score $6.24; now $0.12 with 0 tokens warm, to go $1.26; success 0.75 (sd 0.00).
 2. {OPUS_AT}: score $5.90; now $0.20 with 0 tokens warm, to go $2.10; success 0.80 (sd 0.00).
-{SONNET} and {OPUS} score the same when a thread that succeeds is worth $16.81 ({NOW_WORTH}).
+{SONNET} and {OPUS} score the same when a thread that succeeds is worth $16.81; {NOW_WORTH}.
+turnout/{OPUS} as the model's name is served by that model alone.
 If it fails: {OPUS_AT}."""
 
 
@@ -102,19 +105,52 @@ def test_leaving_a_warm_cache_says_what_it_gains() -> None:
     )
 
 
+def test_a_compaction_is_told_by_itself() -> None:
+    lines = told(given={**TWO, "kind": "compaction"})
+    assert any(line.startswith("Costs to go are those of this request alone; ") for line in lines)
+
+
+def test_where_the_dial_is_at_best_scores_are_chances() -> None:
+    lines = told(given={**TWO, "value_usd": BEST_USD})
+    assert any("quality alone counts: score = success - 0.5 sd" in line for line in lines)
+    assert any(line.startswith(f"1. {OPUS_AT}: score 0.8000; now $0.20") for line in lines)
+    assert any(line.endswith("now it is worth more than any cost.") for line in lines)
+
+
+def test_where_the_dial_is_at_nothing_costs_are_scores() -> None:
+    lines = told(given={**TWO, "value_usd": 0.0})
+    assert any("cost alone counts" in line for line in lines)
+    assert any(line.startswith(f"1. {SONNET_AT}: score -$1.26; ") for line in lines)
+    assert any(line.endswith("now it is worth nothing.") for line in lines)
+
+
 def test_observe_mode_says_what_full_mode_would_do() -> None:
     assert f"In full mode {SONNET_AT} would serve it." in told(given={**TWO, "mode": "observe"})
 
 
+def test_what_was_asked_for_is_compared_too() -> None:
+    given: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET, HAIKU)}
+    lines = told(given={**given, "value_usd": 8.0})
+    assert any(line.startswith(f"{SONNET} and {HAIKU} score the same") for line in lines)
+    assert any(line.startswith(f"{SONNET} and {OPUS} score the same") for line in lines)
+
+
+def test_a_kind_of_task_is_told() -> None:
+    lines = told(given={**TWO, "text": TextSignal(task_kind="docs")})
+    assert "Success is that expected of a task taken to be docs." in lines
+    lines = told(given={**TWO, "text": TextSignal(skipped="no_text")})
+    assert "Success is that expected of a task of no known kind." in lines
+
+
 def test_one_that_is_dearer_and_no_better_is_behind_at_any_value() -> None:
     lines = told(PlainTables(), TWO)
-    assert f"{OPUS} is behind at any value of a thread that succeeds." in lines
+    assert f"{OPUS} is behind {SONNET} at any value of a thread that succeeds." in lines
 
 
 def test_who_is_not_eligible_and_why() -> None:
     lines = told(given={"model": HAIKU, "candidates": (OPUS, SECRET), "needs": Needs(tools=True)})
-    assert f"{OPUS_AT} is not eligible: {DEARER}." in lines
-    assert f"openai/{SECRET}@env is not eligible: {DEARER}, no known price." in lines
+    assert f"Not eligible: {OPUS_AT} ({DEARER})." in lines
+    assert f"Not eligible: openai/{SECRET}@env ({DEARER}, no known price)." in lines
 
 
 def test_what_was_missing() -> None:

@@ -1,7 +1,8 @@
 """Charts as PNG and SVG files, drawn by matplotlib, which is loaded when the first one is asked for.
 
 Rules of this module: the same chart gives the same bytes of SVG; a series has its colour by its place, from
-a palette that the colour-blind tell apart; the legend stands below the axes, where it covers nothing.
+a palette that the colour-blind tell apart; the legend stands below the axes, where it covers nothing; names of
+points are written when everything else has its place.
 """
 
 import importlib
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias
 
 from turnout.errors import InvalidRequest
+from turnout.learn.label_places import FONT_POINTS, Box, Name, place_names
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, without its yellow, which is hard to see on white."""
@@ -21,9 +23,16 @@ GREY: Final = "#999999"
 MARKER_POINTS, RING_POINTS = 5.5, 9.0
 """A ring without a line shows around the marker of another series at the same place."""
 
+LINES: Final = ("-", "--", ":")
+"""By turns of the palette, so that as many lines can be told apart as colours and these make together."""
+
 WIDTH_INCHES, HEIGHT_INCHES = 8.0, 5.4
+LEGEND_ROWS, ROW_INCHES = 3, 0.2
+"""What that height has room for, and what every further row of the legend wants."""
 DOTS_PER_INCH: Final = 150
 LEGEND_COLUMNS: Final = 2
+MANY_SERIES, MANY_COLUMNS = 9, 3
+"""From so many on the legend has more columns: entries of such charts are short."""
 MARKERS: Final = "osD^vP"
 """By place, so that points that fall on each other can be told apart, in grey print too."""
 
@@ -37,7 +46,7 @@ STYLE: Final[Mapping[str, object]] = {
     "axes.spines.right": False,
 }
 
-Mark: TypeAlias = Literal["line", "points", "line and points", "dashes"]
+Mark: TypeAlias = Literal["line", "points", "line and points"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +83,22 @@ class Chart:
     level: float | None = None
 
 
+class _Transform(Protocol):
+    def transform(self, values: Sequence[tuple[float, float]]) -> Sequence[Sequence[float]]: ...
+
+
+class _Bounds(Protocol):
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
 class _Axes(Protocol):
+    # The names are matplotlib's.
+    transData: _Transform  # noqa: N815
+    bbox: _Bounds
+
     def plot(self, x: Sequence[float], y: Sequence[float], **style: object) -> object: ...
     def fill_between(
         self, x: Sequence[float], low: Sequence[float], high: Sequence[float], **style: object
@@ -87,6 +111,9 @@ class _Axes(Protocol):
 
 
 class _Figure(Protocol):
+    dpi: float
+
+    def draw_without_rendering(self) -> object: ...
     def subplots(self) -> _Axes: ...
     def legend(self, **style: object) -> object: ...
     def savefig(self, path: str, **options: object) -> object: ...
@@ -109,7 +136,9 @@ def save(chart: Chart, directory: Path, name: str) -> None:
     except ImportError as error:
         raise InvalidRequest("Plots need matplotlib, which is not installed.") from error
     with styled(STYLE):
-        figure = new_figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), layout="constrained")
+        rows = math.ceil(len(chart.series) / _columns(chart))
+        height = HEIGHT_INCHES + ROW_INCHES * max(0, rows - LEGEND_ROWS)
+        figure = new_figure(figsize=(WIDTH_INCHES, height), layout="constrained")
         _draw(chart, figure)
         directory.mkdir(parents=True, exist_ok=True)
         figure.savefig(str(directory / f"{name}.png"), dpi=DOTS_PER_INCH)
@@ -123,10 +152,11 @@ def _draw(chart: Chart, figure: _Figure) -> None:
     compared = [series for series in chart.series if not series.is_backdrop]
     for series in chart.series:
         if series.is_backdrop:
-            _draw_series(axes, series, colour=GREY, marker=".")
+            _draw_series(axes, series, colour=GREY, marker=".", line=LINES[0])
     for at, series in enumerate(compared):
         colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
-        _draw_series(axes, series, colour=colour, marker=marker)
+        line = LINES[at // len(COLOURS) % len(LINES)]
+        _draw_series(axes, series, colour=colour, marker=marker, line=line)
     axes.grid(True, color="#e5e5e5", linewidth=0.8)
     axes.set(
         title=chart.title,
@@ -143,10 +173,16 @@ def _draw(chart: Chart, figure: _Figure) -> None:
     axes.minorticks_off()
     figure.legend(
         loc="outside lower center",
-        ncols=min(LEGEND_COLUMNS, len(chart.series)),
+        ncols=_columns(chart),
         frameon=False,
         fontsize=9,
     )
+    _write_names(chart, axes, figure)
+
+
+def _columns(chart: Chart) -> int:
+    count = len(chart.series)
+    return MANY_COLUMNS if count >= MANY_SERIES else min(LEGEND_COLUMNS, count)
 
 
 def _ticks(values: Sequence[float]) -> list[float]:
@@ -160,7 +196,7 @@ def _ticks(values: Sequence[float]) -> list[float]:
     return within if len(within) > 1 else []
 
 
-def _draw_series(axes: _Axes, series: Series, *, colour: str, marker: str) -> None:
+def _draw_series(axes: _Axes, series: Series, *, colour: str, marker: str, line: str) -> None:
     marked = series.marked or range(len(series.x))
     has_line, has_points = series.mark != "points", "points" in series.mark
     if series.band is not None:
@@ -170,7 +206,7 @@ def _draw_series(axes: _Axes, series: Series, *, colour: str, marker: str) -> No
         series.y,
         label=series.label,
         color=colour,
-        linestyle=("--" if series.mark == "dashes" else "-") if has_line else "",
+        linestyle=line if has_line else "",
         linewidth=1.8,
         marker=marker if has_points else "",
         markersize=MARKER_POINTS if has_line or marker != "o" else RING_POINTS,
@@ -180,13 +216,44 @@ def _draw_series(axes: _Axes, series: Series, *, colour: str, marker: str) -> No
         markeredgewidth=1.5,
         zorder=2 if series.is_backdrop else 3,
     )
-    for text, at in zip(series.names, marked, strict=bool(series.names)):
+
+
+def _write_names(chart: Chart, axes: _Axes, figure: _Figure) -> None:
+    named = [
+        (text, (series.x[at], series.y[at]))
+        for series in chart.series
+        for text, at in zip(
+            series.names, series.marked or range(len(series.x)), strict=bool(series.names)
+        )
+        if text
+    ]
+    if not named:
+        return
+    # Only now is it known where on the page the axes are.
+    figure.draw_without_rendering()
+    points = 72.0 / figure.dpi
+
+    def on_page(places: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        found = axes.transData.transform(places)
+        return [(float(x) * points, float(y) * points) for x, y in found]
+
+    drawn = on_page(
+        [place for one in chart.series for place in zip(one.x, one.y, strict=True)],
+    )
+    names = [
+        Name(text, x, y)
+        for (text, _), (x, y) in zip(named, on_page([place for _, place in named]), strict=True)
+    ]
+    frame = Box(*(end * points for end in (axes.bbox.x0, axes.bbox.y0, axes.bbox.x1, axes.bbox.y1)))
+    for (text, place), moved in zip(named, place_names(names, drawn, frame), strict=True):
         axes.annotate(
             text,
-            (series.x[at], series.y[at]),
-            xytext=(5, -11),
+            place,
+            xytext=moved,
             textcoords="offset points",
-            fontsize=8,
+            fontsize=FONT_POINTS,
             color="#333333",
             zorder=4,
+            # Or the layout would make room for it and move what it was placed by.
+            in_layout=False,
         )

@@ -14,10 +14,11 @@ from turnout.policy.decision import (
     DecisionInputs,
     Reason,
 )
+from turnout.policy.dial import BEST_USD
 from turnout.policy.rank import CAUTION, pessimistic, ranked
 from turnout.policy.request import StepKind
 from turnout.policy.switch import margin_usd
-from turnout.policy.targets import LACK_WORDS
+from turnout.policy.targets import LACK_WORDS, PREFIX
 
 CENTS_BELOW_USD: Final = 0.1
 """Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
@@ -35,13 +36,12 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
         *_kept_warm(decision),
     ]
     if order:
-        lines.append(
-            f"Costs to go are over about {_steps(decision.horizon_steps)}; score ="
-            f" {_usd(inputs.settings.value_usd)} x (success - {CAUTION} sd) - cost to go."
-        )
-        lines += [f"{place}. {_arithmetic(one)}" for place, one in enumerate(order, start=1)]
+        lines += [_about(decision), _score(decision, inputs)]
+        lines += [
+            f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
+        ]
     lines += _what_would_change(decision, inputs, order)
-    lines += [_excluded(one) for one in decision.candidates if one.lacks]
+    lines += _excluded(decision)
     lines += _missing(decision, inputs)
     if decision.targets[1:]:
         lines.append(f"If it fails: {', then '.join(decision.targets[1:])}.")
@@ -104,13 +104,39 @@ def _kept_warm(decision: Decision) -> list[str]:
     ]
 
 
-def _arithmetic(one: Candidate) -> str:
+def _about(decision: Decision) -> str:
+    if decision.task_kind == "other":
+        return "Success is that expected of a task of no known kind."
+    return f"Success is that expected of a task taken to be {decision.task_kind}."
+
+
+def _score(decision: Decision, inputs: DecisionInputs) -> str:
+    costs = f"Costs to go are {_steps(decision.horizon_steps)}"
+    value = inputs.settings.value_usd
+    if value >= BEST_USD:
+        return (
+            f"{costs}; quality alone counts: score = success - {CAUTION} sd, of equals the cheaper."
+        )
+    if value <= 0.0:
+        return (
+            f"{costs}; cost alone counts, because a success is worth nothing: score = -cost to go."
+        )
+    return f"{costs}; score = {_usd(value)} x (success - {CAUTION} sd) - cost to go."
+
+
+def _points(amount: float, inputs: DecisionInputs) -> str:
+    """A score or a difference of two, in the unit that counts."""
+    value = inputs.settings.value_usd
+    return f"{amount / value:.4f}" if value >= BEST_USD else _usd(amount)
+
+
+def _arithmetic(one: Candidate, inputs: DecisionInputs) -> str:
     assert one.score is not None
     counted = ""
     if one.covered_share > 0.0:
         counted = f" (less {one.covered_share:.0%} that a subscription covers)"
     return (
-        f"{one.target}: score {_usd(one.score)}; now {_usd(one.cost_now_usd)} with"
+        f"{one.target}: score {_points(one.score, inputs)}; now {_usd(one.cost_now_usd)} with"
         f" {one.warm_tokens:,.0f} tokens warm, to go {_usd(one.cost_to_go_usd)}{counted};"
         f" success {one.quality:.2f} (sd {one.quality_sd:.2f})."
     )
@@ -131,23 +157,50 @@ def _what_would_change(
     left = next((one for one in order if one.target == inputs.state.target), None)
     if decision.reason == "gain_exceeds_break_even" and left is not None:
         lines.append(
-            f"It leads {left.model}, which is warm, by {_usd(proposed.score - (left.score or 0.0))};"
-            f" a warm cache is left for more than {_usd(margin_usd(inputs, proposed))}."
+            f"It leads {left.model}, which is warm, by {_points(proposed.score - (left.score or 0.0), inputs)};"
+            f" a warm cache is left for more than {_points(margin_usd(inputs, proposed), inputs)}."
         )
     if decision.reason == "warm_incumbent" and lead > 0:
         lines.append(
-            f"{rival.model} leads by {_usd(lead)}; a warm cache is left for more than"
-            f" {_usd(margin_usd(inputs, rival))}."
+            f"{rival.model} leads by {_points(lead, inputs)}; a warm cache is left for more than"
+            f" {_points(margin_usd(inputs, rival), inputs)}."
         )
-    break_even = _break_even_usd(proposed, rival)
+    asked = next((one for one in order if one.model == decision.baseline_model), rival)
+    others = [one for one in (rival, asked) if one.model != proposed.model]
+    return [
+        *lines,
+        *(_against(proposed, other, inputs) for other in dict.fromkeys(others)),
+        *_overruled(decision),
+    ]
+
+
+def _against(proposed: Candidate, other: Candidate, inputs: DecisionInputs) -> str:
+    """Where the arithmetic would turn: the value of success, if there is one."""
+    break_even = _break_even_usd(proposed, other)
     if break_even is not None:
-        lines.append(
-            f"{proposed.model} and {rival.model} score the same when a thread that succeeds is worth"
-            f" {_usd(break_even)} (value_usd, now {_usd(inputs.settings.value_usd)})."
+        return (
+            f"{proposed.model} and {other.model} score the same when a thread that succeeds is worth"
+            f" {_usd(break_even)}; now it {_worth(inputs)}."
         )
-    elif lead <= 0:
-        lines.append(f"{rival.model} is behind at any value of a thread that succeeds.")
-    return lines
+    behind, ahead = (
+        (other, proposed) if (other.score or 0.0) <= (proposed.score or 0.0) else (proposed, other)
+    )
+    return f"{behind.model} is behind {ahead.model} at any value of a thread that succeeds."
+
+
+def _overruled(decision: Decision) -> list[str]:
+    """What the client itself can do about it."""
+    if decision.model == decision.baseline_model or decision.action in ("pin", "passthrough"):
+        return []
+    return [f"{PREFIX}{decision.baseline_model} as the model's name is served by that model alone."]
+
+
+def _worth(inputs: DecisionInputs) -> str:
+    """Set as it is or by the dial, which the record does not tell apart."""
+    value = inputs.settings.value_usd
+    if value >= BEST_USD:
+        return "is worth more than any cost"
+    return f"is worth {_usd(value)}" if value > 0.0 else "is worth nothing"
 
 
 def _who_is_stronger(
@@ -186,9 +239,14 @@ def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
     return cost / quality if quality * cost > 0 else None
 
 
-def _excluded(one: Candidate) -> str:
-    reasons = ", ".join(LACK_WORDS.get(word, word) for word in one.lacks)
-    return f"{one.target} is not eligible: {reasons}."
+def _excluded(decision: Decision) -> list[str]:
+    """By reason: one often keeps many out."""
+    targets: dict[str, list[str]] = {}
+    for one in decision.candidates:
+        if one.lacks:
+            reasons = ", ".join(LACK_WORDS.get(word, word) for word in one.lacks)
+            targets.setdefault(reasons, []).append(one.target)
+    return [f"Not eligible: {', '.join(who)} ({why})." for why, who in targets.items()]
 
 
 def _missing(decision: Decision, inputs: DecisionInputs) -> list[str]:
@@ -209,7 +267,9 @@ def _usd(amount: float | None) -> str:
 
 
 def _steps(steps: float) -> str:
-    return "this request alone" if steps <= 1 else f"{steps:.0f} requests, this one included"
+    if steps <= 1:
+        return "those of this request alone"
+    return f"over about {steps:.0f} requests, this one included"
 
 
 def _number(count: int, word: str) -> str:
@@ -277,7 +337,9 @@ def _because(reason: Reason) -> str:
         case "warm_incumbent":
             return "its cache is warm, and no gain elsewhere pays for leaving it."
         case "gain_exceeds_break_even":
-            return "over the rest of the thread the gain pays for a cold cache, with margin."
+            return (
+                "over the rest of the thread the gain pays for leaving a warm cache, with margin."
+            )
         case "free_window_new_thread":
             return "the thread is new, so all candidates compete on equal terms."
         case "free_window_cold_cache":

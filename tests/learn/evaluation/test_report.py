@@ -34,7 +34,7 @@ def found_in(
     seed: int = 1,
 ) -> Report:
     return evaluate(
-        found, {}, pairs=[], without=without, confusion=confusion, seed=seed, resamples=50
+        found, {}, pairs=[], without=[without], confusion=confusion, seed=seed, resamples=50
     )
 
 

@@ -4,19 +4,10 @@ from collections.abc import Mapping, Sequence
 from itertools import accumulate
 from typing import Final
 
-from turnout.learn.plots import COLOURS, Chart, Series
-from turnout.learn.replay.named import REQUESTED, TURNOUT
+from turnout.learn.plots import Chart, Series
+from turnout.learn.replay.named import REQUESTED
 from turnout.learn.replay.recorded import Recorded
 from turnout.learn.replay.totals import Rows
-
-TOLD_APART: Final = len(COLOURS)
-"""Lines of one chart, the grey one beside them."""
-
-OF_MANY: Final = (
-    *("five-minutes", "best-fixed", "subagents-cheap", "cheapest", "random-call", "ev-h3"),
-    TURNOUT,
-)
-"""What is drawn where there are more policies than that: a fixed rule, a router of each kind, and ours."""
 
 HOUR, DAY = 3_600.0, 86_400.0
 
@@ -30,8 +21,6 @@ def chart_of(policies: Mapping[str, Rows], recorded: Recorded) -> Chart:
     unit, name = (HOUR, "hours") if last - first < FEW_DAYS * DAY else (DAY, "days")
     places = [int((at - first) // unit) for at in begun]
     others = [one for one in policies if one != REQUESTED]
-    if len(others) > TOLD_APART:
-        others = [one for one in others if one in OF_MANY]
     requested = _spent(policies[REQUESTED], places)
     return Chart(
         title="The sessions on this disk under other policies",

@@ -53,7 +53,7 @@ class Told:
     models: Path | None
     confusion: Path
     pairs: tuple[str, ...]
-    without: tuple[str, ...]
+    without: tuple[tuple[str, ...], ...]
     seed: int
     resamples: int
     json: bool
@@ -62,7 +62,7 @@ class Told:
 
 
 def main(argv: Sequence[str]) -> int:
-    told = _told(argv)
+    told = told_of(argv)
     report = run(told, lambda: OnnxEncoder(load_embedder_files(told.embedder)))
     data = msgspec.json.encode(asdict(report))
     if told.out is not None:
@@ -97,8 +97,11 @@ def run(told: Told, load_encoder: Callable[[], Encoder]) -> Report:
         (resolved(weak), resolved(strong))
         for weak, strong in map(parse_pair, told.pairs or CASCADES)
     ]
-    without = frozenset(map(resolved, told.without))
-    named = [*without, *(model for pair in pairs if told.pairs for model in pair)]
+    without = [frozenset(map(resolved, names)) for names in told.without]
+    named = [
+        *(model for names in without for model in sorted(names)),
+        *(model for pair in pairs if told.pairs for model in pair),
+    ]
     for model in named:
         if model not in known:
             raise InvalidRequest(f"{told.outcomes.name} has no priced run of {model}.")
@@ -106,7 +109,7 @@ def run(told: Told, load_encoder: Callable[[], Encoder]) -> Report:
         found,
         text_vectors(found.tasks, load_encoder),
         pairs=pairs,
-        without=without or frozenset({resolved(SUSPECT)}) & known,
+        without=without or [frozenset({resolved(SUSPECT)}) & known],
         confusion=confusion,
         seed=told.seed,
         resamples=told.resamples,
@@ -284,11 +287,15 @@ def _plain(value: float) -> float:
     return round(value, 2) + 0.0
 
 
+def _names(written: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in written.split(",") if name.strip())
+
+
 def _counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in counts.items()) or "none"
 
 
-def _told(argv: Sequence[str]) -> Told:
+def told_of(argv: Sequence[str]) -> Told:
     parser = argparse.ArgumentParser(
         prog="turnout eval",
         description="Score benchmark tasks by routers that saw no task of their repository.",
@@ -315,7 +322,7 @@ def _told(argv: Sequence[str]) -> Told:
         "--without",
         action="append",
         default=[],
-        metavar="MODEL",
+        metavar="MODEL,...",
         help=f"everything is told without these models too; may be given again; default {SUSPECT}",
     )
     parser.add_argument("--seed", type=int, default=1, help="of the resamples")
@@ -339,7 +346,7 @@ def _told(argv: Sequence[str]) -> Told:
         models=options.models,
         confusion=options.confusion,
         pairs=tuple(options.cascade),
-        without=tuple(options.without),
+        without=tuple(_names(one) for one in options.without),
         seed=options.seed,
         resamples=options.resamples,
         json=options.json,

@@ -58,12 +58,12 @@ def evaluate(
     texts: Mapping[str, Numbers],
     *,
     pairs: Sequence[tuple[str, str]],
-    without: frozenset[str],
+    without: Sequence[frozenset[str]],
     confusion: Confusion,
     seed: int,
     resamples: int,
 ) -> Report:
-    """`texts` are vectors by prompt. Everything is told with all models and again `without` some. Raises
+    """`texts` are vectors by prompt. Everything is told with all models and again `without` each of these. Raises
     `InvalidRequest` where there is nothing to compare.
     """
     folds = folds_of(found.tasks)
@@ -150,13 +150,13 @@ def _sizes(found: Runs) -> dict[str, int]:
     return {name: count for name, count in counts.items() if count}
 
 
-def _scopes(datasets: Sequence[str], left_out: frozenset[str]) -> Iterator[Scope]:
+def _scopes(datasets: Sequence[str], left_out: Sequence[frozenset[str]]) -> Iterator[Scope]:
     pools = {
         "coding": CODING,
         "measured": MEASURED_WELL,
         "all": tuple(dict.fromkeys(DATASET_KINDS.values())),
     }
-    for without in dict.fromkeys((frozenset[str](), left_out)):
+    for without in dict.fromkeys((frozenset[str](), *left_out)):
         for dataset in datasets:
             yield Scope(dataset.rpartition("/")[2], (dataset,), without=without)
         for name, kinds in pools.items():

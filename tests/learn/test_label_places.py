@@ -1,0 +1,48 @@
+"""Names of points in a chart."""
+
+from turnout.learn.label_places import CHARACTER_POINTS, FONT_POINTS, Box, Name, place_names
+
+FRAME = Box(0.0, 0.0, 400.0, 300.0)
+
+
+def boxes(*names: Name, points: tuple[tuple[float, float], ...] = ()) -> list[Box]:
+    drawn = [*points, *((name.x, name.y) for name in names)]
+    return [
+        Box(
+            name.x + x,
+            name.y + y,
+            name.x + x + CHARACTER_POINTS * len(name.text),
+            name.y + y + FONT_POINTS,
+        )
+        for name, (x, y) in zip(names, place_names(names, drawn, FRAME), strict=True)
+    ]
+
+
+def test_a_name_alone_is_below_and_to_the_right() -> None:
+    (box,) = boxes(Name("model", 100.0, 100.0))
+
+    assert box.left > 100.0
+    assert box.top < 100.0
+
+
+def test_names_of_near_points_cover_neither_each_other_nor_a_point() -> None:
+    names = [Name(f"model-{number}", 100.0 + 9 * number, 100.0 - 4 * number) for number in range(4)]
+
+    found = boxes(*names)
+
+    assert not any(one.meets(other) for one in found for other in found if one is not other)
+    assert not any(box.holds(name.x, name.y) for box in found for name in names)
+
+
+def test_a_name_at_the_edge_stays_in_the_axes() -> None:
+    (box,) = boxes(Name("a long model name", 395.0, 5.0))
+
+    assert box.is_within(FRAME)
+
+
+def test_a_name_makes_way_for_a_line() -> None:
+    line = tuple((100.0 + x, 91.0) for x in range(0, 60, 4))
+
+    (box,) = boxes(Name("model", 100.0, 100.0), points=line)
+
+    assert not any(box.holds(x, y) for x, y in line)

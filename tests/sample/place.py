@@ -1,0 +1,6 @@
+"""Where the committed tables are."""
+
+from pathlib import Path
+from typing import Final
+
+TABLES: Final = Path(__file__).parent / "tables"
