@@ -185,8 +185,8 @@ class Process:
                 span_kind=self._kind_of("upstream-dispatcher"),
             )
         )
-        follow = ControlStore(self.bus).watch(f"{MODE_KEY}*", local.keeper.on_control)
-        self.stack.push_async_callback(end_task, self.tasks.create_task(follow))
+        for keys in (MODE_KEY, SETTINGS_KEY):
+            self._watch(f"{keys}*", local.keeper.on_control)
         in_flight = self.metrics.in_flight.labels("upstream-dispatcher")
         in_flight.set_function(lambda: local.in_flight)
         self.metrics.notes_lost.follow(("failed",), lambda: local.notes_failed)

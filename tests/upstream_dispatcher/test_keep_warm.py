@@ -24,7 +24,7 @@ from tests.upstream_dispatcher.workbench import (
     answer_of,
     request,
 )
-from turnout.bus.control_keys import MODE_KEY
+from turnout.bus.control_keys import MODE_KEY, SETTINGS_KEY
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.usage import Usage
 from turnout.errors import Unavailable
@@ -384,6 +384,17 @@ async def test_observe_mode_ends_it_at_once_and_for_what_is_under_way(on: Stage)
     await on.ask(asking(request_id="r3"))
     assert len(on.dispatcher.keeper) == 1
     on.dispatcher.keeper.on_control(f"{MODE_KEY}t", None)
+    assert not await on.pause()
+
+
+async def test_another_setting_of_the_tenant_ends_what_was_decided_by_the_old_ones(
+    on: Stage,
+) -> None:
+    await on.ask(asking())
+    on.dispatcher.keeper.on_control(f"{SETTINGS_KEY}other", '{"keep_warm":false}')
+    assert len(on.dispatcher.keeper) == 1
+    on.dispatcher.keeper.on_control(f"{SETTINGS_KEY}t", '{"keep_warm":false}')
+    assert not len(on.dispatcher.keeper)
     assert not await on.pause()
 
 

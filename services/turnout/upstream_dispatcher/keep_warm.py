@@ -17,7 +17,7 @@ from typing import Final
 
 from msgspec import structs
 
-from turnout.bus.control_keys import MODE_KEY
+from turnout.bus.control_keys import MODE_KEY, SETTINGS_KEY
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.dialect import WireDialect
@@ -115,17 +115,23 @@ class Keeper:
             self.held_bytes -= held.size_bytes
 
     def on_control(self, key: str, value: str | None) -> None:
-        """A tenant's mode has changed or, with None, is the default again, which may be observe."""
-        if not key.startswith(MODE_KEY):
-            return
-        tenant = key.removeprefix(MODE_KEY)
-        self.observing.discard(tenant)
-        if value == "observe":
-            self.observing.add(tenant)
-        if value in (None, "observe"):
-            for thread_key, held in tuple(self._held.items()):
-                if held.request.identity.tenant == tenant:
-                    self.forget(thread_key)
+        """A tenant's mode has changed or, with None, is the default again, which may be observe; or a setting
+        of its own, by the older ones of which its requests are held.
+        """
+        if key.startswith(SETTINGS_KEY):
+            self._forget_all_of(key.removeprefix(SETTINGS_KEY))
+        elif key.startswith(MODE_KEY):
+            tenant = key.removeprefix(MODE_KEY)
+            self.observing.discard(tenant)
+            if value == "observe":
+                self.observing.add(tenant)
+            if value in (None, "observe"):
+                self._forget_all_of(tenant)
+
+    def _forget_all_of(self, tenant: str) -> None:
+        for held in self:
+            if held.request.identity.tenant == tenant:
+                self.forget(held.request.identity.thread_key)
 
     async def run(self) -> None:
         """Read what is due, until cancelled."""
