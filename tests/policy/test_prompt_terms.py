@@ -16,6 +16,7 @@ from tests.policy.scenes import (
     Difference,
     PlainTables,
     decided,
+    running,
     scene,
 )
 from turnout.catalog.models import CacheTerms, Prices, WriteLifetime
@@ -129,6 +130,12 @@ def test_one_that_is_not_cached_costs_fresh_input_in_every_step() -> None:
     assert one.cost_to_go_usd == pytest.approx(5.5)
     assert ours.cost_to_go_usd is not None
     assert ours.cost_to_go_usd < 2.0
+
+
+def test_what_others_have_cached_helps_no_prompt_without_breakpoints() -> None:
+    given: Difference = {**UNMARKED, "prompt": 100_000, "mode": "observe"}
+    (one,) = decided(state=running(OPUS_AT, warm=90_000), **given).candidates
+    assert one.warm_tokens == 0
 
 
 @pytest.mark.parametrize(

@@ -218,6 +218,8 @@ def _candidate(
     served = prompt_terms(
         model, cache, inputs=inputs, steps=view.steps, pauses=pauses, tables=tables
     )
+    if served.cache.kind == "none":
+        warm = 0.0
     share = token_share(counted_for=view.counted_for, model=model.id)
     prompt_tokens, output_tokens = view.prompt_tokens * share, view.output_tokens * share
     now_usd = cost_now_usd(
