@@ -1,6 +1,6 @@
 """The page's tables of recorded sessions: replays, cache lifetimes, cache hits, escalation and the dial."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -18,9 +18,13 @@ from turnout.learn.hits import read_returns
 from turnout.learn.parquet import Table as Recordings
 from turnout.learn.parquet import load_table
 from turnout.learn.replay import command
+from turnout.learn.replay.held_out import tables_without_each_part
 from turnout.learn.replay.recorded import Recorded, read_recorded
 from turnout.learn.traces import read_calls
+from turnout.policy.artifact import Artifact
 from turnout.policy.mix import MixPoint
+from turnout.scorer.artifact_file import load_artifact
+from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 
 SCENARIOS: Final = {
     "subagents": "subagents",
@@ -68,6 +72,12 @@ def _recorded(data: Path) -> tuple[Catalog, Recordings, Recorded]:
     return catalog, table, read_recorded(table, catalog, harnesses=frozenset({"claude_code"}))
 
 
+@cache
+def _without_parts(data: Path) -> Sequence[Artifact]:
+    tables = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
+    return tables_without_each_part(_recorded(data)[1], tables)
+
+
 def _replay(
     data: Path,
     policies: tuple[str, ...],
@@ -87,12 +97,20 @@ def _replay(
         keeps_warm=keeps_warm,
         held_out=held_out,
     )
-    return command.replay(asked, recorded, table, catalog=catalog)[0]
+    known = _without_parts(data) if held_out else ()
+    return command.replay(asked, recorded, table, catalog=catalog, known=known)[0]
 
 
 def replays(data: Path, candidate: str, scenario: str, *, keeps_warm: bool) -> Part:
-    """One row: who may serve beside the model asked for, and which steps."""
-    found = _replay(data, COMPARED, candidate=candidate, scenario=scenario, keeps_warm=keeps_warm)
+    """One row: who may serve beside the model asked for, and which steps. Held out."""
+    found = _replay(
+        data,
+        COMPARED,
+        candidate=candidate,
+        scenario=scenario,
+        keeps_warm=keeps_warm,
+        held_out=True,
+    )
     totals = {one.policy: one for one in found.policies}
     requested, turnout = totals["requested"].usd, totals["turnout"]
     lost = turnout.losing_switches / turnout.switches if turnout.switches > FEW_SWITCHES else 0.0

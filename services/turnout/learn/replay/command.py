@@ -126,10 +126,15 @@ def main(argv: Sequence[str]) -> int:
 
 
 def replay(
-    asked: Asked, recorded: Recorded, table: Table, *, catalog: Catalog
+    asked: Asked,
+    recorded: Recorded,
+    table: Table,
+    *,
+    catalog: Catalog,
+    known: Sequence[Artifact] = (),
 ) -> tuple[Replayed, dict[str, Rows]]:
-    """What every policy comes to, and its rows by its name. `table` is what `recorded` was read from.
-    Raises `TurnoutError`.
+    """What every policy comes to, and its rows by its name. `table` is what `recorded` was read from; `known`
+    are its tables without each part, fitted here if there are none. Raises `TurnoutError`.
     """
     tables = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
     if not recorded.threads:
@@ -144,7 +149,8 @@ def replay(
         verbosity=asked.verbosity,
     )
     names = dict.fromkeys((named.REQUESTED, *asked.policies))
-    known = tables_without_each_part(table, tables) if asked.held_out else []
+    if asked.held_out and not known:
+        known = tables_without_each_part(table, tables)
 
     def policy(name: str) -> Policy:
         def made(tables: Artifact) -> Policy:
