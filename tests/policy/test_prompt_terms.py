@@ -133,8 +133,13 @@ def test_one_that_is_not_cached_costs_fresh_input_in_every_step() -> None:
 
 
 def test_what_others_have_cached_helps_no_prompt_without_breakpoints() -> None:
-    given: Difference = {**UNMARKED, "prompt": 100_000, "mode": "observe"}
-    (one,) = decided(state=running(OPUS_AT, warm=90_000), **given).candidates
+    given: Difference = {
+        **UNMARKED,
+        "prompt": 100_000,
+        "mode": "observe",
+        "state": running(OPUS_AT, warm=90_000),
+    }
+    (one,) = decided(**given).candidates
     assert one.warm_tokens == 0
 
 
