@@ -6,6 +6,7 @@ database of its own.
 
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,20 @@ async def shared_clickhouse(
 
 
 @pytest.fixture
-def warehouse_settings(shared_clickhouse: ClickHouseServer) -> WarehouseSettings:
-    return WarehouseSettings(
+async def warehouse_settings(
+    shared_clickhouse: ClickHouseServer,
+) -> AsyncIterator[WarehouseSettings]:
+    """Of a database that is gone after the test: hundreds of them with all tables would not fit into the
+    memory that the server may have.
+    """
+    settings = WarehouseSettings(
         url=shared_clickhouse.url,
         password=shared_clickhouse.token,
         database=f"test_{uuid.uuid4().hex}",
     )
+    yield settings
+    async with open_warehouse(replace(settings, database="default")) as opened:
+        await opened.command(f"DROP DATABASE IF EXISTS {settings.database} SYNC")
 
 
 @pytest.fixture
