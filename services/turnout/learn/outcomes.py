@@ -28,6 +28,8 @@ DATASET_KINDS: Final[Mapping[str, TaskKind]] = {
 OWN: Final = "own/"
 """Followed by a kind: outcomes of a tenant's own sessions about such tasks."""
 
+_OWN_KINDS: Final[Mapping[str, TaskKind]] = {f"{OWN}{kind}": kind for kind in TASK_KINDS}
+
 ITEM_COUNTS: Final[Mapping[str, float]] = {
     "swe-bench": 500,
     "swt-bench": 433,
@@ -112,8 +114,7 @@ def read_outcomes(
 
 def _kind_of(dataset: str) -> TaskKind | None:
     """None for a dataset that stands for no kind."""
-    own = {f"{OWN}{kind}": kind for kind in TASK_KINDS}
-    return own.get(dataset, DATASET_KINDS.get(dataset))
+    return _OWN_KINDS.get(dataset, DATASET_KINDS.get(dataset))
 
 
 def _by_item(

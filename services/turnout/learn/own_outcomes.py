@@ -26,7 +26,7 @@ def with_own(
     outcomes: Sequence[Outcome],
 ) -> dict[TaskKind, dict[str, Estimate]]:
     """The table with the tenant's own `outcomes` in it; models of which no ability is known are left out."""
-    told = {kind: dict(models) for kind, models in table.items()}
+    told: dict[TaskKind, dict[str, Estimate]] = {kind: dict(one) for kind, one in table.items()}
     for kind in TASK_KINDS:
         shares = {m: one for m, one in shares_of(outcomes, kind).items() if m in abilities}
         if len(shares) < 2:
