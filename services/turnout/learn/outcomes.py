@@ -114,7 +114,7 @@ def read_outcomes(
 
 def _kind_of(dataset: str) -> TaskKind | None:
     """None for a dataset that stands for no kind."""
-    return _OWN_KINDS.get(dataset, DATASET_KINDS.get(dataset))
+    return _OWN_KINDS.get(dataset) or DATASET_KINDS.get(dataset)
 
 
 def _by_item(
