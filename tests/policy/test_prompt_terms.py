@@ -59,8 +59,7 @@ def test_a_prefix_stays_as_the_pauses_of_those_who_come_back_let_it() -> None:
 def test_the_lifetime_of_a_write(
     cache: CacheTerms, asks_one_hour: bool, expected: tuple[WriteLifetime, float]
 ) -> None:
-    inputs = scene(asks_one_hour=asks_one_hour, mode="observe")
-    lifetime = written_lifetime(inputs.features, cache)
+    lifetime = written_lifetime(cache, asks_one_hour=asks_one_hour)
     assert (lifetime, seconds_of(lifetime, cache)) == expected
 
 

@@ -34,7 +34,7 @@ def kept_warm(
     ):
         return None
     pauses = pauses_to_write_for(inputs, tables)
-    served = prompt_terms(model, cache, inputs=inputs, steps=steps, pauses=pauses, tables=tables)
+    served = prompt_terms(inputs, model, steps=steps, pauses=pauses, catalog=catalog, tables=tables)
     if served.cache.kind == "none":
         return None
     seconds = seconds_of(served.lifetime, cache)

@@ -18,12 +18,16 @@ from turnout.policy.cache import GAP_EDGES_SECONDS, ONE_DAY, ONE_HOUR
 from turnout.policy.decision import ChosenLifetime, DecisionInputs
 from turnout.policy.lifetime import IdleTables, breakpoint_pays, pauses_between, write_lifetime
 from turnout.policy.modes import may_choose_lifetime
-from turnout.policy.request import Features, Harness
+from turnout.policy.request import Harness
 
 SURVIVALS_KEPT: Final = 1_024
 """Providers times the lifetimes they offer times harnesses, for a few artifacts; tables never change."""
 
 NO_CACHE: Final = CacheTerms(kind="none")
+
+
+TERMS_KEPT: Final = 4_096
+"""Models times harnesses times the lifetimes that clients ask for, for a few artifacts and catalogs."""
 
 
 class CacheTables(IdleTables, Protocol):
@@ -68,44 +72,73 @@ class PromptTerms(msgspec.Struct, frozen=True, gc=False):
     stays_warm: float
 
 
+UNCACHED: Final = PromptTerms(NO_CACHE, "other", "", 0.0)
+
+
 def prompt_terms(
-    model: Model,
-    cache: CacheTerms,
-    *,
     inputs: DecisionInputs,
+    model: Model,
+    *,
     steps: float,
     pauses: float | None,
+    catalog: Catalog,
     tables: CacheTables,
 ) -> PromptTerms:
     """Of a thread with so many `steps` to come; `pauses` as `pauses_to_write_for` tells them."""
+    features, identity = inputs.features, inputs.identity
+    usual = _marked_terms(
+        catalog,
+        tables,
+        model.id,
+        identity.harness,
+        identity.is_subagent,
+        features.asks_one_hour,
+        pauses,
+    )
+    if not features.lacks_breakpoints or usual.cache.kind != "explicit":
+        return usual
+    if usual.chosen and usual.cache.own_breakpoint:
+        stays_warm = usual.stays_warm
+        if breakpoint_pays(
+            model.prices, lifetime=usual.lifetime, steps=steps, stays_warm=stays_warm
+        ):
+            return usual
+    return UNCACHED
+
+
+@lru_cache(maxsize=TERMS_KEPT)
+def _marked_terms(
+    catalog: Catalog,
+    tables: CacheTables,
+    model_id: str,
+    harness: Harness,
+    is_subagent: bool,
+    asks_one_hour: bool,
+    pauses: float | None,
+) -> PromptTerms:
+    """Of a prompt with breakpoints, where they are what says what is cached."""
+    model = catalog.models[model_id]
+    cache = cache_terms(model, catalog)
     chosen = chosen_lifetime(model.prices, cache, pauses=pauses)
-    lifetime = chosen or written_lifetime(inputs.features, cache)
-    identity = inputs.identity
+    lifetime = chosen or written_lifetime(cache, asks_one_hour=asks_one_hour)
     stays_warm = survival(
         tables,
         model.provider,
         seconds_of(lifetime, cache),
         cache.kind == "automatic",
-        identity.harness,
-        identity.is_subagent,
+        harness,
+        is_subagent,
     )
-    if inputs.features.lacks_breakpoints and cache.kind == "explicit":
-        is_ours = chosen and cache.own_breakpoint
-        if not is_ours or not breakpoint_pays(
-            model.prices, lifetime=lifetime, steps=steps, stays_warm=stays_warm
-        ):
-            return PromptTerms(NO_CACHE, "other", "", 0.0)
     return PromptTerms(cache, lifetime, chosen, stays_warm)
 
 
-def written_lifetime(features: Features, cache: CacheTerms) -> WriteLifetime:
+def written_lifetime(cache: CacheTerms, *, asks_one_hour: bool) -> WriteLifetime:
     """What the prompt is written for where we do not choose: an hour where the client asks for it and the
     target offers it.
     """
     if cache.kind != "explicit":
         return "other"
-    is_hour = features.asks_one_hour and ONE_HOUR in cache.lifetimes_seconds
-    return "1h" if is_hour else "5m"
+    return "1h" if asks_one_hour and ONE_HOUR in cache.lifetimes_seconds else "5m"
 
 
 def chosen_lifetime(prices: Prices, cache: CacheTerms, *, pauses: float | None) -> ChosenLifetime:
@@ -118,9 +151,8 @@ def lifetime_to_write(
 ) -> ChosenLifetime:
     """What a decision for the model says of its prompt."""
     pauses = pauses_to_write_for(inputs, tables)
-    cache = cache_terms(model, catalog)
     return prompt_terms(
-        model, cache, inputs=inputs, steps=steps, pauses=pauses, tables=tables
+        inputs, model, steps=steps, pauses=pauses, catalog=catalog, tables=tables
     ).chosen
 
 

@@ -16,12 +16,12 @@ from typing import Final, Protocol
 import msgspec
 
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.models import CacheTerms, model_of_target
+from turnout.catalog.models import model_of_target
 from turnout.catalog.token_families import family_of, family_share, token_share
 from turnout.policy.cost import Horizon, cost_later_usd, cost_now_usd
 from turnout.policy.decision import Candidate, DecisionInputs, RoutingSettings
 from turnout.policy.evidence import EscalationTable
-from turnout.policy.prompt_terms import cache_terms, pauses_to_write_for, prompt_terms
+from turnout.policy.prompt_terms import pauses_to_write_for, prompt_terms
 from turnout.policy.quota import list_shares, way_of
 from turnout.policy.request import Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
@@ -187,7 +187,7 @@ def candidates(
             pauses=pauses,
             warm=warm.get(option.target, 0.0),
             covered_share=1.0 - shares.get(way_of(option.target), 1.0) if shares else 0.0,
-            cache=cache_terms(option.model, catalog),
+            catalog=catalog,
             tables=tables,
         )
         for option in options
@@ -211,12 +211,12 @@ def _candidate(
     pauses: float | None,
     warm: float,
     covered_share: float,
-    cache: CacheTerms,
+    catalog: Catalog,
     tables: Tables,
 ) -> Candidate:
     model, target = option.model, option.target
     served = prompt_terms(
-        model, cache, inputs=inputs, steps=view.steps, pauses=pauses, tables=tables
+        inputs, model, steps=view.steps, pauses=pauses, catalog=catalog, tables=tables
     )
     if served.cache.kind == "none":
         warm = 0.0

@@ -7,6 +7,7 @@ and, unless the tenant says otherwise, the ceiling of what may be chosen instead
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from math import inf
 from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
@@ -17,7 +18,7 @@ from turnout.bonds import bond_of, refused
 from turnout.capabilities import Dialect, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
 from turnout.catalog.models import Model, Prices, endpoint_for, target_id
-from turnout.catalog.token_families import token_share
+from turnout.catalog.token_families import Family, family_of, family_share, token_share
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, NamedModel, RoutingSettings
 from turnout.policy.request import Features
@@ -34,7 +35,7 @@ _FREEDOM_OF: Final[Mapping[NamedModel, Freedom]] = {
     "baseline": "baseline",
 }
 
-_Limits: TypeAlias = tuple[float | None, float | None, float | None, float | None]
+_Limits: TypeAlias = tuple[float, float, float, float]
 """The prices that a ceiling is about: of fresh input, of output, of a token read from a cache and of one
 put into it."""
 
@@ -130,21 +131,24 @@ def all_options(
     )
     most = None
     if asked.freedom == "ceiling":
-        most = _limits(asked.model.prices.for_prompt(prompt_tokens(features, asked.model)))
-    needed = _needed(features)
+        valid = asked.model.prices.for_prompt(prompt_tokens(features, asked.model))
+        most = _limits(valid, unknown=-inf)
+    needed, family = _needed(features), family_of(features.requested_model)
     found: list[Option] = []
     for entrant in entrants:
         is_first = entrant.model is asked.model
         is_vouched_for = settings.unpriced_compete and not entrant.model.is_priced
         is_free = is_first or entrant.model is locked or is_vouched_for
+        share = family_share(counted_for=family, family=entrant.family)
         lacks = _lacks(
             entrant,
             features,
             needed,
+            round(features.needs.prompt_tokens_estimate * share),
             None if is_free else most,
             is_asked=is_first and asked.freedom != "free",
         )
-        found.extend(Option(target, entrant.model, lacks) for target in entrant.targets)
+        found += [Option(target, entrant.model, lacks) for target in entrant.targets]
     return found
 
 
@@ -158,6 +162,7 @@ class _Entrant(msgspec.Struct, frozen=True, gc=False):
     """
 
     model: Model
+    family: Family
     targets: tuple[str, ...]
     is_own: bool
     is_original: bool
@@ -188,7 +193,7 @@ def _entrants(
             endpoint = endpoint_for(catalog.provider_of(model), model, dialect)
             is_own = endpoint is not None and endpoint.dialect == dialect
             is_original = is_own and endpoint is not None and endpoint.is_original
-            entrants.append(_Entrant(model, targets, is_own, is_original))
+            entrants.append(_Entrant(model, family_of(model.id), targets, is_own, is_original))
     return tuple(entrants)
 
 
@@ -213,12 +218,12 @@ def _lacks(
     entrant: _Entrant,
     features: Features,
     needed: tuple[str, ...],
+    tokens: int,
     ceiling: _Limits | None,
     *,
     is_asked: bool,
 ) -> tuple[str, ...]:
     model = entrant.model
-    tokens = prompt_tokens(features, model)
     if needed and entrant.is_own and is_asked:
         # A server of the dialect may have what its vendor has; whoever names it knows.
         needed = tuple(name for name in needed if _is_vendors(features.dialect, name))
@@ -229,7 +234,9 @@ def _lacks(
         server_tools=needed,
         native=entrant.is_original,
     )
-    if ceiling is not None and not _is_within(_limits(model.prices.for_prompt(tokens)), ceiling):
+    if ceiling is not None and not _is_within(
+        _limits(model.prices.for_prompt(tokens), unknown=inf), ceiling
+    ):
         lacks = (*lacks, "above_ceiling")
     return lacks
 
@@ -269,32 +276,21 @@ def is_below(mine: Prices, ceiling: Prices) -> bool:
 
     Where reads or writes of the cache have no price of their own, such a token costs fresh input.
     """
-    return _is_within(_limits(mine), _limits(ceiling))
+    return _is_within(_limits(mine, unknown=inf), _limits(ceiling, unknown=-inf))
 
 
 def _is_within(mine: _Limits, most: _Limits) -> bool:
-    for price, limit in zip(mine, most, strict=True):
-        if price is None or limit is None or price > limit:
-            return False
-    return True
+    return mine[0] <= most[0] and mine[1] <= most[1] and mine[2] <= most[2] and mine[3] <= most[3]
 
 
-def _limits(prices: Prices) -> _Limits:
-    return (
-        prices.fresh_input,
-        prices.output,
-        _or_fresh(prices.cache_read, prices),
-        _stored(prices),
-    )
-
-
-def _stored(prices: Prices) -> float | None:
-    shortest = prices.write("5m")
-    return _or_fresh(prices.write("other") if shortest is None else shortest, prices)
-
-
-def _or_fresh(price: float | None, prices: Prices) -> float | None:
-    return prices.fresh_input if price is None else price
+def _limits(prices: Prices, *, unknown: float) -> _Limits:
+    fresh = unknown if prices.fresh_input is None else prices.fresh_input
+    output = unknown if prices.output is None else prices.output
+    read = fresh if prices.cache_read is None else prices.cache_read
+    stored = prices.write("5m")
+    if stored is None:
+        stored = prices.write("other")
+    return (fresh, output, read, fresh if stored is None else stored)
 
 
 LACK_WORDS: Mapping[str, str] = MappingProxyType(
