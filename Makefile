@@ -76,9 +76,13 @@ lint:
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-.PHONY: types
-types:
+.PHONY: types mypy basedpyright
+types: mypy basedpyright
+
+mypy:
 	$(BIN)/mypy
+
+basedpyright:
 	$(BIN)/basedpyright
 
 .PHONY: imports
