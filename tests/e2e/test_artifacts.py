@@ -114,6 +114,7 @@ def explained(product: Product, request_id: str) -> str:
     return ended.stdout
 
 
+@pytest.mark.parametrize("process", ["split"], indirect=True)
 def test_a_decision_is_explained_by_the_artifact_that_made_it(product: Product) -> None:
     put(product, "active", NEXT)
     wait_for(product, NEXT_DIGEST)
@@ -136,6 +137,7 @@ def test_a_decision_is_explained_by_the_artifact_that_made_it(product: Product) 
     assert "Decided again with other tables, it would be the same.\n" in told
 
 
+@pytest.mark.parametrize("process", ["embedded"], indirect=True)
 def test_the_mix_is_projected_by_what_decides_now(product: Product) -> None:
     answer = ask(product, MESSAGES, message("turnout/auto", text="A new thread."))
     request_id = answer.headers["turnout-request-id"]

@@ -18,10 +18,9 @@ from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 from turnout.telemetry.recorded_decisions import RecordedDecision, read_decision
 
 
-@pytest.fixture(scope="module", params=COMPOSITIONS)
-def keeping(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Generator[Product]:
+@pytest.fixture(scope="module")
+def keeping(tmp_path_factory: pytest.TempPathFactory) -> Generator[Product]:
+    """In processes of their own, so that what a decision says of it has travelled."""
     directory = tmp_path_factory.mktemp("keeping")
     settings = environment(
         directory / "data",
@@ -29,8 +28,7 @@ def keeping(
         TURNOUT_ROUTING__KEEP_WARM_BUDGET_USD="2",
         TURNOUT_ROUTING__CONTROL_SHARE="0",
     )
-    composition = COMPOSITIONS[str(request.param)]
-    with running(*composition, settings=settings, log=directory / "log") as product:
+    with running(*COMPOSITIONS["split"], settings=settings, log=directory / "log") as product:
         yield product
 
 

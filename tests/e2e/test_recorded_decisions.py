@@ -132,6 +132,7 @@ def test_new_threads_are_decided_over_the_dial(
     assert "`--traces DIR` takes recorded sessions instead" in nobody.stderr
 
 
+@pytest.mark.parametrize("process", ["embedded"], indirect=True)
 def test_own_requests_are_tables_to_replay(
     product: Product, recorded: list[RecordedDecision], tmp_path: Path
 ) -> None:

@@ -9,6 +9,9 @@ import pytest
 from tests.e2e.product import Product, run
 from tests.e2e.test_behaviour import PATIENCE_SECONDS, message, until
 
+# What is set reaches every process there; the ports that it passes have their contracts in both compositions.
+pytestmark = pytest.mark.parametrize("process", ["split"], indirect=True)
+
 CHANGE_SECONDS = 1.0
 """The promise: another setting decides this soon after the command."""
 
