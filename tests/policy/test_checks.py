@@ -190,7 +190,7 @@ src/cart.ts(3,7): error TS2322: Type 'string' is not assignable to type 'number'
 src/store.ts(9,1): error TS2304: Cannot find name 'totl'.
 """
 ESLINT = """\
-/work/shop/src/cart.js
+/home/dev/shop/src/cart.js
   3:7  error  'total' is assigned a value but never used  no-unused-vars
 
 ✖ 2 problems (%d errors, %d warnings)
