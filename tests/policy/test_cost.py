@@ -23,6 +23,7 @@ from turnout.policy.cost import (
     cost_to_go_usd,
     counted_as,
     miss_price,
+    rates_of,
     repriced,
 )
 
@@ -41,12 +42,10 @@ def now(
     lifetime: WriteLifetime = "5m",
 ) -> float | None:
     return cost_now_usd(
-        prices,
-        cache,
+        rates_of(prices, cache, lifetime),
         prompt_tokens=prompt,
         warm_tokens=warm,
         output_tokens=output,
-        lifetime=lifetime,
     )
 
 
@@ -62,14 +61,12 @@ def to_go(
     stays_warm: float = 1.0,
 ) -> float:
     cost = cost_to_go_usd(
-        prices,
-        cache,
+        rates_of(prices, cache, "5m"),
         prompt_tokens=prompt,
         warm_tokens=warm,
         horizon=Horizon(
             steps=steps, growth_tokens=growth, output_tokens=output, stays_warm=stays_warm
         ),
-        lifetime="5m",
     )
     assert cost is not None
     return cost

@@ -14,6 +14,7 @@ the number of steps is an expectation, not a count.
 """
 
 from itertools import accumulate, pairwise
+from math import inf
 from typing import Final, assert_never
 
 import msgspec
@@ -43,70 +44,90 @@ class Horizon(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     stays_warm: float
 
 
+class Rates(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """USD per million tokens where a prompt is cached by known terms; None where that is not known.
+
+    Attributes:
+        fresh: a token that the cache does not hold, of a prompt below the minimum prefix.
+        written: of a longer one.
+        read: a token that it holds.
+        is_cached: whether anything is.
+        minimum_prefix_tokens: the shortest prompt that is stored.
+        above_tokens, above: what holds instead for longer prompts.
+    """
+
+    fresh: float | None
+    written: float | None
+    read: float | None
+    output: float | None
+    is_cached: bool
+    minimum_prefix_tokens: int
+    above_tokens: float = inf
+    above: "Rates | None" = None
+
+
+def rates_of(prices: Prices, cache: CacheTerms, lifetime: WriteLifetime) -> Rates:
+    """What a target asks where prompts are written for this lifetime."""
+    surcharge = prices.long_context
+    return Rates(
+        fresh=prices.fresh_input,
+        written=_written(prices, cache, lifetime),
+        read=prices.cache_read,
+        output=prices.output,
+        is_cached=cache.kind != "none",
+        minimum_prefix_tokens=cache.minimum_prefix_tokens,
+        above_tokens=inf if surcharge is None else surcharge.above_tokens,
+        above=None if surcharge is None else rates_of(surcharge.prices, cache, lifetime),
+    )
+
+
 def cost_now_usd(
-    prices: Prices,
-    cache: CacheTerms,
-    *,
-    prompt_tokens: float,
-    warm_tokens: float,
-    output_tokens: float,
-    lifetime: WriteLifetime,
+    rates: Rates, *, prompt_tokens: float, warm_tokens: float, output_tokens: float
 ) -> float | None:
     """One request alone; every prompt token that is not warm is written where writing exists."""
-    valid = prices.for_prompt(int(prompt_tokens))
-    warm = min(warm_tokens, prompt_tokens) if cache.kind != "none" else 0.0
-    write = miss_price(valid, cache, prompt_tokens=prompt_tokens, lifetime=lifetime)
-    if write is None or valid.output is None or (warm > 0 and valid.cache_read is None):
+    if rates.above is not None and int(prompt_tokens) > rates.above_tokens:
+        rates = rates.above
+    is_short = prompt_tokens < rates.minimum_prefix_tokens
+    missed = rates.fresh if is_short else rates.written
+    output = rates.output
+    if missed is None or output is None:
         return None
-    read = valid.cache_read or 0.0
-    return (read * warm + write * (prompt_tokens - warm) + valid.output * output_tokens) / _MILLION
+    if warm_tokens <= 0.0 or not rates.is_cached:
+        return (missed * prompt_tokens + output * output_tokens) / _MILLION
+    if rates.read is None:
+        return None
+    warm = min(warm_tokens, prompt_tokens)
+    usd = rates.read * warm + missed * (prompt_tokens - warm) + output * output_tokens
+    return usd / _MILLION
 
 
 def cost_to_go_usd(
-    prices: Prices,
-    cache: CacheTerms,
-    *,
-    prompt_tokens: float,
-    warm_tokens: float,
-    horizon: Horizon,
-    lifetime: WriteLifetime,
+    rates: Rates, *, prompt_tokens: float, warm_tokens: float, horizon: Horizon
 ) -> float | None:
     """One request and the steps expected after it, all at one target."""
     now = cost_now_usd(
-        prices,
-        cache,
+        rates,
         prompt_tokens=prompt_tokens,
         warm_tokens=warm_tokens,
         output_tokens=horizon.output_tokens,
-        lifetime=lifetime,
     )
-    later = cost_later_usd(
-        prices, cache, prompt_tokens=prompt_tokens, horizon=horizon, lifetime=lifetime
-    )
+    later = cost_later_usd(rates, prompt_tokens=prompt_tokens, horizon=horizon)
     return None if now is None or later is None else now + later
 
 
-def cost_later_usd(
-    prices: Prices,
-    cache: CacheTerms,
-    *,
-    prompt_tokens: float,
-    horizon: Horizon,
-    lifetime: WriteLifetime,
-) -> float | None:
+def cost_later_usd(rates: Rates, *, prompt_tokens: float, horizon: Horizon) -> float | None:
     """The steps expected after a request with this prompt; 0 when none is."""
     later_steps = horizon.steps - 1.0
     if later_steps <= 0.0:
         return 0.0
-    mean_prefix = prompt_tokens + horizon.growth_tokens * max(0.0, later_steps - 1.0) / 2.0
-    is_cached = cache.kind != "none" and mean_prefix >= cache.minimum_prefix_tokens
+    growth = horizon.growth_tokens
+    mean_prefix = prompt_tokens + growth * max(0.0, later_steps - 1.0) / 2.0
+    is_stored = mean_prefix >= rates.minimum_prefix_tokens
     step = cost_now_usd(
-        prices,
-        cache,
-        prompt_tokens=mean_prefix + horizon.growth_tokens,
-        warm_tokens=mean_prefix * horizon.stays_warm if is_cached else 0.0,
+        rates,
+        prompt_tokens=mean_prefix + growth,
+        warm_tokens=mean_prefix * horizon.stays_warm if is_stored else 0.0,
         output_tokens=horizon.output_tokens,
-        lifetime=lifetime,
     )
     return None if step is None else later_steps * step
 
@@ -114,14 +135,19 @@ def cost_later_usd(
 def miss_price(
     prices: Prices, cache: CacheTerms, *, prompt_tokens: float, lifetime: WriteLifetime
 ) -> float | None:
-    """What a prompt token costs that is not found in the cache.
-
-    Below the provider's minimum prefix nothing is written, so no premium is paid. Where the client
-    chooses the lifetime, an hour that is not offered becomes five minutes and a write price that is
-    not known makes the cost unknown; where the provider stores by itself, only some ask a premium.
+    """What a prompt token costs that is not found in the cache. Below the provider's minimum prefix nothing
+    is written, so no premium is paid.
     """
     if prompt_tokens < cache.minimum_prefix_tokens:
         return prices.fresh_input
+    return _written(prices, cache, lifetime)
+
+
+def _written(prices: Prices, cache: CacheTerms, lifetime: WriteLifetime) -> float | None:
+    """Where the client chooses the lifetime, an hour that is not offered becomes five minutes and a write
+    price that is not known makes the cost unknown; where the provider stores by itself, only some ask
+    a premium.
+    """
     match cache.kind:
         case "none":
             return prices.fresh_input

@@ -15,6 +15,7 @@ import msgspec
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import CacheTerms, Model, Prices, WriteLifetime
 from turnout.policy.cache import GAP_EDGES_SECONDS, ONE_DAY, ONE_HOUR
+from turnout.policy.cost import Rates, rates_of
 from turnout.policy.decision import ChosenLifetime, DecisionInputs
 from turnout.policy.lifetime import IdleTables, breakpoint_pays, pauses_between, write_lifetime
 from turnout.policy.modes import may_choose_lifetime
@@ -62,17 +63,16 @@ class PromptTerms(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         cache: `NO_CACHE` where nothing of it will be.
+        rates: what the target asks for it by these terms.
         chosen: the lifetime that we write; "" where that is not ours.
         stays_warm: chance that it is still cached at the next step.
     """
 
     cache: CacheTerms
+    rates: Rates
     lifetime: WriteLifetime
     chosen: ChosenLifetime
     stays_warm: float
-
-
-UNCACHED: Final = PromptTerms(NO_CACHE, "other", "", 0.0)
 
 
 def prompt_terms(
@@ -103,7 +103,7 @@ def prompt_terms(
             model.prices, lifetime=usual.lifetime, steps=steps, stays_warm=stays_warm
         ):
             return usual
-    return UNCACHED
+    return PromptTerms(NO_CACHE, rates_of(model.prices, NO_CACHE, "other"), "other", "", 0.0)
 
 
 @lru_cache(maxsize=TERMS_KEPT)
@@ -129,7 +129,8 @@ def _marked_terms(
         harness,
         is_subagent,
     )
-    return PromptTerms(cache, lifetime, chosen, stays_warm)
+    rates = rates_of(model.prices, cache, lifetime)
+    return PromptTerms(cache, rates, lifetime, chosen, stays_warm)
 
 
 def written_lifetime(cache: CacheTerms, *, asks_one_hour: bool) -> WriteLifetime:

@@ -223,16 +223,10 @@ def _candidate(
     share = token_share(counted_for=view.counted_for, model=model.id)
     prompt_tokens, output_tokens = view.prompt_tokens * share, view.output_tokens * share
     now_usd = cost_now_usd(
-        model.prices,
-        served.cache,
-        prompt_tokens=prompt_tokens,
-        warm_tokens=warm,
-        output_tokens=output_tokens,
-        lifetime=served.lifetime,
+        served.rates, prompt_tokens=prompt_tokens, warm_tokens=warm, output_tokens=output_tokens
     )
     later_usd = cost_later_usd(
-        model.prices,
-        served.cache,
+        served.rates,
         prompt_tokens=prompt_tokens,
         horizon=Horizon(
             steps=view.steps,
@@ -240,7 +234,6 @@ def _candidate(
             output_tokens=output_tokens,
             stays_warm=served.stays_warm,
         ),
-        lifetime=served.lifetime,
     )
     paid_share = 1.0 - covered_share
     now_usd = None if now_usd is None else now_usd * paid_share

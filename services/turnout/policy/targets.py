@@ -159,10 +159,12 @@ class _Entrant(msgspec.Struct, frozen=True, gc=False):
         targets: by every way of paying for it, which there is one of at least.
         is_own: it is served in the dialect, so nothing is translated.
         is_original: and by the dialect's own vendor or software.
+        limits: its prices as a ceiling compares them, for prompts without a surcharge.
     """
 
     model: Model
     family: Family
+    limits: _Limits
     targets: tuple[str, ...]
     is_own: bool
     is_original: bool
@@ -193,7 +195,10 @@ def _entrants(
             endpoint = endpoint_for(catalog.provider_of(model), model, dialect)
             is_own = endpoint is not None and endpoint.dialect == dialect
             is_original = is_own and endpoint is not None and endpoint.is_original
-            entrants.append(_Entrant(model, family_of(model.id), targets, is_own, is_original))
+            limits = _limits(model.prices, unknown=inf)
+            entrants.append(
+                _Entrant(model, family_of(model.id), limits, targets, is_own, is_original)
+            )
     return tuple(entrants)
 
 
@@ -234,10 +239,11 @@ def _lacks(
         server_tools=needed,
         native=entrant.is_original,
     )
-    if ceiling is not None and not _is_within(
-        _limits(model.prices.for_prompt(tokens), unknown=inf), ceiling
-    ):
-        lacks = (*lacks, "above_ceiling")
+    if ceiling is not None:
+        valid = model.prices.for_prompt(tokens)
+        mine = entrant.limits if valid is model.prices else _limits(valid, unknown=inf)
+        if not _is_within(mine, ceiling):
+            lacks = (*lacks, "above_ceiling")
     return lacks
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.models import CacheTerms, Model
+from turnout.catalog.models import Model
 from turnout.catalog.token_families import token_share
 from turnout.errors import InvalidRequest, UnknownModel
 from turnout.learn.escalation.runs import Call, Thread, window_after
 from turnout.learn.escalation.signals import RED, SIGNALS, red_streaks
-from turnout.policy.cost import Horizon, cost_to_go_usd
+from turnout.policy.cost import Horizon, cost_to_go_usd, rates_of
 from turnout.policy.prompt_terms import cache_terms
 
 STRENGTHS: Final = (1.0, 1.5, 2.0, 3.0)
@@ -86,8 +86,7 @@ class Pair:
         share = token_share(counted_for=written_for, model=model.id)
         prompt = call.prompt_tokens * share
         cost = cost_to_go_usd(
-            model.prices,
-            self._cache(model),
+            rates_of(model.prices, cache_terms(model, self.catalog), "5m"),
             prompt_tokens=prompt,
             warm_tokens=prompt * STAYS_WARM if is_warm else 0.0,
             horizon=Horizon(
@@ -96,12 +95,8 @@ class Pair:
                 output_tokens=call.output_tokens * share,
                 stays_warm=STAYS_WARM,
             ),
-            lifetime="5m",
         )
         return cost or 0.0
-
-    def _cache(self, model: Model) -> CacheTerms:
-        return cache_terms(model, self.catalog)
 
 
 def pair_of(cheap: str, strong: str, catalog: Catalog) -> Pair:

@@ -13,7 +13,7 @@ import msgspec
 
 from turnout.catalog.models import CacheTerms, Prices, WriteLifetime
 from turnout.policy.cache import FIVE_MINUTES, ONE_HOUR
-from turnout.policy.cost import cost_now_usd
+from turnout.policy.cost import cost_now_usd, rates_of
 from turnout.policy.lifetime import read_period
 
 LIFETIME_SECONDS: Final[Mapping[WriteLifetime, float]] = {"5m": FIVE_MINUTES, "1h": ONE_HOUR}
@@ -111,12 +111,10 @@ def charge(
 ) -> Charged:
     """Asserts that the prices are known: calls of other models are not replayed."""
     usd = cost_now_usd(
-        target.prices,
-        target.cache,
+        rates_of(target.prices, target.cache, lifetime),
         prompt_tokens=prompt_tokens,
         warm_tokens=warm,
         output_tokens=output_tokens,
-        lifetime=lifetime,
     )
     assert usd is not None, target.name
     is_written = target.is_explicit and prompt_tokens >= target.cache.minimum_prefix_tokens
