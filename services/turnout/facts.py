@@ -16,7 +16,7 @@ from turnout.policy.request import Identity, Mode, StepKind, Tags
 
 AttemptKind: TypeAlias = Literal["first", "hedge", "retry", "fallback"]
 
-AttemptOutcome: TypeAlias = Literal["answered", "failed", "rejected", "cancelled"]
+AttemptOutcome: TypeAlias = Literal["answered", "failed", "rejected", "cancelled", "lost"]
 """Answered whole; failed at the provider; the request found wrong or too long there, which is no
 failure of the provider's; given up by the client."""
 

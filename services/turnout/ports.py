@@ -247,7 +247,7 @@ class Head(msgspec.Struct, frozen=True, gc=False):
     """The answer's beginning; sent once, at the commit point.
 
     Attributes:
-        target: who answers; "" when every target failed.
+        target: who answers; "" when every target failed, and when none had content by then.
         attempts: upstream calls so far.
 
     """
@@ -266,8 +266,19 @@ class Chunk(msgspec.Struct, frozen=True, gc=False):
     data: bytes
 
 
-DispatchEvent: TypeAlias = Head | Chunk
-"""One `Head`, then any number of `Chunk`s; the end of the iterator is the end of the answer."""
+class Served(msgspec.Struct, frozen=True, gc=False):
+    """Who answers, after a head that could not say so; before the first chunk of the answer itself."""
+
+    target: str
+    model: str
+    provider: str
+    attempts: int
+
+
+DispatchEvent: TypeAlias = Head | Chunk | Served
+"""One `Head`, then any number of `Chunk`s and at most one `Served`; the end of the iterator is the end of
+the answer.
+"""
 
 
 class UpstreamDispatcher(Protocol):

@@ -25,6 +25,7 @@ from turnout.ports import (
     DispatchEvent,
     DispatchRequest,
     Head,
+    Served,
     UpstreamDispatcher,
 )
 from turnout.rpc.channel import MAX_MESSAGE_BYTES, open_channel
@@ -103,6 +104,12 @@ async def test_one_head_then_the_bytes(opened: Open) -> None:
     assert events[0] == HEAD
     assert body_of(events) == b"data: 1\n\ndata: 2\n\n"
     assert all(isinstance(event, Chunk) for event in events[1:])
+
+
+async def test_who_answers_passes_after_a_head_that_could_not_say_so(opened: Open) -> None:
+    served = Served(target="t", model="m", provider="p", attempts=2)
+    events = await played(opened, ScriptedDispatcher(HEAD, served, Chunk(b"data: 1\n\n")))
+    assert events == [HEAD, served, Chunk(b"data: 1\n\n")]
 
 
 async def test_an_answer_without_a_body(opened: Open) -> None:
@@ -271,6 +278,12 @@ async def test_what_is_ready_does_not_wait_for_what_is_not() -> None:
         assert await anext(events) == HEAD
         assert await anext(events) == Chunk(b"1")
     assert scripted.closed.is_set()
+
+
+async def test_who_answers_is_said_between_the_chunks_where_it_was_said() -> None:
+    served = Served(target="t", model="m", provider="p", attempts=2)
+    said: list[DispatchEvent] = [Chunk(b": keep-alive"), served, Chunk(b"hello")]
+    assert await coalesce(ScriptedDispatcher(HEAD, *said)) == [HEAD, *said]
 
 
 async def test_chunks_before_an_error_come_before_it() -> None:

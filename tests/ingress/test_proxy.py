@@ -24,7 +24,7 @@ from turnout import errors
 from turnout.errors import InvalidRequest, TurnoutError, Unavailable
 from turnout.facts import RequestRouted
 from turnout.policy.thread import Maker
-from turnout.ports import Chunk
+from turnout.ports import Chunk, Served
 
 pytestmark = pytest.mark.anyio
 
@@ -404,6 +404,18 @@ async def test_without_the_scorer_whose_reasoning_is_whose_is_remembered() -> No
     await ask(on)
     makers = (Maker(len(made.prefix.digests), haiku),)
     assert [request.makers for request in on.dispatcher.asked] == [(), makers, makers]
+
+
+async def test_who_answers_after_a_head_without_a_name_is_the_last_target() -> None:
+    on = edge()
+    haiku = "anthropic/claude-haiku-5-5@simulated"
+    served = Served(target=haiku, model="claude-haiku-5-5", provider="anthropic", attempts=2)
+    on.dispatcher.script = (head(target=""), Chunk(b": keep-alive"), served, Chunk(b""))
+    answer = await ask(on)
+    assert b"".join(answer.chunks) == b": keep-alive"
+    on.scorer.failure = Unavailable("down")
+    await ask(on)
+    assert on.dispatcher.asked[1].decision.targets[0] == haiku
 
 
 async def test_a_target_that_refused_is_no_last_target() -> None:

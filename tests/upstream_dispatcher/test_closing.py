@@ -78,6 +78,10 @@ async def test_bug_14_committed_by_time_the_client_gets_signs_of_life_and_still_
         said = b"".join(CHAT_STREAM)
         assert begun + rest == said.replace(UPSTREAM_NAME, ASKED_NAME)
         assert on.facts.completed.target == SECOND
+        # The head could not say yet who would answer.
+        assert (answer.head.target, answer.head.attempts) == ("", 1)
+        assert answer.served is not None
+        assert (answer.served.target, answer.served.attempts) == (SECOND, 2)
 
 
 async def test_bug_42_what_a_failed_provider_began_never_reaches_the_client() -> None:

@@ -22,6 +22,7 @@ from turnout.ports import (
     Head,
     LookRequest,
     Note,
+    Served,
 )
 from turnout.upstream_dispatcher.limits import Limits
 from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
@@ -139,6 +140,7 @@ class Answer:
 
     head: Head
     chunks: list[bytes] = field(default_factory=list)
+    served: Served | None = None
 
     @property
     def body(self) -> bytes:
@@ -156,6 +158,10 @@ async def answer_of(on: Bench, request: DispatchRequest) -> Answer:
                 case Chunk(data):
                     assert answer is not None, "the head comes first"
                     answer.chunks.append(data)
+                case Served():
+                    assert answer is not None, "the head comes first"
+                    assert answer.served is None, "who answers is said once"
+                    answer.served = event
     assert answer is not None
     return answer
 

@@ -66,6 +66,7 @@ def router_headers(
         headers.append(("turnout-proposal", decision.proposal))
     if decision.degraded:
         headers.append(("turnout-degraded", ",".join(decision.degraded)))
-    if head.target.endswith("@simulated"):
+    answers = head.target or next(iter(decision.targets), "")
+    if answers.endswith("@simulated"):
         headers.append(("turnout-simulated", "true"))
     return headers

@@ -37,6 +37,7 @@ from turnout.ports import (
     FactSink,
     Head,
     Scorer,
+    Served,
     UpstreamDispatcher,
 )
 
@@ -267,8 +268,11 @@ class Proxy:
                 match event:
                     case Chunk(data):
                         await relay.chunk(data)
+                    case Served(target):
+                        self._remember(question, request, target)
                     case Head():
-                        self._remember(question, request, event)
+                        if event.status < FIRST_ERROR:
+                            self._remember(question, request, event.target)
                         await relay.head(
                             event,
                             router_headers(
@@ -280,16 +284,13 @@ class Proxy:
                         )
         await relay.end()
 
-    def _remember(self, question: Question, request: DispatchRequest, head: Head) -> None:
-        is_refused = head.status >= FIRST_ERROR
-        if not head.target or is_refused or question.identity.request_class == "auxiliary":
+    def _remember(self, question: Question, request: DispatchRequest, target: str) -> None:
+        if not target or question.identity.request_class == "auxiliary":
             return
         key = question.identity.thread_key
         self._last[key] = _Answered(
-            head.target,
-            with_answer(
-                request.makers, target=head.target, message_count=len(request.prefix.digests)
-            ),
+            target,
+            with_answer(request.makers, target=target, message_count=len(request.prefix.digests)),
         )
         self._last.move_to_end(key)
         if len(self._last) > REMEMBERED_THREADS:

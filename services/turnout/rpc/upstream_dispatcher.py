@@ -17,7 +17,7 @@ from grpc import aio
 from typing_extensions import override
 
 from turnout.errors import TurnoutError, Unavailable
-from turnout.ports import Chunk, DispatchEvent, DispatchRequest, Head, UpstreamDispatcher
+from turnout.ports import Chunk, DispatchEvent, DispatchRequest, Head, Served, UpstreamDispatcher
 from turnout.protos import from_pb, to_pb
 from turnout.rpc.errors import abort_with, error_from
 from turnout.rpc.trace_context import trace_metadata
@@ -64,6 +64,8 @@ class RemoteUpstreamDispatcher:
                     case "answer":
                         yield from_pb(Head, response.answer.head)
                         yield Chunk(response.answer.data)
+                    case "served":
+                        yield from_pb(Served, response.served)
                     case None:
                         raise Unavailable("The upstream-dispatcher sent an event without content.")
         except aio.AioRpcError as failure:
@@ -112,6 +114,8 @@ def _message(event: DispatchEvent) -> messages.DispatchResponse:
             return messages.DispatchResponse(head=to_pb(event, messages.Head))
         case Chunk(data):
             return messages.DispatchResponse(chunk=messages.Chunk(data=data))
+        case Served():
+            return messages.DispatchResponse(served=to_pb(event, messages.Served))
         case _:
             assert_never(event)
 
@@ -163,6 +167,12 @@ async def coalesced(
             upcoming = None
             match event:
                 case Head():
+                    yield event
+                case Served():
+                    # It stands before the chunks that it is about.
+                    if pending:
+                        yield Chunk(b"".join(pending))
+                        pending, size = [], 0
                     yield event
                 case Chunk(data):
                     if not pending:

@@ -31,8 +31,8 @@ from turnout.facts import (
     RequestOutcome,
 )
 from turnout.observe.spans import Span
+from turnout.policy.attempts import SendKind
 from turnout.policy.cost import counted_as, repriced
-from turnout.policy.hedge import NextKind
 from turnout.policy.identity import account_scope, head_scope
 from turnout.policy.prompt_terms import cache_terms
 from turnout.policy.provenance import begins_run
@@ -58,7 +58,7 @@ class AttemptLog:
     """
 
     number: int
-    kind: NextKind
+    kind: SendKind
     to: Destination
     sent_at: float
     first_byte_at: float | None = None

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import Protocol, TypeAlias, TypeVar
 
 import msgspec
 
@@ -39,12 +39,13 @@ JSON_SUFFIX = "json"
 STREAM_HEADERS = (("content-type", f"{EVENT_STREAM}; charset=utf-8"),)
 
 
-class Spawn(Protocol):
-    """Starts a task that somebody else owns and that never raises."""
+Told = TypeVar("Told")
 
-    def __call__(
-        self, work: Coroutine[None, None, "Incoming | TurnoutError"], /
-    ) -> "asyncio.Task[Incoming | TurnoutError]": ...
+
+class Spawn(Protocol):
+    """Starts a task that somebody else owns and that never raises. Raises `Unavailable` when stopping."""
+
+    def __call__(self, work: Coroutine[None, None, Told], /) -> asyncio.Task[Told]: ...
 
 
 @dataclass(frozen=True, slots=True)

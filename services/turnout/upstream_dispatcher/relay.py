@@ -8,12 +8,13 @@ between whole events only. Closing this generator closes the upstream's connecti
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import partial
 from typing import assert_never
 
 from turnout.dialects.answer_model import EventsNamed
 from turnout.dialects.answer_reasoning import events_sealed
 from turnout.dialects.openai_chat.ended import ReasonGiven
-from turnout.policy.hedge import GiveUp
+from turnout.policy.failover import GiveUp
 from turnout.ports import Chunk, DispatchEvent
 from turnout.upstream_dispatcher.accounting import AttemptLog, estimated_input
 from turnout.upstream_dispatcher.answer import (
@@ -27,9 +28,11 @@ from turnout.upstream_dispatcher.attempt import (
     STREAM_HEADERS,
     AttemptFailed,
     Piece,
+    Progress,
     StreamAttempt,
     Waiting,
 )
+from turnout.upstream_dispatcher.race import Race, Won
 from turnout.upstream_dispatcher.request import Prepared
 from turnout.upstream_dispatcher.run import Parts, Run
 
@@ -40,58 +43,56 @@ async def relay_stream(run: Run, parts: Parts) -> AsyncGenerator[DispatchEvent, 
     time = asyncio.get_running_loop().time
     sign_due = time() + limits.commit_after_seconds
     keep_alive = Chunk(parts.dialects[run.request.dialect].keep_alive())
-    committed = False
-    while True:
-        step = run.next_step()
-        if isinstance(step, GiveUp):
-            for event in _given_up(run, parts, step, committed=committed):
-                yield event
-            return
-        if step.wait_seconds:
-            await asyncio.sleep(step.wait_seconds)
-        started = run.start(step)
-        if started is None:
-            continue
-        log = started[1]
-        attempt = _attempt(run, parts, *started)
-        try:
-            while True:
-                progress = await attempt.advance(until=sign_due)
-                match progress:
-                    case Piece(data, is_last):
-                        run.answer_bytes += len(data)
-                        if not committed:
-                            run.status = 200
-                        if is_last:
-                            run.answered(log)
-                        if not committed:
-                            committed = True
-                            yield run.head(log, attempt.headers)
-                        if data:
-                            yield Chunk(data)
-                        if is_last:
-                            rest = await attempt.finish()
-                            if rest:
-                                yield Chunk(rest)
-                            return
-                    case Waiting():
-                        if not committed:
-                            committed = True
-                            yield run.head(log, STREAM_HEADERS)
-                        run.answer_bytes += len(keep_alive.data)
-                        yield keep_alive
-                    case AttemptFailed():
-                        run.failed(log, progress)
-                        break
-                    case _:
-                        assert_never(progress)
-                sign_due = time() + limits.keep_alive_seconds
-        finally:
-            await attempt.aclose()
+    is_committed = False
+    race = Race(run, partial(_attempt, run, parts), parts.spawn)
+    try:
+        while not isinstance(begun := await race.advance(until=sign_due), Won):
+            if isinstance(begun, GiveUp):
+                for event in _given_up(run, parts, begun, is_committed=is_committed):
+                    yield event
+                return
+            if not is_committed:
+                is_committed = True
+                yield run.head(None, STREAM_HEADERS)
+            run.answer_bytes += len(keep_alive.data)
+            yield keep_alive
+            sign_due = time() + limits.keep_alive_seconds
+        attempt = begun.attempt
+        progress: Progress = begun.piece
+        opening: DispatchEvent | None
+        opening = (
+            run.served(attempt.log) if is_committed else run.head(attempt.log, attempt.headers)
+        )
+        while True:
+            match progress:
+                case Piece(data, is_last):
+                    run.answer_bytes += len(data)
+                    if is_last:
+                        run.answered(attempt.log)
+                    if opening is not None:
+                        yield opening
+                        opening = None
+                    if data:
+                        yield Chunk(data)
+                    if is_last:
+                        rest = await attempt.finish()
+                        if rest:
+                            yield Chunk(rest)
+                        return
+                case Waiting():
+                    run.answer_bytes += len(keep_alive.data)
+                    yield keep_alive
+                case AttemptFailed():
+                    raise AssertionError("an attempt with content has failed without any")
+                case _:
+                    assert_never(progress)
+            progress = await attempt.advance(until=time() + limits.keep_alive_seconds)
+    finally:
+        await race.aclose()
 
 
-def _given_up(run: Run, parts: Parts, step: GiveUp, *, committed: bool) -> list[DispatchEvent]:
-    if committed:
+def _given_up(run: Run, parts: Parts, step: GiveUp, *, is_committed: bool) -> list[DispatchEvent]:
+    if is_committed:
         event = parts.dialects[run.request.dialect].encode_stream_error(step.error)
         run.give_up(step.error, status=200, answer_bytes=len(event))
         return [Chunk(event)]

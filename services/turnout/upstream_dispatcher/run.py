@@ -1,9 +1,10 @@
 """One request on its way through its targets: what was tried, what comes next, how it ended.
 
-Rules: `policy.hedge` decides, this remembers; every attempt that left leaves one fact, every request
+Rules: `policy.attempts` decides, this remembers; every attempt that left leaves one fact, every request
 leaves exactly one, before its last byte goes out; nothing here waits.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -15,9 +16,10 @@ from turnout.dialects.refusal_words import for_another_dialect
 from turnout.errors import InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
 from turnout.observe.spans import Kind, Span, Tracer, under
-from turnout.policy.hedge import Failure, GiveUp, NextStep, TryNext, next_step, passed_over
+from turnout.policy.attempts import Attempts, Command, Send
+from turnout.policy.failover import Failure, GiveUp
 from turnout.policy.request import CredentialSource
-from turnout.ports import DispatchRequest, FactSink, Head, Note
+from turnout.ports import DispatchRequest, FactSink, Head, Note, Served
 from turnout.upstream_dispatcher.accounting import (
     AttemptLog,
     Ending,
@@ -85,7 +87,11 @@ class ErrorToTell:
 
 
 class Run:
-    """The state of one request. `server` is the attempt that is under way or has answered."""
+    """The state of one request.
+
+    Attributes:
+        server: the attempt that has answered, or has begun to.
+    """
 
     def __init__(self, request: DispatchRequest, parts: Parts) -> None:
         self.span: Span | None = None
@@ -95,45 +101,47 @@ class Run:
             request = replace(request, traceparent=self.span.traceparent)
         self.request = request
         self.server: AttemptLog | None = None
-        self._prepared: Prepared | None = None
         self.status = 0
         self.answer_bytes = 0
         self.is_over = False
         self._parts = parts
-        self._remaining = list(request.decision.targets)
-        self._failures: list[Failure] = []
+        self._time = asyncio.get_running_loop().time
+        spent = parts.clock() - request.received_at
+        self._attempts = Attempts(
+            request.decision.targets,
+            give_up_at=self._time() + parts.limits.give_up_seconds - spent,
+        )
+        self._alive: dict[int, tuple[Prepared, AttemptLog]] = {}
+        self._sent = 0
         self._refusals: list[Refusal | None] = []
         self._ended: list[AttemptEnded] = []
 
-    def next_step(self) -> NextStep:
-        now = self._parts.clock()
-        give_up_at = self.request.received_at + self._parts.limits.give_up_seconds
-        return next_step(self._failures, self._remaining, now=now, give_up_at=give_up_at)
+    def next(self, *, waited_until: float = 0.0) -> Command:
+        """What is to be done now; `waited_until` is the end of a `Wait` that is over."""
+        return self._attempts.step(now=max(self._time(), waited_until))
 
-    def start(self, step: TryNext) -> tuple[Prepared, AttemptLog] | None:
+    def start(self, send: Send) -> tuple[Prepared, AttemptLog] | None:
         """Make ready for an attempt; None when this target cannot even be asked."""
-        if step.target in self._remaining:
-            self._remaining.remove(step.target)
         request, parts = self.request, self._parts
         try:
-            to = parts.destinations.of(step.target, request.credentials, client=request.dialect)
+            to = parts.destinations.of(send.target, request.credentials, client=request.dialect)
             if is_count(request) and not _counts(to, request):
-                raise Unsupported(f"{step.target} does not count the tokens that were asked for.")
+                raise Unsupported(f"{send.target} does not count the tokens that were asked for.")
             prepared = prepare(request, to, dialects=parts.dialects)
         except TurnoutError as error:
-            self._fail(
-                Failure(step.target, _credential(step.target), error, at=parts.clock()), None
+            self._refusals.append(None)
+            self._attempts.failed(
+                Failure(send.target, _credential(send.target), error, at=self._time())
             )
             return None
-        log = AttemptLog(
-            len(self._ended) + 1, step.kind, to, sent_at=parts.clock(), changes=prepared.changes
-        )
-        self.server = log
+        self._sent += 1
+        log = AttemptLog(self._sent, send.kind, to, sent_at=parts.clock(), changes=prepared.changes)
         if parts.tracer is not None:
             log.span = start_attempt(parts.tracer, request, log)
             if to.is_ours:
                 prepared = with_traceparent(prepared, log.span.traceparent)
-        self._prepared = prepared
+        self._alive[log.number] = (prepared, log)
+        self._attempts.sent(log.number, send.target)
         return prepared, log
 
     def failed(self, log: AttemptLog, failed: AttemptFailed) -> None:
@@ -143,42 +151,65 @@ class Run:
         if log.to.dialect != self.request.dialect:
             error = for_another_dialect(error, log.to.target)
         self._end_attempt(log, "rejected" if _is_wrong(failed.error) else "failed", now=now)
-        self._fail(
+        self._refusals.append(failed.refusal)
+        self._attempts.failed(
             Failure(
                 log.to.target,
                 log.to.credential,
                 error,
-                at=now,
+                at=self._time(),
                 status=log.status,
                 is_stale=isinstance(failed.error, ConnectionStale),
                 is_substitute=is_switch(self.request, log.to),
             ),
-            failed.refusal,
+            number=log.number,
         )
-        self.server = None
 
-    def _fail(self, failure: Failure, refusal: Refusal | None) -> None:
-        self._failures.append(failure)
-        self._refusals.append(refusal)
+    def won(self, log: AttemptLog) -> tuple[int, ...]:
+        """It has content. The numbers of those that are to be closed."""
+        self.server = log
+        return self._attempts.won(log.number)
+
+    def consider(self) -> None:
+        """Nobody races the attempt that is alive."""
+        self._attempts.considered("")
+
+    def lost(self, number: int) -> None:
+        """It was closed because another has content, or because no answer is wanted any more."""
+        log = self._alive[number][1]
+        self._end_attempt(log, "lost", now=self._parts.clock())
 
     def head(
-        self, log: AttemptLog, headers: tuple[tuple[str, str], ...], *, status: int = 200
+        self, log: AttemptLog | None, headers: tuple[tuple[str, str], ...], *, status: int = 200
     ) -> Head:
+        """`log` is of the attempt that answers; None where none has content yet."""
         self.status = status
         return Head(
             status=status,
             headers=headers,
+            target="" if log is None else log.to.target,
+            model="" if log is None else log.to.model_id,
+            provider="" if log is None else log.to.provider,
+            attempts=self._sent,
+        )
+
+    def served(self, log: AttemptLog) -> Served:
+        """Who answers a client that has its head already."""
+        return Served(
             target=log.to.target,
             model=log.to.model_id,
             provider=log.to.provider,
-            attempts=log.number,
+            attempts=self._sent,
         )
 
     def is_refused(self, step: GiveUp) -> bool:
         """Whether a provider itself has said that the request is wrong, rather than failed or not
         let us in.
         """
-        return step.relayed is not None and self._failures[step.relayed].status in WRONG_REQUEST
+        return (
+            step.relayed is not None
+            and self._attempts.failures[step.relayed].status in WRONG_REQUEST
+        )
 
     def error_of(self, step: GiveUp) -> ErrorToTell:
         """The answer of a request that is given up: the provider's own words where the client
@@ -186,7 +217,7 @@ class Run:
         """
         refusal = None if step.relayed is None else self._refusals[step.relayed]
         if refusal is not None and step.relayed is not None:
-            target = self._failures[step.relayed].target
+            target = self._attempts.failures[step.relayed].target
             told = next(a for a in reversed(self._ended) if a.target == target)
             if told.dialect == self.request.dialect and refusal.body:
                 head = Head(
@@ -225,6 +256,8 @@ class Run:
     def answered(self, log: AttemptLog) -> None:
         """The answer is whole, or has broken off after content (`log.error`)."""
         now = self._parts.clock()
+        self.server = log
+        prepared = self._alive[log.number][0]
         failure = log.error
         self._end_attempt(log, "answered" if failure is None else "failed", now=now)
         self._complete(
@@ -232,8 +265,8 @@ class Run:
             error="" if failure is None else failure.kind,
         )
         self._tell(log, is_failed=failure is not None, now=now)
-        if failure is None and self._prepared is not None:
-            self._parts.keeper.answered(self.request, self._prepared, log)
+        if failure is None:
+            self._parts.keeper.answered(self.request, prepared, log)
 
     def estimated(self, *, answer_bytes: int) -> None:
         """A token count that we answered ourselves."""
@@ -245,15 +278,18 @@ class Run:
         """The client has gone, or the process stops."""
         if self.is_over:
             return
-        log = self.server
         now = self._parts.clock()
-        if log is not None:
+        logs = [log for _, log in self._alive.values()]
+        for log in logs:
             self._end_attempt(log, "cancelled", now=now)
+        if self.server is None and logs:
+            self.server = logs[0]
         self._complete("cancelled", error="")
-        if log is not None:
-            self._tell(log, is_failed=True, now=now)
+        if self.server is not None:
+            self._tell(self.server, is_failed=True, now=now)
 
     def _end_attempt(self, log: AttemptLog, outcome: AttemptOutcome, *, now: float) -> None:
+        del self._alive[log.number]
         fact = attempt_ended(log, self.request, outcome=outcome, now=now)
         if log.span is not None:
             end_attempt(log.span, fact, self.request, base_url=log.to.base_url)
@@ -281,7 +317,7 @@ class Run:
         self._parts.facts.record(fact)
 
     def _tell(self, log: AttemptLog, *, is_failed: bool, now: float) -> None:
-        refused = passed_over(self._failures)
+        refused = self._attempts.passed_over
         note = note_of(self.request, log, is_failed=is_failed, now=now, refused=refused)
         if note is None:
             return

@@ -20,7 +20,8 @@ from turnout.catalog.catalog import Catalog
 from turnout.dialects.dialect import WireDialect
 from turnout.errors import Internal, TurnoutError, Unavailable
 from turnout.observe.spans import Kind, Tracer, under
-from turnout.policy.hedge import GiveUp
+from turnout.policy.attempts import Send, Wait
+from turnout.policy.failover import GiveUp
 from turnout.ports import (
     Chunk,
     DispatchEvent,
@@ -31,14 +32,14 @@ from turnout.ports import (
     SessionCacheTracker,
 )
 from turnout.upstream_dispatcher.accounting import estimated_count
-from turnout.upstream_dispatcher.attempt import AttemptFailed
+from turnout.upstream_dispatcher.attempt import AttemptFailed, Told
 from turnout.upstream_dispatcher.keep_warm import Keeper
 from turnout.upstream_dispatcher.limits import MAX_NOTES, Limits
 from turnout.upstream_dispatcher.relay import relay_stream
 from turnout.upstream_dispatcher.request import counted_family, is_count
 from turnout.upstream_dispatcher.run import Parts, Run
 from turnout.upstream_dispatcher.token_counter import LocalCount, TokenCounter
-from turnout.upstream_dispatcher.transport import HttpTransport, Incoming
+from turnout.upstream_dispatcher.transport import HttpTransport
 from turnout.upstream_dispatcher.upstreams import Destinations, Upstreams
 from turnout.upstream_dispatcher.whole import JSON_HEADERS, attempt_whole
 
@@ -80,7 +81,7 @@ class LocalUpstreamDispatcher:
         self.notes_dropped = 0
         self._tracker = tracker
         self._tasks = asyncio.TaskGroup()
-        self._openings: set[asyncio.Task[Incoming | TurnoutError]] = set()
+        self._openings: set[asyncio.Task[object]] = set()
         self._notes: set[asyncio.Task[None]] = set()
         self._is_closed = False
         self._counter = TokenCounter()
@@ -154,6 +155,9 @@ class LocalUpstreamDispatcher:
                 for event in await self._whole(run):
                     has_head = True
                     yield event
+        except TurnoutError as error:
+            for event in self._faulty(run, error, has_head=has_head):
+                yield event
         except Exception as error:  # noqa: BLE001 - a fault of ours must still become an answer
             with under(run.request.traceparent):
                 fault = _fault(error, request)
@@ -165,15 +169,20 @@ class LocalUpstreamDispatcher:
 
     async def _whole(self, run: Run) -> tuple[DispatchEvent, ...]:
         parts = self._parts
+        time = asyncio.get_running_loop().time
+        waited_until = 0.0
         while True:
-            step = run.next_step()
-            if isinstance(step, GiveUp):
-                if is_count(run.request) and not run.is_refused(step):
+            command = run.next(waited_until=waited_until)
+            if isinstance(command, GiveUp):
+                if is_count(run.request) and not run.is_refused(command):
                     return await self._counted(run)
-                return self._given_up(run, step)
-            if step.wait_seconds:
-                await asyncio.sleep(step.wait_seconds)
-            started = run.start(step)
+                return self._given_up(run, command)
+            if isinstance(command, Wait):
+                waited_until = command.until
+                await asyncio.sleep(waited_until - time())
+                continue
+            assert isinstance(command, Send), "only streams are raced"
+            started = run.start(command)
             if started is None:
                 continue
             prepared, log = started
@@ -220,7 +229,9 @@ class LocalUpstreamDispatcher:
         run.give_up(told.error, status=told.head.status, answer_bytes=len(told.body))
         return (told.head, Chunk(told.body))
 
-    def _faulty(self, run: Run, fault: Internal, *, has_head: bool) -> tuple[DispatchEvent, ...]:
+    def _faulty(
+        self, run: Run, fault: TurnoutError, *, has_head: bool
+    ) -> tuple[DispatchEvent, ...]:
         if run.is_over:
             return ()
         told = run.own_error(fault)
@@ -233,9 +244,7 @@ class LocalUpstreamDispatcher:
         run.give_up(fault, status=run.status, answer_bytes=len(event))
         return (Chunk(event),)
 
-    def _spawn(
-        self, work: Coroutine[None, None, Incoming | TurnoutError]
-    ) -> asyncio.Task[Incoming | TurnoutError]:
+    def _spawn(self, work: Coroutine[None, None, Told]) -> asyncio.Task[Told]:
         if self._is_closed:
             work.close()
             raise Unavailable("Turnout is stopping; send the request again.")

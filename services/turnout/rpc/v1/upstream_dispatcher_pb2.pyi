@@ -186,6 +186,36 @@ class Head(_message.Message):
 Global___Head: _TypeAlias = Head  # noqa: Y015
 
 @_typing.final
+class Served(_message.Message):
+    """Who answers, after a head that could not say so; before the first chunk of the answer itself."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROVIDER_FIELD_NUMBER: _builtins.int
+    ATTEMPTS_FIELD_NUMBER: _builtins.int
+    target: _builtins.str
+    model: _builtins.str
+    provider: _builtins.str
+    attempts: _builtins.int
+    def __init__(
+        self,
+        *,
+        target: _builtins.str = ...,
+        model: _builtins.str = ...,
+        provider: _builtins.str = ...,
+        attempts: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attempts", b"attempts", "model", b"model", "provider", b"provider", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Served: _TypeAlias = Served  # noqa: Y015
+
+@_typing.final
 class Chunk(_message.Message):
     """Bytes of the body, in the client's dialect."""
 
@@ -233,7 +263,7 @@ Global___Answer: _TypeAlias = Answer  # noqa: Y015
 
 @_typing.final
 class DispatchResponse(_message.Message):
-    """One Answer to a request that asked for no stream; else one Head, then Chunks. The end of the stream is
+    """One Answer to a request that asked for no stream; else one Head, then Chunks and at most one Served. The end of the stream is
     the end of the answer.
     """
 
@@ -242,24 +272,28 @@ class DispatchResponse(_message.Message):
     HEAD_FIELD_NUMBER: _builtins.int
     CHUNK_FIELD_NUMBER: _builtins.int
     ANSWER_FIELD_NUMBER: _builtins.int
+    SERVED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def head(self) -> Global___Head: ...
     @_builtins.property
     def chunk(self) -> Global___Chunk: ...
     @_builtins.property
     def answer(self) -> Global___Answer: ...
+    @_builtins.property
+    def served(self) -> Global___Served: ...
     def __init__(
         self,
         *,
         head: Global___Head | None = ...,
         chunk: Global___Chunk | None = ...,
         answer: Global___Answer | None = ...,
+        served: Global___Served | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "chunk", b"chunk", "event", b"event", "head", b"head"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "chunk", b"chunk", "event", b"event", "head", b"head", "served", b"served"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "chunk", b"chunk", "event", b"event", "head", b"head"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "chunk", b"chunk", "event", b"event", "head", b"head", "served", b"served"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["head", "chunk", "answer"]  # noqa: Y015
+    _WhichOneofReturnType_event: _TypeAlias = _typing.Literal["head", "chunk", "answer", "served"]  # noqa: Y015
     _WhichOneofArgType_event: _TypeAlias = _typing.Literal["event", b"event"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_event) -> _WhichOneofReturnType_event | None: ...
 

@@ -1,4 +1,4 @@
-"""What is tried after a failure, and when to stop: the one place that decides on another attempt.
+"""What is tried after a failure, and when to stop.
 
 Rules: nothing here is asked once content has been passed on; targets are tried in the order of the
 decision; the same target is tried a second time only after it said when to come back (soon) or when
@@ -8,7 +8,6 @@ by it; what a model refuses that the client did not ask for may be of our making
 once; any other refusal that every target would repeat, and a refusal of the client's own
 credential, go to the client as they came. What finally fails says
 when to come back, at most `MAX_RETRY_AFTER_SECONDS` from now, because agents give up above that.
-Hedging joins as another step beside `TryNext`.
 """
 
 from collections.abc import Sequence
@@ -48,7 +47,7 @@ ELSEWHERE_STATUSES = frozenset({404, 408, 429})
 
 
 NextKind: TypeAlias = Literal["first", "retry", "fallback"]
-"""Why an attempt is made: the decision's own target, the same target again, the next one."""
+"""Why another attempt is made: the decision's own target, the same target again, the next one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +55,7 @@ class Failure:
     """One target that did not answer.
 
     Attributes:
-        at: unix seconds.
+        at: seconds of the clock that `now` is of.
         status: the provider's HTTP status; 0 when there was no answer.
         is_stale: the connection went away before a byte of an answer, right after sending: most
             likely the provider had closed it while it waited in the pool.
@@ -103,15 +102,15 @@ def next_step(
 ) -> NextStep:
     """What follows on `failures`, oldest first; `remaining` are the targets not yet tried.
 
-    No attempt starts after `give_up_at` (unix seconds).
+    No attempt starts after `give_up_at`, seconds of the same clock as `now`.
     """
     if not failures:
         if not remaining:
             return GiveUp(Unavailable("The decision names no target that could serve the request."))
         return TryNext(remaining[0], "first")
+    if is_settled(failures, remaining):
+        return GiveUp(failures[-1].error, relayed=len(failures) - 1)
     last = failures[-1]
-    if is_final(last) and not (remaining and _may_be_our_making(failures)):
-        return GiveUp(last.error, relayed=len(failures) - 1)
     remaining = _with_other_windows(failures, remaining)
     if now < give_up_at:
         if last.is_stale and _times_tried(failures, last.target) == 1:
@@ -122,6 +121,11 @@ def next_step(
         if again is not None and max(again[0], now) < give_up_at:
             return TryNext(again[1], "retry", wait_seconds=max(0.0, again[0] - now))
     return _giving_up(failures, now=now)
+
+
+def is_settled(failures: Sequence[Failure], remaining: Sequence[str]) -> bool:
+    """Whether the last failure is what the client must hear, whatever is left to try."""
+    return is_final(failures[-1]) and not (remaining and _may_be_our_making(failures))
 
 
 def is_final(failure: Failure) -> bool:

@@ -17,7 +17,7 @@ from turnout.errors import (
     UpstreamFailed,
     UpstreamTimeout,
 )
-from turnout.policy.hedge import (
+from turnout.policy.failover import (
     DEFAULT_RETRY_AFTER_SECONDS,
     MAX_RETRY_AFTER_SECONDS,
     Failure,
