@@ -6,10 +6,13 @@ import pytest
 from msgspec import structs
 
 from tests.upstream_dispatcher.workbench import CATALOG, MESSAGES_BODY, NOW, request
+from turnout.catalog.cost import cost_usd
 from turnout.catalog.models import Hourly
 from turnout.dialects.usage import Usage
 from turnout.errors import UpstreamFailed
+from turnout.policy.decision import Candidate, ChosenLifetime
 from turnout.policy.thread import Maker
+from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.accounting import (
     AttemptLog,
     Bill,
@@ -19,6 +22,7 @@ from turnout.upstream_dispatcher.accounting import (
     bill,
     note_of,
     request_completed,
+    unheard_usage,
 )
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN
 from turnout.upstream_dispatcher.upstreams import Destination, Upstream, Upstreams, destination
@@ -28,7 +32,7 @@ OPUS, CHAT = "claude-opus-5-5", "gpt-5.4"
 
 
 def to(target: str = "openai/gpt-5.4@env") -> Destination:
-    upstreams = Upstreams({"openai": Upstream("k")})
+    upstreams = Upstreams({name: Upstream("k") for name in ("openai", "anthropic")})
     return destination(
         target, client="openai_chat", catalog=CATALOG, upstreams=upstreams, credentials=()
     )
@@ -63,8 +67,73 @@ def test_unreported_usage_is_estimated_and_marked() -> None:
     assert (spent.usage, spent.source) == (Usage(fresh_input=77, output=3), "estimated")
 
 
-def test_sent_and_unheard_of_costs_what_we_do_not_know() -> None:
-    assert bill(log(), ASKED, is_answered=False, now=NOW) == Bill(None, "estimated", None)
+def expecting(target: str, *, warm: float, lifetime: ChosenLifetime = "") -> DispatchRequest:
+    """A request for which so much of its prompt of 77 tokens is expected to be cached at the target."""
+    candidate = Candidate(
+        target=target,
+        model=target,
+        provider=target,
+        lacks=(),
+        warm_tokens=warm,
+        cost_now_usd=None,
+        cost_to_go_usd=None,
+        quality=0.5,
+        quality_sd=0.1,
+        score=None,
+    )
+    asked = request(target)
+    decision = structs.replace(asked.decision, candidates=(candidate,), write_lifetime=lifetime)
+    return replace(asked, decision=decision)
+
+
+@pytest.mark.parametrize(
+    ("asked", "assumed"),
+    [
+        (ASKED, Usage(fresh_input=77)),
+        (expecting("openai/gpt-5.4@env", warm=60.0), Usage(fresh_input=17, cache_read=60)),
+        (expecting("openai/gpt-5.4@env", warm=90.0), Usage(cache_read=77)),
+    ],
+)
+def test_a_call_that_ended_unheard_has_had_its_prompt_read(
+    asked: DispatchRequest, assumed: Usage
+) -> None:
+    spent = bill(log(), asked, is_answered=False, now=NOW)
+    assert (spent.usage, spent.source) == (assumed, "estimated")
+    assert spent.cost_usd == cost_usd(assumed, CATALOG.models[CHAT].prices)
+
+
+@pytest.mark.parametrize(
+    ("lifetime", "assumed"),
+    [
+        ("5m", Usage(cache_read=60, cache_write_5m=17)),
+        ("1h", Usage(cache_read=60, cache_write_1h=17)),
+    ],
+)
+def test_and_written_where_a_request_asks_for_it(lifetime: ChosenLifetime, assumed: Usage) -> None:
+    target = "anthropic/claude-opus-5-5@env"
+    seen = log(target)
+    spent = unheard_usage(
+        expecting(target, warm=60.0, lifetime=lifetime),
+        replace(seen.to, model_id=CHAT),
+        whole_answer_tokens=None,
+    )
+    assert spent == assumed
+
+
+def test_a_provider_that_goes_on_when_a_stream_is_closed_bills_the_whole_answer() -> None:
+    seen = log()
+    seen.to = replace(seen.to, stops_billing_on_close=False)
+    unknown = bill(seen, ASKED, is_answered=False, now=NOW)
+    assert unknown == Bill(None, "estimated", None)
+    known = bill(seen, ASKED, is_answered=False, now=NOW, whole_answer_tokens=500)
+    assert known.usage == Usage(fresh_input=77, output=500)
+    begun = Usage(fresh_input=70, output=1)
+    seen.reading = structs.replace(NOTHING_SEEN, usage=begun, source="partial")
+    partly = bill(seen, ASKED, is_answered=False, now=NOW, whole_answer_tokens=500)
+    assert partly.usage == Usage(fresh_input=70, output=500)
+    stopping = log()
+    stopping.reading = seen.reading
+    assert bill(stopping, ASKED, is_answered=False, now=NOW, whole_answer_tokens=500).usage == begun
 
 
 def test_refused_costs_nothing() -> None:
@@ -170,6 +239,7 @@ def test_an_unknown_baseline_costs_what_we_do_not_know() -> None:
 
 def test_one_unknown_cost_makes_the_requests_cost_unknown() -> None:
     first, second = log(), replace(log(), number=2, is_refused=True)
+    first.to = replace(first.to, stops_billing_on_close=False)
     attempts = [
         attempt_ended(first, ASKED, outcome="failed", now=NOW + 1),
         attempt_ended(second, ASKED, outcome="failed", now=NOW + 2),

@@ -144,7 +144,10 @@ async def test_bug_42_committed_by_time_a_failure_of_all_ends_the_stream_with_an
         assert answer.chunks[0] == b": keep-alive\n\n"
         assert answer.chunks[-1].startswith(b'data: {"error":')
         assert on.facts.completed.error == "upstream_timeout"
-        assert on.facts.completed.cost_usd is None
+        # Its prompt was read, as far as anybody knows.
+        (attempt,) = on.facts.attempts
+        assert (attempt.usage, attempt.usage_source) == (Usage(fresh_input=77), "estimated")
+        assert on.facts.completed.cost_usd == attempt.cost_usd
 
 
 async def test_signs_of_life_in_the_middle_stand_between_events() -> None:

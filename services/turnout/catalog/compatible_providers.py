@@ -82,6 +82,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
             minimum_prefix_tokens=64,
             block_tokens=64,
         ),
+        stops_billing_on_close=True,
     ),
     Provider(
         name="moonshot_ai",
@@ -102,6 +103,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         api_key_env="XAI_API_KEY",
         # docs.x.ai/developers/advanced-api-usage/prompt-caching: may be evicted at any time.
         cache=ASSUMED_TERMS,
+        stops_billing_on_close=True,
     ),
     Provider(
         name="mistral_ai",
@@ -172,6 +174,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         endpoints=(_chat("https://api.together.xyz/v1", quirks.TOGETHER_CHAT),),
         api_key_env="TOGETHER_API_KEY",
         cache=ASSUMED_TERMS,
+        stops_billing_on_close=True,
     ),
     Provider(
         name="fireworks_ai",
@@ -182,6 +185,7 @@ COMPATIBLE_PROVIDERS: tuple[Provider, ...] = (
         ),
         api_key_env="FIREWORKS_API_KEY",
         cache=ASSUMED_TERMS,
+        stops_billing_on_close=True,
     ),
     Provider(
         name="cerebras",

@@ -203,12 +203,15 @@ class Provider:
         name: OpenTelemetry's spelling, where it has one.
         endpoints: the preferred one for translated requests first; one a dialect.
         api_key_env: the variable that holds the key; "" where none is needed.
+        stops_billing_on_close: a stream that is closed costs its prompt and what was written by then; else, or
+            where that is not known, the whole answer.
     """
 
     name: str
     endpoints: tuple[Endpoint, ...]
     api_key_env: str = ""
     cache: CacheTerms = CacheTerms(kind="none")
+    stops_billing_on_close: bool = False
 
     @property
     def is_keyless(self) -> bool:

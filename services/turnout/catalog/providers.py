@@ -58,6 +58,7 @@ PROVIDERS: tuple[Provider, ...] = (
         ),
         api_key_env="ANTHROPIC_API_KEY",
         cache=ANTHROPIC_TERMS,
+        stops_billing_on_close=True,
     ),
     Provider(
         name="openai",
@@ -81,6 +82,7 @@ PROVIDERS: tuple[Provider, ...] = (
         ),
         api_key_env="OPENAI_API_KEY",
         cache=OPENAI_TERMS,
+        stops_billing_on_close=True,
     ),
     Provider(
         name="gcp.gemini",
@@ -134,6 +136,7 @@ PROVIDERS: tuple[Provider, ...] = (
         ),
         api_key_env="AZURE_OPENAI_API_KEY",
         cache=OPENAI_TERMS,
+        stops_billing_on_close=True,
     ),
     # docs.aws.amazon.com/bedrock/latest/userguide/bedrock-mantle.html and api-keys-use.html: one
     # host a region, a bearer key, Anthropic's and OpenAI's APIs. Signed requests (SigV4) and the

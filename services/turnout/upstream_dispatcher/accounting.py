@@ -90,9 +90,19 @@ class Bill(msgspec.Struct, frozen=True, gc=False):
     fee_usd: float | None = None
 
 
-def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool, now: float) -> Bill:
+def bill(
+    log: AttemptLog,
+    request: DispatchRequest,
+    *,
+    is_answered: bool,
+    now: float,
+    whole_answer_tokens: int | None = None,
+) -> Bill:
     """What one attempt has used until now. A server that is paid by the hour is paid for its seconds
     whatever came of them, and for no token.
+
+    Of one that ended unheard the worst is assumed: its prompt was read, and a provider that goes on when a
+    stream is closed writes `whole_answer_tokens`; None where nobody knows how many.
     """
     if is_count(request) or log.is_refused:
         return Bill(None, "estimated", 0.0)
@@ -101,17 +111,20 @@ def bill(log: AttemptLog, request: DispatchRequest, *, is_answered: bool, now: f
     fee = None if hourly is None else hourly.usd_of(max(0.0, now - log.sent_at))
     usage, source = reading.usage, reading.source
     if usage is None:
-        if not (is_answered or reading.has_content):
-            return Bill(None, "estimated", fee, fee)
-        usage = Usage(
-            fresh_input=estimated_input(request, log.to),
-            output=tokens_of(reading.output_bytes, log.to.model_id),
-        )
         source = "estimated"
+        if is_answered or reading.has_content:
+            usage = Usage(
+                fresh_input=estimated_input(request, log.to),
+                output=tokens_of(reading.output_bytes, log.to.model_id),
+            )
+        elif fee is None:
+            usage = unheard_usage(request, log.to, whole_answer_tokens=whole_answer_tokens)
+        if usage is None:
+            return Bill(None, source, fee, fee)
     elif source != "reported":
-        usage = replace(
-            usage, output=max(usage.output, tokens_of(reading.output_bytes, log.to.model_id))
-        )
+        seen = max(usage.output, tokens_of(reading.output_bytes, log.to.model_id))
+        goes_on = not (is_answered or _ends_when_closed(request, log.to))
+        usage = replace(usage, output=max(seen, whole_answer_tokens or 0) if goes_on else seen)
         source = "partial"
     if fee is not None:
         return Bill(usage, source, fee, fee)
@@ -125,6 +138,31 @@ def estimated_input(request: DispatchRequest, to: Destination) -> int:
         counted_for=request.features.requested_model,
         model=to.model_id,
     )
+
+
+def unheard_usage(
+    request: DispatchRequest, to: Destination, *, whole_answer_tokens: int | None
+) -> Usage | None:
+    """Of a call that ended before it said anything: as much of the prompt found in the cache as the decision
+    expected there, the rest written where the request asks for it. None where it cannot be bounded.
+    """
+    output = 0 if _ends_when_closed(request, to) else whole_answer_tokens
+    if output is None:
+        return None
+    prompt, decision = estimated_input(request, to), request.decision
+    warm = next((one.warm_tokens for one in decision.candidates if one.target == to.target), 0.0)
+    read = min(prompt, round(warm))
+    usage = Usage(fresh_input=prompt - read, cache_read=read, output=output)
+    if not to.writes_for or request.features.lacks_breakpoints:
+        return usage
+    if decision.write_lifetime == "1h":
+        return replace(usage, fresh_input=0, cache_write_1h=prompt - read)
+    return replace(usage, fresh_input=0, cache_write_5m=prompt - read)
+
+
+def _ends_when_closed(request: DispatchRequest, to: Destination) -> bool:
+    """An answer that is no stream is written to its end by all."""
+    return to.stops_billing_on_close and request.features.stream
 
 
 def estimated_count(request: DispatchRequest) -> int:
@@ -159,9 +197,20 @@ def baseline_cost_usd(
 
 
 def attempt_ended(
-    log: AttemptLog, request: DispatchRequest, *, outcome: AttemptOutcome, now: float
+    log: AttemptLog,
+    request: DispatchRequest,
+    *,
+    outcome: AttemptOutcome,
+    now: float,
+    whole_answer_tokens: int | None = None,
 ) -> AttemptEnded:
-    spent = bill(log, request, is_answered=outcome == "answered", now=now)
+    spent = bill(
+        log,
+        request,
+        is_answered=outcome == "answered",
+        now=now,
+        whole_answer_tokens=whole_answer_tokens,
+    )
     return AttemptEnded(
         event_id=f"{request.request_id}:attempt:{log.number}",
         occurred_at=now,

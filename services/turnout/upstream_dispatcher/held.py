@@ -6,6 +6,8 @@ Pure: what an answer has told, set against what the decision says (turnout.polic
 from dataclasses import dataclass, replace
 from typing import Final
 
+from msgspec import structs
+
 from turnout.catalog.catalog import Catalog
 from turnout.dialects.cache_keeping import only_read
 from turnout.policy.decision import KeepWarm
@@ -104,8 +106,10 @@ def held_for(
     seconds = seconds_of(plan.lifetime, terms)
     if not reads or now >= log.sent_at + seconds:
         return None
+    # What a read asks for is no stream.
+    features = structs.replace(request.features, stream=False)
     held = Held(
-        request=replace(request, body=b"", headers=(), credentials=()),
+        request=replace(request, features=features, body=b"", headers=(), credentials=()),
         outgoing=prepared.outgoing,
         to=to,
         plan=plan,

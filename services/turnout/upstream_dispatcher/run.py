@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog
-from turnout.catalog.token_families import family_of
+from turnout.catalog.token_families import family_of, token_share
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.refusal_words import for_another_dialect
 from turnout.errors import InvalidRequest, TurnoutError, UnknownModel, Unsupported
@@ -112,6 +112,7 @@ class Run:
             give_up_at=self._time() + parts.limits.give_up_seconds - spent,
         )
         self._alive: dict[int, tuple[Prepared, AttemptLog]] = {}
+        self._lost: list[tuple[AttemptLog, float]] = []
         self._sent = 0
         self._refusals: list[Refusal | None] = []
         self._ended: list[AttemptEnded] = []
@@ -176,8 +177,7 @@ class Run:
 
     def lost(self, number: int) -> None:
         """It was closed because another has content, or because no answer is wanted any more."""
-        log = self._alive[number][1]
-        self._end_attempt(log, "lost", now=self._parts.clock())
+        self._lost.append((self._alive.pop(number)[1], self._parts.clock()))
 
     def head(
         self, log: AttemptLog | None, headers: tuple[tuple[str, str], ...], *, status: int = 200
@@ -289,15 +289,32 @@ class Run:
             self._tell(self.server, is_failed=True, now=now)
 
     def _end_attempt(self, log: AttemptLog, outcome: AttemptOutcome, *, now: float) -> None:
-        del self._alive[log.number]
-        fact = attempt_ended(log, self.request, outcome=outcome, now=now)
+        self._alive.pop(log.number, None)
+        fact = attempt_ended(
+            log,
+            self.request,
+            outcome=outcome,
+            now=now,
+            whole_answer_tokens=None if outcome != "lost" else self._answer_tokens(log),
+        )
         if log.span is not None:
             end_attempt(log.span, fact, self.request, base_url=log.to.base_url)
         self._ended.append(fact)
         self._parts.facts.record(fact)
 
+    def _answer_tokens(self, log: AttemptLog) -> int | None:
+        """How long the answer of a loser may have become: as long as the winner's."""
+        usage = None if self.server is None else self.server.reading.usage
+        if self.server is None or usage is None:
+            return None
+        share = token_share(counted_for=self.server.to.model_id, model=log.to.model_id)
+        return round(usage.output * share)
+
     def _complete(self, outcome: RequestOutcome, *, error: str) -> None:
         self.is_over = True
+        # Now it is known how long an answer is that goes on unheard.
+        for log, closed_at in self._lost:
+            self._end_attempt(log, "lost", now=closed_at)
         ending = Ending(
             outcome=outcome,
             status=self.status,

@@ -73,6 +73,7 @@ class Destination:
             a provider at its public address is told nothing of our traces.
         writes_for: seconds for which a request may have its prompt cached; none where it has no say.
         own_breakpoint: whether a request may leave it to the provider what of it is cached.
+        stops_billing_on_close: see `catalog.models.Provider`.
         auth: the header that pays, as a pair.
 
     """
@@ -93,6 +94,7 @@ class Destination:
     is_ours: bool = False
     writes_for: tuple[int, ...] = ()
     own_breakpoint: bool = False
+    stops_billing_on_close: bool = False
 
 
 def split_target(target: str) -> tuple[str, str, CredentialSource]:
@@ -175,6 +177,7 @@ def destination(
         base_url=base_url.rstrip("/"),
         credential=credential,
         auth=auth,
+        stops_billing_on_close=provider.stops_billing_on_close,
         is_ours=credential == "simulated"
         or known is None
         or base_url not in {known.base_url, known.subscription_url},
