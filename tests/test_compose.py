@@ -1,6 +1,8 @@
 """Building and ending the parts of a process."""
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +99,25 @@ async def test_an_error_comes_out_of_a_process_as_itself(tmp_path: Path, error: 
         async with process(settings, service="scorer"):
             raise error
     assert raised.value is error
+
+
+@pytest.mark.parametrize(
+    ("module", "heavy"),
+    [
+        # Every command, the small ones and those that every service of `--split` begins with.
+        ("turnout.__main__", ("aiohttp", "chdb", "clickhouse_connect", "fastapi", "nats", "numpy")),
+        # The process that only keeps the others up.
+        ("turnout.serving", ("aiohttp", "clickhouse_connect", "fastapi", "nats", "numpy")),
+        # A scorer and a tracker.
+        ("turnout.running", ("clickhouse_connect", "fastapi", "turnout.dialects.registry")),
+    ],
+)
+def test_a_process_imports_what_it_may_need_and_no_more(
+    module: str, heavy: tuple[str, ...]
+) -> None:
+    """Each takes a tenth of a second or more, at every start of every process."""
+    asked = f"import sys, {module}; print([m for m in {heavy!r} if m in sys.modules])"
+    told = subprocess.run(
+        [sys.executable, "-c", asked], capture_output=True, text=True, check=True
+    ).stdout
+    assert told.strip() == "[]"

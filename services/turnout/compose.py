@@ -21,14 +21,7 @@ from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import Publisher
 from turnout.bus.spool import Spool, SpoolFactSink, open_spool
 from turnout.catalog.catalog import Catalog
-from turnout.dialects.registry import DIALECTS
 from turnout.errors import Unavailable
-from turnout.ingress.app import Edge, build_edge
-from turnout.ingress.control import Control
-from turnout.ingress.guard import guard_for
-from turnout.ingress.intake import Intake
-from turnout.ingress.modes import ModeBoard
-from turnout.ingress.proxy import Limits, Proxy
 from turnout.observe.calls import CallTimes, TimedScorer, TimedSessionCacheTracker
 from turnout.observe.metrics import MeteredFactSink, Metrics
 from turnout.observe.part_watch import watch_parts
@@ -49,6 +42,8 @@ from turnout.tenant_settings import TenantSettings
 
 if TYPE_CHECKING:
     from grpc.aio import Channel, ServerInterceptor
+
+    from turnout.ingress.app import Edge
 
 
 WARM_UP_SECONDS = 2.0
@@ -170,6 +165,7 @@ class Process:
                 begin_seconds=told.begin_seconds,
                 deadline_seconds=told.request_seconds,
             )
+        from turnout.dialects.registry import DIALECTS
         from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
 
         local = await self.stack.enter_async_context(
@@ -193,7 +189,14 @@ class Process:
         self.metrics.notes_lost.follow(("dropped",), lambda: local.notes_dropped)
         return local
 
-    async def ingress(self) -> Edge:
+    async def ingress(self) -> "Edge":
+        from turnout.ingress.app import build_edge
+        from turnout.ingress.control import Control
+        from turnout.ingress.guard import guard_for
+        from turnout.ingress.intake import Intake
+        from turnout.ingress.modes import ModeBoard
+        from turnout.ingress.proxy import Limits, Proxy
+
         settings, catalog = self.settings, self.catalog
         modes = ModeBoard(
             parts.default_mode(settings, catalog),

@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from turnout.bus.board import Board
@@ -28,12 +29,14 @@ from turnout.scorer.artifact_file import bound_artifact, load_artifact, tried_ar
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST, default_root
 from turnout.session_cache_tracker.service import tried
 from turnout.settings import BadSetting, Settings
-from turnout.telemetry.guardrail import GuardrailSettings
 from turnout.telemetry.retention import Retention
 from turnout.telemetry.warehouse import WarehouseSettings
 from turnout.tenant_settings import TenantSettings, routing_by, unknown_model
 from turnout.upstream_dispatcher.limits import Limits
 from turnout.upstream_dispatcher.upstreams import Upstream, Upstreams
+
+if TYPE_CHECKING:
+    from turnout.telemetry.guardrail import GuardrailSettings
 
 
 def catalog_of(settings: Settings) -> Catalog:
@@ -239,7 +242,9 @@ def hits_of(settings: Settings) -> Board[HitTable]:
     )
 
 
-def guardrail_of(settings: Settings) -> GuardrailSettings:
+def guardrail_of(settings: Settings) -> "GuardrailSettings":
+    from turnout.telemetry.guardrail import GuardrailSettings
+
     told = settings.routing
     return GuardrailSettings(
         margin=told.guardrail_margin,

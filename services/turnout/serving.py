@@ -8,7 +8,7 @@ published, engines stop last.
 import logging
 import sys
 
-from turnout import __version__, http_server, parts, running
+from turnout import __version__, http_server, parts
 from turnout.catalog.catalog import Catalog
 from turnout.engines.failure import EngineFailed
 from turnout.engines.handover import NOBODY, open_handover
@@ -24,6 +24,8 @@ _LOG = logging.getLogger(__name__)
 
 async def serve(settings: Settings) -> None:
     """One process; engines, simulated provider and telemetry are its children."""
+    from turnout import running
+
     catalog = _checked(settings)
     # Here the ingress is on this machine; `turnout run` does not know where it is.
     parts.check_upstreams(settings, catalog)
@@ -69,6 +71,8 @@ async def serve_split(settings: Settings) -> None:
 
 async def run_service(service: str, settings: Settings) -> None:
     """One service; engines and other services are found by their addresses."""
+    from turnout import running
+
     _checked(settings)
     for section, url in (("NATS", settings.nats.url), ("REDIS", settings.redis.url)):
         if not url and (section == "NATS" or service == "session-cache-tracker"):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pytest
@@ -22,6 +23,7 @@ from tests.session_cache_tracker.notes import (
     written,
 )
 from turnout.dialects.usage import Usage
+from turnout.errors import Unavailable
 from turnout.ports import LeaseRequest, LeaseVerdict, Note, SessionCacheTracker, Settlement
 
 pytestmark = pytest.mark.anyio
@@ -210,14 +212,18 @@ def test_the_budget_is_never_exceeded(opener: Open, reads: Reads, together: int)
             async def read(most: int, spent: int, *, is_told: bool) -> float:
                 kept = note(unique("thread"), prefix, usage=written(prefix))
                 subject = Subject(tracker, RecordedFacts(), kept, tenant)
-                await subject.note(kept)
                 asked = subject.request(cost_usd=most / 1_000)
-                if await subject.lease(asked) != "granted":
-                    return 0.0
-                if not is_told:
-                    return most / 1_000
-                await subject.settle(asked, min(spent, most) / 1_000)
-                return min(spent, most) / 1_000
+                counts = 0.0
+                # Redis is given half a second, which a busy machine may take. Who is told nothing reads nothing,
+                # and what is not settled stays set aside.
+                with suppress(Unavailable):
+                    await subject.note(kept)
+                    if await subject.lease(asked) == "granted":
+                        counts = most / 1_000
+                        if is_told:
+                            counts = min(spent, most) / 1_000
+                            await subject.settle(asked, counts)
+                return counts
 
             for first in range(0, len(reads), together):
                 batch = reads[first : first + together]

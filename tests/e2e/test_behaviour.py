@@ -180,6 +180,11 @@ def test_the_commands_beside_it(product: Product) -> None:
     assert how.startswith("set by local at 20")
     assert httpx.get(f"{product.url}/v1/modes").json() == {"default": "observe"}
     observe(product, back=True)
+    ask(product, MESSAGES, message("claude-opus-5-5")).raise_for_status()
+    with product.warehouse() as warehouse:
+        for _ in until(PATIENCE_SECONDS):
+            if warehouse.query("SELECT 1 FROM requests LIMIT 1").result_rows:
+                break
     queried = run("sql", "dearest_sessions", settings=product.settings)
     assert queried.returncode == 0, queried.stderr
     assert "─" in queried.stdout

@@ -102,6 +102,10 @@ class Product:
         return self._ports[name]
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    @property
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
@@ -241,6 +245,13 @@ class Product:
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             raise AssertionError(f"/ready says {last}") from None
+
+    async def whole(self) -> "Product":
+        """Started if it is not, and with all its parts, whatever was done to it before."""
+        if not self.is_running:
+            await self.start()
+        await self.wait_ready(lambda ready: ready.status == "ok")
+        return self
 
     async def rows(self, query: str) -> Rows:
         """Rows of a read-only query; raises what aiohttp raises while ClickHouse is away."""

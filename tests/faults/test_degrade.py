@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import aiohttp
 import pytest
@@ -18,7 +19,23 @@ from tests.faults.product import Part, Product, Ready
 
 pytestmark = pytest.mark.anyio
 
+Kept: TypeAlias = dict[bool, Product]
+
 BOTH_SHAPES = pytest.mark.parametrize("split", [False, True], ids=["embedded", "split"])
+
+
+@pytest.fixture(scope="module")
+async def kept(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kept]:
+    """In one process and split, for tests that leave behind a product which is whole again."""
+    products = {
+        split: Product(home=tmp_path_factory.mktemp("kept"), split=split) for split in (False, True)
+    }
+    try:
+        yield products
+    finally:
+        for product in products.values():
+            await product.kill()
+            product.report()
 
 
 def question(number: int, *, stream: bool = False, simulate: str = "") -> Question:
@@ -86,9 +103,8 @@ async def degraded_rows(product: Product, seen: list[Seen], part: str) -> None:
 
 
 @BOTH_SHAPES
-async def test_valkey_hangs(product: Product, split: bool) -> None:
-    product.split = split
-    await product.start()
+async def test_valkey_hangs(kept: Kept, split: bool) -> None:
+    product = await kept[split].whole()
     valkey = await product.running_child("valkey")
     os.kill(valkey, signal.SIGSTOP)
     await product.wait_ready(Told("session-cache-tracker").missing)
@@ -113,9 +129,8 @@ async def test_valkey_refuses_from_the_start(product: Product) -> None:
 
 
 @BOTH_SHAPES
-async def test_valkey_is_killed_again_and_again(product: Product, split: bool) -> None:
-    product.split = split
-    await product.start()
+async def test_valkey_is_killed_again_and_again(kept: Kept, split: bool) -> None:
+    product = await kept[split].whole()
     seen: list[Seen] = []
     for _ in range(3):
         await product.kill_child("valkey")
@@ -128,9 +143,8 @@ async def test_valkey_is_killed_again_and_again(product: Product, split: bool) -
 @pytest.mark.parametrize(
     ("part", "named"), [("session-cache-tracker", "tracker"), ("scorer", "scorer")]
 )
-async def test_a_service_hangs_and_is_killed(product: Product, part: Part, named: str) -> None:
-    product.split = True
-    await product.start()
+async def test_a_service_hangs_and_is_killed(kept: Kept, part: Part, named: str) -> None:
+    product = await kept[True].whole()
     hung = await product.running_child(part)
     os.kill(hung, signal.SIGSTOP)
     await product.wait_ready(Told(part).missing)
@@ -240,10 +254,9 @@ async def until_under_way(product: Product, count: int) -> None:
             await asyncio.sleep(0.02)
 
 
-async def test_the_ingress_alone_is_told_to_stop(product: Product) -> None:
+async def test_the_ingress_alone_is_told_to_stop(kept: Kept) -> None:
     """As when a replica is taken away: it drains, and another one takes its place."""
-    product.split = True
-    await product.start()
+    product = await kept[True].whole()
     ingress = await product.running_child("ingress")
     async with client() as session, asyncio.TaskGroup() as group:
         answers = [

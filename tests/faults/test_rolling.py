@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import time
+from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
@@ -33,16 +34,28 @@ NOTICED_SECONDS = 0.25
 """A connection that died a moment ago may still be used by whoever has not been told."""
 
 
-@pytest.fixture
-async def split(product: Product) -> Product:
-    product.split = True
-    product.scorers = SCORERS
+@pytest.fixture(scope="module")
+async def shared(
+    anyio_backend: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Product]:
+    made = Product(home=tmp_path_factory.mktemp("rolling"), split=True, scorers=SCORERS)
     first = free_range(SCORERS + len(METERED))
-    product.settings["TURNOUT_SCORER__METRICS_PORT"] = str(first)
+    made.settings["TURNOUT_SCORER__METRICS_PORT"] = str(first)
     for place, name in enumerate(METERED, first + SCORERS):
-        product.settings[f"TURNOUT_{name}__METRICS_PORT"] = str(place)
-    await product.start()
-    return product
+        made.settings[f"TURNOUT_{name}__METRICS_PORT"] = str(place)
+    try:
+        yield made
+    finally:
+        await made.kill()
+
+
+@pytest.fixture
+async def split(shared: Product) -> AsyncIterator[Product]:
+    """The same for all tests, which end when everybody who went has a successor: ten processes take longer to start
+    than to replace. No part dies as often in a minute as makes the supervisor take a pause.
+    """
+    yield await shared.whole()
+    shared.report()
 
 
 async def test_a_rolling_restart_fails_no_request(split: Product) -> None:

@@ -1,7 +1,7 @@
 """Real NATS and ClickHouse that tests may kill and start again.
 
-ClickHouse takes two seconds to start: one server serves all tests that do not kill it, each in a
-database of its own.
+ClickHouse takes two seconds to start, and its tables as long to make: one server and one database serve
+all tests that neither kill the one nor change the other.
 """
 
 import uuid
@@ -15,6 +15,13 @@ from tests.bus.servers import ClickHouseServer, NatsServer
 from turnout.engines.free_ports import free_port
 from turnout.telemetry.schema import load_migrations, migrate
 from turnout.telemetry.warehouse import Warehouse, WarehouseSettings, open_warehouse
+
+
+def settings_of(server: ClickHouseServer) -> WarehouseSettings:
+    """Of a database that no other test uses."""
+    return WarehouseSettings(
+        url=server.url, password=server.token, database=f"test_{uuid.uuid4().hex}"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -35,28 +42,37 @@ async def shared_clickhouse(
 
 
 @pytest.fixture
-async def warehouse_settings(
-    shared_clickhouse: ClickHouseServer,
-) -> AsyncIterator[WarehouseSettings]:
-    """Of a database that is gone after the test: hundreds of them with all tables would not fit into the
-    memory that the server may have.
+async def new_database(shared_clickhouse: ClickHouseServer) -> AsyncIterator[WarehouseSettings]:
+    """Without tables, for tests that make or change them. It is gone after the test: hundreds of them with all
+    tables would not fit into the memory that the server may have.
     """
-    settings = WarehouseSettings(
-        url=shared_clickhouse.url,
-        password=shared_clickhouse.token,
-        database=f"test_{uuid.uuid4().hex}",
-    )
+    settings = settings_of(shared_clickhouse)
     yield settings
     async with open_warehouse(replace(settings, database="default")) as opened:
         await opened.command(f"DROP DATABASE IF EXISTS {settings.database} SYNC")
 
 
-@pytest.fixture
-async def warehouse(warehouse_settings: WarehouseSettings) -> AsyncIterator[Warehouse]:
-    """With its tables made."""
-    async with open_warehouse(warehouse_settings) as opened:
+@pytest.fixture(scope="session")
+async def migrated(shared_clickhouse: ClickHouseServer) -> AsyncIterator[Warehouse]:
+    """One database with its tables, since making them takes longer than most tests."""
+    async with open_warehouse(settings_of(shared_clickhouse)) as opened:
         await migrate(opened, load_migrations())
         yield opened
+
+
+@pytest.fixture
+async def warehouse(migrated: Warehouse) -> AsyncIterator[Warehouse]:
+    """With tables that are empty, and which are as they were before when the test has changed nothing but rows."""
+    yield migrated
+    await migrated.command(
+        f"TRUNCATE TABLES FROM {migrated.settings.database} NOT LIKE 'schema_migrations'"
+    )
+
+
+@pytest.fixture
+def warehouse_settings(warehouse: Warehouse) -> WarehouseSettings:
+    """For telemetry that connects by itself."""
+    return warehouse.settings
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """Each analytics query says what a small set of facts says, told once or twice."""
 
-import uuid
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import date, datetime
@@ -11,6 +10,7 @@ from msgspec.structs import replace
 
 from tests.bus import samples
 from tests.bus.servers import ClickHouseServer
+from tests.telemetry.conftest import settings_of
 from tests.telemetry.telling import tell
 from turnout.dialects.usage import Usage
 from turnout.errors import InvalidRequest
@@ -19,7 +19,7 @@ from turnout.policy.request import Tags
 from turnout.telemetry.queries import load_queries, load_query
 from turnout.telemetry.rollups import refresh
 from turnout.telemetry.schema import load_migrations, migrate
-from turnout.telemetry.warehouse import Warehouse, WarehouseSettings, open_warehouse
+from turnout.telemetry.warehouse import Warehouse, open_warehouse
 
 pytestmark = pytest.mark.anyio
 
@@ -126,10 +126,7 @@ def facts() -> list[Fact]:
 
 @asynccontextmanager
 async def filled(server: ClickHouseServer, *, times: int) -> AsyncGenerator[Warehouse]:
-    settings = WarehouseSettings(
-        url=server.url, password=server.token, database=f"test_{uuid.uuid4().hex}"
-    )
-    async with open_warehouse(settings) as opened:
+    async with open_warehouse(settings_of(server)) as opened:
         await migrate(opened, load_migrations())
         for time in range(times):
             await tell(opened, facts(), sequence=1000 * time)
@@ -137,21 +134,25 @@ async def filled(server: ClickHouseServer, *, times: int) -> AsyncGenerator[Ware
 
 
 @pytest.fixture(scope="module", params=[1, 2], ids=["told once", "told twice"])
+def times(request: pytest.FixtureRequest) -> int:
+    told: int = request.param
+    return told
+
+
+@pytest.fixture(scope="module")
 async def warehouse(
-    anyio_backend: str, request: pytest.FixtureRequest, shared_clickhouse: ClickHouseServer
+    anyio_backend: str, times: int, shared_clickhouse: ClickHouseServer
 ) -> AsyncIterator[Warehouse]:
     """Read by all tests of a module, since making the tables takes longest."""
-    times: int = request.param
     async with filled(shared_clickhouse, times=times) as opened:
         yield opened
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["told once", "told twice"])
+@pytest.fixture(scope="module")
 async def later(
-    anyio_backend: str, request: pytest.FixtureRequest, shared_clickhouse: ClickHouseServer
+    anyio_backend: str, times: int, shared_clickhouse: ClickHouseServer
 ) -> AsyncIterator[Warehouse]:
     """With facts of features that are still to come."""
-    times: int = request.param
     async with filled(shared_clickhouse, times=times) as opened:
         await tell_of_features(opened)
         yield opened

@@ -21,9 +21,9 @@ async def kept(warehouse: Warehouse, table: str) -> str:
 
 
 async def test_changing_the_setting_changes_the_table(
-    warehouse_settings: WarehouseSettings,
+    new_database: WarehouseSettings,
 ) -> None:
-    async with open_warehouse(warehouse_settings) as warehouse:
+    async with open_warehouse(new_database) as warehouse:
         await migrate(warehouse, load_migrations())
         assert await apply_retention(warehouse, Retention()) == {}
         assert await kept(warehouse, "decisions_raw") == ""
@@ -53,8 +53,8 @@ async def test_changing_the_setting_changes_the_table(
         assert await kept(warehouse, "decisions_raw") == ""
 
 
-async def test_what_is_older_is_dropped(warehouse_settings: WarehouseSettings) -> None:
-    async with open_warehouse(warehouse_settings) as warehouse:
+async def test_what_is_older_is_dropped(new_database: WarehouseSettings) -> None:
+    async with open_warehouse(new_database) as warehouse:
         await migrate(warehouse, load_migrations())
         rows = await warehouse.rows("SELECT toUnixTimestamp(now())")
         now = float(str(rows[0][0]))
@@ -62,7 +62,7 @@ async def test_what_is_older_is_dropped(warehouse_settings: WarehouseSettings) -
         new = replace(samples.completed("new"), occurred_at=now)
         await tell(warehouse, [old, new])
         await apply_retention(warehouse, Retention(requests=5))
-        await warehouse.command(f"OPTIMIZE TABLE {warehouse_settings.database}.requests_raw FINAL")
+        await warehouse.command(f"OPTIMIZE TABLE {new_database.database}.requests_raw FINAL")
 
         assert await warehouse.rows("SELECT request_id FROM requests") == [("new",)]
 

@@ -9,7 +9,8 @@ from tests.bus import samples
 from tests.telemetry.telling import tell
 from turnout.facts import RequestCompleted
 from turnout.telemetry.rollups import refresh
-from turnout.telemetry.warehouse import Warehouse
+from turnout.telemetry.schema import load_migrations, migrate
+from turnout.telemetry.warehouse import Warehouse, WarehouseSettings, open_warehouse
 
 pytestmark = pytest.mark.anyio
 
@@ -89,23 +90,27 @@ async def test_settled_hours_come_from_the_roll_up_alone(warehouse: Warehouse) -
     assert await warehouse.rows(BY_DAY) == DAYS
 
 
-async def test_a_redelivery_after_the_window_changes_nothing(warehouse: Warehouse) -> None:
-    await tell(warehouse, requests())
-    await refresh(warehouse)
-    await age(warehouse)
-    # The table remembers one token only, and that becomes another one's.
-    await warehouse.command(
-        f"ALTER TABLE {warehouse.settings.database}.requests_raw"
-        " MODIFY SETTING non_replicated_deduplication_window = 1"
-    )
-    await tell(warehouse, requests()[:1], sequence=500)
-    await tell(warehouse, requests())
+async def test_a_redelivery_after_the_window_changes_nothing(
+    new_database: WarehouseSettings,
+) -> None:
+    async with open_warehouse(new_database) as warehouse:
+        await migrate(warehouse, load_migrations())
+        await tell(warehouse, requests())
+        await refresh(warehouse)
+        await age(warehouse)
+        # The table remembers one token only, and that becomes another one's.
+        await warehouse.command(
+            f"ALTER TABLE {warehouse.settings.database}.requests_raw"
+            " MODIFY SETTING non_replicated_deduplication_window = 1"
+        )
+        await tell(warehouse, requests()[:1], sequence=500)
+        await tell(warehouse, requests())
 
-    rows = await warehouse.rows("SELECT count() FROM requests_raw")
-    assert await warehouse.rows(BY_HOUR) == HOURS, "before the roll-up is made again"
-    await refresh(warehouse)
-    assert await warehouse.rows(BY_HOUR) == HOURS, "after"
-    assert int(str(rows[0][0])) > len(requests()), "the copies are there, and count nothing"
+        rows = await warehouse.rows("SELECT count() FROM requests_raw")
+        assert await warehouse.rows(BY_HOUR) == HOURS, "before the roll-up is made again"
+        await refresh(warehouse)
+        assert await warehouse.rows(BY_HOUR) == HOURS, "after"
+        assert int(str(rows[0][0])) > len(requests()), "the copies are there, and count nothing"
 
 
 async def test_a_fact_that_comes_late_is_counted_at_once(warehouse: Warehouse) -> None:

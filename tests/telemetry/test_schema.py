@@ -7,7 +7,12 @@ import pytest
 
 from turnout.telemetry.schema import SchemaMismatch, load_migrations, migrate, render
 from turnout.telemetry.tables import TABLES
-from turnout.telemetry.warehouse import WarehouseFailed, WarehouseSettings, open_warehouse
+from turnout.telemetry.warehouse import (
+    Warehouse,
+    WarehouseFailed,
+    WarehouseSettings,
+    open_warehouse,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -15,9 +20,9 @@ STILL_TO_COME = ("hedges", "hedge_cost_usd", "hedge_delay_seconds")
 """Columns of features that no fact tells of yet."""
 
 
-async def test_migrating_twice_changes_nothing(warehouse_settings: WarehouseSettings) -> None:
+async def test_migrating_twice_changes_nothing(new_database: WarehouseSettings) -> None:
     migrations = load_migrations()
-    async with open_warehouse(warehouse_settings) as warehouse:
+    async with open_warehouse(new_database) as warehouse:
         first = await migrate(warehouse, migrations)
         second = await migrate(warehouse, migrations)
         rows = await warehouse.rows("SELECT version, name FROM schema_migrations ORDER BY version")
@@ -28,34 +33,27 @@ async def test_migrating_twice_changes_nothing(warehouse_settings: WarehouseSett
 
 
 async def test_a_migration_that_broke_off_is_run_again(
-    warehouse_settings: WarehouseSettings,
+    new_database: WarehouseSettings,
 ) -> None:
     first, *rest = load_migrations()
-    async with open_warehouse(warehouse_settings) as warehouse:
+    async with open_warehouse(new_database) as warehouse:
         await migrate(warehouse, [first])
-        statements = render(rest[0].template, database=warehouse_settings.database)
+        statements = render(rest[0].template, database=new_database.database)
         await warehouse.command(statements[0])
 
         assert await migrate(warehouse, [first, *rest]) == rest
 
 
-async def test_a_newer_schema_is_refused(warehouse_settings: WarehouseSettings) -> None:
-    migrations = load_migrations()
-    async with open_warehouse(warehouse_settings) as warehouse:
-        await migrate(warehouse, migrations)
-
-        with pytest.raises(SchemaMismatch, match="this program knows 1"):
-            await migrate(warehouse, migrations[:1])
+async def test_a_newer_schema_is_refused(warehouse: Warehouse) -> None:
+    with pytest.raises(SchemaMismatch, match="this program knows 1"):
+        await migrate(warehouse, load_migrations()[:1])
 
 
-async def test_a_changed_migration_is_refused(warehouse_settings: WarehouseSettings) -> None:
+async def test_a_changed_migration_is_refused(warehouse: Warehouse) -> None:
     first, *rest = load_migrations()
-    async with open_warehouse(warehouse_settings) as warehouse:
-        await migrate(warehouse, [first, *rest])
-
-        changed = replace(first, template=first.template + "\n-- another thought")
-        with pytest.raises(SchemaMismatch, match="was changed after it was applied"):
-            await migrate(warehouse, [changed, *rest])
+    changed = replace(first, template=first.template + "\n-- another thought")
+    with pytest.raises(SchemaMismatch, match="was changed after it was applied"):
+        await migrate(warehouse, [changed, *rest])
 
 
 async def test_an_absent_server_is_one_kind_of_error() -> None:
@@ -64,34 +62,30 @@ async def test_an_absent_server_is_one_kind_of_error() -> None:
             pass
 
 
-async def test_columns_are_those_of_the_tables(warehouse_settings: WarehouseSettings) -> None:
-    async with open_warehouse(warehouse_settings) as warehouse:
-        await migrate(warehouse, load_migrations())
-        for table in TABLES:
-            rows = await warehouse.rows(
-                "SELECT name, type FROM system.columns"
-                f" WHERE database = '{warehouse_settings.database}' AND table = '{table.name}'"
-            )
-            wanted = {str(name): str(type_) for name, type_ in rows}
-            # Filled by ClickHouse, or by a part of Turnout that is still to come.
-            for name in ("day", "inserted_at", "request_hash", "standing", *STILL_TO_COME):
-                wanted.pop(name, None)
-            found = dict(table.columns)
-            assert found == wanted, table.name
-            assert len(found) == len(table.columns)
+async def test_columns_are_those_of_the_tables(warehouse: Warehouse) -> None:
+    for table in TABLES:
+        rows = await warehouse.rows(
+            "SELECT name, type FROM system.columns"
+            f" WHERE database = '{warehouse.settings.database}' AND table = '{table.name}'"
+        )
+        wanted = {str(name): str(type_) for name, type_ in rows}
+        # Filled by ClickHouse, or by a part of Turnout that is still to come.
+        for name in ("day", "inserted_at", "request_hash", "standing", *STILL_TO_COME):
+            wanted.pop(name, None)
+        found = dict(table.columns)
+        assert found == wanted, table.name
+        assert len(found) == len(table.columns)
 
 
-async def test_every_column_says_what_it_means(warehouse_settings: WarehouseSettings) -> None:
-    async with open_warehouse(warehouse_settings) as warehouse:
-        await migrate(warehouse, load_migrations())
-        silent = await warehouse.rows(
-            "SELECT table, name FROM system.columns WHERE comment = '' AND table LIKE '%\\\\_raw'"
-            f" AND database = '{warehouse_settings.database}'"
-        )
-        misleading = await warehouse.rows(
-            "SELECT table, name FROM system.columns WHERE name IN ('input_tokens', 'prompt_tokens')"
-            f" AND database = '{warehouse_settings.database}'"
-        )
+async def test_every_column_says_what_it_means(warehouse: Warehouse) -> None:
+    silent = await warehouse.rows(
+        "SELECT table, name FROM system.columns WHERE comment = '' AND table LIKE '%\\\\_raw'"
+        f" AND database = '{warehouse.settings.database}'"
+    )
+    misleading = await warehouse.rows(
+        "SELECT table, name FROM system.columns WHERE name IN ('input_tokens', 'prompt_tokens')"
+        f" AND database = '{warehouse.settings.database}'"
+    )
 
     assert silent == []
     assert misleading == []

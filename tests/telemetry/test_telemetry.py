@@ -29,7 +29,6 @@ from turnout.telemetry.consumer import (
     subscribe,
 )
 from turnout.telemetry.metrics import TelemetryMetrics
-from turnout.telemetry.schema import load_migrations, migrate
 from turnout.telemetry.service import Telemetry, TelemetrySettings
 from turnout.telemetry.warehouse import WarehouseSettings, open_warehouse
 
@@ -214,7 +213,6 @@ async def test_a_batch_inserted_but_not_acknowledged_counts_once(
         open_bus(nats_server.url, name="dying") as bus,
         open_warehouse(warehouse_settings) as warehouse,
     ):
-        await migrate(warehouse, load_migrations())
         for number in range(30):
             sink.record(samples.completed(f"request-{number}"))
         jetstream = await bus.jetstream()

@@ -1,6 +1,7 @@
 """ClickHouse over HTTP, as far as telemetry needs it; clickhouse-connect stays behind this module.
 
-Rules: every call has a deadline; every failure to reach or use the server is a `WarehouseFailed`.
+Rules: every call has a deadline; every failure to reach or use the server is a `WarehouseFailed`. The library
+is imported by who connects: it takes a quarter of a second, and every process knows the settings.
 """
 
 import asyncio
@@ -9,10 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import urlsplit
-
-import aiohttp
-import clickhouse_connect
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from turnout.errors import InvalidRequest, Unavailable
 
@@ -147,6 +144,8 @@ class Warehouse:
 @asynccontextmanager
 async def open_warehouse(settings: WarehouseSettings) -> AsyncGenerator[Warehouse]:
     """Connect. Raises `WarehouseFailed` when the server does not answer."""
+    import clickhouse_connect
+
     url = urlsplit(settings.url)
     if url.scheme not in ("http", "https") or not url.hostname:
         raise InvalidRequest(f"{settings.url!r} is no ClickHouse URL; http://127.0.0.1:8123 is one")
@@ -185,6 +184,9 @@ async def _connect(
 @asynccontextmanager
 async def _failing(deadline_seconds: float) -> AsyncGenerator[None]:
     """Give what is inside a deadline and one kind of error."""
+    import aiohttp
+    from clickhouse_connect.driver.exceptions import ClickHouseError
+
     try:
         async with asyncio.timeout(deadline_seconds):
             yield
