@@ -177,7 +177,7 @@ def test_a_body_costs_the_same_under_the_baselines_name_and_under_turnout_auto(
 
     def decided_for(model: str) -> Decision:
         words = "a step of the work, as long as such steps are " * 40
-        turns = [
+        turns: list[dict[str, object]] = [
             {"role": ("user", "assistant")[number % 2], "content": f"{number} {words}"}
             for number in range(41)
         ]

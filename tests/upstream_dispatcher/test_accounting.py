@@ -17,6 +17,7 @@ from turnout.upstream_dispatcher.accounting import (
     attempt_ended,
     baseline_cost_usd,
     bill,
+    estimated_input,
     note_of,
     request_completed,
 )
@@ -61,6 +62,15 @@ def test_unreported_usage_is_estimated_and_marked() -> None:
     seen.reading = structs.replace(NOTHING_SEEN, has_content=True, output_bytes=8)
     spent = bill(seen, ASKED, is_answered=True, now=NOW)
     assert (spent.usage, spent.source) == (Usage(fresh_input=77, output=3), "estimated")
+
+
+def test_what_is_attached_is_estimated_alike_for_every_family() -> None:
+    needs = structs.replace(ASKED.features.needs, prompt_tokens_estimate=1_000)
+    features = structs.replace(
+        ASKED.features, requested_model=OPUS, needs=needs, attachment_tokens=900
+    )
+    asked = replace(ASKED, features=features)
+    assert estimated_input(asked, to()) == round(100 * 2.48 / 3.92) + 900
 
 
 def test_sent_and_unheard_of_costs_what_we_do_not_know() -> None:
