@@ -133,6 +133,29 @@ _SPEND = Section(
             width=12,
         ),
         Panel(
+            "List price and paid",
+            "What answers cost at list prices, what of that is paid beyond subscriptions, and what of it is of"
+            " no token, such as hours of a server; by day and tenant, where list price and paid are known.",
+            "table",
+            "short",
+            (
+                Sql(
+                    "SELECT day, tenant, toFloat64(sum(list_usd)) AS list, toFloat64(sum(beyond_usd)) AS paid,\n"
+                    "    toFloat64(sum(no_token_usd)) AS fees\nFROM\n(\n"
+                    "SELECT day, toString(tenant) AS tenant, cost_usd AS list_usd, paid_usd AS beyond_usd,\n"
+                    "    ifNull(fee_usd, 0) AS no_token_usd\n"
+                    f"FROM requests\nWHERE {_HERE}\n    AND cost_usd IS NOT NULL AND paid_usd IS NOT NULL\n"
+                    "UNION ALL\n"
+                    "SELECT day, toString(tenant) AS tenant, cost_usd AS list_usd, cost_usd AS beyond_usd,\n"
+                    "    0 AS no_token_usd\n"
+                    f"FROM keep_warm_reads\nWHERE {_HERE} AND cost_usd IS NOT NULL\n)\n"
+                    "GROUP BY day, tenant\nORDER BY day DESC, list DESC\nLIMIT 200"
+                ),
+            ),
+            units={"list": "currencyUSD", "paid": "currencyUSD", "fees": "currencyUSD"},
+            width=24,
+        ),
+        Panel(
             "Requested against served",
             "What was asked for, what served it, and what the baseline would have cost (repriced).",
             "table",

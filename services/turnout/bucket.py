@@ -27,7 +27,7 @@ that is not there refuses at once."""
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class Contents:
     """What a running Turnout decides with now, and what it decided with of late.
 
     Attributes:
@@ -43,7 +43,7 @@ class Held:
     unanswered: str = ""
 
 
-async def held(settings: Settings, catalog: Catalog, *, tenant: str = "") -> Held:
+async def contents(settings: Settings, catalog: Catalog, *, tenant: str = "") -> Contents:
     own = load_artifact(settings.scorer.artifact, embedder_digest=EMBEDDER_DIGEST)
     url = settings.nats.url or f"nats://127.0.0.1:{settings.nats.port}"
     roles: tuple[ArtifactRole, ...] = get_args(ArtifactRole)
@@ -59,9 +59,9 @@ async def held(settings: Settings, catalog: Catalog, *, tenant: str = "") -> Hel
             told = tenant and await store.get(SETTINGS_KEY + tenant, deadline_seconds=SECONDS)
     except Unavailable as reason:
         routing = routing_by(settings.routing).settings
-        return Held(own, {own.digest: own}, routing, reason.message)
+        return Contents(own, {own.digest: own}, routing, reason.message)
     artifacts = [one for value in kept if (one := _read(value)) is not None]
-    return Held(
+    return Contents(
         active=(active and _read(active)) or own,
         artifacts={one.digest: one for one in (*artifacts, own)},
         routing=TenantSettings(settings.routing, catalog).read(told or NOTHING).settings,

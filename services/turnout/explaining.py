@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from turnout import parts
-from turnout.bucket import Held, held
+from turnout.bucket import Contents, contents
 from turnout.catalog.catalog import Catalog
 from turnout.errors import InvalidRequest, TurnoutError
 from turnout.policy.decision import Decision
@@ -62,7 +62,7 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
     return [
         *explain(recorded.decision, recorded.inputs),
         *served,
-        *again(recorded, await held(settings, catalog), catalog=catalog),
+        *again(recorded, await contents(settings, catalog), catalog=catalog),
     ]
 
 
@@ -71,7 +71,7 @@ def _kept(settings: Settings) -> str:
     return f", and are kept for {days} days" if days else ""
 
 
-def again(recorded: RecordedDecision, found: Held, *, catalog: Catalog) -> list[str]:
+def again(recorded: RecordedDecision, found: Contents, *, catalog: Catalog) -> list[str]:
     """What the policy says today to what was known then, by the artifact that decided and, where that is
     another one, by the one of now.
     """

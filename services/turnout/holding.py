@@ -24,7 +24,7 @@ RPC_SERVICES: tuple[RpcService, ...] = ("session-cache-tracker", "scorer", "upst
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldSockets:
     """What is held: the ingress's listening socket, and the ports of every replica by service."""
 
     listener: socket.socket
@@ -32,7 +32,7 @@ class Held:
 
 
 @asynccontextmanager
-async def holding(settings: Settings) -> AsyncGenerator[Held]:
+async def holding(settings: Settings) -> AsyncGenerator[HeldSockets]:
     """Raises `BadSetting` or `EngineFailed` for a port that is taken."""
     with ExitStack() as stack:
         listener = stack.enter_context(http_server.listen(settings))
@@ -46,7 +46,7 @@ async def holding(settings: Settings) -> AsyncGenerator[Held]:
             for one in held:
                 stack.enter_context(one)
             ports[service] = tuple(int(one.getsockname()[1]) for one in held)
-        yield Held(listener=listener, ports=ports)
+        yield HeldSockets(listener=listener, ports=ports)
 
 
 async def _held(host: str, port: int, service: RpcService) -> socket.socket:

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import structs
 
 from turnout import parts
-from turnout.bucket import held
+from turnout.bucket import contents
 from turnout.catalog.catalog import Catalog
 from turnout.errors import InvalidRequest
 from turnout.learn.columns import in_columns
@@ -42,7 +42,7 @@ def main(argv: Sequence[str]) -> int:
     catalog = parts.catalog_of(settings)
     traces: Path | None = told.traces
     if traces is None:
-        found = asyncio.run(held(settings, catalog, tenant=told.tenant))
+        found = asyncio.run(contents(settings, catalog, tenant=told.tenant))
         if found.unanswered:
             sys.stderr.write(
                 f"turnout: what was pushed or set is not known: {found.unanswered} The artifact and the"

@@ -16,7 +16,7 @@ from turnout.catalog.catalog import Catalog
 from turnout.engines.child import Child, Endpoint, Probe
 from turnout.engines.embedded import Engines, Outside, Ports, embedded_engines
 from turnout.engines.failure import UNFIT_STATUS
-from turnout.holding import RPC_SERVICES, Held
+from turnout.holding import RPC_SERVICES, HeldSockets
 from turnout.rpc.address import listed
 from turnout.settings import LISTENER_VARIABLE, RpcService, Settings
 
@@ -34,7 +34,7 @@ class Plan:
     children: tuple[Child, ...]
 
 
-def plan(settings: Settings, catalog: Catalog, *, held: Held | None) -> Plan:
+def plan(settings: Settings, catalog: Catalog, *, held: HeldSockets | None) -> Plan:
     """Engines that have no outside address, the simulated provider if it is wanted, telemetry,
     and with `held` the other services at the ports that are held for them.
     """
@@ -102,7 +102,7 @@ def _replica(
 
 
 def _ingress(
-    settings: Settings, held: Held, *, env: Mapping[str, str], after: tuple[str, ...]
+    settings: Settings, held: HeldSockets, *, env: Mapping[str, str], after: tuple[str, ...]
 ) -> Child:
     port: int = held.listener.getsockname()[1]
     return replace(

@@ -154,6 +154,9 @@ async def bench(
             settings={
                 # Nine agents start beside it: a decision shall wait for the machine, not go without.
                 "TURNOUT_SCORER__DEADLINE_SECONDS": "5",
+                # An agent names a session as it likes, and one in some would be served as asked.
+                "TURNOUT_ROUTING__CONTROL_SHARE": "0",
+                "TURNOUT_ROUTING__EXPLORATION": "0",
                 "TURNOUT_SIMULATOR__ENABLED": "always",
                 "TURNOUT_SIMULATOR__URL": provider_url,
                 **settings,

@@ -7,7 +7,7 @@ import re
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import httpx
 import msgspec
@@ -36,7 +36,9 @@ EACH: Final = pytest.mark.parametrize("one", QUERIES, ids=[one.place for one in 
 
 
 def facts() -> list[Fact]:
-    """Two answers an hour apart, one of them dearer than its baseline; a failure; a switch."""
+    """Two answers an hour apart, the first on a subscription, the other dearer than its baseline; a
+    failure; a switch.
+    """
     first = replace(
         samples.completed("r1"),
         usage=Usage(fresh_input=100, cache_read=900, output=50),
@@ -49,6 +51,8 @@ def facts() -> list[Fact]:
         served_model="model-1",
         usage=Usage(fresh_input=500, cache_write_5m=500, output=50),
         cost_usd=0.5,
+        fee_usd=None,
+        paid_usd=0.5,
         baseline_cost_usd=0.25,
     )
     unpriced = replace(
@@ -83,6 +87,16 @@ class Column(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     meta: list[Column]
     data: list[list[object]]
+
+
+class Paid(NamedTuple):
+    """A row of the panel of what is paid."""
+
+    day: str
+    tenant: str
+    list_usd: float
+    paid_usd: float
+    fees_usd: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +196,18 @@ async def test_a_figure_is_what_the_facts_say(
     for chosen, expected in ((EVERYTHING, everybody), (ONE_TENANT, acme)):
         answer = await reader.ask(filled(one.target.raw_sql, during=DURING, chosen=chosen))
         assert answer.data == [[pytest.approx(expected)]]
+
+
+async def test_list_price_stands_beside_what_is_paid(reader: Reader) -> None:
+    (one,) = [one for one in QUERIES if one.panel.title == "List price and paid"]
+    answer = await reader.ask(filled(one.target.raw_sql, during=DURING, chosen=EVERYTHING))
+    days = [
+        Paid(*msgspec.convert(row, tuple[str, str, float, float, float])) for row in answer.data
+    ]
+    assert {day.tenant for day in days} == {"acme"}
+    assert sum(day.list_usd for day in days) == pytest.approx(0.25 + 0.5 + 0.125)
+    assert sum(day.paid_usd for day in days) == pytest.approx(0.5 + 0.125)
+    assert sum(day.fees_usd for day in days) == pytest.approx(samples.completed("r1").fee_usd)
 
 
 async def test_the_choices_are_what_there_is(reader: Reader) -> None:

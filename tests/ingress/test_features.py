@@ -167,15 +167,21 @@ def test_tasks_are_left_open_where_a_turn_has_ended_and_the_user_typed() -> None
         assert features.open_tasks == expected
 
 
-def test_a_body_costs_the_same_under_the_baselines_name_and_under_turnout_auto() -> None:
+@pytest.mark.parametrize("images", [0, 20])
+def test_a_body_costs_the_same_under_the_baselines_name_and_under_turnout_auto(
+    images: int,
+) -> None:
     """From the bytes on: the estimate of the one is in tokens of its family, of the other in none's."""
+    source = {"type": "base64", "media_type": "image/png", "data": "iVBORw0KGgo="}
+    pictures = [{"type": "image", "source": source}] * images
 
     def decided_for(model: str) -> Decision:
         words = "a step of the work, as long as such steps are " * 40
-        turns = [
+        turns: list[dict[str, object]] = [
             {"role": ("user", "assistant")[number % 2], "content": f"{number} {words}"}
             for number in range(41)
         ]
+        turns += [{"role": "user", "content": pictures}] if images else []
         body = msgspec.json.encode({"model": model, "max_tokens": 8_000, "messages": turns})
         survey = for_model(DIALECTS["anthropic_messages"].survey_request(body))
         features = features_of(

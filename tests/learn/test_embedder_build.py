@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -105,3 +106,11 @@ def test_the_command_says_where_the_files_are(
 ) -> None:
     assert embedder_build.main(["--out", str(embedder_root)]) == 0
     assert str(embedder_directory(embedder_root)) in capsys.readouterr().out
+
+
+def test_the_command_fails_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, WEIGHTS_PACKAGE, None)
+    assert embedder_build.main(["--out", str(tmp_path)]) == 1
+    assert capsys.readouterr().err.startswith("turnout: The package that carries")

@@ -158,7 +158,9 @@ def test_the_table_says_what_is_known_and_what_is_not(tmp_path: Path) -> None:
 
 def test_the_command_prints_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([str(tmp_path)]) == 1
-    assert "cannot be read" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert said.startswith("turnout: ")
+    assert "cannot be read" in said
     written(tmp_path, every_call())
     assert main([str(tmp_path)]) == 0
     assert "claude-4.7" in capsys.readouterr().out

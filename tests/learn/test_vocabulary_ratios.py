@@ -12,6 +12,7 @@ from turnout.learn.vocabulary_ratios import (
     Sample,
     install,
     lines_of,
+    main,
     measured,
     numbered,
     run_command,
@@ -101,3 +102,13 @@ def test_the_table_has_every_family_with_its_package() -> None:
     assert "1000 tokens of o200k_base" in lines[0]
     assert any("1.22" in line and "gemini" in line for line in lines)
     assert sum("holds for" in line for line in lines) == len(CARRIERS)
+
+
+def test_the_command_fails_with_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    assert main([str(tmp_path), "--folder", str(tmp_path / "packages")]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("turnout: ")
+    assert "ended with 1" in said

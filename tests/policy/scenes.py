@@ -234,6 +234,7 @@ class Difference(TypedDict, total=False):
     text: TextSignal
     asks_one_hour: bool
     lacks_breakpoints: bool
+    attached: int
     head_tokens: int
     draw: float
     arm: Arm
@@ -282,6 +283,7 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             text_digest="",
             asks_one_hour=given.get("asks_one_hour", False),
             lacks_breakpoints=given.get("lacks_breakpoints", False),
+            attachment_tokens=given.get("attached", 0),
             check=given.get("check", ""),
         ),
         state=given.get("state", ThreadState()),

@@ -178,14 +178,31 @@ def test_every_candidate_is_charged_in_tokens_of_its_own_family() -> None:
     )
 
 
+def test_an_image_is_not_counted_by_the_vocabulary_of_who_reads_it() -> None:
+    gpt = of(decided(PlainTables(steps=1.0), prompt=100_000, attached=80_000), GPT)
+    tokens = 20_000 * TO_GPT + 80_000
+    assert gpt.cost_now_usd == pytest.approx((tokens * 5.0 + 300 * TO_GPT * 30.0) / 1e6)
+
+
+@pytest.mark.parametrize("attached", [0, 16_000])
 @pytest.mark.parametrize("state", [ThreadState(), running(GPT_AT, warm=20_000)])
-def test_a_free_choice_costs_what_the_baselines_own_name_does(state: ThreadState) -> None:
+def test_a_free_choice_costs_what_the_baselines_own_name_does(
+    state: ThreadState, attached: int
+) -> None:
     """The estimate of `turnout/auto` is in tokens of no family, the rest of a thread in the baseline's."""
     state = structs.replace(state, heads=(warm_at(SONNET_AT, 20_000),))
-    free = round(60_000 * token_share(counted_for=OPUS, model="turnout/auto"))
+    free = round((60_000 - attached) * token_share(counted_for=OPUS, model="turnout/auto"))
     head = round(12_000 * token_share(counted_for=OPUS, model="turnout/auto"))
-    named = decided(state=state, prompt=60_000, head_tokens=12_000, named="baseline")
-    auto = decided(state=state, prompt=free, head_tokens=head, model="turnout/auto")
+    named = decided(
+        state=state, prompt=60_000, attached=attached, head_tokens=12_000, named="baseline"
+    )
+    auto = decided(
+        state=state,
+        prompt=free + attached,
+        attached=attached,
+        head_tokens=head,
+        model="turnout/auto",
+    )
     assert (auto.targets, auto.action, auto.reason) == (named.targets, named.action, named.reason)
     for one, other in zip(auto.candidates, named.candidates, strict=True):
         assert one.target == other.target

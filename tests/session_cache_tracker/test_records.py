@@ -36,7 +36,7 @@ def test_errors_count_from_the_newest_step_to_the_first_without_one(
     assert steps_of(recent(*errors)).newest_errors == streak
 
 
-@pytest.mark.parametrize("text", ["?", "v 1 2 3 4", "v 1 2 3 4 f 5", "v 1 x 3 4 f"])
+@pytest.mark.parametrize("text", ["?", "v 1 2 3", "v 1 x 3 4 f", "v 1 x 3 4"])
 def test_other_lines_are_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"step|int"):
         steps_of(text)
@@ -48,6 +48,18 @@ def test_the_newest_answer_need_not_be_that_of_the_newest_version() -> None:
         step_line("v2", Step(1_500, 1, 1, 0, "glm")),
     ]
     assert steps_of(BETWEEN_LINES.join(lines)).last_answered_ms == 2_000
+
+
+@pytest.mark.parametrize("others", [1, 6])
+@pytest.mark.parametrize("other", ["v0 1000 7 3 1", "v0 1000 7 3 1 unknown more"])
+def test_steps_of_other_builds_are_read_beside_ours(other: str, others: int) -> None:
+    """Six of five words have as many as five of ours."""
+    assert steps_of(BETWEEN_LINES.join([other] * others)).prompt_tokens == (7,) * others
+    mixed = steps_of(BETWEEN_LINES.join([*[other] * others, recent(0, 1)]))
+    assert (mixed.last_answered_ms, mixed.newest_errors) == (1_001, 1)
+    assert mixed.prompt_tokens == (*[7] * others, 0, 10)
+    assert mixed.output_tokens == (*[3] * others, 0, 1)
+    assert mixed.families == (*["unknown"] * others, "gpt-5", "gpt-5")
 
 
 def test_a_family_that_only_another_version_knows_is_unknown() -> None:

@@ -20,6 +20,7 @@ from turnout.upstream_dispatcher.accounting import (
     attempt_ended,
     baseline_cost_usd,
     bill,
+    estimated_input,
     note_of,
     request_completed,
     unheard_usage,
@@ -134,6 +135,13 @@ def test_a_provider_that_goes_on_when_a_stream_is_closed_bills_the_whole_answer(
     stopping = log()
     stopping.reading = seen.reading
     assert bill(stopping, ASKED, is_answered=False, now=NOW, whole_answer_tokens=500).usage == begun
+def test_what_is_attached_is_estimated_alike_for_every_family() -> None:
+    needs = structs.replace(ASKED.features.needs, prompt_tokens_estimate=1_000)
+    features = structs.replace(
+        ASKED.features, requested_model=OPUS, needs=needs, attachment_tokens=900
+    )
+    asked = replace(ASKED, features=features)
+    assert estimated_input(asked, to()) == round(100 * 2.48 / 3.92) + 900
 
 
 def test_refused_costs_nothing() -> None:

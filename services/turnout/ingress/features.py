@@ -43,6 +43,7 @@ def features_of(
         call_digest=evidence.call_digest,
         edit_digest=evidence.edit_digest,
         lacks_breakpoints=dialect == "anthropic_messages" and not any(survey.breakpoints),
+        attachment_tokens=survey.attachment_tokens,
         open_tasks=survey.tasks.open_items if is_typed and survey.ended_turn else 0,
     )
 

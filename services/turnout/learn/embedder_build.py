@@ -132,7 +132,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         directory = build_embedder(root)
     except TurnoutError as error:
-        sys.stderr.write(f"{error.message}\n")
+        sys.stderr.write(f"turnout: {error.message}\n")
         return 1
     sys.stdout.write(f"embedder: {directory}\n")
     return 0

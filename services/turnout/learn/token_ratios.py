@@ -333,7 +333,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for line in lines_of(rows, measure_sources(sources, count)):
             sys.stdout.write(f"{line}\n")
     except TurnoutError as error:
-        sys.stderr.write(f"{error.message}\n")
+        sys.stderr.write(f"turnout: {error.message}\n")
         return 1
     return 0
 

@@ -4,7 +4,7 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 
 from typing import Final, assert_never
 
-from turnout.catalog.token_families import in_tokens_of
+from turnout.catalog.token_families import family_of
 from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.decision import (
     ANSWERLESS,
@@ -16,7 +16,7 @@ from turnout.policy.decision import (
 )
 from turnout.policy.dial import BEST_USD
 from turnout.policy.rank import CAUTION, pessimistic, ranked
-from turnout.policy.request import StepKind
+from turnout.policy.request import StepKind, prompt_tokens_in
 from turnout.policy.switch import margin_usd
 from turnout.policy.targets import LACK_WORDS, PREFIX
 
@@ -50,11 +50,7 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
 
 def _question(decision: Decision, inputs: DecisionInputs) -> str:
     features = inputs.features
-    tokens = in_tokens_of(
-        features.needs.prompt_tokens_estimate,
-        counted_for=features.requested_model,
-        model=decision.baseline_model,
-    )
+    tokens = round(prompt_tokens_in(family_of(decision.baseline_model), features))
     return (
         f"{features.requested_model} was asked for: {_step_words(features.step_kind)}, about"
         f" {tokens:,} prompt tokens, {inputs.mode} mode."

@@ -23,7 +23,7 @@ from turnout.policy.decision import Candidate, DecisionInputs, RoutingSettings
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.prompt_terms import pauses_to_write_for, prompt_terms
 from turnout.policy.quota import list_shares, way_of
-from turnout.policy.request import Harness, StepKind, TaskKind
+from turnout.policy.request import Harness, StepKind, TaskKind, prompt_tokens_in
 from turnout.policy.targets import Option
 from turnout.policy.task_kind import thread_kind
 from turnout.policy.thread import ThreadState, WarmPrefix, counting_family
@@ -88,7 +88,6 @@ class Outlook(msgspec.Struct, frozen=True, gc=False):
     """
 
     counted_for: str
-    prompt_tokens: float
     steps: float
     growth_tokens: float
     output_tokens: float
@@ -120,11 +119,9 @@ def outlook(inputs: DecisionInputs, tables: Tables, *, asked: str) -> Outlook:
     )
     growth = tables.growth_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
     output = tables.output_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
-    estimate = features.needs.prompt_tokens_estimate
     share = family_share(counted_for=counting_family(state), family=family_of(asked))
     return Outlook(
         counted_for=asked,
-        prompt_tokens=estimate * token_share(counted_for=features.requested_model, model=asked),
         steps=1.0 if kind == "compaction" else max(1.0, steps),
         growth_tokens=_blend(state.growth_tokens * share, growth, state.steps),
         output_tokens=_blend(state.output_tokens * share, output, state.steps),
@@ -221,7 +218,8 @@ def _candidate(
     if served.cache.kind == "none":
         warm = 0.0
     share = token_share(counted_for=view.counted_for, model=model.id)
-    prompt_tokens, output_tokens = view.prompt_tokens * share, view.output_tokens * share
+    prompt_tokens = prompt_tokens_in(family_of(model.id), inputs.features)
+    output_tokens = view.output_tokens * share
     now_usd = cost_now_usd(
         served.rates, prompt_tokens=prompt_tokens, warm_tokens=warm, output_tokens=output_tokens
     )

@@ -8,6 +8,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from turnout.capabilities import Dialect, Needs
+from turnout.catalog.token_families import Family, family_of, family_share
 from turnout.policy.checks import Framework, Verdict
 
 Harness: TypeAlias = Literal[
@@ -98,6 +99,7 @@ class Features(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         prompt_tokens_estimate lives in `needs`.
+        attachment_tokens: the part of that estimate which images and documents have.
         step_tool_results, step_tool_errors: in the newest step.
         head_digest: of system prompt and tools; names the shared head of the prompt.
         head_tokens: estimated tokens of that head.
@@ -142,6 +144,16 @@ class Features(msgspec.Struct, frozen=True, gc=False):
     edit_digest: str = ""
     lacks_breakpoints: bool = False
     open_tasks: int = 0
+    attachment_tokens: int = 0
+
+
+def prompt_tokens_in(family: Family, features: Features) -> float:
+    """The prompt's estimate, which is for the model asked for, in tokens of a family. What a picture or a
+    page costs is no matter of a vocabulary, so it is the same number in each.
+    """
+    text_tokens = features.needs.prompt_tokens_estimate - features.attachment_tokens
+    share = family_share(counted_for=family_of(features.requested_model), family=family)
+    return text_tokens * share + features.attachment_tokens
 
 
 class TextSignal(msgspec.Struct, frozen=True, gc=False):

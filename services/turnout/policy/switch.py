@@ -31,7 +31,7 @@ from msgspec import structs
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import Model
-from turnout.catalog.token_families import in_tokens_of
+from turnout.catalog.token_families import family_of
 from turnout.policy.decision import (
     ESCALATING,
     Action,
@@ -55,7 +55,7 @@ from turnout.policy.rank import (
     outlook,
     ranked,
 )
-from turnout.policy.request import StepKind, TaskKind
+from turnout.policy.request import StepKind, TaskKind, prompt_tokens_in
 from turnout.policy.targets import (
     AUTO,
     BOUND,
@@ -284,12 +284,7 @@ def is_warm(inputs: DecisionInputs, incumbent: Candidate) -> bool:
     """Whether enough of the prompt is cached at the incumbent for leaving it to have a price."""
     if inputs.features.step_kind == "compaction" or inputs.state.kept_share < EPOCH_SHARE:
         return False
-    features = inputs.features
-    prompt = in_tokens_of(
-        features.needs.prompt_tokens_estimate,
-        counted_for=features.requested_model,
-        model=incumbent.model,
-    )
+    prompt = prompt_tokens_in(family_of(incumbent.model), inputs.features)
     return incumbent.warm_tokens >= COLD_SHARE * prompt
 
 

@@ -18,10 +18,10 @@ from turnout.bonds import bond_of, refused
 from turnout.capabilities import Dialect, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
 from turnout.catalog.models import Model, Prices, endpoint_for, target_id
-from turnout.catalog.token_families import Family, family_of, family_share, token_share
+from turnout.catalog.token_families import Family, family_of
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.policy.decision import Access, NamedModel, RoutingSettings
-from turnout.policy.request import Features
+from turnout.policy.request import Features, prompt_tokens_in
 
 AUTO = "turnout/auto"
 PREFIX = "turnout/"
@@ -133,18 +133,17 @@ def all_options(
     if asked.freedom == "ceiling":
         valid = asked.model.prices.for_prompt(prompt_tokens(features, asked.model))
         most = _limits(valid, unknown=-inf)
-    needed, family = _needed(features), family_of(features.requested_model)
+    needed = _needed(features)
     found: list[Option] = []
     for entrant in entrants:
         is_first = entrant.model is asked.model
         is_vouched_for = settings.unpriced_compete and not entrant.model.is_priced
         is_free = is_first or entrant.model is locked or is_vouched_for
-        share = family_share(counted_for=family, family=entrant.family)
         lacks = _lacks(
             entrant,
             features,
             needed,
-            round(features.needs.prompt_tokens_estimate * share),
+            round(prompt_tokens_in(entrant.family, features)),
             None if is_free else most,
             is_asked=is_first and asked.freedom != "free",
         )
@@ -272,9 +271,7 @@ def _room(features: Features, prompt_tokens: int, *, is_asked: bool) -> float:
 
 def prompt_tokens(features: Features, model: Model) -> int:
     """The prompt's estimate, which is for the model asked for, in tokens of this one."""
-    estimate = features.needs.prompt_tokens_estimate
-    share = token_share(counted_for=features.requested_model, model=model.id)
-    return round(estimate * share)
+    return round(prompt_tokens_in(family_of(model.id), features))
 
 
 def is_below(mine: Prices, ceiling: Prices) -> bool:

@@ -68,6 +68,8 @@ RECENT_STEPS: Final = 16
 were seen 29 times in 47,000 calls."""
 STEP_WORDS: Final = 6
 """Version, time of the answer, prompt tokens, output tokens, tool errors, whose tokens they are."""
+WORDS_OF_EVERY_BUILD: Final = 5
+"""Older ones do not say whose tokens, and threads outlive an update by days."""
 TARGETS_KEPT: Final = 8
 """Targets that one thread is warm in; lifetimes end before a thread has been through more. As many that
 have refused it: few are cheap enough to be tried."""
@@ -188,8 +190,8 @@ def steps_of(recent: str) -> Steps:
     if not recent:
         return Steps()
     words = recent.replace(BETWEEN_LINES, " ").split(" ")
-    if len(words) % STEP_WORDS:
-        raise ValueError("a step has another number of words")
+    if len(words) != STEP_WORDS * (1 + recent.count(BETWEEN_LINES)):
+        words = _words_of_builds(recent)
     newest_errors = 0
     for errors in reversed(words[4::STEP_WORDS]):
         if errors == "0":
@@ -203,6 +205,16 @@ def steps_of(recent: str) -> Steps:
         newest_errors=newest_errors,
         families=tuple([_FAMILIES.get(word, "unknown") for word in words[5::STEP_WORDS]]),
     )
+
+
+def _words_of_builds(recent: str) -> list[str]:
+    """Of steps some of which another build has written: what not every build knows comes last."""
+    words: list[str] = []
+    for step in [line.split(" ") for line in recent.split(BETWEEN_LINES)]:
+        if len(step) < WORDS_OF_EVERY_BUILD:
+            raise ValueError("a step has too few words")
+        words += [*step, "unknown"][:STEP_WORDS]
+    return words
 
 
 def stored_rungs(rungs: Iterable[Rung]) -> StoredRungs:

@@ -16,9 +16,7 @@ from turnout.catalog.catalog import Catalog
 from turnout.catalog.cost import cost_usd
 from turnout.catalog.token_families import (
     family_of,
-    family_share,
     figures_of,
-    in_tokens_of,
     token_share,
 )
 from turnout.dialects.dialect import TapReading
@@ -37,7 +35,7 @@ from turnout.policy.identity import account_scope, head_scope
 from turnout.policy.prompt_terms import cache_terms
 from turnout.policy.provenance import begins_run
 from turnout.policy.quota import QuotaWindow, is_covered
-from turnout.policy.request import Prefix
+from turnout.policy.request import Prefix, prompt_tokens_in
 from turnout.ports import DispatchRequest, Note
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN
 from turnout.upstream_dispatcher.quota_headers import windows_of
@@ -133,11 +131,7 @@ def bill(
 
 def estimated_input(request: DispatchRequest, to: Destination) -> int:
     """The size of the prompt in tokens of the target's own family."""
-    return in_tokens_of(
-        request.features.needs.prompt_tokens_estimate,
-        counted_for=request.features.requested_model,
-        model=to.model_id,
-    )
+    return max(1, round(prompt_tokens_in(family_of(to.model_id), request.features)))
 
 
 def unheard_usage(
@@ -167,11 +161,7 @@ def _ends_when_closed(request: DispatchRequest, to: Destination) -> bool:
 
 def estimated_count(request: DispatchRequest) -> int:
     """The size of the prompt in tokens of the family in which it would have been counted."""
-    features = request.features
-    share = family_share(
-        counted_for=family_of(features.requested_model), family=counted_family(request)
-    )
-    return max(1, round(features.needs.prompt_tokens_estimate * share))
+    return max(1, round(prompt_tokens_in(counted_family(request), request.features)))
 
 
 def tokens_of(size_bytes: int, model: str) -> int:

@@ -382,12 +382,11 @@ def test_a_database_that_keeps_answers_elsewhere_is_counted(tmp_path: Path) -> N
     database = tmp_path / "opencode.db"
     write_database(home / ".local/share/opencode/storage", database)
     with closing(sqlite3.connect(database)) as opened, opened:
-        opened.execute("ALTER TABLE message RENAME TO session_message")
-        opened.execute("CREATE TABLE message (id, session_id, time_created, data)")
+        opened.execute("ALTER TABLE message RENAME TO message_v9")
     found = read(database).found["opencode"]
     assert (found.calls, found.unread) == (0, {"databases without answers in the known tables": 1})
     with closing(sqlite3.connect(database)) as opened, opened:
-        opened.execute("DROP TABLE message")
+        opened.execute("CREATE TABLE message (id)")
     found = read(database).found["opencode"]
     assert (found.calls, found.unread) == (0, {"databases that cannot be read to their end": 1})
 

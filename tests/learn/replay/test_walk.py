@@ -21,7 +21,7 @@ from tests.learn.replay.scenes import (
     walk_of,
 )
 from turnout.catalog.models import LongContext, Prices
-from turnout.learn.replay.caches import Held, Target, charge, use, warm_tokens
+from turnout.learn.replay.caches import HeldPrefix, Target, charge, use, warm_tokens
 from turnout.learn.replay.named import NAMES, policy_of
 from turnout.learn.replay.policies import AsRequested, ByRule, Policy, View, cheapest
 from turnout.learn.replay.recorded import Call, Step, Thread
@@ -115,7 +115,7 @@ def test_an_automatic_cache_is_charged_by_the_share_that_is_found_again() -> Non
 
 def test_where_nothing_is_cached_every_token_is_fresh() -> None:
     bare = structs.replace(targets()[HAIKU], cache=NO_CACHE)
-    held = Held()
+    held = HeldPrefix()
     use(held, bare, prompt_tokens=20_000.0, lifetime="5m", at=START, warm=0.0)
     warm = warm_tokens(held, bare, gap_seconds=1.0, kept_tokens=20_000.0)
     charged = charge(bare, prompt_tokens=21_000.0, warm=warm, output_tokens=0.0, lifetime="5m")

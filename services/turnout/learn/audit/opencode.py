@@ -2,9 +2,10 @@
 
 Read from its databases and from what ccusage (github.com/ryoppippi/ccusage) reads of them. A message is an
 answer; where it has several steps, each that ends with its own usage is one. Output does not hold
-reasoning, which opencode itself charges as output. A subagent is a session that has a parent. The older
-files are one a message and one a part of it, and stay when a newer version has moved them to its
-database: the same message counts once.
+reasoning, which opencode itself charges as output. A subagent is a session that has a parent. The oldest
+form is files, one a message and one a part of it; then come the tables `message` and `part`, and from 2.0
+on `session_message` beside them. What a newer version has moved stays where it was: the same message
+counts once.
 """
 
 import sqlite3
@@ -12,22 +13,30 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Annotated, Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from turnout.dialects.usage import Usage
-from turnout.learn.audit.call import (
-    LATEST,
-    MAIN,
-    Call,
-    Tokens,
-    Unread,
-    Usd,
-    repository_of,
-    usage_with_writes,
-)
+from turnout.learn.audit.call import MAIN, Call, Unread, repository_of, usage_with_writes
 from turnout.learn.audit.files import below, decoded, is_directory, whole
+from turnout.learn.audit.opencode_forms import (
+    ANSWERS,
+    HEARD,
+    MESSAGE,
+    PART,
+    ROW,
+    SESSION,
+    Counts,
+    Message,
+    Part,
+    Place,
+    Session,
+    Span,
+    State,
+    Told,
+    of_row,
+)
 
 AGENT: Final = "opencode"
 
@@ -35,74 +44,8 @@ MILLISECONDS: Final = 1_000.0
 
 Decoded = TypeVar("Decoded")
 
-Milliseconds: TypeAlias = Annotated[float, msgspec.Meta(ge=0, lt=LATEST * 1_000)]
-
-
-class _Cache(msgspec.Struct):
-    read: Tokens | None = None
-    write: Tokens | None = None
-
-
-class _Tokens(msgspec.Struct):
-    input: Tokens | None = None
-    output: Tokens | None = None
-    reasoning: Tokens | None = None
-    cache: _Cache = msgspec.field(default_factory=_Cache)
-
-
-class _Span(msgspec.Struct):
-    created: Milliseconds | None = None
-    completed: Milliseconds | None = None
-    start: Milliseconds | None = None
-    end: Milliseconds | None = None
-
-
-class _Place(msgspec.Struct):
-    cwd: str | None = None
-    root: str | None = None
-
-
-class _Message(msgspec.Struct, rename={"parent": "parentID", "model": "modelID"}):
-    role: str = ""
-    parent: str | None = None
-    model: str | None = None
-    time: _Span | None = None
-    tokens: _Tokens | None = None
-    cost: Usd | None = None
-    path: _Place | None = None
-    finish: str | None = None
-    summary: msgspec.Raw = msgspec.Raw()
-
-
-class _State(msgspec.Struct):
-    status: str | None = None
-    input: msgspec.Raw = msgspec.Raw()
-    output: msgspec.Raw = msgspec.Raw()
-    time: _Span | None = None
-
-
-class _Part(msgspec.Struct):
-    type: str = ""
-    text: str | None = None
-    tool: str | None = None
-    mime: str | None = None
-    reason: str | None = None
-    state: _State | None = None
-    time: _Span | None = None
-    tokens: _Tokens | None = None
-    cost: Usd | None = None
-
-
-class _Session(msgspec.Struct, rename={"parent": "parentID"}):
-    id: str = ""
-    parent: str | None = None
-    directory: str | None = None
-    version: str | None = None
-
-
-_MESSAGE: Final = msgspec.json.Decoder(_Message)
-_PART: Final = msgspec.json.Decoder(_Part)
-_SESSION: Final = msgspec.json.Decoder(_Session)
+SESSIONS: Final = ("session", "session_v2")
+"""The tables of sessions, the older first; a session that was moved stays in both under the same id."""
 
 
 def takes(path: Path) -> bool:
@@ -120,38 +63,79 @@ def _of_database(path: Path, unread: Unread) -> Iterator[Call]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as database:
             database.text_factory = bytes
-            named = database.execute(
-                "SELECT id, parent_id, directory, version FROM session ORDER BY time_created, id"
-            ).fetchall()
+            there = {
+                _text(name)
+                for (name,) in database.execute(
+                    "SELECT name FROM sqlite_master WHERE type = 'table'"
+                )
+            }
+            sessions = {
+                session.id: session
+                for table in SESSIONS
+                if table in there
+                for session in _sessions(database, table)
+            }
             calls = 0
-            for row in named:
-                id_, parent, directory, version = (_text(one) for one in row)
-                session = _Session(id_, parent, directory, version)
-                for call in _of_session(session, _messages(database, id_, unread), unread):
+            for session in sessions.values():
+                for call in _of_session(
+                    session, _told(database, there, session.id, unread), unread
+                ):
                     calls += 1
                     yield call
-            if named and not calls:
+            if not calls and (sessions or there.isdisjoint(SESSIONS)):
                 unread["databases without answers in the known tables"] += 1
     except sqlite3.Error:
         unread["databases that cannot be read to their end"] += 1
 
 
-def _messages(
-    database: sqlite3.Connection, session: str, unread: Unread
-) -> Iterator[tuple[str, _Message, Sequence[_Part]]]:
-    parts: dict[bytes, list[_Part]] = defaultdict(list)
+def _sessions(database: sqlite3.Connection, table: str) -> Iterator[Session]:
+    # The name is one of ours.
+    query = f"SELECT id, parent_id, directory, version FROM {table} ORDER BY time_created, id"  # noqa: S608
+    for row in database.execute(query):
+        yield Session(*(_text(one) for one in row))
+
+
+def _told(
+    database: sqlite3.Connection, there: set[str], session: str, unread: Unread
+) -> Iterator[Told]:
+    """What was moved keeps its ids, so that what stands in both forms is told once."""
+    seen: set[str] = set()
+    if {"message", "part"} <= there:
+        for told in _messages(database, session, unread):
+            seen.add(told[0])
+            yield told
+    if "session_message" in there:
+        yield from (one for one in _rows(database, session, unread) if one[0] not in seen)
+
+
+def _messages(database: sqlite3.Connection, session: str, unread: Unread) -> Iterator[Told]:
+    parts: dict[bytes, list[Part]] = defaultdict(list)
     for message, data in database.execute(
         "SELECT message_id, data FROM part WHERE session_id = ? ORDER BY id", (session,)
     ):
-        part = decoded(_bytes(data), _PART, unread, what="parts")
+        part = decoded(_bytes(data), PART, unread, what="parts")
         if part is not None:
             parts[_bytes(message)].append(part)
     for id_, data in database.execute(
         "SELECT id, data FROM message WHERE session_id = ? ORDER BY time_created, id", (session,)
     ):
-        message = decoded(_bytes(data), _MESSAGE, unread, what="messages")
+        message = decoded(_bytes(data), MESSAGE, unread, what="messages")
         if message is not None:
             yield _text(id_), message, parts[_bytes(id_)]
+
+
+def _rows(database: sqlite3.Connection, session: str, unread: Unread) -> Iterator[Told]:
+    asked = ""
+    for id_, kind, data in database.execute(
+        "SELECT id, type, data FROM session_message WHERE session_id = ? ORDER BY seq", (session,)
+    ):
+        name = _text(id_)
+        if _text(kind) not in HEARD | ANSWERS:
+            continue
+        row = decoded(_bytes(data), ROW, unread, what="messages")
+        if row is not None:
+            asked = name if _text(kind) == "user" else asked
+            yield name, *of_row(_text(kind), row, asked=asked)
 
 
 def _bytes(value: object) -> bytes:
@@ -163,15 +147,15 @@ def _text(value: object) -> str:
 
 
 def _of_files(storage: Path, unread: Unread) -> Iterator[Call]:
-    sessions: dict[str, _Session] = {}
+    sessions: dict[str, Session] = {}
     for directory, _names, files in below(storage / "session", unread):
         for name in files:
-            session = _file(directory / name, _SESSION, unread)
+            session = _file(directory / name, SESSION, unread)
             if session is not None:
                 sessions[session.id] = session
     for directory, _names, files in below(storage / "message", unread):
-        session = sessions.get(directory.name, _Session(directory.name))
-        messages = [(Path(name).stem, _file(directory / name, _MESSAGE, unread)) for name in files]
+        session = sessions.get(directory.name, Session(directory.name))
+        messages = [(Path(name).stem, _file(directory / name, MESSAGE, unread)) for name in files]
         told = (
             (id_, message, _parts(storage, id_, unread))
             for id_, message in messages
@@ -180,12 +164,12 @@ def _of_files(storage: Path, unread: Unread) -> Iterator[Call]:
         yield from _of_session(session, told, unread)
 
 
-def _parts(storage: Path, message: str, unread: Unread) -> list[_Part]:
+def _parts(storage: Path, message: str, unread: Unread) -> list[Part]:
     directory = storage / "part" / message
     if not is_directory(directory):
         return []
     found = [
-        _file(place / name, _PART, unread)
+        _file(place / name, PART, unread)
         for place, _names, files in below(directory, unread)
         for name in files
     ]
@@ -202,7 +186,7 @@ class _Step(msgspec.Struct):
 
     begun: float
     ended: float
-    tokens: _Tokens | None = None
+    tokens: Counts | None = None
     cost: float | None = None
     reason: str = ""
     text_chars: int = 0
@@ -214,8 +198,8 @@ class _Step(msgspec.Struct):
 
 
 def _of_session(
-    session: _Session,
-    messages: Iterable[tuple[str, _Message, Sequence[_Part]]],
+    session: Session,
+    messages: Iterable[Told],
     unread: Unread,
 ) -> Iterator[Call]:
     asked: str | None = None
@@ -234,7 +218,7 @@ def _of_session(
             yield Call(
                 agent=AGENT,
                 client_version=session.version or "",
-                repo=repository_of(session.directory or (message.path or _Place()).cwd or ""),
+                repo=repository_of(session.directory or (message.path or Place()).cwd or ""),
                 session=session.parent or session.id,
                 thread=session.id if session.parent else MAIN,
                 begun=step.begun / MILLISECONDS,
@@ -260,14 +244,14 @@ def _of_session(
         is_compacted |= bytes(message.summary) == b"true"
 
 
-def _steps(message: _Message, parts: Sequence[_Part]) -> list[_Step]:
+def _steps(message: Message, parts: Sequence[Part]) -> list[_Step]:
     """By their ends, as the parts tell them; the message's own figures where there is at most one."""
-    times = message.time or _Span()
+    times = message.time or Span()
     created = times.created or 0.0
     steps = [_Step(created, created)]
     for part in parts:
         step = steps[-1]
-        span = (part.state.time if part.state else part.time) or _Span()
+        span = (part.state.time if part.state else part.time) or Span()
         # A tool runs when the answer that calls it has ended.
         step.ended = max(step.ended, (span.start if part.state else span.end) or 0.0)
         match part.type:
@@ -276,7 +260,7 @@ def _steps(message: _Message, parts: Sequence[_Part]) -> list[_Step]:
             case "reasoning":
                 step.thinking_chars += len(part.text or "")
             case "tool":
-                state = part.state or _State()
+                state = part.state or State()
                 step.tools.append(part.tool or "")
                 step.tool_chars += len(state.input)
                 step.result_chars += len(state.output)
@@ -296,7 +280,7 @@ def _steps(message: _Message, parts: Sequence[_Part]) -> list[_Step]:
     return [only]
 
 
-def _usage(model: str, tokens: _Tokens) -> Usage:
+def _usage(model: str, tokens: Counts) -> Usage:
     reasoning = tokens.reasoning or 0
     return usage_with_writes(
         model,

@@ -48,7 +48,7 @@ class Target(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         return float(promised[0]) if promised else 0.0
 
 
-class Held(msgspec.Struct, gc=False):
+class HeldPrefix(msgspec.Struct, gc=False):
     """A thread's prefix at one target, in the target's own tokens.
 
     Attributes:
@@ -70,7 +70,9 @@ class Held(msgspec.Struct, gc=False):
         return "1h" if self.hour and not self.rest else "5m"
 
 
-def warm_tokens(held: Held, target: Target, *, gap_seconds: float, kept_tokens: float) -> float:
+def warm_tokens(
+    held: HeldPrefix, target: Target, *, gap_seconds: float, kept_tokens: float
+) -> float:
     """How much of the prefix a prompt that keeps so much of it finds again."""
     if target.cache.kind == "none":
         return 0.0
@@ -82,7 +84,7 @@ def warm_tokens(held: Held, target: Target, *, gap_seconds: float, kept_tokens: 
     return min(alive, kept_tokens)
 
 
-def keep_warm_period(held: Held) -> float:
+def keep_warm_period(held: HeldPrefix) -> float:
     """Seconds between two reads that keep the whole prefix."""
     return read_period(LIFETIME_SECONDS[held.lifetime])
 
@@ -132,7 +134,7 @@ def charge(
 
 
 def use(
-    held: Held,
+    held: HeldPrefix,
     target: Target,
     *,
     prompt_tokens: float,

@@ -14,7 +14,7 @@ import msgspec
 
 from turnout.catalog.models import WriteLifetime
 from turnout.catalog.token_families import token_share
-from turnout.learn.replay.caches import Held, Target, warm_tokens
+from turnout.learn.replay.caches import HeldPrefix, Target, warm_tokens
 from turnout.learn.replay.recorded import Answer, Step
 from turnout.policy.request import Harness, TaskKind
 from turnout.policy.thread import COLD_SHARE
@@ -66,7 +66,7 @@ class View:
     is_subagent: bool
     task_kind: TaskKind = "other"
     last: Target | None = None
-    held: dict[str, Held] = field(default_factory=dict)
+    held: dict[str, HeldPrefix] = field(default_factory=dict)
     head_tokens: Mapping[str, float] = field(default_factory=dict[str, float])
     idle_seconds: float = 0.0
     prompt_tokens: float = 0.0

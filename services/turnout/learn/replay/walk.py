@@ -18,7 +18,7 @@ from turnout.catalog.token_families import token_share
 from turnout.learn.replay.caches import (
     LIFETIME_SECONDS,
     Charged,
-    Held,
+    HeldPrefix,
     Target,
     charge,
     keep_warm_period,
@@ -164,7 +164,7 @@ class _ThreadWalk:
             output_tokens=answer.output_tokens * share * wordiness,
             lifetime=choice.lifetime,
         )
-        held = view.held.setdefault(target.name, Held())
+        held = view.held.setdefault(target.name, HeldPrefix())
         use(held, target, prompt_tokens=prompt, warm=warm, lifetime=choice.lifetime, at=answer.at)
         self._rows.append(
             Row(

@@ -213,6 +213,7 @@ class Features(_message.Message):
     EDIT_DIGEST_FIELD_NUMBER: _builtins.int
     LACKS_BREAKPOINTS_FIELD_NUMBER: _builtins.int
     OPEN_TASKS_FIELD_NUMBER: _builtins.int
+    ATTACHMENT_TOKENS_FIELD_NUMBER: _builtins.int
     dialect: _builtins.str
     requested_model: _builtins.str
     step_kind: _builtins.str
@@ -236,6 +237,7 @@ class Features(_message.Message):
     edit_digest: _builtins.str
     lacks_breakpoints: _builtins.bool
     open_tasks: _builtins.int
+    attachment_tokens: _builtins.int
     @_builtins.property
     def needs(self) -> Global___Needs: ...
     def __init__(
@@ -265,10 +267,11 @@ class Features(_message.Message):
         edit_digest: _builtins.str = ...,
         lacks_breakpoints: _builtins.bool = ...,
         open_tasks: _builtins.int = ...,
+        attachment_tokens: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["needs", b"needs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_one_hour", b"asks_one_hour", "asks_usage", b"asks_usage", "body_bytes", b"body_bytes", "call_digest", b"call_digest", "check", b"check", "check_framework", b"check_framework", "dialect", b"dialect", "edit_digest", b"edit_digest", "has_foreign_thinking", b"has_foreign_thinking", "head_digest", b"head_digest", "head_tokens", b"head_tokens", "lacks_breakpoints", b"lacks_breakpoints", "last_message_digest", b"last_message_digest", "message_count", b"message_count", "needs", b"needs", "open_tasks", b"open_tasks", "requested_model", b"requested_model", "step_kind", b"step_kind", "step_tool_errors", b"step_tool_errors", "step_tool_results", b"step_tool_results", "stream", b"stream", "text_digest", b"text_digest", "tool_count", b"tool_count", "tool_result_count", b"tool_result_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asks_one_hour", b"asks_one_hour", "asks_usage", b"asks_usage", "attachment_tokens", b"attachment_tokens", "body_bytes", b"body_bytes", "call_digest", b"call_digest", "check", b"check", "check_framework", b"check_framework", "dialect", b"dialect", "edit_digest", b"edit_digest", "has_foreign_thinking", b"has_foreign_thinking", "head_digest", b"head_digest", "head_tokens", b"head_tokens", "lacks_breakpoints", b"lacks_breakpoints", "last_message_digest", b"last_message_digest", "message_count", b"message_count", "needs", b"needs", "open_tasks", b"open_tasks", "requested_model", b"requested_model", "step_kind", b"step_kind", "step_tool_errors", b"step_tool_errors", "step_tool_results", b"step_tool_results", "stream", b"stream", "text_digest", b"text_digest", "tool_count", b"tool_count", "tool_result_count", b"tool_result_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
