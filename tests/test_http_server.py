@@ -10,11 +10,13 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from turnout.engines.handover import NOBODY, Handover, Line, open_line
+from turnout.http_bounds import HttpBounds
 from turnout.http_server import serve_http
 
 pytestmark = pytest.mark.anyio
 
 WAIT_SECONDS = 20.0
+BOUNDS = HttpBounds(head_bytes=65536, head_seconds=10.0, keep_alive_seconds=75, connections=64)
 ASK = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"
 
 
@@ -52,6 +54,7 @@ async def served(*, is_supervised: bool = True) -> AsyncGenerator[Served]:
                     handover=Handover(service) if is_supervised else NOBODY,
                     drain_seconds=1,
                     replaced_seconds=WAIT_SECONDS,
+                    bounds=BOUNDS,
                 )
             )
             yield Served(listener, stop, line, serving)

@@ -13,6 +13,7 @@ from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from turnout.engines.handover import Handover, inherited
+from turnout.http_bounds import HttpBounds, allow_files, bounded_by
 from turnout.rpc.address import is_loopback
 from turnout.settings import LISTENER_VARIABLE, BadSetting, Settings
 
@@ -158,6 +159,7 @@ async def serve_http(
     handover: Handover,
     drain_seconds: float,
     replaced_seconds: float,
+    bounds: HttpBounds,
     leave_sockets: Callable[[], Awaitable[None]] = _no_sockets,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
 ) -> None:
@@ -165,11 +167,12 @@ async def serve_http(
     serves for `replaced_seconds`. `leave_sockets` closes the application's WebSockets, each when its
     answer is over.
     """
+    allow_files(bounds)
     server = _HttpServer(
         uvicorn.Config(
             app,
             loop="none",
-            http="httptools",
+            http=bounded_by(bounds),
             ws="websockets-sansio",
             ws_max_size=max_message_bytes,
             lifespan="off",
@@ -179,7 +182,7 @@ async def serve_http(
             date_header=False,
             proxy_headers=False,
             backlog=BACKLOG,
-            timeout_keep_alive=75,
+            timeout_keep_alive=bounds.keep_alive_seconds,
             timeout_graceful_shutdown=max(1, int(drain_seconds)),
         ),
         leave_sockets,

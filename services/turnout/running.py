@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol, assert_never
 from turnout import __version__, parts
 from turnout.compose import Process, open_tracing, process
 from turnout.engines.handover import Handover
+from turnout.http_bounds import HttpBounds
 from turnout.http_server import serve_http
 from turnout.metrics_port import metrics_at
 from turnout.observe.calls import CallTimes, TimedScorer, TimedSessionCacheTracker
@@ -70,6 +71,12 @@ async def run_ingress(
             replaced_seconds=settings.upstream_dispatcher.request_seconds,
             leave_sockets=app.leave_sockets,
             max_message_bytes=settings.ingress.max_body_bytes,
+            bounds=HttpBounds(
+                head_bytes=settings.ingress.max_header_bytes,
+                head_seconds=settings.ingress.header_seconds,
+                keep_alive_seconds=settings.ingress.keep_alive_seconds,
+                connections=settings.ingress.max_connections,
+            ),
         )
 
 

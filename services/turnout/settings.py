@@ -61,6 +61,18 @@ class Ingress(Section):
     body_seconds: float = Field(
         default=60.0, gt=0, description="Longest time in seconds that a body may take to arrive."
     )
+    max_header_bytes: int = Field(
+        default=64 * 1024, gt=0, description="Longest accepted request line and headers in bytes."
+    )
+    header_seconds: float = Field(
+        default=10.0, gt=0, description="Longest time in seconds that they may take to arrive."
+    )
+    max_connections: int = Field(
+        default=8192, gt=0, description="Clients' connections that may be open at once."
+    )
+    keep_alive_seconds: int = Field(
+        default=75, gt=0, description="How long a connection is kept on which nothing is asked."
+    )
     max_sockets: int = Field(default=512, ge=0, description="WebSockets that may be open at once.")
     max_sockets_per_key: int = Field(default=64, ge=0, description="The same for one key.")
     allowed_hosts: tuple[str, ...] = Field(

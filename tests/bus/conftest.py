@@ -14,8 +14,13 @@ from turnout.engines.free_ports import free_port
 
 
 @pytest.fixture
-def metrics() -> BusMetrics:
-    return BusMetrics(CollectorRegistry())
+def registry() -> CollectorRegistry:
+    return CollectorRegistry()
+
+
+@pytest.fixture
+def metrics(registry: CollectorRegistry) -> BusMetrics:
+    return BusMetrics(registry)
 
 
 @pytest.fixture

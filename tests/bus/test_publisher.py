@@ -10,13 +10,15 @@ import pytest
 
 from tests.bus import samples
 from tests.bus.servers import NatsServer
+from tests.bus.small_disk import small_disk
 from turnout.bus.connection import open_bus
 from turnout.bus.cursor import Cursor, Position
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import MAX_MESSAGE_FACTS, Publisher
 from turnout.bus.spool import Spool, SpoolFactSink, open_spool
-from turnout.bus.subjects import STREAM
+from turnout.bus.subjects import BY_FACT, STREAM
 from turnout.events.v1 import facts_pb2
+from turnout.protos import to_pb
 
 pytestmark = pytest.mark.anyio
 
@@ -206,3 +208,25 @@ async def test_a_full_stream_pushes_back(
     await client.close()
 
     assert events_of(await stored(nats_server.url)) == ["kept"]
+
+
+async def test_a_disk_that_facts_have_filled_is_emptied_once_nats_is_back(
+    tmp_path: Path, metrics: BusMetrics, nats_server: NatsServer
+) -> None:
+    with small_disk(tmp_path / "disk") as filling:
+        spool = open_spool(tmp_path / "disk" / "spool", service="ingress", metrics=metrics)
+        fact = samples.outcome()
+        route = BY_FACT[type(fact)]
+        kind, payload = route.kind, to_pb(fact, route.message).SerializeToString()
+        taken = 0
+        with filling():
+            while spool.append(kind, payload):
+                taken += 1
+        assert taken > 100
+        await nats_server.start()
+        async with publishing(spool, nats_server.url, metrics):
+            await until(lambda: spool.own.size_bytes() == 0)
+            assert spool.append(kind, payload)
+            await until(lambda: spool.own.done == spool.tail)
+        spool.close()
+        assert len(events_of(await stored(nats_server.url))) == taken + 1

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
 from tests.bus import samples
+from tests.bus.small_disk import small_disk
 from turnout.bus.cursor import Cursor, Position
 from turnout.bus.directory import SpoolDirectory, Window
 from turnout.bus.metrics import BusMetrics
 from turnout.bus.publisher import messages_of
-from turnout.bus.records import MAX_PAYLOAD_BYTES
+from turnout.bus.records import MAX_PAYLOAD_BYTES, encode_record
 from turnout.bus.spool import Spool, SpoolFactSink, open_spool
 from turnout.events.v1 import facts_pb2
 from turnout.protos import from_pb
@@ -150,23 +151,30 @@ def test_a_window_interrupted_by_a_crash_is_published_with_the_same_ids(
 
 
 def test_a_torn_tail_is_cut_off_and_said(
-    make_spool: Callable[[], Spool], caplog: pytest.LogCaptureFixture
+    make_spool: Callable[[], Spool],
+    registry: CollectorRegistry,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     spool = make_spool()
     spool.append(1, b"first")
     spool.append(1, b"second")
     path = spool.own.segment_path(1)
     spool.close()
-    os.truncate(path, path.stat().st_size - 3)
+    whole = path.stat().st_size
+    os.truncate(path, whole - 3)
 
     again = make_spool()
 
     assert drain(again.adopted[0], again) == [b"first"]
     assert "torn end" in caplog.text
+    torn = whole - len(encode_record(1, b"first")) - 3
+    assert registry.get_sample_value("turnout_spool_lost_bytes_total") == torn
 
 
 def test_a_damaged_segment_gives_up_only_what_is_damaged(
-    make_spool: Callable[[], Spool], caplog: pytest.LogCaptureFixture
+    make_spool: Callable[[], Spool],
+    registry: CollectorRegistry,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     spool = make_spool()
     for payload in (b"first", b"second", b"third"):
@@ -176,8 +184,43 @@ def test_a_damaged_segment_gives_up_only_what_is_damaged(
     data[data.index(b"second")] ^= 1
     path.write_bytes(data)
 
+    window = spool.own.window(tail=spool.tail)
+    assert window is not None
+    spool.own.begin(window)
+    # Of a window that could not be published, and is read again.
     assert drain(spool.own, spool) == [b"first", b"third"]
-    assert "damaged" in caplog.text
+    assert caplog.text.count("damaged") == 1
+    lost = len(encode_record(1, b"second"))
+    assert registry.get_sample_value("turnout_spool_lost_bytes_total") == lost
+
+
+def test_room_for_the_cursor_is_taken_before_the_first_fact(
+    make_spool: Callable[[], Spool],
+) -> None:
+    spool = make_spool()
+    spool.append(1, b"first")
+    kept = (spool.own.path / "cursor").stat()
+    drain(spool.own, spool)
+    spool.own.settle()
+    after = (spool.own.path / "cursor").stat()
+    assert (kept.st_size, kept.st_blocks) == (after.st_size, after.st_blocks)
+    assert kept.st_blocks > 0
+
+
+def test_a_fact_that_the_disk_has_no_room_for_leaves_the_segment_behind(
+    tmp_path: Path,
+) -> None:
+    with small_disk(tmp_path / "disk") as filling:
+        spool = open_spool(tmp_path / "disk", service="s", metrics=BusMetrics(CollectorRegistry()))
+        with filling():
+            while spool.append(1, b"x" * 1000):
+                pass
+            assert spool.own.segments() == [1, 2]
+        assert drain(spool.own, spool)
+        spool.measure()
+        assert spool.own.segments() == [2]
+        assert spool.append(1, b"x" * 100_000)
+        spool.close()
 
 
 def test_an_unreadable_cursor_means_starting_over(make_spool: Callable[[], Spool]) -> None:

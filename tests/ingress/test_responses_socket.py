@@ -23,6 +23,7 @@ from turnout.dialects.stream import Answer
 from turnout.dialects.usage import Usage
 from turnout.engines.handover import NOBODY
 from turnout.errors import RateLimited
+from turnout.http_bounds import HttpBounds
 from turnout.http_server import serve_http
 from turnout.ingress.app import Edge as Application
 from turnout.ingress.callers import Door
@@ -75,6 +76,9 @@ class Served:
         return f"ws://127.0.0.1:{self.port}/v1/responses"
 
 
+BOUNDS = HttpBounds(head_bytes=65536, head_seconds=10.0, keep_alive_seconds=75, connections=64)
+
+
 @asynccontextmanager
 async def served(*, door: Door = OPEN_DOOR, limits: Limits = LIMITS) -> AsyncGenerator[Served]:
     on = edge(door=door, limits=limits)
@@ -92,6 +96,7 @@ async def served(*, door: Door = OPEN_DOOR, limits: Limits = LIMITS) -> AsyncGen
                     handover=NOBODY,
                     drain_seconds=WAIT_SECONDS,
                     replaced_seconds=WAIT_SECONDS,
+                    bounds=BOUNDS,
                     leave_sockets=app.leave_sockets,
                     max_message_bytes=LIMITS.max_body_bytes,
                 )

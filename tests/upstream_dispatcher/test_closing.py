@@ -258,6 +258,32 @@ async def test_a_slow_client_slows_the_provider_and_starts_no_stall_clock() -> N
         assert on.facts.completed.outcome == "answered"
 
 
+async def test_a_provider_that_goes_on_after_its_end_is_neither_relayed_nor_read_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sent = 0
+
+    async def script(exchange: Exchange) -> None:
+        nonlocal sent
+        await exchange.head(200, EVENTS)
+        await exchange.chunk(b"".join(CHAT_STREAM))
+        while True:
+            await exchange.chunk(CHAT_MORE * 20)
+            sent += len(CHAT_MORE) * 20
+            await asyncio.sleep(0)
+
+    async with provider(script) as openai, bench({"openai": openai.url}) as on:
+        answer = await answer_of(on, request(FIRST))
+        assert answer.body == b"".join(CHAT_STREAM)
+        assert on.facts.completed.outcome == "answered"
+        await asyncio.wait_for(openai.hung_up.wait(), 5)
+        # What was on its way in buffers of sockets included.
+        assert sent < 20_000_000
+        assert openai.open_connections == 0
+    (line,) = (record for record in caplog.records if "went on after" in record.getMessage())
+    assert vars(line)["target"] == FIRST
+
+
 async def test_stopping_ends_what_is_under_way() -> None:
     arrived = asyncio.Event()
 

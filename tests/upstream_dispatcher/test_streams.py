@@ -1,6 +1,9 @@
 """Streams within one dialect: what goes out, what comes back, what is told."""
 
 import asyncio
+import gzip
+import tracemalloc
+import zlib
 from dataclasses import replace
 
 import pytest
@@ -13,6 +16,7 @@ from tests.upstream_dispatcher.faults import (
 )
 from tests.upstream_dispatcher.samples import (
     CHAT_DONE,
+    CHAT_MORE,
     CHAT_ROLE,
     CHAT_STOP,
     CHAT_STREAM,
@@ -25,6 +29,7 @@ from tests.upstream_dispatcher.samples import (
 from tests.upstream_dispatcher.scripted import Exchange, provider
 from tests.upstream_dispatcher.workbench import (
     CHAT_BODY,
+    CHAT_WHOLE_BODY,
     MESSAGES_BODY,
     NOW,
     KeptNotes,
@@ -231,19 +236,68 @@ async def test_a_tracker_that_hangs_delays_nobody() -> None:
         assert dispatcher.notes_failed == 1
 
 
-async def test_compressed_all_the_same_is_read_plain() -> None:
-    import gzip
+@pytest.mark.parametrize("encoding", ["gzip", "deflate"])
+@pytest.mark.parametrize("pieces", [1, 5000])
+async def test_compressed_all_the_same_is_read_plain(encoding: str, pieces: int) -> None:
+    plain = b"".join((CHAT_ROLE, CHAT_TEXT, CHAT_MORE * pieces, CHAT_STOP, CHAT_USAGE, CHAT_DONE))
+    packed = (gzip.compress if encoding == "gzip" else zlib.compress)(plain)
 
     async def script(exchange: Exchange) -> None:
-        await exchange.head(200, EVENTS, ("content-encoding", "gzip"))
-        packed = gzip.compress(b"".join(CHAT_STREAM))
+        await exchange.head(200, EVENTS, ("content-encoding", encoding))
         await exchange.chunk(packed[:40])
         await exchange.chunk(packed[40:])
         await exchange.end()
 
     async with provider(script) as openai, bench({"openai": openai.url}) as on:
-        answer = await answer_of(on, request(FIRST))
-        assert answer.body == b"".join(CHAT_STREAM)
+        for _ in range(2):
+            answer = await answer_of(on, request(FIRST))
+            assert answer.body == plain
+        assert openai.connections == 1
+
+
+BOMB_BYTES = 200_000_000
+"""Blanks that 200 kB of gzip hold."""
+
+
+@pytest.mark.parametrize(
+    ("form", "stream"),
+    [(EVENTS, True), (JSON, True), (JSON, False)],
+    ids=["events", "told", "whole"],
+)
+async def test_a_small_answer_that_is_large_inflated_costs_no_more_than_the_bounds(
+    form: tuple[str, str], stream: bool
+) -> None:
+    pack = zlib.compressobj(9, wbits=zlib.MAX_WBITS | 16)
+    blank = b" " * 1_000_000
+    bomb = b"".join((pack.compress(b'data: {"'), *(pack.compress(blank) for _ in range(200))))
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.head(200, form, ("content-encoding", "gzip"))
+        await exchange.chunk(bomb)
+        await exchange.until_closed()
+
+    body = CHAT_BODY if stream else CHAT_WHOLE_BODY
+    async with provider(script) as openai, bench({"openai": openai.url}) as on:
+        tracemalloc.start()
+        answer = await answer_of(on, request(FIRST, stream=stream, body=body))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert answer.head.status == 502
+        assert peak < BOMB_BYTES / 2
+        await asyncio.wait_for(openai.hung_up.wait(), 5)
+
+
+async def test_behind_the_end_of_what_was_compressed_nothing_is_read() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.head(200, JSON, ("content-encoding", "gzip"))
+        await exchange.chunk(gzip.compress(CHAT_WHOLE))
+        while True:
+            await exchange.chunk(b"more" * 1000)
+
+    async with provider(script) as openai, bench({"openai": openai.url}) as on:
+        answer = await answer_of(on, request(FIRST, stream=False, body=CHAT_WHOLE_BODY))
+        assert answer.head.status == 200
+        await asyncio.wait_for(openai.hung_up.wait(), 5)
 
 
 @pytest.mark.parametrize("dialect", ["openai_chat", "anthropic_messages"])

@@ -15,6 +15,7 @@ import fcntl
 import logging
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def wait_lock(path: Path) -> int:
 class SpoolDirectory:
     """Reads a spool directory in order. Built by `open_directory`, closed by `close`."""
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int, *, on_lost: Callable[[int], None]) -> None:
+        """`on_lost` counts bytes of records that can never be read."""
+        self.on_lost = on_lost
         self.path = path
         self.name = path.name
         self._lock = lock
@@ -119,10 +122,12 @@ class SpoolDirectory:
             stop = limit if is_told else min(limit, start.offset + WINDOW_BYTES)
             data = os.pread(file, stop - start.offset, start.offset)
             found = scan(data, start=start.offset, is_whole=stop == limit)
-            if found.lost_bytes:
+            # A window that was begun and is read again has said so before.
+            if found.lost_bytes and not is_told:
+                self.on_lost(found.lost_bytes)
                 _log.error(
                     "spool segment is damaged: records were passed over",
-                    extra={"spool": self.name, "lost_bytes": found.lost_bytes},
+                    extra={"spool": self.name, "bytes": found.lost_bytes},
                 )
             until = Position(start.segment, found.end)
             if found.records:
@@ -157,9 +162,15 @@ class SpoolDirectory:
             return False
         self._done = self._until = Position(later[0], 0)
         self.settle()
+        # What is open keeps its room on disk.
+        self._close_segment()
         for segment in range(number, later[0]):
             self.segment_path(segment).unlink(missing_ok=True)
         return True
+
+    def reserve(self) -> None:
+        """Make sure that publishing can be written down. Raises `OSError`."""
+        self._cursor.reserve()
 
     def begin(self, window: Window) -> None:
         """Write down that `window` is about to be published."""
@@ -186,23 +197,23 @@ class SpoolDirectory:
         os.close(self._lock)
 
 
-def make_directory(parent: Path, name: str) -> SpoolDirectory:
+def make_directory(parent: Path, name: str, *, on_lost: Callable[[int], None]) -> SpoolDirectory:
     """A new, empty directory of ours. The caller holds the lock of `parent`."""
     path = parent / name
     path.mkdir(mode=_DIRECTORY_MODE)
     lock = try_lock(path / "lock")
     assert lock is not None, "nobody else knows of a directory that was made just now"
-    return SpoolDirectory(path, lock)
+    return SpoolDirectory(path, lock, on_lost=on_lost)
 
 
-def adopt_directories(parent: Path) -> list[SpoolDirectory]:
+def adopt_directories(parent: Path, *, on_lost: Callable[[int], None]) -> list[SpoolDirectory]:
     """Directories whose processes are gone, oldest first. The caller holds the lock of `parent`."""
     adopted: list[SpoolDirectory] = []
     entries = [entry for entry in parent.iterdir() if entry.is_dir()]
     for path in sorted(entries, key=lambda entry: (entry.stat().st_mtime_ns, entry.name)):
         lock = try_lock(path / "lock")
         if lock is not None:
-            adopted.append(SpoolDirectory(path, lock))
+            adopted.append(SpoolDirectory(path, lock, on_lost=on_lost))
     return adopted
 
 
@@ -222,8 +233,9 @@ def truncate_torn_tail(directory: SpoolDirectory) -> int:
     torn = len(data) - end
     if torn:
         os.truncate(path, end)
+        directory.on_lost(torn)
         _log.warning(
             "spool segment had a torn end, cut off",
-            extra={"segment": str(path), "torn_bytes": torn},
+            extra={"segment": str(path), "bytes": torn},
         )
     return torn

@@ -35,6 +35,11 @@ class BusMetrics:
             "Attempts to publish a window of facts that failed and will be made again.",
             registry=registry,
         )
+        self._lost = Counter(
+            "turnout_spool_lost_bytes_total",
+            "Bytes of the spool in which no whole fact could be read: torn by a crash, or damaged.",
+            registry=registry,
+        )
         self._spool_bytes = Gauge(
             "turnout_spool_bytes", "Bytes of the spool on disk.", registry=registry
         )
@@ -60,6 +65,9 @@ class BusMetrics:
 
     def publish_failed(self) -> None:
         self._failures.inc()
+
+    def lost(self, size: int) -> None:
+        self._lost.inc(size)
 
     def spool_bytes(self, size: int) -> None:
         self._spool_bytes.set(size)

@@ -8,11 +8,13 @@ All calls come from one thread, the event loop's.
 """
 
 import asyncio
+import errno
 import logging
 import os
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from turnout.bus.cursor import Position
@@ -71,6 +73,7 @@ class Spool:
         self._offset = 0
         self._file = create_segment(own.segment_path(1))
         self._unsynced: list[int] = []
+        self._is_reserved = False
         self._is_dirty = False
         self._is_closed = False
         # Counted when appending and again whenever segments are removed, not on every append.
@@ -103,14 +106,18 @@ class Spool:
             if self.size_bytes + len(record) > self._max_bytes:
                 return self.drop("spool_full", f"the spool holds {self.size_bytes} bytes")
         try:
+            if not self._is_reserved:
+                self.own.reserve()
+                self._is_reserved = True
             if self._offset >= self._segment_bytes:
                 self._roll()
             written = os.write(self._file, record)
             if written != len(record):
                 os.ftruncate(self._file, self._offset)
                 os.lseek(self._file, self._offset, os.SEEK_SET)
-                return self.drop("disk_error", "the disk took only a part of a record")
+                raise OSError(errno.ENOSPC, "the disk took only a part of a record")
         except OSError as error:
+            self._leave_segment()
             return self.drop("disk_error", str(error))
         self._offset += written
         self._is_dirty = True
@@ -144,11 +151,28 @@ class Spool:
         self._older_bytes += self._offset
         self._offset = 0
 
+    def _leave_segment(self) -> None:
+        """A segment is removed once nobody writes to it: a disk that is full before the segment is
+        would stay so for ever.
+        """
+        if self._offset:
+            with suppress(OSError):
+                self._roll()
+                self.appended.set()
+
     def measure(self) -> None:
         """Count the bytes on disk anew, after segments have been removed."""
+        self._let_go_of_removed()
         kept = sum(directory.size_bytes() for directory in self.adopted)
         self._older_bytes = kept + self.own.size_bytes() - self._offset
         self._metrics.spool_bytes(self.size_bytes)
+
+    def _let_go_of_removed(self) -> None:
+        """What is open keeps its room on disk."""
+        removed = [file for file in self._unsynced if not os.fstat(file).st_nlink]
+        for file in removed:
+            self._unsynced.remove(file)
+            os.close(file)
 
     async def sync(self) -> None:
         """Flush to disk what was appended since the last call; the loop does not wait for it."""
@@ -201,8 +225,8 @@ def open_spool(
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = wait_lock(parent / ".lock")
     try:
-        adopted = adopt_directories(parent)
-        own = make_directory(parent, f"{service}-{uuid.uuid4().hex}")
+        adopted = adopt_directories(parent, on_lost=metrics.lost)
+        own = make_directory(parent, f"{service}-{uuid.uuid4().hex}", on_lost=metrics.lost)
     finally:
         os.close(lock)
     for directory in adopted:

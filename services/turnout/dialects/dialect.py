@@ -78,6 +78,11 @@ class StreamTap(Protocol):
         ...
 
     @property
+    def behind(self) -> int:
+        """How many events of the last bytes stood behind the first that was the end."""
+        ...
+
+    @property
     def reading(self) -> TapReading: ...
 
 
@@ -191,6 +196,10 @@ class WireDialect(Protocol):
         """What ends a stream that has said why it ended and then does not end; b"" in a dialect whose
         clients do without.
         """
+        ...
+
+    def may_follow_end(self, data: bytes) -> bool:
+        """Whether an event with this data may come behind the end of an answer."""
         ...
 
     def decode_error(

@@ -29,7 +29,7 @@ class SetModel:
 class SetStreamIncludeUsage:
     """Ask for usage at the end of an `openai_chat` stream.
 
-    A client that did not ask gets its answer through `UsageChunkFilter`.
+    A client that did not ask gets its answer through `UsageHidden`.
     """
 
 

@@ -68,7 +68,7 @@ class Seen(Protocol):
 class EventTap:
     """Of a stream; see `dialect.StreamTap`."""
 
-    __slots__ = ("_is_blind", "_seen", "_sse", "is_over")
+    __slots__ = ("_is_blind", "_seen", "_sse", "behind", "is_over")
 
     def __init__(self, seen: Seen, *, bare_objects: bool = False) -> None:
         self._sse = SseDecoder(bare_objects=bare_objects)
@@ -76,8 +76,10 @@ class EventTap:
         self._is_blind = False
         # Plain pieces end nothing, so only events change it.
         self.is_over = False
+        self.behind = 0
 
     def feed(self, data: bytes) -> None:
+        self.behind = 0
         if self._is_blind:
             return
         if self._sse.is_between:
@@ -92,8 +94,10 @@ class EventTap:
             self._seen.has_content = True
             return
         for event in events:
+            if self.is_over:
+                self.behind += 1
             self._seen.on_event(event)
-        self.is_over = self._seen.is_over
+            self.is_over = self._seen.is_over
 
     @property
     def reading(self) -> TapReading:
@@ -117,6 +121,10 @@ class BodyTap:
     def feed(self, data: bytes) -> None:
         if len(self._held) <= MAX_BODY_BYTES:
             self._held += data
+
+    @property
+    def behind(self) -> int:
+        return 0
 
     @property
     def is_over(self) -> bool:

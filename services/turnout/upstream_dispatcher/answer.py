@@ -2,7 +2,7 @@
 
 Rules: every course gives out whole events only, so that a keep-alive or a terminal error event can
 be put behind whatever has gone out; within a dialect the bytes that go out are the bytes that came
-in, but for named edits; nothing is given out twice. `reading` says what has been seen, in the same words
+in, but for named edits and what no dialect has behind an end; nothing is given out twice. `reading` says what has been seen, in the same words
 for both.
 """
 
@@ -20,7 +20,7 @@ from turnout.dialects.dialect import (
     WireDialect,
 )
 from turnout.dialects.fit import AnswerFitter
-from turnout.dialects.openai_chat.usage_filter import UsageChunkFilter
+from turnout.dialects.openai_chat.usage_filter import UsageHidden
 from turnout.dialects.prefix import digest
 from turnout.dialects.sse import MAX_EVENT_BYTES
 from turnout.dialects.stream import (
@@ -46,6 +46,7 @@ from turnout.dialects.stream import (
 )
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError, UpstreamFailed
+from turnout.upstream_dispatcher.tail import Tail, start_of_last
 
 _ID_PREFIX: Mapping[Dialect, str] = MappingProxyType(
     {
@@ -106,6 +107,11 @@ class Course(Protocol):
     @property
     def reading(self) -> TapReading: ...
 
+    @property
+    def dropped_bytes(self) -> int:
+        """What came behind the end, and was not to be passed on."""
+        ...
+
 
 class EventsEdit(Protocol):
     """Changes values in whole events of one stream."""
@@ -122,25 +128,37 @@ def _edited(events: bytes, edits: Sequence[EventsEdit]) -> bytes:
 class RelayedCourse:
     """Within one dialect: the bytes as they come, but for `edits`, with a tap beside them."""
 
-    __slots__ = ("_dialect", "_edits", "_filter", "_held", "_tap")
+    __slots__ = ("_dialect", "_edits", "_has_ended", "_held", "_tail", "_tap")
 
     def __init__(
         self, dialect: WireDialect, *, hides_usage: bool, edits: Sequence[EventsEdit] = ()
     ) -> None:
         self._dialect = dialect
-        self._edits = edits
+        self._edits = (UsageHidden(), *edits) if hides_usage else edits
         self._tap: StreamTap = dialect.tap(stream=True)
-        self._filter = UsageChunkFilter() if hides_usage else None
         # The beginning of an event whose end has not come.
         self._held = bytearray()
+        self._has_ended = False
+        self._tail = Tail(dialect.may_follow_end)
 
     def feed(self, data: bytes) -> bytes:
-        return _edited(self._whole_events(data), self._edits)
+        if self._has_ended:
+            return _edited(self._tail.feed(data), self._edits)
+        self._tap.feed(data)
+        whole = self._whole_events(data)
+        if self._tap.is_over and self._tap.reading.error is None:
+            whole = self._up_to_end(whole)
+        return _edited(whole, self._edits)
+
+    def _up_to_end(self, whole: bytes) -> bytes:
+        """Of the events in which the end is, those up to it, and of the rest what may follow."""
+        self._has_ended = True
+        came = whole + self._held
+        self._held.clear()
+        end = start_of_last(came, self._tap.behind)
+        return came[:end] + self._tail.feed(came[end:])
 
     def _whole_events(self, data: bytes) -> bytes:
-        self._tap.feed(data)
-        if self._filter is not None:
-            return self._filter.feed(data)
         held = self._held
         if not held and data.endswith((b"\n\n", b"\r\n\r\n")):
             return data
@@ -161,7 +179,7 @@ class RelayedCourse:
         return whole
 
     def close(self) -> bytes:
-        rest = bytes(self._held) if self._filter is None else self._filter.close()
+        rest = self._tail.close() if self._has_ended else bytes(self._held)
         self._held.clear()
         # Where the stream ends without a blank line, its last event is in it.
         return _edited(rest, self._edits)
@@ -176,6 +194,10 @@ class RelayedCourse:
     @property
     def reading(self) -> TapReading:
         return self._tap.reading
+
+    @property
+    def dropped_bytes(self) -> int:
+        return self._tail.dropped_bytes
 
 
 def _last_event_end(held: bytearray, scan_from: int) -> int:
@@ -331,6 +353,11 @@ class TranslatedCourse:
     @property
     def reading(self) -> TapReading:
         return self._reader.reading
+
+    @property
+    def dropped_bytes(self) -> int:
+        # Behind the end a decoder takes nothing in.
+        return 0
 
 
 def translated_course(

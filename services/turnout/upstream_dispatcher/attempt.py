@@ -7,6 +7,7 @@ an attempt closes its connection at once, in whatever phase it is.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,10 +29,13 @@ from turnout.upstream_dispatcher.limits import (
     MAX_ANSWER_BYTES,
     MAX_ERROR_BYTES,
     MAX_HELD_BYTES,
+    MAX_TAIL_BYTES,
     Limits,
 )
 from turnout.upstream_dispatcher.request import Prepared, passed_headers
 from turnout.upstream_dispatcher.transport import NOT_SENT, HttpTransport, Incoming
+
+_LOG = logging.getLogger(__name__)
 
 EVENT_STREAM = "text/event-stream"
 JSON_SUFFIX = "json"
@@ -297,19 +301,26 @@ class StreamAttempt:
 
     async def finish(self) -> bytes:
         """After the last piece: wait a moment for the body's end, so that the connection can be
-        used again, and return what still came (nothing, in every dialect we know).
+        used again, and return what still came that may follow an end.
         """
         if self._incoming is None or self._is_at_end or self.log.error is not None:
             return b""
         rest: list[bytes] = []
+        size = 0
         try:
             async with asyncio.timeout(DRAIN_SECONDS):
-                while data := await self._incoming.read():
+                while size <= MAX_TAIL_BYTES and (data := await self._incoming.read()):
                     rest.append(self._course.feed(data))
+                    size += len(data)
             rest.append(self._course.close())
         except (TimeoutError, TurnoutError):
             # The answer was whole; the connection is closed instead of kept.
             pass
+        if size > MAX_TAIL_BYTES or self._course.dropped_bytes:
+            _LOG.warning(
+                "the upstream went on after the end of its answer, which is not relayed",
+                extra={"target": self.log.to.target, "bytes": size},
+            )
         return b"".join(rest)
 
     def _keep_reading(self) -> None:

@@ -19,6 +19,9 @@ DRAIN_SECONDS = 1.0
 """To wait for the end of a body whose last event has passed, so that its connection can be used
 again, and for what may still follow (the `[DONE]` behind an OpenAI usage chunk)."""
 
+MAX_TAIL_BYTES = 64 * 1024
+"""Read behind the last event of an answer; honest ones have a few hundred bytes there."""
+
 STALE_SECONDS = 1.0
 """A connection lost sooner than this after sending had been closed before (the provider's idle
 time-out met our request on the way); later, the provider has seen the request and may bill it."""

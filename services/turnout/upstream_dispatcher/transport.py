@@ -24,6 +24,9 @@ from turnout.upstream_dispatcher.limits import STALE_SECONDS, Limits
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 """zlib finds out by itself which of the two it is."""
 
+MAX_INFLATED_BYTES = 128 * 1024
+"""Of a compressed answer at a time; as much as is read from a connection at once."""
+
 LATIN_1 = "iso-8859-1"
 """How bytes of a header become text and back, whatever they are."""
 
@@ -98,7 +101,7 @@ class _Answer(httpx.AsyncByteStream):
 class Incoming:
     """An upstream's answer whose head has come; closed by `aclose`, always."""
 
-    __slots__ = ("_answer", "_content", "_inflate", "headers", "status")
+    __slots__ = ("_answer", "_content", "_inflater", "headers", "status")
 
     def __init__(self, response: httpx.Response) -> None:
         answer = response.stream
@@ -110,7 +113,7 @@ class Incoming:
         self.headers.encoding = LATIN_1
         self._answer = answer
         self._content = answer.content
-        self._inflate = _inflater(response.headers.get("content-encoding", ""))
+        self._inflater = _inflater(response.headers.get("content-encoding", ""))
 
     @property
     def content_type(self) -> str:
@@ -120,18 +123,20 @@ class Incoming:
 
     async def read(self) -> bytes:
         """What has come, as soon as something has; b"" at the end. Raises `UpstreamFailed`."""
+        inflater = self._inflater
         while True:
-            try:
-                data = await self._content.readany()
-            except aiohttp.ClientError as error:
-                raise UpstreamFailed("connection lost: the upstream's answer broke off") from error
-            if self._inflate is None or not data:
-                return data
-            try:
-                plain = self._inflate.decompress(data)
-            except zlib.error as error:
-                raise UpstreamFailed("the upstream's answer cannot be decompressed") from error
-            if plain:
+            if inflater is None or not inflater.has_more:
+                try:
+                    data = await self._content.readany()
+                except aiohttp.ClientError as error:
+                    raise UpstreamFailed(
+                        "connection lost: the upstream's answer broke off"
+                    ) from error
+                if inflater is None or not data:
+                    return data
+                inflater.take(data)
+            plain = inflater.inflate()
+            if plain or inflater.is_over:
                 return plain
 
     async def read_all(self, *, max_bytes: int) -> bytes:
@@ -265,13 +270,40 @@ def _name(error: BaseException) -> str:
 
 
 class _Inflater:
-    """Undoes a content encoding that came although none was asked for."""
+    """Undoes a content encoding that came although none was asked for.
+
+    A little at a time: a thousandth of what may come out can come in, and the bounds are of the plain.
+    """
+
+    __slots__ = ("_taken", "_zlib", "has_more")
 
     def __init__(self) -> None:
-        self._plain = zlib.decompressobj(GZIP_OR_ZLIB)
+        self._zlib = zlib.decompressobj(GZIP_OR_ZLIB)
+        self._taken = b""
+        self.has_more = False
 
-    def decompress(self, data: bytes) -> bytes:
-        return self._plain.decompress(data)
+    def take(self, data: bytes) -> None:
+        """Only when there is no more in what has been taken."""
+        self._taken = data
+
+    def inflate(self) -> bytes:
+        """At most `MAX_INFLATED_BYTES`. Raises `UpstreamFailed`."""
+        if self.is_over:
+            self.has_more = False
+            return b""
+        try:
+            plain = self._zlib.decompress(self._taken, MAX_INFLATED_BYTES)
+        except zlib.error as error:
+            raise UpstreamFailed("the upstream's answer cannot be decompressed") from error
+        self._taken = self._zlib.unconsumed_tail
+        # zlib may have read all and not yet told all.
+        self.has_more = bool(self._taken) or len(plain) == MAX_INFLATED_BYTES
+        return plain
+
+    @property
+    def is_over(self) -> bool:
+        """What comes behind is no part of the answer."""
+        return self._zlib.eof
 
 
 def _inflater(encoding: str) -> _Inflater | None:

@@ -99,6 +99,10 @@ class AnthropicMessages:
     def last_event(self) -> bytes:
         return _STOP
 
+    def may_follow_end(self, data: bytes) -> bool:
+        # Of imitations that also speak OpenAI's dialect; Anthropic's clients pass over it.
+        return data == b"[DONE]"
+
     def decode_error(
         self,
         status: int,

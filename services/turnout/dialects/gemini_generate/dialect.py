@@ -102,6 +102,10 @@ class GeminiGenerate:
     def last_event(self) -> bytes:
         return b""
 
+    def may_follow_end(self, data: bytes) -> bool:
+        # Figures alone.
+        return b'"candidates"' not in data and b'"usageMetadata"' in data
+
     def decode_error(
         self,
         status: int,

@@ -12,10 +12,11 @@ from turnout.dialects.openai_chat import errors, response
 from turnout.dialects.openai_chat.reasoning_details import without_sealed
 from turnout.dialects.openai_chat.request_decode import decode_request
 from turnout.dialects.openai_chat.request_encode import encode_request
-from turnout.dialects.openai_chat.stream_decode import ChatStreamDecoder, decode_response
+from turnout.dialects.openai_chat.stream_decode import DONE, ChatStreamDecoder, decode_response
 from turnout.dialects.openai_chat.stream_encode import ChatStreamEncoder
 from turnout.dialects.openai_chat.survey import survey_request
 from turnout.dialects.openai_chat.tap import ChatSeen, read_body
+from turnout.dialects.openai_chat.usage_filter import EMPTY_CHOICES
 from turnout.dialects.sse import encode_comment
 from turnout.dialects.stream import StreamEvent
 from turnout.dialects.survey import Survey
@@ -109,6 +110,10 @@ class OpenAiChat:
 
     def last_event(self) -> bytes:
         return b""
+
+    def may_follow_end(self, data: bytes) -> bool:
+        # Usage may be told in the last chunk and again in one of its own; either ends in `[DONE]`.
+        return data == DONE or EMPTY_CHOICES.search(data) is not None
 
     def decode_error(
         self,

@@ -110,6 +110,10 @@ class OpenAiResponses:
     def last_event(self) -> bytes:
         return b""
 
+    def may_follow_end(self, data: bytes) -> bool:
+        # OpenAI sends none, most imitations do.
+        return data == b"[DONE]"
+
     def decode_error(
         self,
         status: int,

@@ -1,0 +1,189 @@
+"""What one connection of the HTTP port may cost before a request is there.
+
+Rules: a head is bounded in bytes and in time, a connection that says nothing in time, all of them in number;
+whoever goes beyond a bound is told so where that can be told, and the connection is closed. Bodies are the
+application's to bound.
+"""
+
+import asyncio
+import json
+import resource
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import ClassVar
+
+from typing_extensions import override
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+
+FILES_BESIDE = 4096
+"""Open files of a process that are no connections of clients: connections to providers above all."""
+
+RETRY_AFTER_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True)
+class HttpBounds:
+    """Attributes:
+    head_bytes: of a request's line and headers together.
+    head_seconds: from a head's first byte to its last.
+    keep_alive_seconds: how long a connection is kept on which no request is under way.
+    connections: open at once.
+
+    """
+
+    head_bytes: int
+    head_seconds: float
+    keep_alive_seconds: int
+    connections: int
+
+
+def allow_files(bounds: HttpBounds) -> None:
+    """Let the process open what it may serve; shells give a thousand files, and allow far more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = bounds.connections + FILES_BESIDE
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class _TooLarge(Exception):
+    pass
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's protocol within `bounds`."""
+
+    bounds: ClassVar[HttpBounds]
+    _head_bytes = 0
+    """Of the names and values that the parser has told."""
+    _untold_bytes = 0
+    """Received, and neither a head nor a piece of a body so far: the parser keeps these."""
+    _is_in_head = False
+    _head_due: asyncio.TimerHandle | None = None
+
+    @override
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        super().connection_made(transport)
+        if len(self.connections) > self.bounds.connections:
+            self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open")
+            return
+        self.timeout_keep_alive_task = self.loop.call_later(
+            self.timeout_keep_alive, self.timeout_keep_alive_handler
+        )
+
+    @override
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._wait_for_head(is_needed=False)
+        self._unset_keepalive_if_required()
+        super().connection_lost(exc)
+
+    @override
+    def data_received(self, data: bytes) -> None:
+        self._untold_bytes += len(data)
+        super().data_received(data)
+        if self._untold_bytes > self.bounds.head_bytes:
+            self._refuse_head()
+        # Nearly every head comes in one piece, so that none of these needs a timer.
+        self._wait_for_head(is_needed=self._is_in_head and not self.transport.is_closing())
+
+    def _wait_for_head(self, *, is_needed: bool) -> None:
+        if not is_needed and self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+        elif is_needed and self._head_due is None:
+            self._head_due = self.loop.call_later(self.bounds.head_seconds, self._head_is_late)
+
+    @override
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._is_in_head = True
+        self._head_bytes = 0
+
+    @override
+    def on_url(self, url: bytes) -> None:
+        self._take(len(url))
+        super().on_url(url)
+
+    @override
+    def on_header(self, name: bytes, value: bytes) -> None:
+        # Those behind a body are headers, too.
+        self._take(len(name) + len(value))
+        super().on_header(name, value)
+
+    def _take(self, size: int) -> None:
+        self._head_bytes += size
+        if self._head_bytes > self.bounds.head_bytes:
+            raise _TooLarge
+
+    @override
+    def on_headers_complete(self) -> None:
+        self._is_in_head = False
+        self._untold_bytes = 0
+        super().on_headers_complete()
+
+    @override
+    def on_body(self, body: bytes) -> None:
+        self._untold_bytes = 0
+        super().on_body(body)
+
+    @override
+    def on_message_complete(self) -> None:
+        self._untold_bytes = 0
+        super().on_message_complete()
+
+    @override
+    def send_400_response(self, msg: str) -> None:
+        if self._head_bytes > self.bounds.head_bytes:
+            self._refuse_head()
+        else:
+            self._refuse(HTTPStatus.BAD_REQUEST, msg)
+
+    def _refuse_head(self) -> None:
+        self._refuse(
+            HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+            f"the request's headers exceed {self.bounds.head_bytes} bytes",
+        )
+
+    def _head_is_late(self) -> None:
+        self._refuse(
+            HTTPStatus.REQUEST_TIMEOUT,
+            f"the request's headers did not come within {self.bounds.head_seconds:g} s",
+        )
+
+    def _refuse(self, status: HTTPStatus, message: str) -> None:
+        if self.transport.is_closing():
+            return
+        # Its type says that there always is one; before the first request there is none.
+        cycle: object = vars(self).get("cycle")
+        if not isinstance(cycle, RequestResponseCycle) or cycle.response_complete:
+            self.transport.write(refusal(status, message))
+        # Else an answer is under way, which nothing may be put into.
+        self.transport.close()
+
+
+def bounded_by(bounds: HttpBounds) -> type[HttpToolsProtocol]:
+    """The protocol as a class, which uvicorn makes one of for each connection."""
+
+    class Within(BoundedProtocol):
+        pass
+
+    Within.bounds = bounds
+    return Within
+
+
+def refusal(status: HTTPStatus, message: str) -> bytes:
+    """A whole answer; which dialect its client speaks is not known, so it is in the form of all."""
+    kind = "overloaded_error" if status >= 500 else "invalid_request_error"
+    told = {"type": kind, "message": message, "param": None, "code": None}
+    body = json.dumps({"type": "error", "error": told}).encode()
+    lines = [
+        f"HTTP/1.1 {status.value} {status.phrase}",
+        "content-type: application/json",
+        f"content-length: {len(body)}",
+        "connection: close",
+    ]
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        lines.append(f"retry-after: {RETRY_AFTER_SECONDS}")
+    return "\r\n".join((*lines, "", "")).encode() + body

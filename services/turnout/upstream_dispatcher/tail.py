@@ -1,0 +1,63 @@
+"""What comes behind the end of a streamed answer.
+
+Rule: of it goes on what the dialect knows to follow an end, in the bytes it came in; a provider that goes on
+talking after it has said that it is done is not relayed.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from turnout.dialects.sse import EVENT_END, SseDecoder
+
+_DATA: Final = re.compile(rb"(?:^|[\r\n])data")
+
+
+def start_of_last(data: bytes, count: int) -> int:
+    """Where the last `count` whole events begin that `data` holds; comments are none."""
+    starts: list[int] = []
+    at = 0
+    for end in EVENT_END.finditer(data):
+        if _DATA.search(data[at : end.start()]):
+            starts.append(at)
+        at = end.end()
+    return min(starts[-count:], default=at) if count else at
+
+
+class Tail:
+    """Bytes in, the events of them that `may_follow` by their data out."""
+
+    __slots__ = ("_held", "_may_follow", "dropped_bytes")
+
+    def __init__(self, may_follow: Callable[[bytes], bool]) -> None:
+        self._may_follow = may_follow
+        # The beginning of an event whose end has not come.
+        self._held = b""
+        self.dropped_bytes = 0
+
+    def feed(self, data: bytes) -> bytes:
+        held = self._held + data
+        passed: list[bytes] = []
+        at = 0
+        for end in EVENT_END.finditer(held):
+            if end.end() == len(held) and held.endswith(b"\r"):
+                # Its LF may still come.
+                break
+            passed.append(self._passed(held[at : end.end()]))
+            at = end.end()
+        self._held = held[at:]
+        return b"".join(passed)
+
+    def close(self) -> bytes:
+        """The bytes have ended: what is held is an event without its blank line, or half of one."""
+        rest, self._held = self._held, b""
+        return self._passed(rest)
+
+    def _passed(self, event: bytes) -> bytes:
+        events = SseDecoder().feed(event + b"\n\n")
+        if all(self._may_follow(one.data.strip()) for one in events):
+            return event
+        # A line end in front belongs to the CR that the event before ends in.
+        begin = len(event) - len(event.lstrip(b"\r\n"))
+        self.dropped_bytes += len(event) - begin
+        return event[:begin]
