@@ -12,13 +12,11 @@ from turnout.policy.breaker import (
     HEALTH_SECONDS,
     IN_A_ROW,
     MAX_EJECTION_SECONDS,
-    MAX_THROTTLED_SECONDS,
     PROBE_SECONDS,
-    THROTTLED_SECONDS,
     Breaker,
     Ending,
+    Health,
     Peers,
-    State,
 )
 
 NOW = 1_790_000_000.0
@@ -51,8 +49,8 @@ class Played:
         self.now += seconds
 
     @property
-    def state(self) -> State:
-        return self.breaker.state(now=self.now)
+    def state(self) -> Health:
+        return self.breaker.health(now=self.now)
 
     @property
     def may_begin(self) -> bool:
@@ -60,7 +58,7 @@ class Played:
 
     @property
     def wait(self) -> float:
-        return self.breaker.next_eligible_at(now=self.now) - self.now
+        return max(0.0, self.breaker.ejected_until - self.now)
 
 
 @pytest.mark.parametrize("ending", sorted(FAILURES))
@@ -213,47 +211,6 @@ def test_health_makes_the_next_ejection_shorter(health: float, wait: float) -> N
     assert played.wait == wait
 
 
-def test_throttled_is_another_state_and_ends_by_itself() -> None:
-    played = Played()
-    played.breaker.throttled(20.0, now=played.now)
-    played.breaker.throttled(3.0, now=played.now)
-    assert (played.state, played.may_begin, played.wait) == ("throttled", False, 20.0)
-    played.later(20)
-    assert (played.state, played.may_begin, played.wait) == ("healthy", True, 0.0)
-
-
-@pytest.mark.parametrize(
-    ("told", "wait"), [(None, THROTTLED_SECONDS), (0.0, 0.0), (1e9, MAX_THROTTLED_SECONDS)]
-)
-def test_what_a_provider_says_is_believed_within_bounds(told: float | None, wait: float) -> None:
-    played = Played()
-    played.breaker.throttled(told, now=played.now)
-    assert played.wait == wait
-
-
-def test_an_answer_to_a_later_call_ends_being_throttled() -> None:
-    played = Played()
-    sent_before = played.now
-    played.later(1)
-    played.breaker.throttled(600.0, now=played.now)
-    played.breaker.ended("answered", sent_at=sent_before, peers=TWO, now=played.now)
-    assert played.state == "throttled"
-    played.later(1)
-    played.call("answered")
-    assert played.state == "healthy"
-
-
-def test_ejected_and_throttled_it_waits_for_both() -> None:
-    played = Played()
-    played.breaker.throttled(60.0, now=played.now)
-    played.fail()
-    assert (played.state, played.wait) == ("ejected", 60.0)
-    played.later(EJECTION_SECONDS)
-    assert played.state == "throttled"
-    played.later(50)
-    assert played.state == "probing"
-
-
 def test_answers_that_collapse_against_their_own_usual_rate_are_failures() -> None:
     played = Played()
     for rate in (40.0, 60.0) * 10:
@@ -327,12 +284,10 @@ def test_whatever_happens_half_stay_and_all_come_back(
         breaker.ended(
             ending, sent_at=sent_at, peers=Peers(4, others), now=now, tokens_per_second=rate
         )
-        if ending == "throttled":
-            breaker.throttled(None, now=now)
         assert sum(one.is_ejected for one in breakers) <= 2
-        wait = breaker.next_eligible_at(now=now) - now
+        wait = max(0.0, breaker.ejected_until - now)
         assert 0.0 <= wait <= MAX_EJECTION_SECONDS
-        assert breaker.state(now=now + wait) in {"healthy", "probing"}
+        assert breaker.health(now=now + wait) in {"healthy", "probing"}
         assert (
             breaker.may_begin(now=now) or wait > 0.0 or breaker.may_begin(now=now + PROBE_SECONDS)
         )

@@ -3,9 +3,9 @@
 Rules: a target is ejected when five calls in a row went wrong, or half of at least ten of late; for a time that
 doubles with every ejection that follows closely, and falls back after health; then real requests probe it, one at a
 time, and the first that is answered ends it. Never more than half of those that could serve a request are ejected.
-Being throttled is no illness: it only says when the target is next eligible. What other replicas have seen counts,
-but only a failure of one's own ejects, so that a replica with a broken network does not stop the others.
-The constants are those of Envoy's outlier detection and Finagle's failure accrual where ours may be the same. Pure.
+Being throttled is no illness (policy/throttle.py). What other replicas have seen counts, but only a failure of one's
+own ejects, so that a replica with a broken network does not stop the others. Constants are those of Envoy's outlier
+detection and of Finagle's failure accrual where the case is the same. Pure.
 """
 
 from dataclasses import dataclass
@@ -16,9 +16,10 @@ Ending: TypeAlias = Literal[
     "answered", "error", "throttled", "timeout", "broke_off", "stalled", "given_up"
 ]
 """Of a call: answered, or refused for what the request is; failed at the provider, or not reached; told to come
-back later; nothing came within a deadline; ended in the middle; overtaken by a hedge; given up before any of it."""
+back later; nothing came within a deadline; broke off in the
+middle of it; overtaken by a hedge; given up for a reason that is none of the target's."""
 
-State: TypeAlias = Literal["healthy", "ejected", "probing", "throttled"]
+Health: TypeAlias = Literal["healthy", "ejected", "probing"]
 
 FAILURES: Final[frozenset[Ending]] = frozenset({"error", "timeout", "broke_off", "stalled"})
 
@@ -45,12 +46,6 @@ HEALTH_SECONDS: Final = 120.0
 
 PROBE_SECONDS: Final = 30.0
 """A long answer is no reason to keep others waiting: after this another one may probe."""
-
-THROTTLED_SECONDS: Final = 5.0
-"""Where a provider does not say when to come back: long enough for a burst to pass."""
-
-MAX_THROTTLED_SECONDS: Final = 3_600.0
-"""A quota may say days, and an account be topped up meanwhile: one refused call an hour finds out."""
 
 SLOW_SHARE: Final = 0.2
 """Of a target's usual output rate, below which an answer counts as a failure: rates vary by half from
@@ -99,11 +94,7 @@ class Decayed:
 
 
 class Breaker:
-    """The health of one target. `begun` and `ended` come in pairs, one for each call.
-
-    Attributes:
-        eligible_at: unix seconds at which a provider wants to be asked again.
-    """
+    """The health of one target. `begun` and `ended` come in pairs, one for each call."""
 
     __slots__ = (
         "_calls",
@@ -113,15 +104,11 @@ class Breaker:
         "_is_ejected",
         "_probe_begun_at",
         "_rung",
-        "_throttled_at",
         "_usual",
         "_well_since",
-        "eligible_at",
     )
 
     def __init__(self, *, now: float) -> None:
-        self.eligible_at = 0.0
-        self._throttled_at = 0.0
         self._calls = Decayed(HALF_LIFE_SECONDS, now=now)
         self._failures = Decayed(HALF_LIFE_SECONDS, now=now)
         self._in_a_row = 0
@@ -137,33 +124,31 @@ class Breaker:
         """Also while it is probed."""
         return self._is_ejected
 
-    def state(self, *, now: float) -> State:
-        if self._is_ejected and now < self._ejected_until:
-            return "ejected"
-        if now < self.eligible_at:
-            return "throttled"
-        return "probing" if self._is_ejected else "healthy"
+    def health(self, *, now: float) -> Health:
+        if not self._is_ejected:
+            return "healthy"
+        return "ejected" if now < self._ejected_until else "probing"
 
-    def next_eligible_at(self, *, now: float) -> float:
-        """Unix seconds, `now` where it may be asked; a probe under way is not waited for."""
-        ejected_until = self._ejected_until if self._is_ejected else 0.0
-        return max(now, self.eligible_at, ejected_until)
+    @property
+    def ejected_until(self) -> float:
+        """Unix seconds; in the past when it is not ejected, or probed."""
+        return self._ejected_until if self._is_ejected else 0.0
 
     def may_begin(self, *, now: float) -> bool:
-        match self.state(now=now):
+        match self.health(now=now):
             case "healthy":
                 return True
             case "probing":
                 begun_at = self._probe_begun_at
                 return begun_at is None or now - begun_at >= PROBE_SECONDS
-            case "ejected" | "throttled":
+            case "ejected":
                 return False
 
     def begun(self, *, now: float) -> None:
         """A call has been sent. That it might be is for the caller to have asked: where there is nobody
         else, one that may not be is sent all the same.
         """
-        if self.state(now=now) == "probing":
+        if self.health(now=now) == "probing":
             self._probe_begun_at = now
 
     def ended(
@@ -194,14 +179,6 @@ class Breaker:
             self._in_a_row = 0
             if is_of_now and self._is_ejected:
                 self._recover(now=now)
-            if sent_at >= self._throttled_at:
-                self.eligible_at = 0.0
-
-    def throttled(self, seconds: float | None, *, now: float) -> None:
-        """It wants to be left alone for so long; None where it has not said for how long."""
-        wait = THROTTLED_SECONDS if seconds is None else min(seconds, MAX_THROTTLED_SECONDS)
-        self.eligible_at = max(self.eligible_at, now + wait)
-        self._throttled_at = now
 
     def heard(self, calls: float, failures: float, *, now: float) -> None:
         """Another replica has seen so many calls end, and so many of them as failures."""
