@@ -16,8 +16,8 @@ Ending: TypeAlias = Literal[
     "answered", "error", "throttled", "timeout", "broke_off", "stalled", "given_up"
 ]
 """Of a call: answered, or refused for what the request is; failed at the provider, or not reached; told to come
-back later; nothing came within a deadline; broke off in the
-middle of it; overtaken by a hedge; given up for a reason that is none of the target's."""
+back later; nothing came within a deadline; broke off in its middle; overtaken by a hedge; given up for a reason that
+is none of the target's."""
 
 Health: TypeAlias = Literal["healthy", "ejected", "probing"]
 
@@ -159,8 +159,10 @@ class Breaker:
         peers: Peers,
         now: float,
         tokens_per_second: float | None = None,
-    ) -> None:
-        """A call has ended. What was sent before an ejection says nothing of the time after it."""
+    ) -> bool:
+        """A call has ended; whether it was a failure. One that was sent before an ejection says nothing of
+        the time after it.
+        """
         is_slow = (
             ending == "answered"
             and tokens_per_second is not None
@@ -169,7 +171,8 @@ class Breaker:
         is_of_now = not self._is_ejected or sent_at >= self._ejected_until
         if is_of_now:
             self._probe_begun_at = None
-        if ending in FAILURES or is_slow:
+        is_failure = is_slow or ending in FAILURES
+        if is_failure:
             self._count(1.0, 1.0, now=now)
             self._in_a_row += 1
             if is_of_now and self._is_failing(now=now) and peers.may_lose_one:
@@ -179,6 +182,7 @@ class Breaker:
             self._in_a_row = 0
             if is_of_now and self._is_ejected:
                 self._recover(now=now)
+        return is_failure
 
     def heard(self, calls: float, failures: float, *, now: float) -> None:
         """Another replica has seen so many calls end, and so many of them as failures."""
