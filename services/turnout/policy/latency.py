@@ -1,0 +1,197 @@
+"""How long a target takes to its first content, by the size of the prompt it has to read.
+
+A sketch of log-spaced buckets whose samples lose half of their weight every `HALF_LIFE_SECONDS`. Rules: a call
+that was closed unanswered after t seconds says "longer than t", and its weight goes to what is known to take longer,
+as Kaplan and Meier do (1958): left out, the times that remain are the short ones, p95 falls, and hedges that wait
+for p95 multiply. A prior worth a few samples makes the first answers sane, and old samples fade back to it. Pure.
+"""
+
+from array import array
+from math import erf, log, log10, sqrt
+from typing import Final, Literal, TypeAlias, get_args
+
+import msgspec
+
+Size: TypeAlias = Literal["under_2k", "under_16k", "under_64k", "more"]
+"""Of a prompt, by the tokens that no cache is expected to hold: those are what a target reads before it answers."""
+
+SIZES: Final[tuple[Size, ...]] = get_args(Size)
+
+HALF_LIFE_SECONDS: Final = 300.0
+"""Providers slow down and recover in minutes; a shorter one leaves too few samples for a p95."""
+
+PRIOR_SAMPLES: Final = 10.0
+"""Twenty samples, as many as a p95 needs to be seen at all, outweigh it two to one."""
+
+_BOUNDS: Final = (2_000, 16_000, 64_000)
+_MIDDLES: Final = (1_000, 6_000, 32_000, 128_000)
+"""Of the sizes, in tokens; of the last one twice its bound."""
+
+_PRIOR_MEDIAN_SECONDS: Final = 1.5
+_PRIOR_P95_SECONDS: Final = 5.06
+"""Lognormal: first-token times as they were taken for the simulation of hedging after p95."""
+
+_READ_TOKENS_PER_SECOND: Final = 10_000.0
+"""Assumed, as no table has it: a prompt of 128k uncached tokens is then answered 13 s later than none."""
+
+_LEAST_SECONDS: Final = 0.01
+_DECADES: Final = 5
+_A_DECADE: Final = 32
+"""Buckets 7.5 % wide; what lies between two bounds is interpolated."""
+
+BUCKETS: Final = _DECADES * _A_DECADE
+_NORMAL_P95: Final = 1.6449
+
+# Weights are kept as of a landmark, so that adding costs the same whatever the sketch holds; a day of
+# half-lives would still be a finite float, but what it was added to would be lost beside it.
+_MOVE_AFTER_HALF_LIVES: Final = 40.0
+
+_FRESH_SECONDS: Final = 1.0
+"""How long computed quantiles stand: an estimate over minutes does not change within a second."""
+
+
+class Spread(msgspec.Struct, frozen=True, gc=False):
+    """Seconds to first content.
+
+    Attributes:
+        samples: the weight of what was seen; 0 where `p50` and `p95` are the prior's.
+    """
+
+    p50: float
+    p95: float
+    samples: float
+
+
+class TimesSeen(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """What a sketch holds, to be merged into another one.
+
+    Attributes:
+        buckets: number of the bucket, the weight of times in it, the weight of calls closed in it.
+    """
+
+    size: Size
+    buckets: tuple[tuple[int, float, float], ...]
+
+
+def size_of(uncached_tokens: float) -> Size:
+    for size, bound in zip(SIZES, _BOUNDS, strict=False):
+        if uncached_tokens < bound:
+            return size
+    return SIZES[-1]
+
+
+class Latency:
+    """The sketch of one target and size."""
+
+    __slots__ = ("_landmark", "_longer", "_seen", "_spread", "_spread_at", "size")
+
+    def __init__(self, size: Size, *, now: float) -> None:
+        self.size: Size = size
+        self._seen = array("d", bytes(8 * BUCKETS))
+        self._longer = array("d", bytes(8 * BUCKETS))
+        self._landmark = now
+        self._spread: Spread | None = None
+        self._spread_at = 0.0
+
+    def add(self, seconds: float, *, now: float) -> None:
+        """First content came after `seconds`."""
+        self._seen[_bucket_of(seconds)] += self._weight(now)
+
+    def add_longer_than(self, seconds: float, *, now: float) -> None:
+        """The call was closed after `seconds` without content."""
+        self._longer[_bucket_of(seconds)] += self._weight(now)
+
+    def merge(self, times: TimesSeen, *, now: float) -> None:
+        """Add what another sketch of the same size held, as of now."""
+        weight = self._weight(now)
+        for bucket, seen, longer in times.buckets:
+            if 0 <= bucket < BUCKETS:
+                self._seen[bucket] += seen * weight
+                self._longer[bucket] += longer * weight
+
+    def told(self, *, now: float) -> TimesSeen:
+        """What it holds, decayed to `now`."""
+        weight = self._weight(now)
+        return TimesSeen(
+            self.size,
+            tuple(
+                (bucket, round(seen / weight, 3), round(longer / weight, 3))
+                for bucket, (seen, longer) in enumerate(zip(self._seen, self._longer, strict=True))
+                if seen or longer
+            ),
+        )
+
+    def spread(self, *, now: float) -> Spread:
+        """As of the last second."""
+        if self._spread is None or not 0.0 <= now - self._spread_at < _FRESH_SECONDS:
+            self._spread_at = now
+            self._spread = Spread(
+                p50=self.quantile(0.5, now=now),
+                p95=self.quantile(0.95, now=now),
+                samples=(sum(self._seen) + sum(self._longer)) / self._weight(now),
+            )
+        return self._spread
+
+    def quantile(self, share: float, *, now: float) -> float:
+        """Seconds within which `share` of all calls have content."""
+        weight = self._weight(now)
+        prior = _PRIORS[self.size]
+        at_risk = PRIOR_SAMPLES + (sum(self._seen) + sum(self._longer)) / weight
+        longer_than = 1.0
+        for bucket in range(BUCKETS):
+            seen = prior[bucket] + self._seen[bucket] / weight
+            if seen > 0.0:
+                # What is left of `at_risk` behind many buckets is exact to the last digits only.
+                left = longer_than * max(0.0, 1.0 - seen / max(at_risk, seen))
+                if left < longer_than and left <= 1.0 - share:
+                    part = (longer_than - (1.0 - share)) / (longer_than - left)
+                    return _bound(bucket + min(max(part, 0.0), 1.0))
+                longer_than = left
+            at_risk -= seen + self._longer[bucket] / weight
+        return _bound(BUCKETS)
+
+    def _weight(self, now: float) -> float:
+        """Of a sample of now, where one of the landmark weighs 1."""
+        half_lives = (now - self._landmark) / HALF_LIFE_SECONDS
+        if half_lives > _MOVE_AFTER_HALF_LIVES:
+            factor = 0.5**half_lives
+            for bucket in range(BUCKETS):
+                self._seen[bucket] *= factor
+                self._longer[bucket] *= factor
+            self._landmark = now
+            return 1.0
+        # A clock that was set back makes a sample lighter, never infinitely so.
+        return 2.0 ** max(half_lives, -_MOVE_AFTER_HALF_LIVES)
+
+
+def _bucket_of(seconds: float) -> int:
+    if not seconds > _LEAST_SECONDS:
+        return 0
+    return min(BUCKETS - 1, int(log10(seconds / _LEAST_SECONDS) * _A_DECADE))
+
+
+def _bound(bucket: float) -> float:
+    """The lower end of a bucket, in seconds; a fraction lies within one."""
+    return _LEAST_SECONDS * 10.0 ** (bucket / _A_DECADE)
+
+
+def _prior(tokens: float) -> tuple[float, ...]:
+    """Reading the prompt takes its time before anything else, so the whole curve is shifted by it."""
+    shift = tokens / _READ_TOKENS_PER_SECOND
+    sigma = log(_PRIOR_P95_SECONDS / _PRIOR_MEDIAN_SECONDS) / _NORMAL_P95
+
+    def below(seconds: float) -> float:
+        own = seconds - shift
+        if own <= 0.0:
+            return 0.0
+        return 0.5 * (1.0 + erf(log(own / _PRIOR_MEDIAN_SECONDS) / (sigma * sqrt(2.0))))
+
+    ends = [below(_bound(bucket + 1)) for bucket in range(BUCKETS - 1)]
+    return tuple(
+        PRIOR_SAMPLES * (end - start) for start, end in zip((0.0, *ends), (*ends, 1.0), strict=True)
+    )
+
+
+_PRIORS: Final[dict[Size, tuple[float, ...]]] = {
+    size: _prior(tokens) for size, tokens in zip(SIZES, _MIDDLES, strict=True)
+}
