@@ -135,6 +135,8 @@ def test_a_provider_that_goes_on_when_a_stream_is_closed_bills_the_whole_answer(
     stopping = log()
     stopping.reading = seen.reading
     assert bill(stopping, ASKED, is_answered=False, now=NOW, whole_answer_tokens=500).usage == begun
+
+
 def test_what_is_attached_is_estimated_alike_for_every_family() -> None:
     needs = structs.replace(ASKED.features.needs, prompt_tokens_estimate=1_000)
     features = structs.replace(
