@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from turnout import __version__, parts
@@ -166,6 +167,7 @@ class Process:
                 deadline_seconds=told.request_seconds,
             )
         from turnout.dialects.registry import DIALECTS
+        from turnout.policy.hedge import NOT_HEDGED
         from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
 
         local = await self.stack.enter_async_context(
@@ -177,6 +179,7 @@ class Process:
                 facts=await self.facts(),
                 clock=time.time,
                 limits=parts.limits_of(self.settings),
+                hedge_terms=parts.hedge_terms_of(self.settings),
                 tracer=self.tracer,
                 span_kind=self._kind_of("upstream-dispatcher"),
             )
@@ -187,6 +190,8 @@ class Process:
         in_flight.set_function(lambda: local.in_flight)
         self.metrics.notes_lost.follow(("failed",), lambda: local.notes_failed)
         self.metrics.notes_lost.follow(("dropped",), lambda: local.notes_dropped)
+        for reason in NOT_HEDGED:
+            self.metrics.not_hedged.follow((reason,), partial(local.hedging.times_refused, reason))
         return local
 
     async def ingress(self) -> "Edge":

@@ -12,6 +12,7 @@ import msgspec
 from turnout.capabilities import Dialect
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.policy.decision import Action, Decision, DecisionInputs, Reason
+from turnout.policy.hedge import NotHedged
 from turnout.policy.request import Identity, Mode, StepKind, Tags
 
 AttemptKind: TypeAlias = Literal["first", "hedge", "retry", "fallback"]
@@ -57,6 +58,7 @@ class AttemptEnded(msgspec.Struct, frozen=True, gc=False):
         paid_usd: what of it is paid beyond a subscription: 0 where its window covers it.
         changes: what of the request was changed for the target, as words of a small set
             (`tool_name`, `dropped:top_k`, `schema:const`), each once.
+        hedge_delay_seconds: since the attempt that this one races was sent; None where it races none.
 
     """
 
@@ -87,6 +89,7 @@ class AttemptEnded(msgspec.Struct, frozen=True, gc=False):
     changes: tuple[str, ...] = ()
     fee_usd: float | None = None
     paid_usd: float | None = None
+    hedge_delay_seconds: float | None = None
 
 
 class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
@@ -104,6 +107,9 @@ class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
             family, with the same cache shares; None when that price is unknown.
         first_content_seconds: from the request's arrival at the ingress.
         degraded: parts that were missing, comma-separated.
+        hedges: attempts that raced another.
+        hedge_cost_usd: of the attempts that lost, a part of `cost_usd`; None when there was none, or unknown.
+        not_hedged: why a silent attempt was not raced; "" where none was considered, or one was.
 
     """
 
@@ -146,6 +152,9 @@ class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
     artifact_digest: str
     fee_usd: float | None = None
     paid_usd: float | None = None
+    hedges: int = 0
+    hedge_cost_usd: float | None = None
+    not_hedged: NotHedged | Literal[""] = ""
 
 
 class ThreadSwitched(msgspec.Struct, frozen=True, gc=False):

@@ -10,7 +10,7 @@ import json
 import resource
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -64,7 +64,9 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
+        if TYPE_CHECKING:
+            # uvloop's are none, while they run.
+            assert isinstance(transport, asyncio.Transport)
         super().connection_made(transport)
         if len(self.connections) > self.bounds.connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open")

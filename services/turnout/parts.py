@@ -32,7 +32,7 @@ from turnout.settings import BadSetting, Settings
 from turnout.telemetry.retention import Retention
 from turnout.telemetry.warehouse import WarehouseSettings
 from turnout.tenant_settings import TenantSettings, routing_by, unknown_model
-from turnout.upstream_dispatcher.limits import Limits
+from turnout.upstream_dispatcher.limits import HedgeTerms, Limits
 from turnout.upstream_dispatcher.upstreams import Upstream, Upstreams
 
 if TYPE_CHECKING:
@@ -269,6 +269,16 @@ def limits_of(settings: Settings) -> Limits:
         commit_after_seconds=told.commit_seconds,
         keep_alive_seconds=told.keep_alive_seconds,
         note_seconds=settings.session_cache_tracker.deadline_seconds,
+    )
+
+
+def hedge_terms_of(settings: Settings) -> HedgeTerms:
+    told = settings.upstream_dispatcher
+    return HedgeTerms(
+        is_on=told.hedge,
+        requests_share=told.hedge_requests_share,
+        usd_share=told.hedge_usd_share,
+        floor_seconds=told.hedge_floor_seconds,
     )
 
 

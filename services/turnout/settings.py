@@ -162,6 +162,19 @@ class Dispatcher(Rpc):
     keep_alive_seconds: float = Field(
         default=10.0, gt=0, description="Pause between keep-alives while a model is silent."
     )
+    hedge: bool = Field(
+        default=False,
+        description="Whether a stream without content is raced by a second call once it is slower than 19 of 20.",
+    )
+    hedge_requests_share: float = Field(
+        default=0.05, ge=0, le=1, description="Second calls, at most, of a tenant's requests."
+    )
+    hedge_usd_share: float = Field(
+        default=0.05, ge=0, le=1, description="What they cost, at most, of a tenant's spending."
+    )
+    hedge_floor_seconds: float = Field(
+        default=1.0, ge=0, description="No call is raced sooner after it was sent."
+    )
 
 
 class Telemetry(Section):

@@ -24,7 +24,7 @@ from turnout.ports import (
     Note,
     Served,
 )
-from turnout.upstream_dispatcher.limits import Limits
+from turnout.upstream_dispatcher.limits import HedgeTerms, Limits
 from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
 from turnout.upstream_dispatcher.upstreams import Upstream, Upstreams
 
@@ -94,6 +94,7 @@ async def bench(
     urls: Mapping[str, str],
     *,
     limits: Limits = QUICK,
+    hedge_terms: HedgeTerms | None = None,
     notes: KeptNotes | None = None,
     catalog: Catalog = CATALOG,
     simulated_url: str = "",
@@ -127,6 +128,7 @@ async def bench(
         facts=facts,
         clock=CountingClock(),
         limits=limits,
+        hedge_terms=hedge_terms,
         tracer=tracer,
     ) as dispatcher:
         yield Bench(dispatcher, facts, tracker)

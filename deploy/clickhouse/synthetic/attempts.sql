@@ -34,7 +34,7 @@ SELECT
     if(ending = 'answered', answer, NULL),
     if(ending = 'answered', intDiv(answer, 4), NULL),
     if(ending = 'answered', 'reported', 'estimated'),
-    multiIf(ending = 'answered', toDecimal64(usd, 9), ending = 'cancelled' AND is_hedged, toDecimal64(hedge_usd, 9), NULL),
+    multiIf(ending = 'answered', toDecimal64(usd, 9), ending = 'lost', toDecimal64(hedge_usd, 9), NULL),
     if(ending = 'answered', served_model, ''),
     '',
     if(luck % 17 = 0, 'end_turn', 'tool_use'),
@@ -42,7 +42,7 @@ SELECT
 FROM (${steps})
 ARRAY JOIN multiIf(
     is_fallback AND outcome = 'answered', [(1, 'first', 'failed'), (2, 'fallback', 'answered')],
-    is_hedged AND outcome = 'answered' AND luck % 3 = 0, [(1, 'first', 'cancelled'), (2, 'hedge', 'answered')],
-    is_hedged AND outcome = 'answered', [(1, 'first', 'answered'), (2, 'hedge', 'cancelled')],
+    is_hedged AND outcome = 'answered' AND luck % 3 = 0, [(1, 'first', 'lost'), (2, 'hedge', 'answered')],
+    is_hedged AND outcome = 'answered', [(1, 'first', 'answered'), (2, 'hedge', 'lost')],
     [(1, 'first', outcome)]) AS attempt
 WHERE outcome != 'rejected'

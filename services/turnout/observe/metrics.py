@@ -69,6 +69,8 @@ MetricName: TypeAlias = Literal[
     "turnout_requests_in_flight",
     # Notes that the tracker has not got, by why.
     "turnout_notes_lost_total",
+    # Silent calls that were not raced by a second one, by why.
+    "turnout_hedges_suppressed_total",
     # 1 while a part can be used.
     "turnout_part_up",
     # Calls over gRPC as the serving part and as the calling part see them.
@@ -222,6 +224,11 @@ class Metrics:
         self.notes_lost = self._reading(
             "turnout_notes_lost_total",
             "Notes to the tracker that failed, or were dropped because too many were on their way.",
+            "reason",
+        )
+        self.not_hedged = self._reading(
+            "turnout_hedges_suppressed_total",
+            "Silent calls that were not raced by a second one, by what kept the best of its rivals away.",
             "reason",
         )
         self.part_up = self._gauge(

@@ -8,6 +8,7 @@ holds no text. Pure but for the log of an attempt, which fills as the attempt go
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import msgspec
 from msgspec.structs import replace
@@ -31,6 +32,7 @@ from turnout.facts import (
 from turnout.observe.spans import Span
 from turnout.policy.attempts import SendKind
 from turnout.policy.cost import counted_as, repriced
+from turnout.policy.hedge import NotHedged
 from turnout.policy.identity import account_scope, head_scope
 from turnout.policy.prompt_terms import cache_terms
 from turnout.policy.provenance import begins_run
@@ -51,6 +53,8 @@ class AttemptLog:
         is_refused: no work was done for it (no connection, or an error status), so it cost nothing.
         span: None where tracing is off.
         changes: what of the request was changed for the target.
+        hedge_delay_seconds: since the attempt that it races was sent; None where it races none.
+        charged_usd: what a hedge was charged with before it was sent; None for others.
         windows: what the answer told of the subscription that paid.
 
     """
@@ -67,6 +71,8 @@ class AttemptLog:
     is_refused: bool = False
     span: Span | None = None
     changes: tuple[str, ...] = ()
+    hedge_delay_seconds: float | None = None
+    charged_usd: float | None = None
     windows: tuple[QuotaWindow, ...] = ()
 
     def began(self, status: int, headers: Mapping[str, str], *, now: float) -> None:
@@ -144,14 +150,19 @@ def unheard_usage(
     if output is None:
         return None
     prompt, decision = estimated_input(request, to), request.decision
-    warm = next((one.warm_tokens for one in decision.candidates if one.target == to.target), 0.0)
-    read = min(prompt, round(warm))
+    read = min(prompt, expected_warm(request, to))
     usage = Usage(fresh_input=prompt - read, cache_read=read, output=output)
     if not to.writes_for or request.features.lacks_breakpoints:
         return usage
     if decision.write_lifetime == "1h":
         return replace(usage, fresh_input=0, cache_write_1h=prompt - read)
     return replace(usage, fresh_input=0, cache_write_5m=prompt - read)
+
+
+def expected_warm(request: DispatchRequest, to: Destination) -> int:
+    """Tokens of the prompt that the decision expected in the target's cache."""
+    candidates = request.decision.candidates
+    return round(next((one.warm_tokens for one in candidates if one.target == to.target), 0.0))
 
 
 def _ends_when_closed(request: DispatchRequest, to: Destination) -> bool:
@@ -229,6 +240,7 @@ def attempt_ended(
         changes=log.changes,
         fee_usd=spent.fee_usd,
         paid_usd=0.0 if is_covered(log.windows) else spent.cost_usd,
+        hedge_delay_seconds=log.hedge_delay_seconds,
     )
 
 
@@ -239,6 +251,7 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
         server: the attempt whose answer (or beginning of one) the client got; None when nobody's.
         status: 0 when the client was gone before a head was due.
         error: "" or the kind.
+        not_hedged: why a silent attempt was not raced; "" where none was considered, or one was.
 
     """
 
@@ -247,6 +260,7 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
     error: str
     server: AttemptLog | None
     answer_bytes: int
+    not_hedged: NotHedged | Literal[""] = ""
 
 
 def request_completed(
@@ -261,6 +275,7 @@ def request_completed(
     server = ending.server
     told = next((a for a in attempts if server is not None and a.number == server.number), None)
     usage = None if told is None else told.usage
+    lost = [attempt.cost_usd for attempt in attempts if attempt.outcome == "lost"]
     fees = [attempt.fee_usd for attempt in attempts if attempt.fee_usd is not None]
     baseline = None
     if told is not None and told.model == decision.baseline_model:
@@ -311,6 +326,9 @@ def request_completed(
         artifact_digest=decision.artifact_digest,
         fee_usd=sum(fees) if fees else None,
         paid_usd=_sum([attempt.paid_usd for attempt in attempts]),
+        hedges=sum(attempt.kind == "hedge" for attempt in attempts),
+        hedge_cost_usd=_sum(lost) if lost else None,
+        not_hedged=ending.not_hedged,
     )
 
 

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from turnout.policy.budget import DEFAULT_SHARE
+from turnout.policy.hedge import FLOOR_SECONDS
+
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Bytes of one whole JSON answer; the largest honest ones hold images as base64, and the dialects
 read no further."""
@@ -74,3 +77,19 @@ class Limits:
     note_seconds: float = 0.5
     idle_connection_seconds: float = 45.0
     max_connections: int = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class HedgeTerms:
+    """How far hedging may go.
+
+    Attributes:
+        is_on: whether any call is raced.
+        requests_share, usd_share: of a tenant's requests and of its spending.
+        floor_seconds: no call is raced sooner.
+    """
+
+    is_on: bool = False
+    requests_share: float = DEFAULT_SHARE
+    usd_share: float = DEFAULT_SHARE
+    floor_seconds: float = FLOOR_SECONDS

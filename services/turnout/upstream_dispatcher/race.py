@@ -65,8 +65,8 @@ class Race:
                     if started is not None:
                         attempt = self._make(*started)
                         self._alive[attempt.log.number] = attempt
-                case Consider():
-                    self._run.consider()
+                case Consider(number):
+                    self._run.consider(number)
                 case Wait(at):
                     won = await self._waited(min(at, until))
                     if won is not None:

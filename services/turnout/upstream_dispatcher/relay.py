@@ -32,9 +32,10 @@ from turnout.upstream_dispatcher.attempt import (
     StreamAttempt,
     Waiting,
 )
+from turnout.upstream_dispatcher.parts import Parts
 from turnout.upstream_dispatcher.race import Race, Won
 from turnout.upstream_dispatcher.request import Prepared
-from turnout.upstream_dispatcher.run import Parts, Run
+from turnout.upstream_dispatcher.run import Run
 
 
 async def relay_stream(run: Run, parts: Parts) -> AsyncGenerator[DispatchEvent, None]:

@@ -5,21 +5,20 @@ leaves exactly one, before its last byte goes out; nothing here waits.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
+from typing import Literal
 
-from turnout.capabilities import Dialect
-from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import family_of, token_share
-from turnout.dialects.dialect import WireDialect
 from turnout.dialects.refusal_words import for_another_dialect
 from turnout.errors import InvalidRequest, TurnoutError, UnknownModel, Unsupported
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
-from turnout.observe.spans import Kind, Span, Tracer, under
+from turnout.observe.spans import Span, under
 from turnout.policy.attempts import Attempts, Command, Send
 from turnout.policy.failover import Failure, GiveUp
+from turnout.policy.hedge import Hedge, NotHedged
 from turnout.policy.request import CredentialSource
-from turnout.ports import DispatchRequest, FactSink, Head, Note, Served
+from turnout.ports import DispatchRequest, Head, Served
 from turnout.upstream_dispatcher.accounting import (
     AttemptLog,
     Ending,
@@ -27,9 +26,8 @@ from turnout.upstream_dispatcher.accounting import (
     note_of,
     request_completed,
 )
-from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal, Spawn
-from turnout.upstream_dispatcher.keep_warm import Keeper
-from turnout.upstream_dispatcher.limits import Limits
+from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal
+from turnout.upstream_dispatcher.parts import Parts
 from turnout.upstream_dispatcher.request import (
     Prepared,
     counted_family,
@@ -44,37 +42,10 @@ from turnout.upstream_dispatcher.spans import (
     start_attempt,
     start_dispatch,
 )
-from turnout.upstream_dispatcher.transport import ConnectionStale, HttpTransport
-from turnout.upstream_dispatcher.upstreams import Destination, Destinations, split_target
+from turnout.upstream_dispatcher.transport import ConnectionStale
+from turnout.upstream_dispatcher.upstreams import Destination, split_target
 
 WRONG_REQUEST = frozenset({400, 413, 422})
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What every request needs of the process.
-
-    Attributes:
-        clock: unix seconds.
-        keeper: is told what was answered, and keeps of it what is to be kept cached.
-        tell: starts a note on its way to the tracker; does not wait and does not raise.
-        tracer: None where tracing is off.
-        span_kind: of the dispatch: server where requests come over gRPC.
-
-    """
-
-    catalog: Catalog
-    destinations: Destinations
-    dialects: Mapping[Dialect, WireDialect]
-    transport: HttpTransport
-    limits: Limits
-    clock: Callable[[], float]
-    facts: FactSink
-    spawn: Spawn
-    tell: Callable[[Note], None]
-    keeper: Keeper
-    tracer: Tracer | None = None
-    span_kind: Kind = "internal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +84,12 @@ class Run:
         )
         self._alive: dict[int, tuple[Prepared, AttemptLog]] = {}
         self._lost: list[tuple[AttemptLog, float]] = []
+        self._hedge: Hedge | None = None
+        self._not_hedged: NotHedged | Literal[""] = ""
         self._sent = 0
         self._refusals: list[Refusal | None] = []
         self._ended: list[AttemptEnded] = []
+        parts.hedging.requested(request.identity.tenant)
 
     def next(self, *, waited_until: float = 0.0) -> Command:
         """What is to be done now; `waited_until` is the end of a `Wait` that is over."""
@@ -124,12 +98,15 @@ class Run:
     def start(self, send: Send) -> tuple[Prepared, AttemptLog] | None:
         """Make ready for an attempt; None when this target cannot even be asked."""
         request, parts = self.request, self._parts
+        hedge = self._hedge if send.kind == "hedge" else None
         try:
-            to = parts.destinations.of(send.target, request.credentials, client=request.dialect)
+            to = self._destination(send.target)
             if is_count(request) and not _counts(to, request):
                 raise Unsupported(f"{send.target} does not count the tokens that were asked for.")
             prepared = prepare(request, to, dialects=parts.dialects)
         except TurnoutError as error:
+            if hedge is not None:
+                parts.hedging.not_sent(request, hedge)
             self._refusals.append(None)
             self._attempts.failed(
                 Failure(send.target, _credential(send.target), error, at=self._time())
@@ -137,13 +114,25 @@ class Run:
             return None
         self._sent += 1
         log = AttemptLog(self._sent, send.kind, to, sent_at=parts.clock(), changes=prepared.changes)
+        if hedge is not None:
+            log.charged_usd = hedge.cost_usd
+            log.hedge_delay_seconds = log.sent_at - min(
+                raced.sent_at for _, raced in self._alive.values()
+            )
         if parts.tracer is not None:
             log.span = start_attempt(parts.tracer, request, log)
             if to.is_ours:
                 prepared = with_traceparent(prepared, log.span.traceparent)
         self._alive[log.number] = (prepared, log)
-        self._attempts.sent(log.number, send.target)
+        parts.hedging.begun(request, to)
+        is_raced = request.features.stream and not is_count(request)
+        delay = parts.hedging.delay(request, to) if is_raced else inf
+        self._attempts.sent(log.number, send.target, hedge_at=self._time() + delay)
         return prepared, log
+
+    def _destination(self, target: str) -> Destination:
+        request = self.request
+        return self._parts.destinations.of(target, request.credentials, client=request.dialect)
 
     def failed(self, log: AttemptLog, failed: AttemptFailed) -> None:
         """An attempt is over without content."""
@@ -171,9 +160,24 @@ class Run:
         self.server = log
         return self._attempts.won(log.number)
 
-    def consider(self) -> None:
-        """Nobody races the attempt that is alive."""
-        self._attempts.considered("")
+    def consider(self, number: int) -> None:
+        """Find out who races an attempt that is silent."""
+        silent = self._alive[number][1].to
+        found = self._parts.hedging.rival(
+            self.request, silent, self._attempts.remaining, self._reachable
+        )
+        if isinstance(found, Hedge):
+            self._hedge = found
+            self._attempts.considered(found.target)
+        else:
+            self._not_hedged = found
+            self._attempts.considered("")
+
+    def _reachable(self, target: str) -> Destination | None:
+        try:
+            return self._destination(target)
+        except TurnoutError:
+            return None
 
     def lost(self, number: int) -> None:
         """It was closed because another has content, or because no answer is wanted any more."""
@@ -300,6 +304,7 @@ class Run:
         if log.span is not None:
             end_attempt(log.span, fact, self.request, base_url=log.to.base_url)
         self._ended.append(fact)
+        self._parts.hedging.ended(self.request, log, fact)
         self._parts.facts.record(fact)
 
     def _answer_tokens(self, log: AttemptLog) -> int | None:
@@ -321,6 +326,7 @@ class Run:
             error=error,
             server=self.server,
             answer_bytes=self.answer_bytes,
+            not_hedged=self._not_hedged,
         )
         fact = request_completed(
             self.request,

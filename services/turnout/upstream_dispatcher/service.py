@@ -33,11 +33,14 @@ from turnout.ports import (
 )
 from turnout.upstream_dispatcher.accounting import estimated_count
 from turnout.upstream_dispatcher.attempt import AttemptFailed, Told
+from turnout.upstream_dispatcher.hedging import Hedging
 from turnout.upstream_dispatcher.keep_warm import Keeper
-from turnout.upstream_dispatcher.limits import MAX_NOTES, Limits
+from turnout.upstream_dispatcher.limits import MAX_NOTES, HedgeTerms, Limits
+from turnout.upstream_dispatcher.parts import Parts
 from turnout.upstream_dispatcher.relay import relay_stream
 from turnout.upstream_dispatcher.request import counted_family, is_count
-from turnout.upstream_dispatcher.run import Parts, Run
+from turnout.upstream_dispatcher.run import Run
+from turnout.upstream_dispatcher.standings import Standings
 from turnout.upstream_dispatcher.token_counter import LocalCount, TokenCounter
 from turnout.upstream_dispatcher.transport import HttpTransport
 from turnout.upstream_dispatcher.upstreams import Destinations, Upstreams
@@ -58,6 +61,8 @@ class LocalUpstreamDispatcher:
     Attributes:
         in_flight: answers under way.
         keeper: keeps prompts cached; told of changes of modes by whoever follows them.
+        standings: how targets stand, as this process has seen.
+        hedging: what is left to race silent calls with, and how often none was.
         notes_failed, notes_dropped: notes that the tracker did not take, and that were not sent
             because too many were on their way.
 
@@ -73,6 +78,7 @@ class LocalUpstreamDispatcher:
         facts: FactSink,
         clock: Callable[[], float],
         limits: Limits | None = None,
+        hedge_terms: HedgeTerms | None = None,
         tracer: Tracer | None = None,
         span_kind: Kind = "internal",
     ) -> None:
@@ -87,8 +93,9 @@ class LocalUpstreamDispatcher:
         self._counter = TokenCounter()
         limits = limits or Limits()
         transport = HttpTransport(limits)
+        replica = uuid4().hex
         self.keeper = Keeper(
-            reader=uuid4().hex,
+            reader=replica,
             catalog=catalog,
             dialects=dialects,
             transport=transport,
@@ -98,6 +105,8 @@ class LocalUpstreamDispatcher:
             limits=limits,
             clock=clock,
         )
+        self.standings = Standings(replica=replica)
+        self.hedging = Hedging(self.standings, hedge_terms or HedgeTerms(), clock=clock)
         self._keeping: asyncio.Task[None] | None = None
         self._parts = Parts(
             catalog=catalog,
@@ -110,6 +119,7 @@ class LocalUpstreamDispatcher:
             spawn=self._spawn,
             tell=self._tell,
             keeper=self.keeper,
+            hedging=self.hedging,
             tracer=tracer,
             span_kind=span_kind,
         )

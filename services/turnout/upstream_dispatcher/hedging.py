@@ -1,0 +1,200 @@
+"""What this process knows for hedging: how targets stand, and what every tenant has left for it.
+
+Rules: every call is told to the standings when it is sent and when it has ended; every request fills its tenant's
+budget and every hedge is charged to it; budgets are of this process, because 5 % of each replica's traffic are
+5 % of all. Nothing here waits.
+"""
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+from math import inf
+from typing import Final
+
+from turnout.catalog.cost import cost_usd
+from turnout.errors import Overloaded, RateLimited, UpstreamTimeout
+from turnout.facts import AttemptEnded
+from turnout.policy.breaker import Ending
+from turnout.policy.budget import Budget
+from turnout.policy.hedge import (
+    Hedge,
+    NotHedged,
+    Rival,
+    delay_seconds,
+    hedge_by,
+    rival_targets,
+)
+from turnout.policy.identity import account_scope
+from turnout.policy.latency import Size, size_of
+from turnout.policy.standing import CallEnd
+from turnout.ports import DispatchRequest
+from turnout.upstream_dispatcher.accounting import (
+    AttemptLog,
+    estimated_input,
+    expected_warm,
+    unheard_usage,
+)
+from turnout.upstream_dispatcher.limits import HedgeTerms
+from turnout.upstream_dispatcher.standings import OURS, Standings
+from turnout.upstream_dispatcher.upstreams import Destination
+
+MOST_TENANTS: Final = 10_000
+"""Budgets kept; a tenant that is forgotten begins with an empty one."""
+
+
+class Hedging:
+    """Of one dispatcher."""
+
+    def __init__(
+        self, standings: Standings, terms: HedgeTerms, *, clock: Callable[[], float]
+    ) -> None:
+        self._refused: Counter[NotHedged] = Counter()
+        self._standings = standings
+        self._terms = terms
+        self._clock = clock
+        self._budgets: OrderedDict[str, Budget] = OrderedDict()
+
+    def times_refused(self, reason: NotHedged) -> int:
+        """How often a silent call was not raced for it."""
+        return self._refused[reason]
+
+    def requested(self, tenant: str) -> None:
+        """A request has come."""
+        self._budget(tenant).requested()
+
+    def begun(self, request: DispatchRequest, to: Destination) -> None:
+        """A call is sent."""
+        self._standings.begun(to.target, account=_account(request, to), now=self._clock())
+
+    def delay(self, request: DispatchRequest, to: Destination) -> float:
+        """Seconds from sending until the call may be raced; infinite where it never is."""
+        if not self._terms.is_on:
+            return inf
+        standing = self._standings.of(
+            to.target, _size(request, to), account=_account(request, to), now=self._clock()
+        )
+        return delay_seconds(p95=standing.first_content.p95, floor=self._terms.floor_seconds)
+
+    def rival(
+        self,
+        request: DispatchRequest,
+        silent: Destination,
+        remaining: Sequence[str],
+        resolve: Callable[[str], Destination | None],
+    ) -> Hedge | NotHedged:
+        """Who races it, charged to the tenant; else why nobody does, which is counted."""
+        rivals = [
+            self._rival(request, to)
+            for target in rival_targets(silent.target, remaining)
+            if (to := resolve(target)) is not None
+        ]
+        budget = self._budget(request.identity.tenant)
+        found = hedge_by(rivals, budget)
+        if isinstance(found, Hedge):
+            budget.charge(found.cost_usd)
+        else:
+            self._refused[found] += 1
+        return found
+
+    def not_sent(self, request: DispatchRequest, hedge: Hedge) -> None:
+        """It could not even be asked: the charge is given back."""
+        self._budget(request.identity.tenant).settle(expected_usd=hedge.cost_usd, usd=0.0)
+
+    def _rival(self, request: DispatchRequest, to: Destination) -> Rival:
+        standing = self._standings.of(
+            to.target, _size(request, to), account=_account(request, to), now=self._clock()
+        )
+        return Rival(to.target, worst_usd(request, to), standing.state, standing.free)
+
+    def ended(self, request: DispatchRequest, log: AttemptLog, fact: AttemptEnded) -> None:
+        """A call has ended."""
+        self._standings.ended(
+            log.to.target,
+            CallEnd(
+                ending=_ending(log, fact),
+                sent_at=log.sent_at,
+                size=_size(request, log.to),
+                first_content_seconds=fact.first_content_seconds,
+                open_seconds=fact.duration_seconds,
+                tokens_per_second=_speed(fact),
+                come_back_seconds=None if log.error is None else log.error.retry_after_seconds,
+            ),
+            peers=request.decision.targets,
+            account=_account(request, log.to),
+            now=self._clock(),
+        )
+        budget, usd = self._budget(request.identity.tenant), fact.paid_usd
+        if usd is None:
+            return
+        if log.charged_usd is None:
+            budget.billed(usd)
+        else:
+            budget.settle(expected_usd=log.charged_usd, usd=usd)
+
+    def _budget(self, tenant: str) -> Budget:
+        budget = self._budgets.get(tenant)
+        if budget is None:
+            if len(self._budgets) >= MOST_TENANTS:
+                self._budgets.popitem(last=False)
+            budget = self._budgets[tenant] = Budget(
+                requests_share=self._terms.requests_share, usd_share=self._terms.usd_share
+            )
+        else:
+            self._budgets.move_to_end(tenant)
+        return budget
+
+
+def worst_usd(request: DispatchRequest, to: Destination) -> float | None:
+    """What a call costs that loses: its prompt, and at a provider that goes on writing the whole answer that the
+    decision expected; as much of it as the tenant pays beyond a subscription.
+    """
+    known = next((one for one in request.decision.candidates if one.target == to.target), None)
+    usage = unheard_usage(request, to, whole_answer_tokens=None)
+    if usage is not None and to.model is not None:
+        usd = cost_usd(usage, to.model.prices)
+    else:
+        usd = None if known is None else known.cost_now_usd
+    covered = 0.0 if known is None else known.covered_share
+    return None if usd is None else usd * (1.0 - covered)
+
+
+def _size(request: DispatchRequest, to: Destination) -> Size:
+    return size_of(estimated_input(request, to) - expected_warm(request, to))
+
+
+def _account(request: DispatchRequest, to: Destination) -> str:
+    if to.credential != "client":
+        return OURS
+    return account_scope(request.identity.principal, to.credential, to.provider)
+
+
+def _ending(log: AttemptLog, fact: AttemptEnded) -> Ending:
+    """A refusal of the request says that its target is well."""
+    match fact.outcome:
+        case "answered":
+            return "answered"
+        case "rejected":
+            return "given_up"
+        case "cancelled":
+            return "given_up"
+        case "lost":
+            return "given_up" if log.kind == "hedge" else "stalled"
+        case "failed":
+            return _failure(log)
+
+
+def _failure(log: AttemptLog) -> Ending:
+    if log.first_content_at is not None:
+        return "broke_off"
+    if isinstance(log.error, RateLimited | Overloaded):
+        return "throttled"
+    if isinstance(log.error, UpstreamTimeout):
+        return "timeout"
+    return "error"
+
+
+def _speed(fact: AttemptEnded) -> float | None:
+    """Tokens a second from the first content on."""
+    if fact.usage is None or fact.first_content_seconds is None:
+        return None
+    seconds = fact.duration_seconds - fact.first_content_seconds
+    return fact.usage.output / seconds if seconds > 0.0 else None
