@@ -24,6 +24,7 @@ from turnout.facts import (
     ShadowDecided,
     ThreadSwitched,
 )
+from turnout.observe.standing_gauges import StandingGauges
 from turnout.observe.tallies import CounterReading, CounterTally, Family, HistogramTally
 from turnout.policy.decision import Degradation
 from turnout.ports import FactSink
@@ -69,6 +70,10 @@ MetricName: TypeAlias = Literal[
     "turnout_requests_in_flight",
     # Notes that the tracker has not got, by why.
     "turnout_notes_lost_total",
+    # How targets stand: `standing_gauges`.
+    "turnout_first_content_p95_seconds",
+    "turnout_target_state",
+    "turnout_target_limit",
     # 1 while a part can be used.
     "turnout_part_up",
     # Calls over gRPC as the serving part and as the calling part see them.
@@ -171,6 +176,7 @@ class Metrics:
             # There from the start: an increase from nothing is none to Prometheus.
             self.degraded.add((part,), 0.0)
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
+        self.standings = StandingGauges(known_models, registry=self.registry)
         self._add_keep_warm()
         self._add_what_no_fact_says()
         self._build = (version, service)

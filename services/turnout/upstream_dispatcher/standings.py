@@ -8,7 +8,7 @@ costs some samples; the least recently used are forgotten. Nothing here waits, a
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from turnout.policy.breaker import Breaker, Ending, Peers
 from turnout.policy.latency import SIZES, Latency, Size, Spread
@@ -18,6 +18,7 @@ from turnout.policy.standing import (
     Standing,
     StandingReport,
     State,
+    TargetGauge,
     TargetSeen,
     ThrottleSeen,
 )
@@ -39,19 +40,6 @@ _CLOSED: Final[frozenset[Ending]] = frozenset({"timeout", "broke_off", "stalled"
 
 
 _Key = TypeVar("_Key")
-
-
-class TargetGauge(NamedTuple):
-    """What metrics tell of a target that was asked, for our own account.
-
-    Attributes:
-        p95: seconds to first content, of the sizes that there have been.
-    """
-
-    target: str
-    p95: dict[Size, float]
-    state: State
-    most: int
 
 
 class _Account:
@@ -199,7 +187,7 @@ class Standings:
             account.throttle.told(throttled.wait_seconds, now=now)
 
     def gauges(self, *, now: float) -> list[TargetGauge]:
-        """Of every target that was asked or heard of."""
+        """Of every target that was asked or heard of. May be asked from any thread."""
         found: list[TargetGauge] = []
         for target, known in list(self._targets.items()):
             account = self._accounts.get((target, OURS), self._no_account)
