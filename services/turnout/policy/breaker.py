@@ -9,7 +9,7 @@ detection and of Finagle's failure accrual where the case is the same. Pure.
 """
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, exp2, log
 from typing import Final, Literal, TypeAlias
 
 Ending: TypeAlias = Literal[
@@ -90,7 +90,7 @@ class Decayed:
         self._at = max(self._at, now)
 
     def value(self, *, now: float) -> float:
-        return self._sum * 0.5 ** (max(0.0, now - self._at) / self._half_life_seconds)
+        return self._sum * exp2(min(0.0, self._at - now) / self._half_life_seconds)
 
 
 class Breaker:

@@ -7,7 +7,7 @@ for p95 multiply. A prior worth a few samples makes the first answers sane, and 
 """
 
 from array import array
-from math import erf, log, log10, sqrt
+from math import erf, exp, exp2, log, log10, sqrt
 from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
@@ -162,7 +162,7 @@ class Latency:
         lighter, never infinitely so.
         """
         half_lives = (now - self._landmark) / HALF_LIFE_SECONDS
-        return 2.0 ** min(max(half_lives, -_MOST_HALF_LIVES), _MOST_HALF_LIVES)
+        return exp2(min(max(half_lives, -_MOST_HALF_LIVES), _MOST_HALF_LIVES))
 
     def _move(self, now: float) -> None:
         """The landmark, before something is added too far from it."""
@@ -170,7 +170,7 @@ class Latency:
         if half_lives > _MOVE_AFTER_HALF_LIVES:
             for weights in (self._seen, self._longer):
                 for bucket in range(BUCKETS):
-                    weights[bucket] *= 0.5**half_lives
+                    weights[bucket] *= exp2(-half_lives)
             self._landmark = now
 
 
@@ -182,7 +182,7 @@ def _bucket_of(seconds: float) -> int:
 
 def _bound(bucket: float) -> float:
     """The lower end of a bucket, in seconds; a fraction lies within one."""
-    return _LEAST_SECONDS * 10.0 ** (bucket / _A_DECADE)
+    return _LEAST_SECONDS * exp(log(10.0) * bucket / _A_DECADE)
 
 
 def _prior(tokens: float) -> tuple[float, ...]:

@@ -157,16 +157,11 @@ class Standings:
 
     def report(self, *, now: float) -> StandingReport | None:
         """What others should hear; None where nothing is new. What it tells is told once."""
-        seen = tuple(
-            known.seen(target, now=now)
-            for target in _first(self._news)
-            if (known := self._targets.get(target)) is not None
-        )
+        seen = tuple(self._targets[target].seen(target, now=now) for target in _first(self._news))
         throttles = tuple(
-            ThrottleSeen(target, account, known.throttle.eligible_at - now)
-            for target, account in _first(self._throttled)
-            if (known := self._accounts.get((target, account))) is not None
-            and known.throttle.eligible_at > now
+            ThrottleSeen(*key, wait_seconds)
+            for key in _first(self._throttled)
+            if (wait_seconds := self._accounts[key].throttle.eligible_at - now) > 0.0
         )
         if not seen and not throttles:
             return None
