@@ -12,12 +12,14 @@ from turnout.bus.connection import ensure_stream, open_bus
 from turnout.bus.control import ControlStore, end_task
 from turnout.bus.live import LIVE_BUCKET, Live
 from turnout.policy.latency import TimesSeen
-from turnout.policy.standing import StandingReport, TargetSeen, ThrottleSeen
+from turnout.policy.standing import CallEnd, StandingReport, TargetSeen, ThrottleSeen
+from turnout.upstream_dispatcher.standings import Standings
 
 pytestmark = pytest.mark.anyio
 
 DEADLINE_SECONDS = 15.0
 TELL_SECONDS = 0.02
+NOW = 1_790_000_000.0
 
 
 def report_of(replica: str, number: int) -> StandingReport:
@@ -126,3 +128,37 @@ async def test_it_is_kept_in_memory_and_is_no_fact(nats_server: NatsServer) -> N
         kept = await jetstream.stream_info("KV_turnout_live")
         assert (kept.config.storage, kept.config.max_age) == ("memory", 60.0)
         assert kept.config.max_msgs_per_subject == 1
+
+
+async def test_a_target_stands_the_same_at_all_replicas(nats_server: NatsServer) -> None:
+    """What one has met on its calls, another one says of the target within one report."""
+    await nats_server.start()
+    one, two = Standings(replica="a"), Standings(replica="b")
+    target, has_heard = "a/1@env", asyncio.Event()
+
+    def heard(report: StandingReport) -> None:
+        two.heard(report, now=NOW)
+        has_heard.set()
+
+    async with AsyncExitStack() as stack:
+        bus = await stack.enter_async_context(open_bus(nats_server.url, name="test"))
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        live = Live(bus, tell_seconds=TELL_SECONDS)
+        for work in (live.tell(lambda: one.report(now=NOW)), live.listen(heard)):
+            stack.push_async_callback(end_task, tasks.create_task(work))
+        for come_back in (None, 30.0):
+            end = CallEnd(
+                ending="answered" if come_back is None else "throttled",
+                sent_at=NOW,
+                size="more",
+                open_seconds=20.0,
+                first_content_seconds=20.0,
+                come_back_seconds=come_back,
+            )
+            one.begun(target, now=NOW)
+            one.ended(target, end, peers=(target,), now=NOW)
+        async with asyncio.timeout(DEADLINE_SECONDS):
+            await has_heard.wait()
+    ours, theirs = (on.of(target, "more", now=NOW) for on in (one, two))
+    assert (theirs.state, theirs.eligible_at) == ("throttled", NOW + 30)
+    assert theirs.first_content == ours.first_content
