@@ -6,6 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from turnout.errors import (
+    ContextTooLong,
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    Overloaded,
+    RateLimited,
+    TurnoutError,
+    Unavailable,
+    UpstreamFailed,
+    UpstreamTimeout,
+)
 from turnout.policy.breaker import (
     EJECTION_SECONDS,
     FAILURES,
@@ -17,6 +29,7 @@ from turnout.policy.breaker import (
     Ending,
     Health,
     Peers,
+    ending_of,
 )
 
 NOW = 1_790_000_000.0
@@ -58,6 +71,30 @@ class Played:
     @property
     def wait(self) -> float:
         return max(0.0, self.breaker.ejected_until - self.now)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ours", "clients"),
+    [
+        (InvalidRequest, "answered", "answered"),
+        (ContextTooLong, "answered", "answered"),
+        (NotAuthenticated, "error", "answered"),
+        (NotAllowed, "error", "answered"),
+        (RateLimited, "throttled", "throttled"),
+        (Overloaded, "throttled", "throttled"),
+        (UpstreamTimeout, "timeout", "timeout"),
+        (UpstreamFailed, "error", "error"),
+        (Unavailable, "error", "error"),
+    ],
+)
+def test_what_an_error_says_of_a_target(
+    kind: type[TurnoutError], ours: Ending, clients: Ending
+) -> None:
+    for ending, is_clients in ((ours, False), (clients, True)):
+        error = kind("no")
+        told = ending_of(error, has_content=False, is_clients_credential=is_clients)
+        assert told == ending
+        assert ending_of(error, has_content=True, is_clients_credential=is_clients) == "broke_off"
 
 
 @pytest.mark.parametrize("ending", sorted(FAILURES))

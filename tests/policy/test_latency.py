@@ -82,6 +82,14 @@ def test_new_samples_count_more_than_old_ones() -> None:
     assert latency.quantile(0.5, now=later) == pytest.approx(1.0, rel=0.1)
 
 
+def test_samples_after_a_long_silence_fade_like_any() -> None:
+    latency = filled([20.0] * 400)
+    later = NOW + 5_000 * HALF_LIFE_SECONDS
+    for _ in range(100):
+        latency.add(1.0, now=later)
+    assert latency.spread(now=later + HALF_LIFE_SECONDS).samples == pytest.approx(50)
+
+
 def test_a_spread_stands_for_a_second() -> None:
     latency = filled([20.0] * 400)
     before = latency.spread(now=NOW)

@@ -6,19 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.policy.breaker import Ending
-from turnout.policy.limit import CEILING, FLOOR, KEPT_SHARE, PROVEN_SECONDS, Limit
+from turnout.policy.limit import CEILING, FLOOR, KEPT_SHARE, PROVEN_SECONDS, ConcurrencyLimit
 
 NOW = 1_790_000_000.0
 
 
-def under_way(calls: int) -> Limit:
-    limit = Limit()
+def under_way(calls: int) -> ConcurrencyLimit:
+    limit = ConcurrencyLimit()
     for _ in range(calls):
         limit.begun()
     return limit
 
 
-def cut_to(most: int) -> Limit:
+def cut_to(most: int) -> ConcurrencyLimit:
     """As many under way as there may be."""
     limit = under_way(ceil(most / KEPT_SHARE))
     limit.ended("throttled", sent_at=NOW - 1, now=NOW)
@@ -27,7 +27,7 @@ def cut_to(most: int) -> Limit:
     return limit
 
 
-def replaced(limit: Limit, ending: Ending, *, sent_at: float, now: float) -> None:
+def replaced(limit: ConcurrencyLimit, ending: Ending, *, sent_at: float, now: float) -> None:
     """One ends and another one begins."""
     limit.ended(ending, sent_at=sent_at, now=now)
     limit.begun()
@@ -82,7 +82,7 @@ def test_answers_at_half_use_add_nothing() -> None:
     assert limit.most == 10
 
 
-def proven_at(most: int) -> Limit:
+def proven_at(most: int) -> ConcurrencyLimit:
     """It was used to the full, without a cut, for long enough at `most`; now a hundred are under way."""
     limit = cut_to(most)
     replaced(limit, "answered", sent_at=NOW, now=NOW + PROVEN_SECONDS)
@@ -129,7 +129,7 @@ STEPS = st.lists(
 def test_the_limit_stays_within_bounds_and_the_count_with_the_calls(
     steps: list[tuple[Ending, float, float] | None],
 ) -> None:
-    limit, calls, now = Limit(), 0, NOW
+    limit, calls, now = ConcurrencyLimit(), 0, NOW
     for step in steps:
         if step is None:
             limit.begun()
@@ -149,7 +149,7 @@ def test_the_limit_stays_within_bounds_and_the_count_with_the_calls(
 @given(st.integers(5, 400), st.integers(2, 40))
 def test_it_finds_what_a_target_takes(takes: int, seconds: int) -> None:
     """A target that throttles what exceeds `takes`, under a load of twice that for ten minutes."""
-    limit, now, used = Limit(), NOW, []
+    limit, now, used = ConcurrencyLimit(), NOW, []
     for _ in range(600 // seconds):
         calls = min(2 * takes, limit.most)
         for _ in range(calls):

@@ -12,6 +12,16 @@ from dataclasses import dataclass
 from math import exp, exp2, log
 from typing import Final, Literal, TypeAlias
 
+from turnout.errors import (
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    Overloaded,
+    RateLimited,
+    TurnoutError,
+    UpstreamTimeout,
+)
+
 Ending: TypeAlias = Literal[
     "answered", "error", "throttled", "timeout", "broke_off", "stalled", "given_up"
 ]
@@ -73,6 +83,23 @@ class Peers:
     @property
     def may_lose_one(self) -> bool:
         return 2 * (self.ejected + 1) <= self.number
+
+
+def ending_of(error: TurnoutError, *, has_content: bool, is_clients_credential: bool) -> Ending:
+    """Of a call that ended with `error`; `has_content` when a part of the answer had come by then."""
+    if has_content:
+        return "broke_off"
+    match error:
+        case InvalidRequest():
+            return "answered"
+        case NotAuthenticated() | NotAllowed() if is_clients_credential:
+            return "answered"
+        case RateLimited() | Overloaded():
+            return "throttled"
+        case UpstreamTimeout():
+            return "timeout"
+        case _:
+            return "error"
 
 
 class Decayed:

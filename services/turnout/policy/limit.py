@@ -28,7 +28,7 @@ PROVEN_SECONDS: Final = 60.0
 _CUTS: Final[frozenset[Ending]] = frozenset({"throttled", "timeout"})
 
 
-class Limit:
+class ConcurrencyLimit:
     """The calls of one target. `begun` and `ended` come in pairs, one for each call.
 
     Attributes:

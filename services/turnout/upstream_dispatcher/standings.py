@@ -12,7 +12,7 @@ from typing import Final, TypeVar
 
 from turnout.policy.breaker import Breaker, Ending, Peers
 from turnout.policy.latency import SIZES, Latency, Size, Spread
-from turnout.policy.limit import Limit
+from turnout.policy.limit import ConcurrencyLimit
 from turnout.policy.standing import (
     CallEnd,
     Standing,
@@ -48,7 +48,7 @@ class _Account:
     __slots__ = ("limit", "throttle")
 
     def __init__(self) -> None:
-        self.limit = Limit()
+        self.limit = ConcurrencyLimit()
         self.throttle = Throttle()
 
 
