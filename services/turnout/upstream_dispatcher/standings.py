@@ -141,7 +141,7 @@ class Standings:
         known = self._targets.get(target, self._no_target)
         with_account = self._accounts.get((target, account), self._no_account)
         state = _state(known.breaker, with_account.throttle, now=now)
-        free = with_account.limit.free if known.breaker.may_begin(now=now) else 0
+        free = with_account.limit.free(now=now) if known.breaker.may_begin(now=now) else 0
         if state == "throttled":
             free = 0
         elif state == "probing":
@@ -152,7 +152,7 @@ class Standings:
             state=state,
             eligible_at=max(with_account.throttle.eligible_at, known.breaker.ejected_until),
             free=free,
-            most=with_account.limit.most,
+            most=with_account.limit.most(now=now),
         )
 
     def report(self, *, now: float) -> StandingReport | None:
@@ -190,7 +190,7 @@ class Standings:
                 size: times.spread(now=now).p95 for size, times in list(known.times.items())
             }
             state = _state(known.breaker, account.throttle, now=now)
-            found.append(TargetGauge(target, p95, state, account.limit.most))
+            found.append(TargetGauge(target, p95, state, account.limit.most(now=now)))
         return found
 
     def _peers(self, target: str, peers: Sequence[str]) -> Peers:
