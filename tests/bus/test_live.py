@@ -4,19 +4,23 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.bus.servers import NatsServer
 from turnout.bus.connection import ensure_stream, open_bus
 from turnout.bus.control import ControlStore, end_task
 from turnout.bus.live import LIVE_BUCKET, Live
+from turnout.engines.nats import JETSTREAM_MEMORY_BYTES
 from turnout.policy.latency import TimesSeen
 from turnout.policy.standing import CallEnd, StandingReport, TargetSeen, ThrottleSeen
 from turnout.upstream_dispatcher.standings import Standings
 
 pytestmark = pytest.mark.anyio
 
+ROOT = Path(__file__).parent.parent.parent
 DEADLINE_SECONDS = 15.0
 TELL_SECONDS = 0.02
 NOW = 1_790_000_000.0
@@ -162,3 +166,14 @@ async def test_a_target_stands_the_same_at_all_replicas(nats_server: NatsServer)
     ours, theirs = (on.of(target, "more", now=NOW) for on in (one, two))
     assert (theirs.state, theirs.eligible_at) == ("throttled", NOW + 30)
     assert theirs.first_content == ours.first_content
+
+
+def test_the_servers_that_we_describe_have_the_memory_for_it() -> None:
+    """A server that has less refuses the bucket, and replicas then know only what they have seen themselves."""
+    values = yaml.safe_load((ROOT / "k8s/engines/nats.values.yaml").read_text(encoding="utf-8"))
+    store = values["config"]["jetstream"]["memoryStore"]
+    assert store["enabled"] is True
+    needed = LIVE_BUCKET.max_bytes
+    assert needed is not None
+    assert int(store["maxSize"].removesuffix("Mi")) * 1024 * 1024 >= needed
+    assert needed <= JETSTREAM_MEMORY_BYTES
