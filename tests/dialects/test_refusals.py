@@ -10,7 +10,7 @@ from turnout.catalog.providers import PROVIDERS
 from turnout.dialects.openai_errors import decode_stream_error
 from turnout.dialects.refusal_words import as_meant, read_words
 from turnout.dialects.registry import DIALECTS
-from turnout.dialects.retry_after import read_reset
+from turnout.dialects.retry_after import read_reset, when_whole
 from turnout.errors import (
     ContextTooLong,
     InvalidRequest,
@@ -385,3 +385,24 @@ def test_an_endpoints_words_are_asked_before_its_dialects() -> None:
     found = refusals_of("openrouter", "openai_chat")
     assert found.message[:2] == ("error.metadata.raw", "error.message")
     assert found.limits[-1] == OPENAI.limits[-1]
+
+
+@pytest.mark.parametrize(
+    ("provider", "dialect", "left", "seconds"),
+    [
+        ("openai", "openai_chat", "0", 41.5),
+        ("openai", "openai_chat", "1", None),
+        ("anthropic", "anthropic_messages", "0", 30.0),
+        ("anthropic", "anthropic_messages", "4000", None),
+    ],
+)
+def test_an_answer_says_when_the_limits_that_it_used_up_are_whole_again(
+    provider: str, dialect: Dialect, left: str, seconds: float | None
+) -> None:
+    headers = (
+        ("X-RateLimit-Remaining-Tokens", left),
+        ("X-RateLimit-Reset-Tokens", "41.5s"),
+        ("anthropic-ratelimit-tokens-remaining", left),
+        ("anthropic-ratelimit-tokens-reset", "2026-09-21T14:13:50Z"),
+    )
+    assert when_whole(headers, refusals_of(provider, dialect).limits, now=NOW) == seconds

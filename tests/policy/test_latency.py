@@ -82,6 +82,14 @@ def test_new_samples_count_more_than_old_ones() -> None:
     assert latency.quantile(0.5, now=later) == pytest.approx(1.0, rel=0.1)
 
 
+def test_samples_after_a_long_silence_fade_like_any() -> None:
+    latency = filled([20.0] * 400)
+    later = NOW + 5_000 * HALF_LIFE_SECONDS
+    for _ in range(100):
+        latency.add(1.0, now=later)
+    assert latency.spread(now=later + HALF_LIFE_SECONDS).samples == pytest.approx(50)
+
+
 def test_a_spread_stands_for_a_second() -> None:
     latency = filled([20.0] * 400)
     before = latency.spread(now=NOW)
@@ -166,17 +174,19 @@ def times_of(random: Random) -> float:
     return random.lognormvariate(0.405, 0.739)
 
 
-def hedged(*, tells_losers: bool, calls: int = 12_000) -> tuple[float, float]:
-    """The p95 after `calls`, one every 0.2 s and hedged after the p95 of then; and the share hedged."""
+def hedged(
+    *, tells_losers: bool, calls: int = 12_000, every_seconds: float = 0.2, slower: float = 1.0
+) -> tuple[float, float]:
+    """The p95 after `calls` that were hedged after the p95 of then; and the share hedged."""
     random, latency, hedges, now = Random(7), Latency("under_2k", now=NOW), 0, NOW
     for _ in range(calls):
-        now += 0.2
-        first, delay = times_of(random), latency.spread(now=now).p95
+        now += every_seconds
+        first, delay = slower * times_of(random), latency.spread(now=now).p95
         if first <= delay:
             latency.add(first, now=now)
             continue
         hedges += 1
-        second = times_of(random)
+        second = slower * times_of(random)
         if first <= delay + second:
             latency.add(first, now=now)
             lost = first - delay
@@ -201,3 +211,8 @@ def test_without_the_losers_p95_falls_and_hedges_multiply() -> None:
     p95, share = hedged(tells_losers=False)
     assert p95 < 4.5
     assert share > 0.1
+
+
+def test_few_calls_to_a_target_slower_than_the_prior_are_not_hedged_by_the_prior() -> None:
+    _, share = hedged(tells_losers=True, calls=2_000, every_seconds=60.0, slower=4.0)
+    assert share < 0.1

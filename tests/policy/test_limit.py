@@ -6,28 +6,35 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.policy.breaker import Ending
-from turnout.policy.limit import CEILING, FLOOR, KEPT_SHARE, PROVEN_SECONDS, Limit
+from turnout.policy.limit import (
+    CEILING,
+    FLOOR,
+    FORGOTTEN_SECONDS,
+    KEPT_SHARE,
+    PROVEN_SECONDS,
+    ConcurrencyLimit,
+)
 
 NOW = 1_790_000_000.0
 
 
-def under_way(calls: int) -> Limit:
-    limit = Limit()
+def under_way(calls: int) -> ConcurrencyLimit:
+    limit = ConcurrencyLimit()
     for _ in range(calls):
         limit.begun()
     return limit
 
 
-def cut_to(most: int) -> Limit:
+def cut_to(most: int) -> ConcurrencyLimit:
     """As many under way as there may be."""
     limit = under_way(ceil(most / KEPT_SHARE))
     limit.ended("throttled", sent_at=NOW - 1, now=NOW)
-    while limit.in_flight > limit.most:
+    while limit.in_flight > limit.most(now=NOW):
         limit.ended("given_up", sent_at=NOW - 1, now=NOW)
     return limit
 
 
-def replaced(limit: Limit, ending: Ending, *, sent_at: float, now: float) -> None:
+def replaced(limit: ConcurrencyLimit, ending: Ending, *, sent_at: float, now: float) -> None:
     """One ends and another one begins."""
     limit.ended(ending, sent_at=sent_at, now=now)
     limit.begun()
@@ -35,42 +42,42 @@ def replaced(limit: Limit, ending: Ending, *, sent_at: float, now: float) -> Non
 
 def test_there_is_no_limit_until_a_target_throttles() -> None:
     limit = under_way(1_000)
-    assert (limit.most, limit.free) == (CEILING, CEILING - 1_000)
+    assert (limit.most(now=NOW), limit.free(now=NOW)) == (CEILING, CEILING - 1_000)
     for ending in ("answered", "error", "broke_off", "stalled", "given_up"):
         limit.ended(ending, sent_at=NOW, now=NOW)
-    assert (limit.most, limit.in_flight) == (CEILING, 995)
+    assert (limit.most(now=NOW), limit.in_flight) == (CEILING, 995)
 
 
 def test_throttling_cuts_to_a_share_of_what_was_under_way() -> None:
     for ending in ("throttled", "timeout"):
         limit = under_way(100)
         limit.ended(ending, sent_at=NOW - 1, now=NOW)
-        assert (limit.most, limit.in_flight, limit.free) == (70, 99, 0)
+        assert (limit.most(now=NOW), limit.in_flight, limit.free(now=NOW)) == (70, 99, 0)
 
 
 def test_one_burst_is_one_cut() -> None:
     limit = under_way(100)
     for _ in range(40):
         limit.ended("throttled", sent_at=NOW - 1, now=NOW)
-    assert limit.most == 70
+    assert limit.most(now=NOW) == 70
     limit.begun()
     limit.ended("throttled", sent_at=NOW, now=NOW + 1)
-    assert limit.most == int(61 * KEPT_SHARE)
+    assert limit.most(now=NOW) == int(61 * KEPT_SHARE)
 
 
 def test_a_target_that_takes_nothing_is_left_some_room() -> None:
     limit = under_way(1)
     limit.ended("throttled", sent_at=NOW, now=NOW)
-    assert limit.most == FLOOR
+    assert limit.most(now=NOW) == FLOOR
 
 
 def test_a_round_of_answers_at_full_use_adds_one() -> None:
     limit = cut_to(10)
     for _ in range(11):
         replaced(limit, "answered", sent_at=NOW, now=NOW + 1)
-        if limit.free:
+        if limit.free(now=NOW):
             limit.begun()
-    assert (limit.most, limit.in_flight) == (11, 11)
+    assert (limit.most(now=NOW), limit.in_flight) == (11, 11)
 
 
 def test_answers_at_half_use_add_nothing() -> None:
@@ -79,10 +86,10 @@ def test_answers_at_half_use_add_nothing() -> None:
         limit.ended("given_up", sent_at=NOW, now=NOW)
     for _ in range(100):
         replaced(limit, "answered", sent_at=NOW, now=NOW + 1)
-    assert limit.most == 10
+    assert limit.most(now=NOW) == 10
 
 
-def proven_at(most: int) -> Limit:
+def proven_at(most: int) -> ConcurrencyLimit:
     """It was used to the full, without a cut, for long enough at `most`; now a hundred are under way."""
     limit = cut_to(most)
     replaced(limit, "answered", sent_at=NOW, now=NOW + PROVEN_SECONDS)
@@ -93,7 +100,7 @@ def test_a_cut_stops_at_what_proved_good_for_long() -> None:
     limit = proven_at(20)
     later = NOW + PROVEN_SECONDS + 1
     replaced(limit, "throttled", sent_at=later, now=later)
-    assert limit.most == 20
+    assert limit.most(now=NOW) == 20
 
 
 def test_what_proved_good_is_believed_no_more_when_it_is_throttled_itself() -> None:
@@ -101,7 +108,7 @@ def test_what_proved_good_is_believed_no_more_when_it_is_throttled_itself() -> N
     for second in (1, 2, 3):
         later = NOW + PROVEN_SECONDS + second
         replaced(limit, "throttled", sent_at=later, now=later)
-    assert limit.most == int(20 * KEPT_SHARE**2)
+    assert limit.most(now=NOW) == int(20 * KEPT_SHARE**2)
 
 
 def test_what_was_not_used_has_not_been_proved() -> None:
@@ -111,7 +118,20 @@ def test_what_was_not_used_has_not_been_proved() -> None:
     later = NOW + 2 * PROVEN_SECONDS
     replaced(limit, "answered", sent_at=NOW, now=later)
     replaced(limit, "throttled", sent_at=later, now=later)
-    assert limit.most == FLOOR
+    assert limit.most(now=NOW) == FLOOR
+
+
+def test_a_limit_that_nothing_confirms_is_forgotten() -> None:
+    limit = cut_to(10)
+    for _ in range(9):
+        limit.ended("given_up", sent_at=NOW, now=NOW)
+    later = NOW + FORGOTTEN_SECONDS
+    assert limit.most(now=later - 1) == 10
+    assert (limit.most(now=later), limit.free(now=later)) == (CEILING, CEILING - 1)
+    for _ in range(100 - limit.in_flight):
+        limit.begun()
+    limit.ended("throttled", sent_at=later, now=later)
+    assert limit.most(now=later) == 70
 
 
 STEPS = st.lists(
@@ -129,7 +149,7 @@ STEPS = st.lists(
 def test_the_limit_stays_within_bounds_and_the_count_with_the_calls(
     steps: list[tuple[Ending, float, float] | None],
 ) -> None:
-    limit, calls, now = Limit(), 0, NOW
+    limit, calls, now = ConcurrencyLimit(), 0, NOW
     for step in steps:
         if step is None:
             limit.begun()
@@ -137,21 +157,21 @@ def test_the_limit_stays_within_bounds_and_the_count_with_the_calls(
             continue
         ending, age, seconds = step
         now += seconds
-        before = limit.most
+        before = limit.most(now=now)
         limit.ended(ending, sent_at=now - age, now=now)
         calls = max(0, calls - 1)
         assert limit.in_flight == calls
-        assert FLOOR <= limit.most <= CEILING
-        assert limit.most - before <= 1
-        assert limit.free == max(0, limit.most - calls)
+        assert FLOOR <= limit.most(now=now) <= CEILING
+        assert limit.most(now=now) - before <= 1
+        assert limit.free(now=now) == max(0, limit.most(now=now) - calls)
 
 
 @given(st.integers(5, 400), st.integers(2, 40))
 def test_it_finds_what_a_target_takes(takes: int, seconds: int) -> None:
     """A target that throttles what exceeds `takes`, under a load of twice that for ten minutes."""
-    limit, now, used = Limit(), NOW, []
+    limit, now, used = ConcurrencyLimit(), NOW, []
     for _ in range(600 // seconds):
-        calls = min(2 * takes, limit.most)
+        calls = min(2 * takes, limit.most(now=now))
         for _ in range(calls):
             limit.begun()
         for number in reversed(range(calls)):
@@ -159,6 +179,6 @@ def test_it_finds_what_a_target_takes(takes: int, seconds: int) -> None:
             limit.ended(ending, sent_at=now, now=now + seconds)
         now += seconds
         used.append(calls)
-    assert limit.most <= takes + 1 or takes < FLOOR
+    assert limit.most(now=now) <= takes + 1 or takes < FLOOR
     tail = used[len(used) // 2 :]
     assert sum(tail) / len(tail) >= 0.6 * takes

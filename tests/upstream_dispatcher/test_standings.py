@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from turnout.policy.breaker import EJECTION_SECONDS, IN_A_ROW, Ending
 from turnout.policy.latency import Size
 from turnout.policy.limit import CEILING, KEPT_SHARE
-from turnout.policy.standing import CallEnd, Standing, StandingReport
+from turnout.policy.standing import CallEnd, Standing, StandingReport, TargetGauge
 from turnout.policy.throttle import THROTTLED_SECONDS
-from turnout.upstream_dispatcher.standings import MOST_IN_A_REPORT, Standings, TargetGauge
+from turnout.upstream_dispatcher.standings import MOST_IN_A_REPORT, Standings
 
 NOW = 1_790_000_000.0
 TARGET = "anthropic/model-0@env"

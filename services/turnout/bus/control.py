@@ -33,11 +33,15 @@ from turnout.facts import ChangeSource
 
 _log = logging.getLogger(__name__)
 
-BUCKET = "turnout_control"
-# Modes of some thousand tenants, and artifacts; full means that a put is refused.
-BUCKET_MAX_BYTES = 16 * 1024 * 1024
 # Old values of a key, to see who changed what.
 BUCKET_HISTORY = 5
+CONTROL_BUCKET = KeyValueConfig(
+    bucket="turnout_control",
+    history=BUCKET_HISTORY,
+    # Modes of some thousand tenants, and artifacts; full means that a put is refused.
+    max_bytes=16 * 1024 * 1024,
+    storage=StorageType.FILE,
+)
 # How soon a watch notices that the connection is another one; changes themselves are pushed.
 _RECONNECT_CHECK_SECONDS = 0.5
 # A consumer may be lost without a reconnect (a cluster elects, an operator deletes it).
@@ -47,8 +51,8 @@ _RETRY_SECONDS = 0.5
 # How long a cancelled task may take to end before it is cancelled again.
 _CANCEL_AGAIN_SECONDS = 0.1
 # How JetStream names what a bucket is made of.
-_STREAM = f"KV_{BUCKET}"
-_SUBJECT = f"$KV.{BUCKET}."
+_STREAM = "KV_{bucket}"
+_SUBJECT = "$KV.{bucket}.{key}"
 _SET_BY = "Turnout-Set-By"
 # "Wrong last sequence", as a server with one writer and as a cluster says it.
 _CHANGED_MEANWHILE = (10071, 10164)
@@ -125,10 +129,11 @@ class _Buckets(Protocol):
 
 
 class ControlStore:
-    """Reads, writes and watches the bucket; made when first wanted."""
+    """Reads, writes and watches a bucket, that of control unless told otherwise; made when first wanted."""
 
-    def __init__(self, bus: Bus) -> None:
+    def __init__(self, bus: Bus, config: KeyValueConfig = CONTROL_BUCKET) -> None:
         self._bus = bus
+        self._config = config
 
     async def get(self, key: str, *, deadline_seconds: float) -> str | None:
         """The value of `key`, None when it has none. Raises `Unavailable` when NATS is away."""
@@ -158,7 +163,7 @@ class ControlStore:
         """How `key` stands now. Raises `Unavailable` when NATS is away."""
         try:
             async with asyncio.timeout(deadline_seconds):
-                entry = await _newest(await self._bus.jetstream(), key)
+                entry = await _newest(await self._bus.jetstream(), self._config.bucket, key)
         except NotFoundError:
             return NEVER_SET
         except (nats.errors.Error, TimeoutError, OSError) as error:
@@ -203,7 +208,8 @@ class ControlStore:
         """The bucket's own `put` takes no headers."""
         await self._bucket()
         jetstream = await self._bus.jetstream()
-        await jetstream.publish(_SUBJECT + key, value.encode(), headers=headers or None)
+        subject = _SUBJECT.format(bucket=self._config.bucket, key=key)
+        await jetstream.publish(subject, value.encode(), headers=headers or None)
 
     async def delete(self, key: str, *, deadline_seconds: float) -> None:
         """Remove `key`. Raises `Unavailable` when that is not acknowledged in time."""
@@ -263,17 +269,9 @@ class ControlStore:
     async def _bucket(self) -> KeyValue:
         jetstream = await self._bus.jetstream()
         try:
-            return await jetstream.key_value(BUCKET)
+            return await jetstream.key_value(self._config.bucket)
         except (BucketNotFoundError, NotFoundError):
-            return await _create_bucket(
-                jetstream,
-                KeyValueConfig(
-                    bucket=BUCKET,
-                    history=BUCKET_HISTORY,
-                    max_bytes=BUCKET_MAX_BYTES,
-                    storage=StorageType.FILE,
-                ),
-            )
+            return await _create_bucket(jetstream, self._config)
 
 
 async def end_task(task: asyncio.Task[None]) -> None:
@@ -314,9 +312,11 @@ def _unavailable(error: Exception) -> Unavailable:
     )
 
 
-async def _newest(messages: _Messages, key: str) -> _Message:
+async def _newest(messages: _Messages, bucket: str, key: str) -> _Message:
     """The bucket's own `get` does not tell the time of a value."""
-    return await messages.get_last_msg(_STREAM, _SUBJECT + key)
+    return await messages.get_last_msg(
+        _STREAM.format(bucket=bucket), _SUBJECT.format(bucket=bucket, key=key)
+    )
 
 
 async def _watcher_of(bucket: _Watchable, keys: str) -> _Watcher:

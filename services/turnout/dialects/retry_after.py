@@ -58,7 +58,7 @@ def come_back_in(
     if told is None:
         told = _in_sentence(message, refusals)
     if told is None and issubclass(kind, RateLimited):
-        told = _when_whole(headers, refusals.limits, now=now)
+        told = when_whole(headers, refusals.limits, now=now)
     return told
 
 
@@ -70,10 +70,12 @@ def _in_sentence(message: str, refusals: Refusals) -> float | None:
     return None
 
 
-def _when_whole(
+def when_whole(
     headers: Sequence[tuple[str, str]], limits: Sequence[Limit], *, now: float
 ) -> float | None:
-    """All limits that are used up have to be whole again; None where none says so."""
+    """Seconds until all limits that are used up are whole again; None where none says so. An answer that
+    was the last one allowed says it before the next call is refused.
+    """
     values = {name.lower(): value.strip() for name, value in headers}
     waits = [
         read_reset(values.get(limit.reset, ""), limit.form, now=now)

@@ -24,6 +24,7 @@ from turnout.facts import (
     ShadowDecided,
     ThreadSwitched,
 )
+from turnout.observe.standing_gauges import StandingGauges
 from turnout.observe.tallies import CounterReading, CounterTally, Family, HistogramTally
 from turnout.policy.decision import Degradation
 from turnout.ports import FactSink
@@ -71,6 +72,10 @@ MetricName: TypeAlias = Literal[
     "turnout_notes_lost_total",
     # Silent calls that were not raced by a second one, by why.
     "turnout_hedges_suppressed_total",
+    # How targets stand: `standing_gauges`.
+    "turnout_first_content_p95_seconds",
+    "turnout_target_state",
+    "turnout_target_limit",
     # 1 while a part can be used.
     "turnout_part_up",
     # Calls over gRPC as the serving part and as the calling part see them.
@@ -173,6 +178,7 @@ class Metrics:
             # There from the start: an increase from nothing is none to Prometheus.
             self.degraded.add((part,), 0.0)
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
+        self.standings = StandingGauges(known_models, registry=self.registry)
         self._add_keep_warm()
         self._add_what_no_fact_says()
         self._build = (version, service)

@@ -9,8 +9,18 @@ detection and of Finagle's failure accrual where the case is the same. Pure.
 """
 
 from dataclasses import dataclass
-from math import exp, log
+from math import exp, exp2, log
 from typing import Final, Literal, TypeAlias
+
+from turnout.errors import (
+    InvalidRequest,
+    NotAllowed,
+    NotAuthenticated,
+    Overloaded,
+    RateLimited,
+    TurnoutError,
+    UpstreamTimeout,
+)
 
 Ending: TypeAlias = Literal[
     "answered", "error", "throttled", "timeout", "broke_off", "stalled", "given_up"
@@ -75,6 +85,23 @@ class Peers:
         return 2 * (self.ejected + 1) <= self.number
 
 
+def ending_of(error: TurnoutError, *, has_content: bool, is_clients_credential: bool) -> Ending:
+    """Of a call that ended with `error`; `has_content` when a part of the answer had come by then."""
+    if has_content:
+        return "broke_off"
+    match error:
+        case InvalidRequest():
+            return "answered"
+        case NotAuthenticated() | NotAllowed() if is_clients_credential:
+            return "answered"
+        case RateLimited() | Overloaded():
+            return "throttled"
+        case UpstreamTimeout():
+            return "timeout"
+        case _:
+            return "error"
+
+
 class Decayed:
     """A sum whose parts lose half of their weight every `half_life_seconds`."""
 
@@ -90,7 +117,7 @@ class Decayed:
         self._at = max(self._at, now)
 
     def value(self, *, now: float) -> float:
-        return self._sum * 0.5 ** (max(0.0, now - self._at) / self._half_life_seconds)
+        return self._sum * exp2(min(0.0, self._at - now) / self._half_life_seconds)
 
 
 class Breaker:

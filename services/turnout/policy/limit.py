@@ -3,7 +3,8 @@
 Additive increase, multiplicative decrease, as TCP and Netflix's concurrency-limits do it. Rules: nobody is refused
 on a guess, so there is no limit until a target has throttled, or let a call wait in vain; the limit is then cut to a
 share of what was under way, once for all calls that were sent before the cut; it grows by one for every round of
-answers while it is used to the full, and not below what has proved good for long, unless that itself is throttled. Pure.
+answers while it is used to the full, and not below what has proved good for long, unless that itself is throttled; and it is forgotten when nothing has
+confirmed it for long. Pure.
 """
 
 from typing import Final
@@ -25,10 +26,14 @@ FULL_SHARE: Final = 0.9
 PROVEN_SECONDS: Final = 60.0
 """Full use without a cut for so long, which is the window that providers count requests by."""
 
+FORGOTTEN_SECONDS: Final = 3_600.0
+"""Without a cut, after which a limit is a guess again: one that was cut at night, and not used up since, would refuse
+the next day's agents."""
+
 _CUTS: Final[frozenset[Ending]] = frozenset({"throttled", "timeout"})
 
 
-class Limit:
+class ConcurrencyLimit:
     """The calls of one target. `begun` and `ended` come in pairs, one for each call.
 
     Attributes:
@@ -46,14 +51,12 @@ class Limit:
         self._level_since = 0.0
         self._proven = 0.0
 
-    @property
-    def most(self) -> int:
+    def most(self, *, now: float) -> int:
         """Calls at once."""
-        return int(self._limit)
+        return CEILING if self._is_forgotten(now) else int(self._limit)
 
-    @property
-    def free(self) -> int:
-        return max(0, self.most - self.in_flight)
+    def free(self, *, now: float) -> int:
+        return max(0, self.most(now=now) - self.in_flight)
 
     def begun(self) -> None:
         self.in_flight += 1
@@ -61,6 +64,8 @@ class Limit:
     def ended(self, ending: Ending, *, sent_at: float, now: float) -> None:
         under_way = self.in_flight
         self.in_flight = max(0, under_way - 1)
+        if self._is_forgotten(now):
+            self._limit = float(CEILING)
         if ending in _CUTS:
             if sent_at >= self._cut_at:
                 self._cut(under_way, now=now)
@@ -69,6 +74,9 @@ class Limit:
             if now - self._level_since >= PROVEN_SECONDS:
                 self._proven = max(self._proven, self._level)
                 self._level, self._level_since = self._limit, now
+
+    def _is_forgotten(self, now: float) -> bool:
+        return now - self._cut_at >= FORGOTTEN_SECONDS
 
     def _cut(self, under_way: int, *, now: float) -> None:
         if self._limit <= self._proven:

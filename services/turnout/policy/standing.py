@@ -54,6 +54,20 @@ class Standing(msgspec.Struct, frozen=True, gc=False):
     most: int
 
 
+class TargetGauge(msgspec.Struct, frozen=True, gc=False):
+    """What metrics tell of a target, for our own account.
+
+    Attributes:
+        p95: seconds to first content, of the sizes that there have been.
+        most: calls at once that it takes, as far as is known.
+    """
+
+    target: str
+    p95: dict[Size, float]
+    state: State
+    most: int
+
+
 class TargetSeen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What a replica has seen of a target since it last told."""
 

@@ -8,16 +8,17 @@ costs some samples; the least recently used are forgotten. Nothing here waits, a
 from collections import OrderedDict
 from collections.abc import Sequence
 from itertools import islice
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, TypeVar
 
 from turnout.policy.breaker import Breaker, Ending, Peers
 from turnout.policy.latency import SIZES, Latency, Size, Spread
-from turnout.policy.limit import Limit
+from turnout.policy.limit import ConcurrencyLimit
 from turnout.policy.standing import (
     CallEnd,
     Standing,
     StandingReport,
     State,
+    TargetGauge,
     TargetSeen,
     ThrottleSeen,
 )
@@ -41,26 +42,13 @@ _CLOSED: Final[frozenset[Ending]] = frozenset({"timeout", "broke_off", "stalled"
 _Key = TypeVar("_Key")
 
 
-class TargetGauge(NamedTuple):
-    """What metrics tell of a target that was asked, for our own account.
-
-    Attributes:
-        p95: seconds to first content, of the sizes that there have been.
-    """
-
-    target: str
-    p95: dict[Size, float]
-    state: State
-    most: int
-
-
 class _Account:
     """What one account has met at a target."""
 
     __slots__ = ("limit", "throttle")
 
     def __init__(self) -> None:
-        self.limit = Limit()
+        self.limit = ConcurrencyLimit()
         self.throttle = Throttle()
 
 
@@ -153,7 +141,7 @@ class Standings:
         known = self._targets.get(target, self._no_target)
         with_account = self._accounts.get((target, account), self._no_account)
         state = _state(known.breaker, with_account.throttle, now=now)
-        free = with_account.limit.free if known.breaker.may_begin(now=now) else 0
+        free = with_account.limit.free(now=now) if known.breaker.may_begin(now=now) else 0
         if state == "throttled":
             free = 0
         elif state == "probing":
@@ -164,21 +152,16 @@ class Standings:
             state=state,
             eligible_at=max(with_account.throttle.eligible_at, known.breaker.ejected_until),
             free=free,
-            most=with_account.limit.most,
+            most=with_account.limit.most(now=now),
         )
 
     def report(self, *, now: float) -> StandingReport | None:
         """What others should hear; None where nothing is new. What it tells is told once."""
-        seen = tuple(
-            known.seen(target, now=now)
-            for target in _first(self._news)
-            if (known := self._targets.get(target)) is not None
-        )
+        seen = tuple(self._targets[target].seen(target, now=now) for target in _first(self._news))
         throttles = tuple(
-            ThrottleSeen(target, account, known.throttle.eligible_at - now)
-            for target, account in _first(self._throttled)
-            if (known := self._accounts.get((target, account))) is not None
-            and known.throttle.eligible_at > now
+            ThrottleSeen(*key, wait_seconds)
+            for key in _first(self._throttled)
+            if (wait_seconds := self._accounts[key].throttle.eligible_at - now) > 0.0
         )
         if not seen and not throttles:
             return None
@@ -199,7 +182,7 @@ class Standings:
             account.throttle.told(throttled.wait_seconds, now=now)
 
     def gauges(self, *, now: float) -> list[TargetGauge]:
-        """Of every target that was asked or heard of."""
+        """Of every target that was asked or heard of. May be asked from any thread."""
         found: list[TargetGauge] = []
         for target, known in list(self._targets.items()):
             account = self._accounts.get((target, OURS), self._no_account)
@@ -207,7 +190,7 @@ class Standings:
                 size: times.spread(now=now).p95 for size, times in list(known.times.items())
             }
             state = _state(known.breaker, account.throttle, now=now)
-            found.append(TargetGauge(target, p95, state, account.limit.most))
+            found.append(TargetGauge(target, p95, state, account.limit.most(now=now)))
         return found
 
     def _peers(self, target: str, peers: Sequence[str]) -> Peers:
