@@ -170,13 +170,14 @@ def start(*arguments: str, settings: Mapping[str, str], log: Path) -> Product:
         )
     product = Product(process, settings, log)
     deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline:
-        if process.poll() is not None:
-            raise AssertionError(f"it ended with {process.returncode}: {product.told()}")
-        with contextlib.suppress(httpx.TransportError):
-            if httpx.get(f"{product.url}/ready").json()["status"] == "ok":
-                return product
-        time.sleep(POLL_SECONDS)
+    with httpx.Client() as client:
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                raise AssertionError(f"it ended with {process.returncode}: {product.told()}")
+            with contextlib.suppress(httpx.TransportError):
+                if client.get(f"{product.url}/ready").json()["status"] == "ok":
+                    return product
+            time.sleep(POLL_SECONDS)
     product.stop(signal.SIGKILL)
     raise AssertionError(f"it is not ready: {product.told()}")
 

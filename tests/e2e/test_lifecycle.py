@@ -58,7 +58,7 @@ def test_a_stop_lets_streams_finish_and_a_new_start_finds_everything(
         httpx.put(f"{product.url}/v1/modes/default", json={"mode": "observe"}).raise_for_status()
         pushed = renamed("2030-01-01")
         httpx.put(f"{product.url}/v1/artifacts/active", content=pushed).raise_for_status()
-        product.script("gap=0.05,tokens=150")
+        product.script("gap=0.05,tokens=60")
         with httpx.stream("POST", f"{product.url}/v1/messages", json=BODY, timeout=30) as answer:
             request_id = answer.headers["turnout-request-id"]
             chunks = answer.iter_raw()

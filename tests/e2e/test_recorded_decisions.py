@@ -41,8 +41,23 @@ def thread(product: Product, model: str, task: str, *, steps: int) -> list[str]:
     return ids
 
 
+@pytest.fixture(scope="module")
+def recordings() -> dict[str, list[RecordedDecision]]:
+    """By the product's address."""
+    return {}
+
+
 @pytest.fixture
-def recorded(product: Product) -> list[RecordedDecision]:
+def recorded(
+    product: Product, recordings: dict[str, list[RecordedDecision]]
+) -> list[RecordedDecision]:
+    """Those of one composition are the same for all tests, which only read them."""
+    if product.url not in recordings:
+        recordings[product.url] = record(product)
+    return recordings[product.url]
+
+
+def record(product: Product) -> list[RecordedDecision]:
     """Of threads at free choice, below a ceiling, pinned, and in every mode; of a title; of a refusal."""
     ids = [
         *(
