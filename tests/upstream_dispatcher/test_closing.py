@@ -277,6 +277,37 @@ async def test_a_provider_that_goes_on_after_its_end_is_neither_relayed_nor_read
     assert vars(line)["target"] == FIRST
 
 
+async def dripping(exchange: Exchange) -> None:
+    await exchange.head(200, EVENTS)
+    await exchange.chunk(CHAT_TEXT)
+    while True:
+        await exchange.chunk(b": drip\n\n")
+        await asyncio.sleep(0.01)
+
+
+async def flooding(exchange: Exchange) -> None:
+    await exchange.head(200, EVENTS)
+    while True:
+        await exchange.chunk(CHAT_MORE * 100)
+
+
+async def silent(exchange: Exchange) -> None:
+    await exchange.head(200, EVENTS)
+    await exchange.chunk(CHAT_TEXT)
+    await exchange.until_closed()
+
+
+@pytest.mark.parametrize("fault", [dripping, flooding, silent])
+async def test_an_answer_that_never_ends_is_ended(fault: Script) -> None:
+    quick = replace(QUICK, answer_seconds=0.3)
+    async with provider(fault) as openai, bench({"openai": openai.url}, limits=quick) as on:
+        answer = await answer_of(on, request(FIRST))
+        last = answer.body.rsplit(b"\n\n", 2)[1]
+        assert b"was not over within 0.3 s" in last
+        assert on.facts.completed.error == "upstream_timeout"
+        await asyncio.wait_for(openai.hung_up.wait(), 5)
+
+
 async def test_stopping_ends_what_is_under_way() -> None:
     arrived = asyncio.Event()
 

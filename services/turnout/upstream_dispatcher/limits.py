@@ -50,6 +50,7 @@ class Limits:
         first_content_seconds: from a stream's response head to its first content event; pings
             do not count.
         idle_seconds: silence inside a stream; claude aborts after 300 s of it (measured).
+        answer_seconds: from sending to a stream's last event; a drip never falls silent.
         whole_answer_seconds: from sending to the end of an answer that is no stream; Claude Code's
             own time-out is 600 s.
         give_up_seconds: after a request has been here this long no further attempt starts.
@@ -67,6 +68,7 @@ class Limits:
     first_byte_seconds: float = 120.0
     first_content_seconds: float = 600.0
     idle_seconds: float = 300.0
+    answer_seconds: float = 3600.0
     whole_answer_seconds: float = 600.0
     give_up_seconds: float = 600.0
     commit_after_seconds: float = 15.0
