@@ -26,6 +26,12 @@ STALE_SECONDS = 1.0
 """A connection lost sooner than this after sending had been closed before (the provider's idle
 time-out met our request on the way); later, the provider has seen the request and may bill it."""
 
+POOL_WAIT_SECONDS = 0.5
+"""For one of `max_connections` to come free; a request that finds none in that time is one too many."""
+
+POOL_RETRY_SECONDS = 5.0
+"""When a client should ask again that found none: more than an attempt is waited for."""
+
 MAX_NOTES = 512
 """Notes on their way to the tracker; with it down for the note deadline at 500 requests/s."""
 
