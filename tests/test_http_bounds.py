@@ -35,6 +35,11 @@ class Edge:
         assert scope["type"] == "http"
         self.asked += 1
         self.begun.set()
+        if any(name == b"x-refuse" for name, _ in scope["headers"]):
+            refused = [(b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 413, "headers": refused})
+            await send({"type": "http.response.body", "body": b""})
+            return
         size = 0
         while True:
             message = await receive()
@@ -134,6 +139,28 @@ async def test_headers_behind_a_body_are_bounded_too() -> None:
         writer.write(b"b" * 4000)
         with suppress(ConnectionError):
             assert await reader.read() == b""
+
+
+async def test_a_body_that_has_been_answered_is_not_read_for_ever() -> None:
+    async with served() as edge:
+        reader, writer = await edge.connect()
+        writer.write(BEGUN + b"x-refuse: yes\r\ntransfer-encoding: chunked\r\n\r\n")
+        assert (await answer(reader))[0] == 413
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"1000\r\n" + b"x" * 4096 + b"\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+
+async def test_after_an_answered_body_has_come_whole_the_connection_is_used_again() -> None:
+    async with served() as edge:
+        reader, writer = await edge.connect()
+        writer.write(BEGUN + b"x-refuse: yes\r\ncontent-length: 4\r\n\r\n")
+        assert (await answer(reader))[0] == 413
+        writer.write(b"late" + ASK)
+        assert (await answer(reader))[0] == 200
+        assert not (await asyncio.wait({asyncio.ensure_future(reader.read())}, timeout=2.5))[0]
 
 
 async def test_a_head_that_drips_is_given_up_at_its_deadline() -> None:

@@ -16,6 +16,7 @@ from turnout.settings import (
     BadSetting,
     CatalogSettings,
     ClickHouse,
+    Dispatcher,
     Ingress,
     Nats,
     ProviderSettings,
@@ -37,6 +38,11 @@ def _no_keys(monkeypatch: pytest.MonkeyPatch, catalog: Catalog) -> None:
     for provider in catalog.providers.values():
         if provider.api_key_env:
             monkeypatch.delenv(provider.api_key_env, raising=False)
+
+
+def test_an_answer_takes_no_longer_in_one_process_than_over_grpc() -> None:
+    told = Settings(upstream_dispatcher=Dispatcher(request_seconds=7.0))
+    assert parts.limits_of(told).answer_seconds == 7.0
 
 
 # -- simulation and access ---------------------------------------------------------------------

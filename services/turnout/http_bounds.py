@@ -20,6 +20,10 @@ FILES_BESIDE = 4096
 
 RETRY_AFTER_SECONDS = 1
 
+LINGER_SECONDS = 2.0
+"""How long a body is still read, and thrown away, that has been answered before it was whole: closing at
+once would take the answer from a client that is sending."""
+
 
 @dataclass(frozen=True, slots=True)
 class HttpBounds:
@@ -60,6 +64,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _untold_bytes = 0
     """Received, and neither a head nor a piece of a body so far: the parser keeps these."""
     _is_in_head = False
+    _is_in_message = False
+    _linger: asyncio.TimerHandle | None = None
     _head_due: asyncio.TimerHandle | None = None
 
     @override
@@ -78,6 +84,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_for_head(is_needed=False)
+        self._stop_lingering()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
@@ -122,6 +129,7 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_headers_complete(self) -> None:
         self._is_in_head = False
+        self._is_in_message = True
         self._untold_bytes = 0
         super().on_headers_complete()
 
@@ -133,7 +141,21 @@ class BoundedProtocol(HttpToolsProtocol):
     @override
     def on_message_complete(self) -> None:
         self._untold_bytes = 0
+        self._is_in_message = False
+        self._stop_lingering()
         super().on_message_complete()
+
+    @override
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        # Of requests that come one behind the other the last is being read.
+        if self._is_in_message and self.cycle.response_complete:
+            self._linger = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+
+    def _stop_lingering(self) -> None:
+        if self._linger is not None:
+            self._linger.cancel()
+            self._linger = None
 
     @override
     def send_400_response(self, msg: str) -> None:

@@ -266,6 +266,7 @@ def limits_of(settings: Settings) -> Limits:
         connect_seconds=told.connect_seconds,
         first_byte_seconds=told.first_byte_seconds,
         idle_seconds=told.idle_seconds,
+        answer_seconds=told.request_seconds,
         commit_after_seconds=told.commit_seconds,
         keep_alive_seconds=told.keep_alive_seconds,
         note_seconds=settings.session_cache_tracker.deadline_seconds,

@@ -2,7 +2,7 @@
 
 import resource
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
@@ -12,7 +12,7 @@ Filling = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
-def small_disk(path: Path) -> Iterator[Filling]:
+def small_disk(path: Path) -> Generator[Filling]:
     """Made at `path`; it is full when that is filled within what the value of this gives.
 
     Where nothing may be mounted, as in an ordinary container, no file grows beyond a disk's size
@@ -31,7 +31,7 @@ def small_disk(path: Path) -> Iterator[Filling]:
 
 
 @contextmanager
-def _files_bounded() -> Iterator[None]:
+def _files_bounded() -> Generator[None]:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE_BYTES, before[1]))
     try:

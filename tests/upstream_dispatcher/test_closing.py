@@ -10,6 +10,10 @@ import pytest
 from tests.upstream_dispatcher.faults import (
     FIRST,
     SECOND,
+    error_in_stream,
+    html,
+    no_http,
+    reset_at_once,
     silence,
     silence_after_role,
     silent_after_content,
@@ -31,6 +35,8 @@ from tests.upstream_dispatcher.samples import (
 )
 from tests.upstream_dispatcher.scripted import Exchange, Script, provider
 from tests.upstream_dispatcher.workbench import (
+    CHAT_BODY,
+    CHAT_WHOLE_BODY,
     MESSAGES_BODY,
     QUICK,
     answer_of,
@@ -282,6 +288,86 @@ async def test_a_provider_that_goes_on_after_its_end_is_neither_relayed_nor_read
         assert openai.open_connections == 0
     (line,) = (record for record in caplog.records if "went on after" in record.getMessage())
     assert vars(line)["target"] == FIRST
+
+
+@pytest.mark.parametrize("body", [CHAT_BODY, CHAT_WHOLE_BODY])
+async def test_without_a_connection_left_the_client_hears_so_at_once(body: bytes) -> None:
+    quick = replace(QUICK, max_connections=1, connect_seconds=30.0)
+    async with (
+        provider(silent_after_content, whole_stream) as openai,
+        provider(whole_stream) as deepseek,
+        bench({"openai": openai.url, "deepseek": deepseek.url}, limits=quick) as on,
+    ):
+        first = on.dispatcher.dispatch(request(FIRST))
+        await anext(first)
+        asked = request(FIRST, SECOND, stream=body is CHAT_BODY, body=body)
+        refused = await answer_of(on, asked)
+        assert refused.head.status == 503
+        assert ("retry-after", "5") in refused.head.headers
+        assert on.facts.completed.error == "overloaded"
+        assert on.facts.completed.cost_usd == 0
+        assert not deepseek.seen
+        await first.aclose()
+        again = await answer_of(on, request(FIRST))
+        assert again.head.status == 200
+
+
+async def test_a_connection_that_comes_free_soon_is_waited_for() -> None:
+    go_on = asyncio.Event()
+
+    async def first_waits(exchange: Exchange) -> None:
+        await go_on.wait()
+        await exchange.stream(*CHAT_STREAM)
+
+    quick = replace(QUICK, max_connections=1)
+    async with provider(first_waits) as openai, bench({"openai": openai.url}, limits=quick) as on:
+        answers = [asyncio.ensure_future(answer_of(on, request(FIRST))) for _ in range(2)]
+        await asyncio.sleep(0)
+        go_on.set()
+        assert [(await answer).head.status for answer in answers] == [200, 200]
+        assert openai.connections == 1
+
+
+@pytest.mark.parametrize("fault", [reset_at_once, no_http, html, error_in_stream, silence])
+async def test_no_failure_keeps_a_connection(fault: Script) -> None:
+    quick = replace(QUICK, max_connections=1, first_byte_seconds=0.2)
+    async with (
+        provider(fault, fault, whole_stream) as openai,
+        bench({"openai": openai.url}, limits=quick) as on,
+    ):
+        answers = [await answer_of(on, request(FIRST)) for _ in range(3)]
+        assert answers[-1].head.status == 200
+
+
+async def dripping(exchange: Exchange) -> None:
+    await exchange.head(200, EVENTS)
+    await exchange.chunk(CHAT_TEXT)
+    while True:
+        await exchange.chunk(b": drip\n\n")
+        await asyncio.sleep(0.01)
+
+
+async def flooding(exchange: Exchange) -> None:
+    await exchange.head(200, EVENTS)
+    while True:
+        await exchange.chunk(CHAT_MORE * 100)
+
+
+async def silent(exchange: Exchange) -> None:
+    await exchange.head(200, EVENTS)
+    await exchange.chunk(CHAT_TEXT)
+    await exchange.until_closed()
+
+
+@pytest.mark.parametrize("fault", [dripping, flooding, silent])
+async def test_an_answer_that_never_ends_is_ended(fault: Script) -> None:
+    quick = replace(QUICK, answer_seconds=0.3)
+    async with provider(fault) as openai, bench({"openai": openai.url}, limits=quick) as on:
+        answer = await answer_of(on, request(FIRST))
+        last = answer.body.rsplit(b"\n\n", 2)[1]
+        assert b"was not over within 0.3 s" in last
+        assert on.facts.completed.error == "upstream_timeout"
+        await asyncio.wait_for(openai.hung_up.wait(), 5)
 
 
 async def test_stopping_ends_what_is_under_way() -> None:

@@ -121,6 +121,7 @@ class StreamAttempt:
         self._held_bytes = 0
         self._content_due = 0.0
         self._silent_since = self._time()
+        self._over_at = self._silent_since + limits.answer_seconds
         self._alarm = Alarm()
         self._is_waiting = False
         self._is_at_end = False
@@ -265,7 +266,7 @@ class StreamAttempt:
 
     async def _read(self, incoming: Incoming, until: float) -> bytes | None:
         """Bytes, b"" at the end, None at `until`."""
-        due = self._silent_since + self._limits.idle_seconds
+        due = min(self._silent_since + self._limits.idle_seconds, self._over_at)
         if self.log.first_content_at is None:
             due = min(due, self._content_due)
         try:
@@ -274,9 +275,19 @@ class StreamAttempt:
         except TimeoutError:
             if self._time() < due:
                 return None
+            if due == self._over_at:
+                raise self._too_long() from None
             raise UpstreamTimeout("the upstream's stream fell silent") from None
         self._silent_since = self._time()
+        if self._silent_since >= self._over_at:
+            # Where there always is something to read, no alarm rings.
+            raise self._too_long()
         return data
+
+    def _too_long(self) -> UpstreamTimeout:
+        return UpstreamTimeout(
+            f"the upstream's answer was not over within {self._limits.answer_seconds:g} s"
+        )
 
     def _hold(self, out: bytes) -> None:
         if out:

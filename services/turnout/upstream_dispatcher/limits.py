@@ -29,6 +29,12 @@ STALE_SECONDS = 1.0
 """A connection lost sooner than this after sending had been closed before (the provider's idle
 time-out met our request on the way); later, the provider has seen the request and may bill it."""
 
+POOL_WAIT_SECONDS = 0.5
+"""For one of `max_connections` to come free; a request that finds none in that time is one too many."""
+
+POOL_RETRY_SECONDS = 5.0
+"""When a client should ask again that found none: more than an attempt is waited for."""
+
 MAX_NOTES = 512
 """Notes on their way to the tracker; with it down for the note deadline at 500 requests/s."""
 
@@ -53,6 +59,7 @@ class Limits:
         first_content_seconds: from a stream's response head to its first content event; pings
             do not count.
         idle_seconds: silence inside a stream; claude aborts after 300 s of it (measured).
+        answer_seconds: from sending to a stream's last event; a drip never falls silent.
         whole_answer_seconds: from sending to the end of an answer that is no stream; Claude Code's
             own time-out is 600 s.
         give_up_seconds: after a request has been here this long no further attempt starts.
@@ -70,6 +77,7 @@ class Limits:
     first_byte_seconds: float = 120.0
     first_content_seconds: float = 600.0
     idle_seconds: float = 300.0
+    answer_seconds: float = 3600.0
     whole_answer_seconds: float = 600.0
     give_up_seconds: float = 600.0
     commit_after_seconds: float = 15.0

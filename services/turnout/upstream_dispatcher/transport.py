@@ -18,8 +18,13 @@ import httpx
 from httpx_aiohttp import AiohttpTransport
 from typing_extensions import override
 
-from turnout.errors import UpstreamFailed, UpstreamTimeout
-from turnout.upstream_dispatcher.limits import STALE_SECONDS, Limits
+from turnout.errors import Overloaded, UpstreamFailed, UpstreamTimeout
+from turnout.upstream_dispatcher.limits import (
+    POOL_RETRY_SECONDS,
+    POOL_WAIT_SECONDS,
+    STALE_SECONDS,
+    Limits,
+)
 
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 """zlib finds out by itself which of the two it is."""
@@ -46,7 +51,11 @@ class ConnectionStale(UpstreamFailed):
     """The connection was gone before the provider can have read the request."""
 
 
-NOT_SENT = (NotConnected, ConnectTimedOut, ConnectionStale)
+class PoolFull(Overloaded):
+    """As many answers are under way as may be."""
+
+
+NOT_SENT = (NotConnected, ConnectTimedOut, ConnectionStale, PoolFull)
 """After these the provider has done no work and bills none."""
 
 
@@ -101,9 +110,9 @@ class _Answer(httpx.AsyncByteStream):
 class Incoming:
     """An upstream's answer whose head has come; closed by `aclose`, always."""
 
-    __slots__ = ("_answer", "_content", "_inflater", "headers", "status")
+    __slots__ = ("_answer", "_content", "_inflater", "_on_close", "headers", "status")
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, on_close: Callable[[], None]) -> None:
         answer = response.stream
         if not isinstance(answer, _Answer):
             raise UpstreamFailed("the answer has no body that could be read")
@@ -114,6 +123,7 @@ class Incoming:
         self._answer = answer
         self._content = answer.content
         self._inflater = _inflater(response.headers.get("content-encoding", ""))
+        self._on_close: Callable[[], None] | None = on_close
 
     @property
     def content_type(self) -> str:
@@ -155,6 +165,9 @@ class Incoming:
 
     async def aclose(self) -> None:
         """Give the connection back when the body has ended, else close it."""
+        on_close, self._on_close = self._on_close, None
+        if on_close is not None:
+            on_close()
         await self._answer.aclose()
 
 
@@ -199,13 +212,15 @@ class HttpTransport:
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
         self._transport = _Connections(self._session)
+        # Counted here: aiohttp's own pool lets wait for as long as a connection may take to open.
+        self._free = asyncio.Semaphore(limits.max_connections)
         self._url = lru_cache(maxsize=URLS_KEPT)(httpx.URL)
 
     def _session(self, context: ssl.SSLContext) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
                 ssl=context,
-                limit=self._limits.max_connections,
+                limit=0,
                 keepalive_timeout=self._limits.idle_connection_seconds,
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -214,13 +229,36 @@ class HttpTransport:
             timeout=aiohttp.ClientTimeout(
                 total=None,
                 sock_connect=self._limits.connect_seconds,
-                # Waiting for a free connection and opening one, together.
+                # A name may have several addresses.
                 connect=self._limits.connect_seconds * 2,
             ),
         )
 
     async def send(self, outgoing: Outgoing) -> Incoming:
         """Send and wait for the answer's head. Raises `UpstreamFailed` kinds."""
+        await self._take_connection()
+        try:
+            return await self._sent(outgoing)
+        except BaseException:
+            self._free.release()
+            raise
+
+    async def _take_connection(self) -> None:
+        """Rather an error at once than a queue: whoever waits here waits for answers of minutes."""
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(POOL_WAIT_SECONDS):
+                await self._free.acquire()
+        except TimeoutError:
+            raise PoolFull(
+                f"all {self._limits.max_connections} connections to providers are in use;"
+                " send the request again later",
+                retry_after_seconds=POOL_RETRY_SECONDS,
+            ) from None
+
+    async def _sent(self, outgoing: Outgoing) -> Incoming:
         request = httpx.Request(
             "POST",
             self._url(outgoing.url),
@@ -236,7 +274,7 @@ class HttpTransport:
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError) as error:
             raise _failure(error, seconds=loop.time() - sent_at) from error
         try:
-            return Incoming(response)
+            return Incoming(response, self._free.release)
         except UpstreamFailed:
             await response.aclose()
             raise
