@@ -8,7 +8,7 @@ other settings.
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -166,6 +166,7 @@ class Process:
                 begin_seconds=told.begin_seconds,
                 deadline_seconds=told.request_seconds,
             )
+        from turnout.bus.live import Live
         from turnout.dialects.registry import DIALECTS
         from turnout.policy.hedge import NOT_HEDGED
         from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
@@ -192,6 +193,10 @@ class Process:
         self.metrics.notes_lost.follow(("dropped",), lambda: local.notes_dropped)
         for reason in NOT_HEDGED:
             self.metrics.not_hedged.follow((reason,), partial(local.hedging.times_refused, reason))
+        standings, live = local.standings, Live(self.bus)
+        self.metrics.standings.follow(lambda: standings.gauges(now=time.time()))
+        self._run(live.tell(lambda: standings.report(now=time.time())))
+        self._run(live.listen(lambda report: standings.heard(report, now=time.time())))
         return local
 
     async def ingress(self) -> "Edge":
@@ -273,8 +278,11 @@ class Process:
 
     def _watch(self, keys: str, on_change: OnChange) -> None:
         """Have a part follow control keys for as long as the process lives."""
-        watch = self.tasks.create_task(ControlStore(self.bus).watch(keys, on_change))
-        self.stack.push_async_callback(end_task, watch)
+        self._run(ControlStore(self.bus).watch(keys, on_change))
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        """Beside the parts, until they are closed."""
+        self.stack.push_async_callback(end_task, self.tasks.create_task(work))
 
     def _kind_of(self, service: RpcService) -> Kind:
         """Of a service's spans: it is called over gRPC in its own process and directly elsewhere."""

@@ -260,3 +260,14 @@ def test_the_edge_over_a_real_socket(product: Product) -> None:
     assert ask(product, MESSAGES, b"{}", host="evil.example").status_code == 403
     assert ask(product, MESSAGES, b"{}", origin="https://evil.example").status_code == 403
     assert "/v1/route" in httpx.get(f"{url}/openapi.json").json()["paths"]
+
+
+# Only there one port has the metrics of every part.
+@pytest.mark.parametrize("process", ["embedded"], indirect=True)
+def test_how_targets_stand_is_in_the_metrics(product: Product) -> None:
+    assert ask(product, MESSAGES, message("claude-haiku-5-5")).status_code == 200
+    told = httpx.get(f"{product.url}/metrics").text
+    named = 'target="anthropic/claude-haiku-5-5@simulated"'
+    assert f'turnout_first_content_p95_seconds{{size="under_2k",{named}}}' in told
+    assert f'turnout_target_state{{state="healthy",{named}}} 1.0' in told
+    assert 'turnout_hedges_suppressed_total{reason="no_dollars_left"} 0.0' in told

@@ -8,12 +8,11 @@ budget and every hedge is charged to it; budgets are of this process, because 5 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 from math import inf
-from typing import Final
+from typing import Final, assert_never
 
 from turnout.catalog.cost import cost_usd
-from turnout.errors import Overloaded, RateLimited, UpstreamTimeout
 from turnout.facts import AttemptEnded
-from turnout.policy.breaker import Ending
+from turnout.policy.breaker import Ending, ending_of
 from turnout.policy.budget import Budget
 from turnout.policy.hedge import (
     Hedge,
@@ -168,28 +167,23 @@ def _account(request: DispatchRequest, to: Destination) -> str:
 
 
 def _ending(log: AttemptLog, fact: AttemptEnded) -> Ending:
-    """A refusal of the request says that its target is well."""
     match fact.outcome:
         case "answered":
             return "answered"
-        case "rejected":
-            return "given_up"
         case "cancelled":
             return "given_up"
         case "lost":
             return "given_up" if log.kind == "hedge" else "stalled"
-        case "failed":
-            return _failure(log)
-
-
-def _failure(log: AttemptLog) -> Ending:
-    if log.first_content_at is not None:
-        return "broke_off"
-    if isinstance(log.error, RateLimited | Overloaded):
-        return "throttled"
-    if isinstance(log.error, UpstreamTimeout):
-        return "timeout"
-    return "error"
+        case "failed" | "rejected":
+            if log.error is None:
+                return "given_up"
+            return ending_of(
+                log.error,
+                has_content=log.first_content_at is not None,
+                is_clients_credential=log.to.credential == "client",
+            )
+        case _:
+            assert_never(fact.outcome)
 
 
 def _speed(fact: AttemptEnded) -> float | None:
