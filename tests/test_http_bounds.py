@@ -160,7 +160,10 @@ async def test_after_an_answered_body_has_come_whole_the_connection_is_used_agai
         assert (await answer(reader))[0] == 413
         writer.write(b"late" + ASK)
         assert (await answer(reader))[0] == 200
-        assert not (await asyncio.wait({asyncio.ensure_future(reader.read())}, timeout=2.5))[0]
+        more = asyncio.ensure_future(reader.read())
+        assert not (await asyncio.wait({more}, timeout=2.5))[0]
+        writer.close()
+        assert await more == b""
 
 
 async def test_a_head_that_drips_is_given_up_at_its_deadline() -> None:

@@ -148,6 +148,13 @@ _SPOOL = Section(
             ),
         ),
         Panel(
+            "Spool bytes lost",
+            "Torn by a crash, or damaged on disk: no whole fact could be read in them.",
+            "timeseries",
+            "bytes",
+            (PromQl("sum(increase(turnout_spool_lost_bytes_total[$__rate_interval]))", "bytes"),),
+        ),
+        Panel(
             "Publishing failures",
             "Attempts to publish that failed and were made again.",
             "timeseries",

@@ -10,7 +10,7 @@ import json
 import resource
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, TypeGuard
 
 from typing_extensions import override
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -55,6 +55,11 @@ class _TooLarge(Exception):
     pass
 
 
+def _is_of_a_socket(transport: asyncio.BaseTransport) -> TypeGuard[asyncio.Transport]:
+    """Uvloop's are none of asyncio's classes."""
+    return hasattr(transport, "write")
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's protocol within `bounds`."""
 
@@ -70,9 +75,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        if TYPE_CHECKING:
-            # uvloop's are none, while they run.
-            assert isinstance(transport, asyncio.Transport)
+        assert _is_of_a_socket(transport)
         super().connection_made(transport)
         if len(self.connections) > self.bounds.connections:
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open")

@@ -8,7 +8,6 @@ import io
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 import aiohttp
@@ -16,6 +15,7 @@ import msgspec
 import pytest
 
 from tests.faults.clients import PATHS, Wire, data_of
+from tests.faults.open_files import Opened, opened_by
 from tests.faults.product import Product, Rows
 from turnout.engines.free_ports import free_ports
 
@@ -343,36 +343,6 @@ async def test_a_provider_that_is_down(product: Product) -> None:
                 failed.append((wire, answer))
     for wire, answer in failed:
         await leaves_fact(product, wire, answer, kind="upstream_failed", outcome=("failed",))
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """What a process holds open.
-
-    Attributes:
-        pooled: idle connections to the provider, which are kept for the next request.
-        sockets: all other sockets.
-        others: files, pipes and the rest.
-    """
-
-    pooled: int
-    sockets: int
-    others: int
-
-
-def opened_by(pid: int, *, provider_port: int) -> Opened:
-    names: list[str] = []
-    for entry in Path(f"/proc/{pid}/fd").iterdir():
-        try:
-            names.append(str(entry.readlink()))
-        except OSError:
-            continue
-    remote = f":{provider_port:04X}"
-    lines = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-    provider = {f"socket:[{line[9]}]" for line in lines if line[2].endswith(remote)}
-    sockets = [name for name in names if name.startswith("socket:")]
-    pooled = sum(name in provider for name in sockets)
-    return Opened(pooled, len(sockets) - pooled, len(names) - len(sockets))
 
 
 async def leave_early(product: Product, wire: Wire) -> None:
