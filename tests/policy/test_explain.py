@@ -64,7 +64,16 @@ def test_an_hour_in_the_cache_has_its_reason() -> None:
     assert "Its prompt is cached for an hour, which the pauses of such threads pay for." in told(
         PlainTables(pauses=3.0), {**TWO, "candidates": ()}
     )
-    assert not [line for line in told(given={**TWO, "mode": "observe"}) if "cached" in line]
+
+
+@pytest.mark.parametrize("given", [{"mode": "observe"}, {"arm": "control"}])
+def test_where_nothing_is_chosen_the_costs_are_still_those_of_choosing(given: Difference) -> None:
+    lines = told(PlainTables(pauses=3.0), {**TWO, **given})
+    full_mode = (
+        "They are those of full mode, in which Turnout also chooses what a prompt is cached for."
+    )
+    assert [line for line in lines if "cached" in line] == [full_mode]
+    assert full_mode not in told(given=TWO)
 
 
 def test_a_prompt_that_is_kept_says_for_how_much() -> None:

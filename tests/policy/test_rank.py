@@ -217,14 +217,15 @@ def test_what_another_family_showed_is_told_in_tokens_of_the_model_asked_for() -
 
 
 def test_a_longer_lifetime_costs_more_now_and_less_over_idle_gaps() -> None:
-    short = of(decided(mode="observe"), OPUS)
-    long = of(decided(asks_one_hour=True, mode="observe"), OPUS)
+    short = of(decided(request_class="auxiliary"), OPUS)
+    long = of(decided(asks_one_hour=True, request_class="auxiliary"), OPUS)
     assert short.cost_now_usd is not None
     assert long.cost_now_usd is not None
     assert long.cost_now_usd > short.cost_now_usd
     dear_gaps = PlainTables(steps=1_000.0, growth=0.0)
     short, long = (
-        of(decided(dear_gaps, asks_one_hour=hour, mode="observe"), OPUS) for hour in (False, True)
+        of(decided(dear_gaps, asks_one_hour=hour, request_class="auxiliary"), OPUS)
+        for hour in (False, True)
     )
     assert short.cost_to_go_usd is not None
     assert long.cost_to_go_usd is not None

@@ -5,7 +5,6 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 from typing import Final, assert_never
 
 from turnout.catalog.token_families import in_tokens_of
-from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.decision import (
     ANSWERLESS,
     ESCALATING,
@@ -15,8 +14,9 @@ from turnout.policy.decision import (
     Reason,
 )
 from turnout.policy.dial import BEST_USD
+from turnout.policy.explain_words import because, ended_words, step_words
+from turnout.policy.modes import may_choose_lifetime
 from turnout.policy.rank import CAUTION, pessimistic, ranked
-from turnout.policy.request import StepKind
 from turnout.policy.switch import margin_usd
 from turnout.policy.targets import LACK_WORDS, PREFIX
 
@@ -27,7 +27,7 @@ CENTS_BELOW_USD: Final = 0.1
 def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
     """One sentence or two a line, the general before the particular."""
     order = ranked(decision.candidates)
-    rule = f"({decision.action}, {decision.reason}): {_because(decision.reason)}"
+    rule = f"({decision.action}, {decision.reason}): {because(decision.reason)}"
     lines = [
         _question(decision, inputs),
         *_history(inputs),
@@ -36,7 +36,7 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
         *_kept_warm(decision),
     ]
     if order:
-        lines += [_about(decision), _score(decision, inputs)]
+        lines += [_about(decision), _score(decision, inputs), *_as_in_full_mode(inputs)]
         lines += [
             f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
         ]
@@ -56,7 +56,7 @@ def _question(decision: Decision, inputs: DecisionInputs) -> str:
         model=decision.baseline_model,
     )
     return (
-        f"{features.requested_model} was asked for: {_step_words(features.step_kind)}, about"
+        f"{features.requested_model} was asked for: {step_words(features.step_kind)}, about"
         f" {tokens:,} prompt tokens, {inputs.mode} mode."
     )
 
@@ -77,7 +77,7 @@ def _history(inputs: DecisionInputs) -> list[str]:
         times = f"{red} times in a row" if red > 1 else "once"
         lines.append(f"Its checks came out red {times}.")
     if state.last_end:
-        lines.append(f"Its last answer {_ended_words(state.last_end)}.")
+        lines.append(f"Its last answer {ended_words(state.last_end)}.")
     if state.is_retry:
         lines.append("This very prompt was sent before.")
     return lines
@@ -122,6 +122,14 @@ def _score(decision: Decision, inputs: DecisionInputs) -> str:
             f"{costs}; cost alone counts, because a success is worth nothing: score = -cost to go."
         )
     return f"{costs}; score = {_usd(value)} x (success - {CAUTION} sd) - cost to go."
+
+
+def _as_in_full_mode(inputs: DecisionInputs) -> list[str]:
+    if may_choose_lifetime(inputs.mode, inputs.identity):
+        return []
+    return [
+        "They are those of full mode, in which Turnout also chooses what a prompt is cached for."
+    ]
 
 
 def _points(amount: float, inputs: DecisionInputs) -> str:
@@ -274,104 +282,3 @@ def _steps(steps: float) -> str:
 
 def _number(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
-def _step_words(kind: StepKind) -> str:
-    match kind:
-        case "user_input":
-            return "a step after the user's words"
-        case "tool_continuation":
-            return "a step after tool results"
-        case "subagent_start":
-            return "the first step of a subagent"
-        case "compaction":
-            return "a compaction"
-        case "title":
-            return "a title or summary"
-        case "classification":
-            return "a classification"
-        case "probe":
-            return "a probe"
-        case "token_count":
-            return "a token count"
-        case _:
-            assert_never(kind)
-
-
-def _ended_words(end: AnswerEnd) -> str:
-    match end:
-        case "refused":
-            return "was a refusal"
-        case "empty":
-            return "was empty"
-        case "cut":
-            return "was cut at a limit of tokens"
-        case "":
-            return "ended as answers do"
-        case _:
-            assert_never(end)
-
-
-def _because(reason: Reason) -> str:
-    match reason:
-        case "observe_mode":
-            return "the mode is observe, so what was asked for is served."
-        case "cache_mode":
-            return (
-                "the mode is cache, so what was asked for is served and only its lifetime chosen."
-            )
-        case "subagents_mode":
-            return "the mode is subagents and this is none, so what was asked for is served."
-        case "control_arm":
-            return "the session is in the control arm, so what was asked for is served."
-        case "pinned_model":
-            return "the model name pins it."
-        case "locked_class":
-            return "the model is fixed for requests of this class (locks)."
-        case "honoured_name":
-            return "models that are asked for by name serve (named_model)."
-        case "auxiliary_request":
-            return "titles, classifications, probes and counts are served as asked."
-        case "unpriced_model":
-            return "the catalog has no price of this model, so it is served as asked."
-        case "warm_incumbent":
-            return "its cache is warm, and no gain elsewhere pays for leaving it."
-        case "gain_exceeds_break_even":
-            return (
-                "over the rest of the thread the gain pays for leaving a warm cache, with margin."
-            )
-        case "free_window_new_thread":
-            return "the thread is new, so all candidates compete on equal terms."
-        case "free_window_cold_cache":
-            return "the cache is cold, so all candidates compete on equal terms."
-        case "free_window_compaction":
-            return "the history was compacted, so all candidates compete on equal terms."
-        case "exploration":
-            return "it may be the best, and is tried now and then to find out (exploration)."
-        case "failing_checks":
-            return "its checks stay red, so a stronger model takes over."
-        case "error_streak":
-            return "its tools fail step after step, so a stronger model takes over."
-        case "refused_answer":
-            return "the model that was chosen refused, so the one that was asked for takes over."
-        case "empty_answer":
-            return (
-                "the model that was chosen said nothing, so the one that was asked for takes over."
-            )
-        case "escalated_before":
-            return "a stronger model took over, and keeps it until its cache is cold or compacted."
-        case "left_alone":
-            return (
-                "there was reason for a stronger model, and a draw left it as it was, so that what"
-                " escalating is worth can be measured."
-            )
-        case "only_eligible_target":
-            return "nothing else is eligible."
-        case "no_eligible_requested_target":
-            return "the baseline cannot serve it, and the choice was left to us."
-        case "scorer_unavailable":
-            return "the scorer was not reachable."
-        case "tracker_unavailable":
-            return "the state of the thread is not known, so nothing is switched."
-        case _:
-            assert_never(reason)
