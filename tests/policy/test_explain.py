@@ -21,6 +21,7 @@ from tests.policy.scenes import (
     scene,
 )
 from turnout.capabilities import Needs
+from turnout.policy.chance import unmeasured
 from turnout.policy.decision import Reason
 from turnout.policy.dial import BEST_USD
 from turnout.policy.explain import explain
@@ -131,6 +132,16 @@ def test_where_the_dial_is_at_nothing_costs_are_scores() -> None:
     assert any("cost alone counts" in line for line in lines)
     assert any(line.startswith(f"1. {SONNET_AT}: score -$1.26; ") for line in lines)
     assert any(line.endswith("now it is worth nothing.") for line in lines)
+
+
+def test_a_model_that_nobody_has_measured_is_told_as_such() -> None:
+    tables = PlainTables(qualities={SONNET: unmeasured(typical=0.6, best=0.8)})
+    found = {line.split(":")[0]: line for line in told(tables, TWO)}
+    measured, not_measured = (
+        found[f"{place}. {name}"] for place, name in ((1, OPUS_AT), (2, SONNET_AT))
+    )
+    assert not_measured.endswith("success 0.40 (sd 0.23), nobody has measured it.")
+    assert measured.endswith("success 0.50 (sd 0.00).")
 
 
 def test_observe_mode_says_what_full_mode_would_do() -> None:

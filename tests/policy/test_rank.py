@@ -9,6 +9,7 @@ from tests.policy.scenes import (
     ANTHROPIC_CLIENT,
     ANTHROPIC_ENV,
     BLIND,
+    CATALOG,
     GPT,
     HAIKU,
     MINI,
@@ -25,6 +26,7 @@ from tests.policy.scenes import (
     scene,
     warm_at,
 )
+from turnout.catalog.models import Hourly
 from turnout.catalog.token_families import token_share
 from turnout.policy.decision import Candidate, Decision
 from turnout.policy.quota import Quota, QuotaWindow
@@ -37,6 +39,7 @@ from turnout.policy.rank import (
     warm_tokens,
 )
 from turnout.policy.request import TaskKind, TextSignal
+from turnout.policy.switch import decide
 from turnout.policy.thread import ThreadState
 
 OPUS_AT = f"anthropic/{OPUS}@env"
@@ -280,3 +283,20 @@ def test_a_warm_head_makes_a_subagents_first_step_cheaper() -> None:
     assert warm.cost_now_usd is not None
     assert cold.cost_now_usd is not None
     assert warm.cost_now_usd < cold.cost_now_usd
+
+
+def test_a_price_by_the_hour_tells_nothing_of_a_models_quality() -> None:
+    asked: list[float | None] = []
+
+    class Listening(PlainTables):
+        def quality(
+            self, *, model: str, task_kind: TaskKind, cluster: int, output_price: float | None
+        ) -> tuple[float, float]:
+            asked.append(output_price)
+            return 0.5, 0.0
+
+    hourly = Hourly(usd=3.6, input_per_second=1_000.0, output_per_second=50.0)
+    own = replace(CATALOG.models[OPUS], hourly=hourly, prices=hourly.token_prices)
+    catalog = replace(CATALOG, models={**CATALOG.models, OPUS: own})
+    decide(scene(candidates=(SONNET,)), catalog=catalog, tables=Listening())
+    assert asked == [None, 15.0]

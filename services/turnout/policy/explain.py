@@ -5,6 +5,7 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 from typing import Final, assert_never
 
 from turnout.catalog.token_families import in_tokens_of
+from turnout.policy.chance import is_unmeasured
 from turnout.policy.decision import (
     ANSWERLESS,
     ESCALATING,
@@ -143,10 +144,11 @@ def _arithmetic(one: Candidate, inputs: DecisionInputs) -> str:
     counted = ""
     if one.covered_share > 0.0:
         counted = f" (less {one.covered_share:.0%} that a subscription covers)"
+    known = ", nobody has measured it" if is_unmeasured(one.quality, one.quality_sd) else ""
     return (
         f"{one.target}: score {_points(one.score, inputs)}; now {_usd(one.cost_now_usd)} with"
         f" {one.warm_tokens:,.0f} tokens warm, to go {_usd(one.cost_to_go_usd)}{counted};"
-        f" success {one.quality:.2f} (sd {one.quality_sd:.2f})."
+        f" success {one.quality:.2f} (sd {one.quality_sd:.2f}){known}."
     )
 
 

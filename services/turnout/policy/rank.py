@@ -238,7 +238,9 @@ def _candidate(
     paid_share = 1.0 - covered_share
     now_usd = None if now_usd is None else now_usd * paid_share
     to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd * paid_share
-    mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output)
+    # What a server costs by the hour says nothing of what its model can do.
+    listed = model.prices.output if model.hourly is None else None
+    mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, listed)
     competes = to_go_usd is not None or inputs.settings.unpriced_compete
     lacks = option.lacks if competes else (*option.lacks, "price")
     score = None
