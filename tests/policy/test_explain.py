@@ -170,7 +170,14 @@ def test_one_that_is_dearer_and_no_better_is_behind_at_any_value() -> None:
 def test_who_is_not_eligible_and_why() -> None:
     lines = told(given={"model": HAIKU, "candidates": (OPUS, SECRET), "needs": Needs(tools=True)})
     assert f"Not eligible: {OPUS_AT} ({DEARER})." in lines
-    assert f"Not eligible: openai/{SECRET}@env ({DEARER}, no known price)." in lines
+    assert f"Not eligible: openai/{SECRET}@env (no known price)." in lines
+
+
+def test_one_that_serves_without_a_price_is_not_said_to_be_kept_out() -> None:
+    lines = told(given={"model": SECRET, "candidates": (OPUS, SECRET)})
+    assert [line for line in lines if line.startswith("Not eligible")] == [
+        f"Not eligible: {OPUS_AT} ({LACK_WORDS['incomparable']})."
+    ]
 
 
 def test_what_was_missing() -> None:

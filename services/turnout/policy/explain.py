@@ -253,7 +253,8 @@ def _excluded(decision: Decision) -> list[str]:
     """By reason: one often keeps many out."""
     targets: dict[str, list[str]] = {}
     for one in decision.candidates:
-        if one.lacks:
+        # Whoever serves without a price does so because it was asked for.
+        if one.lacks and one.target not in decision.targets:
             reasons = ", ".join(LACK_WORDS.get(word, word) for word in one.lacks)
             targets.setdefault(reasons, []).append(one.target)
     return [f"Not eligible: {', '.join(who)} ({why})." for why, who in targets.items()]

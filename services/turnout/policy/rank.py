@@ -242,7 +242,7 @@ def _candidate(
     listed = model.prices.output if model.hourly is None else None
     mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, listed)
     competes = to_go_usd is not None or inputs.settings.unpriced_compete
-    lacks = option.lacks if competes else (*option.lacks, "price")
+    lacks = option.lacks if competes or "price" in option.lacks else (*option.lacks, "price")
     score = None
     if not lacks:
         score = score_usd(

@@ -239,12 +239,18 @@ def _lacks(
         server_tools=needed,
         native=entrant.is_original,
     )
-    if ceiling is not None:
-        valid = model.prices.for_prompt(tokens)
-        mine = entrant.limits if valid is model.prices else _limits(valid, unknown=inf)
-        if not _is_within(mine, ceiling):
-            lacks = (*lacks, "above_ceiling")
-    return lacks
+    return lacks if ceiling is None else (*lacks, *_barrier(entrant, tokens, ceiling))
+
+
+def _barrier(entrant: _Entrant, tokens: int, ceiling: _Limits) -> tuple[str, ...]:
+    """What keeps a model from competing below a ceiling."""
+    if not entrant.model.is_priced:
+        return ("price",)
+    if -inf in ceiling[:2]:
+        return ("incomparable",)
+    valid = entrant.model.prices.for_prompt(tokens)
+    mine = entrant.limits if valid is entrant.model.prices else _limits(valid, unknown=inf)
+    return () if _is_within(mine, ceiling) else ("above_ceiling",)
 
 
 def _needed(features: Features) -> tuple[str, ...]:
@@ -310,10 +316,15 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "above_ceiling": "a list price (input, output, or a token read from or written to a cache) above that"
         " of the model asked for",
         "price": "no known price",
+        "incomparable": "the model asked for has no known price, so nothing can be compared with it",
         "refused": "an earlier refusal of this thread",
     }
 )
 """Why an option is not eligible, in words."""
+
+
+_BARRIERS: Final = frozenset({"above_ceiling", "incomparable", "price"})
+"""What keeps those out that a ceiling, not a request, is too much for."""
 
 
 def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features) -> TurnoutError:
@@ -321,7 +332,7 @@ def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features)
 
     `options_seen` are those that the mode and the model name let us consider.
     """
-    permitted = [option for option in options_seen if "above_ceiling" not in option.lacks]
+    permitted = [option for option in options_seen if not _BARRIERS.intersection(option.lacks)]
     if not permitted:
         return Unsupported(
             f"No key is configured for {asked.provider}, which serves {asked.name}: set its key in"
