@@ -60,7 +60,7 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
         for line in (await ask(settings, _SERVED, named)).splitlines()
     ]
     return [
-        *explain(recorded.decision, recorded.inputs),
+        *explain(recorded.decision, recorded.inputs, catalog=catalog),
         *served,
         *again(recorded, await held(settings, catalog), catalog=catalog),
     ]

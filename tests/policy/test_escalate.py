@@ -204,11 +204,11 @@ def test_who_is_left_alone_stays_so(draw: float) -> None:
 
 def test_a_person_can_read_why() -> None:
     inputs = scene(kind="tool_continuation", check="failed", value_usd=1.0, state=red(2))
-    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs)
+    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs, catalog=CATALOG)
     assert "Its checks came out red 3 times in a row." in lines
     assert any("(escalate, failing_checks): its checks stay red" in line for line in lines)
     inputs = scene(state=without_answer("refused"), value_usd=1.0)
-    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs)
+    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs, catalog=CATALOG)
     assert "Its last answer was a refusal." in lines
     assert any("was asked for and is taken to be abler" in line for line in lines)
 

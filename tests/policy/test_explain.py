@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from tests.policy.scenes import (
     ANTHROPIC_ENV,
+    CATALOG,
+    GPT,
     HAIKU,
     NOW,
     OPENAI_ENV,
@@ -34,7 +36,10 @@ OPUS_AT, SONNET_AT = f"anthropic/{OPUS}@env", f"anthropic/{SONNET}@env"
 NEW_THREAD_RULE = "the thread is new, so all candidates compete on equal terms."
 SCORE = "$10.00 x (success - 0.5 sd) - cost to go"
 NOW_WORTH = "now it is worth $10.00"
-DEARER = LACK_WORDS["above_ceiling"]
+DEARER = (
+    f"dearer than {HAIKU} by the list, for a million tokens: input $5.00 against $1.00 and output $25.00 against"
+    " $5.00 and tokens read from a cache $0.50 against $0.10 and tokens written to a cache $6.25 against $1.25"
+)
 TWO: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET)}
 
 
@@ -54,7 +59,7 @@ If it fails: {OPUS_AT}."""
 
 def told(tables: PlainTables = TABLES, given: Difference | None = None) -> list[str]:
     given = given or {}
-    return explain(decided(tables, **given), scene(**given))
+    return explain(decided(tables, **given), scene(**given), catalog=CATALOG)
 
 
 def test_a_new_thread() -> None:
@@ -173,6 +178,22 @@ def test_who_is_not_eligible_and_why() -> None:
     assert f"Not eligible: openai/{SECRET}@env (no known price)." in lines
 
 
+def test_only_the_prices_that_keep_a_model_out_are_told() -> None:
+    lines = told(given={"candidates": (GPT,)})
+    assert lines[-1] == (
+        f"Not eligible: openai/{GPT}@env (dearer than {OPUS} by the list, for a million tokens: output $30.00"
+        " against $25.00)."
+    )
+
+
+def test_list_prices_are_not_told_by_another_catalog_than_the_one_that_decided() -> None:
+    decision = decided(candidates=(GPT,))
+    changed = replace(decision, catalog_digest="another")
+    assert f"Not eligible: openai/{GPT}@env ({LACK_WORDS['above_ceiling']})." in explain(
+        changed, scene(candidates=(GPT,)), catalog=CATALOG
+    )
+
+
 def test_one_that_serves_without_a_price_is_not_said_to_be_kept_out() -> None:
     lines = told(given={"model": SECRET, "candidates": (OPUS, SECRET)})
     assert [line for line in lines if line.startswith("Not eligible")] == [
@@ -205,14 +226,16 @@ def test_a_model_without_a_price_has_no_figures() -> None:
 
 @pytest.mark.parametrize("reason", get_args(Reason))
 def test_every_reason_is_a_sentence(reason: Reason) -> None:
-    line = explain(replace(decided(), reason=reason), scene())[2]
+    line = explain(replace(decided(), reason=reason), scene(), catalog=CATALOG)[2]
     assert f", {reason}): " in line
     assert line.endswith(".")
 
 
 @pytest.mark.parametrize("kind", get_args(StepKind))
 def test_every_step_kind_has_words(kind: StepKind) -> None:
-    assert "_" not in explain(decided(kind=kind), scene(kind=kind))[0].replace(OPUS, "")
+    assert "_" not in explain(decided(kind=kind), scene(kind=kind), catalog=CATALOG)[0].replace(
+        OPUS, ""
+    )
 
 
 def test_what_a_subscription_pays_is_said_with_its_share_of_list_prices() -> None:
@@ -223,11 +246,11 @@ def test_what_a_subscription_pays_is_said_with_its_share_of_list_prices() -> Non
         "candidates": (OPUS, SONNET),
         "state": state,
     }
-    told = explain(decided(**given), scene(**given))
+    told = explain(decided(**given), scene(**given), catalog=CATALOG)
     assert any("to go $0.84 (less 33% that a subscription covers);" in one for one in told)
 
 
 def test_the_prompt_of_a_free_choice_is_told_in_tokens_of_the_baseline() -> None:
     given: Difference = {"model": "turnout/auto", "prompt": 36_000}
-    told = explain(decided(**given), scene(**given))
+    told = explain(decided(**given), scene(**given), catalog=CATALOG)
     assert f"about {round(36_000 * 3.6 / 2.48):,} prompt tokens" in told[0]

@@ -4,6 +4,7 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 
 from typing import Final, assert_never
 
+from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import in_tokens_of
 from turnout.policy.chance import is_unmeasured
 from turnout.policy.decision import (
@@ -19,14 +20,16 @@ from turnout.policy.explain_words import because, ended_words, step_words
 from turnout.policy.modes import may_choose_lifetime
 from turnout.policy.rank import CAUTION, pessimistic, ranked
 from turnout.policy.switch import margin_usd
-from turnout.policy.targets import LACK_WORDS, PREFIX
+from turnout.policy.targets import LACK_WORDS, PREFIX, dearer_than, prompt_tokens
 
 CENTS_BELOW_USD: Final = 0.1
 """Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
 
 
-def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
-    """One sentence or two a line, the general before the particular."""
+def explain(decision: Decision, inputs: DecisionInputs, *, catalog: Catalog) -> list[str]:
+    """One sentence or two a line, the general before the particular. List prices are told by the catalog that
+    decided.
+    """
     order = ranked(decision.candidates)
     rule = f"({decision.action}, {decision.reason}): {because(decision.reason)}"
     lines = [
@@ -42,7 +45,7 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
             f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
         ]
     lines += _what_would_change(decision, inputs, order)
-    lines += _excluded(decision)
+    lines += _excluded(decision, inputs, catalog)
     lines += _missing(decision, inputs)
     if decision.targets[1:]:
         lines.append(f"If it fails: {', then '.join(decision.targets[1:])}.")
@@ -249,15 +252,32 @@ def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
     return cost / quality if quality * cost > 0 else None
 
 
-def _excluded(decision: Decision) -> list[str]:
+def _excluded(decision: Decision, inputs: DecisionInputs, catalog: Catalog) -> list[str]:
     """By reason: one often keeps many out."""
     targets: dict[str, list[str]] = {}
     for one in decision.candidates:
         # Whoever serves without a price does so because it was asked for.
         if one.lacks and one.target not in decision.targets:
-            reasons = ", ".join(LACK_WORDS.get(word, word) for word in one.lacks)
+            reasons = ", ".join(
+                _too_dear(one, decision, inputs, catalog)
+                if word == "above_ceiling" and catalog.digest == decision.catalog_digest
+                else LACK_WORDS.get(word, word)
+                for word in one.lacks
+            )
             targets.setdefault(reasons, []).append(one.target)
     return [f"Not eligible: {', '.join(who)} ({why})." for why, who in targets.items()]
+
+
+def _too_dear(one: Candidate, decision: Decision, inputs: DecisionInputs, catalog: Catalog) -> str:
+    mine, ceiling = (
+        model.prices.for_prompt(prompt_tokens(inputs.features, model))
+        for model in (catalog.models[one.model], catalog.models[decision.baseline_model])
+    )
+    dearer = " and ".join(
+        f"{words} {_usd(own)} against {_usd(most)}"
+        for words, own, most in dearer_than(mine, ceiling)
+    )
+    return f"dearer than {decision.baseline_model} by the list, for a million tokens: {dearer}"
 
 
 def _missing(decision: Decision, inputs: DecisionInputs) -> list[str]:

@@ -39,6 +39,8 @@ _Limits: TypeAlias = tuple[float, float, float, float]
 """The prices that a ceiling is about: of fresh input, of output, of a token read from a cache and of one
 put into it."""
 
+_LIMIT_WORDS: Final = ("input", "output", "tokens read from a cache", "tokens written to a cache")
+
 BOUND: Final[frozenset[Freedom]] = frozenset({"honoured", "pinned"})
 """Nothing else may be chosen."""
 
@@ -291,6 +293,20 @@ def is_below(mine: Prices, ceiling: Prices) -> bool:
     return _is_within(_limits(mine, unknown=inf), _limits(ceiling, unknown=-inf))
 
 
+def dearer_than(mine: Prices, ceiling: Prices) -> list[tuple[str, float | None, float | None]]:
+    """Which list prices keep a model out, in words, with its own and the ceiling's, USD per million tokens; None
+    for one that is not known.
+    """
+    both = zip(
+        _LIMIT_WORDS, _limits(mine, unknown=inf), _limits(ceiling, unknown=-inf), strict=True
+    )
+    return [
+        (words, own if own < inf else None, most if most > -inf else None)
+        for words, own, most in both
+        if own > most
+    ]
+
+
 def _is_within(mine: _Limits, most: _Limits) -> bool:
     return mine[0] <= most[0] and mine[1] <= most[1] and mine[2] <= most[2] and mine[3] <= most[3]
 
@@ -313,8 +329,7 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "documents": "no document input",
         "structured_output": "no structured output",
         "server_tools": "not the API that the request is bound to",
-        "above_ceiling": "a list price (input, output, or a token read from or written to a cache) above that"
-        " of the model asked for",
+        "above_ceiling": "a list price above that of the model asked for",
         "price": "no known price",
         "incomparable": "the model asked for has no known price, so nothing can be compared with it",
         "refused": "an earlier refusal of this thread",
