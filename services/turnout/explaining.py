@@ -59,10 +59,17 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
         _served_words(msgspec.json.decode(line, type=_Served))
         for line in (await ask(settings, _SERVED, named)).splitlines()
     ]
+    found = await held(settings, catalog)
+    decided = found.artifacts.get(recorded.decision.artifact_digest)
     return [
-        *explain(recorded.decision, recorded.inputs, catalog=catalog),
+        *explain(
+            recorded.decision,
+            recorded.inputs,
+            catalog=catalog,
+            escalation=None if decided is None else decided.escalation,
+        ),
         *served,
-        *again(recorded, await held(settings, catalog), catalog=catalog),
+        *again(recorded, found, catalog=catalog),
     ]
 
 

@@ -10,12 +10,15 @@ from turnout.policy.chance import is_unmeasured
 from turnout.policy.decision import (
     ANSWERLESS,
     ESCALATING,
+    FREE_WINDOWS,
     Candidate,
     Decision,
     DecisionInputs,
     Reason,
 )
 from turnout.policy.dial import BEST_USD
+from turnout.policy.escalate import extra_usd, surely_abler, why_not
+from turnout.policy.evidence import EscalationTable
 from turnout.policy.explain_words import because, ended_words, step_words
 from turnout.policy.modes import may_choose_lifetime
 from turnout.policy.rank import CAUTION, pessimistic, ranked
@@ -26,9 +29,22 @@ CENTS_BELOW_USD: Final = 0.1
 """Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
 
 
-def explain(decision: Decision, inputs: DecisionInputs, *, catalog: Catalog) -> list[str]:
+_ASKS_FOR_TROUBLE: Final[frozenset[Reason]] = FREE_WINDOWS | {
+    *("observe_mode", "cache_mode", "subagents_mode", "control_arm"),
+    *("warm_incumbent", "gain_exceeds_break_even"),
+}
+"""Where it was asked whether the thread is in trouble, and the answer was no."""
+
+
+def explain(
+    decision: Decision,
+    inputs: DecisionInputs,
+    *,
+    catalog: Catalog,
+    escalation: EscalationTable | None = None,
+) -> list[str]:
     """One sentence or two a line, the general before the particular. List prices are told by the catalog that
-    decided.
+    decided, and how many red checks it takes by the artifact that did.
     """
     order = ranked(decision.candidates)
     rule = f"({decision.action}, {decision.reason}): {because(decision.reason)}"
@@ -41,6 +57,7 @@ def explain(decision: Decision, inputs: DecisionInputs, *, catalog: Catalog) -> 
     ]
     if order:
         lines += [_about(decision), _score(decision, inputs), *_as_in_full_mode(inputs)]
+        lines += _not_escalated(decision, inputs, order, escalation)
         lines += [
             f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
         ]
@@ -235,6 +252,73 @@ def _who_is_stronger(
         f" {left.quality:.2f}. Of those that are, it is the ablest whose extra cost, {_usd(extra)}, is within"
         " what checks that turn green are worth."
     ]
+
+
+def _not_escalated(
+    decision: Decision,
+    inputs: DecisionInputs,
+    order: list[Candidate],
+    table: EscalationTable | None,
+) -> list[str]:
+    """Why checks that are red give no stronger model."""
+    left = next((one for one in order if one.target == inputs.state.target), None)
+    if (
+        left is None
+        or inputs.features.check != "failed"
+        or decision.reason not in _ASKS_FOR_TROUBLE
+        or inputs.identity.request_class == "auxiliary"
+    ):
+        return []
+    obstacle = why_not(left, order, inputs, table)
+    abler = surely_abler(left, order)
+    match obstacle:
+        case "left_alone":
+            return [
+                "A draw has left this thread as it is, so that what escalating is worth can be measured."
+            ]
+        case "too_few":
+            least = table.failing_checks if table else 0
+            takes = (
+                f"from {least} red checks in a row on" if least else "for no number of red checks"
+            )
+            return [f"By the tables a stronger model takes over {takes}."]
+        case "nobody_abler":
+            return [
+                f"No stronger model takes over: none that can serve it is surely abler{_nearest(left, order)}."
+            ]
+        case "too_dear":
+            worth = inputs.settings.value_usd * (table.green_gain if table else 0.0)
+            return [
+                f"No stronger model takes over: {_least_extra(left, abler)}, and checks that turn green are"
+                f" worth {_usd(worth)}."
+            ]
+        case None:
+            if table is not None:
+                return []
+            return [
+                f"{_least_extra(left, abler)}; it takes over where checks are red often enough and that is"
+                " within what green ones are worth (`turnout escalation`)."
+            ]
+        case _:
+            assert_never(obstacle)
+
+
+def _nearest(left: Candidate, order: list[Candidate]) -> str:
+    """How far the ablest of the others is from being surely abler."""
+    others = [one for one in order if one.model != left.model]
+    if not others:
+        return f" than {left.model}"
+    best = max(others, key=lambda one: pessimistic(one.quality, one.quality_sd))
+    surely = pessimistic(best.quality, best.quality_sd)
+    return f" than {left.model}: {best.model} with {surely:.2f} ({CAUTION} sd taken off) against {left.quality:.2f}"
+
+
+def _least_extra(left: Candidate, abler: list[Candidate]) -> str:
+    cheapest = min(abler, key=lambda one: extra_usd(one, left))
+    return (
+        f"{cheapest.model} is surely abler than {left.model} and costs"
+        f" {_usd(extra_usd(cheapest, left))} more to go"
+    )
 
 
 def _elsewhere(reason: Reason) -> str:
