@@ -26,6 +26,7 @@ from tests.policy.scenes import (
     scene,
     warm_at,
 )
+from turnout.capabilities import Needs
 from turnout.catalog.models import Hourly
 from turnout.catalog.token_families import token_share
 from turnout.policy.decision import Candidate, Decision
@@ -179,6 +180,20 @@ def test_every_candidate_is_charged_in_tokens_of_its_own_family() -> None:
     assert turned.cost_now_usd == pytest.approx(
         (round(100_000 * TO_GPT) * 5.0 + 300 * 30.0) / 1e6, rel=1e-6
     )
+
+
+@pytest.mark.parametrize(("most", "written"), [(20, 20), (300, 300), (4_000, 300), (None, 300)])
+def test_a_request_writes_no_more_than_its_client_lets_it(most: int | None, written: int) -> None:
+    """Those behind it may write what such requests do."""
+    tables = PlainTables(steps=3.0)
+    limited = of(decided(tables, prompt=100_000, needs=Needs(max_output_tokens=most)), OPUS)
+    free = of(decided(tables, prompt=100_000), OPUS)
+    assert limited.cost_now_usd == pytest.approx((100_000 * 6.25 + written * 25.0) / 1e6)
+    assert limited.cost_to_go_usd is not None
+    assert free.cost_to_go_usd is not None
+    assert free.cost_now_usd is not None
+    later = limited.cost_to_go_usd - limited.cost_now_usd
+    assert later == pytest.approx(free.cost_to_go_usd - free.cost_now_usd)
 
 
 @pytest.mark.parametrize("state", [ThreadState(), running(GPT_AT, warm=20_000)])
