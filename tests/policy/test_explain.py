@@ -120,6 +120,20 @@ def test_leaving_a_warm_cache_says_what_it_gains() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kind": "compaction"}, "it compacts the history"),
+        ({"kind": "user_input"}, "it is no continuation of the last prompt"),
+    ],
+)
+def test_a_prompt_that_begins_anew_is_not_said_to_be_compacted(
+    given: Difference, said: str
+) -> None:
+    lines = told(given={**TWO, **given, "state": running(OPUS_AT, warm=29_000, kept=0.0)})
+    assert any(f"free_window_compaction): {said}, so all candidates" in line for line in lines)
+
+
 def test_a_compaction_is_told_by_itself() -> None:
     lines = told(given={**TWO, "kind": "compaction"})
     assert any(line.startswith("Costs to go are those of this request alone; ") for line in lines)

@@ -47,7 +47,7 @@ def explain(
     decided, and how many red checks it takes by the artifact that did.
     """
     order = ranked(decision.candidates)
-    rule = f"({decision.action}, {decision.reason}): {because(decision.reason)}"
+    rule = f"({decision.action}, {decision.reason}): {because(decision.reason, inputs.features.step_kind)}"
     lines = [
         _question(decision, inputs),
         *_history(inputs),

@@ -43,7 +43,7 @@ def ended_words(end: AnswerEnd) -> str:
             assert_never(end)
 
 
-def because(reason: Reason) -> str:
+def because(reason: Reason, step_kind: StepKind) -> str:
     match reason:
         case "observe_mode":
             return "the mode is observe, so what was asked for is served."
@@ -76,7 +76,9 @@ def because(reason: Reason) -> str:
         case "free_window_cold_cache":
             return "the cache is cold, so all candidates compete on equal terms."
         case "free_window_compaction":
-            return "the history was compacted, so all candidates compete on equal terms."
+            if step_kind == "compaction":
+                return "it compacts the history, so all candidates compete on equal terms."
+            return "it is no continuation of the last prompt, so all candidates compete on equal terms."
         case "exploration":
             return "it may be the best, and is tried now and then to find out (exploration)."
         case "failing_checks":
