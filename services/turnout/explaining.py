@@ -46,7 +46,8 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
     if not found:
         raise InvalidRequest(
             f"No decision of {request_id!r} is recorded. The header turnout-request-id of every answer names"
-            f" its request; records arrive within seconds{_kept(settings)}."
+            f" its request; records arrive within seconds{_kept(settings)}. What /v1/route decides is not"
+            " served and not recorded: its explanation is in its answer."
         )
     try:
         recorded = read_decision(found[0])
@@ -59,8 +60,8 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
         _served_words(msgspec.json.decode(line, type=_Served))
         for line in (await ask(settings, _SERVED, named)).splitlines()
     ]
-    found = await held(settings, catalog)
-    decided = found.artifacts.get(recorded.decision.artifact_digest)
+    had = await held(settings, catalog)
+    decided = had.artifacts.get(recorded.decision.artifact_digest)
     return [
         *explain(
             recorded.decision,
@@ -69,7 +70,7 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
             escalation=None if decided is None else decided.escalation,
         ),
         *served,
-        *again(recorded, found, catalog=catalog),
+        *again(recorded, had, catalog=catalog),
     ]
 
 

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 from msgspec import structs
+from typing_extensions import override
 
 from tests.policy.scenes import (
     ANTHROPIC_CLIENT,
@@ -190,6 +191,7 @@ def test_a_request_writes_no_more_than_its_client_lets_it(most: int | None, writ
     free = of(decided(tables, prompt=100_000), OPUS)
     assert limited.cost_now_usd == pytest.approx((100_000 * 6.25 + written * 25.0) / 1e6)
     assert limited.cost_to_go_usd is not None
+    assert limited.cost_now_usd is not None
     assert free.cost_to_go_usd is not None
     assert free.cost_now_usd is not None
     later = limited.cost_to_go_usd - limited.cost_now_usd
@@ -304,6 +306,7 @@ def test_a_price_by_the_hour_tells_nothing_of_a_models_quality() -> None:
     asked: list[float | None] = []
 
     class Listening(PlainTables):
+        @override
         def quality(
             self, *, model: str, task_kind: TaskKind, cluster: int, output_price: float | None
         ) -> tuple[float, float]:
