@@ -130,11 +130,10 @@ def unknown_model(section: Routing, catalog: Catalog) -> tuple[str, str] | None:
 def _first_fault(reason: ValidationError) -> tuple[str, str]:
     """The field and what is wrong with it. What may be of several kinds has a complaint of each."""
     errors = reason.errors(include_url=False, include_input=False)
-    place = errors[0]["loc"][:2]
-    same = [one["msg"] for one in errors if one["loc"][:2] == place]
+    name, *inner = errors[0]["loc"][:2]
+    same = [one["msg"] for one in errors if one["loc"][:2] == (name, *inner)]
     others = [f", or {one.removeprefix(_SHOULD_BE)}" for one in same[1:]]
-    inner = f"{place[1]}: " if len(place) > 1 else ""
-    return str(place[0]), "".join((inner, same[0], *others))
+    return str(name), "".join((*(f"{one}: " for one in inner), same[0], *others))
 
 
 def _told(kept: str) -> dict[str, object]:

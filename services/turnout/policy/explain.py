@@ -29,10 +29,13 @@ CENTS_BELOW_USD: Final = 0.1
 """Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
 
 
-_ASKS_FOR_TROUBLE: Final[frozenset[Reason]] = FREE_WINDOWS | {
-    *("observe_mode", "cache_mode", "subagents_mode", "control_arm"),
-    *("warm_incumbent", "gain_exceeds_break_even"),
-}
+_ASKS_FOR_TROUBLE: Final[frozenset[Reason]] = frozenset(
+    {
+        *FREE_WINDOWS,
+        *("observe_mode", "cache_mode", "subagents_mode", "control_arm"),
+        *("warm_incumbent", "gain_exceeds_break_even"),
+    }
+)
 """Where it was asked whether the thread is in trouble, and the answer was no."""
 
 
