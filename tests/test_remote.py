@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from turnout import remote
+from turnout.errors import Unavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -16,13 +17,16 @@ SET_AT = "at 2026-09-21 14:13:20 UTC"
 
 
 @asynccontextmanager
-async def answering(answers: Mapping[str, object]) -> AsyncGenerator[str]:
+async def answering(
+    answers: Mapping[str, object], *, status: str = "200 OK"
+) -> AsyncGenerator[str]:
     """An address at which these paths have these answers."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while head := await reader.readuntil(b"\r\n\r\n"):
             body = json.dumps(answers[head.split()[1].decode()]).encode()
-            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + body)
+            size = f"content-length: {len(body)}"
+            writer.write(f"HTTP/1.1 {status}\r\n{size}\r\n\r\n".encode() + body)
             await writer.drain()
 
     async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -53,6 +57,20 @@ async def test_modes_are_printed_with_who_set_them(capsys: pytest.CaptureFixture
         f"old\tfull\tset {SET_AT}",
         f"team\tfull\tset by admin {SET_AT}",
     ]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"error": {"type": "invalid_request_error", "message": "locks: " + "x" * 500}}, "x" * 500),
+        ({"detail": "y" * 500}, '{"detail": "' + "y" * 288),
+    ],
+)
+async def test_a_refusal_is_told_whole(answer: object, said: str) -> None:
+    async with answering({"/v1/settings/acme/locks": answer}, status="400 Bad Request") as url:
+        with pytest.raises(Unavailable) as refused:
+            await remote.set_setting(url, key="", tenant="acme", name="locks", value="{}")
+    assert str(refused.value).removeprefix("127.0.0.1 said 400: ").removeprefix("locks: ") == said
 
 
 async def test_settings_that_are_ignored_are_said(capsys: pytest.CaptureFixture[str]) -> None:

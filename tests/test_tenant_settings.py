@@ -61,7 +61,18 @@ def test_a_tenants_value_goes_before_the_dial_of_the_process() -> None:
     ("name", "value", "says"),
     [
         ("locks", {"docs": "gpt-0"}, "locks: 'gpt-0' is not in the catalog; close names: "),
-        ("locks", {"poems": "gpt-5.5"}, "locks: Input should be 'main'"),
+        (
+            "locks",
+            {"poems": "gpt-5.5"},
+            "locks: poems: Input should be 'main', 'subagent', 'compaction' or 'auxiliary', or 'bug_fix', 'feature',"
+            " 'tests', 'explore', 'review', 'docs', 'research' or 'other'; Models that always serve",
+        ),
+        (
+            "locks",
+            {"docs": "glm5.1"},
+            "locks: 'glm5.1' is not in the catalog; close names: glm-5.1",
+        ),
+        ("locks", {"docs": 3}, "locks: docs: Input should be a valid string; Models that"),
         ("locks", "gpt-5.5", "locks: Input should be a valid dictionary; Models that always serve"),
         ("baseline_model", "gpt-0", "baseline_model: 'gpt-0' is not in the catalog"),
         ("candidates", ["gpt-0"], "candidates: 'gpt-0' is not in the catalog"),

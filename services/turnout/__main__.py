@@ -71,7 +71,7 @@ def _done(argv: Sequence[str] | None) -> int:
             case "artifact":
                 return _artifact(options)
             case "catalog":
-                return _catalog(Path(options.file), Path(options.out))
+                return _catalog(options)
             case "explain":
                 return _explain(str(options.request_id))
             case "sql":
@@ -139,7 +139,10 @@ def _parser() -> argparse.ArgumentParser:
     for one in (show, push, drop):
         _add_where(one)
     catalog = commands.add_parser("catalog", help="prices and models")
-    refresh = catalog.add_subparsers(dest="action", required=True).add_parser(
+    doing = catalog.add_subparsers(dest="action", required=True)
+    listed = doing.add_parser("show", help="what models cost and how their prompts are cached")
+    listed.add_argument("model", nargs="?", default="", help="all if left out")
+    refresh = doing.add_parser(
         "refresh", help="make a snapshot from a copy of LiteLLM's public price map"
     )
     refresh.add_argument("file")
@@ -323,11 +326,18 @@ def _url(options: argparse.Namespace) -> str:
     return str(options.url) or f"http://127.0.0.1:{settings.load().ingress.port}"
 
 
-def _catalog(file: Path, out: Path) -> int:
+def _catalog(options: argparse.Namespace) -> int:
+    catalog = parts.catalog_of(settings.load())
+    if options.action == "show":
+        from turnout.catalog_listing import listing
+
+        for line in listing(catalog, str(options.model)):
+            print(line)
+        return 0
     from turnout.catalog.price_map import from_price_map
 
-    out.write_bytes(from_price_map(file.read_bytes()))
-    catalog = parts.catalog_of(settings.load())
+    out = Path(options.out)
+    out.write_bytes(from_price_map(Path(options.file).read_bytes()))
     print(f"{out} written; the shipped catalog has {len(catalog.models)} models", file=sys.stderr)
     return 0
 

@@ -46,7 +46,8 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
     if not found:
         raise InvalidRequest(
             f"No decision of {request_id!r} is recorded. The header turnout-request-id of every answer names"
-            f" its request; records arrive within seconds{_kept(settings)}."
+            f" its request; records arrive within seconds{_kept(settings)}. What /v1/route decides is not"
+            " served and not recorded: its explanation is in its answer."
         )
     try:
         recorded = read_decision(found[0])
@@ -59,10 +60,17 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
         _served_words(msgspec.json.decode(line, type=_Served))
         for line in (await ask(settings, _SERVED, named)).splitlines()
     ]
+    had = await contents(settings, catalog)
+    decided = had.artifacts.get(recorded.decision.artifact_digest)
     return [
-        *explain(recorded.decision, recorded.inputs),
+        *explain(
+            recorded.decision,
+            recorded.inputs,
+            catalog=catalog,
+            escalation=None if decided is None else decided.escalation,
+        ),
         *served,
-        *again(recorded, await contents(settings, catalog), catalog=catalog),
+        *again(recorded, had, catalog=catalog),
     ]
 
 

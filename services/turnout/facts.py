@@ -272,6 +272,7 @@ class ModeChanged(msgspec.Struct, frozen=True, gc=False):
     """A tenant's mode is another one: a person set it, or the guardrail took it one step back.
 
     Attributes:
+        from_mode: equals `to_mode` where a person set what had held by default.
         changed_by: the name of the person's router key, "local" without one; "" for the guardrail.
         margin, confidence: as set then; these and what follows are the guardrail's, else None and 0.
         difference: mean outcome of treatment less control; low and high are the ends of its interval.

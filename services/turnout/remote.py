@@ -13,6 +13,9 @@ from turnout.errors import Unavailable
 
 SECONDS = 30.0
 
+MOST_CHARACTERS = 300
+"""Of an answer that is none of Turnout's: a proxy's page says what it is in its first lines."""
+
 
 async def show_or_change_mode(url: str, *, key: str, tenant: str, mode: str | None) -> None:
     """Print the modes, after changing one if `mode` is given."""
@@ -171,6 +174,22 @@ async def _asking(url: str, *, key: str) -> AsyncGenerator[httpx.AsyncClient]:
 def _must_be_ok(answer: httpx.Response) -> httpx.Response:
     if answer.is_error:
         raise Unavailable(
-            f"{answer.request.url.host} said {answer.status_code}: {answer.text[:300]}"
+            f"{answer.request.url.host} said {answer.status_code}: {_complaint_of(answer)}"
         )
     return answer
+
+
+class _Complaint(msgspec.Struct, frozen=True):
+    message: str
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    error: _Complaint
+
+
+def _complaint_of(answer: httpx.Response) -> str:
+    """Turnout's own sentence, whole; of whoever else answers at the address, how the answer begins."""
+    try:
+        return msgspec.json.decode(answer.content, type=_Refusal).error.message
+    except msgspec.MsgspecError:
+        return answer.text[:MOST_CHARACTERS]

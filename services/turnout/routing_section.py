@@ -86,8 +86,8 @@ class Routing(Section):
         default=0.1,
         ge=0,
         le=0.9,
-        description="Share of sessions that are served as asked whatever the mode, to measure savings"
-        " against; 0 measures nothing.",
+        description="Share of sessions, 0.9 at most, that are served as asked whatever the mode, to measure"
+        " savings against; 0 measures nothing.",
     )
     arm_salt: str = Field(
         default="", max_length=200, description="Another one divides the sessions anew."

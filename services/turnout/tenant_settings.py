@@ -24,6 +24,8 @@ from turnout.routing_section import Routing
 BY_TENANT: Final = (*RoutingSettings.__struct_fields__, "quality_bias", "control_share")
 """What enters a decision, and what goes before one."""
 
+_SHOULD_BE: Final = "Input should be "
+
 NOTHING: Final = "{}"
 """A tenant that has nothing otherwise."""
 
@@ -90,10 +92,9 @@ class TenantSettings:
         try:
             section = Routing.model_validate({**own, **told})
         except ValidationError as reason:
-            first = reason.errors(include_url=False, include_input=False)[0]
-            name = str(first["loc"][0])
+            name, fault = _first_fault(reason)
             meaning = Routing.model_fields[name].description
-            raise InvalidRequest(f"{name}: {first['msg']}; {meaning}") from None
+            raise InvalidRequest(f"{name}: {fault}; {meaning}") from None
         unknown = unknown_model(section, self.catalog)
         if unknown is not None:
             raise InvalidRequest(": ".join(unknown))
@@ -124,6 +125,15 @@ def unknown_model(section: Routing, catalog: Catalog) -> tuple[str, str] | None:
                 close = ", ".join(catalog.suggestions(name)) or "see GET /v1/models"
                 return field, f"{name!r} is not in the catalog; close names: {close}."
     return None
+
+
+def _first_fault(reason: ValidationError) -> tuple[str, str]:
+    """The field and what is wrong with it. What may be of several kinds has a complaint of each."""
+    errors = reason.errors(include_url=False, include_input=False)
+    name, *inner = errors[0]["loc"][:2]
+    same = [one["msg"] for one in errors if one["loc"][:2] == (name, *inner)]
+    others = [f", or {one.removeprefix(_SHOULD_BE)}" for one in same[1:]]
+    return str(name), "".join((*(f"{one}: " for one in inner), same[0], *others))
 
 
 def _told(kept: str) -> dict[str, object]:

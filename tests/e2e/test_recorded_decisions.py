@@ -115,6 +115,7 @@ def test_a_request_is_explained_by_its_id(
     unknown = run("explain", "req_0", settings=product.settings)
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "No decision of 'req_0' is recorded" in unknown.stderr
+    assert "What /v1/route decides is not served and not recorded" in unknown.stderr
 
 
 def test_a_request_that_failed_is_explained(product: Product) -> None:

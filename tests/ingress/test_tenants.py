@@ -36,14 +36,16 @@ async def test_a_mode_is_effective_at_the_next_request_and_kept() -> None:
 
 
 async def test_who_changed_a_mode_is_recorded_and_setting_it_again_is_no_change() -> None:
+    """What held by default is set, and so changed, when somebody sets it first."""
     on = edge(door=CLOSED)
     key = ("x-turnout-key", ADMIN)
-    for mode in ("full", "cache", "cache"):
+    for mode in ("full", "full", "cache", "cache"):
         assert (await put_mode(on, mode, key, tenant="acme")).status == 200
     local = edge()
     await put_mode(local, "observe")
     found = [fact for one in (on, local) for fact in one.facts.all if isinstance(fact, ModeChanged)]
     assert [(one.tenant, one.from_mode, one.to_mode, one.changed_by) for one in found] == [
+        ("acme", "full", "full", "admin"),
         ("acme", "full", "cache", "admin"),
         ("default", "full", "observe", "local"),
     ]

@@ -1,6 +1,16 @@
 """Names of points in a chart."""
 
-from turnout.learn.label_places import CHARACTER_POINTS, FONT_POINTS, Box, Name, place_names
+import pytest
+
+from turnout.learn.label_places import (
+    CHARACTER_POINTS,
+    FONT_POINTS,
+    GAPS_POINTS,
+    Box,
+    Name,
+    is_led,
+    place_names,
+)
 
 FRAME = Box(0.0, 0.0, 400.0, 300.0)
 
@@ -46,3 +56,12 @@ def test_a_name_makes_way_for_a_line() -> None:
     (box,) = boxes(Name("model", 100.0, 100.0), points=line)
 
     assert not any(box.holds(x, y) for x, y in line)
+
+
+@pytest.mark.parametrize(
+    ("gap", "expected"), [(GAPS_POINTS[0], False), (GAPS_POINTS[1], True), (GAPS_POINTS[2], True)]
+)
+def test_a_name_that_had_to_give_way_is_led_back(gap: float, *, expected: bool) -> None:
+    width = CHARACTER_POINTS * len("model")
+    for moved in ((gap, gap), (gap, -gap - FONT_POINTS), (-gap - width, gap), (-width / 2, gap)):
+        assert is_led("model", moved) is expected

@@ -64,3 +64,34 @@ def test_more_lines_than_colours_are_told_apart_by_their_dashes(tmp_path: Path) 
         r'clip-path="url[^"]*" style="(fill: none; stroke[^"]*stroke-width: 1.8[^"]*)"', drawn
     )
     assert len(set(styles)) == 18
+
+
+def test_a_series_with_a_place_of_its_own_looks_the_same_in_every_chart(tmp_path: Path) -> None:
+    def colour_of(chart: Chart, name: str) -> str:
+        save(chart, tmp_path, name)
+        (found,) = re.findall(
+            r'style="fill: none; stroke: (#[0-9a-f]{6}); stroke-width: 1.8',
+            (tmp_path / f"{name}.svg").read_text().split('id="legend')[0],
+        )
+        return str(found)
+
+    own = Series("own", (0.0, 1.0), (0.0, 1.0), place=3)
+    other = Series("other", (0.0, 1.0), (1.0, 0.0), "points")
+    alone = colour_of(Chart("One", "x", "y", (own,)), "alone")
+    assert colour_of(Chart("Two", "x", "y", (other, own)), "beside") == alone
+    by_order = Series("own", (0.0, 1.0), (0.0, 1.0))
+    assert colour_of(Chart("One", "x", "y", (by_order,)), "by order") != alone
+
+
+def test_a_name_that_is_far_from_its_point_is_led_to_it(tmp_path: Path) -> None:
+    near = Series("near", (0.5,), (0.5,), "points", names=("a name",))
+    places = [(0.5 + x / 100, 0.5 + y / 40) for x in range(-6, 7) for y in range(-2, 3)]
+    crowd = Series("crowd", [x for x, _ in places], [y for _, y in places], "points")
+    wide = Series("wide", (0.0, 1.0), (0.0, 1.0), "points", is_backdrop=True)
+    drawn: dict[str, str] = {}
+    for name, series in {"free": (near, wide), "crowded": (near, crowd, wide)}.items():
+        save(Chart("Names", "x", "y", series), tmp_path, name)
+        drawn[name] = (tmp_path / f"{name}.svg").read_text()
+    led = "stroke: #999999; stroke-width: 0.6"
+    assert led not in drawn["free"]
+    assert led in drawn["crowded"]

@@ -1,6 +1,7 @@
 """The artifact: what its lookups promise, and what its file refuses."""
 
 import math
+import statistics
 from dataclasses import replace
 from typing import get_args
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.artifacts import SHIPPED
 from turnout.policy.artifact import (
     FORMAT,
     Ability,
@@ -23,6 +25,7 @@ from turnout.policy.artifact import (
     encode_artifact,
     parse_artifact,
 )
+from turnout.policy.chance import is_unmeasured
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.hits import HitCurve
 from turnout.policy.idle import IdleGaps, IdlePart
@@ -168,6 +171,9 @@ def test_an_incomplete_artifact_says_what_is_missing(content: ArtifactContent, w
         parse_artifact(encode_artifact(content))
 
 
+SCORED = [name for name, one in SHIPPED.content.abilities.items() if one.source == "benchmarks"]
+
+
 def quality(model: str, kind: TaskKind = "bug_fix", cluster: int = -1) -> tuple[float, float]:
     return ARTIFACT.quality(model=model, task_kind=kind, cluster=cluster)
 
@@ -218,11 +224,17 @@ def test_an_unknown_model_is_guessed_from_its_price() -> None:
     assert cheap[0] < dear[0]
 
 
-def test_a_model_without_a_price_is_any_model() -> None:
-    means = [quality(model, "other")[0] for model in CONTENT.abilities]
-    mean, sd = quality("nobody-knows-it", "other")
-    assert min(means) < mean < max(means)
-    assert sd > quality("glm-5.1", "other")[1]
+@pytest.mark.parametrize("kind", get_args(TaskKind))
+def test_a_model_that_nobody_has_measured_is_no_better_than_those_that_are_known(
+    kind: TaskKind,
+) -> None:
+    known = [SHIPPED.quality(model=one, task_kind=kind, cluster=-1) for one in SCORED]
+    mean, sd = SHIPPED.quality(model="house-model", task_kind=kind, cluster=-1, output_price=0.0)
+    assert mean <= statistics.fmean(one for one, _ in known)
+    # Three in four of the known ones are told apart from nothing more surely than it.
+    assert sd / mean > statistics.quantiles([spread / one for one, spread in known])[2]
+    assert is_unmeasured(mean, sd)
+    assert not any(is_unmeasured(*one) for one in known)
 
 
 def test_a_kind_that_was_not_trained_is_other() -> None:

@@ -204,13 +204,89 @@ def test_who_is_left_alone_stays_so(draw: float) -> None:
 
 def test_a_person_can_read_why() -> None:
     inputs = scene(kind="tool_continuation", check="failed", value_usd=1.0, state=red(2))
-    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs)
+    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs, catalog=CATALOG)
     assert "Its checks came out red 3 times in a row." in lines
     assert any("(escalate, failing_checks): its checks stay red" in line for line in lines)
     inputs = scene(state=without_answer("refused"), value_usd=1.0)
-    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs)
+    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs, catalog=CATALOG)
     assert "Its last answer was a refusal." in lines
     assert any("was asked for and is taken to be abler" in line for line in lines)
+
+
+NO_STRONGER = "No stronger model takes over: "
+UNSURE = replace(ON, qualities={HAIKU: (0.6, 0.0), OPUS: (0.7, 0.3)})
+NEVER = replace(ON, escalation=replace(AT_THREE, failing_checks=0))
+
+
+@pytest.mark.parametrize(
+    ("tables", "state", "differs", "said"),
+    [
+        (
+            ON,
+            red(1),
+            {},
+            "By the tables a stronger model takes over from 3 red checks in a row on.",
+        ),
+        (
+            NEVER,
+            red(2),
+            {},
+            "By the tables a stronger model takes over for no number of red checks.",
+        ),
+        (
+            UNSURE,
+            red(2),
+            {},
+            f"{NO_STRONGER}none that can serve it is surely abler than {HAIKU}: {OPUS} with 0.55 (0.5 sd taken"
+            " off) against 0.60.",
+        ),
+        (
+            ON,
+            red(2, target=OPUSES),
+            {"candidates": ()},
+            f"{NO_STRONGER}none that can serve it is surely abler than {OPUS}.",
+        ),
+        (
+            ON,
+            red(2),
+            {"value_usd": 0.01},
+            f"{NO_STRONGER}{OPUS} is surely abler than {HAIKU} and costs $0.31 more to go, and checks that turn"
+            " green are worth $0.0050.",
+        ),
+        (
+            ON,
+            structs.replace(red(2), is_left_alone=True),
+            {},
+            "A draw has left this thread as it is, so that what escalating is worth can be measured.",
+        ),
+    ],
+)
+def test_red_checks_that_escalate_nothing_say_why(
+    tables: PlainTables, state: ThreadState, differs: Difference, said: str
+) -> None:
+    given: Difference = {
+        "kind": "tool_continuation",
+        "check": "failed",
+        "value_usd": 1.0,
+        "candidates": (HAIKU,),
+        "state": state,
+        **differs,
+    }
+    inputs = scene(**given)
+    decision = decide(inputs, catalog=CATALOG, tables=tables)
+    lines = explain(decision, inputs, catalog=CATALOG, escalation=tables.escalation)
+    assert said in lines
+
+
+def test_without_the_tables_the_cost_of_who_is_abler_is_told() -> None:
+    inputs = scene(
+        kind="tool_continuation", check="failed", value_usd=1.0, state=red(1), candidates=(HAIKU,)
+    )
+    lines = explain(decide(inputs, catalog=CATALOG, tables=ON), inputs, catalog=CATALOG)
+    assert [line for line in lines if "surely abler" in line] == [
+        f"{OPUS} is surely abler than {HAIKU} and costs $0.31 more to go; it takes over where checks are red often"
+        " enough and that is within what green ones are worth (`turnout escalation`)."
+    ]
 
 
 def with_trouble(

@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from tests.policy.scenes import (
     ANTHROPIC_ENV,
+    CATALOG,
+    GPT,
     HAIKU,
     NOW,
     OPENAI_ENV,
@@ -21,6 +23,7 @@ from tests.policy.scenes import (
     scene,
 )
 from turnout.capabilities import Needs
+from turnout.policy.chance import unmeasured
 from turnout.policy.decision import Reason
 from turnout.policy.dial import BEST_USD
 from turnout.policy.explain import explain
@@ -33,7 +36,10 @@ OPUS_AT, SONNET_AT = f"anthropic/{OPUS}@env", f"anthropic/{SONNET}@env"
 NEW_THREAD_RULE = "the thread is new, so all candidates compete on equal terms."
 SCORE = "$10.00 x (success - 0.5 sd) - cost to go"
 NOW_WORTH = "now it is worth $10.00"
-DEARER = LACK_WORDS["above_ceiling"]
+DEARER = (
+    f"dearer than {HAIKU} by the list, for a million tokens: input $5.00 against $1.00 and output $25.00 against"
+    " $5.00 and tokens read from a cache $0.50 against $0.10 and tokens written to a cache $6.25 against $1.25"
+)
 TWO: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET)}
 
 
@@ -53,7 +59,7 @@ If it fails: {OPUS_AT}."""
 
 def told(tables: PlainTables = TABLES, given: Difference | None = None) -> list[str]:
     given = given or {}
-    return explain(decided(tables, **given), scene(**given))
+    return explain(decided(tables, **given), scene(**given), catalog=CATALOG)
 
 
 def test_a_new_thread() -> None:
@@ -64,7 +70,16 @@ def test_an_hour_in_the_cache_has_its_reason() -> None:
     assert "Its prompt is cached for an hour, which the pauses of such threads pay for." in told(
         PlainTables(pauses=3.0), {**TWO, "candidates": ()}
     )
-    assert not [line for line in told(given={**TWO, "mode": "observe"}) if "cached" in line]
+
+
+@pytest.mark.parametrize("given", [{"mode": "observe"}, {"arm": "control"}])
+def test_where_nothing_is_chosen_the_costs_are_still_those_of_choosing(given: Difference) -> None:
+    lines = told(PlainTables(pauses=3.0), {**TWO, **given})
+    full_mode = (
+        "They are those of full mode, in which Turnout also chooses what a prompt is cached for."
+    )
+    assert [line for line in lines if "cached" in line] == [full_mode]
+    assert full_mode not in told(given=TWO)
 
 
 def test_a_prompt_that_is_kept_says_for_how_much() -> None:
@@ -105,6 +120,20 @@ def test_leaving_a_warm_cache_says_what_it_gains() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"kind": "compaction"}, "it compacts the history"),
+        ({"kind": "user_input"}, "it is no continuation of the last prompt"),
+    ],
+)
+def test_a_prompt_that_begins_anew_is_not_said_to_be_compacted(
+    given: Difference, said: str
+) -> None:
+    lines = told(given={**TWO, **given, "state": running(OPUS_AT, warm=29_000, kept=0.0)})
+    assert any(f"free_window_compaction): {said}, so all candidates" in line for line in lines)
+
+
 def test_a_compaction_is_told_by_itself() -> None:
     lines = told(given={**TWO, "kind": "compaction"})
     assert any(line.startswith("Costs to go are those of this request alone; ") for line in lines)
@@ -122,6 +151,16 @@ def test_where_the_dial_is_at_nothing_costs_are_scores() -> None:
     assert any("cost alone counts" in line for line in lines)
     assert any(line.startswith(f"1. {SONNET_AT}: score -$1.26; ") for line in lines)
     assert any(line.endswith("now it is worth nothing.") for line in lines)
+
+
+def test_a_model_that_nobody_has_measured_is_told_as_such() -> None:
+    tables = PlainTables(qualities={SONNET: unmeasured(typical=0.6, best=0.8)})
+    found = {line.split(":")[0]: line for line in told(tables, TWO)}
+    measured, not_measured = (
+        found[f"{place}. {name}"] for place, name in ((1, OPUS_AT), (2, SONNET_AT))
+    )
+    assert not_measured.endswith("success 0.40 (sd 0.23), nobody has measured it.")
+    assert measured.endswith("success 0.50 (sd 0.00).")
 
 
 def test_observe_mode_says_what_full_mode_would_do() -> None:
@@ -150,7 +189,30 @@ def test_one_that_is_dearer_and_no_better_is_behind_at_any_value() -> None:
 def test_who_is_not_eligible_and_why() -> None:
     lines = told(given={"model": HAIKU, "candidates": (OPUS, SECRET), "needs": Needs(tools=True)})
     assert f"Not eligible: {OPUS_AT} ({DEARER})." in lines
-    assert f"Not eligible: openai/{SECRET}@env ({DEARER}, no known price)." in lines
+    assert f"Not eligible: openai/{SECRET}@env (no known price)." in lines
+
+
+def test_only_the_prices_that_keep_a_model_out_are_told() -> None:
+    lines = told(given={"candidates": (GPT,)})
+    assert lines[-1] == (
+        f"Not eligible: openai/{GPT}@env (dearer than {OPUS} by the list, for a million tokens: output $30.00"
+        " against $25.00)."
+    )
+
+
+def test_list_prices_are_not_told_by_another_catalog_than_the_one_that_decided() -> None:
+    decision = decided(candidates=(GPT,))
+    changed = replace(decision, catalog_digest="another")
+    assert f"Not eligible: openai/{GPT}@env ({LACK_WORDS['above_ceiling']})." in explain(
+        changed, scene(candidates=(GPT,)), catalog=CATALOG
+    )
+
+
+def test_one_that_serves_without_a_price_is_not_said_to_be_kept_out() -> None:
+    lines = told(given={"model": SECRET, "candidates": (OPUS, SECRET)})
+    assert [line for line in lines if line.startswith("Not eligible")] == [
+        f"Not eligible: {OPUS_AT} ({LACK_WORDS['incomparable']})."
+    ]
 
 
 def test_what_was_missing() -> None:
@@ -178,14 +240,16 @@ def test_a_model_without_a_price_has_no_figures() -> None:
 
 @pytest.mark.parametrize("reason", get_args(Reason))
 def test_every_reason_is_a_sentence(reason: Reason) -> None:
-    line = explain(replace(decided(), reason=reason), scene())[2]
+    line = explain(replace(decided(), reason=reason), scene(), catalog=CATALOG)[2]
     assert f", {reason}): " in line
     assert line.endswith(".")
 
 
 @pytest.mark.parametrize("kind", get_args(StepKind))
 def test_every_step_kind_has_words(kind: StepKind) -> None:
-    assert "_" not in explain(decided(kind=kind), scene(kind=kind))[0].replace(OPUS, "")
+    assert "_" not in explain(decided(kind=kind), scene(kind=kind), catalog=CATALOG)[0].replace(
+        OPUS, ""
+    )
 
 
 def test_what_a_subscription_pays_is_said_with_its_share_of_list_prices() -> None:
@@ -196,11 +260,11 @@ def test_what_a_subscription_pays_is_said_with_its_share_of_list_prices() -> Non
         "candidates": (OPUS, SONNET),
         "state": state,
     }
-    told = explain(decided(**given), scene(**given))
+    told = explain(decided(**given), scene(**given), catalog=CATALOG)
     assert any("to go $0.84 (less 33% that a subscription covers);" in one for one in told)
 
 
 def test_the_prompt_of_a_free_choice_is_told_in_tokens_of_the_baseline() -> None:
     given: Difference = {"model": "turnout/auto", "prompt": 36_000}
-    told = explain(decided(**given), scene(**given))
+    told = explain(decided(**given), scene(**given), catalog=CATALOG)
     assert f"about {round(36_000 * 3.6 / 2.48):,} prompt tokens" in told[0]

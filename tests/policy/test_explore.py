@@ -91,9 +91,6 @@ def test_a_free_window_tries_another_model_and_says_with_what_chance() -> None:
     "given",
     [
         {"state": running(f"anthropic/{OPUS}@env", warm=29_000)},
-        {"mode": "observe"},
-        {"mode": "subagents"},
-        {"arm": "control"},
         {"kind": "title"},
         {"model": f"turnout/{OPUS}"},
         {"named": "honour"},
@@ -107,6 +104,14 @@ def test_nothing_is_tried_elsewhere(given: Difference) -> None:
     assert decision.model == OPUS
     assert decision.propensity == 1.0
     assert decision.proposal == decision.targets[0]
+
+
+@pytest.mark.parametrize("given", [{"mode": "observe"}, {"mode": "subagents"}, {"arm": "control"}])
+def test_what_would_be_tried_is_not_served_where_mode_or_arm_forbid_it(given: Difference) -> None:
+    whole: Difference = {**THREE, "exploration": 0.5, "draw": 0.3, **given}
+    decision = decided(UNSURE, **whole)
+    assert (decision.model, decision.propensity) == (OPUS, 1.0)
+    assert decision.proposal == f"anthropic/{SONNET}@env"
 
 
 def test_no_ceiling_is_broken() -> None:

@@ -51,7 +51,7 @@ def test_over_the_dial_cost_and_quality_grow_at_every_place(
     for less, more in itertools.pairwise(found.points):
         assert less.usd < more.usd
         assert less.quality < more.quality
-        # Twenty steps of the dial are twenty of quality: none is twice as long as another.
+        # Twenty steps of the dial are twenty of quality: none is more than twice their mean.
         assert 0.3 * step < more.quality - less.quality < 2 * step
 
 

@@ -65,7 +65,7 @@ def test_the_lifetime_of_a_write(
 
 @pytest.mark.parametrize("asks_one_hour", [False, True])
 @pytest.mark.parametrize(("pauses", "expected"), [(0.0, "5m"), (3.0, "1h")])
-def test_where_the_mode_allows_it_pauses_say_what_a_write_is_for(
+def test_pauses_say_what_a_write_is_for(
     pauses: float, expected: str, *, asks_one_hour: bool
 ) -> None:
     inputs = scene(asks_one_hour=asks_one_hour)
@@ -120,10 +120,10 @@ def test_a_prompt_without_breakpoints_gets_one_where_reads_are_expected(
 
 def test_one_that_is_not_cached_costs_fresh_input_in_every_step() -> None:
     tables = PlainTables(pauses=0.0, steps=11.0, growth=0.0, output=0.0)
-    observed: Difference = {**UNMARKED, "prompt": 100_000, "mode": "observe"}
-    treated: Difference = {**UNMARKED, "prompt": 100_000}
-    (one,) = decided(tables, **observed).candidates
-    (ours,) = decided(tables, **treated).candidates
+    beside: Difference = {**UNMARKED, "prompt": 100_000, "request_class": "auxiliary"}
+    going_on: Difference = {**UNMARKED, "prompt": 100_000}
+    (one,) = decided(tables, **beside).candidates
+    (ours,) = decided(tables, **going_on).candidates
     # Five dollars for a million tokens.
     assert one.cost_now_usd == pytest.approx(0.5)
     assert one.cost_to_go_usd == pytest.approx(5.5)
@@ -135,7 +135,7 @@ def test_what_others_have_cached_helps_no_prompt_without_breakpoints() -> None:
     given: Difference = {
         **UNMARKED,
         "prompt": 100_000,
-        "mode": "observe",
+        "request_class": "auxiliary",
         "state": running(OPUS_AT, warm=90_000),
     }
     (one,) = decided(**given).candidates

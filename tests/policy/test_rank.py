@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import pytest
 from msgspec import structs
+from typing_extensions import override
 
 from tests.policy.scenes import (
     ANTHROPIC_CLIENT,
     ANTHROPIC_ENV,
     BLIND,
+    CATALOG,
     GPT,
     HAIKU,
     MINI,
@@ -25,6 +27,8 @@ from tests.policy.scenes import (
     scene,
     warm_at,
 )
+from turnout.capabilities import Needs
+from turnout.catalog.models import Hourly
 from turnout.catalog.token_families import token_share
 from turnout.policy.decision import Candidate, Decision
 from turnout.policy.quota import Quota, QuotaWindow
@@ -37,6 +41,7 @@ from turnout.policy.rank import (
     warm_tokens,
 )
 from turnout.policy.request import TaskKind, TextSignal
+from turnout.policy.switch import decide
 from turnout.policy.thread import ThreadState
 
 OPUS_AT = f"anthropic/{OPUS}@env"
@@ -184,6 +189,21 @@ def test_an_image_is_not_counted_by_the_vocabulary_of_who_reads_it() -> None:
     assert gpt.cost_now_usd == pytest.approx((tokens * 5.0 + 300 * TO_GPT * 30.0) / 1e6)
 
 
+@pytest.mark.parametrize(("most", "written"), [(20, 20), (300, 300), (4_000, 300), (None, 300)])
+def test_a_request_writes_no_more_than_its_client_lets_it(most: int | None, written: int) -> None:
+    """Those behind it may write what such requests do."""
+    tables = PlainTables(steps=3.0)
+    limited = of(decided(tables, prompt=100_000, needs=Needs(max_output_tokens=most)), OPUS)
+    free = of(decided(tables, prompt=100_000), OPUS)
+    assert limited.cost_now_usd == pytest.approx((100_000 * 6.25 + written * 25.0) / 1e6)
+    assert limited.cost_to_go_usd is not None
+    assert limited.cost_now_usd is not None
+    assert free.cost_to_go_usd is not None
+    assert free.cost_now_usd is not None
+    later = limited.cost_to_go_usd - limited.cost_now_usd
+    assert later == pytest.approx(free.cost_to_go_usd - free.cost_now_usd)
+
+
 @pytest.mark.parametrize("attached", [0, 16_000])
 @pytest.mark.parametrize("state", [ThreadState(), running(GPT_AT, warm=20_000)])
 def test_a_free_choice_costs_what_the_baselines_own_name_does(
@@ -234,14 +254,15 @@ def test_what_another_family_showed_is_told_in_tokens_of_the_model_asked_for() -
 
 
 def test_a_longer_lifetime_costs_more_now_and_less_over_idle_gaps() -> None:
-    short = of(decided(mode="observe"), OPUS)
-    long = of(decided(asks_one_hour=True, mode="observe"), OPUS)
+    short = of(decided(request_class="auxiliary"), OPUS)
+    long = of(decided(asks_one_hour=True, request_class="auxiliary"), OPUS)
     assert short.cost_now_usd is not None
     assert long.cost_now_usd is not None
     assert long.cost_now_usd > short.cost_now_usd
     dear_gaps = PlainTables(steps=1_000.0, growth=0.0)
     short, long = (
-        of(decided(dear_gaps, asks_one_hour=hour, mode="observe"), OPUS) for hour in (False, True)
+        of(decided(dear_gaps, asks_one_hour=hour, request_class="auxiliary"), OPUS)
+        for hour in (False, True)
     )
     assert short.cost_to_go_usd is not None
     assert long.cost_to_go_usd is not None
@@ -296,3 +317,21 @@ def test_a_warm_head_makes_a_subagents_first_step_cheaper() -> None:
     assert warm.cost_now_usd is not None
     assert cold.cost_now_usd is not None
     assert warm.cost_now_usd < cold.cost_now_usd
+
+
+def test_a_price_by_the_hour_tells_nothing_of_a_models_quality() -> None:
+    asked: list[float | None] = []
+
+    class Listening(PlainTables):
+        @override
+        def quality(
+            self, *, model: str, task_kind: TaskKind, cluster: int, output_price: float | None
+        ) -> tuple[float, float]:
+            asked.append(output_price)
+            return 0.5, 0.0
+
+    hourly = Hourly(usd=3.6, input_per_second=1_000.0, output_per_second=50.0)
+    own = replace(CATALOG.models[OPUS], hourly=hourly, prices=hourly.token_prices)
+    catalog = replace(CATALOG, models={**CATALOG.models, OPUS: own})
+    decide(scene(candidates=(SONNET,)), catalog=catalog, tables=Listening())
+    assert asked == [None, 15.0]

@@ -124,6 +124,7 @@ scenes = st.builds(
         max_size=2,
     ),
     exploration=st.floats(0, 0.5),
+    lacks_breakpoints=st.booleans(),
 )
 
 
@@ -254,6 +255,20 @@ def test_the_control_arm_is_served_as_in_observe_mode(
     assert not isinstance(decision, str)
     assert not isinstance(other, str)
     assert decision.targets == other.targets
+
+
+@given(scenes, tables_of, st.sampled_from(get_args(Mode)), st.sampled_from(get_args(Arm)))
+def test_a_proposal_and_its_arithmetic_are_those_of_full_mode(
+    inputs: DecisionInputs, tables: PlainTables, mode: Mode, arm: Arm
+) -> None:
+    """Mode and arm say what is done, not what would be best."""
+    free = structs.replace(
+        inputs, mode="full", identity=structs.replace(inputs.identity, arm="treatment")
+    )
+    bound = structs.replace(inputs, mode=mode, identity=structs.replace(inputs.identity, arm=arm))
+    full, other = made(free, tables), made(bound, tables)
+    assert other.candidates == full.candidates
+    assert other.proposal == full.proposal == full.targets[0]
 
 
 @given(fresh_scenes, tables_of, st.floats(0, 1e6), st.floats(0, 1e6))

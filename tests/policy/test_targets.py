@@ -97,7 +97,14 @@ def test_every_model_below_the_one_asked_for_may_be_chosen() -> None:
         MINI: "",
         BLIND: "",
         LOCAL: "",
-        SECRET: "above_ceiling",
+        SECRET: "price",
+    }
+
+
+def test_nothing_can_be_compared_with_a_model_that_has_no_price() -> None:
+    assert names_and_lacks(SECRET) == {
+        SECRET: "",
+        **dict.fromkeys((SONNET, HAIKU, GPT, MINI, BLIND, LOCAL), "incomparable"),
     }
 
 

@@ -14,6 +14,7 @@ import httpx
 import msgspec
 
 from turnout.demo.product import Product
+from turnout.demo.sessions import FAULT_SHARE
 from turnout.errors import Unavailable
 
 QUERY_SECONDS = 30.0
@@ -234,10 +235,11 @@ def _lines(report: Report) -> tuple[str, ...]:
     return (
         f"sessions {totals.sessions}, threads {totals.threads}, requests {totals.requests}: answered"
         f" {totals.answered}, broken off by the user {totals.cancelled}, failed {totals.failed}",
-        f"served by another model than asked for: {totals.served_by_another} requests; threads moved"
-        f" between models: {moves.thread_switches}",
-        f"hedges {moves.hedges}, fallbacks {moves.fallbacks}, retries {moves.retries}; decided with a"
-        f" part missing: {totals.degraded}; mode {', '.join(totals.modes)}",
+        f"served by another model than asked for: {totals.served_by_another} requests; moves of threads"
+        f" from one model to another: {moves.thread_switches}",
+        f"hedges {moves.hedges}, retries {moves.retries}, fallbacks {moves.fallbacks} (a call failed, another target"
+        f" was asked: {FAULT_SHARE:.0%} of calls are refused as overloaded)",
+        f"decided with a part missing: {totals.degraded}; mode {', '.join(totals.modes)}",
         f"first content after {_seconds(totals.first_content_p50)} in the median,"
         f" {_seconds(totals.first_content_p95)} at p95 (the simulated provider's time included)",
     )

@@ -36,7 +36,10 @@ COMPARED: Final = (
     *("one-hour-main", "best-fixed", "cheapest", "subagents-cheap", "random-call", "sticky"),
     *("ev-h3", OWN_WORK, "turnout"),
 )
-SHOWN: Final = ("subagents-cheap", "random-call", "sticky", "ev-h3", OWN_WORK, "turnout")
+SHOWN: Final = (
+    *("cheapest", "subagents-cheap", "random-call", "sticky", "ev-h3"),
+    *(OWN_WORK, "turnout"),
+)
 LIFETIMES: Final = (
     *("five-minutes", "one-hour-main", "best-fixed", "hour-after-miss", "hour-when-cold"),
     *("turnout-no-route", OWN_WORK),

@@ -174,7 +174,7 @@ class ControlEndpoints:
         return in_json(
             {
                 "request_id": arrival.request_id,
-                "explanation": explain(answer.decision, answer.inputs),
+                "explanation": explain(answer.decision, answer.inputs, catalog=control.catalog),
                 "decision": answer.decision,
                 "inputs": answer.inputs,
             }

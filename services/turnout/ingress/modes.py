@@ -29,6 +29,10 @@ class ModeBoard:
     def mode_of(self, tenant: str, *, pays: bool = False) -> Mode:
         return self._modes.get(tenant, self._paying_default if pays else self._default)
 
+    def has_own(self, tenant: str) -> bool:
+        """Whether the tenant's mode has been set, and no longer follows the default."""
+        return tenant in self._modes
+
     def set_mode(self, tenant: str, mode: Mode) -> None:
         if self.mode_of(tenant) != mode:
             _LOG.info("mode changed", extra={"tenant": tenant, "mode": mode})

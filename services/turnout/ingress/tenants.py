@@ -145,10 +145,12 @@ class TenantEndpoints:
         body = await self._reception.body(request, max_bytes=MOST_MODE_BYTES)
         mode = as_mode(checked(ModeChange, body).mode)
         assert mode is not None
-        before = self._control.modes.mode_of(tenant)
-        self._control.modes.set_mode(tenant, mode)
+        modes = self._control.modes
+        before, is_first = modes.mode_of(tenant), not modes.has_own(tenant)
+        modes.set_mode(tenant, mode)
         by = _person(caller)
-        if mode != before:
+        # Also to set what held by default is a change: it then holds whatever the default becomes.
+        if mode != before or is_first:
             self._control.facts.record(
                 ModeChanged(
                     event_id=f"{arrival.request_id}:mode",

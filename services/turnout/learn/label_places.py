@@ -4,6 +4,7 @@ Rules: lengths are in points of type; names are placed in their order, each wher
 and is near to its point; of places alike in the first of `_places`.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,9 @@ CHARACTER_POINTS: Final = 4.9
 
 GAPS_POINTS: Final = (5.0, 12.0, 20.0)
 """From a point to its name: near, and farther where that is taken."""
+
+LED_POINTS: Final = 8.0
+"""Farther than the nearest places and their diagonals."""
 
 MARKER_POINTS: Final = 3.5
 """A point is taken to reach so far around itself."""
@@ -82,6 +86,15 @@ def place_names(
         taken.append(best)
         moved.append((best.left - name.x, best.bottom - name.y))
     return moved
+
+
+def is_led(text: str, moved: tuple[float, float]) -> bool:
+    """Whether a name is so far from its point that a line has to say whose it is."""
+    left, bottom = moved
+    width = CHARACTER_POINTS * len(text)
+    beside = max(left, -left - width, 0.0)
+    above = max(bottom, -bottom - FONT_POINTS, 0.0)
+    return math.hypot(beside, above) > LED_POINTS
 
 
 def _covered(

@@ -11,7 +11,8 @@ from typing import Final
 
 from turnout.learn.abilities import logit
 from turnout.learn.success import Outcome, shares_of, variance_of_share
-from turnout.policy.artifact import Ability, Estimate, KindScale, logistic
+from turnout.policy.artifact import Ability, Estimate, KindScale
+from turnout.policy.chance import logistic
 from turnout.policy.request import TASK_KINDS, TaskKind
 
 _LEAST_SD: Final = 5e-5

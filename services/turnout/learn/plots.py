@@ -1,7 +1,7 @@
 """Charts as PNG and SVG files, drawn by matplotlib, which is loaded when the first one is asked for.
 
-Rules of this module: the same chart gives the same bytes of SVG; a series has its colour by its place, from
-a palette that the colour-blind tell apart; the legend stands below the axes, where it covers nothing; names of
+Rules of this module: the same chart gives the same bytes of SVG; a series has its colour by its place, its own
+or that among the others, from a palette that the colour-blind tell apart; the legend stands below the axes, where it covers nothing; names of
 points are written when everything else has its place.
 """
 
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias
 
 from turnout.errors import InvalidRequest
-from turnout.learn.label_places import FONT_POINTS, Box, Name, place_names
+from turnout.learn.label_places import FONT_POINTS, Box, Name, is_led, place_names
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, without its yellow, which is hard to see on white."""
@@ -35,6 +35,14 @@ MANY_SERIES, MANY_COLUMNS = 9, 3
 """From so many on the legend has more columns: entries of such charts are short."""
 MARKERS: Final = "osD^vP"
 """By place, so that points that fall on each other can be told apart, in grey print too."""
+
+LEADER: Final[Mapping[str, object]] = {
+    "arrowstyle": "-",
+    "color": GREY,
+    "linewidth": 0.6,
+    "shrinkA": 0.0,
+    "shrinkB": MARKER_POINTS / 2,
+}
 
 STYLE: Final[Mapping[str, object]] = {
     # Without a salt the ids in an SVG are random.
@@ -58,6 +66,7 @@ class Series:
         names: written beside the marked points, one each; empty for none.
         band: lower and upper ends of an interval around each y.
         is_backdrop: grey, behind the others: what they are compared with.
+        place: in the palette, for what is to look the same in every chart; None for that among the others.
     """
 
     label: str
@@ -68,6 +77,7 @@ class Series:
     names: Sequence[str] = ()
     band: tuple[Sequence[float], Sequence[float]] | None = None
     is_backdrop: bool = False
+    place: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +163,8 @@ def _draw(chart: Chart, figure: _Figure) -> None:
     for series in chart.series:
         if series.is_backdrop:
             _draw_series(axes, series, colour=GREY, marker=".", line=LINES[0])
-    for at, series in enumerate(compared):
+    for order, series in enumerate(compared):
+        at = order if series.place is None else series.place
         colour, marker = COLOURS[at % len(COLOURS)], MARKERS[at % len(MARKERS)]
         line = LINES[at // len(COLOURS) % len(LINES)]
         _draw_series(axes, series, colour=colour, marker=marker, line=line)
@@ -256,4 +267,6 @@ def _write_names(chart: Chart, axes: _Axes, figure: _Figure) -> None:
             zorder=4,
             # Or the layout would make room for it and move what it was placed by.
             in_layout=False,
+            # Who had to give way is led back to its point.
+            arrowprops=LEADER if is_led(text, moved) else None,
         )

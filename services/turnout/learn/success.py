@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from turnout.errors import InvalidRequest
 from turnout.learn.abilities import logit
-from turnout.policy.artifact import Ability, Estimate, KindScale, logistic
+from turnout.policy.artifact import Ability, Estimate, KindScale
+from turnout.policy.chance import logistic
 from turnout.policy.request import TaskKind
 
 Indices = NDArray[np.int64]

@@ -19,6 +19,7 @@ import msgspec
 
 from turnout.catalog.names import plainer, split_prefix
 from turnout.errors import Internal
+from turnout.policy.chance import logistic, unmeasured
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.first_requests import FirstRequest
 from turnout.policy.hits import HitCurve, found_share
@@ -203,7 +204,7 @@ class Artifact:
         told to be of `task_kind`.
 
         A model that was not measured on this kind is guessed from its ability; one without any
-        score from `output_price` (USD per million tokens); one without a price is any model.
+        score from its list price, `output_price` (USD per million tokens); one without is `unmeasured`.
         """
         content = self.content
         key = _key(content.abilities, model)
@@ -282,7 +283,9 @@ class Artifact:
             line = content.price
             logit, sd = line.intercept + line.slope * math.log(output_price), line.sd
         else:
-            logit, sd = content.population.mean, content.population.sd
+            best = max((one.mean for one in content.abilities.values()), default=0.0)
+            logits = (content.population.mean + scale.easiness, best + scale.easiness)
+            return unmeasured(typical=logistic(logits[0]), best=logistic(logits[1]))
         mean = logistic(logit + scale.easiness)
         # Delta method: the slope of the logistic at the mean.
         return mean, mean * (1 - mean) * math.hypot(sd, scale.sd)
@@ -299,10 +302,6 @@ class Artifact:
 
 _ONE_STEP: frozenset[StepKind] = frozenset({"title", "classification", "probe", "token_count"})
 """Requests beside the thread: nothing follows them."""
-
-
-def logistic(logit: float) -> float:
-    return 1 / (1 + math.exp(-logit))
 
 
 def parse_artifact(data: bytes) -> Artifact:

@@ -14,7 +14,7 @@ tokens is no evidence: the limit is the client's own, and agents go on where it 
 
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -24,6 +24,10 @@ from turnout.policy.rank import pessimistic
 
 LEFT_ALONE_SHARE: Final = 0.1
 """Of the threads with a reason to escalate: enough that of a thousand a hundred tell what it is worth."""
+
+Obstacle: TypeAlias = Literal["left_alone", "too_few", "nobody_abler", "too_dear"]
+"""Which rule leaves a thread with red checks where it is: a draw did before, they are too few by the table,
+nobody is surely abler, or whoever is costs more than it is worth."""
 
 _SALT: Final = b"escalate"
 
@@ -96,14 +100,34 @@ def stronger_than(
 ) -> Candidate | None:
     """The ablest of those that are surely abler and cost no more than what they are worth."""
     worth = inputs.settings.value_usd * table.green_gain
-    abler = [
-        one
-        for one in order
-        if pessimistic(one.quality, one.quality_sd) > incumbent.quality
-        and _extra_usd(one, incumbent) <= worth
-    ]
+    paid = [one for one in surely_abler(incumbent, order) if extra_usd(one, incumbent) <= worth]
     # Of equals the first in order, which is the better one for its price.
-    return max(abler, key=lambda one: one.quality, default=None)
+    return max(paid, key=lambda one: one.quality, default=None)
+
+
+def surely_abler(incumbent: Candidate, order: Sequence[Candidate]) -> list[Candidate]:
+    return [one for one in order if pessimistic(one.quality, one.quality_sd) > incumbent.quality]
+
+
+def why_not(
+    incumbent: Candidate,
+    order: Sequence[Candidate],
+    inputs: DecisionInputs,
+    table: EscalationTable | None,
+) -> Obstacle | None:
+    """What keeps a thread whose checks are red from a stronger model, in the order in which it is asked; None
+    when nothing does, or the table that says so is not to be had.
+    """
+    red = inputs.state.failing_checks + 1
+    if inputs.state.is_left_alone:
+        return "left_alone"
+    if table is not None and not 0 < table.failing_checks <= red:
+        return "too_few"
+    if not surely_abler(incumbent, order):
+        return "nobody_abler"
+    if table is not None and stronger_than(incumbent, order, inputs, table) is None:
+        return "too_dear"
+    return None
 
 
 def as_asked_for(
@@ -120,10 +144,11 @@ def as_asked_for(
     if asked is None or asked.quality <= incumbent.quality:
         return None
     worth = inputs.settings.value_usd * pessimistic(asked.quality, asked.quality_sd)
-    return asked if _extra_usd(asked, incumbent) <= worth else None
+    return asked if extra_usd(asked, incumbent) <= worth else None
 
 
-def _extra_usd(one: Candidate, incumbent: Candidate) -> float:
+def extra_usd(one: Candidate, incumbent: Candidate) -> float:
+    """What one costs to go more than who serves the thread now."""
     return (one.cost_to_go_usd or 0.0) - (incumbent.cost_to_go_usd or 0.0)
 
 

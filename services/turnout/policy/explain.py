@@ -4,30 +4,54 @@ who serves it and by which rule, the arithmetic of every candidate, and what wou
 
 from typing import Final, assert_never
 
+from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import family_of
-from turnout.dialects.answer_end import AnswerEnd
+from turnout.policy.chance import is_unmeasured
 from turnout.policy.decision import (
     ANSWERLESS,
     ESCALATING,
+    FREE_WINDOWS,
     Candidate,
     Decision,
     DecisionInputs,
     Reason,
 )
 from turnout.policy.dial import BEST_USD
+from turnout.policy.escalate import extra_usd, surely_abler, why_not
+from turnout.policy.evidence import EscalationTable
+from turnout.policy.explain_words import because, ended_words, step_words
+from turnout.policy.modes import may_choose_lifetime
 from turnout.policy.rank import CAUTION, pessimistic, ranked
-from turnout.policy.request import StepKind, prompt_tokens_in
+from turnout.policy.request import prompt_tokens_in
 from turnout.policy.switch import margin_usd
-from turnout.policy.targets import LACK_WORDS, PREFIX
+from turnout.policy.targets import LACK_WORDS, PREFIX, dearer_than, prompt_tokens
 
 CENTS_BELOW_USD: Final = 0.1
 """Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
 
 
-def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
-    """One sentence or two a line, the general before the particular."""
+_ASKS_FOR_TROUBLE: Final[frozenset[Reason]] = frozenset(
+    {
+        *FREE_WINDOWS,
+        *("observe_mode", "cache_mode", "subagents_mode", "control_arm"),
+        *("warm_incumbent", "gain_exceeds_break_even"),
+    }
+)
+"""Where it was asked whether the thread is in trouble, and the answer was no."""
+
+
+def explain(
+    decision: Decision,
+    inputs: DecisionInputs,
+    *,
+    catalog: Catalog,
+    escalation: EscalationTable | None = None,
+) -> list[str]:
+    """One sentence or two a line, the general before the particular. List prices are told by the catalog that
+    decided, and how many red checks it takes by the artifact that did.
+    """
     order = ranked(decision.candidates)
-    rule = f"({decision.action}, {decision.reason}): {_because(decision.reason)}"
+    rule = f"({decision.action}, {decision.reason}): {because(decision.reason, inputs.features.step_kind)}"
     lines = [
         _question(decision, inputs),
         *_history(inputs),
@@ -36,12 +60,13 @@ def explain(decision: Decision, inputs: DecisionInputs) -> list[str]:
         *_kept_warm(decision),
     ]
     if order:
-        lines += [_about(decision), _score(decision, inputs)]
+        lines += [_about(decision), _score(decision, inputs), *_as_in_full_mode(inputs)]
+        lines += _not_escalated(decision, inputs, order, escalation)
         lines += [
             f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
         ]
     lines += _what_would_change(decision, inputs, order)
-    lines += _excluded(decision)
+    lines += _excluded(decision, inputs, catalog)
     lines += _missing(decision, inputs)
     if decision.targets[1:]:
         lines.append(f"If it fails: {', then '.join(decision.targets[1:])}.")
@@ -52,7 +77,7 @@ def _question(decision: Decision, inputs: DecisionInputs) -> str:
     features = inputs.features
     tokens = round(prompt_tokens_in(family_of(decision.baseline_model), features))
     return (
-        f"{features.requested_model} was asked for: {_step_words(features.step_kind)}, about"
+        f"{features.requested_model} was asked for: {step_words(features.step_kind)}, about"
         f" {tokens:,} prompt tokens, {inputs.mode} mode."
     )
 
@@ -73,7 +98,7 @@ def _history(inputs: DecisionInputs) -> list[str]:
         times = f"{red} times in a row" if red > 1 else "once"
         lines.append(f"Its checks came out red {times}.")
     if state.last_end:
-        lines.append(f"Its last answer {_ended_words(state.last_end)}.")
+        lines.append(f"Its last answer {ended_words(state.last_end)}.")
     if state.is_retry:
         lines.append("This very prompt was sent before.")
     return lines
@@ -120,6 +145,14 @@ def _score(decision: Decision, inputs: DecisionInputs) -> str:
     return f"{costs}; score = {_usd(value)} x (success - {CAUTION} sd) - cost to go."
 
 
+def _as_in_full_mode(inputs: DecisionInputs) -> list[str]:
+    if may_choose_lifetime(inputs.mode, inputs.identity):
+        return []
+    return [
+        "They are those of full mode, in which Turnout also chooses what a prompt is cached for."
+    ]
+
+
 def _points(amount: float, inputs: DecisionInputs) -> str:
     """A score or a difference of two, in the unit that counts."""
     value = inputs.settings.value_usd
@@ -131,10 +164,11 @@ def _arithmetic(one: Candidate, inputs: DecisionInputs) -> str:
     counted = ""
     if one.covered_share > 0.0:
         counted = f" (less {one.covered_share:.0%} that a subscription covers)"
+    known = ", nobody has measured it" if is_unmeasured(one.quality, one.quality_sd) else ""
     return (
         f"{one.target}: score {_points(one.score, inputs)}; now {_usd(one.cost_now_usd)} with"
         f" {one.warm_tokens:,.0f} tokens warm, to go {_usd(one.cost_to_go_usd)}{counted};"
-        f" success {one.quality:.2f} (sd {one.quality_sd:.2f})."
+        f" success {one.quality:.2f} (sd {one.quality_sd:.2f}){known}."
     )
 
 
@@ -220,6 +254,73 @@ def _who_is_stronger(
     ]
 
 
+def _not_escalated(
+    decision: Decision,
+    inputs: DecisionInputs,
+    order: list[Candidate],
+    table: EscalationTable | None,
+) -> list[str]:
+    """Why checks that are red give no stronger model."""
+    left = next((one for one in order if one.target == inputs.state.target), None)
+    if (
+        left is None
+        or inputs.features.check != "failed"
+        or decision.reason not in _ASKS_FOR_TROUBLE
+        or inputs.identity.request_class == "auxiliary"
+    ):
+        return []
+    obstacle = why_not(left, order, inputs, table)
+    abler = surely_abler(left, order)
+    match obstacle:
+        case "left_alone":
+            return [
+                "A draw has left this thread as it is, so that what escalating is worth can be measured."
+            ]
+        case "too_few":
+            least = table.failing_checks if table else 0
+            takes = (
+                f"from {least} red checks in a row on" if least else "for no number of red checks"
+            )
+            return [f"By the tables a stronger model takes over {takes}."]
+        case "nobody_abler":
+            return [
+                f"No stronger model takes over: none that can serve it is surely abler{_nearest(left, order)}."
+            ]
+        case "too_dear":
+            worth = inputs.settings.value_usd * (table.green_gain if table else 0.0)
+            return [
+                f"No stronger model takes over: {_least_extra(left, abler)}, and checks that turn green are"
+                f" worth {_usd(worth)}."
+            ]
+        case None:
+            if table is not None:
+                return []
+            return [
+                f"{_least_extra(left, abler)}; it takes over where checks are red often enough and that is"
+                " within what green ones are worth (`turnout escalation`)."
+            ]
+        case _:
+            assert_never(obstacle)
+
+
+def _nearest(left: Candidate, order: list[Candidate]) -> str:
+    """How far the ablest of the others is from being surely abler."""
+    others = [one for one in order if one.model != left.model]
+    if not others:
+        return f" than {left.model}"
+    best = max(others, key=lambda one: pessimistic(one.quality, one.quality_sd))
+    surely = pessimistic(best.quality, best.quality_sd)
+    return f" than {left.model}: {best.model} with {surely:.2f} ({CAUTION} sd taken off) against {left.quality:.2f}"
+
+
+def _least_extra(left: Candidate, abler: list[Candidate]) -> str:
+    cheapest = min(abler, key=lambda one: extra_usd(one, left))
+    return (
+        f"{cheapest.model} is surely abler than {left.model} and costs"
+        f" {_usd(extra_usd(cheapest, left))} more to go"
+    )
+
+
 def _elsewhere(reason: Reason) -> str:
     return "In the treatment arm" if reason == "control_arm" else "In full mode"
 
@@ -235,14 +336,32 @@ def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
     return cost / quality if quality * cost > 0 else None
 
 
-def _excluded(decision: Decision) -> list[str]:
+def _excluded(decision: Decision, inputs: DecisionInputs, catalog: Catalog) -> list[str]:
     """By reason: one often keeps many out."""
     targets: dict[str, list[str]] = {}
     for one in decision.candidates:
-        if one.lacks:
-            reasons = ", ".join(LACK_WORDS.get(word, word) for word in one.lacks)
+        # Whoever serves without a price does so because it was asked for.
+        if one.lacks and one.target not in decision.targets:
+            reasons = ", ".join(
+                _too_dear(one, decision, inputs, catalog)
+                if word == "above_ceiling" and catalog.digest == decision.catalog_digest
+                else LACK_WORDS.get(word, word)
+                for word in one.lacks
+            )
             targets.setdefault(reasons, []).append(one.target)
     return [f"Not eligible: {', '.join(who)} ({why})." for why, who in targets.items()]
+
+
+def _too_dear(one: Candidate, decision: Decision, inputs: DecisionInputs, catalog: Catalog) -> str:
+    mine, ceiling = (
+        model.prices.for_prompt(prompt_tokens(inputs.features, model))
+        for model in (catalog.models[one.model], catalog.models[decision.baseline_model])
+    )
+    dearer = " and ".join(
+        f"{words} {_usd(own)} against {_usd(most)}"
+        for words, own, most in dearer_than(mine, ceiling)
+    )
+    return f"dearer than {decision.baseline_model} by the list, for a million tokens: {dearer}"
 
 
 def _missing(decision: Decision, inputs: DecisionInputs) -> list[str]:
@@ -270,104 +389,3 @@ def _steps(steps: float) -> str:
 
 def _number(count: int, word: str) -> str:
     return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
-
-
-def _step_words(kind: StepKind) -> str:
-    match kind:
-        case "user_input":
-            return "a step after the user's words"
-        case "tool_continuation":
-            return "a step after tool results"
-        case "subagent_start":
-            return "the first step of a subagent"
-        case "compaction":
-            return "a compaction"
-        case "title":
-            return "a title or summary"
-        case "classification":
-            return "a classification"
-        case "probe":
-            return "a probe"
-        case "token_count":
-            return "a token count"
-        case _:
-            assert_never(kind)
-
-
-def _ended_words(end: AnswerEnd) -> str:
-    match end:
-        case "refused":
-            return "was a refusal"
-        case "empty":
-            return "was empty"
-        case "cut":
-            return "was cut at a limit of tokens"
-        case "":
-            return "ended as answers do"
-        case _:
-            assert_never(end)
-
-
-def _because(reason: Reason) -> str:
-    match reason:
-        case "observe_mode":
-            return "the mode is observe, so what was asked for is served."
-        case "cache_mode":
-            return (
-                "the mode is cache, so what was asked for is served and only its lifetime chosen."
-            )
-        case "subagents_mode":
-            return "the mode is subagents and this is none, so what was asked for is served."
-        case "control_arm":
-            return "the session is in the control arm, so what was asked for is served."
-        case "pinned_model":
-            return "the model name pins it."
-        case "locked_class":
-            return "the model is fixed for requests of this class (locks)."
-        case "honoured_name":
-            return "models that are asked for by name serve (named_model)."
-        case "auxiliary_request":
-            return "titles, classifications, probes and counts are served as asked."
-        case "unpriced_model":
-            return "the catalog has no price of this model, so it is served as asked."
-        case "warm_incumbent":
-            return "its cache is warm, and no gain elsewhere pays for leaving it."
-        case "gain_exceeds_break_even":
-            return (
-                "over the rest of the thread the gain pays for leaving a warm cache, with margin."
-            )
-        case "free_window_new_thread":
-            return "the thread is new, so all candidates compete on equal terms."
-        case "free_window_cold_cache":
-            return "the cache is cold, so all candidates compete on equal terms."
-        case "free_window_compaction":
-            return "the history was compacted, so all candidates compete on equal terms."
-        case "exploration":
-            return "it may be the best, and is tried now and then to find out (exploration)."
-        case "failing_checks":
-            return "its checks stay red, so a stronger model takes over."
-        case "error_streak":
-            return "its tools fail step after step, so a stronger model takes over."
-        case "refused_answer":
-            return "the model that was chosen refused, so the one that was asked for takes over."
-        case "empty_answer":
-            return (
-                "the model that was chosen said nothing, so the one that was asked for takes over."
-            )
-        case "escalated_before":
-            return "a stronger model took over, and keeps it until its cache is cold or compacted."
-        case "left_alone":
-            return (
-                "there was reason for a stronger model, and a draw left it as it was, so that what"
-                " escalating is worth can be measured."
-            )
-        case "only_eligible_target":
-            return "nothing else is eligible."
-        case "no_eligible_requested_target":
-            return "the baseline cannot serve it, and the choice was left to us."
-        case "scorer_unavailable":
-            return "the scorer was not reachable."
-        case "tracker_unavailable":
-            return "the state of the thread is not known, so nothing is switched."
-        case _:
-            assert_never(reason)

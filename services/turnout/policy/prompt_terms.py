@@ -1,9 +1,10 @@
 """How a prompt is cached where it is served: by whose terms, for how long, and how likely to stay so.
 
-Rules: a lifetime is chosen by `policy.lifetime` where mode and arm let us, and is the client's elsewhere. A
-prompt of Anthropic's API is cached as far as its breakpoints say. One that has none is not cached at all,
-unless we may choose, the provider sets one at its end when asked, and its reads are expected to pay for its
-write.
+Rules: the lifetime of a thread's prompt is chosen by `policy.lifetime`, that of any other is the client's.
+Mode and arm say whether a choice is carried out (`lifetime_to_write`), not what it would cost, so that a
+proposal is the same in all of them. A prompt of Anthropic's API is cached as far as its breakpoints say. One
+that has none is not cached at all, unless it is a thread's, the provider sets one at its end when asked, and
+its reads are expected to pay for its write.
 """
 
 from functools import lru_cache
@@ -48,12 +49,10 @@ def cache_terms(model: Model, catalog: Catalog) -> CacheTerms:
 
 def pauses_to_write_for(inputs: DecisionInputs, tables: CacheTables) -> float | None:
     """How often the thread is expected to pause between two lifetimes, as `policy.lifetime` counts; None
-    where lifetimes are not ours to choose, or the thread does not go on.
+    where the request is none of a thread that goes on.
     """
     identity = inputs.identity
     if identity.request_class not in ("main", "subagent"):
-        return None
-    if not may_choose_lifetime(inputs.mode, identity):
         return None
     return pauses_between(tables, identity.harness, identity.is_subagent)
 
@@ -64,7 +63,7 @@ class PromptTerms(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         cache: `NO_CACHE` where nothing of it will be.
         rates: what the target asks for it by these terms.
-        chosen: the lifetime that we write; "" where that is not ours.
+        chosen: the lifetime that we write where we may; "" where there is nothing to choose.
         stays_warm: chance that it is still cached at the next step.
     """
 
@@ -150,7 +149,9 @@ def chosen_lifetime(prices: Prices, cache: CacheTerms, *, pauses: float | None) 
 def lifetime_to_write(
     inputs: DecisionInputs, model: Model, *, steps: float, catalog: Catalog, tables: CacheTables
 ) -> ChosenLifetime:
-    """What a decision for the model says of its prompt."""
+    """What a decision for the model says of its prompt; "" where it is left as the client wrote it."""
+    if not may_choose_lifetime(inputs.mode, inputs.identity):
+        return ""
     pauses = pauses_to_write_for(inputs, tables)
     return prompt_terms(
         inputs, model, steps=steps, pauses=pauses, catalog=catalog, tables=tables

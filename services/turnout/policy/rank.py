@@ -11,6 +11,7 @@ wrote, an `Outlook` in those of the model that the name means: `turnout/auto` is
 
 from collections.abc import Hashable, Mapping, Sequence
 from functools import lru_cache
+from math import inf
 from typing import Final, Protocol
 
 import msgspec
@@ -85,6 +86,11 @@ class Outlook(msgspec.Struct, frozen=True, gc=False):
     """What is expected of the thread whoever serves it, in tokens of the model `counted_for`, the one asked
     for. The tables are of harnesses with the models that they ask for, so their figures are taken for
     such too.
+
+    Attributes:
+        most_output_tokens: that the client lets this request write, in tokens of whoever serves it; later
+            ones may be let to write more.
+
     """
 
     counted_for: str
@@ -92,6 +98,7 @@ class Outlook(msgspec.Struct, frozen=True, gc=False):
     growth_tokens: float
     output_tokens: float
     task_kind: TaskKind
+    most_output_tokens: float = inf
 
 
 def pessimistic(quality: float, sd: float) -> float:
@@ -119,6 +126,7 @@ def outlook(inputs: DecisionInputs, tables: Tables, *, asked: str) -> Outlook:
     )
     growth = tables.growth_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
     output = tables.output_tokens(harness=harness, step_kind=kind, is_subagent=is_subagent)
+    most = features.needs.max_output_tokens
     share = family_share(counted_for=counting_family(state), family=family_of(asked))
     return Outlook(
         counted_for=asked,
@@ -126,6 +134,7 @@ def outlook(inputs: DecisionInputs, tables: Tables, *, asked: str) -> Outlook:
         growth_tokens=_blend(state.growth_tokens * share, growth, state.steps),
         output_tokens=_blend(state.output_tokens * share, output, state.steps),
         task_kind=thread_kind(inputs),
+        most_output_tokens=inf if most is None else float(most),
     )
 
 
@@ -221,7 +230,10 @@ def _candidate(
     prompt_tokens = prompt_tokens_in(family_of(model.id), inputs.features)
     output_tokens = view.output_tokens * share
     now_usd = cost_now_usd(
-        served.rates, prompt_tokens=prompt_tokens, warm_tokens=warm, output_tokens=output_tokens
+        served.rates,
+        prompt_tokens=prompt_tokens,
+        warm_tokens=warm,
+        output_tokens=min(output_tokens, view.most_output_tokens),
     )
     later_usd = cost_later_usd(
         served.rates,
@@ -236,9 +248,11 @@ def _candidate(
     paid_share = 1.0 - covered_share
     now_usd = None if now_usd is None else now_usd * paid_share
     to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd * paid_share
-    mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, model.prices.output)
+    # What a server costs by the hour says nothing of what its model can do.
+    listed = model.prices.output if model.hourly is None else None
+    mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, listed)
     competes = to_go_usd is not None or inputs.settings.unpriced_compete
-    lacks = option.lacks if competes else (*option.lacks, "price")
+    lacks = option.lacks if competes or "price" in option.lacks else (*option.lacks, "price")
     score = None
     if not lacks:
         score = score_usd(

@@ -17,9 +17,10 @@ The order in which things are asked, first match decides:
        candidates compete on equal terms; now and then one is tried
        that may be the best.                                             stay or switch
 
-What comes out is a proposal. In the control arm, and where the mode does not go so far, what was asked
-for is served. Rules 3 to 5 serve it anyway. Where that is impossible (no key, a window too small) and the
-mode or the name (`turnout/auto`) leaves us a choice, rules 6 to 8 find who serves instead.
+What comes out is a proposal, the same in every mode and arm. In the control arm, and where the mode does
+not go so far, what was asked for is served. Rules 3 to 5 serve it anyway. Where that is impossible (no key,
+a window too small) and the mode or the name (`turnout/auto`) leaves us a choice, rules 6 to 8 find who serves
+instead.
 
 The function is pure: the same inputs give the same decision (RequestRouted holds them).
 """
@@ -227,11 +228,10 @@ def _by_value(inputs: DecisionInputs, field: _Field) -> _Choice:
 def _explored(inputs: DecisionInputs, field: _Field) -> _Choice:
     """The best at a free window, or one that may be."""
     settings = inputs.settings
-    is_tried = _is_free(inputs) and not _is_unquestioned(inputs)
     found = drawn(
         field.order,
         leeway_usd=leeway_usd(settings),
-        share=settings.exploration if is_tried else 0.0,
+        share=0.0 if _is_unquestioned(inputs) else settings.exploration,
         draw=inputs.draw,
     )
     reason: Reason = "exploration" if found.is_explored else _window(inputs)

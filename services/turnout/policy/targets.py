@@ -39,6 +39,8 @@ _Limits: TypeAlias = tuple[float, float, float, float]
 """The prices that a ceiling is about: of fresh input, of output, of a token read from a cache and of one
 put into it."""
 
+_LIMIT_WORDS: Final = ("input", "output", "tokens read from a cache", "tokens written to a cache")
+
 BOUND: Final[frozenset[Freedom]] = frozenset({"honoured", "pinned"})
 """Nothing else may be chosen."""
 
@@ -238,12 +240,18 @@ def _lacks(
         server_tools=needed,
         native=entrant.is_original,
     )
-    if ceiling is not None:
-        valid = model.prices.for_prompt(tokens)
-        mine = entrant.limits if valid is model.prices else _limits(valid, unknown=inf)
-        if not _is_within(mine, ceiling):
-            lacks = (*lacks, "above_ceiling")
-    return lacks
+    return lacks if ceiling is None else (*lacks, *_barrier(entrant, tokens, ceiling))
+
+
+def _barrier(entrant: _Entrant, tokens: int, ceiling: _Limits) -> tuple[str, ...]:
+    """What keeps a model from competing below a ceiling."""
+    if not entrant.model.is_priced:
+        return ("price",)
+    if -inf in ceiling[:2]:
+        return ("incomparable",)
+    valid = entrant.model.prices.for_prompt(tokens)
+    mine = entrant.limits if valid is entrant.model.prices else _limits(valid, unknown=inf)
+    return () if _is_within(mine, ceiling) else ("above_ceiling",)
 
 
 def _needed(features: Features) -> tuple[str, ...]:
@@ -282,6 +290,20 @@ def is_below(mine: Prices, ceiling: Prices) -> bool:
     return _is_within(_limits(mine, unknown=inf), _limits(ceiling, unknown=-inf))
 
 
+def dearer_than(mine: Prices, ceiling: Prices) -> list[tuple[str, float | None, float | None]]:
+    """Which list prices keep a model out, in words, with its own and the ceiling's, USD per million tokens; None
+    for one that is not known.
+    """
+    both = zip(
+        _LIMIT_WORDS, _limits(mine, unknown=inf), _limits(ceiling, unknown=-inf), strict=True
+    )
+    return [
+        (words, own if own < inf else None, most if most > -inf else None)
+        for words, own, most in both
+        if own > most
+    ]
+
+
 def _is_within(mine: _Limits, most: _Limits) -> bool:
     return mine[0] <= most[0] and mine[1] <= most[1] and mine[2] <= most[2] and mine[3] <= most[3]
 
@@ -304,13 +326,17 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "documents": "no document input",
         "structured_output": "no structured output",
         "server_tools": "not the API that the request is bound to",
-        "above_ceiling": "a list price (input, output, or a token read from or written to a cache) above that"
-        " of the model asked for",
+        "above_ceiling": "a list price above that of the model asked for",
         "price": "no known price",
+        "incomparable": "the model asked for has no known price, so nothing can be compared with it",
         "refused": "an earlier refusal of this thread",
     }
 )
 """Why an option is not eligible, in words."""
+
+
+_BARRIERS: Final = frozenset({"above_ceiling", "incomparable", "price"})
+"""What keeps those out that a ceiling, not a request, is too much for."""
 
 
 def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features) -> TurnoutError:
@@ -318,7 +344,7 @@ def nobody_can(options_seen: Sequence[Option], asked: Asked, features: Features)
 
     `options_seen` are those that the mode and the model name let us consider.
     """
-    permitted = [option for option in options_seen if "above_ceiling" not in option.lacks]
+    permitted = [option for option in options_seen if not _BARRIERS.intersection(option.lacks)]
     if not permitted:
         return Unsupported(
             f"No key is configured for {asked.provider}, which serves {asked.name}: set its key in"

@@ -281,6 +281,16 @@ def test_a_chart_of_what_the_policies_come_to(
         assert line.label == f"{row['policy']}: {row['usd']:,.2f}"
         assert (line.x, line.y[0]) == ([0.0, 1.0, 2.0], 0.0)
         assert line.y[-1] == pytest.approx(row["usd"] - requested)
+    fewer = chart_of({name: done.rows[name] for name in ("requested", "cheapest")}, done.recorded)
+    assert fewer.series[1].place == series[2].place
+
+
+def test_what_is_drawn_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_lines(tmp_path / "agent-s.jsonl", answer(1), answer(2))
+    assert main(["audit", str(path), "--plot", str(tmp_path / "bill.txt")]) == 0
+    said = capsys.readouterr().err
+    assert f"{tmp_path}/bill.png and {tmp_path}/bill.svg written.\n" in said
+    assert {one.name for one in tmp_path.glob("bill.*")} == {"bill.png", "bill.svg"}
 
 
 def test_where_nothing_is_replayed_nothing_is_drawn(

@@ -171,6 +171,15 @@ def test_files_that_are_nobodys_are_counted(tmp_path: Path) -> None:
     assert read(tmp_path / "a" / "my notes.jsonl").unread == {NOBODYS: 1}
 
 
+@pytest.mark.parametrize("cut", ["\ud83d", "a \ud83d cut emoji", "\\ude00"])
+def test_half_a_surrogate_pair_takes_no_figure_away(tmp_path: Path, cut: str) -> None:
+    said = claude_line(message={"content": [{"type": "text", "text": cut}]}, cwd=f"/{cut}/app")
+    write_lines(tmp_path / "agent-s.jsonl", said)
+    found = read(tmp_path)
+    assert [call.usage.output for call in found.calls] == [2]
+    assert not found.found["claude-code"].unread
+
+
 def test_a_line_that_is_too_long_is_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_bytes(b"first\n" + b"x" * 5_000 + b"\n\n" + b"last\n" + b"y" * 2_000)

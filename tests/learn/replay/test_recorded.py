@@ -1,5 +1,6 @@
 """Recorded sessions, read from tables."""
 
+import math
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,33 @@ def test_a_thread_with_a_call_without_number_or_size_is_left_out_whole(
     recorded = read(tmp_path, row(0), row(1) | {column: None}, OTHER | {"thread": "other"})
     assert [thread.name for thread in recorded.threads] == ["other"]
     assert recorded.left_out == {"of a thread with a call without number or size": 2}
+
+
+NO_COUNT = "a count of tokens below 0 or above 100,000,000"
+
+
+@pytest.mark.parametrize(
+    ("told", "why"),
+    [
+        ({"ctx": -5.0}, NO_COUNT),
+        ({"ctx": 1e15}, NO_COUNT),
+        ({"ctx": math.inf}, NO_COUNT),
+        ({"output_tokens": -7.0}, NO_COUNT),
+        ({"output_tokens": math.inf}, NO_COUNT),
+        ({"cache_read": -1.0}, NO_COUNT),
+        ({"cache_write_1h": math.inf}, NO_COUNT),
+        ({"gap_s": math.inf}, "a pause without end"),
+        ({"idx": 0}, "calls of the same number"),
+    ],
+)
+def test_a_thread_with_figures_that_cannot_be_is_left_out_whole(
+    tmp_path: Path, told: dict[str, object], why: str
+) -> None:
+    recorded = read(tmp_path, row(0), row(1) | told, OTHER | {"thread": "other"})
+    (other,) = recorded.threads
+    assert other.name == "other"
+    assert other.calls[0].answer.output_tokens == OTHER["output_tokens"]
+    assert recorded.left_out == {f"of a thread with {why}": 2}
 
 
 def test_other_harnesses_are_left_out_where_one_is_named(tmp_path: Path) -> None:

@@ -5,11 +5,14 @@ from itertools import accumulate
 from typing import Final
 
 from turnout.learn.plots import Chart, Series
-from turnout.learn.replay.named import REQUESTED
+from turnout.learn.replay.named import NAMES, REQUESTED
 from turnout.learn.replay.recorded import Recorded
 from turnout.learn.replay.totals import Rows
 
 HOUR, DAY = 3_600.0, 86_400.0
+
+_PLACES: Final = tuple(name for name in NAMES if name != REQUESTED)
+"""A policy looks the same whichever others are drawn."""
 
 FEW_DAYS: Final = 3.0
 """Sessions of fewer are drawn by the hour."""
@@ -47,4 +50,5 @@ def _series(name: str, spent: Sequence[float], requested: Sequence[float]) -> Se
         [float(x) for x in range(len(spent))],
         [own - theirs for own, theirs in zip(spent, requested, strict=True)],
         is_backdrop=name == REQUESTED,
+        place=None if name == REQUESTED else _PLACES.index(name),
     )

@@ -115,6 +115,8 @@ def _draw(done: Done, path: Path) -> None:
     if not done.rows:
         raise InvalidRequest("There is nothing to plot: no thread can be replayed.")
     save(chart_of(done.rows, done.recorded), path.parent, path.stem)
+    written = " and ".join(str(path.with_suffix(suffix)) for suffix in (".png", ".svg"))
+    sys.stderr.write(f"{written} written.\n")
 
 
 def _is_elsewhere(rows: Rows, recorded: Recorded) -> bool:

@@ -4,6 +4,7 @@ Rules: nothing here raises for what a file holds or for one that cannot be read;
 it was. Lines are streamed, and none is held that is longer than `LONGEST`.
 """
 
+import json
 import os
 import stat
 from collections.abc import Iterator
@@ -89,9 +90,25 @@ def decoded(
 ) -> Decoded | None:
     """None for what is not of the form, which is counted."""
     try:
-        return decoder.decode(data)
+        return _read(data, decoder)
     except msgspec.ValidationError:
         unread[f"{what} of an unknown form"] += 1
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         unread[f"{what} that are cut or no JSON"] += 1
     return None
+
+
+def _read(data: bytes | msgspec.Raw, decoder: msgspec.json.Decoder[Decoded]) -> Decoded:
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError:
+        raise
+    except msgspec.DecodeError:
+        return decoder.decode(_with_whole_characters(bytes(data)))
+
+
+def _with_whole_characters(data: bytes) -> bytes:
+    """The same JSON, a question mark for every half of a surrogate pair: an agent that cuts a text by UTF-16
+    units leaves one, JSON allows it and msgspec does not. Raises `ValueError` for what is no JSON.
+    """
+    return json.dumps(json.loads(data), ensure_ascii=False).encode(errors="replace")

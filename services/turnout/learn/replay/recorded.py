@@ -45,6 +45,10 @@ LEAST_WHOLE_ROWS: Final = 50
 """Answers with whole usage from which the size of the others is told by their characters."""
 
 
+MOST_TOKENS: Final = 1e8
+"""Of one call: ten times the largest window that a model has had."""
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A request as it arrives.
 
@@ -136,7 +140,7 @@ def read_recorded(
     """Threads in the table's order, of all harnesses if none is named.
 
     A thread in which a model is asked for that the catalog has no price of is left out whole: it could
-    be compared with nothing; so is one in which the size of a prompt is missing. Raises `InvalidRequest`
+    be compared with nothing; so is one with a call whose figures are missing or cannot be. Raises `InvalidRequest`
     when the table is not as described.
     """
     rows = ordered_rows(table)
@@ -149,8 +153,9 @@ def read_recorded(
         if harnesses and harness not in harnesses:
             left_out["of another harness"] += len(own)
             continue
-        if not np.isfinite([(columns.prompt[row], columns.index[row]) for row in own]).all():
-            left_out["of a thread with a call without number or size"] += len(own)
+        fault = _fault(columns, own)
+        if fault:
+            left_out[f"of a thread with {fault}"] += len(own)
             continue
         models = [columns.models[columns.written_models[row]] for row in own]
         if not all(models):
@@ -171,6 +176,26 @@ def with_kinds(recorded: Recorded, kinds: Mapping[ThreadName, TaskKind]) -> Reco
     )
 
 
+def _fault(columns: "_Columns", rows: Sequence[int]) -> str:
+    """What makes a thread no record of anything; "" where nothing does."""
+    index, prompt = columns.index[rows], columns.prompt[rows]
+    if not (np.isfinite(index) & ~np.isnan(prompt)).all():
+        return "a call without number or size"
+    if len(set(index.tolist())) < len(rows):
+        return "calls of the same number"
+    counts = (prompt, columns.told_output[rows], columns.read[rows])
+    writes = (columns.write_5m[rows], columns.write_1h[rows])
+    if not all(_are_counts(one) for one in (*counts, *writes)):
+        return f"a count of tokens below 0 or above {MOST_TOKENS:,.0f}"
+    if not np.isfinite(columns.gap[rows]).all():
+        return "a pause without end"
+    return ""
+
+
+def _are_counts(tokens: Numbers) -> bool:
+    return bool(((tokens >= 0) & (tokens <= MOST_TOKENS)).all())
+
+
 class _Columns:
     """The table's columns, as they are needed here."""
 
@@ -188,12 +213,13 @@ class _Columns:
         self.index = table.numbers("idx")
         self.turn = np.nan_to_num(table.numbers("turn"))
         self.step_in_turn = table.numbers("step_in_turn")
-        self.gap = np.nan_to_num(table.numbers("gap_s"))
+        self.gap = _or_nothing(table.numbers("gap_s"))
         self.prompt = table.numbers("ctx")
-        self.read = np.nan_to_num(table.numbers("cache_read"))
-        self.write_5m = np.nan_to_num(table.numbers("cache_write_5m"))
-        self.write_1h = np.nan_to_num(table.numbers("cache_write_1h"))
+        self.read = _or_nothing(table.numbers("cache_read"))
+        self.write_5m = _or_nothing(table.numbers("cache_write_5m"))
+        self.write_1h = _or_nothing(table.numbers("cache_write_1h"))
         self.compacted = table.numbers("compacted") > 0
+        self.told_output = _or_nothing(table.numbers("output_tokens"))
         self.output = output_tokens(table)
 
     def name(self, row: int) -> tuple[str, ...]:
@@ -209,6 +235,11 @@ def _priced(catalog: Catalog, name: str) -> str:
     if model is None or model.prices.fresh_input is None or model.prices.output is None:
         return ""
     return model.id
+
+
+def _or_nothing(figures: Numbers) -> Numbers:
+    """0 where nothing is told; what is told as without end stays so, to be seen."""
+    return np.where(np.isnan(figures), 0.0, figures)
 
 
 def output_tokens(table: Table) -> Numbers:
@@ -228,7 +259,9 @@ def output_tokens(table: Table) -> Numbers:
     found = output.copy()
     for agent in np.unique(agents):
         own = agents == agent
-        whole, rest = own & (is_whole > 0), own & ~(is_whole > 0)
+        # One count that cannot be would bend the line that all others are told by.
+        can_be = (output >= 0) & (output <= MOST_TOKENS)
+        whole, rest = own & (is_whole > 0) & can_be, own & ~(is_whole > 0)
         if whole.sum() < LEAST_WHOLE_ROWS:
             found[rest] = np.maximum(output[rest], terms[rest, 1] / OUTPUT_BYTES_PER_TOKEN)
             continue
