@@ -175,7 +175,8 @@ def held_to(scene: Scene, lines: list[str]) -> None:
         r"Costs to go are over about \d+ requests, this one included; score = \$20", whole
     )
     assert re.search(
-        r"^Not eligible: .*\(a list price .* above that of the model asked for\)",
+        rf"^Not eligible: \S+ \(.*dearer than {re.escape(scene.model)} by the list, for a million tokens:"
+        r" [a-z ]+ \$[\d.]+ against \$[\d.]+",
         whole,
         re.MULTILINE,
     )

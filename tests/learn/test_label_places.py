@@ -8,6 +8,7 @@ from turnout.learn.label_places import (
     GAPS_POINTS,
     Box,
     Name,
+    aligned,
     is_led,
     place_names,
 )
@@ -65,3 +66,11 @@ def test_a_name_that_had_to_give_way_is_led_back(gap: float, *, expected: bool) 
     width = CHARACTER_POINTS * len("model")
     for moved in ((gap, gap), (gap, -gap - FONT_POINTS), (-gap - width, gap), (-width / 2, gap)):
         assert is_led("model", moved) is expected
+
+
+def test_a_name_is_held_by_the_end_that_its_point_is_at() -> None:
+    width = CHARACTER_POINTS * len("model")
+    assert aligned("model", (5.0, 5.0)) == (5.0, "left")
+    assert aligned("model", (-width / 2, 5.0)) == (-width / 2, "left")
+    beside, end = aligned("model", (-5.0 - width, 5.0))
+    assert (round(beside, 6), end) == (-5.0, "right")

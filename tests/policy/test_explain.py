@@ -37,8 +37,8 @@ NEW_THREAD_RULE = "the thread is new, so all candidates compete on equal terms."
 SCORE = "$10.00 x (success - 0.5 sd) - cost to go"
 NOW_WORTH = "now it is worth $10.00"
 DEARER = (
-    f"dearer than {HAIKU} by the list, for a million tokens: input $5.00 against $1.00 and output $25.00 against"
-    " $5.00 and tokens read from a cache $0.50 against $0.10 and tokens written to a cache $6.25 against $1.25"
+    f"dearer than {HAIKU} by the list, for a million tokens: input $5.00 against $1.00, output $25.00 against"
+    " $5.00, tokens read from a cache $0.50 against $0.10, tokens written to a cache $6.25 against $1.25"
 )
 TWO: Difference = {"access": (ANTHROPIC_ENV,), "candidates": (OPUS, SONNET)}
 

@@ -7,7 +7,7 @@ and is near to its point; of places alike in the first of `_places`.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 FONT_POINTS: Final = 8.0
 CHARACTER_POINTS: Final = 4.9
@@ -86,6 +86,14 @@ def place_names(
         taken.append(best)
         moved.append((best.left - name.x, best.bottom - name.y))
     return moved
+
+
+def aligned(text: str, moved: tuple[float, float]) -> tuple[float, Literal["left", "right"]]:
+    """From the point to the end of the name that is nearer to it, and which end that is: names are narrower than
+    they are taken to be, and what is too wide must not come between.
+    """
+    right = moved[0] + CHARACTER_POINTS * len(text)
+    return (right, "right") if right <= 0.0 else (moved[0], "left")
 
 
 def is_led(text: str, moved: tuple[float, float]) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final, Literal, Protocol, TypeAlias
 
 from turnout.errors import InvalidRequest
-from turnout.learn.label_places import FONT_POINTS, Box, Name, is_led, place_names
+from turnout.learn.label_places import FONT_POINTS, Box, Name, aligned, is_led, place_names
 
 COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's palette, without its yellow, which is hard to see on white."""
@@ -257,10 +257,12 @@ def _write_names(chart: Chart, axes: _Axes, figure: _Figure) -> None:
     ]
     frame = Box(*(end * points for end in (axes.bbox.x0, axes.bbox.y0, axes.bbox.x1, axes.bbox.y1)))
     for (text, place), moved in zip(named, place_names(names, drawn, frame), strict=True):
+        beside, end = aligned(text, moved)
         axes.annotate(
             text,
             place,
-            xytext=moved,
+            xytext=(beside, moved[1]),
+            horizontalalignment=end,
             textcoords="offset points",
             fontsize=FONT_POINTS,
             color="#333333",

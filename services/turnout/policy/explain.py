@@ -357,7 +357,7 @@ def _too_dear(one: Candidate, decision: Decision, inputs: DecisionInputs, catalo
         model.prices.for_prompt(prompt_tokens(inputs.features, model))
         for model in (catalog.models[one.model], catalog.models[decision.baseline_model])
     )
-    dearer = " and ".join(
+    dearer = ", ".join(
         f"{words} {_usd(own)} against {_usd(most)}"
         for words, own, most in dearer_than(mine, ceiling)
     )
