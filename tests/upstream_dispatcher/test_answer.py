@@ -81,6 +81,8 @@ BEHIND_ENDS: dict[Dialect, tuple[bytes, bytes, bytes]] = {
     "gemini_generate": (
         b'data: {"candidates":[{"content":{"parts":[{"text":"Hi"}]},"finishReason":"STOP"}],'
         b'"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":1}}\n\n',
+        b'data: {"candidates":[{"content":{"parts":[{"text":"!"}]},"finishReason":"STOP"}],'
+        b'"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":2}}\n\n'
         b'data: {"usageMetadata":{"promptTokenCount":1,"candidatesTokenCount":2}}\n\n',
         b'data: {"candidates":[{"content":{"parts":[{"text":"more"}]}}]}\n\n',
     ),

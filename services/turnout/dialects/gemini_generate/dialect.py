@@ -103,8 +103,9 @@ class GeminiGenerate:
         return b""
 
     def may_follow_end(self, data: bytes) -> bool:
-        # Figures alone.
-        return b'"candidates"' not in data and b'"usageMetadata"' in data
+        # Figures alone; and servers that give every chunk a reason have not ended with the first.
+        is_figures = b'"candidates"' not in data and b'"usageMetadata"' in data
+        return is_figures or b'"finishReason"' in data
 
     def decode_error(
         self,
