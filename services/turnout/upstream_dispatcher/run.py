@@ -6,18 +6,27 @@ leaves exactly one, before its last byte goes out; nothing here waits.
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from functools import partial
 from math import inf
 from typing import Literal
 
 from turnout.catalog.token_families import family_of, token_share
 from turnout.dialects.refusal_words import for_another_dialect
-from turnout.errors import InvalidRequest, TurnoutError, UnknownModel, Unsupported
+from turnout.errors import (
+    InvalidRequest,
+    Overloaded,
+    RateLimited,
+    TurnoutError,
+    UnknownModel,
+    Unsupported,
+)
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
 from turnout.observe.spans import Span, under
 from turnout.policy.attempts import Attempts, Command, Send
 from turnout.policy.failover import Failure, GiveUp
 from turnout.policy.hedge import Hedge, NotHedged
 from turnout.policy.request import CredentialSource
+from turnout.policy.wait_or_move import Stakes
 from turnout.ports import DispatchRequest, Head, Served
 from turnout.upstream_dispatcher.accounting import (
     AttemptLog,
@@ -27,6 +36,7 @@ from turnout.upstream_dispatcher.accounting import (
     request_completed,
 )
 from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal
+from turnout.upstream_dispatcher.eligible import bar_to, is_native
 from turnout.upstream_dispatcher.parts import Parts
 from turnout.upstream_dispatcher.request import (
     Prepared,
@@ -78,9 +88,14 @@ class Run:
         self._parts = parts
         self._time = asyncio.get_running_loop().time
         spent = parts.clock() - request.received_at
+        decision = request.decision
         self._attempts = Attempts(
-            request.decision.targets,
+            decision.targets,
             give_up_at=self._time() + parts.limits.give_up_seconds - spent,
+            stakes=Stakes("".join(decision.targets[:1]), decision.candidates),
+            # No methods: a request in a cycle would stay in memory until cycles are looked for.
+            bar=partial(bar_to, parts.standings, request, parts.clock),
+            is_native=partial(is_native, parts.destinations, request),
         )
         self._alive: dict[int, tuple[Prepared, AttemptLog]] = {}
         self._lost: list[tuple[AttemptLog, float]] = []
@@ -151,6 +166,7 @@ class Run:
                 status=log.status,
                 is_stale=isinstance(failed.error, ConnectionStale),
                 is_substitute=is_switch(self.request, log.to),
+                is_translated=log.to.dialect != self.request.dialect,
             ),
             number=log.number,
         )
@@ -158,6 +174,7 @@ class Run:
     def won(self, log: AttemptLog) -> tuple[int, ...]:
         """It has content. The numbers of those that are to be closed."""
         self.server = log
+        self._parts.hedging.answers(self.request, log)
         return self._attempts.won(log.number)
 
     def consider(self, number: int) -> None:
@@ -251,10 +268,15 @@ class Run:
         return ErrorToTell(head, answer.body, error)
 
     def give_up(self, error: TurnoutError, *, status: int, answer_bytes: int) -> None:
-        """Nobody answered."""
+        """Nobody answered. What a fault of ours has left under way is closed by whoever opened it."""
+        now = self._parts.clock()
+        for _, log in list(self._alive.values()):
+            self._end_attempt(log, "cancelled", now=now)
         self.status = status
         self.answer_bytes += answer_bytes
-        is_rejected = _is_wrong(error) or not self._ended
+        is_rejected = _is_wrong(error) or not (
+            self._ended or isinstance(error, RateLimited | Overloaded)
+        )
         self._complete("rejected" if is_rejected else "failed", error=error.kind)
 
     def answered(self, log: AttemptLog) -> None:
@@ -327,6 +349,7 @@ class Run:
             server=self.server,
             answer_bytes=self.answer_bytes,
             not_hedged=self._not_hedged,
+            detour=self._attempts.detour,
         )
         fact = request_completed(
             self.request,
@@ -340,7 +363,7 @@ class Run:
         self._parts.facts.record(fact)
 
     def _tell(self, log: AttemptLog, *, is_failed: bool, now: float) -> None:
-        refused = self._attempts.passed_over
+        refused = self._attempts.refuser
         note = note_of(self.request, log, is_failed=is_failed, now=now, refused=refused)
         if note is None:
             return
