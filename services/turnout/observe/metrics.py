@@ -27,6 +27,7 @@ from turnout.facts import (
 from turnout.observe.standing_gauges import StandingGauges
 from turnout.observe.tallies import CounterReading, CounterTally, Family, HistogramTally
 from turnout.policy.decision import Degradation
+from turnout.policy.standing import Barred
 from turnout.ports import FactSink
 
 MetricName: TypeAlias = Literal[
@@ -72,6 +73,8 @@ MetricName: TypeAlias = Literal[
     "turnout_notes_lost_total",
     # Silent calls that were not raced by a second one, by why.
     "turnout_hedges_suppressed_total",
+    # Targets that a request did not go to because of how they stood, by why.
+    "turnout_targets_passed_over_total",
     # How targets stand: `standing_gauges`.
     "turnout_first_content_p95_seconds",
     "turnout_target_state",
@@ -177,6 +180,13 @@ class Metrics:
         for part in get_args(Degradation):
             # There from the start: an increase from nothing is none to Prometheus.
             self.degraded.add((part,), 0.0)
+        self.passed_over = self._counter(
+            "turnout_targets_passed_over_total",
+            "Targets that a request did not go to, or was refused for, because of how they stood.",
+            "reason",
+        )
+        for reason in get_args(Barred):
+            self.passed_over.add((reason,), 0.0)
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
         self.standings = StandingGauges(known_models, registry=self.registry)
         self._add_keep_warm()
@@ -315,6 +325,8 @@ class Metrics:
             self.baseline_cost.add((), fact.baseline_cost_usd)
         for part in fact.degraded:
             self.degraded.add((part,))
+        for passed_over in fact.passed_over:
+            self.passed_over.add((passed_over.rpartition(":")[2],))
 
     def _count_attempt(self, fact: AttemptEnded) -> None:
         model = fact.model if fact.model in self._known_models else "other"

@@ -22,6 +22,7 @@ from turnout.catalog.token_families import (
 )
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.retry_after import when_whole
+from turnout.dialects.suspects import suspects
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
 from turnout.facts import (
@@ -228,6 +229,9 @@ def attempt_ended(
         fee_usd=spent.fee_usd,
         paid_usd=0.0 if is_covered(log.windows) else spent.cost_usd,
         hedge_delay_seconds=log.hedge_delay_seconds,
+        suspect=",".join(suspects(log.error.message, log.changes))
+        if log.error is not None and outcome == "rejected"
+        else "",
     )
 
 
