@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.ingress.edge import LIMITS, WAIT_SECONDS, Client, edge, error_of
 from turnout.errors import Overloaded
+from turnout.ingress.proxy import Limits
 from turnout.ingress.room import Place, Room
 
 pytestmark = pytest.mark.anyio
@@ -50,9 +51,8 @@ def test_never_more_than_its_bounds_and_nothing_stays(
 )
 @pytest.mark.parametrize(("path", "status"), [("/v1/messages", 529), ("/v1/chat/completions", 503)])
 async def test_who_comes_beyond_a_bound_is_told_at_once_and_others_are_served(
-    limits: object, named: str, path: str, status: int
+    limits: Limits, named: str, path: str, status: int
 ) -> None:
-    assert isinstance(limits, type(LIMITS))
     on, first = edge(limits=limits), Client()
     first.send_part(b" " * 2_000, more=True)
     asking = asyncio.ensure_future(first.ask(on, path=path, headers=[("content-length", "2500")]))
