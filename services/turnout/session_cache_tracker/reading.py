@@ -15,7 +15,7 @@ from turnout.policy.quota import way_of
 from turnout.policy.request import Prefix
 from turnout.policy.thread import ThreadState, WarmPrefix
 from turnout.ports import Note
-from turnout.session_cache_tracker import records
+from turnout.session_cache_tracker import account_records, records
 from turnout.session_cache_tracker.store import Merge, Record
 
 Hits: TypeAlias = Callable[[str], Sequence[cache.HitCounts]]
@@ -36,7 +36,7 @@ def thread_state(
 ) -> ThreadState:
     """Everything a Look answers."""
     warm_heads = _warm_heads(heads, now=now, terms=terms, hits=hits, table=table)
-    quotas = tuple([quota for head in heads for quota in records.quotas_of(head)])
+    quotas = tuple([quota for head in heads for quota in account_records.quotas_of(head)])
     if not thread:
         return ThreadState(heads=warm_heads, quotas=quotas)
     newest = records.newest_of(thread.get("newest", ""))
@@ -121,7 +121,9 @@ def account_merge(note: Note, *, version: str) -> Merge | None:
         version=version,
         target=note.target,
         lifetime_ms=records.HEAD_LIFETIME_MS,
-        registers=((f"quota:{way_of(note.target)}", records.quota_text(version, note.windows)),),
+        registers=(
+            (f"quota:{way_of(note.target)}", account_records.quota_text(version, note.windows)),
+        ),
     )
 
 
