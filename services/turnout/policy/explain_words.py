@@ -1,10 +1,13 @@
-"""Kinds of steps, ends of answers and the rules that decide, in words. Pure."""
+"""Kinds of steps, ends of answers, the rules that decide and amounts, in words. Pure."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.decision import Reason
 from turnout.policy.request import StepKind
+
+CENTS_BELOW_USD: Final = 0.1
+"""Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
 
 
 def step_words(kind: StepKind) -> str:
@@ -108,3 +111,21 @@ def because(reason: Reason, step_kind: StepKind) -> str:
             return "the state of the thread is not known, so nothing is switched."
         case _:
             assert_never(reason)
+
+
+def usd(amount: float | None) -> str:
+    if amount is None:
+        return "an unknown price"
+    sign = "-" if amount < 0 else ""
+    size = abs(amount)
+    return f"{sign}${size:.2f}" if size >= CENTS_BELOW_USD else f"{sign}${size:.4f}"
+
+
+def step_count(steps: float) -> str:
+    if steps <= 1:
+        return "those of this request alone"
+    return f"over about {steps:.0f} requests, this one included"
+
+
+def number(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"
