@@ -17,10 +17,10 @@ from turnout.policy.dial import BEST_USD
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explain_trouble import not_escalated, who_is_stronger
 from turnout.policy.explain_words import because, ended_words, number, step_count, step_words, usd
+from turnout.policy.incumbent import margin_usd
 from turnout.policy.modes import may_choose_lifetime
 from turnout.policy.rank import CAUTION, ranked
 from turnout.policy.request import prompt_tokens_in
-from turnout.policy.switch import margin_usd
 from turnout.policy.targets import LACK_WORDS, PREFIX, dearer_than, prompt_tokens
 
 

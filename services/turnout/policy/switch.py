@@ -32,7 +32,6 @@ from msgspec import structs
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import Model
-from turnout.catalog.token_families import family_of
 from turnout.policy.decision import (
     ESCALATING,
     Action,
@@ -44,6 +43,7 @@ from turnout.policy.decision import (
 from turnout.policy.escalate import trouble_of
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
+from turnout.policy.incumbent import is_warm, pays
 from turnout.policy.keep_warm import kept_warm
 from turnout.policy.modes import may_choose_model
 from turnout.policy.prompt_terms import lifetime_to_write
@@ -56,7 +56,7 @@ from turnout.policy.rank import (
     outlook,
     ranked,
 )
-from turnout.policy.request import StepKind, TaskKind, prompt_tokens_in
+from turnout.policy.request import StepKind, TaskKind
 from turnout.policy.targets import (
     AUTO,
     BOUND,
@@ -68,7 +68,7 @@ from turnout.policy.targets import (
     unpriced_targets,
     without_refusers,
 )
-from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE
+from turnout.policy.thread import EPOCH_SHARE
 
 FALLBACKS: Final = 3
 """Targets tried after the first; more only delays the error that the client must see."""
@@ -278,30 +278,6 @@ def _is_unquestioned(inputs: DecisionInputs) -> bool:
 
 def _is_cheap(inputs: DecisionInputs) -> bool:
     return _is_unquestioned(inputs) and inputs.features.step_kind != NEVER_ELSEWHERE
-
-
-def is_warm(inputs: DecisionInputs, incumbent: Candidate) -> bool:
-    """Whether enough of the prompt is cached at the incumbent for leaving it to have a price."""
-    if inputs.features.step_kind == "compaction" or inputs.state.kept_share < EPOCH_SHARE:
-        return False
-    prompt = prompt_tokens_in(family_of(incumbent.model), inputs.features)
-    return incumbent.warm_tokens >= COLD_SHARE * prompt
-
-
-def pays(inputs: DecisionInputs, best: Candidate, incumbent: Candidate) -> bool:
-    """The gain over the horizon exceeds the price of the move by the margin.
-
-    Both scores hold the whole cost to go, the cold prompt at the new target included, so a
-    positive difference is the break-even.
-    """
-    if best.score is None or incumbent.score is None:
-        return False
-    return best.score - incumbent.score > margin_usd(inputs, best)
-
-
-def margin_usd(inputs: DecisionInputs, best: Candidate) -> float:
-    """What the gain must exceed: a share of what the first request at the new target costs."""
-    return inputs.settings.switch_margin * (best.cost_now_usd or 0.0)
 
 
 def _moved(inputs: DecisionInputs, field: _Field, best: Candidate) -> Action:
