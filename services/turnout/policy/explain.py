@@ -2,12 +2,14 @@
 who serves it and by which rule, the arithmetic of every candidate, and what would change it. Pure.
 """
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import family_of
+from turnout.policy.break_off import asked_again_usd
 from turnout.policy.chance import is_unmeasured
 from turnout.policy.decision import (
+    FREE_WINDOWS,
     Candidate,
     Decision,
     DecisionInputs,
@@ -19,9 +21,14 @@ from turnout.policy.explain_trouble import not_escalated, who_is_stronger
 from turnout.policy.explain_words import because, ended_words, number, step_count, step_words, usd
 from turnout.policy.incumbent import margin_usd
 from turnout.policy.modes import may_choose_lifetime
-from turnout.policy.rank import CAUTION, ranked
+from turnout.policy.rank import CAUTION, by_target, ranked
 from turnout.policy.request import prompt_tokens_in
 from turnout.policy.targets import LACK_WORDS, PREFIX, dearer_than, prompt_tokens
+
+_MAY_BE_LEFT: Final[frozenset[Reason]] = frozenset(
+    {*FREE_WINDOWS, "warm_incumbent", "gain_exceeds_break_even"}
+)
+"""Where another target would serve, if the last answer broke off and it were worth it."""
 
 
 def explain(
@@ -83,6 +90,8 @@ def _history(inputs: DecisionInputs) -> list[str]:
         lines.append(f"Its checks came out red {times}.")
     if state.last_end:
         lines.append(f"Its last answer {ended_words(state.last_end)}.")
+    if state.broke_off:
+        lines.append(f"Its last answer, by {state.broke_off}, broke off.")
     if state.is_retry:
         lines.append("This very prompt was sent before.")
     return lines
@@ -160,7 +169,7 @@ def _what_would_change(
     decision: Decision, inputs: DecisionInputs, order: list[Candidate]
 ) -> list[str]:
     """The distance to the other outcome, where there is one."""
-    lines = who_is_stronger(decision, inputs, order)
+    lines = [*who_is_stronger(decision, inputs, order), *_asked_again(decision, inputs, order)]
     if decision.proposal != decision.targets[0]:
         lines.append(f"{_elsewhere(decision.reason)} {decision.proposal} would serve it.")
     proposed = next((one for one in order if one.target == decision.proposal), None)
@@ -186,6 +195,24 @@ def _what_would_change(
         *(_against(proposed, other, inputs) for other in dict.fromkeys(others)),
         *_overruled(decision),
     ]
+
+
+def _asked_again(decision: Decision, inputs: DecisionInputs, order: list[Candidate]) -> list[str]:
+    """Why another target stands in for the one that broke off, or none does."""
+    by_name = by_target(order)
+    broken, taken = by_name.get(inputs.state.broke_off), by_name.get(decision.proposal)
+    if broken is None or broken.score is None or taken is None or taken.score is None:
+        return []
+    loses = f"which asking {broken.target} again is expected to lose"
+    loss = usd(asked_again_usd(broken, inputs.settings))
+    if taken.target == broken.target and decision.reason in _MAY_BE_LEFT and len(order) > 1:
+        return [f"Whoever else can serve it scores less by more than the {loss} {loses}."]
+    if decision.reason != "broke_off":
+        return []
+    if taken.model == broken.model:
+        return [f"{taken.target} is the same model by another account."]
+    behind = _points(max(0.0, broken.score - taken.score), inputs)
+    return [f"{taken.target} scores {behind} less, no more than the {loss} {loses}."]
 
 
 def _against(proposed: Candidate, other: Candidate, inputs: DecisionInputs) -> str:

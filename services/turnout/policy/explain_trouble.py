@@ -4,8 +4,8 @@ from typing import Final, assert_never
 
 from turnout.policy.decision import (
     ANSWERLESS,
+    ENDS_ESCALATION,
     ESCALATING,
-    FREE_WINDOWS,
     Candidate,
     Decision,
     DecisionInputs,
@@ -18,7 +18,7 @@ from turnout.policy.rank import CAUTION, pessimistic
 
 _ASKS_FOR_TROUBLE: Final[frozenset[Reason]] = frozenset(
     {
-        *FREE_WINDOWS,
+        *ENDS_ESCALATION,
         *("observe_mode", "cache_mode", "subagents_mode", "control_arm"),
         *("warm_incumbent", "gain_exceeds_break_even"),
     }

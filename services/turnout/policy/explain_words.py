@@ -74,6 +74,8 @@ def because(reason: Reason, step_kind: StepKind) -> str:
             return (
                 "over the rest of the thread the gain pays for leaving a warm cache, with margin."
             )
+        case "broke_off":
+            return "the target that would serve has broken off the last answer, and another one is worth it."
         case "free_window_new_thread":
             return "the thread is new, so all candidates compete on equal terms."
         case "free_window_cold_cache":

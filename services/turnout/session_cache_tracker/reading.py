@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 from turnout.catalog.models import CacheTerms, model_of_target
 from turnout.catalog.token_families import family_of
 from turnout.policy import cache
-from turnout.policy.decision import ESCALATING, FREE_WINDOWS, LEFT_ALONE
+from turnout.policy.decision import ENDS_ESCALATION, ESCALATING, LEFT_ALONE
 from turnout.policy.quota import way_of
 from turnout.policy.request import Prefix
 from turnout.policy.thread import ThreadState, WarmPrefix
@@ -70,6 +70,7 @@ def thread_state(
         refused_answers=ended.count("refused"),
         empty_answers=ended.count("empty"),
         cut_answers=ended.count("cut"),
+        broke_off=records.broke_off_since(thread.get("broke_off", ""), newest),
     )
 
 
@@ -176,6 +177,8 @@ def _request_registers(
     registers: list[tuple[str, str]] = []
     if note.is_failed:
         registers.append(("failed", records.failed_text(version, rungs.top)))
+        if note.broke_off:
+            registers.append(("broke_off", records.broke_off_text(version, note.target)))
     else:
         newest = records.Newest(version, note.target, rungs)
         registers.append(("newest", records.newest_text(newest)))
@@ -202,7 +205,7 @@ def _evidence_registers(note: Note, version: str) -> list[tuple[str, str]]:
         word = "escalated"
     elif note.reason == LEFT_ALONE:
         word = "left_alone"
-    elif note.reason in FREE_WINDOWS:
+    elif note.reason in ENDS_ESCALATION:
         word = "ended"
     if word is not None:
         registers.append(("escalation", records.escalation_text(version, word)))

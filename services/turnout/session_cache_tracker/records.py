@@ -7,9 +7,10 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
   are of fixed width, so they order as strings, and no two notes have the same one.
 * `seen` holds the ids of the newest notes in order of arrival. A note whose id is in it changes
   nothing.
-* Registers (`newest`, `failed`, `kind`, `cache:<target>`, `lifetime:<target>`, `made:<number>`,
+* Registers (`newest`, `failed`, `broke_off`, `kind`, `cache:<target>`, `lifetime:<target>`, `made:<number>`,
   `refused:<target>`, `check:<prompt>`, `ended:<id>`, `escalation`) begin with the version of their note; the greatest
-  value stays. `newest` is the last answered request; `failed` the last one whose answer broke off;
+  value stays. `newest` is the last answered request; `failed` the last one whose answer came to
+  no end, `broke_off` the last one whose answer its target broke off;
   `cache:` what an answer has left in a target's prompt cache; `lifetime:` what the newest write there was
   paid for, which reads leave alone; `made:` the target whose answers begin behind that many messages. A
   run is void once a newer one has begun before it. `refused:` says that the target has refused what
@@ -242,6 +243,16 @@ def failed_text(version: str, rungs: StoredRungs) -> str:
 
 def failed_of(text: str) -> StoredRungs:
     return StoredRungs(text.split(WITHIN_FIELD)[1]) if text else NO_RUNGS
+
+
+def broke_off_text(version: str, target: str) -> str:
+    return f"{version}{WITHIN_FIELD}{target}"
+
+
+def broke_off_since(text: str, newest: Newest | None) -> str:
+    """Whose answer broke off, unless a newer request has been answered."""
+    version, _, target = text.partition(WITHIN_FIELD)
+    return target if newest is None or version > newest.version else ""
 
 
 def lifetime_text(version: str, lifetime_seconds: float) -> str:
