@@ -180,6 +180,15 @@ class Metrics:
         for part in get_args(Degradation):
             # There from the start: an increase from nothing is none to Prometheus.
             self.degraded.add((part,), 0.0)
+        self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
+        self._add_standings()
+        self._add_keep_warm()
+        self._add_what_no_fact_says()
+        self._build = (version, service)
+        self._add_artifacts()
+
+    def _add_standings(self) -> None:
+        self.standings = StandingGauges(self._known_models, registry=self.registry)
         self.passed_over = self._counter(
             "turnout_targets_passed_over_total",
             "Targets that a request did not go to, or was refused for, because of how they stood.",
@@ -187,12 +196,6 @@ class Metrics:
         )
         for reason in get_args(Barred):
             self.passed_over.add((reason,), 0.0)
-        self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
-        self.standings = StandingGauges(known_models, registry=self.registry)
-        self._add_keep_warm()
-        self._add_what_no_fact_says()
-        self._build = (version, service)
-        self._add_artifacts()
 
     def _add_keep_warm(self) -> None:
         self.keep_warm_reads = self._counter(

@@ -5,15 +5,45 @@ apart from answers. Nothing here waits.
 """
 
 from collections.abc import Callable
+from functools import partial
 
 from turnout.errors import TurnoutError
+from turnout.policy.attempts import Attempts
 from turnout.policy.identity import account_scope
 from turnout.policy.request import CredentialSource
 from turnout.policy.standing import Bar
+from turnout.policy.wait_or_move import Stakes
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.request import is_count
 from turnout.upstream_dispatcher.standings import OURS, Standings
 from turnout.upstream_dispatcher.upstreams import Destinations, split_target
+
+
+def attempts_of(
+    request: DispatchRequest,
+    standings: Standings,
+    destinations: Destinations,
+    *,
+    clock: Callable[[], float],
+    give_up_at: float,
+) -> Attempts:
+    """The attempts of one request; `give_up_at` is of their clock, `clock` tells unix seconds."""
+    targets = request.decision.targets
+    return Attempts(
+        targets,
+        give_up_at=give_up_at,
+        stakes=Stakes("".join(targets[:1]), request.decision.candidates),
+        bar=partial(bar_to, standings, request, clock),
+        is_native=partial(is_native, destinations, request),
+    )
+
+
+def credential_of(target: str) -> CredentialSource:
+    """What pays for it; ours where the name is no target's."""
+    try:
+        return split_target(target)[2]
+    except TurnoutError:
+        return "env"
 
 
 def account_of(request: DispatchRequest, provider: str, credential: CredentialSource) -> str:

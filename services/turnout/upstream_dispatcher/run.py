@@ -6,7 +6,6 @@ leaves exactly one, before its last byte goes out; nothing here waits.
 
 import asyncio
 from dataclasses import dataclass, field, replace
-from functools import partial
 from math import inf
 from typing import Literal
 
@@ -22,11 +21,9 @@ from turnout.errors import (
 )
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
 from turnout.observe.spans import Span, under
-from turnout.policy.attempts import Attempts, Command, Send
+from turnout.policy.attempts import Command, Send
 from turnout.policy.failover import Failure, GiveUp
 from turnout.policy.hedge import Hedge, NotHedged
-from turnout.policy.request import CredentialSource
-from turnout.policy.wait_or_move import Stakes
 from turnout.ports import DispatchRequest, Head, Served
 from turnout.upstream_dispatcher.accounting import (
     AttemptLog,
@@ -36,7 +33,7 @@ from turnout.upstream_dispatcher.accounting import (
     request_completed,
 )
 from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal
-from turnout.upstream_dispatcher.eligible import bar_to, is_native
+from turnout.upstream_dispatcher.eligible import attempts_of, credential_of
 from turnout.upstream_dispatcher.parts import Parts
 from turnout.upstream_dispatcher.request import (
     Prepared,
@@ -53,7 +50,7 @@ from turnout.upstream_dispatcher.spans import (
     start_dispatch,
 )
 from turnout.upstream_dispatcher.transport import ConnectionStale
-from turnout.upstream_dispatcher.upstreams import Destination, split_target
+from turnout.upstream_dispatcher.upstreams import Destination
 
 WRONG_REQUEST = frozenset({400, 413, 422})
 
@@ -88,14 +85,12 @@ class Run:
         self._parts = parts
         self._time = asyncio.get_running_loop().time
         spent = parts.clock() - request.received_at
-        decision = request.decision
-        self._attempts = Attempts(
-            decision.targets,
+        self._attempts = attempts_of(
+            request,
+            parts.standings,
+            parts.destinations,
+            clock=parts.clock,
             give_up_at=self._time() + parts.limits.give_up_seconds - spent,
-            stakes=Stakes("".join(decision.targets[:1]), decision.candidates),
-            # No methods: a request in a cycle would stay in memory until cycles are looked for.
-            bar=partial(bar_to, parts.standings, request, parts.clock),
-            is_native=partial(is_native, parts.destinations, request),
         )
         self._alive: dict[int, tuple[Prepared, AttemptLog]] = {}
         self._lost: list[tuple[AttemptLog, float]] = []
@@ -124,7 +119,7 @@ class Run:
                 parts.hedging.not_sent(request, hedge)
             self._refusals.append(None)
             self._attempts.failed(
-                Failure(send.target, _credential(send.target), error, at=self._time())
+                Failure(send.target, credential_of(send.target), error, at=self._time())
             )
             return None
         self._sent += 1
@@ -290,7 +285,8 @@ class Run:
             "answered" if failure is None else "failed",
             error="" if failure is None else failure.kind,
         )
-        self._tell(log, is_failed=failure is not None, now=now)
+        is_failed = failure is not None
+        self._tell(log, is_failed=is_failed, broke_off=is_failed, now=now)
         if failure is None:
             self._parts.keeper.answered(self.request, prepared, log)
 
@@ -312,7 +308,7 @@ class Run:
             self.server = logs[0]
         self._complete("cancelled", error="")
         if self.server is not None:
-            self._tell(self.server, is_failed=True, now=now)
+            self._tell(self.server, is_failed=True, broke_off=False, now=now)
 
     def _end_attempt(self, log: AttemptLog, outcome: AttemptOutcome, *, now: float) -> None:
         self._alive.pop(log.number, None)
@@ -362,9 +358,15 @@ class Run:
             end_dispatch(self.span, fact)
         self._parts.facts.record(fact)
 
-    def _tell(self, log: AttemptLog, *, is_failed: bool, now: float) -> None:
-        refused = self._attempts.refuser
-        note = note_of(self.request, log, is_failed=is_failed, now=now, refused=refused)
+    def _tell(self, log: AttemptLog, *, is_failed: bool, broke_off: bool, now: float) -> None:
+        note = note_of(
+            self.request,
+            log,
+            is_failed=is_failed,
+            now=now,
+            broke_off=broke_off,
+            refused=self._attempts.refuser,
+        )
         if note is None:
             return
         if self.span is None:
@@ -386,10 +388,3 @@ def _counts(to: Destination, request: DispatchRequest) -> bool:
     family = counted_family(request)
     native = to.is_original and to.dialect == request.dialect
     return native and family_of(to.model_id) == family
-
-
-def _credential(target: str) -> CredentialSource:
-    try:
-        return split_target(target)[2]
-    except TurnoutError:
-        return "env"
