@@ -109,7 +109,12 @@ class Run:
                 parts.hedging.not_sent(request, hedge)
             self._refusals.append(None)
             self._attempts.failed(
-                Failure(send.target, _credential(send.target), error, at=self._time())
+                Failure(
+                    send.target,
+                    _credential(send.target),
+                    error.without_frames(),
+                    at=self._time(),
+                )
             )
             return None
         self._sent += 1
