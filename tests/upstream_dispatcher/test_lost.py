@@ -1,5 +1,6 @@
-"""Connections that end badly: nothing is kept of them."""
+"""Connections that end badly: noticed, recorded as what they are, and nothing kept of them."""
 
+import asyncio
 import gc
 
 import pytest
@@ -13,7 +14,7 @@ from tests.upstream_dispatcher.faults import (
     reset_before_content,
     truncated_json,
 )
-from tests.upstream_dispatcher.samples import EVENTS
+from tests.upstream_dispatcher.samples import CHAT_TEXT, EVENTS, JSON
 from tests.upstream_dispatcher.scripted import Exchange, Script, provider, unused_url
 from tests.upstream_dispatcher.workbench import (
     CHAT_BODY,
@@ -24,11 +25,78 @@ from tests.upstream_dispatcher.workbench import (
     bench,
     request,
 )
+from turnout.errors import UpstreamFailed
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.accounting import AttemptLog
+from turnout.upstream_dispatcher.limits import MAX_ANSWER_BYTES
 from turnout.upstream_dispatcher.run import Run
+from turnout.upstream_dispatcher.transport import HttpTransport, Outgoing
 
 pytestmark = pytest.mark.anyio
+
+NO_CHUNK = b"this is no size of a chunk\r\n"
+
+
+async def test_a_chunk_without_a_size_ends_a_stream_as_a_lost_connection_does() -> None:
+    arrived = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.head(200, EVENTS)
+        await exchange.chunk(CHAT_TEXT)
+        await arrived.wait()
+        await exchange.write(NO_CHUNK)
+        await exchange.until_closed()
+
+    async with provider(script) as openai:
+        transport = HttpTransport(QUICK)
+        incoming = await transport.send(Outgoing(openai.url, (), b"{}"))
+        assert await incoming.read() == CHAT_TEXT
+        arrived.set()
+        async with asyncio.timeout(5):
+            await openai.hung_up.wait()
+        with pytest.raises(UpstreamFailed, match="broke off"):
+            await incoming.read()
+        await incoming.aclose()
+        await transport.aclose()
+
+
+async def test_a_chunk_without_a_size_is_noticed_by_who_waits_for_a_whole_answer() -> None:
+    arrived = asyncio.Event()
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.head(200, JSON)
+        await exchange.chunk(b"{")
+        await arrived.wait()
+        await exchange.write(NO_CHUNK)
+        await exchange.until_closed()
+
+    async with provider(script) as openai:
+        transport = HttpTransport(QUICK)
+        incoming = await transport.send(Outgoing(openai.url, (), b"{}"))
+        arrived.set()
+        async with asyncio.timeout(10):
+            with pytest.raises(UpstreamFailed, match="broke off"):
+                await incoming.read_all(max_bytes=MAX_ANSWER_BYTES)
+        await incoming.aclose()
+        await transport.aclose()
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_an_error_whose_body_cannot_be_read_keeps_its_status_and_its_time(
+    stream: bool,
+) -> None:
+    headers = (JSON, ("content-encoding", "br"), ("retry-after", "7"))
+
+    async def script(exchange: Exchange) -> None:
+        await exchange.answer(429, b"\x0b\x02\x80{}\x03", *headers)
+
+    async with provider(script) as openai, bench({"openai": openai.url}) as on:
+        body = CHAT_BODY if stream else CHAT_WHOLE_BODY
+        answer = await answer_of(on, request(FIRST, stream=stream, body=body))
+        assert answer.head.status == 429
+        assert dict(answer.head.headers)["retry-after"] == "7"
+        (attempt,) = on.facts.attempts
+        assert (attempt.status, attempt.error, attempt.cost_usd) == (429, "rate_limited", 0.0)
 
 
 async def endless_event(exchange: Exchange) -> None:

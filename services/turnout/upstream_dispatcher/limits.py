@@ -25,6 +25,9 @@ again, and for what may still follow (the `[DONE]` behind an OpenAI usage chunk)
 MAX_TAIL_BYTES = 64 * 1024
 """Read behind the last event of an answer; honest ones have a few hundred bytes there."""
 
+ASK_AGAIN_SECONDS = 2.0
+"""While a whole answer is awaited, whether its connection is still there; a stream asks at every sign of life."""
+
 STALE_SECONDS = 1.0
 """A connection lost sooner than this after sending had been closed before (the provider's idle
 time-out met our request on the way); later, the provider has seen the request and may bill it."""

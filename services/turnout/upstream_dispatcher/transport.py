@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -20,6 +21,7 @@ from typing_extensions import override
 
 from turnout.errors import Overloaded, UpstreamFailed, UpstreamTimeout
 from turnout.upstream_dispatcher.limits import (
+    ASK_AGAIN_SECONDS,
     POOL_RETRY_SECONDS,
     POOL_WAIT_SECONDS,
     STALE_SECONDS,
@@ -138,7 +140,9 @@ class Incoming:
             if inflater is None or not inflater.has_more:
                 try:
                     data = await self._content.readany()
-                except aiohttp.ClientError as error:
+                except (aiohttp.ClientError, RuntimeError) as error:
+                    # The second is aiohttp's word for a connection that it has closed over what came,
+                    # such as a chunk without a size. Who waits already is not told, only who asks again.
                     raise UpstreamFailed(
                         "connection lost: the upstream's answer broke off"
                     ) from error
@@ -151,17 +155,24 @@ class Incoming:
 
     async def read_all(self, *, max_bytes: int) -> bytes:
         """The whole body. Raises `UpstreamFailed` when it exceeds the bound."""
-        data = await self.read()
+        data = await self._read_patiently()
         if not data:
             return data
         parts = [data]
         size = len(data)
-        while data := await self.read():
+        while data := await self._read_patiently():
             parts.append(data)
             size += len(data)
             if size > max_bytes:
                 raise UpstreamFailed(f"the upstream's answer exceeds {max_bytes} bytes")
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    async def _read_patiently(self) -> bytes:
+        """For who gives no signs of life meanwhile, and so does not ask again."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ASK_AGAIN_SECONDS):
+                    return await self.read()
 
     async def aclose(self) -> None:
         """Give the connection back when the body has ended, else close it."""
@@ -344,11 +355,29 @@ class _Inflater:
         return self._zlib.eof
 
 
-def _inflater(encoding: str) -> _Inflater | None:
+class _Unreadable:
+    """Of an encoding that we cannot undo. Only who reads the body minds: an error has its status all the same."""
+
+    __slots__ = ("_encoding",)
+
+    has_more = False
+    is_over = False
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+
+    def take(self, _data: bytes) -> None:
+        raise UpstreamFailed(f"the upstream's answer is encoded as {self._encoding!r:.40}, unasked")
+
+    def inflate(self) -> bytes:
+        return b""
+
+
+def _inflater(encoding: str) -> _Inflater | _Unreadable | None:
     match encoding.strip().lower():
         case "" | "identity":
             return None
         case "gzip" | "x-gzip" | "deflate":
             return _Inflater()
         case other:
-            raise UpstreamFailed(f"the upstream's answer is encoded as {other!r:.40}, unasked")
+            return _Unreadable(other)
