@@ -102,7 +102,7 @@ BEFORE_HEADERS: Final[tuple[Case, ...]] = (
     # A pooled connection may have been closed before the request: so it is asked once more.
     Before(script="closed-at-once", says=LOST, upstream=0, times=2, cost="nothing"),
     Before(script="reset-at-once", says=LOST, upstream=0, times=2, cost="nothing"),
-    Before(script="half-a-head", says=LOST, upstream=0, times=2, cost="nothing"),
+    Before(script="half-a-head", says=LOST, upstream=0),
     Before(script="reset-late", says=LOST, upstream=0, waits=True),
     Before(script="no-http", says="no HTTP", upstream=0),
     Before(

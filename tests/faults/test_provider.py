@@ -38,7 +38,7 @@ pytestmark = pytest.mark.anyio
 
 MOST_GROWN_BYTES = 100_000_000
 """Three times the longest answer that is read. Had each of the answers that never end left what was held of it,
-it would be 400 MB.
+it would be 350 MB.
 """
 
 WARM_UP = [Request("warm-up", wire, stream) for wire in BOTH for stream in (False, True)]

@@ -308,9 +308,15 @@ def _failure(error: Exception, *, seconds: float) -> UpstreamFailed:
             | aiohttp.ClientConnectionResetError()
         ):
             lost = "the upstream closed the connection before it answered"
-            return ConnectionStale(lost) if seconds < STALE_SECONDS else UpstreamFailed(lost)
+            is_stale = seconds < STALE_SECONDS and not _has_begun(cause)
+            return ConnectionStale(lost) if is_stale else UpstreamFailed(lost)
         case _:
             return UpstreamFailed(f"the upstream's answer is no HTTP ({_name(error)})")
+
+
+def _has_begun(cause: aiohttp.ClientError) -> bool:
+    """Whether a part of an answer's head had come: aiohttp then says which, in place of its sentence."""
+    return isinstance(cause, aiohttp.ServerDisconnectedError) and not isinstance(cause.message, str)
 
 
 def _name(error: BaseException) -> str:
