@@ -20,6 +20,7 @@ from httpx_aiohttp import AiohttpTransport
 from typing_extensions import override
 
 from turnout.errors import Overloaded, UpstreamFailed, UpstreamTimeout
+from turnout.upstream_dispatcher.alarm import Alarm
 from turnout.upstream_dispatcher.limits import (
     ASK_AGAIN_SECONDS,
     POOL_RETRY_SECONDS,
@@ -155,24 +156,28 @@ class Incoming:
 
     async def read_all(self, *, max_bytes: int) -> bytes:
         """The whole body. Raises `UpstreamFailed` when it exceeds the bound."""
-        data = await self._read_patiently()
-        if not data:
-            return data
-        parts = [data]
-        size = len(data)
-        while data := await self._read_patiently():
-            parts.append(data)
-            size += len(data)
-            if size > max_bytes:
-                raise UpstreamFailed(f"the upstream's answer exceeds {max_bytes} bytes")
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        alarm = Alarm()
+        try:
+            data = await self._read_patiently(alarm)
+            if not data:
+                return data
+            parts = [data]
+            size = len(data)
+            while data := await self._read_patiently(alarm):
+                parts.append(data)
+                size += len(data)
+                if size > max_bytes:
+                    raise UpstreamFailed(f"the upstream's answer exceeds {max_bytes} bytes")
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+        finally:
+            alarm.close()
 
-    async def _read_patiently(self) -> bytes:
+    async def _read_patiently(self, alarm: Alarm) -> bytes:
         """For who gives no signs of life meanwhile, and so does not ask again."""
+        time = asyncio.get_running_loop().time
         while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(ASK_AGAIN_SECONDS):
-                    return await self.read()
+            with suppress(TimeoutError), alarm.at(time() + ASK_AGAIN_SECONDS):
+                return await self.read()
 
     async def aclose(self) -> None:
         """Give the connection back when the body has ended, else close it."""
