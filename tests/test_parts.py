@@ -9,6 +9,7 @@ from turnout import parts
 from turnout.capabilities import Dialect
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.ingress_section import Ingress
 from turnout.keys import new_key
 from turnout.router_key import RouterKey
 from turnout.routing_section import Routing
@@ -17,7 +18,6 @@ from turnout.settings import (
     CatalogSettings,
     ClickHouse,
     Dispatcher,
-    Ingress,
     Nats,
     ProviderSettings,
     Redis,

@@ -222,6 +222,8 @@ class Process:
             max_body_bytes=told.max_body_bytes,
             body_seconds=told.body_seconds,
             route_seconds=settings.scorer.deadline_seconds,
+            requests=told.max_requests,
+            bodies_bytes=told.max_bodies_bytes,
             sockets=told.max_sockets,
             sockets_per_key=told.max_sockets_per_key,
         )
@@ -262,6 +264,7 @@ class Process:
                 store=store,
                 artifacts=parts.artifacts_of(settings, catalog, store),
                 limits=limits,
+                room=proxy.room,
                 exposition=self.metrics.exposition,
                 parts=readiness,
             ),
