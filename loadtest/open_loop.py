@@ -59,7 +59,7 @@ async def first_seconds(
             connection = await connect(url)
         keeps = False
         try:
-            found[number] = await _answered(connection, dialect, request(number), number) - due
+            found[number] = await answered(connection, dialect, request(number), number) - due
             keeps = connection.head is not None and not connection.head.closes
         finally:
             if keeps:
@@ -83,10 +83,10 @@ async def first_seconds(
     return found
 
 
-async def _answered(
+async def answered(
     connection: Connection, dialect: LoadDialect, request: bytes, number: int
 ) -> float:
-    """When its first content came."""
+    """When its first content came. Raises `NotAnswered`."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await connection.exchange(request)
