@@ -119,7 +119,12 @@ class Run:
                 parts.hedging.not_sent(request, hedge)
             self._refusals.append(None)
             self._attempts.failed(
-                Failure(send.target, credential_of(send.target), error, at=self._time())
+                Failure(
+                    send.target,
+                    credential_of(send.target),
+                    error.without_frames(),
+                    at=self._time(),
+                )
             )
             return None
         self._sent += 1
