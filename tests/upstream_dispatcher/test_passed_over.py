@@ -233,6 +233,20 @@ async def test_counting_tokens_neither_tells_nor_asks_how_a_target_stands() -> N
         assert (counted.head.target, counted.body) == (CLAUDE, b'{"input_tokens":9}')
 
 
+async def test_what_a_client_scripts_at_the_simulated_provider_is_for_its_own_request() -> None:
+    target = "openai/gpt-5.4@simulated"
+    scripted = request(target, headers=[("x-simulate", "status=429,retry-after=30")])
+    async with (
+        provider(throttling(30), throttling(30), throttling(30)) as simulator,
+        bench({}, simulated_url=simulator.url) as on,
+    ):
+        await answer_of(on, scripted)
+        await answer_of(on, request(target))
+        await answer_of(on, scripted)
+        await answer_of(on, request(target))
+        assert len(simulator.seen) == 3
+
+
 class FaultyClock:
     """Fails once when it is armed."""
 
