@@ -61,13 +61,22 @@ def body(dialect: LoadDialect, size: Size, *, stream: bool, agent: int, step: in
     """One request body. With each `step` a thread has one tool call and its result more; a small
     body stays as it is.
     """
+    target = SIZES[size]
+    made = _small(dialect, agent) if not target else _large(dialect, target, agent, step)
+    return _told(dialect, made, stream=stream)
+
+
+def long_body(dialect: LoadDialect, target: int, *, agent: int, step: int) -> bytes:
+    """A streamed one of a thread that has `target` bytes in its first step."""
+    return _told(dialect, _large(dialect, target, agent, step), stream=True)
+
+
+def _told(dialect: LoadDialect, made: dict[str, object], *, stream: bool) -> bytes:
     content: dict[str, object] = {
         "model": MODELS[dialect],
         "max_tokens": MAX_TOKENS,
         "stream": stream,
     }
-    target = SIZES[size]
-    made = _small(dialect, agent) if not target else _large(dialect, target, agent, step)
     if stream and dialect == "openai_chat":
         content["stream_options"] = {"include_usage": True}
     return json.dumps({**content, **made}, separators=(",", ":")).encode()

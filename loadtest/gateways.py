@@ -21,6 +21,8 @@ Engines: TypeAlias = Literal["beside", "with"]
 
 KEY = "sk-bench"
 
+NO_ENV: Mapping[str, str] = {}
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -115,8 +117,8 @@ def turnout_env(place: Place, *, directory: str, at: int) -> dict[str, str]:
 
 
 @contextmanager
-def turnout(place: Place) -> Generator[Started]:
-    """One process with its engines and telemetry as children."""
+def turnout(place: Place, env: Mapping[str, str] = NO_ENV) -> Generator[Started]:
+    """One process with its engines and telemetry as children; `env` is added."""
     port = place.port + 2
     with machine.running(
         (sys.executable, "-m", "turnout", "serve"),
@@ -124,7 +126,7 @@ def turnout(place: Place) -> Generator[Started]:
         ready_path="/ready",
         log=place.directory / "turnout.log",
         cpu=place.cpus.gateway,
-        env=turnout_env(place, directory="turnout", at=port),
+        env={**turnout_env(place, directory="turnout", at=port), **env},
     ) as started:
         if place.engines == "beside":
             machine.move(machine.children(started.pid), place.cpus.load)

@@ -82,7 +82,8 @@ class Note(msgspec.Struct, frozen=True, gc=False):
         prefix, head_tokens: in tokens of the target's own family, estimated.
         moves_thread: false for auxiliary requests: only the shared head learns from them.
         usage: real figures; None when the provider reported none.
-        is_failed: the answer broke off; warmth is learned from its usage, steps are not counted.
+        is_failed: the answer did not come to its end; warmth is learned from its usage, steps are not counted.
+        broke_off: its target broke it off; false where the client has hung up.
         task_kind: what the thread was taken to be about; `other` teaches nothing.
         begins_run: the answer stands behind answers of another target, or in front of where such
             ones stood before the history was cut.
@@ -121,6 +122,7 @@ class Note(msgspec.Struct, frozen=True, gc=False):
     windows: tuple[QuotaWindow, ...] = ()
     only_keeps: bool = False
     ended: AnswerEnd = ""
+    broke_off: bool = False
 
 
 LeaseVerdict: TypeAlias = Literal["granted", "moved_on", "held", "over_budget"]

@@ -233,6 +233,62 @@ async def test_a_broken_answer_warms_but_is_no_step(subject: Subject) -> None:
     assert [head.target for head in state.heads] == [HAIKU]
 
 
+async def test_the_request_after_an_answer_that_broke_off_knows_whose_it_was(
+    subject: Subject,
+) -> None:
+    prefix = prompt("a")
+    await subject.note(note(subject.key, prefix, usage=written(prefix), at=0, target=OPUS))
+    assert (await subject.look("a", "b", at=5)).broke_off == ""
+
+    longer = prompt("a", "b")
+    await subject.note(note(subject.key, longer, usage=None, at=10, target=HAIKU, broke_off=True))
+    state = await subject.look("a", "b", at=15)
+    assert (state.broke_off, state.target, state.steps) == (HAIKU, OPUS, 1)
+    assert state.is_retry
+
+    await subject.note(note(subject.key, longer, usage=written(longer), at=20, target=HAIKU))
+    assert (await subject.look("a", "b", "c", at=25)).broke_off == ""
+
+
+async def test_a_threads_first_answer_may_break_off(subject: Subject) -> None:
+    await subject.note(note(subject.key, prompt("a"), usage=None, broke_off=True, target=HAIKU))
+    state = await subject.look("a", at=5)
+    assert (state.broke_off, state.steps) == (HAIKU, 0)
+
+
+async def test_of_answers_that_broke_off_the_newest_counts(subject: Subject) -> None:
+    prefix = prompt("a")
+    await subject.note(note(subject.key, prefix, usage=None, at=20, target=HAIKU, broke_off=True))
+    await subject.note(note(subject.key, prefix, usage=None, at=10, target=OPUS, broke_off=True))
+    assert (await subject.look("a", at=30)).broke_off == HAIKU
+
+
+async def test_a_late_note_of_an_answer_that_broke_off_says_nothing_of_a_newer_one(
+    subject: Subject,
+) -> None:
+    prefix = prompt("a")
+    await subject.note(note(subject.key, prefix, usage=written(prefix), at=10, target=OPUS))
+    await subject.note(note(subject.key, prefix, usage=None, at=0, target=HAIKU, broke_off=True))
+    assert (await subject.look("a", "b", at=20)).broke_off == ""
+
+
+@pytest.mark.parametrize("beside", [{"broke_off": False}, {"moves_thread": False}])
+async def test_a_client_that_hangs_up_and_a_request_beside_the_thread_break_nothing_off(
+    subject: Subject, beside: dict[str, bool]
+) -> None:
+    prefix = prompt("a")
+    one = note(subject.key, prefix, usage=written(prefix), target=HAIKU, broke_off=True)
+    await subject.note(replace(one, **beside))
+    assert (await subject.look("a", at=5)).broke_off == ""
+
+
+async def test_leaving_what_broke_off_ends_an_escalation(subject: Subject) -> None:
+    prefix = prompt("a")
+    for at, reason in enumerate(("failing_checks", "broke_off")):
+        await subject.note(note(subject.key, prefix, usage=None, at=at, reason=reason))
+    assert (await subject.look("a", at=5)).escalated_at == 0
+
+
 async def test_growth_output_and_error_streak(subject: Subject) -> None:
     words = ("a", "b", "c", "d")
     for count, errors in ((1, 1), (2, 0), (3, 2), (4, 1)):
@@ -673,6 +729,7 @@ def histories(draw: st.DrawFn) -> tuple[list[Note], list[int]]:
                 errors=draw(st.integers(0, 1)),
                 moves_thread=draw(st.booleans()),
                 is_failed=draw(st.booleans()),
+                broke_off=draw(st.booleans()),
                 begins_run=draw(st.booleans()),
                 refused=draw(st.sampled_from(["", OPUS, HAIKU])),
                 kind=draw(st.sampled_from(TASK_KINDS)),

@@ -73,6 +73,10 @@ def record(product: Product) -> list[RecordedDecision]:
     for mode in ("observe", "cache", "subagents", "full"):
         httpx.put(f"{product.url}/v1/modes/default", json={"mode": mode}).raise_for_status()
         ids += thread(product, "claude-opus-5-5", f"In {mode} mode. {TASKS[0]}", steps=2)
+    return recorded_of(product, ids)
+
+
+def recorded_of(product: Product, ids: list[str]) -> list[RecordedDecision]:
     with product.warehouse() as warehouse:
         for _ in until(PATIENCE_SECONDS):
             told = warehouse.raw_query(ALL, parameters={"ids": ids}).decode()
@@ -129,6 +133,37 @@ def test_a_request_that_failed_is_explained(product: Product) -> None:
             break
     assert (told.returncode, told.stderr) == (0, "")
     assert "It was failed" in told.stdout
+
+
+def test_the_request_after_an_answer_that_broke_off_goes_elsewhere(product: Product) -> None:
+    said: list[dict[str, object]] = [{"role": "user", "content": f"{TASKS[1]}. Details follow."}]
+
+    def body(**more: object) -> bytes:
+        asked = {"model": "turnout/auto", "max_tokens": 100, "messages": said, **more}
+        return json.dumps(asked).encode()
+
+    product.script("error-in-stream,tokens=100")
+    broken = ask(product, MESSAGES, body(stream=True))
+    assert "event: error" in broken.text
+    told = f"Its last answer, by {broken.headers['turnout-provider']}/{broken.headers['turnout-model']}@"
+    for _ in until(PATIENCE_SECONDS):
+        # The tracker hears of it beside the answer.
+        route = httpx.post(f"{product.url}/v1/route", content=body(), timeout=30).json()
+        if any(line.startswith(told) for line in route["explanation"]):
+            break
+    again = ask(product, MESSAGES, body())
+    said += [
+        {"role": "assistant", "content": again.json()["content"]},
+        {"role": "user", "content": "Go on."},
+    ]
+    after = ask(product, MESSAGES, body())
+    ids = [one.headers["turnout-request-id"] for one in (broken, again, after)]
+    by_id = {one.request_id: one for one in recorded_of(product, ids)}
+    first, second, third = (by_id[one] for one in ids)
+    assert first.inputs.state.broke_off == third.inputs.state.broke_off == ""
+    assert second.inputs.state.broke_off == first.decision.targets[0]
+    assert second.decision.reason == "broke_off"
+    assert second.decision.targets[0] != first.decision.targets[0]
 
 
 def test_new_threads_are_decided_over_the_dial(

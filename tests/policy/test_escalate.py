@@ -28,7 +28,8 @@ from turnout.policy.decision import ESCALATING, Decision, DecisionInputs, Reason
 from turnout.policy.escalate import LEFT_ALONE_SHARE, evidence
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explain import explain
-from turnout.policy.switch import decide, is_warm
+from turnout.policy.incumbent import is_warm
+from turnout.policy.switch import decide
 from turnout.policy.targets import asked_for
 from turnout.policy.thread import ThreadState
 

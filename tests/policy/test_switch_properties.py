@@ -39,14 +39,11 @@ from turnout.policy.decision import (
     NamedModel,
     RoutingSettings,
 )
+from turnout.policy.incumbent import margin_usd
 from turnout.policy.modes import may_choose_model
 from turnout.policy.rank import CAUTION
 from turnout.policy.request import Arm, Mode, RequestClass, StepKind, TaskKind
-from turnout.policy.switch import (
-    FALLBACKS,
-    decide,
-    margin_usd,
-)
+from turnout.policy.switch import FALLBACKS, decide
 from turnout.policy.targets import asked_for, is_below
 from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE, ThreadState
 from turnout.protos import from_pb, to_pb

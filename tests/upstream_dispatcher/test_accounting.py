@@ -266,6 +266,17 @@ def test_a_failed_answer_without_usage_teaches_nothing() -> None:
     assert note_of(ASKED, seen, is_failed=True, now=NOW) is None
 
 
+def test_an_answer_that_broke_off_is_told_without_usage_too() -> None:
+    seen = log()
+    seen.error = UpstreamFailed("x")
+    note = note_of(ASKED, seen, is_failed=True, broke_off=True, now=NOW)
+    assert note is not None
+    assert (note.target, note.is_failed, note.broke_off) == (seen.to.target, True, True)
+    assert note.usage is None
+    beside = replace(ASKED, identity=structs.replace(ASKED.identity, request_class="auxiliary"))
+    assert note_of(beside, seen, is_failed=True, broke_off=True, now=NOW) is None
+
+
 def test_an_auxiliary_request_moves_no_thread() -> None:
     asked = replace(ASKED, identity=structs.replace(ASKED.identity, request_class="auxiliary"))
     note = note_of(asked, log(), is_failed=False, now=NOW)

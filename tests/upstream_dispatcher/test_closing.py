@@ -229,6 +229,23 @@ async def test_cancelled_after_content_the_usage_so_far_is_kept() -> None:
         assert on.facts.completed.usage_source == "estimated"
 
 
+async def test_a_client_that_hangs_up_has_not_been_left_by_its_provider() -> None:
+    async def script(exchange: Exchange) -> None:
+        await exchange.head(200, EVENTS)
+        await exchange.chunk(CHAT_TEXT)
+        await exchange.chunk(CHAT_USAGE)
+        await exchange.until_closed()
+
+    async with provider(script) as openai, bench({"openai": openai.url}) as on:
+        events = on.dispatcher.dispatch(request(FIRST))
+        while not (isinstance(event := await anext(events), Chunk) and CHAT_USAGE in event.data):
+            pass
+        await events.aclose()
+        await asyncio.wait_for(on.notes.arrived.wait(), 5)
+        (note,) = on.notes.all
+        assert (note.is_failed, note.broke_off) == (True, False)
+
+
 async def test_a_slow_client_slows_the_provider_and_starts_no_stall_clock() -> None:
     blob = b": " + b"x" * 65_000 + b"\n\n"
     sent = 0

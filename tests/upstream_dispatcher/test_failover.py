@@ -386,6 +386,26 @@ async def test_an_error_event_after_content_is_the_providers_own() -> None:
         assert on.facts.completed.outcome == "failed"
 
 
+@pytest.mark.parametrize("fault", [ended_early, ended_inside_an_event, silent_after_content])
+async def test_the_tracker_hears_whose_answer_broke_off(fault: Script) -> None:
+    quick = replace(QUICK, idle_seconds=0.2)
+    async with (
+        provider(refusing(529)) as openai,
+        provider(fault) as deepseek,
+        bench({"openai": openai.url, "deepseek": deepseek.url}, limits=quick) as on,
+    ):
+        await answer_of(on, request(FIRST, SECOND))
+        await asyncio.wait_for(on.notes.arrived.wait(), 5)
+        (note,) = on.notes.all
+        assert (note.target, note.is_failed, note.broke_off) == (SECOND, True, True)
+
+
+async def test_an_answer_that_never_began_has_not_broken_off() -> None:
+    async with provider(refusing(529)) as openai, bench({"openai": openai.url}) as on:
+        await answer_of(on, request(FIRST))
+    assert not on.notes.all
+
+
 async def test_no_target_that_could_be_asked_is_a_rejection() -> None:
     async with bench({}) as on:
         answer = await answer_of(on, request(FIRST))

@@ -34,6 +34,7 @@ Reason: TypeAlias = Literal[
     "unpriced_model",
     "warm_incumbent",
     "gain_exceeds_break_even",
+    "broke_off",
     "free_window_new_thread",
     "free_window_cold_cache",
     "free_window_compaction",
@@ -73,7 +74,10 @@ FREE_WINDOWS: Final[frozenset[Reason]] = frozenset(
         *("exploration", "only_eligible_target", "no_eligible_requested_target"),
     }
 )
-"""Rules that are asked only where leaving costs nothing: they end what was decided before."""
+"""Rules that are asked only where leaving costs nothing."""
+
+ENDS_ESCALATION: Final[frozenset[Reason]] = frozenset({*FREE_WINDOWS, "broke_off"})
+"""Rules that end what was decided before: a stronger model that broke off, and was left, has the thread no more."""
 
 Degradation: TypeAlias = Literal["scorer", "tracker", "text"]
 """A part that was missing when the decision was made."""

@@ -6,10 +6,9 @@ from typing import Final, assert_never
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import family_of
+from turnout.policy.break_off import asked_again_usd
 from turnout.policy.chance import is_unmeasured
 from turnout.policy.decision import (
-    ANSWERLESS,
-    ESCALATING,
     FREE_WINDOWS,
     Candidate,
     Decision,
@@ -17,27 +16,19 @@ from turnout.policy.decision import (
     Reason,
 )
 from turnout.policy.dial import BEST_USD
-from turnout.policy.escalate import extra_usd, surely_abler, why_not
 from turnout.policy.evidence import EscalationTable
-from turnout.policy.explain_words import because, ended_words, step_words
+from turnout.policy.explain_trouble import not_escalated, who_is_stronger
+from turnout.policy.explain_words import because, ended_words, number, step_count, step_words, usd
+from turnout.policy.incumbent import margin_usd
 from turnout.policy.modes import may_choose_lifetime
-from turnout.policy.rank import CAUTION, pessimistic, ranked
+from turnout.policy.rank import CAUTION, by_target, ranked
 from turnout.policy.request import prompt_tokens_in
-from turnout.policy.switch import margin_usd
 from turnout.policy.targets import LACK_WORDS, PREFIX, dearer_than, prompt_tokens
 
-CENTS_BELOW_USD: Final = 0.1
-"""Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
-
-
-_ASKS_FOR_TROUBLE: Final[frozenset[Reason]] = frozenset(
-    {
-        *FREE_WINDOWS,
-        *("observe_mode", "cache_mode", "subagents_mode", "control_arm"),
-        *("warm_incumbent", "gain_exceeds_break_even"),
-    }
+_MAY_BE_LEFT: Final[frozenset[Reason]] = frozenset(
+    {*FREE_WINDOWS, "warm_incumbent", "gain_exceeds_break_even"}
 )
-"""Where it was asked whether the thread is in trouble, and the answer was no."""
+"""Where another target would serve, if the last answer broke off and it were worth it."""
 
 
 def explain(
@@ -61,7 +52,7 @@ def explain(
     ]
     if order:
         lines += [_about(decision), _score(decision, inputs), *_as_in_full_mode(inputs)]
-        lines += _not_escalated(decision, inputs, order, escalation)
+        lines += not_escalated(decision, inputs, order, escalation)
         lines += [
             f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
         ]
@@ -88,7 +79,7 @@ def _history(inputs: DecisionInputs) -> list[str]:
         return ["What is known of the thread could not be looked up."]
     lines = ["The thread is new."]
     if state.steps:
-        answered = _number(state.steps, "answered request")
+        answered = number(state.steps, "answered request")
         last = state.target or "an unknown target"
         lines = [f"The thread has {answered}, the last by {last}."]
     if state.steps and state.kept_share < 1.0:
@@ -99,6 +90,8 @@ def _history(inputs: DecisionInputs) -> list[str]:
         lines.append(f"Its checks came out red {times}.")
     if state.last_end:
         lines.append(f"Its last answer {ended_words(state.last_end)}.")
+    if state.broke_off:
+        lines.append(f"Its last answer, by {state.broke_off}, broke off.")
     if state.is_retry:
         lines.append("This very prompt was sent before.")
     return lines
@@ -119,7 +112,7 @@ def _cached_for(decision: Decision) -> list[str]:
 def _kept_warm(decision: Decision) -> list[str]:
     if decision.keep_warm is None:
         return []
-    budget = _usd(decision.keep_warm.budget_usd)
+    budget = usd(decision.keep_warm.budget_usd)
     return [
         f"While it pauses, reads keep it cached as long as they pay, for {budget} a day at most."
     ]
@@ -132,7 +125,7 @@ def _about(decision: Decision) -> str:
 
 
 def _score(decision: Decision, inputs: DecisionInputs) -> str:
-    costs = f"Costs to go are {_steps(decision.horizon_steps)}"
+    costs = f"Costs to go are {step_count(decision.horizon_steps)}"
     value = inputs.settings.value_usd
     if value >= BEST_USD:
         return (
@@ -142,7 +135,7 @@ def _score(decision: Decision, inputs: DecisionInputs) -> str:
         return (
             f"{costs}; cost alone counts, because a success is worth nothing: score = -cost to go."
         )
-    return f"{costs}; score = {_usd(value)} x (success - {CAUTION} sd) - cost to go."
+    return f"{costs}; score = {usd(value)} x (success - {CAUTION} sd) - cost to go."
 
 
 def _as_in_full_mode(inputs: DecisionInputs) -> list[str]:
@@ -156,7 +149,7 @@ def _as_in_full_mode(inputs: DecisionInputs) -> list[str]:
 def _points(amount: float, inputs: DecisionInputs) -> str:
     """A score or a difference of two, in the unit that counts."""
     value = inputs.settings.value_usd
-    return f"{amount / value:.4f}" if value >= BEST_USD else _usd(amount)
+    return f"{amount / value:.4f}" if value >= BEST_USD else usd(amount)
 
 
 def _arithmetic(one: Candidate, inputs: DecisionInputs) -> str:
@@ -166,8 +159,8 @@ def _arithmetic(one: Candidate, inputs: DecisionInputs) -> str:
         counted = f" (less {one.covered_share:.0%} that a subscription covers)"
     known = ", nobody has measured it" if is_unmeasured(one.quality, one.quality_sd) else ""
     return (
-        f"{one.target}: score {_points(one.score, inputs)}; now {_usd(one.cost_now_usd)} with"
-        f" {one.warm_tokens:,.0f} tokens warm, to go {_usd(one.cost_to_go_usd)}{counted};"
+        f"{one.target}: score {_points(one.score, inputs)}; now {usd(one.cost_now_usd)} with"
+        f" {one.warm_tokens:,.0f} tokens warm, to go {usd(one.cost_to_go_usd)}{counted};"
         f" success {one.quality:.2f} (sd {one.quality_sd:.2f}){known}."
     )
 
@@ -176,7 +169,7 @@ def _what_would_change(
     decision: Decision, inputs: DecisionInputs, order: list[Candidate]
 ) -> list[str]:
     """The distance to the other outcome, where there is one."""
-    lines = _who_is_stronger(decision, inputs, order)
+    lines = [*who_is_stronger(decision, inputs, order), *_asked_again(decision, inputs, order)]
     if decision.proposal != decision.targets[0]:
         lines.append(f"{_elsewhere(decision.reason)} {decision.proposal} would serve it.")
     proposed = next((one for one in order if one.target == decision.proposal), None)
@@ -204,13 +197,31 @@ def _what_would_change(
     ]
 
 
+def _asked_again(decision: Decision, inputs: DecisionInputs, order: list[Candidate]) -> list[str]:
+    """Why another target stands in for the one that broke off, or none does."""
+    by_name = by_target(order)
+    broken, taken = by_name.get(inputs.state.broke_off), by_name.get(decision.proposal)
+    if broken is None or broken.score is None or taken is None or taken.score is None:
+        return []
+    loses = f"which asking {broken.target} again is expected to lose"
+    loss = usd(asked_again_usd(broken, inputs.settings))
+    if taken.target == broken.target and decision.reason in _MAY_BE_LEFT and len(order) > 1:
+        return [f"Whoever else can serve it scores less by more than the {loss} {loses}."]
+    if decision.reason != "broke_off":
+        return []
+    if taken.model == broken.model:
+        return [f"{taken.target} is the same model by another account."]
+    behind = _points(max(0.0, broken.score - taken.score), inputs)
+    return [f"{taken.target} scores {behind} less, no more than the {loss} {loses}."]
+
+
 def _against(proposed: Candidate, other: Candidate, inputs: DecisionInputs) -> str:
     """Where the arithmetic would turn: the value of success, if there is one."""
     break_even = _break_even_usd(proposed, other)
     if break_even is not None:
         return (
             f"{proposed.model} and {other.model} score the same when a thread that succeeds is worth"
-            f" {_usd(break_even)}; now it {_worth(inputs)}."
+            f" {usd(break_even)}; now it {_worth(inputs)}."
         )
     behind, ahead = (
         (other, proposed) if (other.score or 0.0) <= (proposed.score or 0.0) else (proposed, other)
@@ -230,95 +241,7 @@ def _worth(inputs: DecisionInputs) -> str:
     value = inputs.settings.value_usd
     if value >= BEST_USD:
         return "is worth more than any cost"
-    return f"is worth {_usd(value)}" if value > 0.0 else "is worth nothing"
-
-
-def _who_is_stronger(
-    decision: Decision, inputs: DecisionInputs, order: list[Candidate]
-) -> list[str]:
-    by_name = {one.target: one for one in order}
-    taken, left = by_name.get(decision.proposal), by_name.get(inputs.state.target)
-    if decision.reason not in ESCALATING or taken is None or left is None:
-        return []
-    surely = pessimistic(taken.quality, taken.quality_sd)
-    extra = (taken.cost_to_go_usd or 0.0) - (left.cost_to_go_usd or 0.0)
-    if decision.reason in ANSWERLESS.values():
-        return [
-            f"{taken.model} was asked for and is taken to be abler than {left.model}: {taken.quality:.2f} against"
-            f" {left.quality:.2f}. Its extra cost, {_usd(extra)}, is within what its success is worth."
-        ]
-    return [
-        f"{taken.model} is surely abler than {left.model}: {surely:.2f} ({CAUTION} sd taken off) against"
-        f" {left.quality:.2f}. Of those that are, it is the ablest whose extra cost, {_usd(extra)}, is within"
-        " what checks that turn green are worth."
-    ]
-
-
-def _not_escalated(
-    decision: Decision,
-    inputs: DecisionInputs,
-    order: list[Candidate],
-    table: EscalationTable | None,
-) -> list[str]:
-    """Why checks that are red give no stronger model."""
-    left = next((one for one in order if one.target == inputs.state.target), None)
-    if (
-        left is None
-        or inputs.features.check != "failed"
-        or decision.reason not in _ASKS_FOR_TROUBLE
-        or inputs.identity.request_class == "auxiliary"
-    ):
-        return []
-    obstacle = why_not(left, order, inputs, table)
-    abler = surely_abler(left, order)
-    match obstacle:
-        case "left_alone":
-            return [
-                "A draw has left this thread as it is, so that what escalating is worth can be measured."
-            ]
-        case "too_few":
-            least = table.failing_checks if table else 0
-            takes = (
-                f"from {least} red checks in a row on" if least else "for no number of red checks"
-            )
-            return [f"By the tables a stronger model takes over {takes}."]
-        case "nobody_abler":
-            return [
-                f"No stronger model takes over: none that can serve it is surely abler{_nearest(left, order)}."
-            ]
-        case "too_dear":
-            worth = inputs.settings.value_usd * (table.green_gain if table else 0.0)
-            return [
-                f"No stronger model takes over: {_least_extra(left, abler)}, and checks that turn green are"
-                f" worth {_usd(worth)}."
-            ]
-        case None:
-            if table is not None:
-                return []
-            return [
-                f"{_least_extra(left, abler)}; it takes over where checks are red often enough and that is"
-                " within what green ones are worth (`turnout escalation`)."
-            ]
-        case _:
-            assert_never(obstacle)
-
-
-def _nearest(left: Candidate, order: list[Candidate]) -> str:
-    """How far the ablest of the others is from being surely abler."""
-    others = [one for one in order if one.model != left.model]
-    if not others:
-        return f" than {left.model}"
-    best = max(others, key=lambda one: pessimistic(one.quality, one.quality_sd))
-    surely = pessimistic(best.quality, best.quality_sd)
-    return f" than {left.model}: {best.model} with {surely:.2f} ({CAUTION} sd taken off) against {left.quality:.2f}"
-
-
-def _least_extra(left: Candidate, abler: list[Candidate]) -> str:
-    cheapest = min(abler, key=lambda one: extra_usd(one, left))
-    return (
-        f"{cheapest.model} is surely abler than {left.model} and costs"
-        f" {_usd(extra_usd(cheapest, left))} more to go"
-    )
+    return f"is worth {usd(value)}" if value > 0.0 else "is worth nothing"
 
 
 def _elsewhere(reason: Reason) -> str:
@@ -358,8 +281,7 @@ def _too_dear(one: Candidate, decision: Decision, inputs: DecisionInputs, catalo
         for model in (catalog.models[one.model], catalog.models[decision.baseline_model])
     )
     dearer = ", ".join(
-        f"{words} {_usd(own)} against {_usd(most)}"
-        for words, own, most in dearer_than(mine, ceiling)
+        f"{words} {usd(own)} against {usd(most)}" for words, own, most in dearer_than(mine, ceiling)
     )
     return f"dearer than {decision.baseline_model} by the list, for a million tokens: {dearer}"
 
@@ -371,21 +293,3 @@ def _missing(decision: Decision, inputs: DecisionInputs) -> list[str]:
     if not decision.candidates:
         lines.append("No candidates were compared.")
     return lines
-
-
-def _usd(amount: float | None) -> str:
-    if amount is None:
-        return "an unknown price"
-    sign = "-" if amount < 0 else ""
-    size = abs(amount)
-    return f"{sign}${size:.2f}" if size >= CENTS_BELOW_USD else f"{sign}${size:.4f}"
-
-
-def _steps(steps: float) -> str:
-    if steps <= 1:
-        return "those of this request alone"
-    return f"over about {steps:.0f} requests, this one included"
-
-
-def _number(count: int, word: str) -> str:
-    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

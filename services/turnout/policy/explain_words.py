@@ -1,10 +1,13 @@
-"""Kinds of steps, ends of answers and the rules that decide, in words. Pure."""
+"""Kinds of steps, ends of answers, the rules that decide and amounts, in words. Pure."""
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.decision import Reason
 from turnout.policy.request import StepKind
+
+CENTS_BELOW_USD: Final = 0.1
+"""Below this an amount gets four decimals: a step of an agent costs fractions of a cent."""
 
 
 def step_words(kind: StepKind) -> str:
@@ -71,6 +74,8 @@ def because(reason: Reason, step_kind: StepKind) -> str:
             return (
                 "over the rest of the thread the gain pays for leaving a warm cache, with margin."
             )
+        case "broke_off":
+            return "the target that would serve has broken off the last answer, and another one is worth it."
         case "free_window_new_thread":
             return "the thread is new, so all candidates compete on equal terms."
         case "free_window_cold_cache":
@@ -108,3 +113,21 @@ def because(reason: Reason, step_kind: StepKind) -> str:
             return "the state of the thread is not known, so nothing is switched."
         case _:
             assert_never(reason)
+
+
+def usd(amount: float | None) -> str:
+    if amount is None:
+        return "an unknown price"
+    sign = "-" if amount < 0 else ""
+    size = abs(amount)
+    return f"{sign}${size:.2f}" if size >= CENTS_BELOW_USD else f"{sign}${size:.4f}"
+
+
+def step_count(steps: float) -> str:
+    if steps <= 1:
+        return "those of this request alone"
+    return f"over about {steps:.0f} requests, this one included"
+
+
+def number(count: int, word: str) -> str:
+    return f"{count:,} {word}" if count == 1 else f"{count:,} {word}s"

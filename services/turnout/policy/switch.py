@@ -16,15 +16,19 @@ The order in which things are asked, first match decides:
     8. Else (new thread, cold cache, compaction, subagent start) the
        candidates compete on equal terms; now and then one is tried
        that may be the best.                                             stay or switch
+    9. Has the target that 7 or 8 choose broken off the thread's last
+       answer? For this one request another one serves that is worth it
+       (policy/break_off.py).                                            switch
 
 What comes out is a proposal, the same in every mode and arm. In the control arm, and where the mode does
 not go so far, what was asked for is served. Rules 3 to 5 serve it anyway. Where that is impossible (no key,
-a window too small) and the mode or the name (`turnout/auto`) leaves us a choice, rules 6 to 8 find who serves
-instead.
+a window too small) and the mode or the name (`turnout/auto`) leaves us a choice, rules 6 to 9 find who serves
+instead. Whatever fixes the model, of its targets the one that broke off the last answer comes last.
 
 The function is pure: the same inputs give the same decision (RequestRouted holds them).
 """
 
+from collections.abc import Sequence
 from typing import Final, assert_never
 
 import msgspec
@@ -32,7 +36,7 @@ from msgspec import structs
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import Model
-from turnout.catalog.token_families import family_of
+from turnout.policy.break_off import behind, by_another_account, stand_in
 from turnout.policy.decision import (
     ESCALATING,
     Action,
@@ -44,6 +48,7 @@ from turnout.policy.decision import (
 from turnout.policy.escalate import trouble_of
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
+from turnout.policy.incumbent import is_warm, pays
 from turnout.policy.keep_warm import kept_warm
 from turnout.policy.modes import may_choose_model
 from turnout.policy.prompt_terms import lifetime_to_write
@@ -56,7 +61,7 @@ from turnout.policy.rank import (
     outlook,
     ranked,
 )
-from turnout.policy.request import StepKind, TaskKind, prompt_tokens_in
+from turnout.policy.request import StepKind, TaskKind
 from turnout.policy.targets import (
     AUTO,
     BOUND,
@@ -68,7 +73,7 @@ from turnout.policy.targets import (
     unpriced_targets,
     without_refusers,
 )
-from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE
+from turnout.policy.thread import EPOCH_SHARE
 
 FALLBACKS: Final = 3
 """Targets tried after the first; more only delays the error that the client must see."""
@@ -133,10 +138,13 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     field = _Field(
         asked=asked,
         asked_model=asked.model.id,
-        requested=tuple(
-            one.target
-            for one in compared
-            if one.model == asked.model.id and one.lacks in ((), ("price",))
+        requested=behind(
+            [
+                one.target
+                for one in compared
+                if one.model == asked.model.id and one.lacks in ((), ("price",))
+            ],
+            inputs.state.broke_off,
         ),
         order=tuple((cheapest_first if _is_cheap(inputs) else ranked)(compared)),
         locked=tuple(
@@ -185,7 +193,7 @@ def text_matters(requested_model: str, step_kind: StepKind) -> bool:
 def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _Choice:
     """What the policy would do if the mode let it."""
     if field.locked:
-        fixed = field.locked[0]
+        fixed = _unbroken(inputs, field.locked, field.locked[0])
         return _Choice(_moved(inputs, field, fixed), "locked_class", fixed.target)
     if field.requested:
         as_asked = _as_asked(inputs, field)
@@ -201,15 +209,35 @@ def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _
     if trouble is None:
         return _by_value(inputs, field)
     if trouble.target:
-        action: Action = "escalate" if trouble.reason in ESCALATING else "stay"
-        return _Choice(action, trouble.reason, trouble.target, trouble.propensity)
+        taken = _unbroken(inputs, field.order, by_target(field.order)[trouble.target])
+        is_new = trouble.reason in ESCALATING
+        action: Action = "escalate" if is_new else _moved(inputs, field, taken)
+        return _Choice(action, trouble.reason, taken.target, trouble.propensity)
     usual = _by_value(inputs, field)
     return structs.replace(
         usual, reason=trouble.reason, propensity=trouble.propensity * usual.propensity
     )
 
 
+def _unbroken(inputs: DecisionInputs, order: Sequence[Candidate], chosen: Candidate) -> Candidate:
+    """The chosen model by an account that has not broken off, where there is one."""
+    if chosen.target != inputs.state.broke_off:
+        return chosen
+    return by_another_account(chosen.target, order) or chosen
+
+
 def _by_value(inputs: DecisionInputs, field: _Field) -> _Choice:
+    """Rules 7 to 9."""
+    usual = _by_gain(inputs, field)
+    if usual.target != inputs.state.broke_off:
+        return usual
+    other = stand_in(by_target(field.order)[usual.target], field.order, inputs.settings)
+    if other is None:
+        return usual
+    return _Choice(_moved(inputs, field, other), "broke_off", other.target)
+
+
+def _by_gain(inputs: DecisionInputs, field: _Field) -> _Choice:
     """Rules 7 and 8."""
     order = field.order
     best = order[0]
@@ -228,10 +256,12 @@ def _by_value(inputs: DecisionInputs, field: _Field) -> _Choice:
 def _explored(inputs: DecisionInputs, field: _Field) -> _Choice:
     """The best at a free window, or one that may be."""
     settings = inputs.settings
+    # A draw that rule 9 might undo would have another chance than the one that is recorded.
+    is_certain = _is_unquestioned(inputs) or inputs.state.broke_off != ""
     found = drawn(
         field.order,
         leeway_usd=leeway_usd(settings),
-        share=0.0 if _is_unquestioned(inputs) else settings.exploration,
+        share=0.0 if is_certain else settings.exploration,
         draw=inputs.draw,
     )
     reason: Reason = "exploration" if found.is_explored else _window(inputs)
@@ -278,30 +308,6 @@ def _is_unquestioned(inputs: DecisionInputs) -> bool:
 
 def _is_cheap(inputs: DecisionInputs) -> bool:
     return _is_unquestioned(inputs) and inputs.features.step_kind != NEVER_ELSEWHERE
-
-
-def is_warm(inputs: DecisionInputs, incumbent: Candidate) -> bool:
-    """Whether enough of the prompt is cached at the incumbent for leaving it to have a price."""
-    if inputs.features.step_kind == "compaction" or inputs.state.kept_share < EPOCH_SHARE:
-        return False
-    prompt = prompt_tokens_in(family_of(incumbent.model), inputs.features)
-    return incumbent.warm_tokens >= COLD_SHARE * prompt
-
-
-def pays(inputs: DecisionInputs, best: Candidate, incumbent: Candidate) -> bool:
-    """The gain over the horizon exceeds the price of the move by the margin.
-
-    Both scores hold the whole cost to go, the cold prompt at the new target included, so a
-    positive difference is the break-even.
-    """
-    if best.score is None or incumbent.score is None:
-        return False
-    return best.score - incumbent.score > margin_usd(inputs, best)
-
-
-def margin_usd(inputs: DecisionInputs, best: Candidate) -> float:
-    """What the gain must exceed: a share of what the first request at the new target costs."""
-    return inputs.settings.switch_margin * (best.cost_now_usd or 0.0)
 
 
 def _moved(inputs: DecisionInputs, field: _Field, best: Candidate) -> Action:
@@ -366,7 +372,7 @@ def _unpriced(
     inputs: DecisionInputs, asked: Asked, *, catalog: Catalog, tables: Tables
 ) -> Decision:
     """A vendor's model that the catalog does not have: served as asked, at a cost we do not know."""
-    targets = unpriced_targets(asked, inputs.access)
+    targets = behind(unpriced_targets(asked, inputs.access), inputs.state.broke_off)
     if not targets:
         raise nobody_can((), asked, inputs.features)
     return Decision(

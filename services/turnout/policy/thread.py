@@ -81,6 +81,8 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
         last_end: how its last answer ended, where that was none to go on with.
         refused_answers, empty_answers, cut_answers: how many ended so, of the newest eight that were
             none to go on with.
+        broke_off: the target whose answer to it broke off after it had begun; "" when a newer request has been
+            answered since.
 
     """
 
@@ -108,6 +110,7 @@ class ThreadState(msgspec.Struct, frozen=True, gc=False):
     refused_answers: int = 0
     empty_answers: int = 0
     cut_answers: int = 0
+    broke_off: str = ""
 
 
 def counting_family(state: ThreadState) -> Family:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from turnout.policy.cache import GAP_BUCKETS, HitCounts
-from turnout.session_cache_tracker import records
+from turnout.session_cache_tracker import account_records, records
 from turnout.session_cache_tracker.store import Before, Found, LeaseStand, Merge, Record
 
 MAX_RECORDS: Final = 20_000
@@ -108,7 +108,7 @@ class MemoryThreadStore:
             return False
         kept.fields[read_id] = str(nanodollars)
         kept.fields["spent"] = str(others + nanodollars)
-        kept.expires_ms = self._now_ms + records.SPENT_LIFETIME_MS
+        kept.expires_ms = self._now_ms + account_records.SPENT_LIFETIME_MS
         self._spent[key] = kept
         return True
 

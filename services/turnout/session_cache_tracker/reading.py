@@ -10,12 +10,12 @@ from typing import Final, TypeAlias
 from turnout.catalog.models import CacheTerms, model_of_target
 from turnout.catalog.token_families import family_of
 from turnout.policy import cache
-from turnout.policy.decision import ESCALATING, FREE_WINDOWS, LEFT_ALONE
+from turnout.policy.decision import ENDS_ESCALATION, ESCALATING, LEFT_ALONE
 from turnout.policy.quota import way_of
 from turnout.policy.request import Prefix
 from turnout.policy.thread import ThreadState, WarmPrefix
 from turnout.ports import Note
-from turnout.session_cache_tracker import records
+from turnout.session_cache_tracker import account_records, records
 from turnout.session_cache_tracker.store import Merge, Record
 
 Hits: TypeAlias = Callable[[str], Sequence[cache.HitCounts]]
@@ -36,7 +36,7 @@ def thread_state(
 ) -> ThreadState:
     """Everything a Look answers."""
     warm_heads = _warm_heads(heads, now=now, terms=terms, hits=hits, table=table)
-    quotas = tuple([quota for head in heads for quota in records.quotas_of(head)])
+    quotas = tuple([quota for head in heads for quota in account_records.quotas_of(head)])
     if not thread:
         return ThreadState(heads=warm_heads, quotas=quotas)
     newest = records.newest_of(thread.get("newest", ""))
@@ -70,6 +70,7 @@ def thread_state(
         refused_answers=ended.count("refused"),
         empty_answers=ended.count("empty"),
         cut_answers=ended.count("cut"),
+        broke_off=records.broke_off_since(thread.get("broke_off", ""), newest),
     )
 
 
@@ -121,7 +122,9 @@ def account_merge(note: Note, *, version: str) -> Merge | None:
         version=version,
         target=note.target,
         lifetime_ms=records.HEAD_LIFETIME_MS,
-        registers=((f"quota:{way_of(note.target)}", records.quota_text(version, note.windows)),),
+        registers=(
+            (f"quota:{way_of(note.target)}", account_records.quota_text(version, note.windows)),
+        ),
     )
 
 
@@ -174,6 +177,8 @@ def _request_registers(
     registers: list[tuple[str, str]] = []
     if note.is_failed:
         registers.append(("failed", records.failed_text(version, rungs.top)))
+        if note.broke_off:
+            registers.append(("broke_off", records.broke_off_text(version, note.target)))
     else:
         newest = records.Newest(version, note.target, rungs)
         registers.append(("newest", records.newest_text(newest)))
@@ -200,7 +205,7 @@ def _evidence_registers(note: Note, version: str) -> list[tuple[str, str]]:
         word = "escalated"
     elif note.reason == LEFT_ALONE:
         word = "left_alone"
-    elif note.reason in FREE_WINDOWS:
+    elif note.reason in ENDS_ESCALATION:
         word = "ended"
     if word is not None:
         registers.append(("escalation", records.escalation_text(version, word)))

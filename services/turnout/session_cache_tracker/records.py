@@ -7,9 +7,10 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
   are of fixed width, so they order as strings, and no two notes have the same one.
 * `seen` holds the ids of the newest notes in order of arrival. A note whose id is in it changes
   nothing.
-* Registers (`newest`, `failed`, `kind`, `cache:<target>`, `lifetime:<target>`, `made:<number>`,
+* Registers (`newest`, `failed`, `broke_off`, `kind`, `cache:<target>`, `lifetime:<target>`, `made:<number>`,
   `refused:<target>`, `check:<prompt>`, `ended:<id>`, `escalation`) begin with the version of their note; the greatest
-  value stays. `newest` is the last answered request; `failed` the last one whose answer broke off;
+  value stays. `newest` is the last answered request; `failed` the last one whose answer came to
+  no end, `broke_off` the last one whose answer its target broke off;
   `cache:` what an answer has left in a target's prompt cache; `lifetime:` what the newest write there was
   paid for, which reads leave alone; `made:` the target whose answers begin behind that many messages. A
   run is void once a newer one has begun before it. `refused:` says that the target has refused what
@@ -17,8 +18,6 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
   check came out whose result stood at the end of that prompt, so that a prompt that is sent again does
   not count twice. `ended:` says how an answer ended that was none to go on with. `escalation` says what
   the last decision about it was.
-* `quota:` is in the record of an account, which is a head that every prompt has: the windows of its
-  subscription, as the newest answer told them.
 * `recent` holds one line for each of the newest answered requests, in order of version.
 * `steps` counts answered requests, `started` is the earliest sending time.
 * `lease` says until when which replica alone keeps the thread's prompt cached; it is written with each
@@ -29,8 +28,7 @@ A record is a flat map of strings. A store only merges; what the fields mean is 
 Hence notes of one thread may arrive in any order, late, or again: the record is the same, as long as
 no more than `SEEN_NOTES` others come between a note and its repetition.
 
-What a tenant's reads have cost on a day is a record of its own: the amount of each read by its id, and
-their sum in `spent`. An amount replaces the one before, so that saying it again changes nothing.
+`account_records` has what is kept of accounts and tenants, by the same rules.
 
 Digests, numbers and target ids only; nothing here is text of a prompt. Separators are control
 characters: no target id holds one.
@@ -38,7 +36,6 @@ characters: no target id holds one.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
-from math import ceil
 from typing import Final, Literal, TypeAlias, get_args
 
 import msgspec
@@ -47,7 +44,6 @@ from turnout.catalog.token_families import FIGURES, Family
 from turnout.dialects.answer_end import AnswerEnd
 from turnout.policy.cache import Rung
 from turnout.policy.checks import Verdict
-from turnout.policy.quota import Quota, QuotaWindow
 from turnout.policy.request import TASK_KINDS, TaskKind
 from turnout.policy.thread import Maker
 
@@ -77,8 +73,6 @@ RUNS_KEPT: Final = 32
 """A thread that has moved more often has long left what its first makers wrote to compaction."""
 CHECKS_KEPT: Final = 8
 """A streak of red checks is counted as far as this: 29 of four or more were seen in 47,000 calls."""
-SECONDS_A_DAY: Final = 86_400
-NANODOLLARS: Final = 1_000_000_000
 ENDS_KEPT: Final = 8
 """Answers that were none to go on with: who had more of them in one thread has long done something."""
 MESSAGE_DIGITS: Final = 6
@@ -91,8 +85,6 @@ THREAD_LIFETIME_MS: Final = 72 * 3_600_000
 """A session left on Friday evening goes on on Monday morning."""
 HEAD_LIFETIME_MS: Final = 24 * 3_600_000
 """The longest documented cache lifetime is a day."""
-SPENT_LIFETIME_MS: Final = 48 * 3_600_000
-"""A day, and a read that is settled after midnight."""
 HITS_LIFETIME_MS: Final = 30 * 24 * 3_600_000
 """A provider not used for a month starts again from the measured table."""
 
@@ -253,6 +245,16 @@ def failed_of(text: str) -> StoredRungs:
     return StoredRungs(text.split(WITHIN_FIELD)[1]) if text else NO_RUNGS
 
 
+def broke_off_text(version: str, target: str) -> str:
+    return f"{version}{WITHIN_FIELD}{target}"
+
+
+def broke_off_since(text: str, newest: Newest | None) -> str:
+    """Whose answer broke off, unless a newer request has been answered."""
+    version, _, target = text.partition(WITHIN_FIELD)
+    return target if newest is None or version > newest.version else ""
+
+
 def lifetime_text(version: str, lifetime_seconds: float) -> str:
     return f"{version}{WITHIN_FIELD}{lifetime_seconds:g}"
 
@@ -350,42 +352,8 @@ def escalation_of(text: str) -> tuple[EscalationWord, float]:
     return "ended", 0.0
 
 
-def quota_text(version: str, windows: Iterable[QuotaWindow]) -> str:
-    told = [
-        f"{one.used_share:.6f} {one.seconds:.0f} {milliseconds(one.resets_at)}" for one in windows
-    ]
-    return WITHIN_FIELD.join((version, *told))
-
-
-def quotas_of(record: Mapping[str, str]) -> Iterator[Quota]:
-    """Seen when the request was sent whose answer told them."""
-    for field, text in record.items():
-        if field.startswith("quota:"):
-            version, *told = text.split(WITHIN_FIELD)
-            yield Quota(
-                way=field[len("quota:") :],
-                seen_at=sent_ms_of(version) / 1_000,
-                windows=tuple([_window_of(words.split(" ")) for words in told]),
-            )
-
-
-def _window_of(words: Sequence[str]) -> QuotaWindow:
-    used, seconds, resets_ms = words
-    return QuotaWindow(float(used), float(seconds), int(resets_ms) / 1_000)
-
-
 def lease_text(until_ms: int, reader: str) -> str:
     return f"{until_ms:0{SENT_DIGITS}d}{WITHIN_FIELD}{reader}"
-
-
-def spent_key(tenant: str, now: float) -> str:
-    """The record of what a tenant's reads cost on the day of `now`, UTC."""
-    return f"{int(now // SECONDS_A_DAY)}:{tenant}"
-
-
-def nanodollars(usd: float) -> int:
-    """Whole ones, so that sums are exact and a price is never rounded down."""
-    return ceil(usd * NANODOLLARS)
 
 
 def caches_of(record: Mapping[str, str]) -> list[tuple[str, CachedPrefix, float | None]]:

@@ -6,7 +6,7 @@ script touches one key, so it runs on whatever node of a cluster holds it.
 
 from typing import Final
 
-from turnout.session_cache_tracker import records
+from turnout.session_cache_tracker import account_records, records
 
 LOOK: Final = """
 return table.concat(redis.call('HGETALL', KEYS[1]), '\\30')
@@ -86,7 +86,7 @@ local function held(field) return tonumber(redis.call('HGET', key, field) or '0'
 local sum = held('spent') - held(id) + tonumber(cost)
 if at_most ~= '' and sum > tonumber(at_most) then return '0' end
 redis.call('HSET', key, id, cost, 'spent', string.format('%.0f', sum))
-redis.call('PEXPIRE', key, {records.SPENT_LIFETIME_MS})
+redis.call('PEXPIRE', key, {account_records.SPENT_LIFETIME_MS})
 return '1'
 """
 

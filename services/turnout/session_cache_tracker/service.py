@@ -16,7 +16,7 @@ from turnout.facts import ThreadSwitched
 from turnout.policy.cache import HitTable, default_lifetime, prior_shares
 from turnout.policy.thread import ThreadState
 from turnout.ports import FactSink, LeaseAnswer, LeaseRequest, LookRequest, Note, Settlement
-from turnout.session_cache_tracker import reading, records
+from turnout.session_cache_tracker import account_records, reading, records
 from turnout.session_cache_tracker.store import Before, ThreadStore
 
 DOCUMENTED_TERMS: Final[reading.Terms] = MappingProxyType(
@@ -115,10 +115,10 @@ class LocalSessionCacheTracker:
         if stand != "granted":
             return LeaseAnswer(stand)
         is_affordable = await self._store.spend(
-            records.spent_key(request.tenant, request.now),
+            account_records.spent_key(request.tenant, request.now),
             read_id=request.read_id,
-            nanodollars=records.nanodollars(request.cost_usd),
-            at_most=int(request.budget_usd * records.NANODOLLARS),
+            nanodollars=account_records.nanodollars(request.cost_usd),
+            at_most=int(request.budget_usd * account_records.NANODOLLARS),
             now=request.now,
             deadline_seconds=deadline_seconds,
         )
@@ -126,9 +126,9 @@ class LocalSessionCacheTracker:
 
     async def settle(self, settlement: Settlement, *, deadline_seconds: float) -> None:
         await self._store.spend(
-            records.spent_key(settlement.tenant, settlement.leased_at),
+            account_records.spent_key(settlement.tenant, settlement.leased_at),
             read_id=settlement.read_id,
-            nanodollars=records.nanodollars(settlement.cost_usd),
+            nanodollars=account_records.nanodollars(settlement.cost_usd),
             at_most=None,
             now=settlement.leased_at,
             deadline_seconds=deadline_seconds,

@@ -15,20 +15,11 @@ from msgspec.structs import replace
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.cost import cost_usd
-from turnout.catalog.token_families import (
-    family_of,
-    figures_of,
-    token_share,
-)
+from turnout.catalog.token_families import family_of, figures_of, token_share
 from turnout.dialects.dialect import TapReading
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
-from turnout.facts import (
-    AttemptEnded,
-    AttemptOutcome,
-    RequestCompleted,
-    RequestOutcome,
-)
+from turnout.facts import AttemptEnded, AttemptOutcome, RequestCompleted, RequestOutcome
 from turnout.observe.spans import Span
 from turnout.policy.attempts import SendKind
 from turnout.policy.cost import counted_as, repriced
@@ -333,11 +324,19 @@ def request_completed(
 
 
 def note_of(
-    request: DispatchRequest, server: AttemptLog, *, is_failed: bool, now: float, refused: str = ""
+    request: DispatchRequest,
+    server: AttemptLog,
+    *,
+    is_failed: bool,
+    now: float,
+    broke_off: bool = False,
+    refused: str = "",
 ) -> Note | None:
     """What the tracker should learn; None when there is nothing to learn from."""
     usage = server.reading.usage
-    if is_count(request) or (is_failed and usage is None):
+    moves_thread = request.identity.request_class != "auxiliary"
+    teaches_nothing = is_failed and usage is None and not (broke_off and moves_thread)
+    if is_count(request) or teaches_nothing:
         return None
     features = request.features
     share = token_share(counted_for=features.requested_model, model=server.to.model_id)
@@ -356,7 +355,7 @@ def note_of(
         reason=request.decision.reason,
         usage=usage,
         step_tool_errors=features.step_tool_errors,
-        moves_thread=request.identity.request_class != "auxiliary",
+        moves_thread=moves_thread,
         is_failed=is_failed,
         sent_at=server.sent_at,
         now=now,
@@ -376,6 +375,7 @@ def note_of(
         else "",
         windows=server.windows,
         ended="" if is_failed else server.reading.ended,
+        broke_off=broke_off,
     )
 
 

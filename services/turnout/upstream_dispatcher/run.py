@@ -268,7 +268,8 @@ class Run:
             "answered" if failure is None else "failed",
             error="" if failure is None else failure.kind,
         )
-        self._tell(log, is_failed=failure is not None, now=now)
+        is_failed = failure is not None
+        self._tell(log, is_failed=is_failed, broke_off=is_failed, now=now)
         if failure is None:
             self._parts.keeper.answered(self.request, prepared, log)
 
@@ -290,7 +291,7 @@ class Run:
             self.server = logs[0]
         self._complete("cancelled", error="")
         if self.server is not None:
-            self._tell(self.server, is_failed=True, now=now)
+            self._tell(self.server, is_failed=True, broke_off=False, now=now)
 
     def _end_attempt(self, log: AttemptLog, outcome: AttemptOutcome, *, now: float) -> None:
         self._alive.pop(log.number, None)
@@ -339,9 +340,15 @@ class Run:
             end_dispatch(self.span, fact)
         self._parts.facts.record(fact)
 
-    def _tell(self, log: AttemptLog, *, is_failed: bool, now: float) -> None:
-        refused = self._attempts.passed_over
-        note = note_of(self.request, log, is_failed=is_failed, now=now, refused=refused)
+    def _tell(self, log: AttemptLog, *, is_failed: bool, broke_off: bool, now: float) -> None:
+        note = note_of(
+            self.request,
+            log,
+            is_failed=is_failed,
+            now=now,
+            broke_off=broke_off,
+            refused=self._attempts.passed_over,
+        )
         if note is None:
             return
         if self.span is None:

@@ -481,6 +481,7 @@ class ThreadState(_message.Message):
     REFUSED_ANSWERS_FIELD_NUMBER: _builtins.int
     EMPTY_ANSWERS_FIELD_NUMBER: _builtins.int
     CUT_ANSWERS_FIELD_NUMBER: _builtins.int
+    BROKE_OFF_FIELD_NUMBER: _builtins.int
     steps: _builtins.int
     target: _builtins.str
     started_at: _builtins.float
@@ -500,6 +501,7 @@ class ThreadState(_message.Message):
     refused_answers: _builtins.int
     empty_answers: _builtins.int
     cut_answers: _builtins.int
+    broke_off: _builtins.str
     @_builtins.property
     def warm(self) -> _containers.RepeatedCompositeFieldContainer[Global___WarmPrefix]: ...
     @_builtins.property
@@ -537,10 +539,11 @@ class ThreadState(_message.Message):
         refused_answers: _builtins.int = ...,
         empty_answers: _builtins.int = ...,
         cut_answers: _builtins.int = ...,
+        broke_off: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["counted_by", b"counted_by", "cut_answers", b"cut_answers", "empty_answers", b"empty_answers", "escalated_at", b"escalated_at", "failing_checks", b"failing_checks", "growth_tokens", b"growth_tokens", "heads", b"heads", "is_left_alone", b"is_left_alone", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "last_end", b"last_end", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "quotas", b"quotas", "refused", b"refused", "refused_answers", b"refused_answers", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["broke_off", b"broke_off", "counted_by", b"counted_by", "cut_answers", b"cut_answers", "empty_answers", b"empty_answers", "escalated_at", b"escalated_at", "failing_checks", b"failing_checks", "growth_tokens", b"growth_tokens", "heads", b"heads", "is_left_alone", b"is_left_alone", "is_retry", b"is_retry", "kept_share", b"kept_share", "last_at", b"last_at", "last_end", b"last_end", "makers", b"makers", "output_tokens", b"output_tokens", "prompt_tokens", b"prompt_tokens", "quotas", b"quotas", "refused", b"refused", "refused_answers", b"refused_answers", "started_at", b"started_at", "steps", b"steps", "target", b"target", "task_kind", b"task_kind", "tool_errors", b"tool_errors", "warm", b"warm"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from turnout.rpc.v1 import routing_pb2 as turnout_dot_rpc_dot_v1_dot_routing__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*turnout/rpc/v1/session_cache_tracker.proto\x12\x0eturnout.rpc.v1\x1a\x1cturnout/rpc/v1/routing.proto\"k\n\x0bLookRequest\x12\x12\n\nthread_key\x18\x01 \x01(\t\x12\x13\n\x0bhead_scopes\x18\x02 \x03(\t\x12&\n\x06prefix\x18\x03 \x01(\x0b\x32\x16.turnout.rpc.v1.Prefix\x12\x0b\n\x03now\x18\x04 \x01(\x01\":\n\x0cLookResponse\x12*\n\x05state\x18\x01 \x01(\x0b\x32\x1b.turnout.rpc.v1.ThreadState\"\xf4\x03\n\x0bNoteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08identity\x18\x02 \x01(\x0b\x32\x18.turnout.rpc.v1.Identity\x12\x12\n\nhead_scope\x18\x03 \x01(\t\x12&\n\x06prefix\x18\x04 \x01(\x0b\x32\x16.turnout.rpc.v1.Prefix\x12\x13\n\x0bhead_tokens\x18\x05 \x01(\x03\x12\x0e\n\x06target\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12$\n\x05usage\x18\x08 \x01(\x0b\x32\x15.turnout.rpc.v1.Usage\x12\x18\n\x10step_tool_errors\x18\t \x01(\x03\x12\x14\n\x0cmoves_thread\x18\n \x01(\x08\x12\x11\n\tis_failed\x18\x0b \x01(\x08\x12\x0f\n\x07sent_at\x18\x0c \x01(\x01\x12\x0b\n\x03now\x18\r \x01(\x01\x12\x12\n\nbegins_run\x18\x0e \x01(\x08\x12\x0f\n\x07refused\x18\x0f \x01(\t\x12\r\n\x05\x63heck\x18\x14 \x01(\t\x12\x11\n\ttask_kind\x18\x15 \x01(\t\x12\x15\n\raccount_scope\x18( \x01(\t\x12,\n\x07windows\x18) \x03(\x0b\x32\x1b.turnout.rpc.v1.QuotaWindow\x12\x12\n\nonly_keeps\x18\x1e \x01(\x08\x12\r\n\x05\x65nded\x18\x16 \x01(\t\"\x0e\n\x0cNoteResponse\"\xc2\x01\n\x0cLeaseRequest\x12\x12\n\nthread_key\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0e\n\x06reader\x18\x03 \x01(\t\x12\x0f\n\x07read_id\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0f\n\x07sent_at\x18\x06 \x01(\x01\x12\x15\n\rlease_seconds\x18\x07 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\x08 \x01(\x01\x12\x12\n\nbudget_usd\x18\t \x01(\x01\x12\x0b\n\x03now\x18\n \x01(\x01\" \n\rLeaseResponse\x12\x0f\n\x07verdict\x18\x01 \x01(\t\"U\n\rSettleRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07read_id\x18\x02 \x01(\t\x12\x11\n\tleased_at\x18\x03 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\x04 \x01(\x01\"\x10\n\x0eSettleResponse2\xaa\x02\n\x13SessionCacheTracker\x12\x41\n\x04Look\x12\x1b.turnout.rpc.v1.LookRequest\x1a\x1c.turnout.rpc.v1.LookResponse\x12\x41\n\x04Note\x12\x1b.turnout.rpc.v1.NoteRequest\x1a\x1c.turnout.rpc.v1.NoteResponse\x12\x44\n\x05Lease\x12\x1c.turnout.rpc.v1.LeaseRequest\x1a\x1d.turnout.rpc.v1.LeaseResponse\x12G\n\x06Settle\x12\x1d.turnout.rpc.v1.SettleRequest\x1a\x1e.turnout.rpc.v1.SettleResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*turnout/rpc/v1/session_cache_tracker.proto\x12\x0eturnout.rpc.v1\x1a\x1cturnout/rpc/v1/routing.proto\"k\n\x0bLookRequest\x12\x12\n\nthread_key\x18\x01 \x01(\t\x12\x13\n\x0bhead_scopes\x18\x02 \x03(\t\x12&\n\x06prefix\x18\x03 \x01(\x0b\x32\x16.turnout.rpc.v1.Prefix\x12\x0b\n\x03now\x18\x04 \x01(\x01\":\n\x0cLookResponse\x12*\n\x05state\x18\x01 \x01(\x0b\x32\x1b.turnout.rpc.v1.ThreadState\"\x87\x04\n\x0bNoteRequest\x12\x12\n\nrequest_id\x18\x01 \x01(\t\x12*\n\x08identity\x18\x02 \x01(\x0b\x32\x18.turnout.rpc.v1.Identity\x12\x12\n\nhead_scope\x18\x03 \x01(\t\x12&\n\x06prefix\x18\x04 \x01(\x0b\x32\x16.turnout.rpc.v1.Prefix\x12\x13\n\x0bhead_tokens\x18\x05 \x01(\x03\x12\x0e\n\x06target\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12$\n\x05usage\x18\x08 \x01(\x0b\x32\x15.turnout.rpc.v1.Usage\x12\x18\n\x10step_tool_errors\x18\t \x01(\x03\x12\x14\n\x0cmoves_thread\x18\n \x01(\x08\x12\x11\n\tis_failed\x18\x0b \x01(\x08\x12\x0f\n\x07sent_at\x18\x0c \x01(\x01\x12\x0b\n\x03now\x18\r \x01(\x01\x12\x12\n\nbegins_run\x18\x0e \x01(\x08\x12\x0f\n\x07refused\x18\x0f \x01(\t\x12\r\n\x05\x63heck\x18\x14 \x01(\t\x12\x11\n\ttask_kind\x18\x15 \x01(\t\x12\x15\n\raccount_scope\x18( \x01(\t\x12,\n\x07windows\x18) \x03(\x0b\x32\x1b.turnout.rpc.v1.QuotaWindow\x12\x12\n\nonly_keeps\x18\x1e \x01(\x08\x12\r\n\x05\x65nded\x18\x16 \x01(\t\x12\x11\n\tbroke_off\x18* \x01(\x08\"\x0e\n\x0cNoteResponse\"\xc2\x01\n\x0cLeaseRequest\x12\x12\n\nthread_key\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\x0e\n\x06reader\x18\x03 \x01(\t\x12\x0f\n\x07read_id\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x0f\n\x07sent_at\x18\x06 \x01(\x01\x12\x15\n\rlease_seconds\x18\x07 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\x08 \x01(\x01\x12\x12\n\nbudget_usd\x18\t \x01(\x01\x12\x0b\n\x03now\x18\n \x01(\x01\" \n\rLeaseResponse\x12\x0f\n\x07verdict\x18\x01 \x01(\t\"U\n\rSettleRequest\x12\x0e\n\x06tenant\x18\x01 \x01(\t\x12\x0f\n\x07read_id\x18\x02 \x01(\t\x12\x11\n\tleased_at\x18\x03 \x01(\x01\x12\x10\n\x08\x63ost_usd\x18\x04 \x01(\x01\"\x10\n\x0eSettleResponse2\xaa\x02\n\x13SessionCacheTracker\x12\x41\n\x04Look\x12\x1b.turnout.rpc.v1.LookRequest\x1a\x1c.turnout.rpc.v1.LookResponse\x12\x41\n\x04Note\x12\x1b.turnout.rpc.v1.NoteRequest\x1a\x1c.turnout.rpc.v1.NoteResponse\x12\x44\n\x05Lease\x12\x1c.turnout.rpc.v1.LeaseRequest\x1a\x1d.turnout.rpc.v1.LeaseResponse\x12G\n\x06Settle\x12\x1d.turnout.rpc.v1.SettleRequest\x1a\x1e.turnout.rpc.v1.SettleResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,17 +37,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LOOKRESPONSE']._serialized_start=201
   _globals['_LOOKRESPONSE']._serialized_end=259
   _globals['_NOTEREQUEST']._serialized_start=262
-  _globals['_NOTEREQUEST']._serialized_end=762
-  _globals['_NOTERESPONSE']._serialized_start=764
-  _globals['_NOTERESPONSE']._serialized_end=778
-  _globals['_LEASEREQUEST']._serialized_start=781
-  _globals['_LEASEREQUEST']._serialized_end=975
-  _globals['_LEASERESPONSE']._serialized_start=977
-  _globals['_LEASERESPONSE']._serialized_end=1009
-  _globals['_SETTLEREQUEST']._serialized_start=1011
-  _globals['_SETTLEREQUEST']._serialized_end=1096
-  _globals['_SETTLERESPONSE']._serialized_start=1098
-  _globals['_SETTLERESPONSE']._serialized_end=1114
-  _globals['_SESSIONCACHETRACKER']._serialized_start=1117
-  _globals['_SESSIONCACHETRACKER']._serialized_end=1415
+  _globals['_NOTEREQUEST']._serialized_end=781
+  _globals['_NOTERESPONSE']._serialized_start=783
+  _globals['_NOTERESPONSE']._serialized_end=797
+  _globals['_LEASEREQUEST']._serialized_start=800
+  _globals['_LEASEREQUEST']._serialized_end=994
+  _globals['_LEASERESPONSE']._serialized_start=996
+  _globals['_LEASERESPONSE']._serialized_end=1028
+  _globals['_SETTLEREQUEST']._serialized_start=1030
+  _globals['_SETTLEREQUEST']._serialized_end=1115
+  _globals['_SETTLERESPONSE']._serialized_start=1117
+  _globals['_SETTLERESPONSE']._serialized_end=1133
+  _globals['_SESSIONCACHETRACKER']._serialized_start=1136
+  _globals['_SESSIONCACHETRACKER']._serialized_end=1434
 # @@protoc_insertion_point(module_scope)

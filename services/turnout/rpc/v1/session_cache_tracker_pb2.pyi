@@ -98,6 +98,7 @@ class NoteRequest(_message.Message):
     WINDOWS_FIELD_NUMBER: _builtins.int
     ONLY_KEEPS_FIELD_NUMBER: _builtins.int
     ENDED_FIELD_NUMBER: _builtins.int
+    BROKE_OFF_FIELD_NUMBER: _builtins.int
     request_id: _builtins.str
     head_scope: _builtins.str
     head_tokens: _builtins.int
@@ -115,6 +116,7 @@ class NoteRequest(_message.Message):
     account_scope: _builtins.str
     only_keeps: _builtins.bool
     ended: _builtins.str
+    broke_off: _builtins.bool
     @_builtins.property
     def identity(self) -> _routing_pb2.Identity: ...
     @_builtins.property
@@ -147,10 +149,11 @@ class NoteRequest(_message.Message):
         windows: _abc.Iterable[_routing_pb2.QuotaWindow] | None = ...,
         only_keeps: _builtins.bool = ...,
         ended: _builtins.str = ...,
+        broke_off: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["identity", b"identity", "prefix", b"prefix", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_scope", b"account_scope", "begins_run", b"begins_run", "check", b"check", "ended", b"ended", "head_scope", b"head_scope", "head_tokens", b"head_tokens", "identity", b"identity", "is_failed", b"is_failed", "moves_thread", b"moves_thread", "now", b"now", "only_keeps", b"only_keeps", "prefix", b"prefix", "reason", b"reason", "refused", b"refused", "request_id", b"request_id", "sent_at", b"sent_at", "step_tool_errors", b"step_tool_errors", "target", b"target", "task_kind", b"task_kind", "usage", b"usage", "windows", b"windows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["account_scope", b"account_scope", "begins_run", b"begins_run", "broke_off", b"broke_off", "check", b"check", "ended", b"ended", "head_scope", b"head_scope", "head_tokens", b"head_tokens", "identity", b"identity", "is_failed", b"is_failed", "moves_thread", b"moves_thread", "now", b"now", "only_keeps", b"only_keeps", "prefix", b"prefix", "reason", b"reason", "refused", b"refused", "request_id", b"request_id", "sent_at", b"sent_at", "step_tool_errors", b"step_tool_errors", "target", b"target", "task_kind", b"task_kind", "usage", b"usage", "windows", b"windows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
