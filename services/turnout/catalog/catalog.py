@@ -77,6 +77,10 @@ class Catalog:
         model = self.resolve(name)
         return vendor_of(name) if model is None else model.provider
 
+    def alike(self, model: Model) -> tuple[Model, ...]:
+        """The model and, behind it, the same one as other providers have it."""
+        return (model, *self.elsewhere.get(model.id, ()))
+
     def provider_of(self, model: Model) -> Provider:
         return self.providers[model.provider]
 

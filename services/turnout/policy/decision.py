@@ -224,6 +224,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         write_lifetime: of every breakpoint, at targets that offer it.
         task_kind: what the thread is taken to be about; the tracker keeps it for the next request.
         keep_warm: None where nothing is kept; it is for the first target.
+        equivalents: those of `targets` that serve the first one's model under another name, as another
+            provider has it.
 
     """
 
@@ -244,3 +246,4 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     write_lifetime: ChosenLifetime = ""
     task_kind: TaskKind = "other"
     keep_warm: KeepWarm | None = None
+    equivalents: tuple[str, ...] = ()

@@ -29,6 +29,7 @@ The function is pure: the same inputs give the same decision (RequestRouted hold
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, assert_never
 
 import msgspec
@@ -101,7 +102,7 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
     """Who can serve.
 
     Attributes:
-        requested: targets of the model asked for that can; its price may be unknown.
+        requested: targets of the model asked for that can, wherever it is served; its price may be unknown.
         order: all that can and have a price, best first.
         locked: who can serve the model that the tenant has fixed for such requests.
 
@@ -135,15 +136,12 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     )
     seen = without_refusers(able, asked, inputs.state.refused)
     compared = candidates(seen, inputs=inputs, view=view, catalog=catalog, tables=tables)
+    same = {one.id for one in catalog.alike(asked.model)}
     field = _Field(
         asked=asked,
         asked_model=asked.model.id,
         requested=behind(
-            [
-                one.target
-                for one in compared
-                if one.model == asked.model.id and one.lacks in ((), ("price",))
-            ],
+            [one.target for one in compared if one.model in same and one.lacks in ((), ("price",))],
             inputs.state.broke_off,
         ),
         order=tuple((cheapest_first if _is_cheap(inputs) else ranked)(compared)),
@@ -153,16 +151,18 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     )
     may_choose = _is_free(inputs) or asked.freedom == "free"
     if not field.requested and not (may_choose and field.order):
-        considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
+        considered = [one for one in seen if may_choose or one.model.id in same]
         raise nobody_can(considered, asked, features)
     proposed = _propose(inputs, field, tables.escalation)
     choice = _within_mode(inputs, proposed, field)
     chosen = by_target(compared)[choice.target]
     served = catalog.models[chosen.model]
+    alike = {one.id for one in catalog.alike(served)}
+    following = _fallbacks(choice, alike, inputs, field)
     return Decision(
         action=choice.action,
         reason=choice.reason,
-        targets=(choice.target, *_fallbacks(choice, chosen, inputs, field)),
+        targets=(choice.target, *following),
         model=chosen.model,
         provider=chosen.provider,
         requested_model=features.requested_model if asked.freedom == "free" else asked.name,
@@ -179,6 +179,11 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         ),
         task_kind=view.task_kind,
         keep_warm=kept_warm(inputs, served, steps=view.steps, catalog=catalog, tables=tables),
+        equivalents=tuple(
+            one.target
+            for one in compared
+            if one.target in following and one.model in alike and one.model != served.id
+        ),
     )
 
 
@@ -354,12 +359,12 @@ def _bound_by(inputs: DecisionInputs) -> Reason:
 
 
 def _fallbacks(
-    choice: _Choice, chosen: Candidate, inputs: DecisionInputs, field: _Field
+    choice: _Choice, alike: AbstractSet[str], inputs: DecisionInputs, field: _Field
 ) -> tuple[str, ...]:
-    """Who is tried next: the model asked for, the chosen model by another credential, then, where
-    mode and step allow another model, the rest in their order.
+    """Who is tried next: the model asked for, the chosen model by another credential or elsewhere, then,
+    where mode and step allow another model, the rest in their order.
     """
-    names = [*field.requested, *(one.target for one in field.order if one.model == chosen.model)]
+    names = [*field.requested, *(one.target for one in field.order if one.model in alike)]
     may_go_elsewhere = inputs.features.step_kind != NEVER_ELSEWHERE
     is_bound = field.asked.freedom in BOUND
     if _is_free(inputs) and not is_bound and may_go_elsewhere:
