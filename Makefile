@@ -134,6 +134,10 @@ bench: setup ## Measure against a bare relay; prints ratios of one run
 bench-split: setup ## Measure five processes against a bare chain of the same hops, and long streams
 	$(BIN)/python -m loadtest.split
 
+.PHONY: bench-hedge
+bench-hedge: setup ## Measure slow answers with hedging and without, and how soon an upstream is left
+	$(BIN)/python -m loadtest.hedge
+
 .PHONY: bench-facts
 bench-facts: setup ## Measure how fast telemetry takes facts from the bus into ClickHouse
 	$(BIN)/python -m loadtest.facts --json facts.json

@@ -14,10 +14,14 @@ from loadtest import machine
 from loadtest.answers import MODELS, LoadDialect
 from loadtest.machine import Cpus, Started
 
-Name: TypeAlias = Literal["direct", "relay", "chain", "turnout", "litellm", "portkey"]
+Name: TypeAlias = Literal["direct", "relay", "chain", "turnout", "split", "litellm", "portkey"]
+"""`turnout` is one process, `split` five."""
 
 Engines: TypeAlias = Literal["beside", "with"]
 """Where turnout's engines and telemetry run: on the load's CPU, or on the gateway's."""
+
+BESIDE_TURNOUT = 20
+"""The ports of split mode in a bench that has the embedded one running too."""
 
 KEY = "sk-bench"
 
@@ -29,7 +33,7 @@ class Place:
     """What every gateway is told.
 
     Attributes:
-        port: the first of a range of 20 that the bench uses.
+        port: the first of a range of 30 that the bench uses.
         directory: for logs and data; removed afterwards.
         peers: the environment that LiteLLM is installed in.
 
@@ -134,9 +138,11 @@ def turnout(place: Place, env: Mapping[str, str] = NO_ENV) -> Generator[Started]
 
 
 @contextmanager
-def split(place: Place, env: Mapping[str, str]) -> Generator[Started]:
-    """Five processes and their engines, wherever the kernel runs them; `env` is added."""
-    port = place.port + 2
+def split(place: Place, env: Mapping[str, str] = NO_ENV, *, at: int = 2) -> Generator[Started]:
+    """Five processes and their engines, wherever the kernel runs them; `env` is added, `at` is the first port's
+    place in the range.
+    """
+    port = place.port + at
     with machine.running(
         (sys.executable, "-m", "turnout", "serve", "--split"),
         url=f"http://127.0.0.1:{port}",
@@ -244,6 +250,8 @@ def all_running(
                     found[name] = stack.enter_context(chain(place))
                 case "turnout":
                     found[name] = stack.enter_context(turnout(place))
+                case "split":
+                    found[name] = stack.enter_context(split(place, at=BESIDE_TURNOUT))
                 case "litellm":
                     found[name] = stack.enter_context(litellm(place))
                 case "portkey":

@@ -22,6 +22,7 @@ import uvloop
 
 from loadtest import bodies, gateways, leaving, machine, stalls
 from loadtest.answers import Figures
+from loadtest.bodies import ANY_AGENT
 from loadtest.gateways import Place
 from loadtest.hedge_report import (
     MAX_INDEPENDENT_SHARE,
@@ -63,9 +64,6 @@ QUIET: Final = Pace(first_seconds=0.02)
 QUIET_REQUESTS: Final = 600
 QUIET_RATE: Final = 200.0
 """Of one round in which nothing stalls."""
-
-_AGENT: Final = 9_999_999
-"""Stands for the number of a thread's agent in prepared bodies."""
 
 SPENT: Final = """
 WITH mine AS (
@@ -128,7 +126,7 @@ def main() -> int:
                 uvloop.run(_embedded(report, plan, sides))
             if plan.leavers:
                 _progress("clients that leave, split")
-                with gateways.split(split, {}) as started:
+                with gateways.split(split) as started:
                     report.left["split"] = uvloop.run(_split(started, split, plan))
         except (NotStarted, NotAnswered, NoFigures, StillOpen) as reason:
             report.failures.append(str(reason))
@@ -140,8 +138,8 @@ def _arguments() -> tuple[Plan, int]:
     parser = argparse.ArgumentParser(prog="hedge", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=500, help="of eight measured requests each")
-    parser.add_argument("--rate", type=float, default=50.0, help="requests/s at each gateway")
-    parser.add_argument("--times-faster", type=float, default=20.0, help="than the drawn times")
+    parser.add_argument("--rate", type=float, default=40.0, help="requests/s at each gateway")
+    parser.add_argument("--times-faster", type=float, default=10.0, help="than the drawn times")
     parser.add_argument("--cpu-rounds", type=int, default=15, help="0 leaves them out")
     parser.add_argument("--leavers", type=int, default=200, help="0 leaves them out")
     parser.add_argument("--port", type=int, default=19200, help="first of 60 free ports")
@@ -214,7 +212,7 @@ async def _row(
     drawn = stalls.draws(warm_up, seed=seed + 1, is_shared=is_shared)
     drawn += stalls.draws(count, seed=seed + 2, is_shared=is_shared)
     ticket = f"hedge-{secrets.token_hex(4)}"
-    load = _Load(plan, first_agent=_AGENT // 2 + number * plan.threads, ticket=ticket)
+    load = _Load(plan, first_agent=number * plan.threads, ticket=ticket)
     begun = clock() + 1.0
     plain, hedged = await asyncio.gather(
         *(_played(plan, side, drawn, load, begun=begun) for side in sides)
@@ -241,17 +239,15 @@ class _Load:
         self._first_agent = first_agent
         self._ticket = ticket
         self._steps = [
-            bodies.long_body("openai_chat", THREAD_BYTES, agent=_AGENT, step=step * CALLS_A_STEP)
+            bodies.long_body("openai_chat", THREAD_BYTES, agent=ANY_AGENT, step=step * CALLS_A_STEP)
             for step in range(THREAD_STEPS)
         ]
 
     def request(self, url: str, number: int) -> bytes:
         step, thread = divmod(number, self._threads)
-        agent = self._first_agent + thread
-        body = stalls.numbered(self._steps[step], number)
-        body = body.replace(b"agent %d;" % _AGENT, b"agent %d;" % agent, 1)
+        body = bodies.by_agent(self._steps[step], self._first_agent + thread)
         ticket = self._ticket if step >= WARM_UP_STEPS else ""
-        return post(url, "openai_chat", body, ticket=ticket)
+        return post(url, "openai_chat", stalls.numbered(body, number), ticket=ticket)
 
 
 async def _played(

@@ -57,11 +57,15 @@ async def first_seconds(
         connection = free.pop() if free else None
         if connection is None or not connection.is_open:
             connection = await connect(url)
-        found[number] = await _answered(connection, dialect, request(number), number) - due
-        if connection.head is not None and not connection.head.closes:
-            free.append(connection)
-        else:
-            connection.close()
+        keeps = False
+        try:
+            found[number] = await answered(connection, dialect, request(number), number) - due
+            keeps = connection.head is not None and not connection.head.closes
+        finally:
+            if keeps:
+                free.append(connection)
+            else:
+                connection.close()
 
     try:
         async with asyncio.TaskGroup() as group:
@@ -79,15 +83,14 @@ async def first_seconds(
     return found
 
 
-async def _answered(
+async def answered(
     connection: Connection, dialect: LoadDialect, request: bytes, number: int
 ) -> float:
-    """When its first content came."""
+    """When its first content came. Raises `NotAnswered`."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             await connection.exchange(request)
     except (AnswerLost, OSError, TimeoutError) as reason:
-        connection.close()
         raise NotAnswered(f"request {number}: {reason!r}") from None
     body = connection.body
     if connection.head is None or connection.head.status != 200:

@@ -64,7 +64,7 @@ def draws(count: int, *, seed: int, is_shared: bool) -> list[Draw]:
 
 def _is_met_twice(rank: int, count: int) -> bool:
     is_stall = (rank + 0.5) / count >= 1.0 - STALL_SHARE
-    return is_stall and (count - rank) % SHARED_EVERY == 0
+    return is_stall and rank % SHARED_EVERY == 0
 
 
 def numbered(body: bytes, number: int) -> bytes:
