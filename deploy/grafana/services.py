@@ -141,6 +141,19 @@ _TARGETS = Section(
             (PromQl("min by (target) (turnout_target_limit)", "{{target}}"),),
         ),
         Panel(
+            "Passed over",
+            "Targets that requests did not go to, or were refused for, because calls to them fail, because they throttle"
+            " us or take no more calls at once.",
+            "timeseries",
+            "short",
+            (
+                PromQl(
+                    "sum by (reason) (increase(turnout_targets_passed_over_total[$__rate_interval]))",
+                    "{{reason}}",
+                ),
+            ),
+        ),
+        Panel(
             "Silent calls not raced",
             "Calls that hedging would have raced, by what kept it from that.",
             "timeseries",

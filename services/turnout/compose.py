@@ -164,7 +164,7 @@ class Process:
             return RemoteUpstreamDispatcher(
                 await self._channel(told),
                 begin_seconds=told.begin_seconds,
-                deadline_seconds=told.request_seconds,
+                deadline_seconds=parts.limits_of(self.settings).dispatch_seconds,
             )
         from turnout.bus.live import Live
         from turnout.dialects.registry import DIALECTS

@@ -93,7 +93,9 @@ class Dispatcher(Rpc):
         default=20.0, gt=0, description="How long the ingress waits for one to take a request."
     )
     request_seconds: float = Field(
-        default=3600.0, gt=0, description="Longest time in seconds that one answer may take."
+        default=3600.0,
+        gt=0,
+        description="Longest time in seconds that a provider may take for one answer; 600 at most for a whole one.",
     )
     drain_seconds: float = Field(
         default=25.0,

@@ -7,7 +7,6 @@ holds open what it held before.
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from typing import Final
 import aiohttp
 from nats.js.api import StreamConfig
 
-from tests.faults.open_files import opened_by
+from tests.faults.open_files import opened_by, settled
 from tests.faults.product import Product
 from tests.faults.wire import Wire, wire
 from turnout.bus.connection import STREAM_MAX_BYTES, open_bus
@@ -28,9 +27,6 @@ from turnout.engines.supervisor import Supervisor, supervising
 from turnout.telemetry.warehouse import WarehouseSettings, open_warehouse
 
 WAIT_SECONDS: Final = 30.0
-
-SETTLE_LOOKS: Final = 5
-LOOK_SECONDS: Final = 0.1
 
 NO_ROOM: Final = "min_free_disk_bytes_to_perform_insert"
 """ClickHouse refuses to insert into a table where the disk has less."""
@@ -131,15 +127,8 @@ class Engines:
 
     async def at_rest(self) -> Rest:
         """Once it has stayed the same for a while."""
-        due = time.monotonic() + WAIT_SECONDS
-        same, last = 0, self._held()
-        while same < SETTLE_LOOKS:
-            assert time.monotonic() < due, last
-            await asyncio.sleep(LOOK_SECONDS)
-            found = self._held()
-            same = same + 1 if found == last else 0
-            last = found
-        return Rest(*last, resident_mb=resident_mb(self.product.pid))
+        held = await settled(self._held)
+        return Rest(*held, resident_mb=resident_mb(self.product.pid))
 
     def _held(self) -> tuple[tuple[int, int], tuple[int, int]]:
         """Sockets but those to the provider, which are kept for the next request, and other files."""
