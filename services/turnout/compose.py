@@ -37,6 +37,7 @@ from turnout.ports import (
     SessionCacheTracker,
     UpstreamDispatcher,
 )
+from turnout.readiness import parts_now
 from turnout.rpc.address import is_loopback
 from turnout.settings import Rpc, RpcService, Settings
 from turnout.tenant_settings import TenantSettings
@@ -50,9 +51,6 @@ if TYPE_CHECKING:
 WARM_UP_SECONDS = 2.0
 """How long a start waits for another part, so that the first request need not; parts that come
 later are connected to when they are there."""
-
-READINESS_SECONDS = 0.5
-"""How long /ready waits for each part; orchestrators ask once in some seconds."""
 
 
 @dataclass(slots=True)
@@ -300,29 +298,13 @@ class Process:
             if told.address
         }
 
-        async def parts_now() -> dict[str, str]:
-            look = LookRequest(
-                thread_key="ready", head_scopes=(), prefix=Prefix(head_digest=""), now=time.time()
-            )
-            try:
-                await tracker.look(look, deadline_seconds=READINESS_SECONDS)
-                tracked = "ok"
-            except Unavailable as reason:
-                tracked = reason.message
-            found = {
-                "ingress": "ok",
-                "session-cache-tracker": tracked,
-                "bus": "ok" if self.bus.is_connected else "not connected; facts are spooled",
-                "spool": "full; facts are lost" if self._spool and self._spool.is_full else "ok",
-            }
-            if elsewhere:
-                from turnout.rpc.channel import serving_status
-
-                for name, channel in elsewhere.items():
-                    found[name] = await serving_status(channel, deadline_seconds=READINESS_SECONDS)
-            return found
-
-        return parts_now
+        return partial(
+            parts_now,
+            tracker=tracker,
+            elsewhere=elsewhere,
+            is_bus_connected=lambda: self.bus.is_connected,
+            is_spool_full=lambda: self._spool is not None and self._spool.is_full,
+        )
 
     async def _channel(self, told: Rpc) -> "Channel":
         from turnout.rpc.channel import open_channel

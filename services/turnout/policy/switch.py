@@ -29,7 +29,7 @@ The function is pure: the same inputs give the same decision (RequestRouted hold
 """
 
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import Final
 
 import msgspec
 from msgspec import structs
@@ -50,7 +50,7 @@ from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
 from turnout.policy.incumbent import is_warm, pays
 from turnout.policy.keep_warm import kept_warm
-from turnout.policy.modes import may_choose_model
+from turnout.policy.modes import bound_by, may_choose_model
 from turnout.policy.prompt_terms import lifetime_to_write
 from turnout.policy.rank import (
     Tables,
@@ -336,21 +336,7 @@ def _within_mode(inputs: DecisionInputs, proposed: _Choice, field: _Field) -> _C
     """
     if _is_free(inputs) or not field.requested or proposed.action in ("pin", "passthrough"):
         return proposed
-    return _Choice("passthrough", _bound_by(inputs), field.requested[0])
-
-
-def _bound_by(inputs: DecisionInputs) -> Reason:
-    if inputs.identity.arm == "control":
-        return "control_arm"
-    match inputs.mode:
-        case "observe":
-            return "observe_mode"
-        case "cache":
-            return "cache_mode"
-        case "subagents" | "full":
-            return "subagents_mode"
-        case _:
-            assert_never(inputs.mode)
+    return _Choice("passthrough", bound_by(inputs.mode, inputs.identity), field.requested[0])
 
 
 def _fallbacks(
