@@ -118,6 +118,10 @@ eval: setup ## Measure EVALUATION.md again on the tables in DATA and compare; ch
 loadtest: setup $(LOADTEST)/.ready ## Locust users that behave like agents, against one process and split
 	$(BIN)/python -m loadtest.agents $(LOADTEST_ARGS)
 
+.PHONY: soak
+soak: setup ## Ten minutes of load while every part is killed, paused and replaced; counts what is lost
+	$(BIN)/python -m loadtest.soak $(SOAK_ARGS)
+
 .PHONY: fuzz
 fuzz: setup $(FUZZ)/.ready ## Fuzz decoders and the HTTP edge, guided by coverage; 60 s a target
 	$(BIN)/python -m tests.fuzz.campaign $(FUZZ_ARGS)
@@ -129,6 +133,10 @@ bench: setup ## Measure against a bare relay; prints ratios of one run
 .PHONY: bench-split
 bench-split: setup ## Measure five processes against a bare chain of the same hops, and long streams
 	$(BIN)/python -m loadtest.split
+
+.PHONY: bench-hedge
+bench-hedge: setup ## Measure slow answers with hedging and without, and how soon an upstream is left
+	$(BIN)/python -m loadtest.hedge
 
 .PHONY: bench-facts
 bench-facts: setup ## Measure how fast telemetry takes facts from the bus into ClickHouse

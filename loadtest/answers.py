@@ -39,6 +39,24 @@ PROMPT_TOKENS = 1200
 CACHED_TOKENS = 1000
 """Part of the prompt, as a provider reports for a thread that goes on."""
 
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What an answer says of its usage.
+
+    Attributes:
+        cached: part of the prompt.
+        output: None where each piece of text counts as one token.
+
+    """
+
+    prompt: int = PROMPT_TOKENS
+    cached: int = CACHED_TOKENS
+    output: int | None = None
+
+
+USUAL = Figures()
+
 OBFUSCATION = "kL2pQ8"
 """OpenAI pads its events, so that their sizes do not tell the lengths of words."""
 
@@ -59,26 +77,27 @@ class Script:
     closing: bytes
 
 
-def script(dialect: Dialect, *, event_count: int) -> Script:
+def script(dialect: Dialect, *, event_count: int, figures: Figures = USUAL) -> Script:
     """The answer with `event_count` pieces of text."""
     words = [f"piece{number:03d} " for number in range(event_count)]
     match dialect:
         case "openai_chat":
-            return _openai(words)
+            return _openai(words, figures)
         case "anthropic_messages":
-            return _anthropic(words)
+            return _anthropic(words, figures)
         case "openai_responses":
-            return _responses(words)
+            return _responses(words, figures)
         case "gemini_generate":
-            return _gemini(words)
+            return _gemini(words, figures)
 
 
-def _openai(words: list[str]) -> Script:
+def _openai(words: list[str], figures: Figures) -> Script:
+    output = figures.output or len(words)
     usage = {
-        "prompt_tokens": PROMPT_TOKENS,
-        "completion_tokens": len(words),
-        "total_tokens": PROMPT_TOKENS + len(words),
-        "prompt_tokens_details": {"cached_tokens": CACHED_TOKENS},
+        "prompt_tokens": figures.prompt,
+        "completion_tokens": output,
+        "total_tokens": figures.prompt + output,
+        "prompt_tokens_details": {"cached_tokens": figures.cached},
     }
     named = {"id": "chatcmpl-bench", "created": 1, "model": MODELS["openai_chat"]}
     tier = {"service_tier": "default", "system_fingerprint": None}
@@ -103,10 +122,11 @@ def _openai(words: list[str]) -> Script:
     )
 
 
-def _anthropic(words: list[str]) -> Script:
+def _anthropic(words: list[str], figures: Figures) -> Script:
+    output = figures.output or len(words)
     read = {
-        "input_tokens": PROMPT_TOKENS - CACHED_TOKENS,
-        "cache_read_input_tokens": CACHED_TOKENS,
+        "input_tokens": figures.prompt - figures.cached,
+        "cache_read_input_tokens": figures.cached,
         "cache_creation_input_tokens": 0,
     }
     message = {
@@ -140,24 +160,25 @@ def _anthropic(words: list[str]) -> Script:
                 **message,
                 "content": [{"type": "text", "text": "".join(words)}],
                 "stop_reason": "end_turn",
-                "usage": {**read, "output_tokens": len(words)},
+                "usage": {**read, "output_tokens": output},
             }
         ),
         events=(opening + text(first), *(text(word) for word in others)),
         closing=event("content_block_stop", index=0)
-        + event("message_delta", delta=ended, usage={"output_tokens": len(words)})
+        + event("message_delta", delta=ended, usage={"output_tokens": output})
         + event("message_stop"),
     )
 
 
-def _responses(words: list[str]) -> Script:
+def _responses(words: list[str], figures: Figures) -> Script:
     text = "".join(words)
+    output = figures.output or len(words)
     usage = {
-        "input_tokens": PROMPT_TOKENS,
-        "input_tokens_details": {"cached_tokens": CACHED_TOKENS},
-        "output_tokens": len(words),
+        "input_tokens": figures.prompt,
+        "input_tokens_details": {"cached_tokens": figures.cached},
+        "output_tokens": output,
         "output_tokens_details": {"reasoning_tokens": 0},
-        "total_tokens": PROMPT_TOKENS + len(words),
+        "total_tokens": figures.prompt + output,
     }
     response = {"id": "resp_bench", "object": "response", "created_at": 1, "error": None}
     response["model"] = MODELS["openai_responses"]
@@ -194,17 +215,18 @@ def _responses(words: list[str]) -> Script:
     )
 
 
-def _gemini(words: list[str]) -> Script:
+def _gemini(words: list[str], figures: Figures) -> Script:
+    output = figures.output or len(words)
     named = {"modelVersion": MODELS["gemini_generate"], "responseId": "bench"}
 
     def chunk(text: str, count: int, **finish: str) -> dict[str, object]:
         content = {"parts": [{"text": text}], "role": "model"}
         usage = {
-            "promptTokenCount": PROMPT_TOKENS,
-            "cachedContentTokenCount": CACHED_TOKENS,
+            "promptTokenCount": figures.prompt,
+            "cachedContentTokenCount": figures.cached,
             "candidatesTokenCount": count,
-            "totalTokenCount": PROMPT_TOKENS + count,
-            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": PROMPT_TOKENS}],
+            "totalTokenCount": figures.prompt + count,
+            "promptTokensDetails": [{"modality": "TEXT", "tokenCount": figures.prompt}],
         }
         candidate = {"content": content, **finish, "index": 0}
         return {"candidates": [candidate], "usageMetadata": usage, **named}
@@ -213,9 +235,9 @@ def _gemini(words: list[str]) -> Script:
         return b"data: " + _json(content) + b"\r\n\r\n"
 
     return Script(
-        whole=_json(chunk("".join(words), len(words), finishReason="STOP")),
+        whole=_json(chunk("".join(words), output, finishReason="STOP")),
         events=tuple(event(chunk(word, number)) for number, word in enumerate(words, 1)),
-        closing=event(chunk("", len(words), finishReason="STOP")),
+        closing=event(chunk("", output, finishReason="STOP")),
     )
 
 

@@ -16,12 +16,13 @@ from typing import get_args
 
 import msgspec
 
-from loadtest import gateways, machine, routing, streams, throughput, translation
+from loadtest import gateways, growth, machine, routing, streams, throughput, translation
 from loadtest.answers import LoadDialect
 from loadtest.bodies import SIZES
 from loadtest.gateways import Engines, Name, Place
 from loadtest.load import NoAnswer
 from loadtest.machine import Cpus, NotStarted, Started
+from loadtest.open_loop import NotAnswered
 from loadtest.report import Report, Resident
 from loadtest.routing import RouteFailed
 from loadtest.streams import StreamLost
@@ -49,7 +50,7 @@ def main() -> int:
         connections=told.connections,
     )
     peers = Path(told.peers)
-    names: tuple[Name, ...] = ("direct", "relay", "turnout", *gateways.installed_peers(peers))
+    names = _names(gateways.installed_peers(peers))
     report = Report(plan=plan, cpus=cpus, engines=told.engines, names=names)
     with ExitStack() as stack:
         directory = Path(tempfile.mkdtemp(prefix="turnout-bench-"))
@@ -61,6 +62,8 @@ def main() -> int:
             _throughput(report, place)
         if told.only in {"", "route"} and told.route_seconds:
             _route(report, place, seconds=told.route_seconds)
+        if told.only in {"", "memory"} and told.memory_requests:
+            _growth(report, place, requests=told.memory_requests)
         if told.only in {"", "translation"}:
             _translation(report, place)
     print("\n".join(report.lines()))
@@ -78,14 +81,29 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--engines", choices=get_args(Engines), default="beside")
     parser.add_argument("--route-seconds", type=float, default=20.0, help="0 leaves Route out")
     parser.add_argument(
-        "--only", choices=("throughput", "route", "translation"), default="", help="one section"
+        "--memory-requests",
+        type=int,
+        default=growth.REQUESTS,
+        help="whose memory is compared with that of a tenth; 0 leaves it out",
     )
-    parser.add_argument("--port", type=int, default=19200, help="first of 20 free ports")
+    parser.add_argument(
+        "--only",
+        choices=("throughput", "route", "memory", "translation"),
+        default="",
+        help="one section",
+    )
+    parser.add_argument("--port", type=int, default=19200, help="first of 30 free ports")
     parser.add_argument(
         "--peers", default=".venv-peers", help="where LiteLLM and Portkey are, if they are"
     )
     parser.add_argument("--json", default="", help="file for the results")
     return parser.parse_args()
+
+
+def _names(peers: tuple[Name, ...]) -> tuple[Name, ...]:
+    """Five processes are compared with LiteLLM alone."""
+    split: tuple[Name, ...] = ("split",) if "litellm" in peers else ()
+    return ("direct", "relay", "turnout", *split, *peers)
 
 
 def _cases(dialect: LoadDialect) -> tuple[Case, ...]:
@@ -131,12 +149,20 @@ def _route(report: Report, place: Place, *, seconds: float) -> None:
     try:
         with (
             gateways.upstream(place),
-            gateways.split(place, {}),
+            gateways.split(place),
         ):
             runs = asyncio.run(routing.measure(f"127.0.0.1:{port + 4}", seconds=seconds))
             report.route_mixed, report.route_cached = runs
     except (NotStarted, RouteFailed) as reason:
         report.failures.append(f"Route: {reason}")
+
+
+def _growth(report: Report, place: Place, *, requests: int) -> None:
+    _progress(f"memory of the embedded process over {requests} requests")
+    try:
+        report.growth = growth.measure(place, requests=requests)
+    except (NotStarted, NotAnswered) as reason:
+        report.failures.append(f"memory: {reason}")
 
 
 def _translation(report: Report, place: Place) -> None:
@@ -158,6 +184,7 @@ def _as_json(report: Report) -> bytes:
         "resident": report.resident,
         "route_mixed": report.route_mixed,
         "route_cached": report.route_cached,
+        "growth": report.growth,
         "translation": report.translation,
         "streams": report.streams,
         "targets": [

@@ -39,7 +39,7 @@ def services_below(pid: int) -> dict[str, list[int]]:
     """The processes of each service, oldest first."""
     found: dict[str, list[int]] = {}
     for child in sorted(machine.children(pid)):
-        service = service_of(_words(child))
+        service = service_of(words_of(child))
         if service:
             found.setdefault(service, []).append(child)
     return found
@@ -96,7 +96,8 @@ def _send(pid: int, fault: Fault) -> str:
     return f"{told} (one of {len(there)})"
 
 
-def _words(pid: int) -> list[str]:
+def words_of(pid: int) -> list[str]:
+    """The command line of a process, empty for one that is gone."""
     try:
         told = Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:

@@ -14,12 +14,18 @@ from loadtest import machine
 from loadtest.answers import MODELS, LoadDialect
 from loadtest.machine import Cpus, Started
 
-Name: TypeAlias = Literal["direct", "relay", "chain", "turnout", "litellm", "portkey"]
+Name: TypeAlias = Literal["direct", "relay", "chain", "turnout", "split", "litellm", "portkey"]
+"""`turnout` is one process, `split` five."""
 
 Engines: TypeAlias = Literal["beside", "with"]
 """Where turnout's engines and telemetry run: on the load's CPU, or on the gateway's."""
 
+BESIDE_TURNOUT = 20
+"""The ports of split mode in a bench that has the embedded one running too."""
+
 KEY = "sk-bench"
+
+NO_ENV: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +33,7 @@ class Place:
     """What every gateway is told.
 
     Attributes:
-        port: the first of a range of 20 that the bench uses.
+        port: the first of a range of 30 that the bench uses.
         directory: for logs and data; removed afterwards.
         peers: the environment that LiteLLM is installed in.
 
@@ -115,8 +121,8 @@ def turnout_env(place: Place, *, directory: str, at: int) -> dict[str, str]:
 
 
 @contextmanager
-def turnout(place: Place) -> Generator[Started]:
-    """One process with its engines and telemetry as children."""
+def turnout(place: Place, env: Mapping[str, str] = NO_ENV) -> Generator[Started]:
+    """One process with its engines and telemetry as children; `env` is added."""
     port = place.port + 2
     with machine.running(
         (sys.executable, "-m", "turnout", "serve"),
@@ -124,7 +130,7 @@ def turnout(place: Place) -> Generator[Started]:
         ready_path="/ready",
         log=place.directory / "turnout.log",
         cpu=place.cpus.gateway,
-        env=turnout_env(place, directory="turnout", at=port),
+        env={**turnout_env(place, directory="turnout", at=port), **env},
     ) as started:
         if place.engines == "beside":
             machine.move(machine.children(started.pid), place.cpus.load)
@@ -132,9 +138,11 @@ def turnout(place: Place) -> Generator[Started]:
 
 
 @contextmanager
-def split(place: Place, env: Mapping[str, str]) -> Generator[Started]:
-    """Five processes and their engines, wherever the kernel runs them; `env` is added."""
-    port = place.port + 2
+def split(place: Place, env: Mapping[str, str] = NO_ENV, *, at: int = 2) -> Generator[Started]:
+    """Five processes and their engines, wherever the kernel runs them; `env` is added, `at` is the first port's
+    place in the range.
+    """
+    port = place.port + at
     with machine.running(
         (sys.executable, "-m", "turnout", "serve", "--split"),
         url=f"http://127.0.0.1:{port}",
@@ -242,6 +250,8 @@ def all_running(
                     found[name] = stack.enter_context(chain(place))
                 case "turnout":
                     found[name] = stack.enter_context(turnout(place))
+                case "split":
+                    found[name] = stack.enter_context(split(place, at=BESIDE_TURNOUT))
                 case "litellm":
                     found[name] = stack.enter_context(litellm(place))
                 case "portkey":

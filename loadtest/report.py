@@ -1,10 +1,12 @@
 """What a run says: a table, one line per target, and the same as JSON. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from loadtest import figures
+from loadtest.bodies import Size
 from loadtest.gateways import Engines, Name
+from loadtest.growth import Growth
 from loadtest.machine import Cpus
 from loadtest.routing import RouteRun
 from loadtest.streams import Streams
@@ -14,10 +16,47 @@ from loadtest.translation import Translation
 
 MIN_RELAY_SHARE = 0.5
 MIN_LITELLM_TIMES = 8.0
+MIN_PORTKEY_TIMES = 2.0
+MIN_SPLIT_TIMES = 2.5
+MAX_LITELLM_ADDED = 0.3
+MAX_PORTKEY_ADDED = 1.0
 MAX_ROUTE_MS = 50.0
 MAX_CACHED_ROUTE_MS = 10.0
 MAX_RESIDENT_MB = 300.0
 """The promises; where they come from is said in the README beside this file."""
+
+
+PEERS_SIZE: Size = "60 kB"
+"""Where Portkey and latencies are compared: a body of the size that agents send."""
+
+
+@dataclass(frozen=True, slots=True)
+class Least:
+    """Requests a second of one gateway, at least so many `times` those of another.
+
+    Attributes:
+        size: of whole answers, where it is promised for that alone.
+    """
+
+    of: Name
+    to: Name
+    times: float
+    size: Size | None = None
+
+    def is_for(self, case: Case) -> bool:
+        return self.size is None or (case.size == self.size and not case.stream)
+
+
+EMBEDDED = (
+    Least("turnout", "relay", MIN_RELAY_SHARE),
+    Least("turnout", "litellm", MIN_LITELLM_TIMES),
+    Least("turnout", "portkey", MIN_PORTKEY_TIMES, PEERS_SIZE),
+    Least("split", "litellm", MIN_SPLIT_TIMES),
+)
+ADDED: tuple[tuple[Name, float], ...] = (
+    ("litellm", MAX_LITELLM_ADDED),
+    ("portkey", MAX_PORTKEY_ADDED),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +83,12 @@ class Report:
     cpus: Cpus
     engines: Engines
     names: tuple[Name, ...]
-    least: tuple[tuple[Name, float], ...] = (
-        ("relay", MIN_RELAY_SHARE),
-        ("litellm", MIN_LITELLM_TIMES),
-    )
+    least: tuple[Least, ...] = EMBEDDED
     cells: Cells = field(default_factory=Cells)
     resident: list[Resident] = field(default_factory=list)
     route_mixed: RouteRun | None = None
     route_cached: RouteRun | None = None
+    growth: Growth | None = None
     translation: Translation | None = None
     streams: Streams | None = None
     failures: list[str] = field(default_factory=list)
@@ -59,16 +96,7 @@ class Report:
 
     def targets(self) -> list[Target]:
         """All that this run has figures for."""
-        found: list[Target] = []
-        for case in self.plan.cases:
-            for other, limit in self.least:
-                share = self._ratio("turnout", other, case)
-                if share is not None:
-                    found.append(
-                        Target(
-                            f"throughput of {other}, {case.title}", share, "at least", limit, "x"
-                        )
-                    )
+        found = [*self._throughput_targets(), *self._latency_targets()]
         if self.resident:
             own = self.resident[0].mb
             tree = sum(one.shared_out_mb for one in self.resident if not one.is_clickhouse)
@@ -83,10 +111,31 @@ class Report:
         ):
             if run is not None:
                 found.append(Target(title, run.total.p99, "under", limit, " ms"))
-        for section in (self.translation, self.streams):
+        for section in (self.growth, self.translation, self.streams):
             if section is not None:
                 found += section.targets()
         return found
+
+    def _throughput_targets(self) -> Iterator[Target]:
+        for case in self.plan.cases:
+            for least in self.least:
+                share = self._ratio(least.of, least.to, case)
+                if share is not None and least.is_for(case):
+                    unit = "streams/s" if case.stream else "requests/s"
+                    what = f"{unit} of {least.of} by {least.to}, {case.title}"
+                    yield Target(what, share, "at least", least.times, "x")
+
+    def _latency_targets(self) -> Iterator[Target]:
+        """Of one connection, above the bare upstream's."""
+        for case in self.plan.cases:
+            ours, direct = self.cells.of("turnout", case), self.cells.of("direct", case)
+            for name, limit in ADDED:
+                theirs = self.cells.of(name, case)
+                is_compared = case.size == PEERS_SIZE and not case.stream
+                if is_compared and ours and len(ours) == len(theirs) == len(direct):
+                    share = figures.ratio(_added(ours, direct), _added(theirs, direct))
+                    what = f"added p50 at one connection by {name}'s, {case.title}"
+                    yield Target(what, share, "at most", limit, "x")
 
     def _ratio(self, of: Name, to: Name, case: Case) -> float | None:
         first, second = self.cells.of(of, case), self.cells.of(to, case)
@@ -107,7 +156,7 @@ class Report:
         for title, run in (("new", self.route_mixed), ("known", self.route_cached)):
             if run is not None:
                 told.append(_route_line(title, run))
-        for section in (self.translation, self.streams):
+        for section in (self.growth, self.translation, self.streams):
             if section is not None:
                 told += ["", *section.lines()]
         told += ["", *(f"TARGET  {target.line}" for target in self.targets())]
@@ -131,26 +180,30 @@ class Report:
 
     def _ratios(self) -> list[str]:
         rows: list[str] = []
+        own, baseline = self.least[0].of, self.least[0].to
         for case in self.plan.cases:
-            baseline = self.least[0][0]
-            ours, bare = self.cells.of("turnout", case), self.cells.of(baseline, case)
+            ours, bare = self.cells.of(own, case), self.cells.of(baseline, case)
             if not ours or len(ours) != len(bare):
                 continue
             whole = figures.ratio(
                 [c.cpu_ms + (c.children_cpu_ms or 0.0) for c in bare],
                 [c.cpu_ms + (c.children_cpu_ms or 0.0) for c in ours],
             )
-            share = self._ratio("turnout", baseline, case) or 0.0
+            share = self._ratio(own, baseline, case) or 0.0
             by_cpu = ""
             # A process that only keeps others up uses none that could be told.
             if all(cell.cpu_ms for cell in ours):
                 cpu = figures.ratio([c.cpu_ms for c in bare], [c.cpu_ms for c in ours])
                 by_cpu = f" by CPU {cpu:.2f},"
             rows.append(
-                f"ratio   {case.title:34} turnout/{baseline}: throughput {share:.2f},{by_cpu}"
+                f"ratio   {case.title:34} {own}/{baseline}: throughput {share:.2f},{by_cpu}"
                 f" by CPU with children {whole:.2f}"
             )
         return rows
+
+
+def _added(cells: Sequence[Cell], direct: Sequence[Cell]) -> list[float]:
+    return [cell.alone_p50_ms - bare.alone_p50_ms for cell, bare in zip(cells, direct, strict=True)]
 
 
 def _row(case: Case, name: Name, cells: Sequence[Cell], direct: Sequence[Cell]) -> str:

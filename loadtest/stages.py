@@ -101,13 +101,14 @@ class Warehouse:
         return found
 
     def stages(self) -> list[Stage]:
-        lines = self._ask(STAGES).splitlines()
+        lines = self.ask(STAGES).splitlines()
         return [msgspec.json.decode(line, type=Stage) for line in lines if line]
 
     def _count(self) -> Rows:
-        return msgspec.json.decode(self._ask(COUNT), type=Rows)
+        return msgspec.json.decode(self.ask(COUNT), type=Rows)
 
-    def _ask(self, sql: str) -> bytes:
+    def ask(self, sql: str) -> bytes:
+        """One JSON object a line. Raises `NoFigures`."""
         params = {
             "database": self.database,
             "param_ticket": self.ticket,

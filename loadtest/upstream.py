@@ -7,14 +7,16 @@ what it has seen. Run: python -m loadtest.upstream --port 9001 --first-ms 20 --g
 import argparse
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from typing import Protocol
 
 import uvloop
 from typing_extensions import override
 
 from loadtest import wire
-from loadtest.answers import PATHS, Script, script
+from loadtest.answers import PATHS, USUAL, Figures, Script, script
+from turnout.capabilities import Dialect
 
 STREAM_HEAD = (
     b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-cache\r\n"
@@ -42,12 +44,25 @@ class Stats:
     exports: int = 0
 
 
+class Pacing(Protocol):
+    """Seconds before a request's first content and between two events."""
+
+    @property
+    def gap_seconds(self) -> float: ...
+
+    def first_of(self, body: bytes) -> float: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Seconds before the first content and between two events."""
+    """The same for all requests."""
 
     first_seconds: float = 0.0
     gap_seconds: float = 0.0
+
+    def first_of(self, body: bytes) -> float:
+        del body
+        return self.first_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +87,40 @@ class _Prepared:
 
 
 class Upstream:
-    """The provider's answers, pace and counts; shared by its connections."""
+    """The provider's answers, pace and counts; shared by its connections.
 
-    def __init__(self, *, pace: Pace, event_count: int) -> None:
+    Attributes:
+        on_aborted: called when a reader has left before its answer's end.
+    """
+
+    def __init__(
+        self,
+        *,
+        pace: Pacing,
+        event_count: int,
+        figures_of: Callable[[bytes], Figures] = lambda _: USUAL,
+    ) -> None:
+        """`figures_of` a body says what its answer tells of usage; different ones are few."""
         self.pace = pace
         self.stats = Stats()
-        self._answers = {
-            path.partition("?")[0].encode(): _Prepared.of(script(name, event_count=event_count))
-            for name, path in PATHS.items()
+        self.on_aborted: Callable[[], None] = lambda: None
+        self._event_count = event_count
+        self._figures_of = figures_of
+        self._dialects = {
+            path.partition("?")[0].encode(): dialect for dialect, path in PATHS.items()
         }
+        self._answers: dict[tuple[Dialect, Figures], _Prepared] = {}
 
-    def answer_for(self, path: bytes) -> _Prepared | None:
-        return self._answers.get(path.partition(b"?")[0])
+    def answer_for(self, path: bytes, body: bytes) -> _Prepared | None:
+        dialect = self._dialects.get(path.partition(b"?")[0])
+        if dialect is None:
+            return None
+        figures = self._figures_of(body)
+        answer = self._answers.get((dialect, figures))
+        if answer is None:
+            told = script(dialect, event_count=self._event_count, figures=figures)
+            answer = self._answers[dialect, figures] = _Prepared.of(told)
+        return answer
 
 
 class Connection(asyncio.Protocol):
@@ -111,6 +148,7 @@ class Connection(asyncio.Protocol):
             self._due.cancel()
             self._due = None
             self._stats.aborted += 1
+            self._upstream.on_aborted()
 
     @override
     def data_received(self, data: bytes) -> None:
@@ -148,21 +186,22 @@ class Connection(asyncio.Protocol):
             self._stats.exports += 1
             self._write(wire.response(b"", content_type="application/x-protobuf"))
             return
-        answer = self._upstream.answer_for(path)
+        answer = self._upstream.answer_for(path, body)
         if answer is None:
             self._write(wire.response(b'{"error":{"message":"no such path"}}', status=404))
             return
         self._stats.requests += 1
         pace = self._upstream.pace
+        first_seconds = pace.first_of(body)
         if not _asks_stream(path, body):
-            self._after(pace.first_seconds, (answer.whole,), 0)
+            self._after(first_seconds, (answer.whole,), 0)
             return
         self._stats.streams += 1
         if pace.gap_seconds:
             self._write(STREAM_HEAD)
-            self._after(pace.first_seconds, (*answer.chunks, answer.closing), 0)
+            self._after(first_seconds, (*answer.chunks, answer.closing), 0)
         else:
-            self._after(pace.first_seconds, (answer.at_once,), 0)
+            self._after(first_seconds, (answer.at_once,), 0)
 
     def _after(self, seconds: float, parts: Sequence[bytes], at: int) -> None:
         """Write the parts from `at` on, the first after `seconds`, the others a gap apart."""
@@ -196,10 +235,13 @@ def _asks_stream(path: bytes, body: bytes) -> bool:
     return any(field in ends for field in STREAM_FIELDS)
 
 
-async def serve(upstream: Upstream, *, port: int, host: str = "127.0.0.1") -> None:
+async def listen(upstream: Upstream, *, port: int, host: str = "127.0.0.1") -> asyncio.Server:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(upstream), host, port, backlog=BACKLOG)
-    async with server:
+    return await loop.create_server(lambda: Connection(upstream), host, port, backlog=BACKLOG)
+
+
+async def serve(upstream: Upstream, *, port: int, host: str) -> None:
+    async with await listen(upstream, port=port, host=host) as server:
         await server.serve_forever()
 
 

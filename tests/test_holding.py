@@ -9,12 +9,13 @@ from turnout.engines.failure import EngineFailed
 from turnout.engines.free_ports import free_ports
 from turnout.holding import holding
 from turnout.http_server import listen
+from turnout.ingress_section import Ingress
 from turnout.keys import new_key
 from turnout.parts import catalog_of
 from turnout.processes import plan
 from turnout.router_key import RouterKey
 from turnout.rpc.channel import RpcServer
-from turnout.settings import BadSetting, Dispatcher, Ingress, Scorer, Settings, Tracker
+from turnout.settings import BadSetting, Dispatcher, Scorer, Settings, Tracker
 
 pytestmark = pytest.mark.anyio
 

@@ -17,7 +17,9 @@ from turnout.http_server import serve_http
 pytestmark = pytest.mark.anyio
 
 WAIT_SECONDS = 20.0
-BOUNDS = HttpBounds(head_bytes=2000, head_seconds=5.0, keep_alive_seconds=5, connections=3)
+BOUNDS = HttpBounds(
+    head_bytes=2000, head_seconds=5.0, write_seconds=5.0, keep_alive_seconds=5, connections=3
+)
 ASK = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"
 BEGUN = b"POST / HTTP/1.1\r\nhost: here\r\n"
 
@@ -29,6 +31,7 @@ class Edge:
     port: int = 0
     asked: int = 0
     begun: asyncio.Event = field(default_factory=asyncio.Event)
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
     writers: list[asyncio.StreamWriter] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,6 +42,15 @@ class Edge:
             refused = [(b"content-length", b"0")]
             await send({"type": "http.response.start", "status": 413, "headers": refused})
             await send({"type": "http.response.body", "body": b""})
+            return
+        if scope["path"] == "/long":
+            await receive()
+            leaving = asyncio.ensure_future(receive())
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            while not leaving.done():
+                await send({"type": "http.response.body", "body": b" " * 65536, "more_body": True})
+                await asyncio.sleep(0)
+            self.gone.set()
             return
         size = 0
         while True:
@@ -221,3 +233,29 @@ async def test_what_is_no_http_is_refused_in_the_same_form() -> None:
         reader, writer = await edge.connect()
         writer.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
         assert await is_refused(reader, 400)
+
+
+async def test_a_client_that_takes_nothing_of_its_answer_is_hung_up_on() -> None:
+    async with served(replace(BOUNDS, write_seconds=0.2)) as edge:
+        idle, writer = await edge.connect()
+        idle_takes_all = asyncio.ensure_future(idle.read())
+        reader, silent = await edge.connect()
+        silent.write(b"GET /long HTTP/1.1\r\nhost: here\r\n\r\n")
+        await edge.gone.wait()
+        assert not idle_takes_all.done()
+        writer.write(ASK)
+        writer.write_eof()
+        assert b"200 OK" in await idle_takes_all
+        with suppress(ConnectionResetError):
+            await reader.read()
+
+
+async def test_a_client_that_takes_its_time_is_answered() -> None:
+    async with served(replace(BOUNDS, write_seconds=0.5)) as edge:
+        reader, writer = await edge.connect()
+        writer.write(b"GET /long HTTP/1.1\r\nhost: here\r\n\r\n")
+        for _ in range(20):
+            # More than lies in the buffers between, in a second, with pauses.
+            await reader.readexactly(1_000_000)
+            await asyncio.sleep(0.05)
+        assert not edge.gone.is_set()

@@ -16,7 +16,9 @@ from turnout.http_server import serve_http
 pytestmark = pytest.mark.anyio
 
 WAIT_SECONDS = 20.0
-BOUNDS = HttpBounds(head_bytes=65536, head_seconds=10.0, keep_alive_seconds=75, connections=64)
+BOUNDS = HttpBounds(
+    head_bytes=65536, head_seconds=10.0, write_seconds=5.0, keep_alive_seconds=75, connections=64
+)
 ASK = b"GET / HTTP/1.1\r\nhost: here\r\n\r\n"
 
 

@@ -105,6 +105,69 @@ _CALLS = Section(
     ),
 )
 
+_TARGETS = Section(
+    "Targets, as dispatchers see them",
+    (
+        Panel(
+            "First content, p95",
+            "Seconds that 95 % of calls keep to, of late, by target and uncached tokens of the prompt; what hedging"
+            " waits for.",
+            "timeseries",
+            "s",
+            (
+                PromQl(
+                    "max by (target, size) (turnout_first_content_p95_seconds)",
+                    "{{target}} {{size}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Not healthy",
+            "Dispatchers to which a target is ejected, probed or throttled; 0 is well.",
+            "timeseries",
+            "short",
+            (
+                PromQl(
+                    'sum by (target, state) (turnout_target_state{state!="healthy"})',
+                    "{{target}} {{state}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Calls at once",
+            "As many as a target takes, as far as it has shown; 2048 while it has never throttled.",
+            "timeseries",
+            "short",
+            (PromQl("min by (target) (turnout_target_limit)", "{{target}}"),),
+        ),
+        Panel(
+            "Passed over",
+            "Targets that requests did not go to, or were refused for, because calls to them fail, because they throttle"
+            " us or take no more calls at once.",
+            "timeseries",
+            "short",
+            (
+                PromQl(
+                    "sum by (reason) (increase(turnout_targets_passed_over_total[$__rate_interval]))",
+                    "{{reason}}",
+                ),
+            ),
+        ),
+        Panel(
+            "Silent calls not raced",
+            "Calls that hedging would have raced, by what kept it from that.",
+            "timeseries",
+            "short",
+            (
+                PromQl(
+                    "sum by (reason) (increase(turnout_hedges_suppressed_total[$__rate_interval]))",
+                    "{{reason}}",
+                ),
+            ),
+        ),
+    ),
+)
+
 _SPOOL = Section(
     "Facts on their way to the bus",
     (
@@ -282,7 +345,7 @@ _WAREHOUSE = Section(
 SERVICES = Dashboard(
     uid="turnout-services",
     title="Turnout: services and bus",
-    description="What is up, what is in flight, how long calls take, and where facts are.",
-    sections=(_UP, _CALLS, _SPOOL, _WAREHOUSE),
+    description="What is up, what is in flight, how long calls take, how targets stand, and where facts are.",
+    sections=(_UP, _CALLS, _TARGETS, _SPOOL, _WAREHOUSE),
     sources=("prometheus",),
 )

@@ -178,7 +178,7 @@ class Process:
             return RemoteUpstreamDispatcher(
                 await self._channel(told),
                 begin_seconds=told.begin_seconds,
-                deadline_seconds=told.request_seconds,
+                deadline_seconds=parts.limits_of(self.settings).dispatch_seconds,
             )
         from turnout.bus.live import Live
         from turnout.dialects.registry import DIALECTS
@@ -236,6 +236,8 @@ class Process:
             max_body_bytes=told.max_body_bytes,
             body_seconds=told.body_seconds,
             route_seconds=settings.scorer.deadline_seconds,
+            requests=told.max_requests,
+            bodies_bytes=told.max_bodies_bytes,
             sockets=told.max_sockets,
             sockets_per_key=told.max_sockets_per_key,
         )
@@ -276,6 +278,7 @@ class Process:
                 store=store,
                 artifacts=parts.artifacts_of(settings, catalog, store),
                 limits=limits,
+                room=proxy.room,
                 exposition=self.metrics.exposition,
                 parts=readiness,
             ),

@@ -22,7 +22,7 @@ trailing metadata (`rpc/errors.py`) so that the type survives the hop. Every mes
 wrong and, where we know it, what would be right. Messages never hold prompt text or credentials.
 """
 
-from typing import ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Self, TypeAlias
 
 ErrorKind: TypeAlias = Literal[
     "invalid_request",
@@ -66,6 +66,14 @@ class TurnoutError(Exception):
         self.message = message
         self.retry_after_seconds = retry_after_seconds
         self.upstream_status = upstream_status
+
+    def without_frames(self) -> Self:
+        """For whoever keeps it: frames hold bodies and buffers, and often, in a circle, the keeper."""
+        one: BaseException | None = self
+        while one is not None:
+            one.__traceback__ = None
+            one = one.__cause__ or one.__context__
+        return self
 
 
 class InvalidRequest(TurnoutError):

@@ -23,7 +23,7 @@ from turnout.warehousing import ask
 _SERVED: Final = (
     "SELECT target, outcome, attempts, fresh_input, cache_read,"
     " cache_write_5m + cache_write_1h + cache_write_other AS cache_write, output, cost_usd,"
-    " baseline_cost_usd FROM requests WHERE request_id = {request_id:String} FORMAT JSONEachRow"
+    " baseline_cost_usd, passed_over, waited_seconds, move_usd, wait_usd FROM requests WHERE request_id = {request_id:String} FORMAT JSONEachRow"
 )
 
 
@@ -37,6 +37,10 @@ class _Served(msgspec.Struct, frozen=True, gc=False):
     output: int | None
     cost_usd: float | None
     baseline_cost_usd: float | None
+    passed_over: tuple[str, ...] = ()
+    waited_seconds: float = 0.0
+    move_usd: float | None = None
+    wait_usd: float | None = None
 
 
 async def explanation(settings: Settings, request_id: str) -> list[str]:
@@ -57,8 +61,9 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
         ) from reason
     catalog = parts.catalog_of(settings)
     served = [
-        _served_words(msgspec.json.decode(line, type=_Served))
+        words
         for line in (await ask(settings, _SERVED, named)).splitlines()
+        for words in _served_words(msgspec.json.decode(line, type=_Served))
     ]
     had = await contents(settings, catalog)
     decided = had.artifacts.get(recorded.decision.artifact_digest)
@@ -131,8 +136,8 @@ def _essence(decision: Decision) -> tuple[object, ...]:
     return decision.action, decision.reason, decision.targets
 
 
-def _served_words(one: _Served) -> str:
-    """Tokens and dollars of what came of it; a failed request has told of none."""
+def _served_words(one: _Served) -> list[str]:
+    """What stood in its way, and tokens and dollars of what came of it; a failed request has told of none."""
     served = f"{one.outcome} by {one.target}" if one.target else one.outcome
     tokens: Mapping[str, int | None] = {
         "fresh": one.fresh_input,
@@ -146,4 +151,18 @@ def _served_words(one: _Served) -> str:
     if one.baseline_cost_usd is not None:
         cost += f" (${one.baseline_cost_usd:.4f} at the baseline's prices)"
     attempts = "1 attempt" if one.attempts == 1 else f"{one.attempts} attempts"
-    return f"It was {served} in {attempts}: {counted}, {cost}."
+    return [*_detour_words(one), f"It was {served} in {attempts}: {counted}, {cost}."]
+
+
+def _detour_words(one: _Served) -> list[str]:
+    lines: list[str] = []
+    for target, _, reason in (entry.rpartition(":") for entry in one.passed_over):
+        lines.append(f"{target} was passed over: {reason.replace('_', ' ')}.")
+    if one.move_usd is not None and one.wait_usd is not None:
+        lines.append(
+            f"Waiting for the target that was decided on was worth ${one.wait_usd:.4f}, moving to another was"
+            f" expected to cost ${one.move_usd:.4f} more."
+        )
+    if one.waited_seconds:
+        lines.append(f"It waited {one.waited_seconds:.1f} s for a target.")
+    return lines

@@ -59,6 +59,8 @@ class AttemptEnded(msgspec.Struct, frozen=True, gc=False):
         changes: what of the request was changed for the target, as words of a small set
             (`tool_name`, `dropped:top_k`, `schema:const`), each once.
         hedge_delay_seconds: since the attempt that this one races was sent; None where it races none.
+        suspect: of `changes` what a refusal most likely is about, by the field that it names; several words
+            by commas, "" where nothing was refused or it cannot be told.
 
     """
 
@@ -90,6 +92,7 @@ class AttemptEnded(msgspec.Struct, frozen=True, gc=False):
     fee_usd: float | None = None
     paid_usd: float | None = None
     hedge_delay_seconds: float | None = None
+    suspect: str = ""
 
 
 class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
@@ -110,6 +113,12 @@ class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
         hedges: attempts that raced another.
         hedge_cost_usd: of the attempts that lost, a part of `cost_usd`; None when there was none, or unknown.
         not_hedged: why a silent attempt was not raced; "" where none was considered, or one was.
+        passed_over: targets before the one that was asked, or all where none was, and why they were not:
+            "anthropic/claude-opus-5-5@env:throttled" (failing, throttled, at_its_limit).
+        waited_seconds: for targets that had said when to come back.
+        move_usd: what moving from the decided target, which throttled, was expected to cost more over the
+            rest of the thread; None where that was not asked, or has no price.
+        wait_usd: what the wait for it was worth; it was waited for where this was less and the wait short.
 
     """
 
@@ -155,6 +164,10 @@ class RequestCompleted(msgspec.Struct, frozen=True, gc=False):
     hedges: int = 0
     hedge_cost_usd: float | None = None
     not_hedged: NotHedged | Literal[""] = ""
+    passed_over: tuple[str, ...] = ()
+    waited_seconds: float = 0.0
+    move_usd: float | None = None
+    wait_usd: float | None = None
 
 
 class ThreadSwitched(msgspec.Struct, frozen=True, gc=False):

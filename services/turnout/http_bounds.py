@@ -1,8 +1,8 @@
-"""What one connection of the HTTP port may cost before a request is there.
+"""What one connection of the HTTP port may cost beside the requests on it.
 
-Rules: a head is bounded in bytes and in time, a connection that says nothing in time, all of them in number;
-whoever goes beyond a bound is told so where that can be told, and the connection is closed. Bodies are the
-application's to bound.
+Rules: a head is bounded in bytes and in time, a connection that says nothing, or takes nothing of its answer, in
+time, all of them in number; whoever goes beyond a bound is told so where that can be told, and the connection is
+closed. Bodies are the application's to bound.
 """
 
 import asyncio
@@ -30,6 +30,7 @@ class HttpBounds:
     """Attributes:
     head_bytes: of a request's line and headers together.
     head_seconds: from a head's first byte to its last.
+    write_seconds: how long a client may take nothing while an answer waits for it.
     keep_alive_seconds: how long a connection is kept on which no request is under way.
     connections: open at once.
 
@@ -37,6 +38,7 @@ class HttpBounds:
 
     head_bytes: int
     head_seconds: float
+    write_seconds: float
     keep_alive_seconds: int
     connections: int
 
@@ -72,6 +74,7 @@ class BoundedProtocol(HttpToolsProtocol):
     _is_in_message = False
     _linger: asyncio.TimerHandle | None = None
     _head_due: asyncio.TimerHandle | None = None
+    _write_due: asyncio.TimerHandle | None = None
 
     @override
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -88,8 +91,26 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._wait_for_head(is_needed=False)
         self._stop_lingering()
+        self._stop_waiting_for_reader()
         self._unset_keepalive_if_required()
         super().connection_lost(exc)
+
+    @override
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stop_waiting_for_reader()
+        # What it does take in small sips fills its own buffers, and says nothing here.
+        self._write_due = self.loop.call_later(self.bounds.write_seconds, self.transport.abort)
+
+    @override
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_waiting_for_reader()
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self._write_due is not None:
+            self._write_due.cancel()
+            self._write_due = None
 
     @override
     def data_received(self, data: bytes) -> None:

@@ -261,12 +261,14 @@ def default_mode(settings: Settings, catalog: Catalog) -> Mode:
 
 
 def limits_of(settings: Settings) -> Limits:
-    told = settings.upstream_dispatcher
+    told, usual = settings.upstream_dispatcher, Limits()
     return Limits(
         connect_seconds=told.connect_seconds,
         first_byte_seconds=told.first_byte_seconds,
         idle_seconds=told.idle_seconds,
         answer_seconds=told.request_seconds,
+        whole_answer_seconds=min(usual.whole_answer_seconds, told.request_seconds),
+        give_up_seconds=min(usual.give_up_seconds, told.request_seconds),
         commit_after_seconds=told.commit_seconds,
         keep_alive_seconds=told.keep_alive_seconds,
         note_seconds=settings.session_cache_tracker.deadline_seconds,

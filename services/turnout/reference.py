@@ -91,5 +91,7 @@ def _metrics() -> list[tuple[str, ...]]:
 
 
 if __name__ == "__main__":
-    path = Path(sys.argv[-1])
+    # With no file named this is an error, and not a file of our own that is written over.
+    (named,) = sys.argv[1:]
+    path = Path(named)
     path.write_text(filled(path.read_text(encoding="utf-8")), encoding="utf-8")

@@ -74,6 +74,7 @@ async def run_ingress(
             bounds=HttpBounds(
                 head_bytes=settings.ingress.max_header_bytes,
                 head_seconds=settings.ingress.header_seconds,
+                write_seconds=settings.ingress.write_seconds,
                 keep_alive_seconds=settings.ingress.keep_alive_seconds,
                 connections=settings.ingress.max_connections,
             ),

@@ -14,7 +14,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from turnout.capabilities import Dialect
-from turnout.router_key import RouterKey
+from turnout.ingress_section import Ingress
 from turnout.routing_section import Routing
 from turnout.variable import Section, Variable, is_provider, unreadable, variable_of
 
@@ -39,51 +39,6 @@ KEPT_DAYS = 36_500
 
 class BadSetting(Exception):
     """A setting is wrong; the message is one line for the person who starts Turnout."""
-
-
-class Ingress(Section):
-    host: str = Field(
-        default="127.0.0.1",
-        description="Address to listen on; another than loopback needs a router key.",
-    )
-    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on.")
-    keys: tuple[RouterKey, ...] = Field(
-        default=(), description="Router keys as JSON, as `turnout keys new` prints them."
-    )
-    admin_keys: tuple[str, ...] = Field(
-        default=(),
-        description="Names of the router keys that may change modes, settings and artifacts; with no keys at"
-        " all, anyone on loopback may.",
-    )
-    max_body_bytes: int = Field(
-        default=32 * MEGABYTE, gt=0, description="Longest accepted body in bytes."
-    )
-    body_seconds: float = Field(
-        default=60.0, gt=0, description="Longest time in seconds that a body may take to arrive."
-    )
-    max_header_bytes: int = Field(
-        default=64 * 1024, gt=0, description="Longest accepted request line and headers in bytes."
-    )
-    header_seconds: float = Field(
-        default=10.0, gt=0, description="Longest time in seconds that they may take to arrive."
-    )
-    max_connections: int = Field(
-        default=8192, gt=0, description="Clients' connections that may be open at once."
-    )
-    keep_alive_seconds: int = Field(
-        default=75, gt=0, description="How long a connection is kept on which nothing is asked."
-    )
-    max_sockets: int = Field(default=512, ge=0, description="WebSockets that may be open at once.")
-    max_sockets_per_key: int = Field(default=64, ge=0, description="The same for one key.")
-    allowed_hosts: tuple[str, ...] = Field(
-        default=(), description="Host names accepted beside loopback, as a JSON list."
-    )
-    allowed_origins: tuple[str, ...] = Field(
-        default=(), description="Origins of web pages that may call, as a JSON list."
-    )
-    drain_seconds: float = Field(
-        default=30.0, ge=0, description="How long streams may finish after SIGTERM."
-    )
 
 
 class Rpc(Section):
@@ -138,7 +93,9 @@ class Dispatcher(Rpc):
         default=20.0, gt=0, description="How long the ingress waits for one to take a request."
     )
     request_seconds: float = Field(
-        default=3600.0, gt=0, description="Longest time in seconds that one answer may take."
+        default=3600.0,
+        gt=0,
+        description="Longest time in seconds that a provider may take for one answer; 600 at most for a whole one.",
     )
     drain_seconds: float = Field(
         default=25.0,

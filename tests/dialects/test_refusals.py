@@ -399,10 +399,10 @@ def test_an_endpoints_words_are_asked_before_its_dialects() -> None:
 def test_an_answer_says_when_the_limits_that_it_used_up_are_whole_again(
     provider: str, dialect: Dialect, left: str, seconds: float | None
 ) -> None:
-    headers = (
-        ("X-RateLimit-Remaining-Tokens", left),
-        ("X-RateLimit-Reset-Tokens", "41.5s"),
-        ("anthropic-ratelimit-tokens-remaining", left),
-        ("anthropic-ratelimit-tokens-reset", "2026-09-21T14:13:50Z"),
-    )
+    headers = {
+        "x-ratelimit-remaining-tokens": left,
+        "x-ratelimit-reset-tokens": "41.5s",
+        "anthropic-ratelimit-tokens-remaining": left,
+        "anthropic-ratelimit-tokens-reset": "2026-09-21T14:13:50Z",
+    }
     assert when_whole(headers, refusals_of(provider, dialect).limits, now=NOW) == seconds

@@ -224,3 +224,26 @@ def _of_message(usage: _Usage, stop_reason: str | None, text: str) -> tuple[int,
         usage.cache_read_input_tokens,
     )
     return sum(count or 0 for count in prompt), usage.output_tokens, text
+
+
+class ErrorSaid(msgspec.Struct, frozen=True):
+    """What both dialects say of an error."""
+
+    type: str
+    message: str
+
+
+class _ErrorAnswer(msgspec.Struct, frozen=True):
+    """What both dialects have in common, and what tells them apart."""
+
+    error: ErrorSaid | None = None
+    type: str = ""
+
+
+def error_of(wire: Wire, data: bytes) -> ErrorSaid:
+    """What an error body or an error event says, checked for its dialect."""
+    told = msgspec.json.decode(data, type=_ErrorAnswer)
+    assert told.error is not None, data[:300]
+    assert told.type == ("error" if wire == "anthropic_messages" else ""), data[:300]
+    assert told.error.type
+    return told.error

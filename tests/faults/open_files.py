@@ -1,7 +1,16 @@
 """What a process holds open, by the kernel's word."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, TypeVar
+
+T = TypeVar("T")
+
+SETTLED_LOOKS: Final = 5
+LOOK_SECONDS: Final = 0.1
+WAIT_SECONDS: Final = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +41,15 @@ def opened_by(pid: int, *, provider_port: int) -> Opened:
     sockets = [name for name in names if name.startswith("socket:")]
     pooled = sum(name in provider for name in sockets)
     return Opened(pooled, len(sockets) - pooled, len(names) - len(sockets))
+
+
+async def settled(look: Callable[[], T]) -> T:
+    """What is seen once it has stayed the same for a while."""
+    last, same = look(), 0
+    async with asyncio.timeout(WAIT_SECONDS):
+        while same < SETTLED_LOOKS:
+            await asyncio.sleep(LOOK_SECONDS)
+            found = look()
+            same = same + 1 if found == last else 0
+            last = found
+    return last

@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import aiohttp
-import msgspec
 import pytest
 
-from tests.faults.clients import PATHS, Wire, data_of
+from tests.faults.clients import PATHS, Wire, data_of, error_of
 from tests.faults.open_files import Opened, opened_by
 from tests.faults.product import Product, Rows
 from turnout.engines.free_ports import free_ports
@@ -60,25 +59,8 @@ class Bad:
     statuses: dict[Wire, int] = field(default_factory=dict)
 
 
-class _Error(msgspec.Struct, frozen=True):
-    type: str
-    message: str
-
-
-class _ErrorAnswer(msgspec.Struct, frozen=True):
-    """What both dialects have in common, and what tells them apart."""
-
-    error: _Error | None = None
-    type: str = ""
-
-
 def message_of(wire: Wire, data: bytes) -> str:
-    """The message of an error body or of an error event, checked for its dialect."""
-    told = msgspec.json.decode(data, type=_ErrorAnswer)
-    assert told.error is not None, data[:300]
-    assert told.type == ("error" if wire == "anthropic_messages" else ""), data[:300]
-    assert told.error.type
-    return told.error.message
+    return error_of(wire, data).message
 
 
 @dataclass(frozen=True, slots=True)

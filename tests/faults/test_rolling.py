@@ -1,4 +1,4 @@
-"""Services are told to go, or killed, while requests flow and no client sends one twice."""
+"""Services are told to go, killed or paused while requests flow and no client sends one twice."""
 
 import asyncio
 import os
@@ -12,6 +12,7 @@ import pytest
 from loadtest.machine import free_range
 from tests.faults.arrivals import each_once
 from tests.faults.clients import NotWhole, data_of
+from tests.faults.open_files import opened_by, settled
 from tests.faults.product import Part, Product
 from tests.faults.traffic import CLIENTS, ENOUGH_SECONDS, Failure, flowing
 
@@ -29,6 +30,15 @@ SCORERS = 3
 
 METERED = ("SESSION_CACHE_TRACKER", "UPSTREAM_DISPATCHER", "TELEMETRY")
 """Those that say their metrics at a port of their own, beside the scorers: a successor needs it."""
+
+PAUSE_SECONDS = 1.5
+"""Longer than any deadline of a decision, shorter than any of an answer."""
+
+MISSED: dict[Part, str] = {"scorer": "scorer", "session-cache-tracker": "tracker"}
+"""What answers say of a part that does not answer."""
+
+WAITED_FOR: tuple[Part, ...] = ("upstream-dispatcher", "ingress")
+"""Nothing is answered without them."""
 
 NOTICED_SECONDS = 0.25
 """A connection that died a moment ago may still be used by whoever has not been told."""
@@ -153,6 +163,45 @@ async def test_the_ingress_is_killed(split: Product) -> None:
         assert not isinstance(failure.reason, NotWhole), "nobody was there to say anything"
     assert any(killed_at < begun < replaced_at for begun in traffic.begun), "some had to wait"
     await each_once(split, traffic.seen)
+
+
+@pytest.mark.parametrize("part", SERVICES)
+async def test_a_service_is_paused(split: Product, part: Part) -> None:
+    """What waits for it goes on with it, what can be done without is; nothing fails and nothing is left."""
+    before = await settled(lambda: held(split))
+    async with flowing(split) as traffic:
+        paused = split.children(part)
+        for pid in paused:
+            os.kill(pid, signal.SIGSTOP)
+        paused_at = time.monotonic()
+        try:
+            # As long as is waited for: nobody can know earlier that it is not only busy.
+            await asyncio.sleep(PAUSE_SECONDS)
+        finally:
+            for pid in paused:
+                os.kill(pid, signal.SIGCONT)
+        await traffic.more(3 * CLIENTS)
+    assert traffic.told() == []
+    assert split.children(part) == paused, "nobody was replaced"
+    missed = {word for one in traffic.seen for word in one.degraded.split(",")}
+    if part in MISSED:
+        assert MISSED[part] in missed
+    if part not in WAITED_FOR:
+        meanwhile = (paused_at, paused_at + PAUSE_SECONDS)
+        assert any(meanwhile[0] < begun < meanwhile[1] for begun in traffic.begun)
+    await each_once(split, traffic.seen)
+    assert await settled(lambda: held(split)) == before
+    assert await split.metric("turnout_requests_in_flight") == 0
+
+
+def held(product: Product) -> dict[str, tuple[int, int]]:
+    """Sockets and other files of each service, but for connections kept to the provider."""
+    found: dict[str, tuple[int, int]] = {}
+    for part in SERVICES:
+        for place, pid in enumerate(product.children(part)):
+            told = opened_by(pid, provider_port=product.port("simulator"))
+            found[f"{part} {place}"] = (told.sockets, told.others)
+    return found
 
 
 def ends_in_its_dialect(failure: Failure) -> None:

@@ -240,6 +240,7 @@ def edge(
             store=store,
             artifacts=parts.artifacts_of(Settings(), CATALOG, store),
             limits=limits,
+            room=proxy.room,
             exposition=lambda: (b"turnout_requests_total 1\n", "text/plain"),
             parts=parts_now,
         ),

@@ -76,7 +76,9 @@ class Served:
         return f"ws://127.0.0.1:{self.port}/v1/responses"
 
 
-BOUNDS = HttpBounds(head_bytes=65536, head_seconds=10.0, keep_alive_seconds=75, connections=64)
+BOUNDS = HttpBounds(
+    head_bytes=65536, head_seconds=10.0, write_seconds=5.0, keep_alive_seconds=75, connections=64
+)
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import pytest
 
 from loadtest.gateways import Name
 from loadtest.machine import Cpus
-from loadtest.report import Report, Resident
+from loadtest.report import Least, Report, Resident
 from loadtest.targets import Target
 from loadtest.throughput import Case, Cell, Plan
 
@@ -46,15 +46,15 @@ def test_another_baseline_has_its_own_bound(report: Report) -> None:
         plan=report.plan,
         cpus=report.cpus,
         engines="beside",
-        names=("chain", "turnout"),
-        least=(("chain", 0.5), ("litellm", 2.0)),
+        names=("chain", "split"),
+        least=(Least("split", "chain", 0.5), Least("split", "litellm", 2.0)),
     )
-    split.cells.cells += [cell("chain", 100.0), cell("turnout", 60.0), cell("litellm", 31.0)]
+    split.cells.cells += [cell("chain", 100.0), cell("split", 60.0), cell("litellm", 31.0)]
     assert [(target.limit, target.is_met) for target in split.targets()] == [
         (0.5, True),
         (2.0, False),
     ]
-    assert any("turnout/chain" in line for line in split.lines())
+    assert any("split/chain" in line for line in split.lines())
 
 
 def test_a_target_without_figures_is_not_claimed(report: Report) -> None:

@@ -94,6 +94,16 @@ def test_a_request_is_counted_once_it_has_ended() -> None:
     assert value(counted, "turnout_degraded_requests_total", part="text") == 1
 
 
+def test_targets_that_were_passed_over_are_counted_by_reason() -> None:
+    counted = metrics()
+    name = "turnout_targets_passed_over_total"
+    assert value(counted, name, reason="at_its_limit") == 0
+    passed_over = ("ollama/llama3:8b@env:throttled", "openai/gpt-5.4@env:failing")
+    counted.count(replace(samples.completed(), passed_over=passed_over))
+    assert value(counted, name, reason="throttled") == 1
+    assert value(counted, name, reason="failing") == 1
+
+
 def test_switches_and_outcomes_are_counted() -> None:
     counted = metrics()
     counted.count(samples.switched())

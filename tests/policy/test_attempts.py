@@ -134,7 +134,7 @@ def test_a_refusal_that_may_be_of_our_making_leaves_the_race_to_the_other() -> N
     on.failed(refused, number=1)
     assert on.step(now=HEDGE_AT) == FOR_EVER
     assert on.won(2) == ()
-    assert on.passed_over == "a"
+    assert on.refuser == "a"
 
 
 @given(

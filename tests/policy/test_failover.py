@@ -24,7 +24,7 @@ from turnout.policy.failover import (
     GiveUp,
     TryNext,
     next_step,
-    passed_over,
+    refuser,
 )
 from turnout.policy.request import CredentialSource
 
@@ -117,11 +117,11 @@ def test_what_a_model_refuses_that_nobody_asked_for_another_is_asked_once(status
     assert next_step([ours], [], now=NOW, give_up_at=LATE) == GiveUp(ours.error, relayed=0)
 
 
-def test_what_was_passed_over_is_the_refusal_and_no_other_failure() -> None:
+def test_the_refuser_is_who_refused_and_nobody_who_failed_otherwise() -> None:
     busy = failure("a", Overloaded("busy"), status=529)
     ours = failure("b", InvalidRequest("ours"), status=400, is_substitute=True)
-    assert passed_over([busy, ours]) == "b"
-    assert passed_over([busy]) == passed_over([]) == ""
+    assert refuser([busy, ours]) == "b"
+    assert refuser([busy]) == refuser([]) == ""
 
 
 @pytest.mark.parametrize("error", [RateLimited("a minute's tokens"), Overloaded("busy")])

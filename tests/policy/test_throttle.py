@@ -2,7 +2,12 @@
 
 import pytest
 
-from turnout.policy.throttle import MAX_THROTTLED_SECONDS, THROTTLED_SECONDS, Throttle
+from turnout.policy.throttle import (
+    MAX_REFUSING_SECONDS,
+    MAX_THROTTLED_SECONDS,
+    THROTTLED_SECONDS,
+    Throttle,
+)
 
 NOW = 1_790_000_000.0
 
@@ -32,3 +37,24 @@ def test_an_answer_ends_it_if_it_was_asked_for_later() -> None:
     assert throttle.eligible_at == NOW + 600
     throttle.answered(sent_at=NOW + 1)
     assert throttle.eligible_at <= NOW
+
+
+@pytest.mark.parametrize(
+    ("told", "refuses", "until"),
+    [
+        (None, 0.0, 0.0),
+        (20.0, 0.0, 0.0),
+        (20.0, 20.0, NOW + 20.0),
+        (1e9, 1e9, NOW + MAX_REFUSING_SECONDS),
+        (3.0, 20.0, NOW + 3.0),
+    ],
+)
+def test_it_would_refuse_only_as_long_as_a_refusal_has_said_and_no_longer_than_a_minute(
+    told: float | None, refuses: float, until: float
+) -> None:
+    throttle = Throttle()
+    throttle.told(told, refuses_seconds=refuses, kind="overloaded", now=NOW)
+    assert max(throttle.refuses_until, NOW) == max(until, NOW)
+    assert throttle.kind == "overloaded"
+    throttle.answered(sent_at=NOW)
+    assert throttle.refuses_until <= NOW

@@ -46,6 +46,11 @@ async def nothing_in_stream(exchange: Exchange) -> None:
     await exchange.stream()
 
 
+async def half_a_head(exchange: Exchange) -> None:
+    await exchange.write(b"HTTP/1.1 200 OK\r\ncontent-ty")
+    exchange.close()
+
+
 async def no_http(exchange: Exchange) -> None:
     await exchange.write(b"SSH-2.0-OpenSSH_9.2\r\n\r\n")
     exchange.close()

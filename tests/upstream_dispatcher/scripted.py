@@ -66,9 +66,9 @@ class Exchange:
     def close(self) -> None:
         self._writer.close()
 
-    async def until_closed(self) -> None:
+    async def until_closed(self, *, seconds: float = DEADLINE_SECONDS) -> None:
         """Wait for the other side to hang up."""
-        async with asyncio.timeout(DEADLINE_SECONDS):
+        async with asyncio.timeout(seconds):
             try:
                 while await self._reader.read(65536):
                     pass

@@ -18,7 +18,6 @@ from turnout.upstream_dispatcher.accounting import (
     Bill,
     Ending,
     attempt_ended,
-    baseline_cost_usd,
     bill,
     estimated_input,
     note_of,
@@ -26,6 +25,7 @@ from turnout.upstream_dispatcher.accounting import (
     unheard_usage,
 )
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN
+from turnout.upstream_dispatcher.baseline import baseline_cost_usd
 from turnout.upstream_dispatcher.upstreams import Destination, Upstream, Upstreams, destination
 
 ASKED = request("openai/gpt-5.4@env")

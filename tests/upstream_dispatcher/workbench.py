@@ -1,7 +1,7 @@
 """What the tests dispatch with: requests, a dispatcher on fakes, and the answer as one value."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -9,6 +9,7 @@ from tests.fakes import KeptFacts, NoLeases
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.catalog import Catalog, parse_catalog
 from turnout.catalog.packaged import snapshot_bytes
+from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import BASE_PATH
 from turnout.dialects.registry import DIALECTS
 from turnout.observe.spans import Tracer
@@ -100,6 +101,8 @@ async def bench(
     simulated_url: str = "",
     tracer: Tracer | None = None,
     also: Sequence[Dialect] = (),
+    dialects: Mapping[Dialect, WireDialect] = DIALECTS,
+    clock: Callable[[], float] | None = None,
 ) -> AsyncGenerator[Bench, None]:
     """`urls` are providers' roots; every provider has a key of ours, and speaks chat (Anthropic its
     own dialect) and `also`.
@@ -123,10 +126,10 @@ async def bench(
     async with LocalUpstreamDispatcher(
         catalog=catalog,
         upstreams=upstreams,
-        dialects=DIALECTS,
+        dialects=dialects,
         tracker=tracker,
         facts=facts,
-        clock=CountingClock(),
+        clock=clock or CountingClock(),
         limits=limits,
         hedge_terms=hedge_terms,
         tracer=tracer,

@@ -236,6 +236,6 @@ def truncate_torn_tail(directory: SpoolDirectory) -> int:
         directory.on_lost(torn)
         _log.warning(
             "spool segment had a torn end, cut off",
-            extra={"segment": str(path), "bytes": torn},
+            extra={"path": str(path), "bytes": torn},
         )
     return torn

@@ -233,7 +233,7 @@ class Publisher:
                 "facts cannot be published, they stay in the spool",
                 extra={
                     "error": f"{type(error).__name__}: {error}",
-                    "spool_bytes": self._spool.size_bytes,
+                    "bytes": self._spool.size_bytes,
                 },
             )
         self._backoff_seconds = min(

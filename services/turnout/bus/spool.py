@@ -135,7 +135,7 @@ class Spool:
             self._complained_at = now
             _log.error(
                 "facts are lost: the spool cannot take them",
-                extra={"reason": reason, "detail": detail, "dropped": self._unsaid_drops},
+                extra={"reason": reason, "error": detail, "dropped": self._unsaid_drops},
             )
             self._unsaid_drops = 0
         return False

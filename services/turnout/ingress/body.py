@@ -5,15 +5,18 @@ import asyncio
 from starlette.types import Receive, Scope
 
 from turnout.errors import InvalidRequest, RequestTooLarge, Unsupported
+from turnout.ingress.room import Place
 
 
 class ClientGone(Exception):
     """The client closed the connection; there is nobody to answer."""
 
 
-async def read_body(scope: Scope, receive: Receive, *, max_bytes: int, seconds: float) -> bytes:
-    """The whole body. Raises `RequestTooLarge`, `InvalidRequest` when it does not arrive in time,
-    `Unsupported` when it is compressed, `ClientGone` when the client leaves first.
+async def read_body(
+    scope: Scope, receive: Receive, *, place: Place, max_bytes: int, seconds: float
+) -> bytes:
+    """The whole body, which `place` holds. Raises `RequestTooLarge`, `Overloaded`, `InvalidRequest` when it
+    does not arrive in time, `Unsupported` when it is compressed, `ClientGone` when the client leaves first.
     """
     coding = _header(scope, b"content-encoding").lower()
     if coding not in (b"", b"identity"):
@@ -24,15 +27,16 @@ async def read_body(scope: Scope, receive: Receive, *, max_bytes: int, seconds: 
     announced = _content_length(scope)
     if announced is not None and announced > max_bytes:
         raise too_large(announced, max_bytes)
+    place.hold(announced or 0)
     try:
         # One deadline for all parts: a large body comes in many.
         async with asyncio.timeout(seconds):
-            return await _parts(receive, max_bytes)
+            return await _parts(receive, place, max_bytes)
     except TimeoutError:
         raise InvalidRequest("The request body did not arrive in time.") from None
 
 
-async def _parts(receive: Receive, max_bytes: int) -> bytes:
+async def _parts(receive: Receive, place: Place, max_bytes: int) -> bytes:
     parts: list[bytes] = []
     size = 0
     while True:
@@ -45,6 +49,7 @@ async def _parts(receive: Receive, max_bytes: int) -> bytes:
         size += len(body)
         if size > max_bytes:
             raise too_large(size, max_bytes)
+        place.hold(size)
         if not message.get("more_body", False):
             return body if len(parts) == 1 else b"".join(parts)
 

@@ -38,6 +38,7 @@ from turnout.ingress.modes import ModeBoard
 from turnout.ingress.outcomes import MOST_AHEAD_SECONDS, Outcome, fact_of, is_possible_time
 from turnout.ingress.proxy import Limits
 from turnout.ingress.reception import Reception, body_schema, checked, in_json
+from turnout.ingress.room import Room
 from turnout.policy.explain import explain
 from turnout.ports import FactSink, Scorer
 from turnout.tenant_settings import TenantSettings
@@ -93,6 +94,7 @@ class Control:
     store: ControlStore
     artifacts: Artifacts
     limits: Limits
+    room: Room
     exposition: Callable[[], tuple[bytes, str]]
     parts: Callable[[], Awaitable[dict[str, str]]]
 
@@ -102,7 +104,7 @@ class ControlEndpoints:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._reception = Reception(control.intake, control.limits)
+        self._reception = Reception(control.intake, control.limits, control.room)
 
     def routes(self) -> APIRouter:
         routes = APIRouter()

@@ -25,6 +25,7 @@ from turnout.ingress.callers import Caller
 from turnout.ingress.intake import Arrival, Intake, Question
 from turnout.ingress.rejected import rejected
 from turnout.ingress.responses_shaped import as_chat
+from turnout.ingress.room import Place, Room
 from turnout.ingress.routed_alone import routed_alone
 from turnout.ingress.watch import ClientWatch
 from turnout.policy.decision import Decision
@@ -74,6 +75,7 @@ class Limits:
 
     Attributes:
         socket_seconds: how long a WebSocket lasts, as at OpenAI, whose clients open another one then.
+        requests, bodies_bytes: what may be served at once, and the bytes of all their bodies.
         sockets, sockets_per_key: WebSockets that may be open, in all and of one key; each remembers
             a thread of up to `max_body_bytes`.
     """
@@ -81,6 +83,8 @@ class Limits:
     max_body_bytes: int
     body_seconds: float
     route_seconds: float
+    requests: int = 2_048
+    bodies_bytes: int = 512 * 1024 * 1024
     socket_seconds: float = 3_600.0
     sockets: int = 512
     sockets_per_key: int = 64
@@ -98,6 +102,7 @@ class Proxy:
 
     Attributes:
         in_flight: requests that are being answered now.
+        room: what they, and bodies of other endpoints, take.
 
     """
 
@@ -118,6 +123,7 @@ class Proxy:
         self._facts = facts
         self._catalog = catalog
         self._limits = limits
+        self.room = Room(max_requests=limits.requests, max_body_bytes=limits.bodies_bytes)
         self._last: OrderedDict[str, _Answered] = OrderedDict()
 
     async def handle(
@@ -129,12 +135,15 @@ class Proxy:
         )
         relay = _Relay(send)
         question: Question | None = None
+        place: Place | None = None
         self.in_flight += 1
         try:
             caller = self._intake.admit(arrival, dialect.name)
+            place = self.room.enter()
             body = await read_body(
                 scope,
                 receive,
+                place=place,
                 max_bytes=self._limits.max_body_bytes,
                 seconds=self._limits.body_seconds,
             )
@@ -155,6 +164,8 @@ class Proxy:
             await self._fail(fault, arrival, question, dialect, relay)
         finally:
             self.in_flight -= 1
+            if place is not None:
+                place.leave()
 
     def _read(
         self, arrival: Arrival, caller: Caller, body: bytes, dialect: WireDialect, *, path: str

@@ -16,6 +16,7 @@ from turnout.ingress.callers import Caller
 from turnout.ingress.intake import Arrival, Intake
 from turnout.ingress.paths import speaks_at
 from turnout.ingress.proxy import Limits
+from turnout.ingress.room import Room
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -26,6 +27,7 @@ class Reception:
 
     intake: Intake
     limits: Limits
+    room: Room
 
     def arrive(self, request: Request) -> Arrival:
         return self.intake.arrive(
@@ -46,12 +48,17 @@ class Reception:
         return caller
 
     async def body(self, request: Request, *, max_bytes: int) -> bytes:
-        return await read_body(
-            request.scope,
-            request.receive,
-            max_bytes=max_bytes,
-            seconds=self.limits.body_seconds,
-        )
+        place = self.room.enter()
+        try:
+            return await read_body(
+                request.scope,
+                request.receive,
+                place=place,
+                max_bytes=max_bytes,
+                seconds=self.limits.body_seconds,
+            )
+        finally:
+            place.leave()
 
 
 def checked(cls: type[T], told: object, *, place: str = "") -> T:

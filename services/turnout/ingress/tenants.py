@@ -82,7 +82,7 @@ class TenantEndpoints:
 
     def __init__(self, control: Control) -> None:
         self._control = control
-        self._reception = Reception(control.intake, control.limits)
+        self._reception = Reception(control.intake, control.limits, control.room)
 
     def routes(self) -> APIRouter:
         routes = APIRouter()

@@ -35,6 +35,21 @@ FIELDS = (
     "endpoint",
     "artifact",
     "artifact_role",
+    "connection",
+    "key",
+    "keys",
+    "kind",
+    "spool",
+    "dropped",
+    "migration",
+    "days",
+    "from_mode",
+    "to_mode",
+    "difference",
+    "low",
+    "high",
+    "treatment_sessions",
+    "control_sessions",
 )
 
 

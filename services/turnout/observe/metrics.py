@@ -27,6 +27,7 @@ from turnout.facts import (
 from turnout.observe.standing_gauges import StandingGauges
 from turnout.observe.tallies import CounterReading, CounterTally, Family, HistogramTally
 from turnout.policy.decision import Degradation
+from turnout.policy.standing import Barred
 from turnout.ports import FactSink
 
 MetricName: TypeAlias = Literal[
@@ -72,6 +73,8 @@ MetricName: TypeAlias = Literal[
     "turnout_notes_lost_total",
     # Silent calls that were not raced by a second one, by why.
     "turnout_hedges_suppressed_total",
+    # Targets that a request did not go to because of how they stood, by why.
+    "turnout_targets_passed_over_total",
     # How targets stand: `standing_gauges`.
     "turnout_first_content_p95_seconds",
     "turnout_target_state",
@@ -178,11 +181,21 @@ class Metrics:
             # There from the start: an increase from nothing is none to Prometheus.
             self.degraded.add((part,), 0.0)
         self.outcomes = self._counter("turnout_outcomes_total", "Outcomes reported.", "kind")
-        self.standings = StandingGauges(known_models, registry=self.registry)
+        self._add_standings()
         self._add_keep_warm()
         self._add_what_no_fact_says()
         self._build = (version, service)
         self._add_artifacts()
+
+    def _add_standings(self) -> None:
+        self.standings = StandingGauges(self._known_models, registry=self.registry)
+        self.passed_over = self._counter(
+            "turnout_targets_passed_over_total",
+            "Targets that a request did not go to, or was refused for, because of how they stood.",
+            "reason",
+        )
+        for reason in get_args(Barred):
+            self.passed_over.add((reason,), 0.0)
 
     def _add_keep_warm(self) -> None:
         self.keep_warm_reads = self._counter(
@@ -315,6 +328,8 @@ class Metrics:
             self.baseline_cost.add((), fact.baseline_cost_usd)
         for part in fact.degraded:
             self.degraded.add((part,))
+        for passed_over in fact.passed_over:
+            self.passed_over.add((passed_over.rpartition(":")[2],))
 
     def _count_attempt(self, fact: AttemptEnded) -> None:
         model = fact.model if fact.model in self._known_models else "other"

@@ -1,20 +1,30 @@
 """The attempts of one request until one has content: who is asked, who races whom, who is closed.
 
-A state machine without clock or I/O, as sans-I/O protocols are written: what happened is told to it, and
-`step` says what comes next. Rules: at most two attempts are alive; the second is a hedge, of which a
+A state machine without clock or I/O, as sans-I/O protocols are written: what happened is told to it, it asks
+what bars a target at the time of each step, and `step` says what comes next. Rules: at most two attempts are alive; the second is a hedge, of which a
 request has one; an attempt that fails is followed (policy/failover.py) only when no other is alive, unless
 its failure is what every target would say; nothing is started once one has content, and all others are
 closed then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from turnout.policy.failover import Failure, GiveUp, NextKind, is_settled, next_step, passed_over
+from turnout.policy.failover import (
+    NO_STAKES,
+    Failure,
+    GiveUp,
+    NextKind,
+    is_settled,
+    next_step,
+    refuser,
+)
+from turnout.policy.standing import Bar, Barred
+from turnout.policy.wait_or_move import Stakes, Weighed
 
 SendKind: TypeAlias = NextKind | Literal["hedge"]
 
@@ -43,6 +53,31 @@ Command: TypeAlias = Send | Wait | Consider | GiveUp
 FOR_EVER = Wait(inf)
 
 
+class Detour(msgspec.Struct, frozen=True, gc=False):
+    """What became of a request's way because of how its targets stood.
+
+    Attributes:
+        passed_over: targets that were not asked while another was, or at all, and why.
+        waited_seconds: for targets that had said when to come back.
+        weighed: waiting against moving, when that was first asked.
+    """
+
+    passed_over: tuple[tuple[str, Barred], ...] = ()
+    waited_seconds: float = 0.0
+    weighed: Weighed | None = None
+
+
+NO_DETOUR = Detour()
+
+
+def _no_bar(_: str) -> None:
+    return None
+
+
+def _is_nowhere_at_home(_: str) -> bool:
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Alive:
     target: str
@@ -52,10 +87,27 @@ class _Alive:
 class Attempts:
     """Of one request. All times are seconds of one clock, best one that is never set."""
 
-    def __init__(self, targets: Sequence[str], *, give_up_at: float) -> None:
-        """`targets` are best first; no attempt starts after `give_up_at`."""
+    def __init__(
+        self,
+        targets: Sequence[str],
+        *,
+        give_up_at: float,
+        stakes: Stakes = NO_STAKES,
+        bar: Callable[[str], Bar | None] = _no_bar,
+        is_native: Callable[[str], bool] = _is_nowhere_at_home,
+    ) -> None:
+        """`targets` are best first; no attempt starts after `give_up_at`. `bar` says what keeps a call from a
+        target now, `is_native` whether the client's own dialect is at home there.
+        """
         self._remaining = list(targets)
         self._give_up_at = give_up_at
+        self._stakes = stakes
+        self._bar = bar
+        self._is_native = is_native
+        self._passed_over: dict[str, Barred] = {}
+        self._waited = 0.0
+        self._waits_since: float | None = None
+        self._weighed: Weighed | None = None
         self._failures: list[Failure] = []
         self._alive: dict[int, _Alive] = {}
         self._is_considered = False
@@ -78,9 +130,13 @@ class Attempts:
         return tuple(self._remaining)
 
     @property
-    def passed_over(self) -> str:
+    def detour(self) -> Detour:
+        return Detour(tuple(self._passed_over.items()), self._waited, self._weighed)
+
+    @property
+    def refuser(self) -> str:
         """The target whose refusal may be of our making, where another has answered; "" for none."""
-        return passed_over(self._failures)
+        return refuser(self._failures)
 
     def step(self, *, now: float) -> Command:
         """What comes next; asked again after everything that is told, and when a `Wait` is over.
@@ -103,13 +159,40 @@ class Attempts:
         return Consider(number) if now >= alive.hedge_at else Wait(alive.hedge_at)
 
     def _followed(self, now: float) -> Command:
-        following = next_step(self._failures, self._remaining, now=now, give_up_at=self._give_up_at)
+        bars = {one: bar for one in self._remaining if (bar := self._bar(one)) is not None}
+        waiting = 0.0 if self._waits_since is None else now - self._waits_since
+        following = next_step(
+            self._failures,
+            self._remaining,
+            now=now,
+            give_up_at=self._give_up_at,
+            bars=bars,
+            stakes=self._stakes,
+            natives=self._natives(self._remaining),
+            waited_seconds=self._waited + waiting,
+        )
+        if not isinstance(following, GiveUp):
+            self._weighed = self._weighed or following.weighed
+            if following.wait_seconds > 0.0:
+                self._waits_since = now if self._waits_since is None else self._waits_since
+                return Wait(now + following.wait_seconds)
+        self._waited, self._waits_since = self._waited + waiting, None
         if isinstance(following, GiveUp):
+            self._pass_over(bars, self._remaining)
             return following
-        if following.wait_seconds > 0.0:
-            return Wait(now + following.wait_seconds)
+        if following.target in self._remaining:
+            place = self._remaining.index(following.target)
+            self._pass_over(bars, self._remaining[:place])
         self._leave(following.target)
         return Send(following.target, following.kind)
+
+    def _natives(self, targets: Sequence[str]) -> list[str]:
+        return [target for target in targets if self._is_native(target)] if self._failures else []
+
+    def _pass_over(self, bars: Mapping[str, Bar], targets: Sequence[str]) -> None:
+        for target in targets:
+            if target in bars:
+                self._passed_over.setdefault(target, bars[target].why)
 
     def _leave(self, target: str) -> None:
         if target in self._remaining:
@@ -129,7 +212,8 @@ class Attempts:
         self._alive.pop(number, None)
         self._failures.append(failure)
         others = [one.target for one in self._alive.values() if one.target != failure.target]
-        if self._alive and is_settled(self._failures, [*others, *self._remaining]):
+        left = [*others, *self._remaining]
+        if self._alive and is_settled(self._failures, left, self._natives(left)):
             self._settled = GiveUp(failure.error, relayed=len(self._failures) - 1)
 
     def won(self, number: int) -> tuple[int, ...]:

@@ -16,17 +16,18 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from turnout.policy.budget import Budget, Refusal
-from turnout.policy.standing import State
+from turnout.policy.standing import Barred, State
 
 FLOOR_SECONDS: Final = 1.0
 """A second call sooner than that wins nothing that a person sees."""
 
-Unfit: TypeAlias = Literal["failing", "throttled", "at_its_limit", "price_unknown"]
+Unfit: TypeAlias = Barred | Literal["price_unknown"]
 NotHedged: TypeAlias = Unfit | Refusal | Literal["nobody"]
 """Why a silent call is not raced: what kept the best of its rivals away."""
 
 NOT_HEDGED: Final[tuple[NotHedged, ...]] = (
-    *get_args(Unfit),
+    *get_args(Barred),
+    "price_unknown",
     *get_args(Refusal),
     "nobody",
 )

@@ -1,14 +1,17 @@
 """How a target stands at the moment, and what is told of it: how a call ended, what a replica has seen.
 
-Values only; `upstream_dispatcher/standings.py` keeps what they follow from, `bus/live.py` carries reports.
+Values, and what they say of asking it; `upstream_dispatcher/standings.py` keeps what they follow from,
+`bus/live.py` carries reports.
 """
 
 from typing import Literal, TypeAlias
 
 import msgspec
 
-from turnout.policy.breaker import Ending
+from turnout.policy.breaker import Breaker, Ending
 from turnout.policy.latency import Size, Spread, TimesSeen
+from turnout.policy.limit import CEILING, ConcurrencyLimit
+from turnout.policy.throttle import Throttle, ThrottleKind
 
 State: TypeAlias = Literal["healthy", "ejected", "probing", "throttled"]
 """Asked like any other; left alone because calls fail; tried by single requests after that; told us to come back
@@ -17,6 +20,42 @@ later."""
 
 Unfit: TypeAlias = Literal["ejected", "throttled"]
 """States in which a target is not to be asked."""
+
+
+Barred: TypeAlias = Literal["failing", "throttled", "at_its_limit"]
+"""Why a target is not asked: it is ejected, or one call is trying it out; told us to come back later; has as many
+calls under way as it takes."""
+
+
+class Bar(msgspec.Struct, frozen=True, gc=False):
+    """What keeps a call from a target now.
+
+    Attributes:
+        wait_seconds: until nothing does; None where that is not known.
+        would_refuse: by the provider's word, or as its limit has been learnt; else it is asked after all
+            where there is nobody else.
+        kind: of the error that it refused with, or would.
+    """
+
+    why: Barred
+    wait_seconds: float | None = None
+    would_refuse: bool = False
+    kind: ThrottleKind = "rate_limited"
+
+
+def bar_of(
+    breaker: Breaker, throttle: Throttle, limit: ConcurrencyLimit, *, now: float
+) -> Bar | None:
+    """None where it may be asked. What would refuse counts before what might fail."""
+    if now < throttle.eligible_at:
+        refuses = now < throttle.refuses_until
+        until = throttle.refuses_until if refuses else throttle.eligible_at
+        return Bar("throttled", until - now, would_refuse=refuses, kind=throttle.kind)
+    if limit.most(now=now) < CEILING and limit.free(now=now) == 0:
+        return Bar("at_its_limit", would_refuse=True)
+    if not breaker.may_begin(now=now):
+        return Bar("failing", max(0.0, breaker.ejected_until - now))
+    return None
 
 
 class CallEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -30,6 +69,7 @@ class CallEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         tokens_per_second: of the answer's output, from its first content on; None where that is not known.
         come_back_seconds: when the provider wants to be asked again, or its limits are whole again; also
             of an answer that used them up. None where it has not said.
+        throttle_kind: of the error that said so.
     """
 
     ending: Ending
@@ -39,6 +79,7 @@ class CallEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     first_content_seconds: float | None = None
     tokens_per_second: float | None = None
     come_back_seconds: float | None = None
+    throttle_kind: ThrottleKind = "rate_limited"
 
 
 class Standing(msgspec.Struct, frozen=True, gc=False):
@@ -109,11 +150,16 @@ class TargetSeen(msgspec.Struct, frozen=True, array_like=True, gc=False):
 class ThrottleSeen(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """An account that a target has told to stay away, in seconds from the report: clocks of two machines
     are never compared.
+
+    Attributes:
+        refuses_seconds: for which it would refuse; a replica that does not tell only passes it over.
     """
 
     target: str
     account: str
     wait_seconds: float
+    refuses_seconds: float = 0.0
+    kind: ThrottleKind = "rate_limited"
 
 
 class StandingReport(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -17,20 +17,21 @@ from turnout.catalog.catalog import Catalog
 from turnout.catalog.cost import cost_usd
 from turnout.catalog.token_families import family_of, figures_of, token_share
 from turnout.dialects.dialect import TapReading
+from turnout.dialects.retry_after import when_whole
+from turnout.dialects.suspects import suspects
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestCompleted, RequestOutcome
 from turnout.observe.spans import Span
-from turnout.policy.attempts import SendKind
-from turnout.policy.cost import counted_as, repriced
+from turnout.policy.attempts import NO_DETOUR, Detour, SendKind
 from turnout.policy.hedge import NotHedged
 from turnout.policy.identity import account_scope, head_scope
-from turnout.policy.prompt_terms import cache_terms
 from turnout.policy.provenance import begins_run
 from turnout.policy.quota import QuotaWindow, is_covered
 from turnout.policy.request import Prefix, prompt_tokens_in
 from turnout.ports import DispatchRequest, Note
 from turnout.upstream_dispatcher.answer import NOTHING_SEEN
+from turnout.upstream_dispatcher.baseline import baseline_cost_usd
 from turnout.upstream_dispatcher.quota_headers import windows_of
 from turnout.upstream_dispatcher.request import counted_family, is_count
 from turnout.upstream_dispatcher.upstreams import Destination
@@ -47,6 +48,7 @@ class AttemptLog:
         hedge_delay_seconds: since the attempt that it races was sent; None where it races none.
         charged_usd: what a hedge was charged with before it was sent; None for others.
         windows: what the answer told of the subscription that paid.
+        whole_at: when the limits are whole again that the answer has used up; None where it said nothing.
 
     """
 
@@ -65,10 +67,13 @@ class AttemptLog:
     hedge_delay_seconds: float | None = None
     charged_usd: float | None = None
     windows: tuple[QuotaWindow, ...] = ()
+    whole_at: float | None = None
 
     def began(self, status: int, headers: Mapping[str, str], *, now: float) -> None:
         """Its head has come."""
         self.first_byte_at, self.status = now, status
+        whole = when_whole(headers, self.to.quirks.refusals.limits, now=now)
+        self.whole_at = None if whole is None else now + whole
         if self.to.credential == "client":
             self.windows = windows_of(headers, now=now)
 
@@ -171,23 +176,6 @@ def tokens_of(size_bytes: int, model: str) -> int:
     return math.ceil(size_bytes / figures_of(model).bytes_per_token)
 
 
-def baseline_cost_usd(
-    usage: Usage, *, served: str, baseline: str, catalog: Catalog
-) -> float | None:
-    """What the same text would have cost at the baseline, with the same cache shares.
-
-    A served model that makes more tokens of a text saves nothing by that, so every count is told in tokens
-    of the baseline's family. Read stays read and written stays written, as far as the baseline has a
-    cache. None when a needed price is unknown.
-    """
-    model = catalog.models.get(baseline)
-    if model is None:
-        return None
-    share = token_share(counted_for=served, model=baseline)
-    counted = repriced(counted_as(usage, share), model.prices, cache_terms(model, catalog))
-    return cost_usd(counted, model.prices)
-
-
 def attempt_ended(
     log: AttemptLog,
     request: DispatchRequest,
@@ -232,6 +220,9 @@ def attempt_ended(
         fee_usd=spent.fee_usd,
         paid_usd=0.0 if is_covered(log.windows) else spent.cost_usd,
         hedge_delay_seconds=log.hedge_delay_seconds,
+        suspect=",".join(suspects(log.error.message, log.changes))
+        if log.error is not None and outcome == "rejected"
+        else "",
     )
 
 
@@ -252,6 +243,7 @@ class Ending(msgspec.Struct, frozen=True, gc=False):
     server: AttemptLog | None
     answer_bytes: int
     not_hedged: NotHedged | Literal[""] = ""
+    detour: Detour = NO_DETOUR
 
 
 def request_completed(
@@ -263,7 +255,7 @@ def request_completed(
     now: float,
 ) -> RequestCompleted:
     features, decision = request.features, request.decision
-    server = ending.server
+    server, detour = ending.server, ending.detour
     told = next((a for a in attempts if server is not None and a.number == server.number), None)
     usage = None if told is None else told.usage
     lost = [attempt.cost_usd for attempt in attempts if attempt.outcome == "lost"]
@@ -320,6 +312,10 @@ def request_completed(
         hedges=sum(attempt.kind == "hedge" for attempt in attempts),
         hedge_cost_usd=_sum(lost) if lost else None,
         not_hedged=ending.not_hedged,
+        passed_over=tuple([f"{target}:{why}" for target, why in detour.passed_over]),
+        waited_seconds=detour.waited_seconds,
+        move_usd=None if detour.weighed is None else detour.weighed.move_usd,
+        wait_usd=None if detour.weighed is None else detour.weighed.wait_usd,
     )
 
 

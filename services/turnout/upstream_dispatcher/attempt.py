@@ -304,7 +304,7 @@ class StreamAttempt:
         return held
 
     def _failed(self, error: TurnoutError) -> Progress:
-        self.log.error = error
+        self.log.error = error.without_frames()
         self._keep_reading()
         if self.log.first_content_at is None:
             return AttemptFailed(error)

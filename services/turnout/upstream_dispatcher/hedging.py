@@ -11,6 +11,7 @@ from math import inf
 from typing import Final, assert_never
 
 from turnout.catalog.cost import cost_usd
+from turnout.errors import Overloaded, RateLimited
 from turnout.facts import AttemptEnded
 from turnout.policy.breaker import Ending, ending_of
 from turnout.policy.budget import Budget
@@ -22,7 +23,6 @@ from turnout.policy.hedge import (
     hedge_by,
     rival_targets,
 )
-from turnout.policy.identity import account_scope
 from turnout.policy.latency import Size, size_of
 from turnout.policy.standing import CallEnd
 from turnout.ports import DispatchRequest
@@ -32,8 +32,11 @@ from turnout.upstream_dispatcher.accounting import (
     expected_warm,
     unheard_usage,
 )
+from turnout.upstream_dispatcher.eligible import account_of
 from turnout.upstream_dispatcher.limits import HedgeTerms
-from turnout.upstream_dispatcher.standings import OURS, Standings
+from turnout.upstream_dispatcher.request import is_count
+from turnout.upstream_dispatcher.standings import Standings
+from turnout.upstream_dispatcher.transport import PoolFull
 from turnout.upstream_dispatcher.upstreams import Destination
 
 MOST_TENANTS: Final = 10_000
@@ -62,7 +65,19 @@ class Hedging:
 
     def begun(self, request: DispatchRequest, to: Destination) -> None:
         """A call is sent."""
-        self._standings.begun(to.target, account=_account(request, to), now=self._clock())
+        if not is_count(request):
+            self._standings.begun(to.target, account=_account(request, to), now=self._clock())
+
+    def answers(self, request: DispatchRequest, log: AttemptLog) -> None:
+        """A call has content: what its head said of the account's limits is of use to others from now on."""
+        now = self._clock()
+        if log.whole_at is not None and log.whole_at > now:
+            self._standings.used_up(
+                log.to.target,
+                log.whole_at - now,
+                account=_account(request, log.to),
+                now=now,
+            )
 
     def delay(self, request: DispatchRequest, to: Destination) -> float:
         """Seconds from sending until the call may be raced; infinite where it never is."""
@@ -106,21 +121,8 @@ class Hedging:
 
     def ended(self, request: DispatchRequest, log: AttemptLog, fact: AttemptEnded) -> None:
         """A call has ended."""
-        self._standings.ended(
-            log.to.target,
-            CallEnd(
-                ending=_ending(log, fact),
-                sent_at=log.sent_at,
-                size=_size(request, log.to),
-                first_content_seconds=fact.first_content_seconds,
-                open_seconds=fact.duration_seconds,
-                tokens_per_second=_speed(fact),
-                come_back_seconds=None if log.error is None else log.error.retry_after_seconds,
-            ),
-            peers=request.decision.targets,
-            account=_account(request, log.to),
-            now=self._clock(),
-        )
+        if not is_count(request):
+            self._told(request, log, fact)
         budget, usd = self._budget(request.identity.tenant), fact.paid_usd
         if usd is None:
             return
@@ -128,6 +130,26 @@ class Hedging:
             budget.billed(usd)
         else:
             budget.settle(expected_usd=log.charged_usd, usd=usd)
+
+    def _told(self, request: DispatchRequest, log: AttemptLog, fact: AttemptEnded) -> None:
+        now = self._clock()
+        ending = _ending(log, fact)
+        self._standings.ended(
+            log.to.target,
+            CallEnd(
+                ending=ending,
+                sent_at=log.sent_at,
+                size=_size(request, log.to),
+                first_content_seconds=fact.first_content_seconds,
+                open_seconds=fact.duration_seconds,
+                tokens_per_second=_speed(fact),
+                come_back_seconds=None if ending == "given_up" else _come_back(log, now=now),
+                throttle_kind="overloaded" if isinstance(log.error, Overloaded) else "rate_limited",
+            ),
+            peers=request.decision.targets,
+            account=_account(request, log.to),
+            now=now,
+        )
 
     def _budget(self, tenant: str) -> Budget:
         budget = self._budgets.get(tenant)
@@ -161,9 +183,21 @@ def _size(request: DispatchRequest, to: Destination) -> Size:
 
 
 def _account(request: DispatchRequest, to: Destination) -> str:
-    if to.credential != "client":
-        return OURS
-    return account_scope(request.identity.principal, to.credential, to.provider)
+    return account_of(request, to.provider, to.credential)
+
+
+def _come_back(log: AttemptLog, *, now: float) -> float | None:
+    """Seconds until the provider wants to be asked again: as it says; else, where it throttles, until the
+    windows begin anew that are used up; of an answer, until the limits are whole that it has used up.
+    """
+    if log.error is None:
+        return None if log.whole_at is None else max(0.0, log.whole_at - now)
+    if log.error.retry_after_seconds is not None:
+        return log.error.retry_after_seconds
+    if not isinstance(log.error, RateLimited):
+        return None
+    used_up = [window.resets_at - now for window in log.windows if window.used_share >= 1.0]
+    return max(used_up, default=None)
 
 
 def _ending(log: AttemptLog, fact: AttemptEnded) -> Ending:
@@ -175,7 +209,8 @@ def _ending(log: AttemptLog, fact: AttemptEnded) -> Ending:
         case "lost":
             return "given_up" if log.kind == "hedge" else "stalled"
         case "failed" | "rejected":
-            if log.error is None:
+            if log.error is None or isinstance(log.error, PoolFull):
+                # Ours was full, which says nothing of the target.
                 return "given_up"
             return ending_of(
                 log.error,

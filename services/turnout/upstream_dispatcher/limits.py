@@ -25,6 +25,12 @@ again, and for what may still follow (the `[DONE]` behind an OpenAI usage chunk)
 MAX_TAIL_BYTES = 64 * 1024
 """Read behind the last event of an answer; honest ones have a few hundred bytes there."""
 
+ASK_AGAIN_SECONDS = 2.0
+"""While a whole answer is awaited, whether its connection is still there; a stream asks at every sign of life."""
+
+LATE_SECONDS = 5.0
+"""A dispatcher that has not ended an answer so long after its own deadlines hangs."""
+
 STALE_SECONDS = 1.0
 """A connection lost sooner than this after sending had been closed before (the provider's idle
 time-out met our request on the way); later, the provider has seen the request and may bill it."""
@@ -85,6 +91,11 @@ class Limits:
     note_seconds: float = 0.5
     idle_connection_seconds: float = 45.0
     max_connections: int = 2048
+
+    @property
+    def dispatch_seconds(self) -> float:
+        """Until a request is answered, whatever its targets do: whoever waits longer, waits for nothing."""
+        return self.give_up_seconds + self.answer_seconds + LATE_SECONDS
 
 
 @dataclass(frozen=True, slots=True)

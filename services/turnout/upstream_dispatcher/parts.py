@@ -12,6 +12,7 @@ from turnout.upstream_dispatcher.attempt import Spawn
 from turnout.upstream_dispatcher.hedging import Hedging
 from turnout.upstream_dispatcher.keep_warm import Keeper
 from turnout.upstream_dispatcher.limits import Limits
+from turnout.upstream_dispatcher.standings import Standings
 from turnout.upstream_dispatcher.transport import HttpTransport
 from turnout.upstream_dispatcher.upstreams import Destinations
 
@@ -39,6 +40,7 @@ class Parts:
     spawn: Spawn
     tell: Callable[[Note], None]
     keeper: Keeper
+    standings: Standings
     hedging: Hedging
     tracer: Tracer | None = None
     span_kind: Kind = "internal"

@@ -11,13 +11,19 @@ from typing import Literal
 
 from turnout.catalog.token_families import family_of, token_share
 from turnout.dialects.refusal_words import for_another_dialect
-from turnout.errors import InvalidRequest, TurnoutError, UnknownModel, Unsupported
+from turnout.errors import (
+    InvalidRequest,
+    Overloaded,
+    RateLimited,
+    TurnoutError,
+    UnknownModel,
+    Unsupported,
+)
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
 from turnout.observe.spans import Span, under
-from turnout.policy.attempts import Attempts, Command, Send
+from turnout.policy.attempts import Command, Send
 from turnout.policy.failover import Failure, GiveUp
 from turnout.policy.hedge import Hedge, NotHedged
-from turnout.policy.request import CredentialSource
 from turnout.ports import DispatchRequest, Head, Served
 from turnout.upstream_dispatcher.accounting import (
     AttemptLog,
@@ -27,6 +33,7 @@ from turnout.upstream_dispatcher.accounting import (
     request_completed,
 )
 from turnout.upstream_dispatcher.attempt import AttemptFailed, Refusal
+from turnout.upstream_dispatcher.eligible import attempts_of, credential_of
 from turnout.upstream_dispatcher.parts import Parts
 from turnout.upstream_dispatcher.request import (
     Prepared,
@@ -43,7 +50,7 @@ from turnout.upstream_dispatcher.spans import (
     start_dispatch,
 )
 from turnout.upstream_dispatcher.transport import ConnectionStale
-from turnout.upstream_dispatcher.upstreams import Destination, split_target
+from turnout.upstream_dispatcher.upstreams import Destination
 
 WRONG_REQUEST = frozenset({400, 413, 422})
 
@@ -78,8 +85,11 @@ class Run:
         self._parts = parts
         self._time = asyncio.get_running_loop().time
         spent = parts.clock() - request.received_at
-        self._attempts = Attempts(
-            request.decision.targets,
+        self._attempts = attempts_of(
+            request,
+            parts.standings,
+            parts.destinations,
+            clock=parts.clock,
             give_up_at=self._time() + parts.limits.give_up_seconds - spent,
         )
         self._alive: dict[int, tuple[Prepared, AttemptLog]] = {}
@@ -109,7 +119,12 @@ class Run:
                 parts.hedging.not_sent(request, hedge)
             self._refusals.append(None)
             self._attempts.failed(
-                Failure(send.target, _credential(send.target), error, at=self._time())
+                Failure(
+                    send.target,
+                    credential_of(send.target),
+                    error.without_frames(),
+                    at=self._time(),
+                )
             )
             return None
         self._sent += 1
@@ -151,6 +166,7 @@ class Run:
                 status=log.status,
                 is_stale=isinstance(failed.error, ConnectionStale),
                 is_substitute=is_switch(self.request, log.to),
+                is_translated=log.to.dialect != self.request.dialect,
             ),
             number=log.number,
         )
@@ -158,6 +174,7 @@ class Run:
     def won(self, log: AttemptLog) -> tuple[int, ...]:
         """It has content. The numbers of those that are to be closed."""
         self.server = log
+        self._parts.hedging.answers(self.request, log)
         return self._attempts.won(log.number)
 
     def consider(self, number: int) -> None:
@@ -251,10 +268,15 @@ class Run:
         return ErrorToTell(head, answer.body, error)
 
     def give_up(self, error: TurnoutError, *, status: int, answer_bytes: int) -> None:
-        """Nobody answered."""
+        """Nobody answered. What a fault of ours has left under way is closed by whoever opened it."""
+        now = self._parts.clock()
+        for _, log in list(self._alive.values()):
+            self._end_attempt(log, "cancelled", now=now)
         self.status = status
         self.answer_bytes += answer_bytes
-        is_rejected = _is_wrong(error) or not self._ended
+        is_rejected = _is_wrong(error) or not (
+            self._ended or isinstance(error, RateLimited | Overloaded)
+        )
         self._complete("rejected" if is_rejected else "failed", error=error.kind)
 
     def answered(self, log: AttemptLog) -> None:
@@ -328,6 +350,7 @@ class Run:
             server=self.server,
             answer_bytes=self.answer_bytes,
             not_hedged=self._not_hedged,
+            detour=self._attempts.detour,
         )
         fact = request_completed(
             self.request,
@@ -347,7 +370,7 @@ class Run:
             is_failed=is_failed,
             now=now,
             broke_off=broke_off,
-            refused=self._attempts.passed_over,
+            refused=self._attempts.refuser,
         )
         if note is None:
             return
@@ -370,10 +393,3 @@ def _counts(to: Destination, request: DispatchRequest) -> bool:
     family = counted_family(request)
     native = to.is_original and to.dialect == request.dialect
     return native and family_of(to.model_id) == family
-
-
-def _credential(target: str) -> CredentialSource:
-    try:
-        return split_target(target)[2]
-    except TurnoutError:
-        return "env"

@@ -120,6 +120,7 @@ class LocalUpstreamDispatcher:
             spawn=self._spawn,
             tell=self._tell,
             keeper=self.keeper,
+            standings=self.standings,
             hedging=self.hedging,
             tracer=tracer,
             span_kind=span_kind,

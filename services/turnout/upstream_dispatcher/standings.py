@@ -14,6 +14,7 @@ from turnout.policy.breaker import Breaker, Ending, Peers
 from turnout.policy.latency import SIZES, Latency, Size, Spread
 from turnout.policy.limit import ConcurrencyLimit
 from turnout.policy.standing import (
+    Bar,
     CallEnd,
     Standing,
     StandingReport,
@@ -23,6 +24,7 @@ from turnout.policy.standing import (
     TargetLatency,
     TargetSeen,
     ThrottleSeen,
+    bar_of,
 )
 from turnout.policy.throttle import Throttle
 
@@ -139,8 +141,25 @@ class Standings:
         if end.ending == "answered":
             with_account.throttle.answered(sent_at=end.sent_at)
         if end.ending == "throttled" or end.come_back_seconds is not None:
-            with_account.throttle.told(end.come_back_seconds, now=now)
+            with_account.throttle.told(
+                end.come_back_seconds,
+                # An answer that has used up the limits refuses nobody.
+                refuses_seconds=0.0 if end.ending == "answered" else end.come_back_seconds or 0.0,
+                kind=end.throttle_kind,
+                now=now,
+            )
             self._throttled[target, account] = None
+
+    def used_up(self, target: str, seconds: float, *, account: str = OURS, now: float) -> None:
+        """An answer that has begun says that the limits are used up, and whole again in so many seconds."""
+        self._account(target, account).throttle.told(seconds, now=now)
+        self._throttled[target, account] = None
+
+    def bar(self, target: str, *, account: str = OURS, now: float) -> Bar | None:
+        """What keeps a call from it now; None where nothing does."""
+        known = self._targets.get(target, self._no_target)
+        with_account = self._accounts.get((target, account), self._no_account)
+        return bar_of(known.breaker, with_account.throttle, with_account.limit, now=now)
 
     def of(self, target: str, size: Size, *, account: str = OURS, now: float) -> Standing:
         """As of now; one that was never asked is healthy, and as fast as any."""
@@ -165,9 +184,9 @@ class Standings:
         """What others should hear; None where nothing is new. What it tells is told once."""
         seen = tuple(self._targets[target].seen(target, now=now) for target in _first(self._news))
         throttles = tuple(
-            ThrottleSeen(*key, wait_seconds)
+            _throttle_seen(*key, self._accounts[key].throttle, now=now)
             for key in _first(self._throttled)
-            if (wait_seconds := self._accounts[key].throttle.eligible_at - now) > 0.0
+            if self._accounts[key].throttle.eligible_at > now
         )
         if not seen and not throttles:
             return None
@@ -187,7 +206,12 @@ class Standings:
                 _of_size(known.times, times.size, now=now).merge(times, now=now)
         for throttled in report.throttles:
             account = self._account(throttled.target, throttled.account)
-            account.throttle.told(throttled.wait_seconds, now=now)
+            account.throttle.told(
+                throttled.wait_seconds,
+                refuses_seconds=throttled.refuses_seconds,
+                kind=throttled.kind,
+                now=now,
+            )
 
     def health(self, asked: Iterable[tuple[str, str]], *, now: float) -> tuple[TargetHealth, ...]:
         """Of targets, each with the account that would ask it, those that are not to be asked now."""
@@ -262,6 +286,16 @@ def _state(breaker: Breaker, throttle: Throttle, *, now: float) -> State:
     if health != "ejected" and now < throttle.eligible_at:
         return "throttled"
     return health
+
+
+def _throttle_seen(target: str, account: str, throttle: Throttle, *, now: float) -> ThrottleSeen:
+    return ThrottleSeen(
+        target,
+        account,
+        throttle.eligible_at - now,
+        max(0.0, throttle.refuses_until - now),
+        throttle.kind,
+    )
 
 
 def _first(waiting: dict[_Key, None]) -> list[_Key]:

@@ -15,13 +15,32 @@ _DATA: Final = re.compile(rb"(?:^|[\r\n])data")
 
 def start_of_last(data: bytes, count: int) -> int:
     """Where the last `count` whole events begin that `data` holds; comments are none."""
+    # An answer may have come at once, with hundreds of events before.
+    starts, end = _starts(data, _shortly_before(data, count))
+    if len(starts) < count:
+        starts, end = _starts(data, 0)
+    return min(starts[-count:], default=end) if count else end
+
+
+def _shortly_before(data: bytes, count: int) -> int:
+    """Behind some blank line that has `count` others of its kind behind it; 0 where there is none."""
+    blank = b"\r\n\r\n" if data.endswith(b"\r\n") else b"\n\n"
+    at = len(data)
+    for _ in range(count + 1):
+        at = data.rfind(blank, 0, at)
+        if at < 0:
+            return 0
+    return at + len(blank)
+
+
+def _starts(data: bytes, at: int) -> tuple[list[int], int]:
+    """Of the events from `at` on, and the end of the last one."""
     starts: list[int] = []
-    at = 0
-    for end in EVENT_END.finditer(data):
+    for end in EVENT_END.finditer(data, at):
         if _DATA.search(data[at : end.start()]):
             starts.append(at)
         at = end.end()
-    return min(starts[-count:], default=at) if count else at
+    return starts, at
 
 
 class Tail:

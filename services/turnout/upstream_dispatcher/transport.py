@@ -10,6 +10,7 @@ import asyncio
 import ssl
 import zlib
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -19,7 +20,9 @@ from httpx_aiohttp import AiohttpTransport
 from typing_extensions import override
 
 from turnout.errors import Overloaded, UpstreamFailed, UpstreamTimeout
+from turnout.upstream_dispatcher.alarm import Alarm
 from turnout.upstream_dispatcher.limits import (
+    ASK_AGAIN_SECONDS,
     POOL_RETRY_SECONDS,
     POOL_WAIT_SECONDS,
     STALE_SECONDS,
@@ -138,7 +141,9 @@ class Incoming:
             if inflater is None or not inflater.has_more:
                 try:
                     data = await self._content.readany()
-                except aiohttp.ClientError as error:
+                except (aiohttp.ClientError, RuntimeError) as error:
+                    # The second is aiohttp's word for a connection that it has closed over what came,
+                    # such as a chunk without a size. Who waits already is not told, only who asks again.
                     raise UpstreamFailed(
                         "connection lost: the upstream's answer broke off"
                     ) from error
@@ -151,17 +156,28 @@ class Incoming:
 
     async def read_all(self, *, max_bytes: int) -> bytes:
         """The whole body. Raises `UpstreamFailed` when it exceeds the bound."""
-        data = await self.read()
-        if not data:
-            return data
-        parts = [data]
-        size = len(data)
-        while data := await self.read():
-            parts.append(data)
-            size += len(data)
-            if size > max_bytes:
-                raise UpstreamFailed(f"the upstream's answer exceeds {max_bytes} bytes")
-        return parts[0] if len(parts) == 1 else b"".join(parts)
+        alarm = Alarm()
+        try:
+            data = await self._read_patiently(alarm)
+            if not data:
+                return data
+            parts = [data]
+            size = len(data)
+            while data := await self._read_patiently(alarm):
+                parts.append(data)
+                size += len(data)
+                if size > max_bytes:
+                    raise UpstreamFailed(f"the upstream's answer exceeds {max_bytes} bytes")
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+        finally:
+            alarm.close()
+
+    async def _read_patiently(self, alarm: Alarm) -> bytes:
+        """For who gives no signs of life meanwhile, and so does not ask again."""
+        time = asyncio.get_running_loop().time
+        while True:
+            with suppress(TimeoutError), alarm.at(time() + ASK_AGAIN_SECONDS):
+                return await self.read()
 
     async def aclose(self) -> None:
         """Give the connection back when the body has ended, else close it."""
@@ -297,9 +313,15 @@ def _failure(error: Exception, *, seconds: float) -> UpstreamFailed:
             | aiohttp.ClientConnectionResetError()
         ):
             lost = "the upstream closed the connection before it answered"
-            return ConnectionStale(lost) if seconds < STALE_SECONDS else UpstreamFailed(lost)
+            is_stale = seconds < STALE_SECONDS and not _has_begun(cause)
+            return ConnectionStale(lost) if is_stale else UpstreamFailed(lost)
         case _:
             return UpstreamFailed(f"the upstream's answer is no HTTP ({_name(error)})")
+
+
+def _has_begun(cause: aiohttp.ClientError) -> bool:
+    """Whether a part of an answer's head had come: aiohttp then says which, in place of its sentence."""
+    return isinstance(cause, aiohttp.ServerDisconnectedError) and not isinstance(cause.message, str)
 
 
 def _name(error: BaseException) -> str:
@@ -344,11 +366,29 @@ class _Inflater:
         return self._zlib.eof
 
 
-def _inflater(encoding: str) -> _Inflater | None:
+class _Unreadable:
+    """Of an encoding that we cannot undo. Only who reads the body minds: an error has its status all the same."""
+
+    __slots__ = ("_encoding",)
+
+    has_more = False
+    is_over = False
+
+    def __init__(self, encoding: str) -> None:
+        self._encoding = encoding
+
+    def take(self, _data: bytes) -> None:
+        raise UpstreamFailed(f"the upstream's answer is encoded as {self._encoding!r:.40}, unasked")
+
+    def inflate(self) -> bytes:
+        return b""
+
+
+def _inflater(encoding: str) -> _Inflater | _Unreadable | None:
     match encoding.strip().lower():
         case "" | "identity":
             return None
         case "gzip" | "x-gzip" | "deflate":
             return _Inflater()
         case other:
-            raise UpstreamFailed(f"the upstream's answer is encoded as {other!r:.40}, unasked")
+            return _Unreadable(other)

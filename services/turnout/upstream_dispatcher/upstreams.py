@@ -108,12 +108,34 @@ def split_target(target: str) -> tuple[str, str, CredentialSource]:
             raise Internal(f"{target!r} is no target; a target is provider/model@credential.")
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What of a target no credential changes.
+
+    Attributes:
+        bare: the model's name without the spellings that are ours.
+        upstream_name: a model we do not know is sent as it was asked for.
+        quirks: of the endpoint and the model, one over the other.
+    """
+
+    target: str
+    provider: Provider
+    credential: CredentialSource
+    model: Model | None
+    model_id: str
+    bare: str
+    upstream_name: str
+    endpoint: Endpoint
+    quirks: Quirks
+
+
 class Destinations:
-    """Resolves targets, and remembers those whose credential is not the client's."""
+    """Resolves targets, and remembers where they are, and all of those whose credential is not the client's."""
 
     def __init__(self, catalog: Catalog, upstreams: Upstreams) -> None:
         self._catalog = catalog
         self._upstreams = upstreams
+        self._places = lru_cache(maxsize=TARGETS_KEPT)(self._place)
         self._ours = lru_cache(maxsize=TARGETS_KEPT)(self._resolved)
 
     def of(self, target: str, credentials: Sequence[Credential], *, client: Dialect) -> Destination:
@@ -125,13 +147,11 @@ class Destinations:
     def _resolved(
         self, target: str, client: Dialect, credentials: Sequence[Credential] = ()
     ) -> Destination:
-        return destination(
-            target,
-            client=client,
-            catalog=self._catalog,
-            upstreams=self._upstreams,
-            credentials=credentials,
-        )
+        place = self._places(target, client)
+        return _paid(place, upstreams=self._upstreams, credentials=credentials)
+
+    def _place(self, target: str, client: Dialect) -> _Place:
+        return _place(target, client=client, catalog=self._catalog, upstreams=self._upstreams)
 
 
 def destination(
@@ -147,6 +167,11 @@ def destination(
     Raises `Unavailable` when this process cannot pay for it or reach it, `Unsupported` when the
     addresses that are set leave no dialect that the model is served in.
     """
+    place = _place(target, client=client, catalog=catalog, upstreams=upstreams)
+    return _paid(place, upstreams=upstreams, credentials=credentials)
+
+
+def _place(target: str, *, client: Dialect, catalog: Catalog, upstreams: Upstreams) -> _Place:
     provider_name, model_id, credential = split_target(target)
     provider = catalog.providers.get(provider_name)
     if provider is None:
@@ -154,31 +179,45 @@ def destination(
     model = catalog.models.get(model_id)
     if model is not None and model.provider != provider_name:
         model = None
-    # A model we do not know is sent as it was asked for, without the spellings that are ours.
     bare = CONTEXT_SUFFIX.sub("", split_prefix(model_id)[1])
     endpoint = _endpoint(provider, model, client, upstreams=upstreams)
-    base_url, auth = _access(
-        provider, endpoint, credential, upstreams=upstreams, credentials=credentials
-    )
     upstream_name = bare if model is None else model.upstream_name
     quirks = endpoint.quirks_of(upstream_name)
-    known = provider.endpoint(endpoint.dialect)
-    return Destination(
+    return _Place(
         target=target,
-        provider=provider_name,
+        provider=provider,
+        credential=credential,
         model=model,
         model_id=model_id,
+        bare=bare,
         upstream_name=upstream_name,
-        names=(bare,) if model is None else (model.upstream_name, *model.aliases),
+        endpoint=endpoint,
+        quirks=quirks if model is None else model.quirks.over(quirks),
+    )
+
+
+def _paid(place: _Place, *, upstreams: Upstreams, credentials: Sequence[Credential]) -> Destination:
+    provider, model, endpoint = place.provider, place.model, place.endpoint
+    base_url, auth = _access(
+        provider, endpoint, place.credential, upstreams=upstreams, credentials=credentials
+    )
+    known = provider.endpoint(endpoint.dialect)
+    return Destination(
+        target=place.target,
+        provider=provider.name,
+        model=model,
+        model_id=place.model_id,
+        upstream_name=place.upstream_name,
+        names=(place.bare,) if model is None else (model.upstream_name, *model.aliases),
         dialect=endpoint.dialect,
         capabilities=Capabilities(thinking=True) if model is None else model.capabilities,
-        quirks=quirks if model is None else model.quirks.over(quirks),
+        quirks=place.quirks,
         is_original=endpoint.is_original,
         base_url=base_url.rstrip("/"),
-        credential=credential,
+        credential=place.credential,
         auth=auth,
         stops_billing_on_close=provider.stops_billing_on_close,
-        is_ours=credential == "simulated"
+        is_ours=place.credential == "simulated"
         or known is None
         or base_url not in {known.base_url, known.subscription_url},
         writes_for=provider.cache.lifetimes_seconds if provider.cache.kind == "explicit" else (),

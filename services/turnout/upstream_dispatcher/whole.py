@@ -83,7 +83,7 @@ async def attempt_whole(
         )
         return AttemptFailed(log.error)
     except TurnoutError as error:
-        log.error = error
+        log.error = error.without_frames()
         log.is_refused = isinstance(error, NOT_SENT)
         return AttemptFailed(error)
     else:

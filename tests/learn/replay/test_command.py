@@ -30,7 +30,9 @@ def run(traces: Path, *options: str) -> int:
 
 def test_a_table_of_all_policies(traces: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(traces) == 0
-    lines = capsys.readouterr().out.splitlines()
+    told = capsys.readouterr()
+    lines = told.out.splitlines()
+    assert f"{len(WITHOUT_KINDS)} policies took " in told.err
     assert lines[0] == "10 calls in 2 threads; left out: none."
     known = list(WITHOUT_KINDS)
     assert [line.split()[0] for line in lines[4 : 4 + len(known)]] == known

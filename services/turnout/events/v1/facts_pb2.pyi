@@ -100,6 +100,7 @@ class AttemptEnded(_message.Message):
     FEE_USD_FIELD_NUMBER: _builtins.int
     PAID_USD_FIELD_NUMBER: _builtins.int
     HEDGE_DELAY_SECONDS_FIELD_NUMBER: _builtins.int
+    SUSPECT_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     occurred_at: _builtins.float
     request_id: _builtins.str
@@ -126,6 +127,7 @@ class AttemptEnded(_message.Message):
     fee_usd: _builtins.float
     paid_usd: _builtins.float
     hedge_delay_seconds: _builtins.float
+    suspect: _builtins.str
     @_builtins.property
     def usage(self) -> _routing_pb2.Usage: ...
     @_builtins.property
@@ -161,10 +163,11 @@ class AttemptEnded(_message.Message):
         fee_usd: _builtins.float | None = ...,
         paid_usd: _builtins.float | None = ...,
         hedge_delay_seconds: _builtins.float | None = ...,
+        suspect: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "_fee_usd", b"_fee_usd", "_first_byte_seconds", b"_first_byte_seconds", "_first_content_seconds", b"_first_content_seconds", "_hedge_delay_seconds", b"_hedge_delay_seconds", "_paid_usd", b"_paid_usd", "cost_usd", b"cost_usd", "fee_usd", b"fee_usd", "first_byte_seconds", b"first_byte_seconds", "first_content_seconds", b"first_content_seconds", "hedge_delay_seconds", b"hedge_delay_seconds", "paid_usd", b"paid_usd", "usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "_fee_usd", b"_fee_usd", "_first_byte_seconds", b"_first_byte_seconds", "_first_content_seconds", b"_first_content_seconds", "_hedge_delay_seconds", b"_hedge_delay_seconds", "_paid_usd", b"_paid_usd", "changes", b"changes", "cost_usd", b"cost_usd", "dialect", b"dialect", "duration_seconds", b"duration_seconds", "error", b"error", "event_id", b"event_id", "fee_usd", b"fee_usd", "finish_reason", b"finish_reason", "first_byte_seconds", b"first_byte_seconds", "first_content_seconds", b"first_content_seconds", "hedge_delay_seconds", b"hedge_delay_seconds", "kind", b"kind", "model", b"model", "number", b"number", "occurred_at", b"occurred_at", "outcome", b"outcome", "paid_usd", b"paid_usd", "provider", b"provider", "request_id", b"request_id", "response_id", b"response_id", "response_model", b"response_model", "sent_at", b"sent_at", "status", b"status", "target", b"target", "tenant", b"tenant", "traceparent", b"traceparent", "usage", b"usage", "usage_source", b"usage_source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd", "_fee_usd", b"_fee_usd", "_first_byte_seconds", b"_first_byte_seconds", "_first_content_seconds", b"_first_content_seconds", "_hedge_delay_seconds", b"_hedge_delay_seconds", "_paid_usd", b"_paid_usd", "changes", b"changes", "cost_usd", b"cost_usd", "dialect", b"dialect", "duration_seconds", b"duration_seconds", "error", b"error", "event_id", b"event_id", "fee_usd", b"fee_usd", "finish_reason", b"finish_reason", "first_byte_seconds", b"first_byte_seconds", "first_content_seconds", b"first_content_seconds", "hedge_delay_seconds", b"hedge_delay_seconds", "kind", b"kind", "model", b"model", "number", b"number", "occurred_at", b"occurred_at", "outcome", b"outcome", "paid_usd", b"paid_usd", "provider", b"provider", "request_id", b"request_id", "response_id", b"response_id", "response_model", b"response_model", "sent_at", b"sent_at", "status", b"status", "suspect", b"suspect", "target", b"target", "tenant", b"tenant", "traceparent", b"traceparent", "usage", b"usage", "usage_source", b"usage_source"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_usd: _TypeAlias = _typing.Literal["cost_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_usd: _TypeAlias = _typing.Literal["_cost_usd", b"_cost_usd"]  # noqa: Y015
@@ -241,6 +244,10 @@ class RequestCompleted(_message.Message):
     HEDGES_FIELD_NUMBER: _builtins.int
     HEDGE_COST_USD_FIELD_NUMBER: _builtins.int
     NOT_HEDGED_FIELD_NUMBER: _builtins.int
+    PASSED_OVER_FIELD_NUMBER: _builtins.int
+    WAITED_SECONDS_FIELD_NUMBER: _builtins.int
+    MOVE_USD_FIELD_NUMBER: _builtins.int
+    WAIT_USD_FIELD_NUMBER: _builtins.int
     event_id: _builtins.str
     occurred_at: _builtins.float
     request_id: _builtins.str
@@ -279,6 +286,9 @@ class RequestCompleted(_message.Message):
     hedges: _builtins.int
     hedge_cost_usd: _builtins.float
     not_hedged: _builtins.str
+    waited_seconds: _builtins.float
+    move_usd: _builtins.float
+    wait_usd: _builtins.float
     @_builtins.property
     def identity(self) -> _routing_pb2.Identity: ...
     @_builtins.property
@@ -287,6 +297,8 @@ class RequestCompleted(_message.Message):
     def usage(self) -> _routing_pb2.Usage: ...
     @_builtins.property
     def degraded(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def passed_over(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -332,10 +344,14 @@ class RequestCompleted(_message.Message):
         hedges: _builtins.int = ...,
         hedge_cost_usd: _builtins.float | None = ...,
         not_hedged: _builtins.str = ...,
+        passed_over: _abc.Iterable[_builtins.str] | None = ...,
+        waited_seconds: _builtins.float = ...,
+        move_usd: _builtins.float | None = ...,
+        wait_usd: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_baseline_cost_usd", b"_baseline_cost_usd", "_cost_usd", b"_cost_usd", "_fee_usd", b"_fee_usd", "_first_content_seconds", b"_first_content_seconds", "_hedge_cost_usd", b"_hedge_cost_usd", "_paid_usd", b"_paid_usd", "baseline_cost_usd", b"baseline_cost_usd", "cost_usd", b"cost_usd", "fee_usd", b"fee_usd", "first_content_seconds", b"first_content_seconds", "hedge_cost_usd", b"hedge_cost_usd", "identity", b"identity", "paid_usd", b"paid_usd", "tags", b"tags", "usage", b"usage"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_baseline_cost_usd", b"_baseline_cost_usd", "_cost_usd", b"_cost_usd", "_fee_usd", b"_fee_usd", "_first_content_seconds", b"_first_content_seconds", "_hedge_cost_usd", b"_hedge_cost_usd", "_move_usd", b"_move_usd", "_paid_usd", b"_paid_usd", "_wait_usd", b"_wait_usd", "baseline_cost_usd", b"baseline_cost_usd", "cost_usd", b"cost_usd", "fee_usd", b"fee_usd", "first_content_seconds", b"first_content_seconds", "hedge_cost_usd", b"hedge_cost_usd", "identity", b"identity", "move_usd", b"move_usd", "paid_usd", b"paid_usd", "tags", b"tags", "usage", b"usage", "wait_usd", b"wait_usd"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_baseline_cost_usd", b"_baseline_cost_usd", "_cost_usd", b"_cost_usd", "_fee_usd", b"_fee_usd", "_first_content_seconds", b"_first_content_seconds", "_hedge_cost_usd", b"_hedge_cost_usd", "_paid_usd", b"_paid_usd", "action", b"action", "answer_bytes", b"answer_bytes", "artifact_digest", b"artifact_digest", "attempts", b"attempts", "baseline_cost_usd", b"baseline_cost_usd", "baseline_model", b"baseline_model", "body_bytes", b"body_bytes", "cost_usd", b"cost_usd", "degraded", b"degraded", "dialect", b"dialect", "duration_seconds", b"duration_seconds", "error", b"error", "event_id", b"event_id", "fee_usd", b"fee_usd", "finish_reason", b"finish_reason", "first_content_seconds", b"first_content_seconds", "hedge_cost_usd", b"hedge_cost_usd", "hedges", b"hedges", "identity", b"identity", "message_count", b"message_count", "mode", b"mode", "not_hedged", b"not_hedged", "occurred_at", b"occurred_at", "outcome", b"outcome", "paid_usd", b"paid_usd", "proposal", b"proposal", "reason", b"reason", "received_at", b"received_at", "request_id", b"request_id", "requested_model", b"requested_model", "route_seconds", b"route_seconds", "served_model", b"served_model", "served_provider", b"served_provider", "status", b"status", "step_kind", b"step_kind", "stream", b"stream", "tags", b"tags", "target", b"target", "tool_count", b"tool_count", "traceparent", b"traceparent", "usage", b"usage", "usage_source", b"usage_source"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_baseline_cost_usd", b"_baseline_cost_usd", "_cost_usd", b"_cost_usd", "_fee_usd", b"_fee_usd", "_first_content_seconds", b"_first_content_seconds", "_hedge_cost_usd", b"_hedge_cost_usd", "_move_usd", b"_move_usd", "_paid_usd", b"_paid_usd", "_wait_usd", b"_wait_usd", "action", b"action", "answer_bytes", b"answer_bytes", "artifact_digest", b"artifact_digest", "attempts", b"attempts", "baseline_cost_usd", b"baseline_cost_usd", "baseline_model", b"baseline_model", "body_bytes", b"body_bytes", "cost_usd", b"cost_usd", "degraded", b"degraded", "dialect", b"dialect", "duration_seconds", b"duration_seconds", "error", b"error", "event_id", b"event_id", "fee_usd", b"fee_usd", "finish_reason", b"finish_reason", "first_content_seconds", b"first_content_seconds", "hedge_cost_usd", b"hedge_cost_usd", "hedges", b"hedges", "identity", b"identity", "message_count", b"message_count", "mode", b"mode", "move_usd", b"move_usd", "not_hedged", b"not_hedged", "occurred_at", b"occurred_at", "outcome", b"outcome", "paid_usd", b"paid_usd", "passed_over", b"passed_over", "proposal", b"proposal", "reason", b"reason", "received_at", b"received_at", "request_id", b"request_id", "requested_model", b"requested_model", "route_seconds", b"route_seconds", "served_model", b"served_model", "served_provider", b"served_provider", "status", b"status", "step_kind", b"step_kind", "stream", b"stream", "tags", b"tags", "target", b"target", "tool_count", b"tool_count", "traceparent", b"traceparent", "usage", b"usage", "usage_source", b"usage_source", "wait_usd", b"wait_usd", "waited_seconds", b"waited_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__baseline_cost_usd: _TypeAlias = _typing.Literal["baseline_cost_usd"]  # noqa: Y015
     _WhichOneofArgType__baseline_cost_usd: _TypeAlias = _typing.Literal["_baseline_cost_usd", b"_baseline_cost_usd"]  # noqa: Y015
@@ -347,8 +363,12 @@ class RequestCompleted(_message.Message):
     _WhichOneofArgType__first_content_seconds: _TypeAlias = _typing.Literal["_first_content_seconds", b"_first_content_seconds"]  # noqa: Y015
     _WhichOneofReturnType__hedge_cost_usd: _TypeAlias = _typing.Literal["hedge_cost_usd"]  # noqa: Y015
     _WhichOneofArgType__hedge_cost_usd: _TypeAlias = _typing.Literal["_hedge_cost_usd", b"_hedge_cost_usd"]  # noqa: Y015
+    _WhichOneofReturnType__move_usd: _TypeAlias = _typing.Literal["move_usd"]  # noqa: Y015
+    _WhichOneofArgType__move_usd: _TypeAlias = _typing.Literal["_move_usd", b"_move_usd"]  # noqa: Y015
     _WhichOneofReturnType__paid_usd: _TypeAlias = _typing.Literal["paid_usd"]  # noqa: Y015
     _WhichOneofArgType__paid_usd: _TypeAlias = _typing.Literal["_paid_usd", b"_paid_usd"]  # noqa: Y015
+    _WhichOneofReturnType__wait_usd: _TypeAlias = _typing.Literal["wait_usd"]  # noqa: Y015
+    _WhichOneofArgType__wait_usd: _TypeAlias = _typing.Literal["_wait_usd", b"_wait_usd"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__baseline_cost_usd) -> _WhichOneofReturnType__baseline_cost_usd | None: ...
     @_typing.overload
@@ -360,7 +380,11 @@ class RequestCompleted(_message.Message):
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__hedge_cost_usd) -> _WhichOneofReturnType__hedge_cost_usd | None: ...
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__move_usd) -> _WhichOneofReturnType__move_usd | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__paid_usd) -> _WhichOneofReturnType__paid_usd | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__wait_usd) -> _WhichOneofReturnType__wait_usd | None: ...
 
 Global___RequestCompleted: _TypeAlias = RequestCompleted  # noqa: Y015
 

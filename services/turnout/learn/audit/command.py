@@ -88,10 +88,10 @@ def main(argv: Sequence[str]) -> int:
         where = error.filename or told.traces_out
         sys.stderr.write(f"turnout: {where} cannot be written: {error.strerror}\n")
         return 1
-    calls, policies = len(gathered.calls), len(done.rows)
+    calls = len(gathered.calls)
     sys.stderr.write(
         f"{calls:,} calls read in {read - begun:,.1f} s, {calls / (read - begun):,.0f} a second;"
-        f" {policies} policies took {replayed - read:,.1f} s.\n"
+        f" {replay.pace(done.recorded.call_count, len(done.rows), replayed - read)}.\n"
     )
     return 0
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import inf
 from pathlib import Path
+from time import perf_counter
 from typing import Final, get_args
 
 import msgspec
@@ -112,7 +113,9 @@ def main(argv: Sequence[str]) -> int:
         recorded = read_recorded(table, catalog, harnesses=told.harnesses)
         if needs_kinds(told.asked):
             recorded = _with_kinds(recorded, told.traces)
+        begun = perf_counter()
         replayed, rows = replay(told.asked, recorded, table, catalog=catalog)
+        took = perf_counter() - begun
         if told.decisions_out is not None:
             write_decisions(told.decisions_out, rows, recorded)
     except OSError as error:
@@ -122,6 +125,7 @@ def main(argv: Sequence[str]) -> int:
         sys.stdout.write(msgspec.json.encode(asdict(replayed)).decode() + "\n")
     else:
         sys.stdout.write("".join(f"{line}\n" for line in lines(replayed)))
+    sys.stderr.write(f"{pace(replayed.calls, len(rows), took)}.\n")
     return 0
 
 
@@ -182,6 +186,14 @@ def replay(
             best_usd=best_usd(list(rows.values())),
         ),
         rows,
+    )
+
+
+def pace(calls: int, policies: int, seconds: float) -> str:
+    """How fast calls were walked; `requested` takes no time beside another policy."""
+    each = calls / seconds
+    return (
+        f"{policies} policies took {seconds:,.1f} s, {each:,.0f} calls a second through all of them"
     )
 
 

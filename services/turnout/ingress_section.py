@@ -1,0 +1,68 @@
+"""The settings of the HTTP edge: `TURNOUT_INGRESS__<FIELD>`."""
+
+from typing import Final
+
+from pydantic import Field
+
+from turnout.router_key import RouterKey
+from turnout.variable import Section
+
+MEGABYTE: Final = 1024 * 1024
+
+
+class Ingress(Section):
+    host: str = Field(
+        default="127.0.0.1",
+        description="Address to listen on; another than loopback needs a router key.",
+    )
+    port: int = Field(default=8080, ge=0, le=65535, description="Port to listen on.")
+    keys: tuple[RouterKey, ...] = Field(
+        default=(), description="Router keys as JSON, as `turnout keys new` prints them."
+    )
+    admin_keys: tuple[str, ...] = Field(
+        default=(),
+        description="Names of the router keys that may change modes, settings and artifacts; with no keys at"
+        " all, anyone on loopback may.",
+    )
+    max_body_bytes: int = Field(
+        default=32 * MEGABYTE, gt=0, description="Longest accepted body in bytes."
+    )
+    max_requests: int = Field(
+        default=2_048,
+        gt=0,
+        description="Requests that are served at once; others are told to come again.",
+    )
+    max_bodies_bytes: int = Field(
+        default=512 * MEGABYTE, gt=0, description="Bytes of all their bodies together."
+    )
+    body_seconds: float = Field(
+        default=60.0, gt=0, description="Longest time in seconds that a body may take to arrive."
+    )
+    max_header_bytes: int = Field(
+        default=64 * 1024, gt=0, description="Longest accepted request line and headers in bytes."
+    )
+    header_seconds: float = Field(
+        default=10.0, gt=0, description="Longest time in seconds that they may take to arrive."
+    )
+    max_connections: int = Field(
+        default=8192, gt=0, description="Clients' connections that may be open at once."
+    )
+    write_seconds: float = Field(
+        default=300.0,
+        gt=0,
+        description="How long a client may take nothing of its answer before it is hung up on.",
+    )
+    keep_alive_seconds: int = Field(
+        default=75, gt=0, description="How long a connection is kept on which nothing is asked."
+    )
+    max_sockets: int = Field(default=512, ge=0, description="WebSockets that may be open at once.")
+    max_sockets_per_key: int = Field(default=64, ge=0, description="The same for one key.")
+    allowed_hosts: tuple[str, ...] = Field(
+        default=(), description="Host names accepted beside loopback, as a JSON list."
+    )
+    allowed_origins: tuple[str, ...] = Field(
+        default=(), description="Origins of web pages that may call, as a JSON list."
+    )
+    drain_seconds: float = Field(
+        default=30.0, ge=0, description="How long streams may finish after SIGTERM."
+    )
