@@ -109,6 +109,23 @@ def unpriced_targets(asked: Asked, access: Sequence[Access]) -> tuple[str, ...]:
     )
 
 
+def reachable(
+    name: str,
+    *,
+    access: Sequence[Access],
+    catalog: Catalog,
+    dialect: Dialect,
+    settings: RoutingSettings,
+) -> list[str]:
+    """Every target that a request which asks for `name` could go to, whatever it lacks."""
+    asked = asked_for(name, catalog, settings)
+    if asked.model is None:
+        return list(unpriced_targets(asked, access))
+    names = (*settings.candidates, *(one.model for one in settings.locks))
+    entrants = _entrants(catalog, asked.model.id, "", names, tuple(access), dialect)
+    return [target for entrant in entrants for target in entrant.targets]
+
+
 def all_options(
     asked: Asked,
     *,
@@ -333,6 +350,8 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "price": "no known price",
         "incomparable": "the model asked for has no known price, so nothing can be compared with it",
         "refused": "an earlier refusal of this thread",
+        "ejected": "its calls fail at the moment",
+        "throttled": "it has told us to come back later",
     }
 )
 """Why an option is not eligible, in words."""
