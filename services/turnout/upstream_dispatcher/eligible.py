@@ -12,7 +12,7 @@ from turnout.policy.attempts import Attempts
 from turnout.policy.identity import account_scope
 from turnout.policy.request import CredentialSource
 from turnout.policy.standing import Bar
-from turnout.policy.wait_or_move import Stakes
+from turnout.policy.wait_or_move import SECOND_USD, Stakes
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.request import SIMULATION_HEADER, is_count
 from turnout.upstream_dispatcher.standings import OURS, Standings
@@ -28,11 +28,16 @@ def attempts_of(
     give_up_at: float,
 ) -> Attempts:
     """The attempts of one request; `give_up_at` is of their clock, `clock` tells unix seconds."""
-    targets = request.decision.targets
+    decision = request.decision
     return Attempts(
-        targets,
+        decision.targets,
         give_up_at=give_up_at,
-        stakes=Stakes("".join(targets[:1]), request.decision.candidates),
+        stakes=Stakes(
+            "".join(decision.targets[:1]),
+            decision.candidates,
+            # A tenant that has not said what its seconds are worth has developers who wait all the same.
+            decision.second_usd or SECOND_USD,
+        ),
         bar=partial(bar_to, standings, request, clock),
         is_native=partial(is_native, destinations, request),
     )
