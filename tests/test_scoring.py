@@ -18,6 +18,7 @@ from turnout.policy.artifact import parse_artifact
 from turnout.policy.thread import ThreadState
 from turnout.scoring import open_scorer
 from turnout.settings import Scorer, Settings
+from turnout.upstream_dispatcher.standings import Standings
 
 __all__ = ["embedder_root", "nats_server"]
 
@@ -60,6 +61,7 @@ async def test_what_is_pushed_decides_and_is_named_and_what_cannot_is_counted(
                 store=store,
                 tasks=tasks,
                 metrics=metrics,
+                standings=Standings(replica="test"),
             ) as scorer,
             asyncio.timeout(WAIT_SECONDS),
         ):

@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, supp
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from turnout import __version__, parts
 from turnout.bus.connection import Bus, open_bus
@@ -37,6 +38,7 @@ from turnout.ports import (
     SessionCacheTracker,
     UpstreamDispatcher,
 )
+from turnout.readiness import parts_now
 from turnout.rpc.address import is_loopback
 from turnout.settings import Rpc, RpcService, Settings
 from turnout.tenant_settings import TenantSettings
@@ -45,14 +47,12 @@ if TYPE_CHECKING:
     from grpc.aio import Channel, ServerInterceptor
 
     from turnout.ingress.app import Edge
+    from turnout.upstream_dispatcher.standings import Standings
 
 
 WARM_UP_SECONDS = 2.0
 """How long a start waits for another part, so that the first request need not; parts that come
 later are connected to when they are there."""
-
-READINESS_SECONDS = 0.5
-"""How long /ready waits for each part; orchestrators ask once in some seconds."""
 
 
 @dataclass(slots=True)
@@ -76,6 +76,7 @@ class Process:
     _facts: FactSink | None = None
     _spool: Spool | None = None
     _tracker: SessionCacheTracker | None = None
+    _standings: "Standings | None" = None
 
     async def facts(self) -> FactSink:
         """The spool of this process with its publisher; one for all parts."""
@@ -150,11 +151,24 @@ class Process:
                 store=ControlStore(self.bus),
                 tasks=self.tasks,
                 metrics=self.metrics,
+                standings=self.standings(),
             )
         )
         if self.tracer is None:
             return scorer
         return TracedScorer(scorer, self.tracer, kind=self._kind_of("scorer"))
+
+    def standings(self) -> "Standings":
+        """How targets stand, as this process has seen and others tell; one for all parts."""
+        if self._standings is None:
+            from turnout.bus.live import Live
+            from turnout.upstream_dispatcher.standings import Standings
+
+            standings = self._standings = Standings(replica=uuid4().hex)
+            self._run(
+                Live(self.bus).listen(lambda report: standings.heard(report, now=time.time()))
+            )
+        return self._standings
 
     async def dispatcher(self) -> UpstreamDispatcher:
         told = self.settings.upstream_dispatcher
@@ -181,6 +195,7 @@ class Process:
                 clock=time.time,
                 limits=parts.limits_of(self.settings),
                 hedge_terms=parts.hedge_terms_of(self.settings),
+                standings=self.standings(),
                 tracer=self.tracer,
                 span_kind=self._kind_of("upstream-dispatcher"),
             )
@@ -193,10 +208,9 @@ class Process:
         self.metrics.notes_lost.follow(("dropped",), lambda: local.notes_dropped)
         for reason in NOT_HEDGED:
             self.metrics.not_hedged.follow((reason,), partial(local.hedging.times_refused, reason))
-        standings, live = local.standings, Live(self.bus)
+        standings = local.standings
         self.metrics.standings.follow(lambda: standings.gauges(now=time.time()))
-        self._run(live.tell(lambda: standings.report(now=time.time())))
-        self._run(live.listen(lambda report: standings.heard(report, now=time.time())))
+        self._run(Live(self.bus).tell(lambda: standings.report(now=time.time())))
         return local
 
     async def ingress(self) -> "Edge":
@@ -303,29 +317,13 @@ class Process:
             if told.address
         }
 
-        async def parts_now() -> dict[str, str]:
-            look = LookRequest(
-                thread_key="ready", head_scopes=(), prefix=Prefix(head_digest=""), now=time.time()
-            )
-            try:
-                await tracker.look(look, deadline_seconds=READINESS_SECONDS)
-                tracked = "ok"
-            except Unavailable as reason:
-                tracked = reason.message
-            found = {
-                "ingress": "ok",
-                "session-cache-tracker": tracked,
-                "bus": "ok" if self.bus.is_connected else "not connected; facts are spooled",
-                "spool": "full; facts are lost" if self._spool and self._spool.is_full else "ok",
-            }
-            if elsewhere:
-                from turnout.rpc.channel import serving_status
-
-                for name, channel in elsewhere.items():
-                    found[name] = await serving_status(channel, deadline_seconds=READINESS_SECONDS)
-            return found
-
-        return parts_now
+        return partial(
+            parts_now,
+            tracker=tracker,
+            elsewhere=elsewhere,
+            is_bus_connected=lambda: self.bus.is_connected,
+            is_spool_full=lambda: self._spool is not None and self._spool.is_full,
+        )
 
     async def _channel(self, told: Rpc) -> "Channel":
         from turnout.rpc.channel import open_channel

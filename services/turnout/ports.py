@@ -4,7 +4,7 @@ Every port has two sides: `Local*` calls the service in this process, `Remote*` 
 Both pass the same contract suite (tests/contract). All messages are frozen and carry no behaviour.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, TypeAlias
 
@@ -18,6 +18,7 @@ from turnout.policy.checks import Verdict
 from turnout.policy.decision import Access, Decision, DecisionInputs
 from turnout.policy.quota import QuotaWindow
 from turnout.policy.request import Features, Identity, Mode, Prefix, Tags, TaskKind
+from turnout.policy.standing import TargetHealth, TargetLatency
 from turnout.policy.thread import Maker, ThreadState
 
 
@@ -56,6 +57,18 @@ class Scorer(Protocol):
         """Decide. Raises `InvalidRequest` kinds when no target can serve the request, and
         `Unavailable` when the scorer cannot be reached or is late.
         """
+        ...
+
+
+class TargetStandings(Protocol):
+    """How targets stand, as far as this process has seen or heard."""
+
+    def health(self, asked: Iterable[tuple[str, str]], *, now: float) -> tuple[TargetHealth, ...]:
+        """Of targets, each with the account that would ask it, those that are not to be asked now."""
+        ...
+
+    def latencies(self, targets: Iterable[str], *, now: float) -> tuple[TargetLatency, ...]:
+        """Of those targets and sizes of which there are samples."""
         ...
 
 

@@ -82,6 +82,12 @@ class Routing(Section):
         ge=0,
         description="What these requests may cost a tenant on one day (UTC) at most, USD.",
     )
+    second_usd: float = Field(
+        default=0.0,
+        ge=0,
+        description="Worth in USD of a second less until an answer's first content, at every request of a thread:"
+        " 0.0167 is what `value_usd` takes a developer's time to be worth; at 0 waiting is no argument.",
+    )
     control_share: float = Field(
         default=0.1,
         ge=0,

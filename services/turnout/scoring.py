@@ -18,7 +18,7 @@ from turnout.catalog.catalog import Catalog
 from turnout.observe.metrics import Metrics
 from turnout.policy.artifact import Artifact
 from turnout.policy.mix import dialling
-from turnout.ports import FactSink, SessionCacheTracker
+from turnout.ports import FactSink, SessionCacheTracker, TargetStandings
 from turnout.scorer.artifact_board import ArtifactBoard, Basis
 from turnout.scorer.artifact_file import load_artifact, tried_artifact
 from turnout.scorer.embedder import load_embedder
@@ -41,6 +41,7 @@ async def open_scorer(
     store: ControlStore,
     tasks: asyncio.TaskGroup,
     metrics: Metrics,
+    standings: TargetStandings,
 ) -> AsyncGenerator[LocalScorer]:
     """A scorer that follows the control bucket for as long as it is open."""
     routing = parts.routing_of(settings, catalog)
@@ -87,6 +88,7 @@ async def open_scorer(
                 facts=facts,
                 clock=time.time,
                 draw=random.Random().random,  # noqa: S311  exploration guards no secret
+                standings=standings,
             )
         finally:
             for task in running:

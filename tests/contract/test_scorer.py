@@ -20,9 +20,11 @@ from turnout.catalog.packaged import snapshot_bytes
 from turnout.engines.free_ports import free_port
 from turnout.errors import TurnoutError, Unavailable
 from turnout.facts import Fact, RequestRouted
+from turnout.policy.breaker import IN_A_ROW
 from turnout.policy.decision import Access, RoutingSettings
-from turnout.policy.identity import account_scope, head_scope
+from turnout.policy.identity import account_of, account_scope, head_scope
 from turnout.policy.request import Features, Identity, Prefix, StepKind, Tags
+from turnout.policy.standing import CallEnd
 from turnout.policy.thread import ThreadState
 from turnout.ports import LookRequest, Note, RouteAnswer, RouteRequest, Scorer
 from turnout.rpc.channel import open_channel
@@ -34,6 +36,7 @@ from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 from turnout.scorer.service import LocalScorer
 from turnout.scorer.shadow import Shadow
 from turnout.scorer.text_reader import ClusterReader
+from turnout.upstream_dispatcher.standings import Standings
 
 pytestmark = pytest.mark.anyio
 
@@ -112,6 +115,7 @@ class FakeTracker(NoLeases):
 @dataclass(slots=True)
 class Subject:
     scorer: LocalScorer
+    standings: Standings
     facts: Facts
     tracker: FakeTracker
     embedder: FakeEmbedder
@@ -128,6 +132,7 @@ def unasked(told: object) -> NoReturn:
 
 def subject(*, is_tracked: bool = True, skipped: str = "") -> Subject:
     facts, tracker = Facts(), FakeTracker(ThreadState() if is_tracked else None)
+    standings = Standings(replica="test")
     embedder = FakeEmbedder(Skipped("late") if skipped else None)
     artifact = load_artifact(None, embedder_digest=EMBEDDER_DIGEST)
     own = Basis(
@@ -135,7 +140,7 @@ def subject(*, is_tracked: bool = True, skipped: str = "") -> Subject:
         reader=ClusterReader(artifact.content.text),
         dialled=undialled,
         settings=SETTINGS,
-        by_tenant={"own": OWN_SETTINGS},
+        by_tenant={"own": OWN_SETTINGS, "patient": structs.replace(SETTINGS, second_usd=0.01)},
     )
     return Subject(
         LocalScorer(
@@ -149,7 +154,9 @@ def subject(*, is_tracked: bool = True, skipped: str = "") -> Subject:
             facts=facts,
             clock=lambda: NOW,
             draw=lambda: 0.5,
+            standings=standings,
         ),
+        standings,
         facts,
         tracker,
         embedder,
@@ -252,6 +259,74 @@ async def test_a_tenant_is_served_by_its_own_settings(opened: Open) -> None:
         assert (await routed(scorer, question())).inputs.settings == SETTINGS
     assert answer.inputs.settings == OWN_SETTINGS
     assert answer.decision.model == "gpt-5.5"
+
+
+def failing(on: Standings, target: str) -> None:
+    for _ in range(IN_A_ROW):
+        on.begun(target, now=NOW)
+        end = CallEnd(ending="error", sent_at=NOW, size="under_2k", open_seconds=1.0)
+        on.ended(target, end, peers=(target, "another"), now=NOW)
+
+
+def answering(on: Standings, target: str, seconds: float) -> None:
+    on.begun(target, now=NOW)
+    on.ended(
+        target,
+        CallEnd(
+            ending="answered",
+            sent_at=NOW,
+            size="under_16k",
+            open_seconds=seconds,
+            first_content_seconds=seconds,
+        ),
+        peers=(target,),
+        now=NOW,
+    )
+
+
+async def test_what_fails_is_not_chosen_and_is_an_input_of_the_decision(opened: Open) -> None:
+    on = subject()
+    async with opened(on.scorer) as scorer:
+        before = await routed(scorer, question())
+        assert before.inputs.health == ()
+        first = before.decision.targets[0]
+        failing(on.standings, first)
+        after = await routed(scorer, question())
+    (told,) = after.inputs.health
+    assert (told.target, told.state) == (first, "ejected")
+    assert after.decision.targets[0] != first
+    assert after.decision.candidates != before.decision.candidates
+
+
+async def test_a_throttled_account_of_a_client_is_its_own(opened: Open) -> None:
+    on = subject()
+    target = "anthropic/claude-opus-5-5@client"
+    account = account_of("p", "client", "anthropic")
+    throttled = CallEnd(
+        ending="throttled", sent_at=NOW, size="under_2k", open_seconds=1.0, come_back_seconds=60.0
+    )
+    on.standings.ended(target, throttled, peers=(target,), account=account, now=NOW)
+    asked = question(access=(Access("anthropic", "client"), *ACCESS))
+    other = replace(asked, identity=structs.replace(asked.identity, principal="another"))
+    async with opened(on.scorer) as scorer:
+        assert [one.target for one in (await routed(scorer, asked)).inputs.health] == [target]
+        assert (await routed(scorer, other)).inputs.health == ()
+
+
+async def test_times_are_inputs_where_a_second_has_a_price(opened: Open) -> None:
+    on = subject()
+    answering(on.standings, "openai/gpt-5.5@env", 9.0)
+    answering(on.standings, "anthropic/no-candidate@env", 9.0)
+    asked = question(tokens=10_000)
+    patient = replace(asked, identity=structs.replace(asked.identity, tenant="patient"))
+    async with opened(on.scorer) as scorer:
+        assert (await routed(scorer, asked)).inputs.latencies == ()
+        answer = await routed(scorer, patient)
+    (told,) = answer.inputs.latencies
+    assert (told.target, told.size) == ("openai/gpt-5.5@env", "under_16k")
+    waits = {one.target: one.first_content_seconds for one in answer.decision.candidates}
+    assert waits["openai/gpt-5.5@env"] == told.seconds
+    assert answer.decision.second_usd == 0.01
 
 
 async def test_a_pinned_model_is_served(opened: Open) -> None:

@@ -4,14 +4,18 @@ import json
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
 from tests.e2e.product import Product, run
 from tests.e2e.test_behaviour import MESSAGES, PATIENCE_SECONDS, ask, message, until
 from turnout.catalog.catalog import parse_catalog
+from turnout.catalog.models import model_of_target
 from turnout.catalog.packaged import snapshot_bytes
 from turnout.learn.parquet import load_table
+from turnout.policy.breaker import IN_A_ROW
 from turnout.policy.switch import decide
+from turnout.ports import RouteAnswer
 from turnout.scorer.artifact_file import load_artifact
 from turnout.scorer.embedder_files import EMBEDDER_DIGEST
 from turnout.telemetry.recorded_decisions import SELECT, RecordedDecision, read_decision
@@ -164,6 +168,41 @@ def test_the_request_after_an_answer_that_broke_off_goes_elsewhere(product: Prod
     assert second.inputs.state.broke_off == first.decision.targets[0]
     assert second.decision.reason == "broke_off"
     assert second.decision.targets[0] != first.decision.targets[0]
+
+
+def test_a_target_that_fails_is_left_and_what_was_seen_is_an_input(product: Product) -> None:
+    """The scorer of a split product hears of both from the dispatcher, over the bus."""
+
+    def route() -> RouteAnswer:
+        body = message("turnout/auto", text=f"{TASKS[1]}.")
+        told = httpx.post(f"{product.url}/v1/route", content=body, timeout=30)
+        return msgspec.json.decode(told.content, type=RouteAnswer)
+
+    settings = f"{product.url}/v1/settings/default/second_usd"
+    httpx.put(settings, json={"value": 0.01}).raise_for_status()
+    try:
+        for _ in until(PATIENCE_SECONDS):
+            if (before := route()).decision.second_usd:
+                break
+        first = before.decision.targets[0]
+        for number in range(IN_A_ROW):
+            product.script("status=500")
+            text = f"{TASKS[1]}. It is the {number + 1}. time."
+            answer = ask(product, MESSAGES, message("turnout/auto", text=text))
+            assert answer.headers["turnout-attempts"] == "2"
+        for _ in until(PATIENCE_SECONDS):
+            after = route()
+            states = {one.target: one.state for one in after.inputs.health}
+            if first in states:
+                break
+    finally:
+        httpx.delete(settings).raise_for_status()
+    assert states.get(first) == "ejected"
+    assert after.decision.targets[0] != first
+    assert answer.headers["turnout-model"] in {
+        model_of_target(one.target) for one in after.inputs.latencies
+    }
+    assert all(one.wait_usd > 0.0 for one in after.decision.candidates)
 
 
 def test_new_threads_are_decided_over_the_dial(

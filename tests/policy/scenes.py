@@ -45,6 +45,7 @@ from turnout.policy.request import (
     TaskKind,
     TextSignal,
 )
+from turnout.policy.standing import TargetHealth, TargetLatency
 from turnout.policy.switch import decide
 from turnout.policy.thread import ThreadState, WarmPrefix
 
@@ -244,6 +245,9 @@ class Difference(TypedDict, total=False):
     unpriced_compete: bool
     keep_warm: bool
     keep_warm_budget_usd: float
+    second_usd: float
+    health: tuple[TargetHealth, ...]
+    latencies: tuple[TargetLatency, ...]
     check: Verdict
     errors: int
 
@@ -301,12 +305,15 @@ def scene(**given: Unpack[Difference]) -> DecisionInputs:
             unpriced_compete=given.get("unpriced_compete", False),
             keep_warm=given.get("keep_warm", False),
             keep_warm_budget_usd=given.get("keep_warm_budget_usd", 0.0),
+            second_usd=given.get("second_usd", 0.0),
         ),
         degraded=given.get("degraded", ()),
         catalog_digest=CATALOG.digest,
         artifact_digest=TABLES.digest,
         now=NOW,
         draw=given.get("draw", 0.5),
+        health=given.get("health", ()),
+        latencies=given.get("latencies", ()),
     )
 
 

@@ -286,6 +286,51 @@ def test_what_others_saw_counts_but_a_failure_of_ones_own_ejects() -> None:
     assert played.state() == "ejected"
 
 
+def left_seconds(breaker: Breaker, *, now: float = NOW) -> float:
+    return max(0.0, breaker.left_until - now)
+
+
+def test_where_another_replica_leaves_it_alone_nobody_is_sent() -> None:
+    """It ejects nothing here: whoever asks it judges by its own calls."""
+    breaker = Breaker(now=NOW)
+    breaker.heard(5.0, 5.0, ejected_seconds=10.0, now=NOW)
+    assert left_seconds(breaker) == 10.0
+    assert left_seconds(breaker, now=NOW + 4.0) == 6.0
+    assert left_seconds(breaker, now=NOW + 10.0) == 0.0
+    assert breaker.health(now=NOW) == "healthy"
+    assert not breaker.is_ejected
+
+
+def test_the_word_of_one_replica_counts_until_another_one_is_answered() -> None:
+    breaker = Breaker(now=NOW)
+    breaker.heard(20.0, 0.0, now=NOW)
+    breaker.heard(8.0, 5.0, ejected_seconds=10.0, now=NOW)
+    breaker.heard(3.0, 3.0, now=NOW)
+    breaker.heard(0.0, 0.0, now=NOW)
+    assert left_seconds(breaker) == 10.0
+    breaker.heard(3.0, 2.0, now=NOW)
+    assert left_seconds(breaker) == 0.0
+
+
+def test_of_two_words_the_longer_one_holds() -> None:
+    breaker = Breaker(now=NOW)
+    breaker.heard(5.0, 5.0, ejected_seconds=40.0, now=NOW)
+    breaker.heard(5.0, 5.0, ejected_seconds=10.0, now=NOW)
+    assert left_seconds(breaker) == 40.0
+
+
+def test_no_word_of_another_holds_for_longer_than_an_ejection_may() -> None:
+    breaker = Breaker(now=NOW)
+    breaker.heard(5.0, 5.0, ejected_seconds=1e9, now=NOW)
+    assert left_seconds(breaker) == MAX_EJECTION_SECONDS
+
+
+def test_ones_own_ejection_is_heeded_too() -> None:
+    played = Played()
+    played.fail()
+    assert left_seconds(played.breaker, now=played.now) == EJECTION_SECONDS
+
+
 def test_what_others_were_answered_counts_against_ones_own_failures() -> None:
     played = Played()
     for _ in range(4):

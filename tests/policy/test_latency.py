@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from turnout.policy.latency import (
     HALF_LIFE_SECONDS,
+    PRIOR_SECONDS,
     SIZES,
     Latency,
     Size,
@@ -58,6 +59,24 @@ def test_samples_outweigh_the_prior() -> None:
     latency = filled([20.0] * 400)
     assert latency.quantile(0.5, now=NOW) == pytest.approx(20.0, rel=BUCKET_WIDTH - 1)
     assert latency.spread(now=NOW).samples == pytest.approx(400)
+
+
+def test_the_mean_is_that_of_what_was_seen() -> None:
+    latency = filled([2.0] * 300 + [10.0] * 100)
+    assert latency.mean(now=NOW) == pytest.approx(4.0, rel=0.05)
+    assert latency.spread(now=NOW).mean == latency.mean(now=NOW)
+
+
+def test_the_mean_begins_at_the_priors_and_calls_that_were_closed_raise_it() -> None:
+    latency = filled([2.0] * 400)
+    mean = latency.mean(now=NOW)
+    for _ in range(100):
+        latency.add_longer_than(8.0, now=NOW)
+    assert latency.mean(now=NOW) > mean + 1.0
+    for size in SIZES:
+        spread = Latency(size, now=NOW).spread(now=NOW)
+        assert spread.mean == pytest.approx(PRIOR_SECONDS[size], rel=1e-9)
+        assert spread.p50 < spread.mean < spread.p95
 
 
 def test_one_slow_answer_does_not_make_a_target_slow() -> None:

@@ -39,10 +39,13 @@ from turnout.policy.decision import (
     NamedModel,
     RoutingSettings,
 )
+from turnout.policy.health import UNFIT
 from turnout.policy.incumbent import margin_usd
+from turnout.policy.latency import SIZES
 from turnout.policy.modes import may_choose_model
 from turnout.policy.rank import CAUTION
 from turnout.policy.request import Arm, Mode, RequestClass, StepKind, TaskKind
+from turnout.policy.standing import TargetHealth, TargetLatency, Unfit
 from turnout.policy.switch import FALLBACKS, decide
 from turnout.policy.targets import asked_for, is_below
 from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE, ThreadState
@@ -122,6 +125,22 @@ scenes = st.builds(
     ),
     exploration=st.floats(0, 0.5),
     lacks_breakpoints=st.booleans(),
+    second_usd=st.floats(0, 1),
+    health=st.lists(
+        st.builds(
+            TargetHealth,
+            st.sampled_from(TARGETS),
+            st.sampled_from(get_args(Unfit)),
+            st.floats(NOW - 60, NOW + 600),
+        ),
+        max_size=3,
+    ).map(tuple),
+    latencies=st.lists(
+        st.builds(
+            TargetLatency, st.sampled_from(TARGETS), st.sampled_from(SIZES), st.floats(0.01, 100)
+        ),
+        max_size=6,
+    ).map(tuple),
 )
 
 
@@ -204,7 +223,7 @@ def test_every_decision_is_whole(inputs: DecisionInputs, tables: PlainTables) ->
             assert 0.0 <= one.cost_now_usd <= one.cost_to_go_usd
         assert (one.score is None) == bool(one.lacks)
         if one.target in decision.targets:
-            assert set(one.lacks) <= {"price"}
+            assert set(one.lacks) <= {"price", *UNFIT}
 
 
 @given(scenes, tables_of)
@@ -243,6 +262,7 @@ def test_the_control_arm_is_served_as_in_observe_mode(
     control = structs.replace(inputs, identity=structs.replace(inputs.identity, arm="control"))
     untouched = structs.replace(
         control,
+        latencies=(),
         mode="observe",
         draw=0.0,
         settings=RoutingSettings(baseline_model=inputs.settings.baseline_model),

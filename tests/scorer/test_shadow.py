@@ -30,6 +30,7 @@ from turnout.scorer.embedder import Embedding, Skipped
 from turnout.scorer.service import LocalScorer
 from turnout.scorer.shadow import Shadow
 from turnout.scorer.text_reader import ClusterReader
+from turnout.upstream_dispatcher.standings import Standings
 
 pytestmark = pytest.mark.anyio
 
@@ -96,6 +97,7 @@ def subject(
         facts=facts,
         clock=lambda: 1_790_000_000.0,
         draw=lambda: 0.5,
+        standings=Standings(replica="test"),
     )
     return Subject(scorer, board, shadow, facts)
 
@@ -245,6 +247,7 @@ async def test_a_request_in_flight_keeps_the_artifact_that_it_began_with() -> No
         facts=on.facts,
         clock=lambda: 1_790_000_000.0,
         draw=lambda: 0.5,
+        standings=Standings(replica="test"),
     )
     first, second = await on.route(question()), await on.route(question())
     assert (first.decision.artifact_digest, first.inputs.text.cluster) == (old.tables.digest, 1)

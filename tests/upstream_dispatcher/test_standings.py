@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.policy.breaker import EJECTION_SECONDS, IN_A_ROW, Ending
-from turnout.policy.latency import Size
+from turnout.policy.latency import HALF_LIFE_SECONDS, Size
 from turnout.policy.limit import CEILING, KEPT_SHARE
-from turnout.policy.standing import CallEnd, Standing, StandingReport, TargetGauge
+from turnout.policy.standing import (
+    CallEnd,
+    Standing,
+    StandingReport,
+    TargetGauge,
+    TargetHealth,
+)
 from turnout.policy.throttle import THROTTLED_SECONDS
 from turnout.upstream_dispatcher.standings import MOST_IN_A_REPORT, Standings
 
@@ -251,6 +257,68 @@ def test_a_slow_answer_is_told_as_a_failure() -> None:
     called(on, end(rate=1.0))
     (seen,) = sent(on.report(now=NOW)).targets
     assert (seen.calls, seen.failures) == (21, 1)
+
+
+def health(on: Standings, account: str = "", *, now: float = NOW) -> tuple[TargetHealth, ...]:
+    return on.health([(TARGET, account), (OTHER, account)], now=now)
+
+
+def test_what_is_not_to_be_asked_is_told_of_those_that_could_be() -> None:
+    on = standings()
+    assert health(on) == ()
+    called(on, end("error"), times=IN_A_ROW)
+    called(on, end("throttled", come_back=40.0), target=OTHER)
+    assert health(on) == (
+        TargetHealth(TARGET, "ejected", NOW + EJECTION_SECONDS),
+        TargetHealth(OTHER, "throttled", NOW + 40.0),
+    )
+    # Failing is the target's, throttling the account's.
+    assert [one.target for one in health(on, "another")] == [TARGET]
+    assert on.health([("a/b@env", "")], now=NOW) == ()
+    # Who is probed may be chosen, else nobody would probe it.
+    assert [one.target for one in health(on, now=NOW + EJECTION_SECONDS)] == [OTHER]
+    assert health(on, now=NOW + 40.0) == ()
+
+
+def test_a_replica_that_asks_nobody_hears_what_others_leave_alone() -> None:
+    one, two = standings("a"), standings("b")
+    called(one, end("error"), times=IN_A_ROW)
+    two.heard(sent(one.report(now=NOW + 2.0)), now=NOW + 5.0)
+    (told,) = health(two, now=NOW + 5.0)
+    assert told == TargetHealth(TARGET, "ejected", NOW + 5.0 + EJECTION_SECONDS - 2.0)
+
+
+def test_one_replica_with_a_broken_network_keeps_the_others_threads_from_nobody() -> None:
+    one, two, listening = standings("a"), standings("b"), standings("c")
+    called(one, end("error"), times=IN_A_ROW)
+    called(two, end(), times=2 * IN_A_ROW)
+    listening.heard(sent(one.report(now=NOW)), now=NOW)
+    listening.heard(sent(two.report(now=NOW)), now=NOW)
+    assert health(listening) == ()
+
+
+def test_means_are_told_of_those_sizes_that_were_seen_of_late() -> None:
+    on = standings()
+    assert on.latencies(PEERS, now=NOW) == ()
+    called(on, end(first_content=8.0), times=400)
+    (seen,) = on.latencies(PEERS, now=NOW)
+    assert (seen.target, seen.size) == (TARGET, "under_2k")
+    assert seen.seconds == pytest.approx(8.0, rel=0.05)
+    assert on.latencies([OTHER], now=NOW) == ()
+    assert on.latencies(PEERS, now=NOW + 20 * HALF_LIFE_SECONDS) == ()
+    other = standings("b")
+    other.heard(sent(on.report(now=NOW)), now=NOW)
+    assert other.latencies(PEERS, now=NOW) == (seen,)
+
+
+def test_a_report_of_a_build_that_does_not_tell_of_ejections_is_read() -> None:
+    on = standings()
+    called(on, end("error"))
+    told = msgspec.json.encode(sent(on.report(now=NOW)))
+    older = told.replace(b",0.0]],[]]", b"]],[]]")
+    assert older != told
+    report = msgspec.json.decode(older, type=StandingReport)
+    assert report.targets[0].ejected_seconds == 0.0
 
 
 def test_a_report_is_bounded_and_the_next_one_goes_on() -> None:

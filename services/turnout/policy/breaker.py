@@ -129,6 +129,7 @@ class Breaker:
         "_failures",
         "_in_a_row",
         "_is_ejected",
+        "_others_until",
         "_probe_begun_at",
         "_rung",
         "_usual",
@@ -141,6 +142,7 @@ class Breaker:
         self._in_a_row = 0
         self._is_ejected = False
         self._ejected_until = 0.0
+        self._others_until = 0.0
         self._probe_begun_at: float | None = None
         self._rung = 0
         self._well_since = now
@@ -211,9 +213,26 @@ class Breaker:
                 self._recover(now=now)
         return is_failure
 
-    def heard(self, calls: float, failures: float, *, now: float) -> None:
-        """Another replica has seen so many calls end, and so many of them as failures."""
+    def heard(
+        self, calls: float, failures: float, *, ejected_seconds: float = 0.0, now: float
+    ) -> None:
+        """Another replica has seen so many calls end, so many of them as failures, and leaves the target alone
+        for so long.
+        """
         self._count(calls, failures, now=now)
+        if ejected_seconds > 0.0:
+            left_until = now + min(ejected_seconds, MAX_EJECTION_SECONDS)
+            self._others_until = max(self._others_until, left_until)
+        elif calls > failures:
+            self._others_until = 0.0
+
+    @property
+    def left_until(self) -> float:
+        """Unix seconds until which nobody is to be sent there who could go elsewhere; in the past when anybody
+        may. Another replica's word counts until one that does not leave the target alone is answered there, so
+        that a broken network of one keeps nobody away.
+        """
+        return max(self.ejected_until, self._others_until)
 
     def _count(self, calls: float, failures: float, *, now: float) -> None:
         self._calls.add(calls, now=now)

@@ -18,6 +18,7 @@ from turnout.policy.request import (
     TaskKind,
     TextSignal,
 )
+from turnout.policy.standing import TargetHealth, TargetLatency
 from turnout.policy.thread import ThreadState
 
 Action: TypeAlias = Literal["stay", "switch", "pin", "escalate", "passthrough"]
@@ -38,6 +39,7 @@ Reason: TypeAlias = Literal[
     "free_window_new_thread",
     "free_window_cold_cache",
     "free_window_compaction",
+    "unfit_incumbent",
     "exploration",
     "failing_checks",
     "error_streak",
@@ -72,9 +74,10 @@ FREE_WINDOWS: Final[frozenset[Reason]] = frozenset(
     {
         *("free_window_new_thread", "free_window_cold_cache", "free_window_compaction"),
         *("exploration", "only_eligible_target", "no_eligible_requested_target"),
+        "unfit_incumbent",
     }
 )
-"""Rules that are asked only where leaving costs nothing."""
+"""Rules that are asked only where leaving costs nothing, or staying is no choice."""
 
 ENDS_ESCALATION: Final[frozenset[Reason]] = frozenset({*FREE_WINDOWS, "broke_off"})
 """Rules that end what was decided before: a stronger model that broke off, and was left, has the thread no more."""
@@ -98,10 +101,12 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
         warm_tokens: expected cached prompt tokens now (tokens times probability).
         covered_share: the share of the list price that a subscription covers and that is no part of these
             costs (policy/quota.py).
+        first_content_seconds: expected of this request; None where a second has no price.
+        wait_usd: worth of the waits for first content, of this request and the steps expected to remain.
         cost_now_usd: this request alone.
         cost_to_go_usd: this request and the steps expected to remain.
         quality, quality_sd: chance of success and its uncertainty.
-        score: dollars; higher is better; value of quality less cost to go.
+        score: dollars; higher is better; value of quality less cost to go and waits to go.
 
     """
 
@@ -116,6 +121,8 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     quality_sd: float
     score: float | None
     covered_share: float = 0.0
+    first_content_seconds: float | None = None
+    wait_usd: float = 0.0
 
 
 NamedModel: TypeAlias = Literal["honour", "ceiling", "baseline"]
@@ -152,6 +159,7 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
             they cost stays unknown.
         keep_warm: whether reads are sent that only keep a prompt cached.
         keep_warm_budget_usd: what they may cost on a day.
+        second_usd: worth of a second less until first content; 0 where waiting is no argument.
 
     """
 
@@ -165,6 +173,7 @@ class RoutingSettings(msgspec.Struct, frozen=True, gc=False):
     unpriced_compete: bool = False
     keep_warm: bool = False
     keep_warm_budget_usd: float = 0.0
+    second_usd: float = 0.0
 
 
 class DecisionInputs(msgspec.Struct, frozen=True, gc=False):
@@ -174,6 +183,9 @@ class DecisionInputs(msgspec.Struct, frozen=True, gc=False):
         now: unix seconds.
         draw: uniform in [0, 1), the only randomness.
         catalog_digest, artifact_digest: which prices and which tables.
+        health: of the targets that could be asked, those that are not to be.
+        latencies: of the targets that could be asked, as far as there are samples; () where a second has no
+            price.
 
     """
 
@@ -190,6 +202,8 @@ class DecisionInputs(msgspec.Struct, frozen=True, gc=False):
     artifact_digest: str
     now: float
     draw: float
+    health: tuple[TargetHealth, ...] = ()
+    latencies: tuple[TargetLatency, ...] = ()
 
 
 class KeepWarm(msgspec.Struct, frozen=True, gc=False):
@@ -224,6 +238,9 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         write_lifetime: of every breakpoint, at targets that offer it.
         task_kind: what the thread is taken to be about; the tracker keeps it for the next request.
         keep_warm: None where nothing is kept; it is for the first target.
+        second_usd: what a second of waiting is worth to the tenant.
+        equivalents: those of `targets` that serve the first one's model under another name, as another
+            provider has it.
 
     """
 
@@ -244,3 +261,5 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     write_lifetime: ChosenLifetime = ""
     task_kind: TaskKind = "other"
     keep_warm: KeepWarm | None = None
+    second_usd: float = 0.0
+    equivalents: tuple[str, ...] = ()

@@ -19,6 +19,7 @@ from turnout.policy.dial import BEST_USD
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explain_trouble import not_escalated, who_is_stronger
 from turnout.policy.explain_words import because, ended_words, number, step_count, step_words, usd
+from turnout.policy.health import UNFIT
 from turnout.policy.incumbent import margin_usd
 from turnout.policy.modes import may_choose_lifetime
 from turnout.policy.rank import CAUTION, by_target, ranked
@@ -126,16 +127,17 @@ def _about(decision: Decision) -> str:
 
 def _score(decision: Decision, inputs: DecisionInputs) -> str:
     costs = f"Costs to go are {step_count(decision.horizon_steps)}"
-    value = inputs.settings.value_usd
+    value, second = inputs.settings.value_usd, inputs.settings.second_usd
+    waits, worth = "", ""
+    if second > 0.0:
+        waits, worth = " - waits", f" A second until first content is worth {usd(second)}."
     if value >= BEST_USD:
         return (
             f"{costs}; quality alone counts: score = success - {CAUTION} sd, of equals the cheaper."
         )
     if value <= 0.0:
-        return (
-            f"{costs}; cost alone counts, because a success is worth nothing: score = -cost to go."
-        )
-    return f"{costs}; score = {usd(value)} x (success - {CAUTION} sd) - cost to go."
+        return f"{costs}; cost alone counts, because a success is worth nothing: score = -cost to go{waits}.{worth}"
+    return f"{costs}; score = {usd(value)} x (success - {CAUTION} sd) - cost to go{waits}.{worth}"
 
 
 def _as_in_full_mode(inputs: DecisionInputs) -> list[str]:
@@ -160,9 +162,15 @@ def _arithmetic(one: Candidate, inputs: DecisionInputs) -> str:
     known = ", nobody has measured it" if is_unmeasured(one.quality, one.quality_sd) else ""
     return (
         f"{one.target}: score {_points(one.score, inputs)}; now {usd(one.cost_now_usd)} with"
-        f" {one.warm_tokens:,.0f} tokens warm, to go {usd(one.cost_to_go_usd)}{counted};"
+        f" {one.warm_tokens:,.0f} tokens warm, to go {usd(one.cost_to_go_usd)}{counted};{_waits(one)}"
         f" success {one.quality:.2f} (sd {one.quality_sd:.2f}){known}."
     )
+
+
+def _waits(one: Candidate) -> str:
+    if one.first_content_seconds is None:
+        return ""
+    return f" first content in {one.first_content_seconds:.1f} s, waits {usd(one.wait_usd)};"
 
 
 def _what_would_change(
@@ -255,7 +263,7 @@ def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
     quality = (one.quality - CAUTION * one.quality_sd) - (
         other.quality - CAUTION * other.quality_sd
     )
-    cost = one.cost_to_go_usd - other.cost_to_go_usd
+    cost = one.cost_to_go_usd + one.wait_usd - (other.cost_to_go_usd + other.wait_usd)
     return cost / quality if quality * cost > 0 else None
 
 
@@ -264,12 +272,14 @@ def _excluded(decision: Decision, inputs: DecisionInputs, catalog: Catalog) -> l
     targets: dict[str, list[str]] = {}
     for one in decision.candidates:
         # Whoever serves without a price does so because it was asked for.
-        if one.lacks and one.target not in decision.targets:
+        is_tried = one.target in decision.targets
+        lacks = [word for word in one.lacks if not is_tried or word in UNFIT]
+        if lacks:
             reasons = ", ".join(
                 _too_dear(one, decision, inputs, catalog)
                 if word == "above_ceiling" and catalog.digest == decision.catalog_digest
                 else LACK_WORDS.get(word, word)
-                for word in one.lacks
+                for word in lacks
             )
             targets.setdefault(reasons, []).append(one.target)
     return [f"Not eligible: {', '.join(who)} ({why})." for why, who in targets.items()]

@@ -84,6 +84,8 @@ def because(reason: Reason, step_kind: StepKind) -> str:
             if step_kind == "compaction":
                 return "it compacts the history, so all candidates compete on equal terms."
             return "it is no continuation of the last prompt, so all candidates compete on equal terms."
+        case "unfit_incumbent":
+            return "who served the thread is not to be asked now, so all others compete on equal terms."
         case "exploration":
             return "it may be the best, and is tried now and then to find out (exploration)."
         case "failing_checks":

@@ -82,6 +82,11 @@ def head_scope(
     return _key(account, credential, provider, head_digest)
 
 
+def account_of(principal: str, credential: CredentialSource, provider: str) -> str:
+    """Whose limits a call uses up: those of the client's own account, "" for ours."""
+    return account_scope(principal, credential, provider) if credential == "client" else ""
+
+
 def account_scope(principal: str, credential: CredentialSource, provider: str) -> str:
     """The key of an account: that of the head that every prompt has."""
     return head_scope(principal, credential, provider, "")

@@ -7,6 +7,7 @@ for p95 multiply. A prior worth a few samples makes the first answers sane, and 
 """
 
 from array import array
+from collections.abc import Iterator, Mapping
 from math import erf, exp, exp2, log, log10, sqrt
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -59,11 +60,12 @@ class Spread(msgspec.Struct, frozen=True, gc=False):
     """Seconds to first content.
 
     Attributes:
-        samples: the weight of what was seen; 0 where `p50` and `p95` are the prior's.
+        samples: the weight of what was seen; 0 where the others are the prior's.
     """
 
     p50: float
     p95: float
+    mean: float
     samples: float
 
 
@@ -136,6 +138,7 @@ class Latency:
             spread = self._spread = Spread(
                 p50=self.quantile(0.5, now=now),
                 p95=self.quantile(0.95, now=now),
+                mean=self.mean(now=now),
                 samples=(sum(self._seen) + sum(self._longer)) / self._weight(now),
             )
             self._spread_at = now
@@ -143,6 +146,23 @@ class Latency:
 
     def quantile(self, share: float, *, now: float) -> float:
         """Seconds within which `share` of all calls have content."""
+        for bucket, longer_than, left in self._falling(now):
+            if left < longer_than and left <= 1.0 - share:
+                part = (longer_than - (1.0 - share)) / (longer_than - left)
+                return _bound(bucket + min(max(part, 0.0), 1.0))
+        return _bound(BUCKETS)
+
+    def mean(self, *, now: float) -> float:
+        """Expected seconds; what takes longer than the last bucket counts as its end."""
+        seconds, left = 0.0, 1.0
+        for bucket, longer_than, left in self._falling(now):
+            seconds += (longer_than - left) * _BUCKET_MIDDLES[bucket]
+        return seconds + left * _bound(BUCKETS)
+
+    def _falling(self, now: float) -> Iterator[tuple[int, float, float]]:
+        """Buckets in which calls have content, with the share of calls that take longer than its lower and
+        its upper end.
+        """
         weight = self._weight(now)
         prior = _PRIORS[self.size]
         at_risk = PRIOR_SAMPLES + (sum(self._seen) + sum(self._longer)) / weight
@@ -152,12 +172,9 @@ class Latency:
             if seen > 0.0:
                 # What is left of `at_risk` behind many buckets is exact to the last digits only.
                 left = longer_than * max(0.0, 1.0 - seen / max(at_risk, seen))
-                if left < longer_than and left <= 1.0 - share:
-                    part = (longer_than - (1.0 - share)) / (longer_than - left)
-                    return _bound(bucket + min(max(part, 0.0), 1.0))
+                yield bucket, longer_than, left
                 longer_than = left
             at_risk -= seen + self._longer[bucket] / weight
-        return _bound(BUCKETS)
 
     def _weight(self, now: float) -> float:
         """Of a sample of now, where one of the landmark weighs 1. A clock that was set back makes a sample
@@ -207,3 +224,10 @@ def _prior(tokens: float) -> tuple[float, ...]:
 _PRIORS: Final[dict[Size, tuple[float, ...]]] = {
     size: _prior(tokens) for size, tokens in zip(SIZES, _MIDDLES, strict=True)
 }
+
+_BUCKET_MIDDLES: Final = tuple(_bound(bucket + 0.5) for bucket in range(BUCKETS))
+
+PRIOR_SECONDS: Final[Mapping[Size, float]] = {
+    size: Latency(size, now=0.0).mean(now=0.0) for size in SIZES
+}
+"""Expected of a target that was never asked."""

@@ -106,7 +106,9 @@ def dialling(
     def dialled(settings: RoutingSettings, bias: float | None) -> RoutingSettings:
         if bias is None:
             return settings
-        dial = dial_for_all(structs.replace(settings, exploration=0.0, value_usd=0.0))
+        dial = dial_for_all(
+            structs.replace(settings, exploration=0.0, value_usd=0.0, second_usd=0.0)
+        )
         return structs.replace(settings, value_usd=dial.value_usd(bias))
 
     return dialled
@@ -131,7 +133,7 @@ def _decided(
     inputs: DecisionInputs, value_usd: float, *, catalog: Catalog, tables: Tables
 ) -> Decision | None:
     """As a new thread of a tenant that lets everything be chosen; None where nobody can serve it. The
-    shared head stays as warm as it was.
+    shared head stays as warm as it was; how targets stood at the moment says nothing of other threads.
     """
     free = structs.replace(
         inputs,
@@ -139,7 +141,10 @@ def _decided(
         mode="full",
         state=ThreadState(heads=inputs.state.heads),
         degraded=(),
-        settings=structs.replace(inputs.settings, exploration=0.0, value_usd=value_usd),
+        settings=structs.replace(
+            inputs.settings, exploration=0.0, value_usd=value_usd, second_usd=0.0
+        ),
+        health=(),
     )
     try:
         return decide(free, catalog=catalog, tables=tables)

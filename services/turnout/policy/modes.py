@@ -1,7 +1,8 @@
 """How far Turnout may go with a request: by the tenant's mode, and nowhere in the control arm."""
 
-from typing import Final
+from typing import Final, assert_never
 
+from turnout.policy.decision import Reason
 from turnout.policy.request import Identity, Mode
 
 MODES: Final[tuple[Mode, ...]] = ("observe", "cache", "subagents", "full")
@@ -13,6 +14,21 @@ def may_choose_model(mode: Mode, identity: Identity) -> bool:
     if identity.arm == "control":
         return False
     return mode == "full" or (mode == "subagents" and identity.is_subagent)
+
+
+def bound_by(mode: Mode, identity: Identity) -> Reason:
+    """Why another model may not serve, where none may."""
+    if identity.arm == "control":
+        return "control_arm"
+    match mode:
+        case "observe":
+            return "observe_mode"
+        case "cache":
+            return "cache_mode"
+        case "subagents" | "full":
+            return "subagents_mode"
+        case _:
+            assert_never(mode)
 
 
 def may_choose_lifetime(mode: Mode, identity: Identity) -> bool:

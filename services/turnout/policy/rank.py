@@ -1,8 +1,9 @@
-"""Score candidates: the value of their quality less what the thread will cost there.
+"""Score candidates: the value of their quality less what the thread will cost there, and wait there.
 
-    score = value * (quality - CAUTION * sd) - cost to go
+    score = value * (quality - CAUTION * sd) - cost to go - waits to go
 
-Costs come from policy/cost.py, quality and expectations from the artifact's tables. A target whose
+Costs come from policy/cost.py, waits from policy/waiting.py where a second has a price, quality and expectations
+from the artifact's tables. A target whose
 price is unknown has no score and does not compete, unless the tenant says that such compete by their
 quality alone. Every candidate is charged in tokens of its own family, and at what its way of paying
 costs at the margin (policy/quota.py). The prompt's estimate is in tokens of the name that the client
@@ -28,6 +29,7 @@ from turnout.policy.request import Harness, StepKind, TaskKind, prompt_tokens_in
 from turnout.policy.targets import Option
 from turnout.policy.task_kind import thread_kind
 from turnout.policy.thread import ThreadState, WarmPrefix, counting_family
+from turnout.policy.waiting import Seconds, by_size, expected_wait
 
 CAUTION: Final = 0.5
 """Standard deviations taken off the mean quality: a model we know little of must be cheaper."""
@@ -185,6 +187,7 @@ def candidates(
     )
     pauses = pauses_to_write_for(inputs, tables)
     shares = list_shares(inputs.state.quotas, now=inputs.now)
+    waits = by_size(inputs.latencies) if inputs.settings.second_usd > 0.0 else None
     return [
         _candidate(
             option,
@@ -193,6 +196,7 @@ def candidates(
             pauses=pauses,
             warm=warm.get(option.target, 0.0),
             covered_share=1.0 - shares.get(way_of(option.target), 1.0) if shares else 0.0,
+            waits=waits,
             catalog=catalog,
             tables=tables,
         )
@@ -217,6 +221,7 @@ def _candidate(
     pauses: float | None,
     warm: float,
     covered_share: float,
+    waits: Seconds | None,
     catalog: Catalog,
     tables: Tables,
 ) -> Candidate:
@@ -235,31 +240,33 @@ def _candidate(
         warm_tokens=warm,
         output_tokens=min(output_tokens, view.most_output_tokens),
     )
-    later_usd = cost_later_usd(
-        served.rates,
-        prompt_tokens=prompt_tokens,
-        horizon=Horizon(
-            steps=view.steps,
-            growth_tokens=view.growth_tokens * share,
-            output_tokens=output_tokens,
-            stays_warm=served.stays_warm,
-        ),
+    horizon = Horizon(
+        steps=view.steps,
+        growth_tokens=view.growth_tokens * share,
+        output_tokens=output_tokens,
+        stays_warm=served.stays_warm,
     )
+    later_usd = cost_later_usd(served.rates, prompt_tokens=prompt_tokens, horizon=horizon)
     paid_share = 1.0 - covered_share
     now_usd = None if now_usd is None else now_usd * paid_share
     to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd * paid_share
     # What a server costs by the hour says nothing of what its model can do.
     listed = model.prices.output if model.hourly is None else None
-    mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, listed)
+    mean, sd = _quality(tables, model.origin, view.task_kind, inputs.text.cluster, listed)
     competes = to_go_usd is not None or inputs.settings.unpriced_compete
     lacks = option.lacks if competes or "price" in option.lacks else (*option.lacks, "price")
+    first_content_seconds, wait_usd = None, 0.0
+    if waits is not None:
+        wait = expected_wait(target, waits, prompt_tokens, warm, horizon)
+        first_content_seconds = wait.first
+        wait_usd = inputs.settings.second_usd * wait.to_go
     score = None
     if not lacks:
         score = score_usd(
             value_usd=inputs.settings.value_usd,
             quality=mean,
             quality_sd=sd,
-            cost_usd=to_go_usd or 0.0,
+            cost_usd=(to_go_usd or 0.0) + wait_usd,
         )
     return Candidate(
         target=target,
@@ -273,11 +280,13 @@ def _candidate(
         quality_sd=sd,
         score=score,
         covered_share=covered_share,
+        first_content_seconds=first_content_seconds,
+        wait_usd=wait_usd,
     )
 
 
 def score_usd(*, value_usd: float, quality: float, quality_sd: float, cost_usd: float) -> float:
-    """What is left of the value of the quality when the cost is paid."""
+    """What is left of the value of the quality when the cost is paid; waits are a part of it."""
     return value_usd * pessimistic(quality, quality_sd) - cost_usd
 
 
@@ -294,7 +303,7 @@ def ranked(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def cheapest_first(candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Eligible candidates by what this request alone costs: quality is no argument here."""
+    """Eligible candidates by what this request alone costs: quality is no argument here, and nobody waits."""
     return sorted(
         (one for one in candidates if one.score is not None),
         key=lambda one: one.cost_now_usd or 0.0,

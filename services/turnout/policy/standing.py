@@ -18,6 +18,10 @@ State: TypeAlias = Literal["healthy", "ejected", "probing", "throttled"]
 later."""
 
 
+Unfit: TypeAlias = Literal["ejected", "throttled"]
+"""States in which a target is not to be asked."""
+
+
 Barred: TypeAlias = Literal["failing", "throttled", "at_its_limit"]
 """Why a target is not asked: it is ejected, or one call is trying it out; told us to come back later; has as many
 calls under way as it takes."""
@@ -109,13 +113,38 @@ class TargetGauge(msgspec.Struct, frozen=True, gc=False):
     most: int
 
 
+class TargetHealth(msgspec.Struct, frozen=True, gc=False):
+    """A target that is not to be asked, for the account that would ask it.
+
+    Attributes:
+        eligible_at: unix seconds at which that ends.
+    """
+
+    target: str
+    state: Unfit
+    eligible_at: float
+
+
+class TargetLatency(msgspec.Struct, frozen=True, gc=False):
+    """Seconds to first content that are expected of a target for prompts of a size."""
+
+    target: str
+    size: Size
+    seconds: float
+
+
 class TargetSeen(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """What a replica has seen of a target since it last told."""
+    """What a replica has seen of a target since it last told.
+
+    Attributes:
+        ejected_seconds: for which it leaves the target alone, from the report on.
+    """
 
     target: str
     calls: int
     failures: int
     times: tuple[TimesSeen, ...]
+    ejected_seconds: float = 0.0
 
 
 class ThrottleSeen(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -15,7 +15,8 @@ The order in which things are asked, first match decides:
        for the move with margin.                                         stay or switch
     8. Else (new thread, cold cache, compaction, subagent start) the
        candidates compete on equal terms; now and then one is tried
-       that may be the best.                                             stay or switch
+       that may be the best. So they do where who served the thread is
+       not to be asked now (policy/health.py).                           stay or switch
     9. Has the target that 7 or 8 choose broken off the thread's last
        answer? For this one request another one serves that is worth it
        (policy/break_off.py).                                            switch
@@ -28,8 +29,8 @@ instead. Whatever fixes the model, of its targets the one that broke off the las
 The function is pure: the same inputs give the same decision (RequestRouted holds them).
 """
 
-from collections.abc import Sequence
-from typing import Final, assert_never
+from collections.abc import Set as AbstractSet
+from typing import Final
 
 import msgspec
 from msgspec import structs
@@ -48,9 +49,10 @@ from turnout.policy.decision import (
 from turnout.policy.escalate import trouble_of
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
+from turnout.policy.health import UNFIT, able, unfit_targets, without_unfit
 from turnout.policy.incumbent import is_warm, pays
 from turnout.policy.keep_warm import kept_warm
-from turnout.policy.modes import may_choose_model
+from turnout.policy.modes import bound_by, may_choose_model
 from turnout.policy.prompt_terms import lifetime_to_write
 from turnout.policy.rank import (
     Tables,
@@ -90,6 +92,10 @@ for again, than another model's.
 """
 
 
+_MAY_LACK: Final[frozenset[str]] = frozenset({"price", *UNFIT})
+"""What a target of the model asked for may lack and still serve."""
+
+
 class _Choice(msgspec.Struct, frozen=True, gc=False):
     action: Action
     reason: Reason
@@ -101,7 +107,8 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
     """Who can serve.
 
     Attributes:
-        requested: targets of the model asked for that can; its price may be unknown.
+        requested: targets of the model asked for that can, wherever it is served; its price may be unknown, and
+            those that are not to be asked now come last.
         order: all that can and have a price, best first.
         locked: who can serve the model that the tenant has fixed for such requests.
 
@@ -109,7 +116,7 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
 
     asked: Asked
     asked_model: str
-    requested: tuple[str, ...]
+    requested: tuple[Candidate, ...]
     order: tuple[Candidate, ...]
     locked: tuple[Candidate, ...]
 
@@ -125,7 +132,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     view = outlook(inputs, tables, asked=asked.model.id)
     is_pinned = asked.freedom == "pinned"
     locked = None if is_pinned else locked_model(inputs, view.task_kind, catalog)
-    able = all_options(
+    options = all_options(
         asked,
         access=inputs.access,
         catalog=catalog,
@@ -133,36 +140,32 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         settings=inputs.settings,
         locked=locked,
     )
-    seen = without_refusers(able, asked, inputs.state.refused)
+    seen = without_refusers(options, asked, inputs.state.refused)
+    if inputs.health:
+        seen = without_unfit(seen, unfit_targets(inputs.health, now=inputs.now))
     compared = candidates(seen, inputs=inputs, view=view, catalog=catalog, tables=tables)
+    same = {one.id for one in catalog.alike(asked.model)}
     field = _Field(
         asked=asked,
         asked_model=asked.model.id,
-        requested=behind(
-            [
-                one.target
-                for one in compared
-                if one.model == asked.model.id and one.lacks in ((), ("price",))
-            ],
-            inputs.state.broke_off,
-        ),
+        requested=able(compared, same, _MAY_LACK, inputs),
         order=tuple((cheapest_first if _is_cheap(inputs) else ranked)(compared)),
-        locked=tuple(
-            one for one in compared if locked and one.model == locked.id and not one.lacks
-        ),
+        locked=able(compared, {locked.id}, UNFIT, inputs) if locked else (),
     )
     may_choose = _is_free(inputs) or asked.freedom == "free"
     if not field.requested and not (may_choose and field.order):
-        considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
+        considered = [one for one in seen if may_choose or one.model.id in same]
         raise nobody_can(considered, asked, features)
     proposed = _propose(inputs, field, tables.escalation)
     choice = _within_mode(inputs, proposed, field)
     chosen = by_target(compared)[choice.target]
     served = catalog.models[chosen.model]
+    alike = {one.id for one in catalog.alike(served)}
+    following = _fallbacks(choice, alike, inputs, field)
     return Decision(
         action=choice.action,
         reason=choice.reason,
-        targets=(choice.target, *_fallbacks(choice, chosen, inputs, field)),
+        targets=(choice.target, *following),
         model=chosen.model,
         provider=chosen.provider,
         requested_model=features.requested_model if asked.freedom == "free" else asked.name,
@@ -179,6 +182,12 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         ),
         task_kind=view.task_kind,
         keep_warm=kept_warm(inputs, served, steps=view.steps, catalog=catalog, tables=tables),
+        second_usd=inputs.settings.second_usd,
+        equivalents=tuple(
+            one.target
+            for one in compared
+            if one.target in following and one.model in alike and one.model != served.id
+        ),
     )
 
 
@@ -193,7 +202,7 @@ def text_matters(requested_model: str, step_kind: StepKind) -> bool:
 def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _Choice:
     """What the policy would do if the mode let it."""
     if field.locked:
-        fixed = _unbroken(inputs, field.locked, field.locked[0])
+        fixed = field.locked[0]
         return _Choice(_moved(inputs, field, fixed), "locked_class", fixed.target)
     if field.requested:
         as_asked = _as_asked(inputs, field)
@@ -209,7 +218,9 @@ def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _
     if trouble is None:
         return _by_value(inputs, field)
     if trouble.target:
-        taken = _unbroken(inputs, field.order, by_target(field.order)[trouble.target])
+        taken = by_target(field.order)[trouble.target]
+        if taken.target == inputs.state.broke_off:
+            taken = by_another_account(taken.target, field.order) or taken
         is_new = trouble.reason in ESCALATING
         action: Action = "escalate" if is_new else _moved(inputs, field, taken)
         return _Choice(action, trouble.reason, taken.target, trouble.propensity)
@@ -217,13 +228,6 @@ def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _
     return structs.replace(
         usual, reason=trouble.reason, propensity=trouble.propensity * usual.propensity
     )
-
-
-def _unbroken(inputs: DecisionInputs, order: Sequence[Candidate], chosen: Candidate) -> Candidate:
-    """The chosen model by an account that has not broken off, where there is one."""
-    if chosen.target != inputs.state.broke_off:
-        return chosen
-    return by_another_account(chosen.target, order) or chosen
 
 
 def _by_value(inputs: DecisionInputs, field: _Field) -> _Choice:
@@ -264,7 +268,7 @@ def _explored(inputs: DecisionInputs, field: _Field) -> _Choice:
         share=0.0 if is_certain else settings.exploration,
         draw=inputs.draw,
     )
-    reason: Reason = "exploration" if found.is_explored else _window(inputs)
+    reason: Reason = "exploration" if found.is_explored else _window(inputs, field)
     action = _moved(inputs, field, found.candidate)
     return _Choice(action, reason, found.candidate.target, found.propensity)
 
@@ -283,13 +287,13 @@ def locked_model(inputs: DecisionInputs, task_kind: TaskKind, catalog: Catalog) 
 
 def _as_asked(inputs: DecisionInputs, field: _Field) -> _Choice | None:
     """The rules that serve what was asked for whatever else there is; None when none applies."""
-    first = field.requested[0]
+    asked = field.requested[0]
+    first = asked.target
     if field.asked.freedom == "pinned":
         return _Choice("pin", "pinned_model", first)
     if field.asked.freedom == "honoured":
         return _Choice("passthrough", "honoured_name", first)
-    is_priced = any(one.target == first for one in field.order)
-    if not is_priced and (field.asked.freedom != "free" or not field.order):
+    if "price" in asked.lacks and (field.asked.freedom != "free" or not field.order):
         return _Choice("passthrough", "unpriced_model", first)
     if _is_unquestioned(inputs):
         return _Choice("passthrough", "auxiliary_request", first)
@@ -317,13 +321,21 @@ def _moved(inputs: DecisionInputs, field: _Field, best: Candidate) -> Action:
     return "stay" if best.model == field.asked_model else "switch"
 
 
-def _window(inputs: DecisionInputs) -> Reason:
+def _is_unfit_incumbent(inputs: DecisionInputs, field: _Field) -> bool:
+    incumbent = inputs.state.target
+    unfit = unfit_targets(inputs.health, now=inputs.now)
+    return incumbent in unfit and incumbent not in by_target(field.order)
+
+
+def _window(inputs: DecisionInputs, field: _Field) -> Reason:
     if inputs.features.step_kind == "compaction":
         return "free_window_compaction"
     if not inputs.state.steps:
         return "free_window_new_thread"
     if inputs.state.kept_share < EPOCH_SHARE:
         return "free_window_compaction"
+    if inputs.health and _is_unfit_incumbent(inputs, field):
+        return "unfit_incumbent"
     return "free_window_cold_cache"
 
 
@@ -336,30 +348,17 @@ def _within_mode(inputs: DecisionInputs, proposed: _Choice, field: _Field) -> _C
     """
     if _is_free(inputs) or not field.requested or proposed.action in ("pin", "passthrough"):
         return proposed
-    return _Choice("passthrough", _bound_by(inputs), field.requested[0])
-
-
-def _bound_by(inputs: DecisionInputs) -> Reason:
-    if inputs.identity.arm == "control":
-        return "control_arm"
-    match inputs.mode:
-        case "observe":
-            return "observe_mode"
-        case "cache":
-            return "cache_mode"
-        case "subagents" | "full":
-            return "subagents_mode"
-        case _:
-            assert_never(inputs.mode)
+    return _Choice("passthrough", bound_by(inputs.mode, inputs.identity), field.requested[0].target)
 
 
 def _fallbacks(
-    choice: _Choice, chosen: Candidate, inputs: DecisionInputs, field: _Field
+    choice: _Choice, alike: AbstractSet[str], inputs: DecisionInputs, field: _Field
 ) -> tuple[str, ...]:
-    """Who is tried next: the model asked for, the chosen model by another credential, then, where
-    mode and step allow another model, the rest in their order.
+    """Who is tried next: the model asked for, the chosen model by another credential or elsewhere, then,
+    where mode and step allow another model, the rest in their order.
     """
-    names = [*field.requested, *(one.target for one in field.order if one.model == chosen.model)]
+    names = [one.target for one in field.requested]
+    names += [one.target for one in field.order if one.model in alike]
     may_go_elsewhere = inputs.features.step_kind != NEVER_ELSEWHERE
     is_bound = field.asked.freedom in BOUND
     if _is_free(inputs) and not is_bound and may_go_elsewhere:

@@ -14,10 +14,13 @@ import msgspec
 from turnout.catalog.catalog import Catalog
 from turnout.errors import TurnoutError
 from turnout.facts import RequestRouted
-from turnout.policy.decision import DecisionInputs, Degradation
-from turnout.policy.identity import account_scope, head_scope
+from turnout.policy.decision import DecisionInputs, Degradation, RoutingSettings
+from turnout.policy.identity import account_of, account_scope, head_scope
+from turnout.policy.quota import way_of
 from turnout.policy.request import TextSignal
+from turnout.policy.standing import TargetHealth, TargetLatency
 from turnout.policy.switch import decide, text_matters
+from turnout.policy.targets import reachable
 from turnout.policy.thread import ThreadState
 from turnout.ports import (
     FactSink,
@@ -25,6 +28,7 @@ from turnout.ports import (
     RouteAnswer,
     RouteRequest,
     SessionCacheTracker,
+    TargetStandings,
 )
 from turnout.scorer.artifact_board import ArtifactBoard
 from turnout.scorer.embedder import Embedding, Skipped, TextEmbedder
@@ -65,6 +69,7 @@ class LocalScorer:
         facts: FactSink,
         clock: Callable[[], float],
         draw: Callable[[], float],
+        standings: TargetStandings,
     ) -> None:
         self._catalog = catalog
         self._artifacts = artifacts
@@ -74,6 +79,7 @@ class LocalScorer:
         self._facts = facts
         self._clock = clock
         self._draw = draw
+        self._standings = standings
 
     async def route(self, request: RouteRequest, *, deadline_seconds: float) -> RouteAnswer:
         now = self._clock()
@@ -99,6 +105,8 @@ class LocalScorer:
         if text.skipped not in HARMLESS_SKIPS:
             degraded.append("text")
         begun = time.perf_counter()
+        settings = basis.settings_of(request.identity.tenant)
+        health, latencies = self._live(request, settings, now)
         inputs = DecisionInputs(
             identity=request.identity,
             tags=request.tags,
@@ -107,12 +115,14 @@ class LocalScorer:
             text=text,
             mode=request.mode,
             access=request.access,
-            settings=basis.settings_of(request.identity.tenant),
+            settings=settings,
             degraded=tuple(degraded),
             catalog_digest=self._catalog.digest,
             artifact_digest=basis.tables.digest,
             now=now,
             draw=self._draw(),
+            health=health,
+            latencies=latencies,
         )
         decision = decide(inputs, catalog=self._catalog, tables=basis.tables)
         if not request.explain_only:
@@ -159,6 +169,30 @@ class LocalScorer:
             # Whatever is wrong with the tracker, the request is decided without it.
             return _Looked(ThreadState(), True, time.perf_counter() - begun)
         return _Looked(state, False, time.perf_counter() - begun)
+
+    def _live(
+        self, request: RouteRequest, settings: RoutingSettings, now: float
+    ) -> tuple[tuple[TargetHealth, ...], tuple[TargetLatency, ...]]:
+        """How the targets stand to which the request could go; what is no argument is left out."""
+        targets = reachable(
+            request.features.requested_model,
+            access=request.access,
+            catalog=self._catalog,
+            dialect=request.features.dialect,
+            settings=settings,
+        )
+        accounts = {
+            f"{way.provider}@{way.credential}": account_of(
+                request.identity.principal, way.credential, way.provider
+            )
+            for way in request.access
+        }
+        health = self._standings.health(
+            [(target, accounts[way_of(target)]) for target in targets], now=now
+        )
+        if settings.second_usd <= 0.0:
+            return health, ()
+        return health, self._standings.latencies(targets, now=now)
 
     def _known(self, request: RouteRequest) -> Embedding | Skipped | TextSignal | None:
         """What there is of the text without computing: None when there is nothing yet."""

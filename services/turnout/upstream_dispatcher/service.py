@@ -61,7 +61,7 @@ class LocalUpstreamDispatcher:
     Attributes:
         in_flight: answers under way.
         keeper: keeps prompts cached; told of changes of modes by whoever follows them.
-        standings: how targets stand, as this process has seen.
+        standings: how targets stand, as this process has seen; its own where it is given none.
         hedging: what is left to race silent calls with, and how often none was.
         notes_failed, notes_dropped: notes that the tracker did not take, and that were not sent
             because too many were on their way.
@@ -79,6 +79,7 @@ class LocalUpstreamDispatcher:
         clock: Callable[[], float],
         limits: Limits | None = None,
         hedge_terms: HedgeTerms | None = None,
+        standings: Standings | None = None,
         tracer: Tracer | None = None,
         span_kind: Kind = "internal",
     ) -> None:
@@ -105,7 +106,7 @@ class LocalUpstreamDispatcher:
             limits=limits,
             clock=clock,
         )
-        self.standings = Standings(replica=replica)
+        self.standings = standings or Standings(replica=replica)
         self.hedging = Hedging(self.standings, hedge_terms or HedgeTerms(), clock=clock)
         self._keeping: asyncio.Task[None] | None = None
         self._parts = Parts(

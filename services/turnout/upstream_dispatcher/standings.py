@@ -6,7 +6,7 @@ costs some samples; the least recently used are forgotten. Nothing here waits, a
 """
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final, TypeVar
 
@@ -20,6 +20,8 @@ from turnout.policy.standing import (
     StandingReport,
     State,
     TargetGauge,
+    TargetHealth,
+    TargetLatency,
     TargetSeen,
     ThrottleSeen,
     bar_of,
@@ -36,6 +38,9 @@ are full have some 12 kB."""
 
 OURS: Final = ""
 """The account of credentials that are not the client's."""
+
+LEAST_SAMPLES: Final = 0.1
+"""What weighs less moves an estimate by a fiftieth of its way at most, and need not be recorded."""
 
 _CLOSED: Final[frozenset[Ending]] = frozenset({"timeout", "broke_off", "stalled", "given_up"})
 """Ends before which no content came, though it might have later."""
@@ -77,7 +82,8 @@ class _Target:
     def seen(self, target: str, *, now: float) -> TargetSeen:
         """What is new, which is not new any more."""
         times = tuple(latency.told(now=now) for latency in self.fresh.values())
-        seen = TargetSeen(target, self.calls, self.failures, times)
+        ejected_seconds = max(0.0, self.breaker.ejected_until - now)
+        seen = TargetSeen(target, self.calls, self.failures, times, ejected_seconds)
         self.calls = self.failures = 0
         self.fresh = {}
         return seen
@@ -193,7 +199,9 @@ class Standings:
             return
         for seen in report.targets:
             known = self._target(seen.target, now=now)
-            known.breaker.heard(seen.calls, seen.failures, now=now)
+            known.breaker.heard(
+                seen.calls, seen.failures, ejected_seconds=seen.ejected_seconds, now=now
+            )
             for times in seen.times:
                 _of_size(known.times, times.size, now=now).merge(times, now=now)
         for throttled in report.throttles:
@@ -204,6 +212,29 @@ class Standings:
                 kind=throttled.kind,
                 now=now,
             )
+
+    def health(self, asked: Iterable[tuple[str, str]], *, now: float) -> tuple[TargetHealth, ...]:
+        """Of targets, each with the account that would ask it, those that are not to be asked now."""
+        found: list[TargetHealth] = []
+        for target, account in asked:
+            known = self._targets.get(target, self._no_target)
+            with_account = self._accounts.get((target, account), self._no_account)
+            left_until = known.breaker.left_until
+            if left_until > now:
+                found.append(TargetHealth(target, "ejected", left_until))
+            elif with_account.throttle.eligible_at > now:
+                found.append(TargetHealth(target, "throttled", with_account.throttle.eligible_at))
+        return tuple(found)
+
+    def latencies(self, targets: Iterable[str], *, now: float) -> tuple[TargetLatency, ...]:
+        """Mean seconds to first content of those targets and sizes of which there are samples."""
+        return tuple(
+            TargetLatency(target, size, round(spread.mean, 3))
+            for target in targets
+            if (known := self._targets.get(target)) is not None
+            for size, times in known.times.items()
+            if (spread := times.spread(now=now)).samples >= LEAST_SAMPLES
+        )
 
     def gauges(self, *, now: float) -> list[TargetGauge]:
         """Of every target that was asked or heard of. May be asked from any thread."""

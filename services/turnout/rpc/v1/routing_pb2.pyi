@@ -590,6 +590,8 @@ class Candidate(_message.Message):
     QUALITY_SD_FIELD_NUMBER: _builtins.int
     SCORE_FIELD_NUMBER: _builtins.int
     COVERED_SHARE_FIELD_NUMBER: _builtins.int
+    FIRST_CONTENT_SECONDS_FIELD_NUMBER: _builtins.int
+    WAIT_USD_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     model: _builtins.str
     provider: _builtins.str
@@ -600,6 +602,8 @@ class Candidate(_message.Message):
     quality_sd: _builtins.float
     score: _builtins.float
     covered_share: _builtins.float
+    first_content_seconds: _builtins.float
+    wait_usd: _builtins.float
     @_builtins.property
     def lacks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -616,21 +620,27 @@ class Candidate(_message.Message):
         quality_sd: _builtins.float = ...,
         score: _builtins.float | None = ...,
         covered_share: _builtins.float = ...,
+        first_content_seconds: _builtins.float | None = ...,
+        wait_usd: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "score", b"score"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_first_content_seconds", b"_first_content_seconds", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "first_content_seconds", b"first_content_seconds", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "covered_share", b"covered_share", "lacks", b"lacks", "model", b"model", "provider", b"provider", "quality", b"quality", "quality_sd", b"quality_sd", "score", b"score", "target", b"target", "warm_tokens", b"warm_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_first_content_seconds", b"_first_content_seconds", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "covered_share", b"covered_share", "first_content_seconds", b"first_content_seconds", "lacks", b"lacks", "model", b"model", "provider", b"provider", "quality", b"quality", "quality_sd", b"quality_sd", "score", b"score", "target", b"target", "wait_usd", b"wait_usd", "warm_tokens", b"warm_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_now_usd: _TypeAlias = _typing.Literal["cost_now_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_now_usd: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd"]  # noqa: Y015
     _WhichOneofReturnType__cost_to_go_usd: _TypeAlias = _typing.Literal["cost_to_go_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_to_go_usd: _TypeAlias = _typing.Literal["_cost_to_go_usd", b"_cost_to_go_usd"]  # noqa: Y015
+    _WhichOneofReturnType__first_content_seconds: _TypeAlias = _typing.Literal["first_content_seconds"]  # noqa: Y015
+    _WhichOneofArgType__first_content_seconds: _TypeAlias = _typing.Literal["_first_content_seconds", b"_first_content_seconds"]  # noqa: Y015
     _WhichOneofReturnType__score: _TypeAlias = _typing.Literal["score"]  # noqa: Y015
     _WhichOneofArgType__score: _TypeAlias = _typing.Literal["_score", b"_score"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_now_usd) -> _WhichOneofReturnType__cost_now_usd | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__cost_to_go_usd) -> _WhichOneofReturnType__cost_to_go_usd | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__first_content_seconds) -> _WhichOneofReturnType__first_content_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__score) -> _WhichOneofReturnType__score | None: ...
 
@@ -676,6 +686,7 @@ class RoutingSettings(_message.Message):
     UNPRICED_COMPETE_FIELD_NUMBER: _builtins.int
     KEEP_WARM_FIELD_NUMBER: _builtins.int
     KEEP_WARM_BUDGET_USD_FIELD_NUMBER: _builtins.int
+    SECOND_USD_FIELD_NUMBER: _builtins.int
     value_usd: _builtins.float
     switch_margin: _builtins.float
     baseline_model: _builtins.str
@@ -684,6 +695,7 @@ class RoutingSettings(_message.Message):
     unpriced_compete: _builtins.bool
     keep_warm: _builtins.bool
     keep_warm_budget_usd: _builtins.float
+    second_usd: _builtins.float
     @_builtins.property
     def candidates(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -701,14 +713,69 @@ class RoutingSettings(_message.Message):
         unpriced_compete: _builtins.bool = ...,
         keep_warm: _builtins.bool = ...,
         keep_warm_budget_usd: _builtins.float = ...,
+        second_usd: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "keep_warm", b"keep_warm", "keep_warm_budget_usd", b"keep_warm_budget_usd", "locks", b"locks", "named_model", b"named_model", "switch_margin", b"switch_margin", "unpriced_compete", b"unpriced_compete", "value_usd", b"value_usd"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["baseline_model", b"baseline_model", "candidates", b"candidates", "exploration", b"exploration", "keep_warm", b"keep_warm", "keep_warm_budget_usd", b"keep_warm_budget_usd", "locks", b"locks", "named_model", b"named_model", "second_usd", b"second_usd", "switch_margin", b"switch_margin", "unpriced_compete", b"unpriced_compete", "value_usd", b"value_usd"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RoutingSettings: _TypeAlias = RoutingSettings  # noqa: Y015
+
+@_typing.final
+class TargetHealth(_message.Message):
+    """A target that is not to be asked, for the account that would ask it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    ELIGIBLE_AT_FIELD_NUMBER: _builtins.int
+    target: _builtins.str
+    state: _builtins.str
+    eligible_at: _builtins.float
+    def __init__(
+        self,
+        *,
+        target: _builtins.str = ...,
+        state: _builtins.str = ...,
+        eligible_at: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["eligible_at", b"eligible_at", "state", b"state", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TargetHealth: _TypeAlias = TargetHealth  # noqa: Y015
+
+@_typing.final
+class TargetLatency(_message.Message):
+    """Seconds to first content that are expected of a target for prompts of a size."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TARGET_FIELD_NUMBER: _builtins.int
+    SIZE_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    target: _builtins.str
+    size: _builtins.str
+    seconds: _builtins.float
+    def __init__(
+        self,
+        *,
+        target: _builtins.str = ...,
+        size: _builtins.str = ...,
+        seconds: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["seconds", b"seconds", "size", b"size", "target", b"target"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TargetLatency: _TypeAlias = TargetLatency  # noqa: Y015
 
 @_typing.final
 class DecisionInputs(_message.Message):
@@ -729,6 +796,8 @@ class DecisionInputs(_message.Message):
     ARTIFACT_DIGEST_FIELD_NUMBER: _builtins.int
     NOW_FIELD_NUMBER: _builtins.int
     DRAW_FIELD_NUMBER: _builtins.int
+    HEALTH_FIELD_NUMBER: _builtins.int
+    LATENCIES_FIELD_NUMBER: _builtins.int
     mode: _builtins.str
     catalog_digest: _builtins.str
     artifact_digest: _builtins.str
@@ -750,6 +819,10 @@ class DecisionInputs(_message.Message):
     def settings(self) -> Global___RoutingSettings: ...
     @_builtins.property
     def degraded(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
+    @_builtins.property
+    def health(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetHealth]: ...
+    @_builtins.property
+    def latencies(self) -> _containers.RepeatedCompositeFieldContainer[Global___TargetLatency]: ...
     def __init__(
         self,
         *,
@@ -766,10 +839,12 @@ class DecisionInputs(_message.Message):
         artifact_digest: _builtins.str = ...,
         now: _builtins.float = ...,
         draw: _builtins.float = ...,
+        health: _abc.Iterable[Global___TargetHealth] | None = ...,
+        latencies: _abc.Iterable[Global___TargetLatency] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "identity", b"identity", "settings", b"settings", "state", b"state", "tags", b"tags", "text", b"text"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "artifact_digest", b"artifact_digest", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "draw", b"draw", "features", b"features", "identity", b"identity", "mode", b"mode", "now", b"now", "settings", b"settings", "state", b"state", "tags", b"tags", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "artifact_digest", b"artifact_digest", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "draw", b"draw", "features", b"features", "health", b"health", "identity", b"identity", "latencies", b"latencies", "mode", b"mode", "now", b"now", "settings", b"settings", "state", b"state", "tags", b"tags", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -830,6 +905,8 @@ class Decision(_message.Message):
     WRITE_LIFETIME_FIELD_NUMBER: _builtins.int
     TASK_KIND_FIELD_NUMBER: _builtins.int
     KEEP_WARM_FIELD_NUMBER: _builtins.int
+    SECOND_USD_FIELD_NUMBER: _builtins.int
+    EQUIVALENTS_FIELD_NUMBER: _builtins.int
     action: _builtins.str
     reason: _builtins.str
     model: _builtins.str
@@ -843,6 +920,7 @@ class Decision(_message.Message):
     catalog_digest: _builtins.str
     write_lifetime: _builtins.str
     task_kind: _builtins.str
+    second_usd: _builtins.float
     @_builtins.property
     def targets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -851,6 +929,8 @@ class Decision(_message.Message):
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]: ...
     @_builtins.property
     def keep_warm(self) -> Global___KeepWarm: ...
+    @_builtins.property
+    def equivalents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -871,10 +951,12 @@ class Decision(_message.Message):
         write_lifetime: _builtins.str = ...,
         task_kind: _builtins.str = ...,
         keep_warm: Global___KeepWarm | None = ...,
+        second_usd: _builtins.float = ...,
+        equivalents: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["keep_warm", b"keep_warm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "artifact_digest", b"artifact_digest", "baseline_model", b"baseline_model", "candidates", b"candidates", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "horizon_steps", b"horizon_steps", "keep_warm", b"keep_warm", "model", b"model", "propensity", b"propensity", "proposal", b"proposal", "provider", b"provider", "reason", b"reason", "requested_model", b"requested_model", "targets", b"targets", "task_kind", b"task_kind", "write_lifetime", b"write_lifetime"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "artifact_digest", b"artifact_digest", "baseline_model", b"baseline_model", "candidates", b"candidates", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "equivalents", b"equivalents", "horizon_steps", b"horizon_steps", "keep_warm", b"keep_warm", "model", b"model", "propensity", b"propensity", "proposal", b"proposal", "provider", b"provider", "reason", b"reason", "requested_model", b"requested_model", "second_usd", b"second_usd", "targets", b"targets", "task_kind", b"task_kind", "write_lifetime", b"write_lifetime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
