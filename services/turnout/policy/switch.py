@@ -354,15 +354,16 @@ def _within_mode(inputs: DecisionInputs, proposed: _Choice, field: _Field) -> _C
 def _fallbacks(
     choice: _Choice, alike: AbstractSet[str], inputs: DecisionInputs, field: _Field
 ) -> tuple[str, ...]:
-    """Who is tried next: the model asked for, the chosen model by another credential or elsewhere, then,
-    where mode and step allow another model, the rest in their order.
+    """Who is tried next: the model asked for, then the others in their order; where mode or step allow no other
+    model, the chosen one by another credential or elsewhere.
     """
-    names = [one.target for one in field.requested]
-    names += [one.target for one in field.order if one.model in alike]
-    may_go_elsewhere = inputs.features.step_kind != NEVER_ELSEWHERE
-    is_bound = field.asked.freedom in BOUND
-    if _is_free(inputs) and not is_bound and may_go_elsewhere:
-        names += [one.target for one in field.order]
+    may_go_elsewhere = (
+        _is_free(inputs)
+        and field.asked.freedom not in BOUND
+        and inputs.features.step_kind != NEVER_ELSEWHERE
+    )
+    others = [one for one in field.order if may_go_elsewhere or one.model in alike]
+    names = [one.target for one in (*field.requested, *others)]
     unique = dict.fromkeys(name for name in names if name != choice.target)
     return tuple(unique)[:FALLBACKS]
 
