@@ -19,7 +19,7 @@ from turnout.policy.failover import (
     TryNext,
     next_step,
 )
-from turnout.policy.limit import CEILING, FLOOR, ConcurrencyLimit
+from turnout.policy.limit import CEILING, FLOOR, REFUSING, ConcurrencyLimit
 from turnout.policy.standing import Bar, bar_of
 from turnout.policy.throttle import Throttle
 from turnout.policy.wait_or_move import LONGEST_WAIT_SECONDS, Stakes
@@ -292,6 +292,9 @@ def test_what_bars_a_target() -> None:
     for _ in range(FLOOR + 1):
         limit.begun()
     limit.ended("throttled", sent_at=NOW, now=NOW)
+    assert bar() == Bar("at_its_limit"), "who is at the limit may still take a call"
+    for _ in range((REFUSING - 1) * FLOOR):
+        limit.begun()
     assert bar() == FULL, "what would refuse counts before what might fail"
     throttle.told(20.0, refuses_seconds=20.0, now=NOW)
     assert bar() == throttled(20.0)

@@ -72,21 +72,21 @@ def test_a_target_that_takes_nothing_is_left_some_room() -> None:
 
 
 def test_a_round_of_answers_at_full_use_adds_one() -> None:
-    limit = cut_to(10)
-    for _ in range(11):
+    limit = cut_to(20)
+    for _ in range(21):
         replaced(limit, "answered", sent_at=NOW, now=NOW + 1)
         if limit.free(now=NOW):
             limit.begun()
-    assert (limit.most(now=NOW), limit.in_flight) == (11, 11)
+    assert (limit.most(now=NOW), limit.in_flight) == (21, 21)
 
 
 def test_answers_at_half_use_add_nothing() -> None:
-    limit = cut_to(10)
-    for _ in range(5):
+    limit = cut_to(20)
+    for _ in range(10):
         limit.ended("given_up", sent_at=NOW, now=NOW)
     for _ in range(100):
         replaced(limit, "answered", sent_at=NOW, now=NOW + 1)
-    assert limit.most(now=NOW) == 10
+    assert limit.most(now=NOW) == 20
 
 
 def proven_at(most: int) -> ConcurrencyLimit:
@@ -104,11 +104,11 @@ def test_a_cut_stops_at_what_proved_good_for_long() -> None:
 
 
 def test_what_proved_good_is_believed_no_more_when_it_is_throttled_itself() -> None:
-    limit = proven_at(20)
+    limit = proven_at(40)
     for second in (1, 2, 3):
         later = NOW + PROVEN_SECONDS + second
         replaced(limit, "throttled", sent_at=later, now=later)
-    assert limit.most(now=NOW) == int(20 * KEPT_SHARE**2)
+    assert limit.most(now=NOW) == int(40 * KEPT_SHARE**2)
 
 
 def test_what_was_not_used_has_not_been_proved() -> None:
@@ -122,11 +122,11 @@ def test_what_was_not_used_has_not_been_proved() -> None:
 
 
 def test_a_limit_that_nothing_confirms_is_forgotten() -> None:
-    limit = cut_to(10)
-    for _ in range(9):
+    limit = cut_to(20)
+    for _ in range(19):
         limit.ended("given_up", sent_at=NOW, now=NOW)
     later = NOW + FORGOTTEN_SECONDS
-    assert limit.most(now=later - 1) == 10
+    assert limit.most(now=later - 1) == 20
     assert (limit.most(now=later), limit.free(now=later)) == (CEILING, CEILING - 1)
     for _ in range(100 - limit.in_flight):
         limit.begun()

@@ -24,7 +24,7 @@ from tests.upstream_dispatcher.workbench import (
 )
 from turnout.facts import RequestCompleted
 from turnout.policy.breaker import IN_A_ROW
-from turnout.policy.limit import CEILING, FLOOR
+from turnout.policy.limit import CEILING, FLOOR, REFUSING
 from turnout.policy.standing import CallEnd
 from turnout.ports import Credential, DispatchRequest
 
@@ -51,8 +51,8 @@ def failing(on: Bench, target: str) -> None:
         on.dispatcher.standings.ended(target, end, peers=(FIRST, SECOND), now=NOW)
 
 
-def full(on: Bench, target: str) -> None:
-    for _ in range(FLOOR + 1):
+def full(on: Bench, target: str, calls: int) -> None:
+    for _ in range(calls + 1):
         on.dispatcher.standings.begun(target, now=NOW)
     end = CallEnd(ending="throttled", sent_at=NOW, size="under_2k", open_seconds=0.1)
     on.dispatcher.standings.ended(target, end, peers=(FIRST, SECOND), now=NOW - 60.0)
@@ -153,8 +153,14 @@ async def test_one_at_its_limit_is_passed_over_and_refused_where_there_is_no_oth
         provider(whole_stream) as deepseek,
         bench({"openai": openai.url, "deepseek": deepseek.url}) as on,
     ):
-        full(on, FIRST)
+        full(on, FIRST, FLOOR)
         assert (await answer_of(on, request(FIRST, SECOND))).head.target == SECOND
+        on.facts.all.clear()
+        assert (await answer_of(on, request(FIRST))).head.target == FIRST, "it may take one more"
+        openai.seen.clear()
+        for _ in range((REFUSING - 1) * FLOOR):
+            on.dispatcher.standings.begun(FIRST, now=NOW)
+        on.facts.all.clear()
         answer = await answer_of(on, request(FIRST))
         assert (answer.head.status, dict(answer.head.headers)["retry-after"]) == (429, "5")
         assert not openai.seen

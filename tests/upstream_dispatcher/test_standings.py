@@ -162,12 +162,12 @@ def test_an_answer_that_uses_up_the_limits_says_when_they_are_whole() -> None:
 
 def test_accounts_of_clients_are_throttled_and_limited_apart() -> None:
     on = standings()
-    for _ in range(10):
+    for _ in range(40):
         on.begun(TARGET, account="one", now=NOW)
     on.ended(TARGET, end("throttled"), peers=PEERS, account="one", now=NOW)
     assert (of(on, account="one").state, of(on, account="one").most) == (
         "throttled",
-        int(10 * KEPT_SHARE),
+        int(40 * KEPT_SHARE),
     )
     assert (of(on, account="two").state, of(on, account="two").most) == ("healthy", CEILING)
 

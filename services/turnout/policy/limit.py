@@ -11,8 +11,12 @@ from typing import Final
 
 from turnout.policy.breaker import Ending
 
-FLOOR: Final = 4
-"""One agent with some subagents; below it, waiting until the target is next eligible does the limiting."""
+FLOOR: Final = 16
+"""Claude Code runs ten subagents at once. Fewer calls than that meet a limit of requests or tokens a minute, which says
+nothing of calls at once; there, waiting until the target is next eligible does the limiting."""
+
+REFUSING: Final = 2
+"""Times the limit, from which a call would surely be refused; below that it is only better asked elsewhere."""
 
 CEILING: Final = 2_048
 """As many connections as a dispatcher has by default: no limit."""
@@ -57,6 +61,9 @@ class ConcurrencyLimit:
 
     def free(self, *, now: float) -> int:
         return max(0, self.most(now=now) - self.in_flight)
+
+    def is_surely_exceeded(self, *, now: float) -> bool:
+        return self.in_flight >= REFUSING * self.most(now=now)
 
     def begun(self) -> None:
         self.in_flight += 1

@@ -32,8 +32,8 @@ class Bar(msgspec.Struct, frozen=True, gc=False):
 
     Attributes:
         wait_seconds: until nothing does; None where that is not known.
-        would_refuse: by the provider's word, or as its limit has been learnt; else it is asked after all
-            where there is nobody else.
+        would_refuse: by the provider's word, or far beyond its limit as that has been learnt; else it is
+            asked after all where there is nobody else.
         kind: of the error that it refused with, or would.
     """
 
@@ -52,7 +52,7 @@ def bar_of(
         until = throttle.refuses_until if refuses else throttle.eligible_at
         return Bar("throttled", until - now, would_refuse=refuses, kind=throttle.kind)
     if limit.most(now=now) < CEILING and limit.free(now=now) == 0:
-        return Bar("at_its_limit", would_refuse=True)
+        return Bar("at_its_limit", would_refuse=limit.is_surely_exceeded(now=now))
     if not breaker.may_begin(now=now):
         return Bar("failing", max(0.0, breaker.ejected_until - now))
     return None
