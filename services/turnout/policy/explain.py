@@ -58,6 +58,7 @@ def explain(
             f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
         ]
     lines += _what_would_change(decision, inputs, order)
+    lines += _unfit(decision)
     lines += _excluded(decision, inputs, catalog)
     lines += _missing(decision, inputs)
     if decision.targets[1:]:
@@ -267,19 +268,31 @@ def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
     return cost / quality if quality * cost > 0 else None
 
 
+def _unfit(decision: Decision) -> list[str]:
+    """Who would not be chosen now, and is tried all the same."""
+    lines: list[str] = []
+    for one in decision.candidates:
+        if one.target in decision.targets:
+            tried = "serves" if one.target == decision.targets[0] else "is tried if others fail"
+            lines += [
+                f"{one.target} {tried}, though {LACK_WORDS[word]}."
+                for word in one.lacks
+                if word in UNFIT
+            ]
+    return lines
+
+
 def _excluded(decision: Decision, inputs: DecisionInputs, catalog: Catalog) -> list[str]:
     """By reason: one often keeps many out."""
     targets: dict[str, list[str]] = {}
     for one in decision.candidates:
         # Whoever serves without a price does so because it was asked for.
-        is_tried = one.target in decision.targets
-        lacks = [word for word in one.lacks if not is_tried or word in UNFIT]
-        if lacks:
+        if one.lacks and one.target not in decision.targets:
             reasons = ", ".join(
                 _too_dear(one, decision, inputs, catalog)
                 if word == "above_ceiling" and catalog.digest == decision.catalog_digest
                 else LACK_WORDS.get(word, word)
-                for word in lacks
+                for word in one.lacks
             )
             targets.setdefault(reasons, []).append(one.target)
     return [f"Not eligible: {', '.join(who)} ({why})." for why, who in targets.items()]
