@@ -153,6 +153,7 @@ async def _soaked(plan: Plan, started: Started, ports: dict[str, int]) -> Soaked
     before = soak_watch.open_files(started.pid)
     seen: list[Seen] = []
     memory: list[Memory] = []
+    begun = time.monotonic()
     async with asyncio.TaskGroup() as group:
         watching = group.create_task(
             soak_watch.watch(started.pid, requests=lambda: len(seen), memory=memory)
@@ -172,8 +173,9 @@ async def _soaked(plan: Plan, started: Started, ports: dict[str, int]) -> Soaked
         wanted=[one.request_id for one in seen if one.request_id],
     )
     return Soaked(
+        begun=begun,
         seen=seen,
-        edge_killed_at=doing.result().edge_killed_at,
+        edge_kills=doing.result().edge_kills,
         rows=rows,
         memory=memory,
         files_before=before,

@@ -48,12 +48,12 @@ class Harm:
 
 @dataclass(slots=True)
 class Done:
-    """What has been done: in words, and when the process that clients hold connections to was killed, by
-    `time.monotonic`.
+    """What has been done: in words, and when the process that clients hold connections to was killed: from the
+    signal until it was gone, by `time.monotonic`.
     """
 
     lines: list[str] = field(default_factory=list)
-    edge_killed_at: list[float] = field(default_factory=list)
+    edge_kills: list[tuple[float, float]] = field(default_factory=list)
 
 
 def schedule(
@@ -142,9 +142,10 @@ async def _signal(harm: Harm, *, pid: int, done: Done) -> str:
     victim = there[0]
     match harm.deed:
         case "kill":
-            os.kill(victim, signal.SIGKILL)
+            killed_at = time.monotonic()
+            await _kill(victim)
             if harm.part == "ingress":
-                done.edge_killed_at.append(time.monotonic())
+                done.edge_kills.append((killed_at, time.monotonic()))
         case "terminate":
             os.kill(victim, signal.SIGTERM)
         case _:
@@ -154,6 +155,20 @@ async def _signal(harm: Harm, *, pid: int, done: Done) -> str:
                 os.kill(victim, signal.SIGCONT)
             return f" for {harm.pause_seconds:.1f} s"
     return ""
+
+
+async def _kill(pid: int) -> None:
+    """Comes back when the kernel has ended the process, and so closed its sockets."""
+    is_gone = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    watched = os.pidfd_open(pid)
+    try:
+        loop.add_reader(watched, is_gone.set)
+        os.kill(pid, signal.SIGKILL)
+        await is_gone.wait()
+    finally:
+        loop.remove_reader(watched)
+        os.close(watched)
 
 
 async def _flush(port: int) -> str:

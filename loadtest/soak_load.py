@@ -50,11 +50,12 @@ class Seen:
     def seconds(self) -> float:
         return self.ended - self.begun
 
-    def is_cut_by(self, kills: Sequence[float]) -> bool:
+    def is_cut_by(self, kills: Sequence[tuple[float, float]]) -> bool:
         """Whether the process that held its connection was killed while it was under way."""
-        if self.verdict != "broken":
-            return False
-        return any(self.begun - NOTICED_SECONDS <= at <= self.ended for at in kills)
+        return self.verdict == "broken" and any(
+            killed_at <= self.ended and self.begun <= gone_at + NOTICED_SECONDS
+            for killed_at, gone_at in kills
+        )
 
 
 @dataclass(frozen=True, slots=True)

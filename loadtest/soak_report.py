@@ -50,23 +50,24 @@ class Rows:
 
 @dataclass(frozen=True, slots=True)
 class Soaked:
-    """One run."""
+    """One run, that began at `begun` by `time.monotonic`."""
 
+    begun: float
     seen: Sequence[Seen]
-    edge_killed_at: Sequence[float]
+    edge_kills: Sequence[tuple[float, float]]
     rows: Rows
     memory: Sequence[Memory] = ()
     files_before: Mapping[str, int] = field(default_factory=dict[str, int])
     files_after: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def cut(self) -> list[Seen]:
-        return [one for one in self.seen if one.is_cut_by(self.edge_killed_at)]
+        return [one for one in self.seen if one.is_cut_by(self.edge_kills)]
 
     def improper(self) -> list[Seen]:
         return [
             one
             for one in self.seen
-            if one.verdict in ("improper", "broken") and not one.is_cut_by(self.edge_killed_at)
+            if one.verdict in ("improper", "broken") and not one.is_cut_by(self.edge_kills)
         ]
 
     def lost(self) -> list[str]:
@@ -109,7 +110,10 @@ class Soaked:
     def failures(self) -> list[str]:
         """Why the run has failed; empty where it has not."""
         found = {
-            "improper answers": [f"{one.request_id} {one.why}" for one in self.improper()],
+            "improper answers": [
+                f"{one.begun - self.begun:.1f} s, for {one.seconds:.1f} s: {one.request_id} {one.why}"
+                for one in self.improper()
+            ],
             "lost facts": self.lost(),
             "duplicate rows": self.duplicates(),
         }

@@ -106,7 +106,7 @@ class Upstream:
         self.on_aborted: Callable[[], None] = lambda: None
         self._event_count = event_count
         self._figures_of = figures_of
-        self._dialects = {
+        self._dialects: dict[bytes, Dialect] = {
             path.partition("?")[0].encode(): dialect for dialect, path in PATHS.items()
         }
         self._answers: dict[tuple[Dialect, Figures], _Prepared] = {}

@@ -11,7 +11,7 @@ from starlette.types import Receive, Scope, Send
 
 from turnout.engines.handover import NOBODY, Handover, Line, open_line
 from turnout.http_bounds import HttpBounds
-from turnout.http_server import serve_http
+from turnout.http_server import IDLE_SECONDS, serve_http
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,9 @@ class Served:
 
 
 @asynccontextmanager
-async def served(*, is_supervised: bool = True) -> AsyncGenerator[Served]:
+async def served(
+    *, is_supervised: bool = True, idle_seconds: int = IDLE_SECONDS
+) -> AsyncGenerator[Served]:
     """A server on a copy of the listening socket, as a process that inherited it has."""
     ours, theirs = socket.socketpair()
     line, service = await open_line(ours), await open_line(theirs)
@@ -57,6 +59,7 @@ async def served(*, is_supervised: bool = True) -> AsyncGenerator[Served]:
                     drain_seconds=1,
                     replaced_seconds=WAIT_SECONDS,
                     bounds=BOUNDS,
+                    idle_seconds=idle_seconds,
                 )
             )
             yield Served(listener, stop, line, serving)
@@ -104,7 +107,7 @@ async def until_refused(server: Served) -> None:
 
 
 async def test_an_idle_connection_is_closed_in_the_end() -> None:
-    async with served() as server:
+    async with served(idle_seconds=1) as server:
         reader, writer = await server.connect()
         writer.write(ASK)
         await answer(reader)

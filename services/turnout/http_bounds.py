@@ -20,6 +20,9 @@ FILES_BESIDE = 4096
 
 RETRY_AFTER_SECONDS = 1
 
+UNREAD_SECONDS = 0.05
+"""Within this time what lies in a socket is read, by a process that is not stopped."""
+
 LINGER_SECONDS = 2.0
 """How long a body is still read, and thrown away, that has been answered before it was whole: closing at
 once would take the answer from a client that is sending."""
@@ -120,6 +123,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
         # Nearly every head comes in one piece, so that none of these needs a timer.
         self._wait_for_head(is_needed=self._is_in_head and not self.transport.is_closing())
+
+    @override
+    def timeout_keep_alive_handler(self) -> None:
+        # A process that was stopped hears of its clock before it reads what has come meanwhile.
+        self.timeout_keep_alive_task = self.loop.call_later(
+            UNREAD_SECONDS, super().timeout_keep_alive_handler
+        )
 
     def _wait_for_head(self, *, is_needed: bool) -> None:
         if not is_needed and self._head_due is not None:

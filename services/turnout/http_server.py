@@ -20,10 +20,10 @@ from turnout.settings import LISTENER_VARIABLE, BadSetting, Settings
 BACKLOG = 4096
 """Connections that may wait to be accepted; what a second brings while an ingress is started again."""
 
-IDLE_SECONDS = 3
+IDLE_SECONDS = 20
 """How long a replaced ingress keeps a connection that nothing is sent on. A client that sends now and
-then moves within this time, because its next answer says `connection: close`; closing at once would
-meet requests on their way."""
+then moves within this time, because its next answer says `connection: close`; closing any that a client
+still keeps can meet a request on its way. undici keeps an idle one for 4 s, httpx for 5, aiohttp for 15."""
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 """Of one WebSocket message, where the caller names no other limit."""
@@ -42,11 +42,16 @@ class _HttpServer(uvicorn.Server):
     """
 
     def __init__(
-        self, config: uvicorn.Config, leave_sockets: Callable[[], Awaitable[None]]
+        self,
+        config: uvicorn.Config,
+        leave_sockets: Callable[[], Awaitable[None]],
+        *,
+        idle_seconds: int,
     ) -> None:
         super().__init__(config)
         self.leave_seconds: float | None = None
         self._leave_sockets = leave_sockets
+        self._idle_seconds = idle_seconds
         self._hurried = asyncio.Event()
 
     @override
@@ -90,20 +95,23 @@ class _HttpServer(uvicorn.Server):
         idle: set[HttpToolsProtocol] = set()
         for connection in connections:
             if isinstance(connection, HttpToolsProtocol):
-                connection.timeout_keep_alive = IDLE_SECONDS
+                connection.timeout_keep_alive = self._idle_seconds
                 # Its type says that there always is one; before the first request there is none.
                 cycle: object = vars(connection).get("cycle")
                 if not isinstance(cycle, RequestResponseCycle) or cycle.response_complete:
                     idle.add(connection)
         loop = asyncio.get_running_loop()
-        idle_until = loop.time() + IDLE_SECONDS
+        idle_until = loop.time() + self._idle_seconds
+        is_over = False
         while connections and not self._hurried.is_set():
             await asyncio.sleep(POLL_SECONDS)
-            if loop.time() >= idle_until:
+            if is_over:
                 # Those that nothing has come on since; the others close by their own clock.
                 for connection in idle & connections:
                     connection.shutdown()
                 idle.clear()
+            # One look late: a process that was stopped hears of its clock before it reads what has come.
+            is_over = loop.time() >= idle_until
 
 
 async def _no_sockets() -> None:
@@ -162,6 +170,7 @@ async def serve_http(
     bounds: HttpBounds,
     leave_sockets: Callable[[], Awaitable[None]] = _no_sockets,
     max_message_bytes: int = MAX_MESSAGE_BYTES,
+    idle_seconds: int = IDLE_SECONDS,
 ) -> None:
     """Serve until `stop`, then let answers under way finish: for `drain_seconds`, or where a successor
     serves for `replaced_seconds`. `leave_sockets` closes the application's WebSockets, each when its
@@ -186,6 +195,7 @@ async def serve_http(
             timeout_graceful_shutdown=max(1, int(drain_seconds)),
         ),
         leave_sockets,
+        idle_seconds=idle_seconds,
     )
     async with asyncio.TaskGroup() as group:
         serving = group.create_task(server.serve(sockets=[listener]))

@@ -91,6 +91,7 @@ async def run_rpc(
     """Serve one gRPC service until `stop` and, where a successor comes, until that serves."""
     from turnout.rpc.channel import RpcServer
 
+    settings = _here(service, settings)
     told = settings.rpc(service)
     tls = parts.tls_of(settings)
     if tls is None and not is_loopback(told.host) and not settings.tls.allow_plaintext:
@@ -127,6 +128,14 @@ async def run_rpc(
                 hurry.cancel()
             else:
                 await server.stop(grace_seconds=drain_seconds(service, settings))
+
+
+def _here(service: RpcService, settings: Settings) -> Settings:
+    """Without the service's own address: all processes may be told the same addresses, and one that found
+    itself by its own would pass every call on to itself, for ever.
+    """
+    own = settings.rpc(service).model_copy(update={"address": ""})
+    return settings.model_copy(update={service.replace("-", "_"): own})
 
 
 def drain_seconds(service: RpcService, settings: Settings) -> float:

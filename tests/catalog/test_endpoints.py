@@ -256,3 +256,29 @@ def test_an_hour_that_says_nothing_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequest, match=message):
         with_user_file(catalog, own(**line))
+
+
+def bedrock(name: str, **line: object) -> dict[str, object]:
+    return {"id": name, "provider": "aws.bedrock", **line}
+
+
+def test_a_model_may_be_the_same_as_anothers(catalog: Catalog) -> None:
+    told = {"models": [bedrock("opus-elsewhere", same_as="claude-opus-5-5")]}
+    mine = with_user_file(catalog, json.dumps(told).encode())
+    ours, elsewhere = mine.models["claude-opus-5-5"], mine.models["opus-elsewhere"]
+    assert ours.origin == elsewhere.origin == "claude-opus-5-5"
+    assert mine.elsewhere == {ours.id: (elsewhere,), elsewhere.id: (ours,)}
+    assert not catalog.elsewhere
+    assert mine.digest != catalog.digest
+
+
+@pytest.mark.parametrize("same_as", ["claude-opus-9", "mine", "chained"])
+def test_a_model_that_is_the_same_as_none_is_refused(catalog: Catalog, same_as: str) -> None:
+    told = {
+        "models": [
+            bedrock("mine", same_as=same_as),
+            bedrock("chained", same_as="claude-opus-5-5"),
+        ]
+    }
+    with pytest.raises(InvalidRequest, match="Model mine is said to be the same as"):
+        with_user_file(catalog, json.dumps(told).encode())

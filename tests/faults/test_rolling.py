@@ -11,10 +11,11 @@ import pytest
 
 from loadtest.machine import free_range
 from tests.faults.arrivals import each_once
-from tests.faults.clients import NotWhole, data_of
-from tests.faults.open_files import opened_by, settled
+from tests.faults.clients import NotWhole, Seen, ask, data_of
+from tests.faults.open_files import listens, opened_by, settled
 from tests.faults.product import Part, Product
-from tests.faults.traffic import CLIENTS, ENOUGH_SECONDS, Failure, flowing
+from tests.faults.traffic import CLIENTS, ENOUGH_SECONDS, Failure, flowing, question
+from turnout.http_server import IDLE_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -192,6 +193,31 @@ async def test_a_service_is_paused(split: Product, part: Part) -> None:
     await each_once(split, traffic.seen)
     assert await settled(lambda: held(split)) == before
     assert await split.metric("turnout_requests_in_flight") == 0
+
+
+async def test_an_ingress_is_paused_while_it_leaves(split: Product) -> None:
+    """Its time for idle connections is over when it goes on, and what came meanwhile is answered first."""
+    [old] = split.children("ingress")
+    connector = aiohttp.TCPConnector(limit=CLIENTS)
+    async with aiohttp.ClientSession(connector=connector) as client:
+
+        async def ask_all(first: int) -> list[Seen]:
+            asked = [question(first + number) for number in range(CLIENTS)]
+            return await asyncio.gather(*(ask(client, split.url, one) for one in asked))
+
+        seen = await ask_all(0)
+        os.kill(old, signal.SIGTERM)
+        async with asyncio.timeout(ENOUGH_SECONDS):
+            while listens(old, split.port("ingress")):
+                await asyncio.sleep(0.02)
+        os.kill(old, signal.SIGSTOP)
+        answering = asyncio.ensure_future(ask_all(CLIENTS))
+        await asyncio.sleep(IDLE_SECONDS + PAUSE_SECONDS)
+        assert not answering.done(), "connections to the one that leaves are used again"
+        os.kill(old, signal.SIGCONT)
+        seen += await answering
+    await split.until_replaced("ingress", old)
+    await each_once(split, seen)
 
 
 def held(product: Product) -> dict[str, tuple[int, int]]:

@@ -65,3 +65,17 @@ def test_a_thread_grows_at_its_end(dialect: LoadDialect) -> None:
     assert second.message_digests[: first.message_count] == first.message_digests
     assert second.message_count == first.message_count + 2
     assert second.head_digest == first.head_digest
+
+
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
+@pytest.mark.parametrize("size", get_args(Size))
+def test_a_body_of_any_agent_becomes_that_of_one(dialect: LoadDialect, size: Size) -> None:
+    made = bodies.body(dialect, size, stream=True, agent=bodies.ANY_AGENT, step=1)
+    assert bodies.by_agent(made, 12) == bodies.body(dialect, size, stream=True, agent=12, step=1)
+
+
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
+def test_a_long_body_grows_by_its_calls(dialect: LoadDialect) -> None:
+    sizes = [len(bodies.long_body(dialect, 50_000, agent=1, step=step)) for step in (0, 3)]
+    assert abs(sizes[0] / 50_000 - 1) < 0.1
+    assert 2_000 < sizes[1] - sizes[0] < 5_000

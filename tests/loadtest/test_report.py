@@ -3,6 +3,7 @@
 import pytest
 
 from loadtest.gateways import Name
+from loadtest.growth import Growth
 from loadtest.machine import Cpus
 from loadtest.report import Least, Report, Resident
 from loadtest.targets import Target
@@ -11,16 +12,19 @@ from loadtest.throughput import Case, Cell, Plan
 CASE = Case(dialect="openai_chat", size="small", stream=False)
 
 
-def cell(gateway: Name, per_second: float) -> Cell:
+SENT = Case(dialect="openai_chat", size="60 kB", stream=False)
+
+
+def cell(gateway: Name, per_second: float, *, case: Case = CASE, alone_p50_ms: float = 1.5) -> Cell:
     return Cell(
         gateway=gateway,
-        case=CASE,
+        case=case,
         round=0,
         per_second=per_second,
         p99_ms=2.0,
         cpu_ms=1.0,
         children_cpu_ms=None,
-        alone_p50_ms=1.5,
+        alone_p50_ms=alone_p50_ms,
         errors=0,
     )
 
@@ -55,6 +59,40 @@ def test_another_baseline_has_its_own_bound(report: Report) -> None:
         (2.0, False),
     ]
     assert any("split/chain" in line for line in split.lines())
+
+
+def test_peers_are_compared_where_agents_are(report: Report) -> None:
+    """Portkey's requests/s, and what a gateway adds with one connection, at 60 kB alone."""
+    peers = Report(
+        plan=Plan(cases=(CASE, SENT), rounds=1, seconds=1, alone_seconds=1, connections=1),
+        cpus=report.cpus,
+        engines="beside",
+        names=("direct", "turnout", "litellm", "portkey"),
+    )
+    for case in (CASE, SENT):
+        peers.cells.cells += [
+            cell("direct", 900.0, case=case, alone_p50_ms=1.0),
+            cell("turnout", 100.0, case=case, alone_p50_ms=2.5),
+            cell("litellm", 10.0, case=case, alone_p50_ms=6.0),
+            cell("portkey", 60.0, case=case, alone_p50_ms=2.0),
+        ]
+    assert [
+        (target.what, round(target.measured, 2), target.is_met) for target in peers.targets()
+    ] == [
+        ("requests/s of turnout by litellm, openai_chat small", 10.0, True),
+        ("requests/s of turnout by litellm, openai_chat 60 kB", 10.0, True),
+        ("requests/s of turnout by portkey, openai_chat 60 kB", 1.67, False),
+        ("added p50 at one connection by litellm's, openai_chat 60 kB", 0.3, True),
+        ("added p50 at one connection by portkey's, openai_chat 60 kB", 1.5, False),
+    ]
+
+
+def test_memory_may_grow_by_a_tenth(report: Report) -> None:
+    report.growth = Growth(5_000, 200.0, 50_000, 220.0)
+    assert [target.is_met for target in report.targets()] == [True]
+    report.growth = Growth(5_000, 200.0, 50_000, 220.1)
+    assert [target.is_met for target in report.targets()] == [False]
+    assert any("after  50000 requests" in line for line in report.lines())
 
 
 def test_a_target_without_figures_is_not_claimed(report: Report) -> None:

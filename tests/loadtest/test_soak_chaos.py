@@ -1,12 +1,19 @@
 """What a soak does, and to whom: the same for the same seed, everything in turn, within what is kept up."""
 
+import asyncio
+import signal
+import subprocess
+import sys
 from collections import Counter
 
 import pytest
 
 from loadtest import soak_chaos
-from loadtest.soak_chaos import Harm, schedule
+from loadtest.soak_chaos import Done, Harm, schedule
+from turnout.engines.free_ports import free_port
 from turnout.engines.supervisor import RESTART_WINDOW_SECONDS, RESTARTS_PER_WINDOW
+
+WAIT_SECONDS = 30.0
 
 
 def drawn(seed: int, *, every: float = 5.0, is_split: bool = True) -> tuple[Harm, ...]:
@@ -72,3 +79,49 @@ def test_harms_end_before_the_load_does() -> None:
 )
 def test_a_part_is_known_by_its_command_line(words: list[str], part: str) -> None:
     assert soak_chaos.part_of(words) == part
+
+
+WAIT = "import sys; sys.stdin.read()"
+
+SERVE = f"""
+import subprocess, sys
+argv = [sys.executable, "-c", {WAIT!r}, "-m", "turnout", "run", "ingress"]
+service = subprocess.Popen(argv, stdin=sys.stdin)
+print("serving", flush=True)
+sys.exit(-service.wait())
+"""
+"""Ends with the number of the signal that its service was ended by."""
+
+
+async def do(product: "subprocess.Popen[bytes]", *harms: Harm) -> Done:
+    said: list[str] = []
+    done = await soak_chaos.do_all(harms, pid=product.pid, valkey_port=free_port(), say=said.append)
+    assert said == done.lines
+    return done
+
+
+def test_what_was_done_is_told() -> None:
+    harms = (
+        Harm(0.0, "pause", "ingress", pause_seconds=0.05),
+        Harm(0.0, "kill", "scorer"),
+        Harm(0.0, "flush", "valkey"),
+        Harm(0.2, "kill", "ingress"),
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", SERVE], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as product:
+        try:
+            assert product.stdout is not None
+            assert product.stdout.readline() == b"serving\n"
+            done = asyncio.run(do(product, *harms))
+            assert product.wait(WAIT_SECONDS) == signal.SIGKILL
+        finally:
+            product.kill()
+    assert sorted(done.lines) == [
+        "   0.0 s  flush     valkey: it was not there (ConnectionRefusedError)",
+        "   0.0 s  kill      scorer: it was not there",
+        "   0.0 s  pause     ingress for 0.1 s",
+        "   0.2 s  kill      ingress",
+    ]
+    [(killed_at, gone_at)] = done.edge_kills
+    assert killed_at <= gone_at

@@ -43,8 +43,9 @@ def figure(soaked: Soaked, name: str) -> str:
 
 def test_a_run_in_which_all_is_there_once_has_not_failed() -> None:
     soaked = Soaked(
+        begun=1.0,
         seen=[seen(1), seen(2, "failed"), seen(3, degraded="scorer,text")],
-        edge_killed_at=(),
+        edge_kills=(),
         rows=rows(1, 2, 3),
     )
     assert soaked.failures() == []
@@ -58,14 +59,14 @@ def test_a_run_in_which_all_is_there_once_has_not_failed() -> None:
 
 @pytest.mark.parametrize("verdict", ["answered", "failed"])
 def test_a_request_without_a_row_is_lost(verdict: Ended) -> None:
-    soaked = Soaked(seen=[seen(1), seen(2, verdict)], edge_killed_at=(), rows=rows(1))
+    soaked = Soaked(begun=1.0, seen=[seen(1), seen(2, verdict)], edge_kills=(), rows=rows(1))
     assert any(line.startswith("  request r2") for line in soaked.failures())
 
 
 def test_of_an_answer_every_fact_is_wanted() -> None:
     found = rows(1, 2)
     partly = Rows(requests=found.requests, attempts={"r1": (1, 1)}, decisions={"r2": 1})
-    soaked = Soaked(seen=[seen(1), seen(2)], edge_killed_at=(), rows=partly)
+    soaked = Soaked(begun=1.0, seen=[seen(1), seen(2)], edge_kills=(), rows=partly)
     assert [line.split(":")[0] for line in soaked.lost()] == ["decision r1", "attempts r2, 0 of 1"]
     undecodable = Rows(
         requests=found.requests,
@@ -73,13 +74,13 @@ def test_of_an_answer_every_fact_is_wanted() -> None:
         decisions=found.decisions,
         undecodable=3,
     )
-    soaked = Soaked(seen=[seen(1)], edge_killed_at=(), rows=undecodable)
+    soaked = Soaked(begun=1.0, seen=[seen(1)], edge_kills=(), rows=undecodable)
     assert soaked.failures() == ["1 lost facts", "  3 facts were undecodable"]
 
 
 def test_rows_that_are_there_twice_are_counted() -> None:
     twice = Rows(requests={"r1": 2}, attempts={"r1": (3, 2)}, decisions={"r1": 1})
-    soaked = Soaked(seen=[seen(1)], edge_killed_at=(), rows=twice)
+    soaked = Soaked(begun=1.0, seen=[seen(1)], edge_kills=(), rows=twice)
     assert soaked.duplicates() == ["request r1: 2 rows", "attempts of r1: 3 rows of 2"]
     assert soaked.failures()[0] == "2 duplicate rows"
 
@@ -87,12 +88,14 @@ def test_rows_that_are_there_twice_are_counted() -> None:
 def test_a_connection_that_breaks_is_improper_unless_its_process_was_killed() -> None:
     before, during = seen(1, "broken", begun=5.0), seen(2, "broken", begun=9.0)
     nobody = seen(3, "broken", begun=9.0, request_id="")
-    soaked = Soaked(seen=[before, during, nobody], edge_killed_at=(10.0,), rows=rows(1, 2))
+    soaked = Soaked(
+        begun=1.0, seen=[before, during, nobody], edge_kills=((10.0, 10.1),), rows=rows(1, 2)
+    )
     assert soaked.cut() == [during, nobody]
     assert soaked.improper() == [before]
-    assert [line.split(":")[0] for line in soaked.failures()] == [
+    assert soaked.failures() == [
         "1 improper answers",
-        "  r1 openai_chat whole text",
+        "  4.0 s, for 2.0 s: r1 openai_chat whole text: broken",
     ]
 
 

@@ -34,6 +34,7 @@ class Catalog:
     Attributes:
         names: every lower-case id and alias, to the model's id.
         caches: by the model's id, how its provider caches its prompts.
+        elsewhere: by the model's id, the same model as other providers have it.
         source: whom the prices come from.
         digest: sha256 of the content in hexadecimal.
     """
@@ -42,6 +43,7 @@ class Catalog:
     models: Mapping[str, Model]
     names: Mapping[str, str]
     caches: Mapping[str, CacheTerms]
+    elsewhere: Mapping[str, tuple[Model, ...]]
     source: str
     digest: str
 
@@ -74,6 +76,10 @@ class Catalog:
         """The provider that serves `name`, also when it is no model of ours but looks like one."""
         model = self.resolve(name)
         return vendor_of(name) if model is None else model.provider
+
+    def alike(self, model: Model) -> tuple[Model, ...]:
+        """The model and, behind it, the same one as other providers have it."""
+        return (model, *self.elsewhere.get(model.id, ()))
 
     def provider_of(self, model: Model) -> Provider:
         return self.providers[model.provider]
@@ -167,9 +173,28 @@ def _build(*, source: str, providers: Iterable[Provider], models: Iterable[Model
                 for model in known_models.values()
             }
         ),
+        elsewhere=MappingProxyType(_elsewhere(known_models)),
         source=source,
         digest=hashlib.sha256(content).hexdigest(),
     )
+
+
+def _elsewhere(models: Mapping[str, Model]) -> dict[str, tuple[Model, ...]]:
+    alike: dict[str, list[Model]] = {}
+    for model in models.values():
+        of = models.get(model.origin)
+        if of is None or of.same_as:
+            raise InvalidRequest(
+                f"Model {model.id} is said to be the same as {model.same_as!r}, which has to be another"
+                " model of the catalog that is no other one's same."
+            )
+        alike.setdefault(of.id, []).append(model)
+    return {
+        one.id: tuple(other for other in same if other is not one)
+        for same in alike.values()
+        if len(same) > 1
+        for one in same
+    }
 
 
 def _check_provider(provider: Provider) -> None:

@@ -236,6 +236,8 @@ class Model:
         retirement_date: when the provider has said it will stop serving it.
         aliases: other names for exactly this model.
         hourly: what its server costs by the hour; `prices` then follow from it.
+        same_as: id of the model that this is, where another provider has it too; "" for one that is none
+            of another's.
     """
 
     id: str
@@ -249,6 +251,12 @@ class Model:
     retirement_date: date | None = None
     aliases: tuple[str, ...] = ()
     hourly: Hourly | None = None
+    same_as: str = ""
+
+    @property
+    def origin(self) -> str:
+        """What models are alike by: two with the same one answer alike, wherever they are served."""
+        return self.same_as or self.id
 
     @property
     def is_priced(self) -> bool:

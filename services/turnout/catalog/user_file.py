@@ -42,6 +42,7 @@ class ModelLine(msgspec.Struct, forbid_unknown_fields=True):
     capabilities: Capabilities | None = None
     aliases: tuple[str, ...] | None = None
     hourly: Hourly | None = None
+    same_as: str | None = None
 
 
 class UserFile(msgspec.Struct, forbid_unknown_fields=True):
@@ -92,6 +93,7 @@ def _model(catalog: Catalog, line: ModelLine) -> Model:
         capabilities=shipped.capabilities if line.capabilities is None else line.capabilities,
         aliases=shipped.aliases if line.aliases is None else line.aliases,
         hourly=line.hourly,
+        same_as=shipped.same_as if line.same_as is None else line.same_as,
     )
 
 

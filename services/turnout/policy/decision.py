@@ -239,6 +239,8 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         task_kind: what the thread is taken to be about; the tracker keeps it for the next request.
         keep_warm: None where nothing is kept; it is for the first target.
         second_usd: what a second of waiting is worth to the tenant.
+        equivalents: those of `targets` that serve the first one's model under another name, as another
+            provider has it.
 
     """
 
@@ -260,3 +262,4 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     task_kind: TaskKind = "other"
     keep_warm: KeepWarm | None = None
     second_usd: float = 0.0
+    equivalents: tuple[str, ...] = ()

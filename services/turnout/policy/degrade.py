@@ -46,7 +46,7 @@ def decide_without_scorer(
         return _decision(asked, targets, features, catalog, last_target="")
     seen = all_options(asked, access=access, catalog=catalog, features=features, settings=settings)
     able = [option for option in seen if not option.lacks]
-    requested = [option for option in able if option.model.id == asked.model.id]
+    requested = [option for option in able if option.model.origin == asked.model.origin]
     last = [option for option in able if option.target == last_target]
     others = _nearest(able, asked)
     if features.step_kind in UNQUESTIONED:
@@ -65,7 +65,7 @@ def decide_without_scorer(
         order = [*last, *requested, *others]
     if not order:
         may_choose = is_free or asked.freedom == "free"
-        considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
+        considered = [one for one in seen if may_choose or one.model.origin == asked.model.origin]
         raise nobody_can(considered, asked, features)
     unique = tuple(dict.fromkeys(option.target for option in order))
     return _decision(asked, unique[: FALLBACKS + 1], features, catalog, last_target=last_target)

@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import family_of
-from turnout.policy.break_off import asked_again_usd
+from turnout.policy.break_off import asked_again_usd, names_of
 from turnout.policy.chance import is_unmeasured
 from turnout.policy.decision import (
     FREE_WINDOWS,
@@ -57,7 +57,7 @@ def explain(
         lines += [
             f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
         ]
-    lines += _what_would_change(decision, inputs, order)
+    lines += _what_would_change(decision, inputs, order, catalog)
     lines += _unfit(decision)
     lines += _excluded(decision, inputs, catalog)
     lines += _missing(decision, inputs)
@@ -175,10 +175,13 @@ def _waits(one: Candidate) -> str:
 
 
 def _what_would_change(
-    decision: Decision, inputs: DecisionInputs, order: list[Candidate]
+    decision: Decision, inputs: DecisionInputs, order: list[Candidate], catalog: Catalog
 ) -> list[str]:
     """The distance to the other outcome, where there is one."""
-    lines = [*who_is_stronger(decision, inputs, order), *_asked_again(decision, inputs, order)]
+    lines = [
+        *who_is_stronger(decision, inputs, order),
+        *_asked_again(decision, inputs, order, catalog),
+    ]
     if decision.proposal != decision.targets[0]:
         lines.append(f"{_elsewhere(decision.reason)} {decision.proposal} would serve it.")
     proposed = next((one for one in order if one.target == decision.proposal), None)
@@ -206,7 +209,9 @@ def _what_would_change(
     ]
 
 
-def _asked_again(decision: Decision, inputs: DecisionInputs, order: list[Candidate]) -> list[str]:
+def _asked_again(
+    decision: Decision, inputs: DecisionInputs, order: list[Candidate], catalog: Catalog
+) -> list[str]:
     """Why another target stands in for the one that broke off, or none does."""
     by_name = by_target(order)
     broken, taken = by_name.get(inputs.state.broke_off), by_name.get(decision.proposal)
@@ -220,6 +225,8 @@ def _asked_again(decision: Decision, inputs: DecisionInputs, order: list[Candida
         return []
     if taken.model == broken.model:
         return [f"{taken.target} is the same model by another account."]
+    if taken.model in names_of(broken.target, catalog):
+        return [f"{taken.target} is the same model as another provider has it."]
     behind = _points(max(0.0, broken.score - taken.score), inputs)
     return [f"{taken.target} scores {behind} less, no more than the {loss} {loses}."]
 

@@ -7,10 +7,12 @@ dispatcher, because it is over before a thread that moves away would come back. 
 """
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, get_args
 
 from msgspec import structs
 
+from turnout.policy.decision import Candidate
 from turnout.policy.standing import TargetHealth, Unfit
 from turnout.policy.targets import Option
 from turnout.policy.throttle import THROTTLED_SECONDS
@@ -44,3 +46,22 @@ def without_unfit(seen: Sequence[Option], unfit: dict[str, Unfit]) -> Sequence[O
 
 def is_unfit(lacks: Iterable[str]) -> bool:
     return not UNFIT.isdisjoint(lacks)
+
+
+def fittest_first(
+    compared: Iterable[Candidate],
+    models: AbstractSet[str],
+    may_lack: AbstractSet[str],
+    broke_off: str,
+) -> tuple[Candidate, ...]:
+    """The targets of a model, by all of its names, that can serve. Who broke off the last answer comes behind the
+    others, and behind that who is not to be asked now.
+    """
+    found = [
+        one
+        for one in compared
+        if one.model in models and (not one.lacks or may_lack >= {*one.lacks})
+    ]
+    if len(found) > 1:
+        found.sort(key=lambda one: (is_unfit(one.lacks), one.target == broke_off))
+    return tuple(found)

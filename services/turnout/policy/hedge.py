@@ -3,6 +3,7 @@
     after max(floor, live p95 of its target for prompts of its size), once a request, by the first of
         1. the same target: its cache is as warm for the second call as for the first
         2. the same model by another credential
+        3. the same model as another provider has it
     that is healthy, has room, and whose call the tenant's budgets pay for at its worst
 
 So a warm large prompt is not sent to a cold target for the dollars that it would cost, not for a rule. Hedging
@@ -59,10 +60,14 @@ def delay_seconds(*, p95: float, floor: float) -> float:
     return max(floor, p95)
 
 
-def rival_targets(silent: str, remaining: Sequence[str]) -> list[str]:
-    """Who may race a call to `silent`, best first."""
+def rival_targets(
+    silent: str, remaining: Sequence[str], equivalents: Sequence[str] = ()
+) -> list[str]:
+    """Who may race a call to `silent`, best first; `equivalents` are other models' targets that are as good."""
     model = _model_of(silent)
-    return [silent, *(one for one in remaining if one != silent and _model_of(one) == model)]
+    own = [one for one in remaining if one != silent and _model_of(one) == model]
+    elsewhere = [one for one in remaining if one in equivalents]
+    return [silent, *own, *elsewhere]
 
 
 def hedge_by(rivals: Sequence[Rival], budget: Budget) -> Hedge | NotHedged:

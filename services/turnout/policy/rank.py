@@ -252,7 +252,7 @@ def _candidate(
     to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd * paid_share
     # What a server costs by the hour says nothing of what its model can do.
     listed = model.prices.output if model.hourly is None else None
-    mean, sd = _quality(tables, model.id, view.task_kind, inputs.text.cluster, listed)
+    mean, sd = _quality(tables, model.origin, view.task_kind, inputs.text.cluster, listed)
     competes = to_go_usd is not None or inputs.settings.unpriced_compete
     lacks = option.lacks if competes or "price" in option.lacks else (*option.lacks, "price")
     first_content_seconds, wait_usd = None, 0.0

@@ -29,7 +29,7 @@ instead. Whatever fixes the model, of its targets the one that broke off the las
 The function is pure: the same inputs give the same decision (RequestRouted holds them).
 """
 
-from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
@@ -37,7 +37,7 @@ from msgspec import structs
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import Model
-from turnout.policy.break_off import behind, by_another_account, stand_in
+from turnout.policy.break_off import behind, elsewhere, names_of, stand_in
 from turnout.policy.decision import (
     ESCALATING,
     Action,
@@ -49,7 +49,7 @@ from turnout.policy.decision import (
 from turnout.policy.escalate import trouble_of
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
-from turnout.policy.health import UNFIT, is_unfit, unfit_targets, without_unfit
+from turnout.policy.health import UNFIT, fittest_first, unfit_targets, without_unfit
 from turnout.policy.incumbent import is_warm, pays
 from turnout.policy.keep_warm import kept_warm
 from turnout.policy.modes import bound_by, may_choose_model
@@ -107,10 +107,11 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
     """Who can serve.
 
     Attributes:
-        requested: targets of the model asked for that can; its price may be unknown, and those that are
-            not to be asked now come last.
+        requested: targets of the model asked for that can, wherever it is served; its price may be unknown,
+            and those that are not to be asked now come last.
         order: all that can and have a price, best first.
         locked: who can serve the model that the tenant has fixed for such requests.
+        broken: the model whose answer broke off last, by all of its names.
 
     """
 
@@ -119,6 +120,7 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
     requested: tuple[Candidate, ...]
     order: tuple[Candidate, ...]
     locked: tuple[Candidate, ...]
+    broken: AbstractSet[str]
 
 
 def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decision:
@@ -144,25 +146,31 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     if inputs.health:
         seen = without_unfit(seen, unfit_targets(inputs.health, now=inputs.now))
     compared = candidates(seen, inputs=inputs, view=view, catalog=catalog, tables=tables)
+    same = {one.id for one in catalog.alike(asked.model)}
     field = _Field(
         asked=asked,
         asked_model=asked.model.id,
-        requested=_able(compared, asked.model.id, _MAY_LACK, inputs),
+        requested=fittest_first(compared, same, _MAY_LACK, inputs.state.broke_off),
         order=tuple((cheapest_first if _is_cheap(inputs) else ranked)(compared)),
-        locked=_able(compared, locked.id, UNFIT, inputs) if locked else (),
+        locked=fittest_first(compared, {locked.id}, UNFIT, inputs.state.broke_off)
+        if locked
+        else (),
+        broken=names_of(inputs.state.broke_off, catalog),
     )
     may_choose = _is_free(inputs) or asked.freedom == "free"
     if not field.requested and not (may_choose and field.order):
-        considered = [one for one in seen if may_choose or one.model.id == asked.model.id]
+        considered = [one for one in seen if may_choose or one.model.id in same]
         raise nobody_can(considered, asked, features)
     proposed = _propose(inputs, field, tables.escalation)
     choice = _within_mode(inputs, proposed, field)
     chosen = by_target(compared)[choice.target]
     served = catalog.models[chosen.model]
+    alike = {one.id for one in catalog.alike(served)}
+    following = _fallbacks(choice, alike, inputs, field)
     return Decision(
         action=choice.action,
         reason=choice.reason,
-        targets=(choice.target, *_fallbacks(choice, chosen, inputs, field)),
+        targets=(choice.target, *following),
         model=chosen.model,
         provider=chosen.provider,
         requested_model=features.requested_model if asked.freedom == "free" else asked.name,
@@ -179,6 +187,11 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         ),
         task_kind=view.task_kind,
         keep_warm=kept_warm(inputs, served, steps=view.steps, catalog=catalog, tables=tables),
+        equivalents=tuple(
+            one.target
+            for one in compared
+            if one.target in following and one.model in alike and one.model != served.id
+        ),
         second_usd=inputs.settings.second_usd,
     )
 
@@ -212,7 +225,7 @@ def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _
     if trouble.target:
         taken = by_target(field.order)[trouble.target]
         if taken.target == inputs.state.broke_off:
-            taken = by_another_account(taken.target, field.order) or taken
+            taken = elsewhere(taken, field.order, field.broken) or taken
         is_new = trouble.reason in ESCALATING
         action: Action = "escalate" if is_new else _moved(inputs, field, taken)
         return _Choice(action, trouble.reason, taken.target, trouble.propensity)
@@ -222,29 +235,13 @@ def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _
     )
 
 
-def _able(
-    compared: Sequence[Candidate], model: str, may_lack: frozenset[str], inputs: DecisionInputs
-) -> tuple[Candidate, ...]:
-    """The targets of a model that can serve. Who broke off the last answer comes behind the others, and behind
-    that who is not to be asked now.
-    """
-    found = [
-        one
-        for one in compared
-        if one.model == model and (not one.lacks or may_lack.issuperset(one.lacks))
-    ]
-    if len(found) > 1:
-        broke_off = inputs.state.broke_off
-        found.sort(key=lambda one: (is_unfit(one.lacks), one.target == broke_off))
-    return tuple(found)
-
-
 def _by_value(inputs: DecisionInputs, field: _Field) -> _Choice:
     """Rules 7 to 9."""
     usual = _by_gain(inputs, field)
     if usual.target != inputs.state.broke_off:
         return usual
-    other = stand_in(by_target(field.order)[usual.target], field.order, inputs.settings)
+    broken = by_target(field.order)[usual.target]
+    other = stand_in(broken, field.order, field.broken, inputs.settings)
     if other is None:
         return usual
     return _Choice(_moved(inputs, field, other), "broke_off", other.target)
@@ -361,13 +358,13 @@ def _within_mode(inputs: DecisionInputs, proposed: _Choice, field: _Field) -> _C
 
 
 def _fallbacks(
-    choice: _Choice, chosen: Candidate, inputs: DecisionInputs, field: _Field
+    choice: _Choice, alike: AbstractSet[str], inputs: DecisionInputs, field: _Field
 ) -> tuple[str, ...]:
-    """Who is tried next: the model asked for, the chosen model by another credential, then, where
-    mode and step allow another model, the rest in their order.
+    """Who is tried next: the model asked for, the chosen model by another credential or elsewhere, then,
+    where mode and step allow another model, the rest in their order.
     """
     names = [one.target for one in field.requested]
-    names += [one.target for one in field.order if one.model == chosen.model]
+    names += [one.target for one in field.order if one.model in alike]
     may_go_elsewhere = inputs.features.step_kind != NEVER_ELSEWHERE
     is_bound = field.asked.freedom in BOUND
     if _is_free(inputs) and not is_bound and may_go_elsewhere:

@@ -136,7 +136,8 @@ def all_options(
     locked: Model | None = None,
 ) -> list[Option]:
     """What was asked for, then, unless that is bound, what may be chosen instead, and the model that the
-    tenant has `locked` for such requests, whatever it costs; one for each way of paying.
+    tenant has `locked` for such requests, whatever it costs; each wherever it is served, one for each way
+    of paying.
     """
     if asked.model is None:
         return []
@@ -157,7 +158,8 @@ def all_options(
     for entrant in entrants:
         is_first = entrant.model is asked.model
         is_vouched_for = settings.unpriced_compete and not entrant.model.is_priced
-        is_free = is_first or entrant.model is locked or is_vouched_for
+        is_same = entrant.model.origin == asked.model.origin
+        is_free = is_same or entrant.model is locked or is_vouched_for
         lacks = _lacks(
             entrant,
             features,
@@ -201,7 +203,8 @@ def _entrants(
     # An id needs no reading; aliases do.
     resolved = (catalog.models.get(name) or catalog.resolve(name) for name in names)
     first = [catalog.models[asked], *([catalog.models[locked]] if locked else [])]
-    models = {model.id: model for model in (*first, *resolved) if model is not None}
+    named = dict.fromkeys(model.id for model in (*first, *resolved) if model is not None)
+    models = {one.id: one for name in named for one in catalog.alike(catalog.models[name])}
     entrants: list[_Entrant] = []
     for model in models.values():
         targets = tuple(

@@ -96,9 +96,11 @@ class Hedging:
         resolve: Callable[[str], Destination | None],
     ) -> Hedge | NotHedged:
         """Who races it, charged to the tenant; else why nobody does, which is counted."""
+        decision = request.decision
+        equivalents = decision.equivalents if silent.model_id == decision.model else ()
         rivals = [
             self._rival(request, to)
-            for target in rival_targets(silent.target, remaining)
+            for target in rival_targets(silent.target, remaining, equivalents)
             if (to := resolve(target)) is not None
         ]
         budget = self._budget(request.identity.tenant)

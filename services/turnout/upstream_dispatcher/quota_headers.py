@@ -60,8 +60,11 @@ def _window(*, used: float | None, seconds: float, resets_at: float | None) -> Q
 
 
 def _number(headers: Mapping[str, str], name: str) -> float | None:
+    told = headers.get(name)
+    if told is None:
+        return None
     try:
-        number = float(headers.get(name, ""))
+        number = float(told)
     except ValueError:
         return None
     return number if math.isfinite(number) else None

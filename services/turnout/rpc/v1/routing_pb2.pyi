@@ -906,6 +906,7 @@ class Decision(_message.Message):
     TASK_KIND_FIELD_NUMBER: _builtins.int
     KEEP_WARM_FIELD_NUMBER: _builtins.int
     SECOND_USD_FIELD_NUMBER: _builtins.int
+    EQUIVALENTS_FIELD_NUMBER: _builtins.int
     action: _builtins.str
     reason: _builtins.str
     model: _builtins.str
@@ -928,6 +929,8 @@ class Decision(_message.Message):
     def candidates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Candidate]: ...
     @_builtins.property
     def keep_warm(self) -> Global___KeepWarm: ...
+    @_builtins.property
+    def equivalents(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
         self,
         *,
@@ -949,10 +952,11 @@ class Decision(_message.Message):
         task_kind: _builtins.str = ...,
         keep_warm: Global___KeepWarm | None = ...,
         second_usd: _builtins.float = ...,
+        equivalents: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["keep_warm", b"keep_warm"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "artifact_digest", b"artifact_digest", "baseline_model", b"baseline_model", "candidates", b"candidates", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "horizon_steps", b"horizon_steps", "keep_warm", b"keep_warm", "model", b"model", "propensity", b"propensity", "proposal", b"proposal", "provider", b"provider", "reason", b"reason", "requested_model", b"requested_model", "second_usd", b"second_usd", "targets", b"targets", "task_kind", b"task_kind", "write_lifetime", b"write_lifetime"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "artifact_digest", b"artifact_digest", "baseline_model", b"baseline_model", "candidates", b"candidates", "catalog_digest", b"catalog_digest", "degraded", b"degraded", "equivalents", b"equivalents", "horizon_steps", b"horizon_steps", "keep_warm", b"keep_warm", "model", b"model", "propensity", b"propensity", "proposal", b"proposal", "provider", b"provider", "reason", b"reason", "requested_model", b"requested_model", "second_usd", b"second_usd", "targets", b"targets", "task_kind", b"task_kind", "write_lifetime", b"write_lifetime"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
