@@ -70,8 +70,10 @@ def body(dialect: LoadDialect, size: Size, *, stream: bool, agent: int, step: in
 
 
 def long_body(dialect: LoadDialect, target: int, *, agent: int, step: int) -> bytes:
-    """A streamed one of a thread that has `target` bytes in its first step."""
-    return _told(dialect, _large(dialect, target, agent, step), stream=True)
+    """A streamed one of a thread that has `target` bytes in its first step. Agents differ in their system prompts and
+    ask alike, so that a gateway that reads what is typed has it read once.
+    """
+    return _told(dialect, _large(dialect, target, agent, step, asks_alike=True), stream=True)
 
 
 def by_agent(body: bytes, agent: int) -> bytes:
@@ -116,16 +118,21 @@ def _small(dialect: Dialect, agent: int) -> dict[str, object]:
             return {"systemInstruction": {"parts": [{"text": system}]}, "contents": contents}
 
 
-def _large(dialect: LoadDialect, target: int, agent: int, step: int) -> dict[str, object]:
+def _large(
+    dialect: LoadDialect, target: int, agent: int, step: int, *, asks_alike: bool = False
+) -> dict[str, object]:
     source = random.Random(target)
     system = _text(source, target // 4)
+    whose = f" of agent {agent}"
+    if asks_alike:
+        system, whose = f"You are agent {agent}. {system}", ""
     tools = [
         _tool(dialect, f"tool_{number}", _text(source, target // 4 // TOOL_COUNT - 200))
         for number in range(TOOL_COUNT)
     ]
     first: dict[str, object] = {
         "role": "user",
-        "content": f"Repair the parser of agent {agent}; its tests fail for an empty file.",
+        "content": f"Repair the parser{whose}; its tests fail for an empty file.",
     }
     result_bytes = max(100, target // 2 // STEPS - 300)
     steps: list[object] = []

@@ -138,7 +138,7 @@ def _arguments() -> tuple[Plan, int]:
     parser = argparse.ArgumentParser(prog="hedge", description=__doc__)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=500, help="of eight measured requests each")
-    parser.add_argument("--rate", type=float, default=40.0, help="requests/s at each gateway")
+    parser.add_argument("--rate", type=float, default=25.0, help="requests/s at each gateway")
     parser.add_argument("--times-faster", type=float, default=10.0, help="than the drawn times")
     parser.add_argument("--cpu-rounds", type=int, default=15, help="0 leaves them out")
     parser.add_argument("--leavers", type=int, default=200, help="0 leaves them out")

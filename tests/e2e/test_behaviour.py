@@ -271,3 +271,25 @@ def test_how_targets_stand_is_in_the_metrics(product: Product) -> None:
     assert f'turnout_first_content_p95_seconds{{size="under_2k",{named}}}' in told
     assert f'turnout_target_state{{state="healthy",{named}}} 1.0' in told
     assert 'turnout_hedges_suppressed_total{reason="no_dollars_left"} 0.0' in told
+    assert 'turnout_targets_passed_over_total{reason="at_its_limit"} 0.0' in told
+
+
+# A model that nobody else asks for: it is left alone for half a minute.
+THROTTLED = "claude-opus-4-6"
+
+
+def test_a_target_that_throttles_is_not_asked_before_it_said_to_come_back(product: Product) -> None:
+    product.script("status=429,retry-after=30")
+    answers = [ask(product, MESSAGES, message(f"turnout/{THROTTLED}")) for _ in range(2)]
+    for answer in answers:
+        assert answer.status_code == 429
+        assert answer.json()["error"]["type"] == "rate_limit_error"
+        assert 20 <= int(answer.headers["retry-after"]) <= 30
+    assert [entry["status"] for entry in product.seen()] == [429]
+    request_id = answers[1].headers["turnout-request-id"]
+    for _ in until(PATIENCE_SECONDS):
+        told = run("explain", request_id, settings=product.settings)
+        if "no tokens told" in told.stdout:
+            break
+    assert f"anthropic/{THROTTLED}@simulated was passed over: throttled." in told.stdout
+    assert "It was failed in 0 attempts" in told.stdout

@@ -131,13 +131,11 @@ class Engines:
         return Rest(*held, resident_mb=resident_mb(self.product.pid))
 
     def _held(self) -> tuple[tuple[int, int], tuple[int, int]]:
-        """Sockets but those to the provider, which are kept for the next request, and other files."""
-        port = self.product.port("simulator")
+        """Sockets and other files, but for idle connections kept to the provider and to ClickHouse."""
         telemetry = self.product.child("telemetry")
         assert telemetry is not None
-        serving, behind = (
-            opened_by(pid, provider_port=port) for pid in (self.product.pid, telemetry)
-        )
+        serving = opened_by(self.product.pid, provider_port=self.product.port("simulator"))
+        behind = opened_by(telemetry, provider_port=self.clickhouse.port)
         return (serving.sockets, serving.others), (behind.sockets, behind.others)
 
 

@@ -52,7 +52,7 @@ def environment(product: Product, clickhouse_url: str) -> dict[str, str]:
         "TURNOUT_SIMULATOR__ENABLED": "always",
         "TURNOUT_SIMULATOR__URL": product.simulator_url,
         # What a busy machine makes late is not what is tried here.
-        "TURNOUT_SCORER__DEADLINE_SECONDS": "0.5",
+        "TURNOUT_SCORER__DEADLINE_SECONDS": "2",
     }
 
 

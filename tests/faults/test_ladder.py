@@ -116,7 +116,7 @@ async def ladder(
         "TURNOUT_ROUTING__EXPLORATION": "0",
         "TURNOUT_ROUTING__CONTROL_SHARE": "0",
         # What a busy machine makes late is not what is tried here.
-        "TURNOUT_SCORER__DEADLINE_SECONDS": "0.5",
+        "TURNOUT_SCORER__DEADLINE_SECONDS": "2",
     }
     try:
         await product.whole()

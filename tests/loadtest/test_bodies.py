@@ -79,3 +79,13 @@ def test_a_long_body_grows_by_its_calls(dialect: LoadDialect) -> None:
     sizes = [len(bodies.long_body(dialect, 50_000, agent=1, step=step)) for step in (0, 3)]
     assert abs(sizes[0] / 50_000 - 1) < 0.1
     assert 2_000 < sizes[1] - sizes[0] < 5_000
+
+
+@pytest.mark.parametrize("dialect", get_args(LoadDialect))
+def test_agents_of_long_bodies_ask_alike(dialect: LoadDialect) -> None:
+    read = [
+        DIALECTS[dialect].survey_request(bodies.long_body(dialect, 50_000, agent=agent, step=0))
+        for agent in (1, 2)
+    ]
+    assert read[0].first_typed_text == read[1].first_typed_text
+    assert read[0].system_digest != read[1].system_digest

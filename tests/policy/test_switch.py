@@ -675,6 +675,12 @@ def test_who_is_tried_next(given: Difference, fallbacks: tuple[str, ...]) -> Non
     assert decision.targets[1:] == fallbacks
 
 
+def test_the_same_model_by_another_key_is_tried_no_sooner_than_a_better_one() -> None:
+    thread = running(HAIKU_AT, warm=60_000, steps=5, kept=1.0)
+    decision = decided(PlainTables(), access=BOTH, prompt=60_000, margin=100.0, state=thread)
+    assert decision.targets == (HAIKU_AT, OWN, OPUS_AT, BLIND_AT)
+
+
 def test_fallbacks_of_auto_in_observe_mode_without_the_baseline_keep_to_the_model() -> None:
     decision = decided(
         model="turnout/auto",

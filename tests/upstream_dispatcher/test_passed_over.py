@@ -233,6 +233,20 @@ async def test_counting_tokens_neither_tells_nor_asks_how_a_target_stands() -> N
         assert (counted.head.target, counted.body) == (CLAUDE, b'{"input_tokens":9}')
 
 
+async def test_what_a_client_scripts_at_the_simulated_provider_is_for_its_own_request() -> None:
+    target = "openai/gpt-5.4@simulated"
+    scripted = request(target, headers=[("x-simulate", "status=429,retry-after=30")])
+    async with (
+        provider(throttling(30), throttling(30), throttling(30)) as simulator,
+        bench({}, simulated_url=simulator.url) as on,
+    ):
+        await answer_of(on, scripted)
+        await answer_of(on, request(target))
+        await answer_of(on, scripted)
+        await answer_of(on, request(target))
+        assert len(simulator.seen) == 3
+
+
 class FaultyClock:
     """Fails once when it is armed."""
 
@@ -287,7 +301,12 @@ async def test_the_warm_target_is_waited_for_where_the_cold_one_costs_more() -> 
         assert told[-1].passed_over == ()
 
 
-async def test_the_next_request_waits_for_the_warm_target_too() -> None:
+@pytest.mark.parametrize(
+    ("second_usd", "target", "kind"), [(0.0, FIRST, "first"), (100.0, SECOND, "fallback")]
+)
+async def test_the_next_request_waits_where_its_tenants_seconds_are_worth_less(
+    second_usd: float, target: str, kind: str
+) -> None:
     async with (
         provider(whole_stream) as openai,
         provider(whole_stream) as deepseek,
@@ -300,14 +319,15 @@ async def test_the_next_request_waits_for_the_warm_target_too() -> None:
             sent_at=NOW,
             size="under_2k",
             open_seconds=0.1,
-            come_back_seconds=0.3,
+            come_back_seconds=1.0,
         )
         standings.ended(FIRST, end, peers=(FIRST, SECOND), now=NOW)
-        answer = await answer_of(on, moving_costs(request(FIRST, SECOND)))
-        assert (answer.head.target, answer.head.attempts) == (FIRST, 1)
-        assert on.facts.attempts[0].kind == "first"
-        assert on.facts.completed.waited_seconds > 0.1
-        assert not deepseek.seen
+        asked = moving_costs(request(FIRST, SECOND))
+        decision = structs.replace(asked.decision, second_usd=second_usd)
+        answer = await answer_of(on, replace(asked, decision=decision))
+        assert (answer.head.target, answer.head.attempts) == (target, 1)
+        assert on.facts.attempts[0].kind == kind
+        assert (on.facts.completed.waited_seconds > 0.0) == (target == FIRST)
 
 
 TOP_K = b'{"error":{"message":"Unsupported value: \'top_k\'","type":"invalid_request_error"}}'

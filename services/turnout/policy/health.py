@@ -12,7 +12,7 @@ from typing import Final, get_args
 
 from msgspec import structs
 
-from turnout.policy.decision import Candidate
+from turnout.policy.decision import Candidate, DecisionInputs
 from turnout.policy.standing import TargetHealth, Unfit
 from turnout.policy.targets import Option
 from turnout.policy.throttle import THROTTLED_SECONDS
@@ -48,20 +48,21 @@ def is_unfit(lacks: Iterable[str]) -> bool:
     return not UNFIT.isdisjoint(lacks)
 
 
-def fittest_first(
-    compared: Iterable[Candidate],
+def able(
+    compared: Sequence[Candidate],
     models: AbstractSet[str],
-    may_lack: AbstractSet[str],
-    broke_off: str,
+    may_lack: frozenset[str],
+    inputs: DecisionInputs,
 ) -> tuple[Candidate, ...]:
-    """The targets of a model, by all of its names, that can serve. Who broke off the last answer comes behind the
+    """The targets of some models that can serve, in their order. Who broke off the last answer comes behind the
     others, and behind that who is not to be asked now.
     """
     found = [
         one
         for one in compared
-        if one.model in models and (not one.lacks or may_lack >= {*one.lacks})
+        if one.model in models and (not one.lacks or may_lack.issuperset(one.lacks))
     ]
     if len(found) > 1:
+        broke_off = inputs.state.broke_off
         found.sort(key=lambda one: (is_unfit(one.lacks), one.target == broke_off))
     return tuple(found)

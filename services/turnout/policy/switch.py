@@ -49,7 +49,7 @@ from turnout.policy.decision import (
 from turnout.policy.escalate import trouble_of
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.explore import drawn
-from turnout.policy.health import UNFIT, fittest_first, unfit_targets, without_unfit
+from turnout.policy.health import UNFIT, able, unfit_targets, without_unfit
 from turnout.policy.incumbent import is_warm, pays
 from turnout.policy.keep_warm import kept_warm
 from turnout.policy.modes import bound_by, may_choose_model
@@ -107,11 +107,11 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
     """Who can serve.
 
     Attributes:
-        requested: targets of the model asked for that can, wherever it is served; its price may be unknown,
-            and those that are not to be asked now come last.
+        requested: targets of the model asked for that can, wherever it is served; its price may be unknown, and
+            those that are not to be asked now come last.
         order: all that can and have a price, best first.
         locked: who can serve the model that the tenant has fixed for such requests.
-        broken: the model whose answer broke off last, by all of its names.
+        broken: names of the model whose answer broke off last.
 
     """
 
@@ -134,7 +134,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     view = outlook(inputs, tables, asked=asked.model.id)
     is_pinned = asked.freedom == "pinned"
     locked = None if is_pinned else locked_model(inputs, view.task_kind, catalog)
-    able = all_options(
+    options = all_options(
         asked,
         access=inputs.access,
         catalog=catalog,
@@ -142,7 +142,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         settings=inputs.settings,
         locked=locked,
     )
-    seen = without_refusers(able, asked, inputs.state.refused)
+    seen = without_refusers(options, asked, inputs.state.refused)
     if inputs.health:
         seen = without_unfit(seen, unfit_targets(inputs.health, now=inputs.now))
     compared = candidates(seen, inputs=inputs, view=view, catalog=catalog, tables=tables)
@@ -150,11 +150,9 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
     field = _Field(
         asked=asked,
         asked_model=asked.model.id,
-        requested=fittest_first(compared, same, _MAY_LACK, inputs.state.broke_off),
+        requested=able(compared, same, _MAY_LACK, inputs),
         order=tuple((cheapest_first if _is_cheap(inputs) else ranked)(compared)),
-        locked=fittest_first(compared, {locked.id}, UNFIT, inputs.state.broke_off)
-        if locked
-        else (),
+        locked=able(compared, {locked.id}, UNFIT, inputs) if locked else (),
         broken=names_of(inputs.state.broke_off, catalog),
     )
     may_choose = _is_free(inputs) or asked.freedom == "free"
@@ -187,12 +185,12 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         ),
         task_kind=view.task_kind,
         keep_warm=kept_warm(inputs, served, steps=view.steps, catalog=catalog, tables=tables),
+        second_usd=inputs.settings.second_usd,
         equivalents=tuple(
             one.target
             for one in compared
             if one.target in following and one.model in alike and one.model != served.id
         ),
-        second_usd=inputs.settings.second_usd,
     )
 
 
@@ -360,15 +358,16 @@ def _within_mode(inputs: DecisionInputs, proposed: _Choice, field: _Field) -> _C
 def _fallbacks(
     choice: _Choice, alike: AbstractSet[str], inputs: DecisionInputs, field: _Field
 ) -> tuple[str, ...]:
-    """Who is tried next: the model asked for, the chosen model by another credential or elsewhere, then,
-    where mode and step allow another model, the rest in their order.
+    """Who is tried next: the model asked for, then the others in their order; where mode or step allow no other
+    model, the chosen one by another credential or elsewhere.
     """
-    names = [one.target for one in field.requested]
-    names += [one.target for one in field.order if one.model in alike]
-    may_go_elsewhere = inputs.features.step_kind != NEVER_ELSEWHERE
-    is_bound = field.asked.freedom in BOUND
-    if _is_free(inputs) and not is_bound and may_go_elsewhere:
-        names += [one.target for one in field.order]
+    may_go_elsewhere = (
+        _is_free(inputs)
+        and field.asked.freedom not in BOUND
+        and inputs.features.step_kind != NEVER_ELSEWHERE
+    )
+    others = [one for one in field.order if may_go_elsewhere or one.model in alike]
+    names = [one.target for one in (*field.requested, *others)]
     unique = dict.fromkeys(name for name in names if name != choice.target)
     return tuple(unique)[:FALLBACKS]
 

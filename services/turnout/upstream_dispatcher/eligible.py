@@ -1,7 +1,7 @@
 """Whom a request may ask now: how its targets stand for the account that would pay.
 
-Rules: a client's own credential is an account of its own; counting tokens is no part of it, because providers limit it
-apart from answers. Nothing here waits.
+Rules: a client's own credential is an account of its own; calls that say nothing of others neither tell nor ask how a
+target stands. Nothing here waits.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from turnout.policy.attempts import Attempts
 from turnout.policy.identity import account_scope
 from turnout.policy.request import CredentialSource
 from turnout.policy.standing import Bar
-from turnout.policy.wait_or_move import Stakes
+from turnout.policy.wait_or_move import SECOND_USD, Stakes
 from turnout.ports import DispatchRequest
-from turnout.upstream_dispatcher.request import is_count
+from turnout.upstream_dispatcher.request import SIMULATION_HEADER, is_count
 from turnout.upstream_dispatcher.standings import OURS, Standings
 from turnout.upstream_dispatcher.upstreams import Destinations, split_target
 
@@ -28,11 +28,16 @@ def attempts_of(
     give_up_at: float,
 ) -> Attempts:
     """The attempts of one request; `give_up_at` is of their clock, `clock` tells unix seconds."""
-    targets = request.decision.targets
+    decision = request.decision
     return Attempts(
-        targets,
+        decision.targets,
         give_up_at=give_up_at,
-        stakes=Stakes("".join(targets[:1]), request.decision.candidates),
+        stakes=Stakes(
+            "".join(decision.targets[:1]),
+            decision.candidates,
+            # A tenant that has not said what its seconds are worth has developers who wait all the same.
+            decision.second_usd or SECOND_USD,
+        ),
         bar=partial(bar_to, standings, request, clock),
         is_native=partial(is_native, destinations, request),
     )
@@ -53,16 +58,26 @@ def account_of(request: DispatchRequest, provider: str, credential: CredentialSo
     return account_scope(request.identity.principal, credential, provider)
 
 
+def says_how_it_stands(request: DispatchRequest, credential: CredentialSource) -> bool:
+    """Whether a call is like those of others: counts of tokens are limited apart from answers, and what a client
+    has the simulated provider do is for its own request.
+    """
+    is_scripted = credential == "simulated" and any(
+        name == SIMULATION_HEADER for name, _ in request.headers
+    )
+    return not is_scripted and not is_count(request)
+
+
 def bar_to(
     standings: Standings, request: DispatchRequest, clock: Callable[[], float], target: str
 ) -> Bar | None:
     """What keeps `request` from `target` now; None where nothing does."""
-    if is_count(request):
-        return None
     try:
         provider, _, credential = split_target(target)
     except TurnoutError:
         # Asking it says what is wrong with it.
+        return None
+    if not says_how_it_stands(request, credential):
         return None
     account = account_of(request, provider, credential)
     return standings.bar(target, account=account, now=clock())

@@ -32,9 +32,8 @@ from turnout.upstream_dispatcher.accounting import (
     expected_warm,
     unheard_usage,
 )
-from turnout.upstream_dispatcher.eligible import account_of
+from turnout.upstream_dispatcher.eligible import account_of, says_how_it_stands
 from turnout.upstream_dispatcher.limits import HedgeTerms
-from turnout.upstream_dispatcher.request import is_count
 from turnout.upstream_dispatcher.standings import Standings
 from turnout.upstream_dispatcher.transport import PoolFull
 from turnout.upstream_dispatcher.upstreams import Destination
@@ -65,13 +64,17 @@ class Hedging:
 
     def begun(self, request: DispatchRequest, to: Destination) -> None:
         """A call is sent."""
-        if not is_count(request):
+        if says_how_it_stands(request, to.credential):
             self._standings.begun(to.target, account=_account(request, to), now=self._clock())
 
     def answers(self, request: DispatchRequest, log: AttemptLog) -> None:
         """A call has content: what its head said of the account's limits is of use to others from now on."""
         now = self._clock()
-        if log.whole_at is not None and log.whole_at > now:
+        if (
+            log.whole_at is not None
+            and log.whole_at > now
+            and says_how_it_stands(request, log.to.credential)
+        ):
             self._standings.used_up(
                 log.to.target,
                 log.whole_at - now,
@@ -123,7 +126,7 @@ class Hedging:
 
     def ended(self, request: DispatchRequest, log: AttemptLog, fact: AttemptEnded) -> None:
         """A call has ended."""
-        if not is_count(request):
+        if says_how_it_stands(request, log.to.credential):
             self._told(request, log, fact)
         budget, usd = self._budget(request.identity.tenant), fact.paid_usd
         if usd is None:
