@@ -56,17 +56,21 @@ async def test_an_overload_reaches_the_agent_as_one_and_is_retried_by_it(
     assert [row.steps for row in rows[run.retries :]] == [0, 1, 2], "a failure is no step"
 
 
-@pytest.mark.parametrize("trouble", ["status=429", "status=429,retry-after=80", "status=529"])
+async def is_absorbed(bench: Bench, desk: Desk, trouble: str) -> None:
+    await bench.script(trouble, *TASK)
+    run = await bench.run(desk, PROMPT)
+    run.check_success()
+    assert run.retries == 0
+    rows = await bench.rows(run.session, 3)
+    assert (rows[0].outcome, rows[0].attempts) == ("answered", 2)
+    assert rows[0].served_model == "claude-opus-5-5"
+
+
+@pytest.mark.parametrize("trouble", ["status=429", "status=529"])
 async def test_a_refusal_is_absorbed_where_another_model_may_serve(
     translating: Bench, desk: Desk, trouble: str
 ) -> None:
-    await translating.script(trouble, *TASK)
-    run = await translating.run(desk, PROMPT)
-    run.check_success()
-    assert run.retries == 0
-    rows = await translating.rows(run.session, 3)
-    assert (rows[0].outcome, rows[0].attempts) == ("answered", 2)
-    assert rows[0].served_model == "claude-opus-5-5"
+    await is_absorbed(translating, desk, trouble)
 
 
 @pytest.mark.parametrize("cut", ["cut=after-start", "cut=after-content,text"])
@@ -97,3 +101,8 @@ async def test_a_stream_that_breaks_in_the_middle_ends_in_the_dialects_own_words
     assert [row.outcome for row in rows].count("failed") == 1
     assert (rows[1].outcome, rows[1].status) == ("failed", 200)
     assert rows[-1].outcome == "answered"
+
+
+async def test_so_is_one_that_names_a_long_time(translating: Bench, desk: Desk) -> None:
+    """The last one: its target is left alone for as long."""
+    await is_absorbed(translating, desk, "status=429,retry-after=80")

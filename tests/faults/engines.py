@@ -7,11 +7,11 @@ holds open what it held before.
 import asyncio
 import os
 import signal
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import aiohttp
 from nats.js.api import StreamConfig
@@ -88,7 +88,7 @@ class Engines:
             jetstream = await bus.jetstream()
             told = (await jetstream.stream_info(STREAM)).config
             assert isinstance(told, StreamConfig)
-            await jetstream.update_stream(told.evolve(max_bytes=max_bytes))
+            await _update(jetstream, replace(told, max_bytes=max_bytes))
 
     async def fill_the_bus(self) -> None:
         await self.limit_stream(1)
@@ -137,6 +137,16 @@ class Engines:
         serving = opened_by(self.product.pid, provider_port=self.product.port("simulator"))
         behind = opened_by(telemetry, provider_port=self.clickhouse.port)
         return (serving.sockets, serving.others), (behind.sockets, behind.others)
+
+
+class _Streams(Protocol):
+    """What we use of a JetStream context that nats-py leaves half typed."""
+
+    def update_stream(self, config: StreamConfig) -> Awaitable[object]: ...
+
+
+async def _update(streams: _Streams, config: StreamConfig) -> None:
+    await streams.update_stream(config)
 
 
 def resident_mb(pid: int) -> float:

@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 
 from tests.faults.arrivals import each_once
-from tests.faults.clients import Question, ask
+from tests.faults.clients import Question, Seen, ask
 from tests.faults.engines import WAIT_SECONDS, Engines, Rest, behind_wires
 from tests.faults.traffic import CLIENTS, Traffic, flowing
 
@@ -190,7 +190,7 @@ async def not_missed(traffic: Traffic) -> None:
 @pytest.mark.usefixtures("nothing_left")
 async def test_a_flush_of_valkey_makes_threads_new_and_nothing_else(engines: Engines) -> None:
     asked = Question(wire="anthropic_messages", stream=False, session="flushed")
-    seen = []
+    seen: list[Seen] = []
     async with aiohttp.ClientSession() as client:
         for is_flushed_before in (False, False, True, False):
             if is_flushed_before:

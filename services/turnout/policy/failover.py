@@ -72,7 +72,7 @@ class Failure:
         is_stale: the connection went away before a byte of an answer, right after sending: most
             likely the provider had closed it while it waited in the pool.
         is_substitute: the target's model is another than the client asked for.
-        is_translated: the request was put into another dialect for it.
+        is_translated: the request was put into another dialect for it, or into what an imitation of the client's takes.
 
     """
 

@@ -153,6 +153,7 @@ class Run:
         """An attempt is over without content."""
         now = self._parts.clock()
         error = failed.error
+        is_native = self._alive[log.number][0].is_native
         if log.to.dialect != self.request.dialect:
             error = for_another_dialect(error, log.to.target)
         self._end_attempt(log, "rejected" if _is_wrong(failed.error) else "failed", now=now)
@@ -166,7 +167,7 @@ class Run:
                 status=log.status,
                 is_stale=isinstance(failed.error, ConnectionStale),
                 is_substitute=is_switch(self.request, log.to),
-                is_translated=log.to.dialect != self.request.dialect,
+                is_translated=not is_native,
             ),
             number=log.number,
         )
