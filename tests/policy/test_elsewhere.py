@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Final
 
 import pytest
+from msgspec import structs
 from typing_extensions import Unpack
 
 from tests.policy.scenes import (
@@ -18,12 +19,14 @@ from tests.policy.scenes import (
     TABLES,
     Difference,
     provider,
+    running,
     scene,
 )
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import Prices
 from turnout.policy.decision import Access, Decision
 from turnout.policy.degrade import decide_without_scorer
+from turnout.policy.explain import explain
 from turnout.policy.hedge import rival_targets
 from turnout.policy.switch import decide
 
@@ -129,3 +132,22 @@ def test_a_race_is_run_where_the_prompt_is_warm_first_and_elsewhere_last() -> No
     assert rival_targets(OURS, remaining, (THEIRS,)) == [OURS, other, THEIRS]
     assert rival_targets(OURS, remaining) == [OURS, other]
     assert rival_targets(OURS, (), (THEIRS,)) == [OURS]
+
+
+@pytest.mark.parametrize("warm", [0, 149_000])
+def test_after_an_answer_that_broke_off_it_is_asked_for_elsewhere_whatever_it_costs_there(
+    warm: int,
+) -> None:
+    broken = structs.replace(running(OURS, warm=warm), broke_off=OURS)
+    cases: tuple[tuple[Difference, str], ...] = (
+        ({}, "broke_off"),
+        ({"mode": "observe"}, "observe_mode"),
+    )
+    for given, reason in cases:
+        whole: Difference = {**given, "prompt": 150_000, "state": broken}
+        decision = decided(DEARER, **whole)
+        assert (decision.reason, decision.targets[:2]) == (reason, (THEIRS, OURS))
+        inputs: Difference = {"access": (ANTHROPIC_ENV, HOUSE_ENV), "candidates": (), **whole}
+        lines = explain(decision, scene(**inputs), catalog=catalog(DEARER))
+        same = f"{THEIRS} is the same model as another provider has it."
+        assert (same in lines) == (reason == "broke_off")

@@ -1,7 +1,7 @@
 """Who serves a thread whose last answer broke off: for one request another target than the one that broke it off.
 
-The same model by another account stands in whatever it costs there, as it does when a call fails before its answer
-begins. Another model stands in where the score that is given up by it is no more than what asking again is
+The same model by another account, or as another provider has it, stands in whatever it costs there, as it does when a
+call fails before its answer begins. Another model stands in where the score that is given up by it is no more than what asking again is
 expected to lose:
 
     AGAIN * (what the request costs where it broke off + INTERRUPTED_SHARE * value of the thread)
@@ -9,9 +9,12 @@ expected to lose:
 so that a short prompt moves and a long one that is warm stays, unless who else there is costs about the same. Pure.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final
 
+from turnout.catalog.catalog import Catalog
+from turnout.catalog.models import model_of_target
 from turnout.policy.decision import Candidate, RoutingSettings
 
 AGAIN: Final = 0.5
@@ -30,17 +33,32 @@ def behind(targets: Sequence[str], broke_off: str) -> tuple[str, ...]:
     return (*(target for target in targets if target != broke_off), broke_off)
 
 
-def by_another_account(target: str, order: Sequence[Candidate]) -> Candidate | None:
-    """The best other target of the same model."""
-    model = next((one.model for one in order if one.target == target), None)
-    return next((one for one in order if one.model == model and one.target != target), None)
+def names_of(target: str, catalog: Catalog) -> AbstractSet[str]:
+    """The model of a target, under its own name and those that other providers have it by; none for ""."""
+    name = model_of_target(target)
+    model = catalog.models.get(name)
+    if model is None:
+        return {name} if name else frozenset()
+    return {one.id for one in catalog.alike(model)}
+
+
+def elsewhere(
+    broken: Candidate, order: Iterable[Candidate], models: AbstractSet[str]
+) -> Candidate | None:
+    """The best other target of the same model, which has these names."""
+    return next((one for one in order if one.model in models and one.target != broken.target), None)
 
 
 def stand_in(
-    broken: Candidate, order: Sequence[Candidate], settings: RoutingSettings
+    broken: Candidate,
+    order: Sequence[Candidate],
+    models: AbstractSet[str],
+    settings: RoutingSettings,
 ) -> Candidate | None:
-    """Who serves instead of the one that broke off; None when nobody is worth it. `order` is best first."""
-    other = by_another_account(broken.target, order)
+    """Who serves instead of the one that broke off; None when nobody is worth it. `order` is best first, `models`
+    are the names of its model.
+    """
+    other = elsewhere(broken, order, models)
     if other is not None:
         return other
     best = next((one for one in order if one.target != broken.target), None)

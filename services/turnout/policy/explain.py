@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import family_of
-from turnout.policy.break_off import asked_again_usd
+from turnout.policy.break_off import asked_again_usd, names_of
 from turnout.policy.chance import is_unmeasured
 from turnout.policy.decision import (
     FREE_WINDOWS,
@@ -57,7 +57,8 @@ def explain(
         lines += [
             f"{place}. {_arithmetic(one, inputs)}" for place, one in enumerate(order, start=1)
         ]
-    lines += _what_would_change(decision, inputs, order)
+    lines += _what_would_change(decision, inputs, order, catalog)
+    lines += _unfit(decision)
     lines += _excluded(decision, inputs, catalog)
     lines += _missing(decision, inputs)
     if decision.targets[1:]:
@@ -174,10 +175,13 @@ def _waits(one: Candidate) -> str:
 
 
 def _what_would_change(
-    decision: Decision, inputs: DecisionInputs, order: list[Candidate]
+    decision: Decision, inputs: DecisionInputs, order: list[Candidate], catalog: Catalog
 ) -> list[str]:
     """The distance to the other outcome, where there is one."""
-    lines = [*who_is_stronger(decision, inputs, order), *_asked_again(decision, inputs, order)]
+    lines = [
+        *who_is_stronger(decision, inputs, order),
+        *_asked_again(decision, inputs, order, catalog),
+    ]
     if decision.proposal != decision.targets[0]:
         lines.append(f"{_elsewhere(decision.reason)} {decision.proposal} would serve it.")
     proposed = next((one for one in order if one.target == decision.proposal), None)
@@ -205,7 +209,9 @@ def _what_would_change(
     ]
 
 
-def _asked_again(decision: Decision, inputs: DecisionInputs, order: list[Candidate]) -> list[str]:
+def _asked_again(
+    decision: Decision, inputs: DecisionInputs, order: list[Candidate], catalog: Catalog
+) -> list[str]:
     """Why another target stands in for the one that broke off, or none does."""
     by_name = by_target(order)
     broken, taken = by_name.get(inputs.state.broke_off), by_name.get(decision.proposal)
@@ -219,6 +225,8 @@ def _asked_again(decision: Decision, inputs: DecisionInputs, order: list[Candida
         return []
     if taken.model == broken.model:
         return [f"{taken.target} is the same model by another account."]
+    if taken.model in names_of(broken.target, catalog):
+        return [f"{taken.target} is the same model as another provider has it."]
     behind = _points(max(0.0, broken.score - taken.score), inputs)
     return [f"{taken.target} scores {behind} less, no more than the {loss} {loses}."]
 
@@ -267,19 +275,31 @@ def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
     return cost / quality if quality * cost > 0 else None
 
 
+def _unfit(decision: Decision) -> list[str]:
+    """Who would not be chosen now, and is tried all the same."""
+    lines: list[str] = []
+    for one in decision.candidates:
+        if one.target in decision.targets:
+            tried = "serves" if one.target == decision.targets[0] else "is tried if others fail"
+            lines += [
+                f"{one.target} {tried}, though {LACK_WORDS[word]}."
+                for word in one.lacks
+                if word in UNFIT
+            ]
+    return lines
+
+
 def _excluded(decision: Decision, inputs: DecisionInputs, catalog: Catalog) -> list[str]:
     """By reason: one often keeps many out."""
     targets: dict[str, list[str]] = {}
     for one in decision.candidates:
         # Whoever serves without a price does so because it was asked for.
-        is_tried = one.target in decision.targets
-        lacks = [word for word in one.lacks if not is_tried or word in UNFIT]
-        if lacks:
+        if one.lacks and one.target not in decision.targets:
             reasons = ", ".join(
                 _too_dear(one, decision, inputs, catalog)
                 if word == "above_ceiling" and catalog.digest == decision.catalog_digest
                 else LACK_WORDS.get(word, word)
-                for word in lacks
+                for word in one.lacks
             )
             targets.setdefault(reasons, []).append(one.target)
     return [f"Not eligible: {', '.join(who)} ({why})." for why, who in targets.items()]

@@ -7,7 +7,7 @@ for p95 multiply. A prior worth a few samples makes the first answers sane, and 
 """
 
 from array import array
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from math import erf, exp, exp2, log, log10, sqrt
 from typing import Final, Literal, TypeAlias, get_args
 
@@ -54,6 +54,10 @@ _MOST_HALF_LIVES: Final = 500.0
 
 _FRESH_SECONDS: Final = 1.0
 """How long computed quantiles stand: an estimate over minutes does not change within a second."""
+
+
+_Fall: TypeAlias = tuple[int, float, float]
+"""A bucket in which calls have content, with the share of all that take longer than its lower and its upper end."""
 
 
 class Spread(msgspec.Struct, frozen=True, gc=False):
@@ -135,10 +139,11 @@ class Latency:
         """As of the last second."""
         spread = self._spread
         if spread is None or not 0.0 <= now - self._spread_at < _FRESH_SECONDS:
+            falls = self._falls(now)
             spread = self._spread = Spread(
-                p50=self.quantile(0.5, now=now),
-                p95=self.quantile(0.95, now=now),
-                mean=self.mean(now=now),
+                p50=_quantile(falls, 0.5),
+                p95=_quantile(falls, 0.95),
+                mean=_mean(falls),
                 samples=(sum(self._seen) + sum(self._longer)) / self._weight(now),
             )
             self._spread_at = now
@@ -146,35 +151,27 @@ class Latency:
 
     def quantile(self, share: float, *, now: float) -> float:
         """Seconds within which `share` of all calls have content."""
-        for bucket, longer_than, left in self._falling(now):
-            if left < longer_than and left <= 1.0 - share:
-                part = (longer_than - (1.0 - share)) / (longer_than - left)
-                return _bound(bucket + min(max(part, 0.0), 1.0))
-        return _bound(BUCKETS)
+        return _quantile(self._falls(now), share)
 
     def mean(self, *, now: float) -> float:
         """Expected seconds; what takes longer than the last bucket counts as its end."""
-        seconds, left = 0.0, 1.0
-        for bucket, longer_than, left in self._falling(now):
-            seconds += (longer_than - left) * _BUCKET_MIDDLES[bucket]
-        return seconds + left * _bound(BUCKETS)
+        return _mean(self._falls(now))
 
-    def _falling(self, now: float) -> Iterator[tuple[int, float, float]]:
-        """Buckets in which calls have content, with the share of calls that take longer than its lower and
-        its upper end.
-        """
+    def _falls(self, now: float) -> list[_Fall]:
         weight = self._weight(now)
-        prior = _PRIORS[self.size]
         at_risk = PRIOR_SAMPLES + (sum(self._seen) + sum(self._longer)) / weight
         longer_than = 1.0
-        for bucket in range(BUCKETS):
-            seen = prior[bucket] + self._seen[bucket] / weight
+        falls: list[_Fall] = []
+        weights = zip(_PRIORS[self.size], self._seen, self._longer, strict=True)
+        for bucket, (prior, own, longer) in enumerate(weights):
+            seen = prior + own / weight
             if seen > 0.0:
                 # What is left of `at_risk` behind many buckets is exact to the last digits only.
-                left = longer_than * max(0.0, 1.0 - seen / max(at_risk, seen))
-                yield bucket, longer_than, left
+                left = longer_than * (1.0 - seen / at_risk) if seen < at_risk else 0.0
+                falls.append((bucket, longer_than, left))
                 longer_than = left
-            at_risk -= seen + self._longer[bucket] / weight
+            at_risk -= seen + longer / weight
+        return falls
 
     def _weight(self, now: float) -> float:
         """Of a sample of now, where one of the landmark weighs 1. A clock that was set back makes a sample
@@ -191,6 +188,19 @@ class Latency:
                 for bucket in range(BUCKETS):
                     weights[bucket] *= exp2(-half_lives)
             self._landmark = now
+
+
+def _quantile(falls: Sequence[_Fall], share: float) -> float:
+    for bucket, longer_than, left in falls:
+        if left < longer_than and left <= 1.0 - share:
+            part = (longer_than - (1.0 - share)) / (longer_than - left)
+            return _bound(bucket + min(max(part, 0.0), 1.0))
+    return _bound(BUCKETS)
+
+
+def _mean(falls: Sequence[_Fall]) -> float:
+    seconds = sum([(more - less) * _BUCKET_MIDDLES[bucket] for bucket, more, less in falls])
+    return seconds + falls[-1][2] * _bound(BUCKETS)
 
 
 def _bucket_of(seconds: float) -> int:

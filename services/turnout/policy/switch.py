@@ -37,7 +37,7 @@ from msgspec import structs
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import Model
-from turnout.policy.break_off import behind, by_another_account, stand_in
+from turnout.policy.break_off import behind, elsewhere, names_of, stand_in
 from turnout.policy.decision import (
     ESCALATING,
     Action,
@@ -111,6 +111,7 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
             those that are not to be asked now come last.
         order: all that can and have a price, best first.
         locked: who can serve the model that the tenant has fixed for such requests.
+        broken: names of the model whose answer broke off last.
 
     """
 
@@ -119,6 +120,7 @@ class _Field(msgspec.Struct, frozen=True, gc=False):
     requested: tuple[Candidate, ...]
     order: tuple[Candidate, ...]
     locked: tuple[Candidate, ...]
+    broken: AbstractSet[str]
 
 
 def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decision:
@@ -151,6 +153,7 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         requested=able(compared, same, _MAY_LACK, inputs),
         order=tuple((cheapest_first if _is_cheap(inputs) else ranked)(compared)),
         locked=able(compared, {locked.id}, UNFIT, inputs) if locked else (),
+        broken=names_of(inputs.state.broke_off, catalog),
     )
     may_choose = _is_free(inputs) or asked.freedom == "free"
     if not field.requested and not (may_choose and field.order):
@@ -220,7 +223,7 @@ def _propose(inputs: DecisionInputs, field: _Field, table: EscalationTable) -> _
     if trouble.target:
         taken = by_target(field.order)[trouble.target]
         if taken.target == inputs.state.broke_off:
-            taken = by_another_account(taken.target, field.order) or taken
+            taken = elsewhere(taken, field.order, field.broken) or taken
         is_new = trouble.reason in ESCALATING
         action: Action = "escalate" if is_new else _moved(inputs, field, taken)
         return _Choice(action, trouble.reason, taken.target, trouble.propensity)
@@ -235,7 +238,8 @@ def _by_value(inputs: DecisionInputs, field: _Field) -> _Choice:
     usual = _by_gain(inputs, field)
     if usual.target != inputs.state.broke_off:
         return usual
-    other = stand_in(by_target(field.order)[usual.target], field.order, inputs.settings)
+    broken = by_target(field.order)[usual.target]
+    other = stand_in(broken, field.order, field.broken, inputs.settings)
     if other is None:
         return usual
     return _Choice(_moved(inputs, field, other), "broke_off", other.target)
