@@ -9,13 +9,13 @@ from functools import partial
 
 from turnout.errors import TurnoutError
 from turnout.policy.attempts import Attempts
-from turnout.policy.identity import account_scope
+from turnout.policy.identity import account_of
 from turnout.policy.request import CredentialSource
 from turnout.policy.standing import Bar
 from turnout.policy.wait_or_move import SECOND_USD, Stakes
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.request import SIMULATION_HEADER, is_count
-from turnout.upstream_dispatcher.standings import OURS, Standings
+from turnout.upstream_dispatcher.standings import Standings
 from turnout.upstream_dispatcher.upstreams import Destinations, split_target
 
 
@@ -51,13 +51,6 @@ def credential_of(target: str) -> CredentialSource:
         return "env"
 
 
-def account_of(request: DispatchRequest, provider: str, credential: CredentialSource) -> str:
-    """Whose limits a call uses up."""
-    if credential != "client":
-        return OURS
-    return account_scope(request.identity.principal, credential, provider)
-
-
 def says_how_it_stands(request: DispatchRequest, credential: CredentialSource) -> bool:
     """Whether a call is like those of others: counts of tokens are limited apart from answers, and what a client
     has the simulated provider do is for its own request.
@@ -79,7 +72,7 @@ def bar_to(
         return None
     if not says_how_it_stands(request, credential):
         return None
-    account = account_of(request, provider, credential)
+    account = account_of(request.identity.principal, credential, provider)
     return standings.bar(target, account=account, now=clock())
 
 

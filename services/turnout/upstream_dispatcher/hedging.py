@@ -23,6 +23,7 @@ from turnout.policy.hedge import (
     hedge_by,
     rival_targets,
 )
+from turnout.policy.identity import account_of
 from turnout.policy.latency import Size, size_of
 from turnout.policy.standing import CallEnd
 from turnout.ports import DispatchRequest
@@ -32,7 +33,7 @@ from turnout.upstream_dispatcher.accounting import (
     expected_warm,
     unheard_usage,
 )
-from turnout.upstream_dispatcher.eligible import account_of, says_how_it_stands
+from turnout.upstream_dispatcher.eligible import says_how_it_stands
 from turnout.upstream_dispatcher.limits import HedgeTerms
 from turnout.upstream_dispatcher.standings import Standings
 from turnout.upstream_dispatcher.transport import PoolFull
@@ -188,7 +189,7 @@ def _size(request: DispatchRequest, to: Destination) -> Size:
 
 
 def _account(request: DispatchRequest, to: Destination) -> str:
-    return account_of(request, to.provider, to.credential)
+    return account_of(request.identity.principal, to.credential, to.provider)
 
 
 def _come_back(log: AttemptLog, *, now: float) -> float | None:

@@ -37,7 +37,7 @@ MOST_IN_A_REPORT: Final = 64
 are full have some 12 kB."""
 
 OURS: Final = ""
-"""The account of credentials that are not the client's."""
+"""The account of credentials that are not the client's (`policy.identity.account_of`)."""
 
 LEAST_SAMPLES: Final = 0.1
 """What weighs less moves an estimate by a fiftieth of its way at most, and need not be recorded."""
