@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from tests.fakes import KeptFacts
@@ -30,6 +30,7 @@ from tests.upstream_dispatcher.workbench import (
 )
 from turnout.capabilities import Dialect
 from turnout.dialects.registry import DIALECTS
+from turnout.policy.throttle import MAX_THROTTLED_SECONDS
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
 
@@ -84,10 +85,15 @@ class Rig:
 
     benches: Mapping[Dialect, Bench]
     upstream: ScriptedProvider
+    clock: CountingClock
     replies: list[Reply] = field(default_factory=list)
 
     async def ask(self, request: DispatchRequest, upstream: Dialect, *replies: Reply) -> Answer:
-        """The answer, while the upstream gives `replies` in turn, the last one for ever."""
+        """The answer, while the upstream gives `replies` in turn, the last one for ever. What it has said
+        to those before of coming back later is over.
+        """
+        self.clock.now += MAX_THROTTLED_SECONDS
+        request = replace(request, received_at=self.clock.now)
         self.upstream.seen.clear()
         self.replies[:] = replies
         return await answer_of(self.benches[upstream], request)
@@ -101,6 +107,7 @@ class Rig:
 @asynccontextmanager
 async def rig() -> AsyncGenerator[Rig, None]:
     replies: list[Reply] = []
+    clock = CountingClock()
 
     async def answered(exchange: Exchange) -> None:
         now = replies.pop(0) if len(replies) > 1 else replies[0]
@@ -125,11 +132,11 @@ async def rig() -> AsyncGenerator[Rig, None]:
                 dialects=DIALECTS,
                 tracker=notes,
                 facts=facts,
-                clock=CountingClock(),
+                clock=clock,
                 limits=QUICK,
             )
             await stack.enter_async_context(dispatcher)
             benches[spoken] = Bench(dispatcher, facts, notes)
         for dialect in ("anthropic_messages", "gemini_generate"):
             benches[dialect] = benches["openai_chat"]
-        yield Rig(benches, there, replies)
+        yield Rig(benches, there, clock, replies)

@@ -14,7 +14,6 @@ from msgspec import structs
 
 from turnout.policy.decision import Candidate, DecisionInputs
 from turnout.policy.standing import TargetHealth, Unfit
-from turnout.policy.targets import Option
 from turnout.policy.throttle import THROTTLED_SECONDS
 
 SHORT_SECONDS: Final = THROTTLED_SECONDS
@@ -33,15 +32,15 @@ def unfit_targets(health: Iterable[TargetHealth], *, now: float) -> dict[str, Un
     }
 
 
-def without_unfit(seen: Sequence[Option], unfit: dict[str, Unfit]) -> Sequence[Option]:
-    """The options with those marked; nothing is marked where nobody else is left."""
+def without_unfit(compared: list[Candidate], unfit: dict[str, Unfit]) -> list[Candidate]:
+    """The candidates with those marked, which do not compete; nothing is marked where nobody else does."""
     marked = [
-        structs.replace(option, lacks=(*option.lacks, unfit[option.target]))
-        if option.target in unfit
-        else option
-        for option in seen
+        structs.replace(one, lacks=(*one.lacks, unfit[one.target]), score=None)
+        if one.target in unfit
+        else one
+        for one in compared
     ]
-    return marked if any(not option.lacks for option in marked) else seen
+    return marked if any(not one.lacks for one in marked) else compared
 
 
 def is_unfit(lacks: Iterable[str]) -> bool:

@@ -143,9 +143,9 @@ def decide(inputs: DecisionInputs, *, catalog: Catalog, tables: Tables) -> Decis
         locked=locked,
     )
     seen = without_refusers(options, asked, inputs.state.refused)
-    if inputs.health:
-        seen = without_unfit(seen, unfit_targets(inputs.health, now=inputs.now))
     compared = candidates(seen, inputs=inputs, view=view, catalog=catalog, tables=tables)
+    if inputs.health:
+        compared = without_unfit(compared, unfit_targets(inputs.health, now=inputs.now))
     same = {one.id for one in catalog.alike(asked.model)}
     field = _Field(
         asked=asked,
