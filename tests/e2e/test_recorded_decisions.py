@@ -139,8 +139,9 @@ def test_a_request_that_failed_is_explained(product: Product) -> None:
     assert "It was failed" in told.stdout
 
 
-def test_the_request_after_an_answer_that_broke_off_goes_elsewhere(product: Product) -> None:
-    said: list[dict[str, object]] = [{"role": "user", "content": f"{TASKS[1]}. Details follow."}]
+def broken_off(product: Product, text: str) -> list[httpx.Response]:
+    """A thread's first answer, which broke off, the one after the tracker has heard of that, and one more."""
+    said: list[dict[str, object]] = [{"role": "user", "content": text}]
 
     def body(**more: object) -> bytes:
         asked = {"model": "turnout/auto", "max_tokens": 100, "messages": said, **more}
@@ -160,8 +161,16 @@ def test_the_request_after_an_answer_that_broke_off_goes_elsewhere(product: Prod
         {"role": "assistant", "content": again.json()["content"]},
         {"role": "user", "content": "Go on."},
     ]
-    after = ask(product, MESSAGES, body())
-    ids = [one.headers["turnout-request-id"] for one in (broken, again, after)]
+    return [broken, again, ask(product, MESSAGES, body())]
+
+
+def test_the_request_after_an_answer_that_broke_off_goes_elsewhere(product: Product) -> None:
+    for number in range(5):
+        answers = broken_off(product, f"{TASKS[1]}. Details follow, for the {number + 1}. time.")
+        if not any("turnout-degraded" in one.headers for one in answers):
+            break
+        # Decided without the thread, on a machine that had much else to do.
+    ids = [one.headers["turnout-request-id"] for one in answers]
     by_id = {one.request_id: one for one in recorded_of(product, ids)}
     first, second, third = (by_id[one] for one in ids)
     assert first.inputs.state.broke_off == third.inputs.state.broke_off == ""

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, TypeAlias
@@ -22,7 +23,6 @@ from nats.js.errors import (
     APIError,
     BucketNotFoundError,
     KeyNotFoundError,
-    NoKeysError,
     NotFoundError,
 )
 from nats.js.kv import KV_OP, KeyValue
@@ -123,6 +123,10 @@ class _Message(Protocol):
 class _Messages(Protocol):
     def get_last_msg(self, stream_name: str, subject: str) -> Awaitable[_Message]: ...
 
+    def get_msg(
+        self, stream_name: str, seq: int, subject: str, direct: bool, is_next: bool, /
+    ) -> Awaitable[_Message]: ...
+
 
 class _Buckets(Protocol):
     def create_key_value(self, config: KeyValueConfig) -> Awaitable[KeyValue]: ...
@@ -150,14 +154,18 @@ class ControlStore:
         """The values that `key` has had of late, the oldest first, also after it was removed; as many as the
         bucket keeps. Raises `Unavailable` when NATS is away.
         """
+        entries: list[_Message] = []
         try:
             async with asyncio.timeout(deadline_seconds):
-                entries = await (await self._bucket()).history(key)
-        except NoKeysError:
-            return []
+                messages = await self._bus.jetstream()
+                with suppress(NotFoundError):
+                    while True:
+                        after = entries[-1].seq or 0 if entries else 0
+                        entries.append(await _next(messages, self._config.bucket, key, after=after))
         except (nats.errors.Error, TimeoutError, OSError) as error:
             raise _unavailable(error) from error
-        return [(one.value or b"").decode(errors="replace") for one in entries if not one.operation]
+        values = [one for one in entries if KV_OP not in (one.headers or {})]
+        return [(one.data or b"").decode(errors="replace") for one in values]
 
     async def stand(self, key: str, *, deadline_seconds: float) -> Stand:
         """How `key` stands now. Raises `Unavailable` when NATS is away."""
@@ -316,6 +324,18 @@ async def _newest(messages: _Messages, bucket: str, key: str) -> _Message:
     """The bucket's own `get` does not tell the time of a value."""
     return await messages.get_last_msg(
         _STREAM.format(bucket=bucket), _SUBJECT.format(bucket=bucket, key=key)
+    )
+
+
+async def _next(messages: _Messages, bucket: str, key: str, *, after: int) -> _Message:
+    """One by one: the bucket's own `history` watches, and takes what it has not heard yet for what is not there."""
+    direct, is_next = False, True
+    return await messages.get_msg(
+        _STREAM.format(bucket=bucket),
+        after + 1,
+        _SUBJECT.format(bucket=bucket, key=key),
+        direct,
+        is_next,
     )
 
 
