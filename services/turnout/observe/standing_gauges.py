@@ -10,6 +10,7 @@ from typing import get_args
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 
+from turnout.catalog.models import model_of_target
 from turnout.policy.standing import State, TargetGauge
 
 
@@ -32,7 +33,7 @@ class StandingGauges:
     def collect(self) -> Iterable[Metric]:
         first_content, state, limit = families = _families()
         for gauge in self._read():
-            if _model_of(gauge.target) not in self._known_models:
+            if model_of_target(gauge.target) not in self._known_models:
                 continue
             for size, seconds in gauge.p95.items():
                 first_content.add_metric((gauge.target, size), seconds)
@@ -60,7 +61,3 @@ def _families() -> tuple[GaugeMetricFamily, GaugeMetricFamily, GaugeMetricFamily
             labels=("target",),
         ),
     )
-
-
-def _model_of(target: str) -> str:
-    return target.partition("/")[2].rpartition("@")[0]

@@ -286,11 +286,12 @@ def refuser(failures: Sequence[Failure]) -> str:
 
 def _with_other_windows(failures: Sequence[Failure], remaining: Sequence[str]) -> Sequence[str]:
     """Without the targets of a model that the prompt was too long for."""
-    small = {_model_of(f.target) for f in failures if isinstance(f.error, ContextTooLong)}
-    return [target for target in remaining if _model_of(target) not in small]
+    small = {without_credential(f.target) for f in failures if isinstance(f.error, ContextTooLong)}
+    return [target for target in remaining if without_credential(target) not in small]
 
 
-def _model_of(target: str) -> str:
+def without_credential(target: str) -> str:
+    """Provider and model of a target."""
     return target.rpartition("@")[0]
 
 

@@ -17,6 +17,7 @@ from typing import Final, Literal, TypeAlias, get_args
 import msgspec
 
 from turnout.policy.budget import Budget, Refusal
+from turnout.policy.failover import without_credential
 from turnout.policy.standing import Barred, State
 
 FLOOR_SECONDS: Final = 1.0
@@ -64,8 +65,8 @@ def rival_targets(
     silent: str, remaining: Sequence[str], equivalents: Sequence[str] = ()
 ) -> list[str]:
     """Who may race a call to `silent`, best first; `equivalents` are other models' targets that are as good."""
-    model = _model_of(silent)
-    own = [one for one in remaining if one != silent and _model_of(one) == model]
+    model = without_credential(silent)
+    own = [one for one in remaining if one != silent and without_credential(one) == model]
     elsewhere = [one for one in remaining if one in equivalents]
     return [silent, *own, *elsewhere]
 
@@ -92,7 +93,3 @@ def _hedge_by(rival: Rival, budget: Budget) -> Hedge | NotHedged:
     if rival.cost_usd is None:
         return "price_unknown"
     return budget.refuses(rival.cost_usd) or Hedge(rival.target, rival.cost_usd)
-
-
-def _model_of(target: str) -> str:
-    return target.rpartition("@")[0]
