@@ -155,7 +155,7 @@ def _place(cpus: Cpus, directory: Path, port: int) -> Place:
 
 def _side(running: ExitStack, place: Place, plan: Plan, *, is_on: bool) -> Side:
     env = {
-        "TURNOUT_UPSTREAM_DISPATCHER__HEDGE": str(is_on).lower(),
+        "TURNOUT_UPSTREAM_DISPATCHER__HEDGE": "always" if is_on else "never",
         "TURNOUT_UPSTREAM_DISPATCHER__HEDGE_FLOOR_SECONDS": str(FLOOR_SECONDS / plan.times_faster),
     }
     started = running.enter_context(gateways.turnout(place, env))

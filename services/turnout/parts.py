@@ -278,7 +278,7 @@ def limits_of(settings: Settings) -> Limits:
 def hedge_terms_of(settings: Settings) -> HedgeTerms:
     told = settings.upstream_dispatcher
     return HedgeTerms(
-        is_on=told.hedge,
+        races=told.hedge,
         requests_share=told.hedge_requests_share,
         usd_share=told.hedge_usd_share,
         floor_seconds=told.hedge_floor_seconds,

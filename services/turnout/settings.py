@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from turnout.capabilities import Dialect
 from turnout.ingress_section import Ingress
+from turnout.policy.hedge import Races
 from turnout.routing_section import Routing
 from turnout.variable import Section, Variable, is_provider, unreadable, variable_of
 
@@ -119,9 +120,10 @@ class Dispatcher(Rpc):
     keep_alive_seconds: float = Field(
         default=10.0, gt=0, description="Pause between keep-alives while a model is silent."
     )
-    hedge: bool = Field(
-        default=False,
-        description="Whether a stream without content is raced by a second call once it is slower than 19 of 20.",
+    hedge: Races = Field(
+        default="beyond_observe",
+        description="Whose streams without content are raced by a second call once they are slower than 19 of 20:"
+        " never, beyond_observe (tenants in observe mode keep to the calls that they make) or always.",
     )
     hedge_requests_share: float = Field(
         default=0.05, ge=0, le=1, description="Second calls, at most, of a tenant's requests."

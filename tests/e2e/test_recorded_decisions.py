@@ -211,7 +211,7 @@ def test_a_target_that_fails_is_left_and_what_was_seen_is_an_input(product: Prod
     assert answer.headers["turnout-model"] in {
         model_of_target(one.target) for one in after.inputs.latencies
     }
-    assert all(one.wait_usd > 0.0 for one in after.decision.candidates)
+    assert all(one.latency_usd > 0.0 for one in after.decision.candidates)
 
 
 def test_new_threads_are_decided_over_the_dial(

@@ -71,7 +71,7 @@ def test_a_prompt_waits_for_what_its_cache_does_not_hold(warm: int, first: float
     )
     (one,) = decision.candidates
     assert one.first_content_seconds == first
-    assert one.wait_usd == pytest.approx(0.01 * first)
+    assert one.latency_usd == pytest.approx(0.01 * first)
     assert decision.second_usd == 0.01
 
 
@@ -155,7 +155,7 @@ def test_without_a_price_of_a_second_nothing_that_was_seen_is_an_argument(
     assert seen == outcome(structs.replace(free, latencies=()), tables)
     if isinstance(seen, Decision):
         assert {one.first_content_seconds for one in seen.candidates} <= {None}
-        assert all(one.wait_usd == 0.0 for one in seen.candidates)
+        assert all(one.latency_usd == 0.0 for one in seen.candidates)
 
 
 @given(

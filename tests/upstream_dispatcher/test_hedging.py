@@ -19,6 +19,8 @@ from tests.upstream_dispatcher.samples import CHAT_STREAM
 from tests.upstream_dispatcher.scripted import Exchange, Script, ScriptedProvider, provider
 from tests.upstream_dispatcher.test_whole import whole_request
 from tests.upstream_dispatcher.workbench import QUICK, Bench, answer_of, bench, request
+from turnout.policy.hedge import Races
+from turnout.policy.request import Mode
 from turnout.policy.standing import CallEnd
 from turnout.ports import Head
 from turnout.upstream_dispatcher.limits import HedgeTerms
@@ -26,7 +28,7 @@ from turnout.upstream_dispatcher.limits import HedgeTerms
 pytestmark = pytest.mark.anyio
 
 PATIENT = replace(QUICK, first_byte_seconds=5.0, idle_seconds=5.0, whole_answer_seconds=5.0)
-QUICKLY = HedgeTerms(is_on=True, requests_share=1.0, usd_share=1.0, floor_seconds=0.05)
+QUICKLY = HedgeTerms(requests_share=1.0, usd_share=1.0, floor_seconds=0.05)
 """Every request may be raced, for as much as requests have cost."""
 
 
@@ -142,13 +144,23 @@ async def test_what_the_budget_does_not_pay_for_is_not_raced_and_says_why(
         assert race.on.facts.completed.hedges == 0
 
 
-async def test_nothing_is_raced_unless_it_is_switched_on() -> None:
+@pytest.mark.parametrize(
+    ("races", "mode", "attempts"),
+    [
+        ("never", "full", 1),
+        ("beyond_observe", "observe", 1),
+        ("beyond_observe", "cache", 2),
+        ("always", "observe", 2),
+    ],
+)
+async def test_whose_calls_are_raced(races: Races, mode: Mode, attempts: int) -> None:
     async def late(exchange: Exchange) -> None:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.5)
         await exchange.stream(*CHAT_STREAM)
 
-    async with racing(late, terms=replace(QUICKLY, is_on=False)) as race:
-        assert (await answer_of(race.on, request(FIRST))).head.attempts == 1
+    async with racing(in_turn(late, whole_stream), terms=replace(QUICKLY, races=races)) as race:
+        asked = replace(request(FIRST), mode=mode)
+        assert (await answer_of(race.on, asked)).head.attempts == attempts
         assert race.on.facts.completed.not_hedged == ""
 
 

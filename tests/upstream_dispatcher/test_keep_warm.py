@@ -51,6 +51,7 @@ from turnout.upstream_dispatcher.held import held_for
 from turnout.upstream_dispatcher.keep_warm import Keeper
 from turnout.upstream_dispatcher.request import prepare
 from turnout.upstream_dispatcher.service import LocalUpstreamDispatcher
+from turnout.upstream_dispatcher.standings import Standings
 from turnout.upstream_dispatcher.transport import HttpTransport
 from turnout.upstream_dispatcher.upstreams import Destinations, Upstream, Upstreams
 
@@ -358,6 +359,14 @@ async def test_no_read_is_sent_that_is_not_granted(on: Stage, *, is_down: bool) 
     assert not len(on.dispatcher.keeper)
 
 
+async def test_no_target_is_read_that_has_asked_not_to_be_asked_yet(on: Stage) -> None:
+    await on.ask(asking())
+    on.dispatcher.standings.used_up(TARGET, 2 * PERIOD_SECONDS, now=on.clock.now)
+    assert await on.pause() == []
+    assert len(on.dispatcher.keeper) == 0
+    assert on.tracker.leases == []
+
+
 async def test_a_budget_pays_for_reads_at_what_they_cost_and_not_at_what_they_may_cost(
     on: Stage,
 ) -> None:
@@ -482,6 +491,7 @@ async def test_the_longest_held_go_when_there_are_too_many(max_holds: int, max_c
         catalog=CATALOG,
         dialects=DIALECTS,
         transport=HttpTransport(limits),
+        standings=Standings(replica="one"),
         tracker=Tracker(LocalSessionCacheTracker(MemoryThreadStore(), facts, lambda: HITS)),
         facts=facts,
         tell=unheard,

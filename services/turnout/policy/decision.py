@@ -102,7 +102,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
         covered_share: the share of the list price that a subscription covers and that is no part of these
             costs (policy/quota.py).
         first_content_seconds: expected of this request; None where a second has no price.
-        wait_usd: worth of the waits for first content, of this request and the steps expected to remain.
+        latency_usd: worth of the waits for first content, of this request and the steps expected to remain.
         cost_now_usd: this request alone.
         cost_to_go_usd: this request and the steps expected to remain.
         quality, quality_sd: chance of success and its uncertainty.
@@ -122,7 +122,7 @@ class Candidate(msgspec.Struct, frozen=True, gc=False):
     score: float | None
     covered_share: float = 0.0
     first_content_seconds: float | None = None
-    wait_usd: float = 0.0
+    latency_usd: float = 0.0
 
 
 NamedModel: TypeAlias = Literal["honour", "ceiling", "baseline"]

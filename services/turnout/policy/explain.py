@@ -171,7 +171,7 @@ def _arithmetic(one: Candidate, inputs: DecisionInputs) -> str:
 def _waits(one: Candidate) -> str:
     if one.first_content_seconds is None:
         return ""
-    return f" first content in {one.first_content_seconds:.1f} s, waits {usd(one.wait_usd)};"
+    return f" first content in {one.first_content_seconds:.1f} s, waits {usd(one.latency_usd)};"
 
 
 def _what_would_change(
@@ -271,7 +271,7 @@ def _break_even_usd(one: Candidate, other: Candidate) -> float | None:
     quality = (one.quality - CAUTION * one.quality_sd) - (
         other.quality - CAUTION * other.quality_sd
     )
-    cost = one.cost_to_go_usd + one.wait_usd - (other.cost_to_go_usd + other.wait_usd)
+    cost = one.cost_to_go_usd + one.latency_usd - (other.cost_to_go_usd + other.latency_usd)
     return cost / quality if quality * cost > 0 else None
 
 

@@ -18,6 +18,7 @@ import msgspec
 
 from turnout.policy.budget import Budget, Refusal
 from turnout.policy.failover import without_credential
+from turnout.policy.request import Mode
 from turnout.policy.standing import Barred, State
 
 FLOOR_SECONDS: Final = 1.0
@@ -33,6 +34,9 @@ NOT_HEDGED: Final[tuple[NotHedged, ...]] = (
     *get_args(Refusal),
     "nobody",
 )
+
+Races: TypeAlias = Literal["never", "beyond_observe", "always"]
+"""Whose silent calls are raced: a tenant's that only observes are not, because it did not ask for what they cost."""
 
 
 class Rival(msgspec.Struct, frozen=True, gc=False):
@@ -54,6 +58,11 @@ class Hedge(msgspec.Struct, frozen=True, gc=False):
 
     target: str
     cost_usd: float
+
+
+def may_race(races: Races, mode: Mode) -> bool:
+    """Whether a request's calls may be raced at all; of one mode all arms alike."""
+    return races == "always" or (races == "beyond_observe" and mode != "observe")
 
 
 def delay_seconds(*, p95: float, floor: float) -> float:

@@ -255,18 +255,18 @@ def _candidate(
     mean, sd = _quality(tables, model.origin, view.task_kind, inputs.text.cluster, listed)
     competes = to_go_usd is not None or inputs.settings.unpriced_compete
     lacks = option.lacks if competes or "price" in option.lacks else (*option.lacks, "price")
-    first_content_seconds, wait_usd = None, 0.0
+    first_content_seconds, latency_usd = None, 0.0
     if waits is not None:
         wait = expected_wait(target, waits, prompt_tokens, warm, horizon)
         first_content_seconds = wait.first
-        wait_usd = inputs.settings.second_usd * wait.to_go
+        latency_usd = inputs.settings.second_usd * wait.to_go
     score = None
     if not lacks:
         score = score_usd(
             value_usd=inputs.settings.value_usd,
             quality=mean,
             quality_sd=sd,
-            cost_usd=(to_go_usd or 0.0) + wait_usd,
+            cost_usd=(to_go_usd or 0.0) + latency_usd,
         )
     return Candidate(
         target=target,
@@ -281,7 +281,7 @@ def _candidate(
         score=score,
         covered_share=covered_share,
         first_content_seconds=first_content_seconds,
-        wait_usd=wait_usd,
+        latency_usd=latency_usd,
     )
 
 

@@ -21,6 +21,7 @@ from turnout.policy.hedge import (
     Rival,
     delay_seconds,
     hedge_by,
+    may_race,
     rival_targets,
 )
 from turnout.policy.identity import account_of
@@ -85,7 +86,7 @@ class Hedging:
 
     def delay(self, request: DispatchRequest, to: Destination) -> float:
         """Seconds from sending until the call may be raced; infinite where it never is."""
-        if not self._terms.is_on:
+        if not may_race(self._terms.races, request.mode):
             return inf
         standing = self._standings.of(
             to.target, _size(request, to), account=_account(request, to), now=self._clock()

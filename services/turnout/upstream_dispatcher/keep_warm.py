@@ -4,7 +4,7 @@ Rules: what is held is the bytes of a call and the credential in it, in memory a
 size, in no log and no repr; lost with the process, which costs only what was saved. Every read is leased
 by the tracker first, which knows whether the thread goes on elsewhere and what is left of the budget.
 A hold ends with the next request of its thread, with a read that was not granted, failed or found
-little, with the last that pays, and with observe mode. Nothing is tried twice, and every read that was
+little, with a target that is not to be asked now, with the last that pays, and with observe mode. Nothing is tried twice, and every read that was
 sent leaves one fact.
 """
 
@@ -34,9 +34,11 @@ from turnout.ports import (
 )
 from turnout.upstream_dispatcher.accounting import AttemptLog, Bill, bill, note_of
 from turnout.upstream_dispatcher.attempt import AttemptFailed
+from turnout.upstream_dispatcher.eligible import bar_to
 from turnout.upstream_dispatcher.held import Held, held_for
 from turnout.upstream_dispatcher.limits import MAX_HOLDS, MAX_HOLDS_BYTES, READ_SECONDS, Limits
 from turnout.upstream_dispatcher.request import Prepared
+from turnout.upstream_dispatcher.standings import Standings
 from turnout.upstream_dispatcher.transport import HttpTransport
 from turnout.upstream_dispatcher.whole import attempt_whole
 
@@ -63,6 +65,7 @@ class Keeper:
         catalog: Catalog,
         dialects: Mapping[Dialect, WireDialect],
         transport: HttpTransport,
+        standings: Standings,
         tracker: SessionCacheTracker,
         facts: FactSink,
         tell: Callable[[Note], None],
@@ -78,6 +81,7 @@ class Keeper:
         self._catalog = catalog
         self._dialects = dialects
         self._transport = transport
+        self._standings = standings
         self._tracker = tracker
         self._facts = facts
         self._tell = tell
@@ -158,7 +162,8 @@ class Keeper:
         goes_on = False
         try:
             call = held.as_read()
-            if call is not None and await self._is_granted(held):
+            bar = bar_to(self._standings, held.request, self._clock, held.to.target)
+            if call is not None and bar is None and await self._is_granted(held):
                 goes_on = await self._read(held, call)
         except Exception as error:  # noqa: BLE001 - a task boundary: one prompt that grows cold
             _LOG.warning(

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from turnout.policy.budget import DEFAULT_SHARE
-from turnout.policy.hedge import FLOOR_SECONDS
+from turnout.policy.hedge import FLOOR_SECONDS, Races
 
 MAX_ANSWER_BYTES = 32 * 1024 * 1024
 """Bytes of one whole JSON answer; the largest honest ones hold images as base64, and the dialects
@@ -103,12 +103,12 @@ class HedgeTerms:
     """How far hedging may go.
 
     Attributes:
-        is_on: whether any call is raced.
+        races: whose calls are raced.
         requests_share, usd_share: of a tenant's requests and of its spending.
         floor_seconds: no call is raced sooner.
     """
 
-    is_on: bool = False
+    races: Races = "beyond_observe"
     requests_share: float = DEFAULT_SHARE
     usd_share: float = DEFAULT_SHARE
     floor_seconds: float = FLOOR_SECONDS

@@ -95,18 +95,19 @@ class LocalUpstreamDispatcher:
         limits = limits or Limits()
         transport = HttpTransport(limits)
         replica = uuid4().hex
+        self.standings = standings or Standings(replica=replica)
         self.keeper = Keeper(
             reader=replica,
             catalog=catalog,
             dialects=dialects,
             transport=transport,
+            standings=self.standings,
             tracker=tracker,
             facts=facts,
             tell=self._tell,
             limits=limits,
             clock=clock,
         )
-        self.standings = standings or Standings(replica=replica)
         self.hedging = Hedging(self.standings, hedge_terms or HedgeTerms(), clock=clock)
         self._keeping: asyncio.Task[None] | None = None
         self._parts = Parts(
