@@ -591,7 +591,7 @@ class Candidate(_message.Message):
     SCORE_FIELD_NUMBER: _builtins.int
     COVERED_SHARE_FIELD_NUMBER: _builtins.int
     FIRST_CONTENT_SECONDS_FIELD_NUMBER: _builtins.int
-    WAIT_USD_FIELD_NUMBER: _builtins.int
+    LATENCY_USD_FIELD_NUMBER: _builtins.int
     target: _builtins.str
     model: _builtins.str
     provider: _builtins.str
@@ -603,7 +603,7 @@ class Candidate(_message.Message):
     score: _builtins.float
     covered_share: _builtins.float
     first_content_seconds: _builtins.float
-    wait_usd: _builtins.float
+    latency_usd: _builtins.float
     @_builtins.property
     def lacks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     def __init__(
@@ -621,11 +621,11 @@ class Candidate(_message.Message):
         score: _builtins.float | None = ...,
         covered_share: _builtins.float = ...,
         first_content_seconds: _builtins.float | None = ...,
-        wait_usd: _builtins.float = ...,
+        latency_usd: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_first_content_seconds", b"_first_content_seconds", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "first_content_seconds", b"first_content_seconds", "score", b"score"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_first_content_seconds", b"_first_content_seconds", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "covered_share", b"covered_share", "first_content_seconds", b"first_content_seconds", "lacks", b"lacks", "model", b"model", "provider", b"provider", "quality", b"quality", "quality_sd", b"quality_sd", "score", b"score", "target", b"target", "wait_usd", b"wait_usd", "warm_tokens", b"warm_tokens"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd", "_cost_to_go_usd", b"_cost_to_go_usd", "_first_content_seconds", b"_first_content_seconds", "_score", b"_score", "cost_now_usd", b"cost_now_usd", "cost_to_go_usd", b"cost_to_go_usd", "covered_share", b"covered_share", "first_content_seconds", b"first_content_seconds", "lacks", b"lacks", "latency_usd", b"latency_usd", "model", b"model", "provider", b"provider", "quality", b"quality", "quality_sd", b"quality_sd", "score", b"score", "target", b"target", "warm_tokens", b"warm_tokens"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__cost_now_usd: _TypeAlias = _typing.Literal["cost_now_usd"]  # noqa: Y015
     _WhichOneofArgType__cost_now_usd: _TypeAlias = _typing.Literal["_cost_now_usd", b"_cost_now_usd"]  # noqa: Y015
