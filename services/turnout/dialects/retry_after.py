@@ -78,7 +78,7 @@ def when_whole(headers: Mapping[str, str], limits: Sequence[Limit], *, now: floa
     waits = [
         read_reset(headers.get(limit.reset, ""), limit.form, now=now)
         for limit in limits
-        if _number(headers.get(limit.remaining, "")) == 0
+        if (remaining := headers.get(limit.remaining)) is not None and _number(remaining) == 0
     ]
     return max((wait for wait in waits if wait is not None), default=None)
 

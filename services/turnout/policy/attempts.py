@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 import msgspec
 
 from turnout.policy.failover import (
+    NO_BARS,
     NO_STAKES,
     Failure,
     GiveUp,
@@ -159,7 +160,7 @@ class Attempts:
         return Consider(number) if now >= alive.hedge_at else Wait(alive.hedge_at)
 
     def _followed(self, now: float) -> Command:
-        bars = {one: bar for one in self._remaining if (bar := self._bar(one)) is not None}
+        bars = self._bars()
         waiting = 0.0 if self._waits_since is None else now - self._waits_since
         following = next_step(
             self._failures,
@@ -185,6 +186,12 @@ class Attempts:
             self._pass_over(bars, self._remaining[:place])
         self._leave(following.target)
         return Send(following.target, following.kind)
+
+    def _bars(self) -> Mapping[str, Bar]:
+        """Of those that remain; of none where the first may be asked at once, whom nobody else then precedes."""
+        if not self._failures and self._remaining and self._bar(self._remaining[0]) is None:
+            return NO_BARS
+        return {one: bar for one in self._remaining if (bar := self._bar(one)) is not None}
 
     def _natives(self, targets: Sequence[str]) -> list[str]:
         return [target for target in targets if self._is_native(target)] if self._failures else []

@@ -13,6 +13,7 @@ Rules:
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -39,6 +40,9 @@ KEY_BYTES: Final = 16
 
 LONGEST_NAME: Final = 200
 """Characters; `POST /v1/outcomes` takes as many. What harnesses send is a UUID or two."""
+
+SCOPES_KEPT: Final = 4_096
+"""Of heads and accounts that are asked for again and again: every step of a thread names the same ones."""
 
 MAIN_THREAD: Final = "main"
 AUXILIARY_THREAD: Final = "auxiliary:"
@@ -72,6 +76,7 @@ def principal_of(key: str) -> str:
     return blake2b(key.encode(), digest_size=KEY_BYTES, person=b"principal").hexdigest()
 
 
+@lru_cache(maxsize=SCOPES_KEPT)
 def head_scope(
     principal: str, credential: CredentialSource, provider: str, head_digest: str
 ) -> str:

@@ -70,12 +70,14 @@ class AttemptLog:
     whole_at: float | None = None
 
     def began(self, status: int, headers: Mapping[str, str], *, now: float) -> None:
-        """Its head has come."""
+        """Its head has come; names are in lower case."""
         self.first_byte_at, self.status = now, status
-        whole = when_whole(headers, self.to.quirks.refusals.limits, now=now)
+        # httpx looks through all of them for each that is asked for.
+        told = dict(headers.items())
+        whole = when_whole(told, self.to.quirks.refusals.limits, now=now)
         self.whole_at = None if whole is None else now + whole
         if self.to.credential == "client":
-            self.windows = windows_of(headers, now=now)
+            self.windows = windows_of(told, now=now)
 
 
 class Bill(msgspec.Struct, frozen=True, gc=False):
@@ -381,6 +383,8 @@ def _sum(amounts: Sequence[float | None]) -> float | None:
 
 
 def _scaled(prefix: Prefix, share: float) -> Prefix:
+    if share == 1.0:
+        return prefix
     return replace(prefix, tokens=tuple([round(tokens * share) for tokens in prefix.tokens]))
 
 

@@ -30,7 +30,7 @@ def windows_of(headers: Mapping[str, str], *, now: float) -> tuple[QuotaWindow, 
 
 
 def _anthropic(headers: Mapping[str, str]) -> Iterator[QuotaWindow | None]:
-    for name in sorted(headers):
+    for name in sorted([name for name in headers if name.startswith(_ANTHROPIC)]):
         matched = _USED.fullmatch(name)
         if matched is not None:
             number, unit = matched.groups()
@@ -44,12 +44,14 @@ def _anthropic(headers: Mapping[str, str]) -> Iterator[QuotaWindow | None]:
 def _codex(headers: Mapping[str, str], *, now: float) -> Iterator[QuotaWindow | None]:
     for prefix in _CODEX:
         percent = _number(headers, prefix + "used-percent")
+        if percent is None:
+            continue
         minutes = _number(headers, prefix + "window-minutes")
         resets_at = _number(headers, prefix + "reset-at")
         if resets_at is None:
             after = _number(headers, prefix + "reset-after-seconds")
             resets_at = None if after is None else now + after
-        if percent is not None and minutes is not None:
+        if minutes is not None:
             yield _window(used=percent / 100.0, seconds=minutes * 60.0, resets_at=resets_at)
 
 

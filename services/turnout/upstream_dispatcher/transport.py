@@ -159,7 +159,7 @@ class Incoming:
         alarm = Alarm()
         try:
             data = await self._read_patiently(alarm)
-            if not data:
+            if not data or (self._inflater is None and self._content.at_eof()):
                 return data
             parts = [data]
             size = len(data)
