@@ -49,6 +49,7 @@ class NotRun(Exception):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    machine.end_when_told()
     plan = _plan(argv)
     if not plan.locust.exists():
         print(f"{plan.locust} is not there; `make loadtest` installs it", file=sys.stderr)

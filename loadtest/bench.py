@@ -35,6 +35,7 @@ TRANSLATION_ROUNDS = 15
 
 
 def main() -> int:
+    machine.end_when_told()
     told = _arguments()
     cpus = Cpus.of_this_machine()
     if not cpus.are_apart:

@@ -87,6 +87,7 @@ class Steady:
 
 
 def main() -> int:
+    machine.end_when_told()
     told = _arguments()
     lines: list[str] = []
     failure = ""

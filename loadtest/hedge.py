@@ -107,6 +107,7 @@ class Plan:
 
 
 def main() -> int:
+    machine.end_when_told()
     plan, port = _arguments()
     cpus = Cpus.of_this_machine()
     report = HedgeReport()

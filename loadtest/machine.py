@@ -67,6 +67,11 @@ class Started:
     url: str
 
 
+def end_when_told() -> None:
+    """SIGTERM ends a run as an interrupt does, so that what it has started is stopped; for the main thread."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+
 @contextmanager
 def running(
     argv: Sequence[str],

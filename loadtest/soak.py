@@ -63,6 +63,7 @@ class Plan:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
+    machine.end_when_told()
     plan = _plan(argv)
     print(f"soak: seed {plan.seed}, {plan.minutes:g} minutes, {plan.rate:g} requests/s", flush=True)
     directory = Path(tempfile.mkdtemp(prefix="turnout-soak-"))

@@ -65,6 +65,7 @@ class Wave:
 
 
 def main() -> int:
+    machine.end_when_told()
     told = _arguments()
     cpus = Cpus.of_this_machine()
     plan = Plan(
