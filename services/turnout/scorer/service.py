@@ -7,7 +7,7 @@ down), and the decision says so instead of waiting. The policy itself is pure an
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 
@@ -174,25 +174,30 @@ class LocalScorer:
         self, request: RouteRequest, settings: RoutingSettings, now: float
     ) -> tuple[tuple[TargetHealth, ...], tuple[TargetLatency, ...]]:
         """How the targets stand to which the request could go; what is no argument is left out."""
-        targets = reachable(
-            request.features.requested_model,
-            access=request.access,
-            catalog=self._catalog,
-            dialect=request.features.dialect,
-            settings=settings,
-        )
+        health = self._standings.health(self._asked(request, settings), now=now)
+        if settings.second_usd <= 0.0:
+            return health, ()
+        return health, self._standings.latencies(self._reachable(request, settings), now=now)
+
+    def _asked(self, request: RouteRequest, settings: RoutingSettings) -> Iterator[tuple[str, str]]:
+        """Those targets, each with the account that would ask it."""
         accounts = {
             f"{way.provider}@{way.credential}": account_of(
                 request.identity.principal, way.credential, way.provider
             )
             for way in request.access
         }
-        health = self._standings.health(
-            [(target, accounts[way_of(target)]) for target in targets], now=now
+        for target in self._reachable(request, settings):
+            yield target, accounts[way_of(target)]
+
+    def _reachable(self, request: RouteRequest, settings: RoutingSettings) -> list[str]:
+        return reachable(
+            request.features.requested_model,
+            access=request.access,
+            catalog=self._catalog,
+            dialect=request.features.dialect,
+            settings=settings,
         )
-        if settings.second_usd <= 0.0:
-            return health, ()
-        return health, self._standings.latencies(targets, now=now)
 
     def _known(self, request: RouteRequest) -> Embedding | Skipped | TextSignal | None:
         """What there is of the text without computing: None when there is nothing yet."""

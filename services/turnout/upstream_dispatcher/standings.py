@@ -98,6 +98,8 @@ class Standings:
         self._targets: OrderedDict[str, _Target] = OrderedDict()
         self._accounts: OrderedDict[tuple[str, str], _Account] = OrderedDict()
         self._reports = 0
+        # Until then a target or an account may have to be left alone; later none.
+        self._trouble_until = 0.0
         # Of those above, what the next reports tell; dicts for their order.
         self._news: dict[str, None] = {}
         self._throttled: dict[tuple[str, str], None] = {}
@@ -149,11 +151,16 @@ class Standings:
                 now=now,
             )
             self._throttled[target, account] = None
+        self._trouble_until = max(
+            self._trouble_until, known.breaker.left_until, with_account.throttle.eligible_at
+        )
 
     def used_up(self, target: str, seconds: float, *, account: str = OURS, now: float) -> None:
         """An answer that has begun says that the limits are used up, and whole again in so many seconds."""
-        self._account(target, account).throttle.told(seconds, now=now)
+        known = self._account(target, account)
+        known.throttle.told(seconds, now=now)
         self._throttled[target, account] = None
+        self._trouble_until = max(self._trouble_until, known.throttle.eligible_at)
 
     def bar(self, target: str, *, account: str = OURS, now: float) -> Bar | None:
         """What keeps a call from it now; None where nothing does."""
@@ -202,6 +209,7 @@ class Standings:
             known.breaker.heard(
                 seen.calls, seen.failures, ejected_seconds=seen.ejected_seconds, now=now
             )
+            self._trouble_until = max(self._trouble_until, known.breaker.left_until)
             for times in seen.times:
                 _of_size(known.times, times.size, now=now).merge(times, now=now)
         for throttled in report.throttles:
@@ -212,9 +220,14 @@ class Standings:
                 kind=throttled.kind,
                 now=now,
             )
+            self._trouble_until = max(self._trouble_until, account.throttle.eligible_at)
 
     def health(self, asked: Iterable[tuple[str, str]], *, now: float) -> tuple[TargetHealth, ...]:
-        """Of targets, each with the account that would ask it, those that are not to be asked now."""
+        """Of targets, each with the account that would ask it, those that are not to be asked now; `asked` is
+        not looked at while there can be none.
+        """
+        if now >= self._trouble_until:
+            return ()
         found: list[TargetHealth] = []
         for target, account in asked:
             known = self._targets.get(target, self._no_target)
