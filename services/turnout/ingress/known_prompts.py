@@ -145,15 +145,19 @@ class KnownPrompts:
     def _find(self, owner: _Owner, body: bytes) -> _Known | None:
         """The prompt with the longest run that this body begins with."""
         found: _Known | None = None
+        # Threads of one kind of work are often of one length.
+        digests: dict[int, bytes] = {}
         for known in self._known.get(owner, ()):
             end = known.kept.end
             if (
                 body[end - _TAIL_BYTES : end] == known.kept.tail
                 and (found is None or end > found.kept.end)
                 and body[end : end + 1] == b","
-                and xxh3_128_digest(memoryview(body)[:end]) == known.kept.digest
             ):
-                found = known
+                if end not in digests:
+                    digests[end] = xxh3_128_digest(memoryview(body)[:end])
+                if digests[end] == known.kept.digest:
+                    found = known
         return found
 
     def _keep(self, owner: _Owner, old: _Known | None, kept: _Kept, around: _Around) -> None:
