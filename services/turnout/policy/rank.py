@@ -25,7 +25,7 @@ from turnout.policy.decision import Candidate, DecisionInputs, RoutingSettings
 from turnout.policy.evidence import EscalationTable
 from turnout.policy.prompt_terms import pauses_to_write_for, prompt_terms
 from turnout.policy.quota import list_shares, way_of
-from turnout.policy.request import Harness, StepKind, TaskKind, prompt_tokens_in
+from turnout.policy.request import Harness, StepKind, TaskKind
 from turnout.policy.targets import Option
 from turnout.policy.task_kind import thread_kind
 from turnout.policy.thread import ThreadState, WarmPrefix, counting_family
@@ -232,11 +232,10 @@ def _candidate(
     if served.cache.kind == "none":
         warm = 0.0
     share = token_share(counted_for=view.counted_for, model=model.id)
-    prompt_tokens = prompt_tokens_in(family_of(model.id), inputs.features)
     output_tokens = view.output_tokens * share
     now_usd = cost_now_usd(
         served.rates,
-        prompt_tokens=prompt_tokens,
+        prompt_tokens=option.prompt_tokens,
         warm_tokens=warm,
         output_tokens=min(output_tokens, view.most_output_tokens),
     )
@@ -246,7 +245,7 @@ def _candidate(
         output_tokens=output_tokens,
         stays_warm=served.stays_warm,
     )
-    later_usd = cost_later_usd(served.rates, prompt_tokens=prompt_tokens, horizon=horizon)
+    later_usd = cost_later_usd(served.rates, prompt_tokens=option.prompt_tokens, horizon=horizon)
     paid_share = 1.0 - covered_share
     now_usd = None if now_usd is None else now_usd * paid_share
     to_go_usd = None if now_usd is None or later_usd is None else now_usd + later_usd * paid_share
@@ -257,7 +256,7 @@ def _candidate(
     lacks = option.lacks if competes or "price" in option.lacks else (*option.lacks, "price")
     first_content_seconds, latency_usd = None, 0.0
     if waits is not None:
-        wait = expected_wait(target, waits, prompt_tokens, warm, horizon)
+        wait = expected_wait(target, waits, option.prompt_tokens, warm, horizon)
         first_content_seconds = wait.first
         latency_usd = inputs.settings.second_usd * wait.to_go
     score = None

@@ -70,11 +70,16 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 
 class Option(msgspec.Struct, frozen=True, gc=False):
-    """A target's id with its model, and what it lacks; eligible when it lacks nothing."""
+    """A target's id with its model, and what it lacks; eligible when it lacks nothing.
+
+    Attributes:
+        prompt_tokens: of the prompt, as the model counts.
+    """
 
     target: str
     model: Model
     lacks: tuple[str, ...]
+    prompt_tokens: float
 
 
 def asked_for(name: str, catalog: Catalog, settings: RoutingSettings) -> Asked:
@@ -160,15 +165,16 @@ def all_options(
         is_vouched_for = settings.unpriced_compete and not entrant.model.is_priced
         is_same = entrant.model.origin == asked.model.origin
         is_free = is_same or entrant.model is locked or is_vouched_for
+        tokens = prompt_tokens_in(entrant.family, features)
         lacks = _lacks(
             entrant,
             features,
             needed,
-            round(prompt_tokens_in(entrant.family, features)),
+            round(tokens),
             None if is_free else most,
             is_asked=is_first and asked.freedom != "free",
         )
-        found += [Option(target, entrant.model, lacks) for target in entrant.targets]
+        found += [Option(target, entrant.model, lacks, tokens) for target in entrant.targets]
     return found
 
 
