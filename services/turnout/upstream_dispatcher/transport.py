@@ -73,13 +73,15 @@ class Outgoing:
 
 class _Body(httpx.AsyncByteStream):
     """A request's body that is not copied, and that httpx does not describe in headers: aiohttp
-    says the length.
+    says the length. The request's own headers come with it, because httpx would take them to
+    pieces and back.
     """
 
-    __slots__ = ("data",)
+    __slots__ = ("data", "headers")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, headers: tuple[tuple[str, str], ...]) -> None:
         self.data = data
+        self.headers = headers
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -202,14 +204,13 @@ class _Connections(AiohttpTransport):
         if self._session is None:
             # Not before a loop runs.
             self._session = self._make(self.ssl_context)
-        stream = request.stream
+        sent = request.stream
+        assert isinstance(sent, _Body)
         response = await self._session.request(
             request.method,
             str(request.url),
-            headers=[
-                (name.decode(LATIN_1), value.decode(LATIN_1)) for name, value in request.headers.raw
-            ],
-            data=stream.data if isinstance(stream, _Body) else None,
+            headers=sent.headers,
+            data=sent.data,
             allow_redirects=False,
         )
         return httpx.Response(
@@ -278,10 +279,7 @@ class HttpTransport:
         request = httpx.Request(
             "POST",
             self._url(outgoing.url),
-            headers=[
-                (name.encode(LATIN_1), value.encode(LATIN_1)) for name, value in outgoing.headers
-            ],
-            stream=_Body(outgoing.body),
+            stream=_Body(outgoing.body, outgoing.headers),
         )
         loop = asyncio.get_running_loop()
         sent_at = loop.time()
