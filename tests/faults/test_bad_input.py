@@ -157,6 +157,13 @@ REFUSED: Final = (
         ["gtp-5.5", "gpt-5.5"],
         data=body(model="gtp-5.5"),
     ),
+    Bad(
+        "long-model-name",
+        400,
+        "invalid_request",
+        ["model", "at most 512 bytes", "200000"],
+        data=body(model="x" * 200_000),
+    ),
     Bad("unknown-path", 404, "unknown_path", ["/batches", "/v1/messages"], more_path="/batches"),
     Bad(
         "body-too-large",

@@ -3,6 +3,9 @@
 from hashlib import blake2b
 from typing import Final
 
+from msgspec import structs
+
+from turnout import fact_texts
 from turnout.capabilities import Dialect
 from turnout.dialects.prefix import chain
 from turnout.dialects.survey import Survey
@@ -16,16 +19,18 @@ def features_of(
     survey: Survey, prefix: Prefix, *, dialect: Dialect, step_kind: StepKind
 ) -> Features:
     """The policy's view of a request."""
-    digests = prefix.digests
+    digests, needs = prefix.digests, survey.needs
+    if needs.server_tools:
+        needs = structs.replace(needs, server_tools=fact_texts.kinds(needs.server_tools))
     is_typed = step_kind == "user_input"
     evidence = evidence_of(survey.outcomes, beginning=digests[0] if digests else "")
     return Features(
         dialect=dialect,
-        requested_model=survey.model,
+        requested_model=fact_texts.model_name(survey.model),
         step_kind=step_kind,
         stream=survey.stream,
         body_bytes=survey.body_bytes,
-        needs=survey.needs,
+        needs=needs,
         message_count=survey.message_count,
         tool_count=survey.tool_count,
         tool_result_count=survey.tool_result_count,

@@ -10,6 +10,7 @@ from turnout.capabilities import Dialect
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.survey import Survey, for_model
 from turnout.errors import InvalidRequest
+from turnout.fact_texts import LONGEST_MODEL_NAME_BYTES
 from turnout.ingress.callers import Caller, Door, account_of
 from turnout.ingress.features import features_of, prefix_of
 from turnout.ingress.guard import Guard
@@ -60,6 +61,12 @@ class Question:
     mode: Mode
 
     def for_scorer(self, *, explain_only: bool) -> RouteRequest:
+        """Raises `InvalidRequest` for a model's name that no decision could hold."""
+        if self.features.requested_model != self.survey.model:
+            raise InvalidRequest(
+                f"model: a model's name has at most {LONGEST_MODEL_NAME_BYTES} bytes;"
+                f" this one has {len(self.survey.model.encode())}"
+            )
         return RouteRequest(
             request_id=self.arrival.request_id,
             identity=self.identity,

@@ -24,8 +24,8 @@ from turnout.tenant_settings import NOTHING
 
 MOST_MODE_BYTES: Final = 1024
 
-MOST_SETTING_BYTES: Final = 64 * 1024
-"""A list of a thousand models fits."""
+MOST_SETTING_BYTES: Final = 32 * 1024
+"""A list of a thousand models fits, and old and new value fit one fact."""
 
 MOST_NAME_CHARACTERS: Final = 80
 

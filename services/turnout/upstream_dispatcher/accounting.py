@@ -21,6 +21,7 @@ from turnout.dialects.retry_after import when_whole
 from turnout.dialects.suspects import suspects
 from turnout.dialects.usage import Usage, UsageSource
 from turnout.errors import TurnoutError
+from turnout.fact_texts import cut
 from turnout.facts import AttemptEnded, AttemptOutcome, RequestCompleted, RequestOutcome
 from turnout.observe.spans import Span
 from turnout.policy.attempts import NO_DETOUR, Detour, SendKind
@@ -215,9 +216,9 @@ def attempt_ended(
         usage=spent.usage,
         usage_source=spent.source,
         cost_usd=spent.cost_usd,
-        response_model=log.reading.response_model,
-        response_id=log.reading.response_id,
-        finish_reason=log.reading.finish_reason,
+        response_model=cut(log.reading.response_model),
+        response_id=cut(log.reading.response_id),
+        finish_reason=cut(log.reading.finish_reason),
         changes=log.changes,
         fee_usd=spent.fee_usd,
         paid_usd=0.0 if is_covered(log.windows) else spent.cost_usd,
