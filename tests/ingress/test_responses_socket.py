@@ -15,6 +15,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.dialects.events import events_of
+from tests.fakes import Step
 from tests.ingress.edge import LIMITS, OPEN_DOOR, WAIT_SECONDS, Edge, edge, head
 from tests.ingress.test_control import ADMIN, CLOSED, TEAM
 from turnout.dialects.conversation import Text, ToolCall
@@ -22,7 +23,7 @@ from turnout.dialects.openai_responses import OPENAI_RESPONSES
 from turnout.dialects.stream import Answer
 from turnout.dialects.usage import Usage
 from turnout.engines.handover import NOBODY
-from turnout.errors import RateLimited
+from turnout.errors import RateLimited, UpstreamFailed
 from turnout.http_bounds import HttpBounds
 from turnout.http_server import serve_http
 from turnout.ingress.app import Edge as Application
@@ -239,6 +240,39 @@ async def test_an_error_answer_is_one_frame_with_status_and_retry_after() -> Non
         headers = event["headers"]
         assert isinstance(headers, dict)
         assert headers["retry-after"] == "3"
+
+
+BROKEN: Final = OPENAI_RESPONSES.encode_stream_error(UpstreamFailed("the upstream broke off"))
+FAULT: Final = BROKEN[: BROKEN.index(b"\n\n") + 2]
+"""Of the two events that end a broken stream the first, `error`; some providers send no other."""
+
+
+@pytest.mark.parametrize(
+    ("end", "kind"),
+    [
+        ((Chunk(BROKEN),), "response.failed"),
+        ((Chunk(FAULT), Chunk(BROKEN[len(FAULT) :])), "response.failed"),
+        ((UpstreamFailed("the upstream broke off"),), "response.failed"),
+        ((Chunk(FAULT),), "error"),
+        ((Chunk(FAULT), Chunk(SAID[-1])), "response.completed"),
+        ((Chunk(SAID[-1] + b"data: [DONE]\n\n"), Chunk(BROKEN)), "response.completed"),
+    ],
+)
+async def test_an_answer_has_one_end_and_the_next_one_its_own(
+    end: tuple[Step, ...], kind: str
+) -> None:
+    """Who stops at the first is not told the second as the end of what is asked next."""
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID[:-1]), *end)
+        await connection.send(create(stream_id="one"))
+        events = await until_end(connection)
+        assert (events[-1]["type"], events[-1]["stream_id"]) == (kind, "one")
+        assert (events[-1].get("status") == 502) is (kind == "error")
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create(stream_id="one"))
+        events = await until_end(connection)
+        assert events[0]["type"] == "response.created"
+        assert events[-1]["type"] == "response.completed"
 
 
 async def test_codex_says_in_frames_what_it_says_in_headers_over_http() -> None:

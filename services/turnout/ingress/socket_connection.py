@@ -22,6 +22,7 @@ from turnout.dialects.openai_responses.socket import (
     Asked,
     Chain,
     Create,
+    OneEnd,
     PreviousResponseUnknown,
     chain_behind,
     coded_error_frame,
@@ -304,6 +305,7 @@ class _Exchange:
         self._is_stream = False
         self._whole: list[bytes] = []
         self._decoder = SseDecoder()
+        self._ending = OneEnd()
         self._chain: Chain | None = None
 
     async def receive(self) -> Message:
@@ -328,12 +330,16 @@ class _Exchange:
             self._whole.append(body)
             return
         for event in self._decoder.feed(body):
-            self._chain = chain_behind(self._create, event.data) or self._chain
-            named = naming_previous(event.data, self._create.previous)
-            await self._connection.tell(named, self._lane)
+            told = self._ending.feed(event.data)
+            if told:
+                self._chain = chain_behind(self._create, told) or self._chain
+                named = naming_previous(told, self._create.previous)
+                await self._connection.tell(named, self._lane)
 
     async def end(self) -> Chain | None:
-        """Tell an error that was no stream; return what can be continued."""
+        """Tell an error that was no stream, or all that ended one; return what can be continued."""
+        if fault := self._ending.close():
+            await self._connection.tell(fault, self._lane)
         if self._status and not self._is_stream:
             frame = frame_of_error(self._status, self._headers, b"".join(self._whole))
             await self._connection.tell(frame, self._lane)

@@ -104,6 +104,10 @@ class Create:
     metadata: Mapping[str, str]
 
 
+class _Kind(msgspec.Struct):
+    type: str = ""
+
+
 class _Done(msgspec.Struct):
     id: str = ""
     output: list[msgspec.Raw] | None = None
@@ -114,12 +118,15 @@ class _Event(msgspec.Struct):
     response: _Done | None = None
 
 
+_KIND: Final = msgspec.json.Decoder(_Kind)
 _EVENT: Final = msgspec.json.Decoder(_Event)
 _FIELDS: Final = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _WARMED_UP: Final = frozenset({"response.created", "response.in_progress", "response.completed"})
 _NOTHING: Final = msgspec.Raw(b"[]")
 _NULL: Final = msgspec.Raw(b"null")
 _ENDINGS: Final = frozenset({"response.completed", "response.incomplete"})
+_FAULTS: Final = frozenset({"error", "response.error"})
+_BROKEN_STATUS: Final = 502
 _TERMINAL_MARK: Final = b'"response.'
 _PREVIOUS: Final = "previous_response_id"
 _PREVIOUS_MARK: Final = b'"previous_response_id"'
@@ -198,6 +205,42 @@ def _metadata(frame: ObjectReader) -> Mapping[str, str]:
         if _HEADER_NAME.fullmatch(name) is None or _NOT_IN_A_HEADER.search(value):
             raise InvalidRequest(f"client_metadata: {name!r} cannot be a header")
     return found
+
+
+class OneEnd:
+    """Of an answer's events those up to the first that ends it.
+
+    A broken answer's stream has `error` and then `response.failed`, for the clients of each. Here the next
+    answer follows on the same connection, and whoever stops at the first would take the second for its
+    end. Of the two `response.failed` goes out, which ends an answer for all clients; Codex hears an `error`
+    only where a status stands in it, so one that nothing follows is given one.
+    """
+
+    def __init__(self) -> None:
+        self._is_over = False
+        self._fault = b""
+
+    def feed(self, event: bytes) -> bytes:
+        """The event; b"" for one that is not told, or not yet."""
+        if self._is_over:
+            return b""
+        try:
+            kind = _KIND.decode(event).type
+        except MALFORMED:
+            return event
+        if kind in _FAULTS:
+            self._fault = self._fault or event
+            return b""
+        self._is_over = kind in _ENDINGS or kind == "response.failed"
+        return event
+
+    def close(self) -> bytes:
+        """The error that was all; b"" where another event has ended the answer."""
+        if self._is_over or not self._fault:
+            return b""
+        fields = _FIELDS.decode(self._fault)
+        fields.setdefault("status", msgspec.Raw(b"%d" % _BROKEN_STATUS))
+        return msgspec.json.encode(fields)
 
 
 def chain_behind(create: Create, event: bytes) -> Chain | None:
