@@ -202,14 +202,45 @@ async def test_a_body_may_take_longer_than_a_head() -> None:
         assert (await answering)[::2] == (200, b"4")
 
 
-@pytest.mark.parametrize("asked", [b"", ASK])
-async def test_a_connection_on_which_nothing_is_asked_is_closed(asked: bytes) -> None:
+async def test_a_served_connection_on_which_nothing_more_is_asked_is_closed() -> None:
     async with served(replace(BOUNDS, keep_alive_seconds=1)) as edge:
         reader, writer = await edge.connect()
-        writer.write(asked)
-        if asked:
-            await answer(reader)
+        writer.write(ASK)
+        await answer(reader)
         assert await reader.read() == b""
+
+
+async def test_a_new_connection_that_sends_nothing_has_the_time_of_a_head() -> None:
+    """One that has served a request is kept for longer."""
+    async with served(replace(BOUNDS, head_seconds=0.2, keep_alive_seconds=75)) as edge:
+        served_before, writer = await edge.connect()
+        writer.write(ASK)
+        assert (await answer(served_before))[0] == 200
+        reader, _ = await edge.connect()
+        assert await reader.read() == b""
+        writer.write(ASK)
+        assert (await answer(served_before))[0] == 200
+
+
+@pytest.mark.parametrize("before", [b"", ASK])
+async def test_line_ends_alone_do_not_keep_a_connection(before: bytes) -> None:
+    async with served(replace(BOUNDS, head_seconds=0.2, keep_alive_seconds=75)) as edge:
+        reader, writer = await edge.connect()
+        writer.write(before)
+        if before:
+            await answer(reader)
+        writer.write(b"\r\n")
+        assert await is_refused(reader, 408)
+
+
+async def test_line_ends_in_front_of_a_head_are_passed_over() -> None:
+    async with served() as edge:
+        reader, writer = await edge.connect()
+        for _ in range(2):
+            writer.write(b"\r\n")
+            await writer.drain()
+            writer.write(ASK)
+            assert (await answer(reader))[0] == 200
 
 
 async def test_connections_beyond_the_bound_are_told_to_come_back() -> None:

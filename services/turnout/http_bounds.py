@@ -2,7 +2,8 @@
 
 Rules: a head is bounded in bytes and in time, a connection that says nothing, or takes nothing of its answer, in
 time, all of them in number; whoever goes beyond a bound is told so where that can be told, and the connection is
-closed. Bodies are the application's to bound.
+closed. One that has asked nothing yet has the time of a head to begin, one that was served the longer time between
+requests. Bodies are the application's to bound.
 """
 
 import asyncio
@@ -32,9 +33,9 @@ once would take the answer from a client that is sending."""
 class HttpBounds:
     """Attributes:
     head_bytes: of a request's line and headers together.
-    head_seconds: from a head's first byte to its last.
+    head_seconds: to a new connection's first byte, and from a head's first byte to its last.
     write_seconds: how long a client may take nothing while an answer waits for it.
-    keep_alive_seconds: how long a connection is kept on which no request is under way.
+    keep_alive_seconds: how long a connection that was served is kept without a request.
     connections: open at once.
 
     """
@@ -75,6 +76,7 @@ class BoundedProtocol(HttpToolsProtocol):
     """Received, and neither a head nor a piece of a body so far: the parser keeps these."""
     _is_in_head = False
     _is_in_message = False
+    _is_upgraded = False
     _linger: asyncio.TimerHandle | None = None
     _head_due: asyncio.TimerHandle | None = None
     _write_due: asyncio.TimerHandle | None = None
@@ -87,8 +89,13 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections are open")
             return
         self.timeout_keep_alive_task = self.loop.call_later(
-            self.timeout_keep_alive, self.timeout_keep_alive_handler
+            self.bounds.head_seconds, self.timeout_keep_alive_handler
         )
+
+    @override
+    def handle_websocket_upgrade(self) -> None:
+        self._is_upgraded = True
+        super().handle_websocket_upgrade()
 
     @override
     def connection_lost(self, exc: Exception | None) -> None:
@@ -122,7 +129,20 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._untold_bytes > self.bounds.head_bytes:
             self._refuse_head()
         # Nearly every head comes in one piece, so that none of these needs a timer.
-        self._wait_for_head(is_needed=self._is_in_head and not self.transport.is_closing())
+        is_awaited = self._is_in_head or self._is_unwatched()
+        self._wait_for_head(is_needed=is_awaited and not self.transport.is_closing())
+
+    def _is_unwatched(self) -> bool:
+        """Whether line ends alone have come, which may stand in front of a head and end the wait for one."""
+        if self._is_in_message or self._is_upgraded or self.timeout_keep_alive_task is not None:
+            return False
+        cycle = self._cycle()
+        return cycle is None or cycle.response_complete
+
+    def _cycle(self) -> RequestResponseCycle | None:
+        """Its type says that there always is one; before the first request there is none."""
+        cycle: object = vars(self).get("cycle")
+        return cycle if isinstance(cycle, RequestResponseCycle) else None
 
     @override
     def timeout_keep_alive_handler(self) -> None:
@@ -213,9 +233,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def _refuse(self, status: HTTPStatus, message: str) -> None:
         if self.transport.is_closing():
             return
-        # Its type says that there always is one; before the first request there is none.
-        cycle: object = vars(self).get("cycle")
-        if not isinstance(cycle, RequestResponseCycle) or cycle.response_complete:
+        cycle = self._cycle()
+        if cycle is None or cycle.response_complete:
             self.transport.write(refusal(status, message))
         # Else an answer is under way, which nothing may be put into.
         self.transport.close()

@@ -42,7 +42,10 @@ class Ingress(Section):
         default=64 * 1024, gt=0, description="Longest accepted request line and headers in bytes."
     )
     header_seconds: float = Field(
-        default=10.0, gt=0, description="Longest time in seconds that they may take to arrive."
+        default=10.0,
+        gt=0,
+        description="Longest time in seconds from the first byte of a request line and headers to their last; a new"
+        " connection on which nothing has come for as long is closed, and who opens some ahead opens another.",
     )
     max_connections: int = Field(
         default=8192, gt=0, description="Clients' connections that may be open at once."
@@ -53,7 +56,9 @@ class Ingress(Section):
         description="How long a client may take nothing of its answer before it is hung up on.",
     )
     keep_alive_seconds: int = Field(
-        default=75, gt=0, description="How long a connection is kept on which nothing is asked."
+        default=75,
+        gt=0,
+        description="How long in seconds a connection that has served a request is kept without another one.",
     )
     max_sockets: int = Field(default=512, ge=0, description="WebSockets that may be open at once.")
     max_sockets_per_key: int = Field(default=64, ge=0, description="The same for one key.")

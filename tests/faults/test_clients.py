@@ -33,7 +33,7 @@ pytestmark = pytest.mark.anyio
 
 MAX_BODY_BYTES: Final = 1_000_000
 BODY_SECONDS: Final = 1.0
-KEEP_ALIVE_SECONDS: Final = 3
+HEADER_SECONDS: Final = 3
 IDLE_CONNECTIONS: Final = 2_000
 LONG_ANSWER_BYTES: Final = 16_000_000
 """More than all buffers between a provider and a client hold."""
@@ -115,8 +115,7 @@ async def edge(anyio_backend: str, tmp_path_factory: pytest.TempPathFactory) -> 
             "OPENAI_API_KEY": "sk-of-this-test-alone",
             "TURNOUT_INGRESS__MAX_BODY_BYTES": str(MAX_BODY_BYTES),
             "TURNOUT_INGRESS__BODY_SECONDS": str(BODY_SECONDS),
-            "TURNOUT_INGRESS__HEADER_SECONDS": "1",
-            "TURNOUT_INGRESS__KEEP_ALIVE_SECONDS": str(KEEP_ALIVE_SECONDS),
+            "TURNOUT_INGRESS__HEADER_SECONDS": str(HEADER_SECONDS),
         }
         try:
             await made.start()

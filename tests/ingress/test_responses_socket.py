@@ -83,7 +83,9 @@ BOUNDS = HttpBounds(
 
 
 @asynccontextmanager
-async def served(*, door: Door = OPEN_DOOR, limits: Limits = LIMITS) -> AsyncGenerator[Served]:
+async def served(
+    *, door: Door = OPEN_DOOR, limits: Limits = LIMITS, bounds: HttpBounds = BOUNDS
+) -> AsyncGenerator[Served]:
     on = edge(door=door, limits=limits)
     app = on.app
     assert isinstance(app, Application)
@@ -99,7 +101,7 @@ async def served(*, door: Door = OPEN_DOOR, limits: Limits = LIMITS) -> AsyncGen
                     handover=NOBODY,
                     drain_seconds=WAIT_SECONDS,
                     replaced_seconds=WAIT_SECONDS,
-                    bounds=BOUNDS,
+                    bounds=bounds,
                     leave_sockets=app.leave_sockets,
                     max_message_bytes=LIMITS.max_body_bytes,
                 )
@@ -142,6 +144,15 @@ async def test_a_frame_is_answered_with_the_events_of_a_stream() -> None:
         assert (asked.dialect, asked.path) == ("openai_responses", "/v1/responses")
         assert asked.features.stream
         assert json.loads(asked.body) == {"model": "gpt-5.5", "input": [USER], "stream": True}
+
+
+async def test_a_silent_connection_is_no_head_that_is_late() -> None:
+    async with served(bounds=replace(BOUNDS, head_seconds=0.1)) as at, opened(at.url) as connection:
+        silent = asyncio.ensure_future(connection.recv())
+        assert not (await asyncio.wait({silent}, timeout=0.4))[0]
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create())
+        assert json.loads(await silent)["type"] == "response.created"
 
 
 async def test_frames_are_compressed_for_clients_that_offer_it() -> None:
