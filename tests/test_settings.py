@@ -56,6 +56,8 @@ def test_a_setting_of_every_shape_is_read(monkeypatch: pytest.MonkeyPatch) -> No
         ("TURNOUT_ROUTING__LOCKS", "docs=claude", "JSON, such as '{"),
         ("TURNOUT_INGRESS__ALLOWED_HOSTS", "a,b", "JSON"),
         ("TURNOUT_INGRESS__MAX_BODY_BYTES", "0", "greater than 0"),
+        ("TURNOUT_INGRESS__MAX_BODIES_BYTES", "33554431", "MAX_BODY_BYTES, which is 33554432"),
+        ("TURNOUT_INGRESS__MAX_HEADER_BYTES", "1023", "1024"),
         ("TURNOUT_CLICKHOUSE__DATABASE", "x; DROP", "letters, digits and underscores"),
         ("TURNOUT_CLICKHOUSE__DATABASE", "", "letters, digits and underscores"),
         ("TURNOUT_CLICKHOUSE__CLUSTER", "a'b", "named as a database is"),
@@ -71,6 +73,29 @@ def test_a_wrong_value_is_one_line_that_names_it_and_what_is_right(
     assert message.startswith(f"{name}: ")
     assert re.search(says, message), message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("value", ["inf", "-inf", "nan", "Infinity"])
+def test_no_number_is_infinite(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    numbers = [
+        name
+        for name, variable in settings.variables().items()
+        if re.fullmatch(r"\d+\.\d+", variable.default)
+    ]
+    assert len(numbers) > 20
+    for name in numbers:
+        with monkeypatch.context() as set_to:
+            set_to.setenv(name, value)
+            with pytest.raises(BadSetting, match=f"^{name}: Input should be a finite number; "):
+                settings.load()
+
+
+def test_the_longest_body_fits_the_room_for_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_INGRESS__MAX_BODY_BYTES", "600000000")
+    with pytest.raises(BadSetting, match="^TURNOUT_INGRESS__MAX_BODIES_BYTES: .* is 600000000; "):
+        settings.load()
+    monkeypatch.setenv("TURNOUT_INGRESS__MAX_BODIES_BYTES", "600000000")
+    assert settings.load().ingress.max_bodies_bytes == 600_000_000
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_tenants_value_goes_before_the_dial_of_the_process() -> None:
         ("candidates", ["gpt-0"], "candidates: 'gpt-0' is not in the catalog"),
         ("quality_bias", 2, "quality_bias: Input should be less than or equal to 1; The dial"),
         ("quality_bias", "much", "quality_bias: Input should be a valid number"),
-        ("value_usd", "nan", "value_usd: Input should be greater than 0"),
+        ("value_usd", "nan", "value_usd: Input should be a finite number"),
         ("named_model", "obey", "named_model: Input should be 'honour'"),
         ("qualty_bias", 0.5, "Did you mean quality_bias? There are value_usd, "),
         ("colour", "red", "colour is no setting of a tenant. There are "),

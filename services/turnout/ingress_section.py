@@ -2,12 +2,16 @@
 
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from turnout.router_key import RouterKey
 from turnout.variable import Section
 
 MEGABYTE: Final = 1024 * 1024
+
+LEAST_HEADER_BYTES: Final = 1024
+"""OpenAI's SDK for Python sends 670 with a key, and agents send more."""
 
 
 class Ingress(Section):
@@ -33,13 +37,19 @@ class Ingress(Section):
         description="Requests that are served at once; others are told to come again.",
     )
     max_bodies_bytes: int = Field(
-        default=512 * MEGABYTE, gt=0, description="Bytes of all their bodies together."
+        default=512 * MEGABYTE,
+        gt=0,
+        validate_default=True,
+        description="Bytes of the bodies of all requests that are served at once; at least as many as of the"
+        " longest accepted one (`MAX_BODY_BYTES`).",
     )
     body_seconds: float = Field(
         default=60.0, gt=0, description="Longest time in seconds that a body may take to arrive."
     )
     max_header_bytes: int = Field(
-        default=64 * 1024, gt=0, description="Longest accepted request line and headers in bytes."
+        default=64 * 1024,
+        ge=LEAST_HEADER_BYTES,
+        description="Longest accepted request line and headers in bytes, 1024 at least.",
     )
     header_seconds: float = Field(
         default=10.0,
@@ -61,7 +71,9 @@ class Ingress(Section):
         description="How long in seconds a connection that has served a request is kept without another one.",
     )
     max_sockets: int = Field(default=512, ge=0, description="WebSockets that may be open at once.")
-    max_sockets_per_key: int = Field(default=64, ge=0, description="The same for one key.")
+    max_sockets_per_key: int = Field(
+        default=64, ge=0, description="WebSockets that one key may have open at once."
+    )
     allowed_hosts: tuple[str, ...] = Field(
         default=(), description="Host names accepted beside loopback, as a JSON list."
     )
@@ -71,3 +83,15 @@ class Ingress(Section):
     drain_seconds: float = Field(
         default=30.0, ge=0, description="How long streams may finish after SIGTERM."
     )
+
+    @field_validator("max_bodies_bytes")
+    @classmethod
+    def _holds_the_longest_body(cls, value: int, info: ValidationInfo) -> int:
+        longest: object = info.data.get("max_body_bytes")
+        if isinstance(longest, int) and value < longest:
+            raise PydanticCustomError(
+                "no_room",
+                "Input should be at least TURNOUT_INGRESS__MAX_BODY_BYTES, which is {longest}",
+                {"longest": longest},
+            )
+        return value

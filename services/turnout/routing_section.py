@@ -80,7 +80,7 @@ class Routing(Section):
     keep_warm_budget_usd: float = Field(
         default=5.0,
         ge=0,
-        description="What these requests may cost a tenant on one day (UTC) at most, USD.",
+        description="What requests that only keep prompts cached may cost a tenant on one day (UTC) at most, USD.",
     )
     second_usd: float = Field(
         default=0.0,
@@ -96,7 +96,9 @@ class Routing(Section):
         " savings against; 0 measures nothing.",
     )
     arm_salt: str = Field(
-        default="", max_length=200, description="Another one divides the sessions anew."
+        default="",
+        max_length=200,
+        description="A word by which sessions are divided into treatment and control; another one divides them anew.",
     )
     guardrail_margin: float = Field(
         default=0.05,
@@ -109,8 +111,11 @@ class Routing(Section):
         default=0.95,
         ge=0.5,
         lt=1,
-        description="Confidence of that, over all looks together.",
+        description="Confidence, over all looks together, with which a tenant's treated sessions must be shown to be"
+        " worse.",
     )
     guardrail_seconds: float = Field(
-        default=300.0, gt=0, description="From one look at the outcomes to the next, seconds."
+        default=300.0,
+        gt=0,
+        description="Seconds from the guardrail's one look at the outcomes to the next.",
     )

@@ -91,7 +91,9 @@ class Dispatcher(Rpc):
 
     port: int = Field(default=7703, ge=1, le=65535, description="Port of its gRPC server.")
     begin_seconds: float = Field(
-        default=20.0, gt=0, description="How long the ingress waits for one to take a request."
+        default=20.0,
+        gt=0,
+        description="How long the ingress waits for a dispatcher to take a request.",
     )
     request_seconds: float = Field(
         default=3600.0,
@@ -129,15 +131,20 @@ class Dispatcher(Rpc):
         default=0.05, ge=0, le=1, description="Second calls, at most, of a tenant's requests."
     )
     hedge_usd_share: float = Field(
-        default=0.05, ge=0, le=1, description="What they cost, at most, of a tenant's spending."
+        default=0.05,
+        ge=0,
+        le=1,
+        description="What second calls cost, at most, of a tenant's spending.",
     )
     hedge_floor_seconds: float = Field(
-        default=1.0, ge=0, description="No call is raced sooner after it was sent."
+        default=1.0, ge=0, description="No call is raced by a second one sooner after it was sent."
     )
 
 
 class Telemetry(Section):
-    host: str = Field(default="127.0.0.1", description="Address of its /metrics and /ready.")
+    host: str = Field(
+        default="127.0.0.1", description="Address of telemetry's /metrics and /ready."
+    )
     metrics_port: int = Field(
         default=0, ge=0, le=65535, description="Port of /metrics and /ready; 0 means none."
     )
@@ -166,7 +173,8 @@ class ClickHouse(Section):
     port: int = Field(default=8123, ge=1, le=65535, description="Port of the embedded server.")
     user: str = Field(default="telemetry", description="User that may write.")
     password: SecretStr = Field(
-        default=SecretStr(""), description="Its password; made at each start when embedded."
+        default=SecretStr(""),
+        description="Password of the user that may write; made at each start when embedded.",
     )
     database: str = Field(
         default="turnout",
@@ -194,7 +202,7 @@ class ProviderSettings(Section):
     )
     base_urls: dict[Dialect, str] = Field(
         default_factory=dict,
-        description="The same for one dialect: __BASE_URLS__OPENAI_CHAT, and so on.",
+        description="Another address for one dialect: __BASE_URLS__OPENAI_CHAT, and so on.",
     )
 
 
@@ -337,7 +345,7 @@ def variables() -> dict[str, Variable]:
                 Variable(
                     "TURNOUT_PROVIDERS__<NAME>__BASE_URLS__<DIALECT>",
                     "",
-                    "The same for one dialect (`OPENAI_CHAT`, `ANTHROPIC_MESSAGES`, ...).",
+                    "Another address for one dialect of a provider (`OPENAI_CHAT`, `ANTHROPIC_MESSAGES`, ...).",
                 )
             )
         else:

@@ -10,9 +10,11 @@ from pydantic.fields import FieldInfo
 
 
 class Section(BaseModel):
-    """The fields of one part of the settings."""
+    """The fields of one part of the settings. No number is infinite, or none at all: nothing that waits,
+    or counts, can do so by one.
+    """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
