@@ -36,6 +36,7 @@ class Target:
     def __init__(self) -> None:
         self.clock = CountingClock()
         self._has_begun = anyio.Event()
+        self._seconds = 0.0
 
     async def serve(self, exchange: Exchange) -> None:
         if b'"stream":true' not in exchange.seen.body:
@@ -44,13 +45,15 @@ class Target:
         await exchange.head(200, EVENTS)
         await exchange.chunk(CHAT_ROLE + said("word "))
         await self._has_begun.wait()
+        self.clock.now += self._seconds
         await exchange.chunk(said("word " * (WORDS - 1)))
         await exchange.chunk(CHAT_STOP + COUNTED + CHAT_DONE)
         await exchange.end()
 
-    async def stream(self, on: Bench, *, seconds: float) -> str:
-        """Who served a stream whose output took so long."""
+    async def stream(self, on: Bench, *, seconds: float, taken_in: float = 0.0) -> str:
+        """Who served a stream whose output took so long, and whose first word its client took so long for."""
         self._has_begun = anyio.Event()
+        self._seconds = seconds
         target = ""
         with anyio.fail_after(10):
             async with aclosing(on.dispatcher.dispatch(request(FIRST, SECOND))) as events:
@@ -59,7 +62,7 @@ class Target:
                         case Head():
                             target = event.target
                         case Chunk() if not self._has_begun.is_set():
-                            self.clock.now += seconds
+                            self.clock.now += taken_in
                             self._has_begun.set()
                         case _:
                             pass
@@ -98,3 +101,12 @@ async def test_streams_that_become_far_slower_eject() -> None:
             assert state(on, target) == "healthy"
             await target.stream(on, seconds=20.0)
         assert state(on, target) == "ejected"
+
+
+async def test_slow_clients_make_no_target_slow() -> None:
+    async with asked() as (target, on):
+        for _ in range(20):
+            await target.stream(on, seconds=2.0)
+        for _ in range(5):
+            await target.stream(on, seconds=2.0, taken_in=20.0)
+        assert state(on, target) == "healthy"

@@ -231,11 +231,13 @@ def _ending(log: AttemptLog, fact: AttemptEnded) -> Ending:
 
 
 def _rate(request: DispatchRequest, log: AttemptLog, fact: AttemptEnded) -> OutputRate | None:
-    """A whole answer has all its content at once, and so no rate."""
+    """A whole answer has all its content at once, and so no rate. What a client takes its time for is not
+    the provider's.
+    """
     if not request.features.stream or fact.usage is None or fact.first_content_seconds is None:
         return None
     return output_rate(
         shown=tokens_of(log.reading.output_bytes, log.to.model_id),
         counted=fact.usage.output,
-        seconds=fact.duration_seconds - fact.first_content_seconds,
+        seconds=fact.duration_seconds - fact.first_content_seconds - log.client_seconds,
     )
