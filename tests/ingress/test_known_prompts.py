@@ -219,3 +219,16 @@ def test_a_prompt_larger_than_all_that_may_be_kept_is_not_kept() -> None:
         prompts.survey(sent, dialect=speaking, principal="p"), speaking.survey_request(sent)
     )
     assert prompts.size_bytes == 0
+
+
+@pytest.mark.parametrize("field", ["model", "user", "prompt_cache_key", "stop"])
+def test_a_prompt_with_long_words_of_the_client_is_not_kept(field: str) -> None:
+    """A survey holds them whole, and they may be as long as a body."""
+    prompts, speaking = KnownPrompts(), DIALECTS["openai_chat"]
+    steps = [m for n in range(9) for m in step("openai_chat", n, FILL)]
+    told = {"model": "gpt-5.5", "messages": [said("a"), *steps]}
+    for length, is_kept in ((10, True), (100_000, False)):
+        sent = json.dumps({**told, field: "x" * length}, separators=(",", ":")).encode()
+        before = prompts.size_bytes
+        prompts.survey(sent, dialect=speaking, principal="p")
+        assert (prompts.size_bytes > before) is is_kept

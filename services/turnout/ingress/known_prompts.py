@@ -36,6 +36,9 @@ PROMPT_BYTES: Final = 20_000
 characters.
 """
 
+MAX_WORDS: Final = 4_000
+"""Characters that stand in a survey as the client wrote them: with more of them a prompt is not kept."""
+
 MAX_KEPT_BYTES: Final = 32_000_000
 """Of all prompts together: 800 threads of 200 messages."""
 
@@ -139,7 +142,8 @@ class KnownPrompts:
             kept = _advanced(kept, body, until, dialect)
         except InvalidRequest:
             return dialect.survey_request(body)
-        self._keep(owner, old, kept, around)
+        if _words(around.survey) <= MAX_WORDS:
+            self._keep(owner, old, kept, around)
         return survey
 
     def _find(self, owner: _Owner, body: bytes) -> _Known | None:
@@ -181,6 +185,11 @@ class KnownPrompts:
         self.size_bytes -= _size(known.pop())
         if not known:
             del self._known[owner]
+
+
+def _words(around: Survey) -> int:
+    named = (around.model, around.user_field, around.prompt_cache_key)
+    return sum(map(len, (*named, *around.stop_sequences, *around.needs.server_tools)))
 
 
 def _size(known: _Known) -> int:
