@@ -163,11 +163,17 @@ async def test_the_dispatcher_is_killed(split: Product) -> None:
     for failure in traffic.failures:
         assert failure.begun < gone_at + NOTICED_SECONDS, traffic.told()
         ends_in_its_dialect(failure)
-    assert any(status_of(failure) == 200 for failure in traffic.failures), "a stream had begun"
+    streams = [request_id_of(one) for one in traffic.failures if status_of(one) == 200]
+    assert streams, "a stream had begun"
     assert any(killed_at < begun < replaced_at for begun in traffic.begun), "some had to wait"
     await each_once(split, traffic.seen)
     failed = [request_id_of(failure) for failure in traffic.failures]
     await once_each(split, failed)
+    ids = ", ".join(f"'{request_id}'" for request_id in streams)
+    assert await split.rows(
+        "SELECT DISTINCT status, error, attempts, answer_bytes > 0, served_model != '', usage_source"
+        f" FROM requests WHERE request_id IN ({ids})"
+    ) == [[200, "unavailable", 1, 1, 1, "estimated"]]
 
 
 async def test_the_ingress_is_killed(split: Product) -> None:

@@ -32,6 +32,7 @@ from turnout.catalog.token_families import in_tokens_of
 from turnout.errors import TurnoutError
 from turnout.events.v1 import facts_pb2
 from turnout.facts import RequestRouted
+from turnout.policy.ceiling import is_below
 from turnout.policy.decision import (
     Candidate,
     Decision,
@@ -47,7 +48,7 @@ from turnout.policy.rank import CAUTION
 from turnout.policy.request import Arm, Mode, RequestClass, StepKind, TaskKind
 from turnout.policy.standing import TargetHealth, TargetLatency, Unfit
 from turnout.policy.switch import FALLBACKS, decide
-from turnout.policy.targets import asked_for, is_below
+from turnout.policy.targets import asked_for
 from turnout.policy.thread import COLD_SHARE, EPOCH_SHARE, ThreadState
 from turnout.protos import from_pb, to_pb
 

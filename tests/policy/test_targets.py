@@ -29,8 +29,9 @@ from tests.policy.scenes import (
 from turnout.capabilities import Dialect, Needs
 from turnout.catalog.models import LongContext, Prices
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
+from turnout.policy.ceiling import is_below
 from turnout.policy.decision import Access, RoutingSettings
-from turnout.policy.targets import Freedom, all_options, asked_for, is_below, nobody_can
+from turnout.policy.targets import Freedom, all_options, asked_for, nobody_can
 
 PLAIN = Needs()
 SETTINGS = RoutingSettings(baseline_model=OPUS)

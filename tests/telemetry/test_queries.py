@@ -167,7 +167,9 @@ async def tell_of_features(warehouse: Warehouse) -> None:
             f"'control' AS arm, toInt32({is_second}) AS hedges,"
             f" if({is_second}, toDecimal64('0.0625', 9), NULL) AS hedge_cost_usd,"
             f" toInt32({is_second}) AS escalations,"
-            f" if({is_second}, 'failing_checks', '') AS escalation_trigger"
+            f" if({is_second}, 'failing_checks', '') AS escalation_trigger,"
+            f" if({is_second}, ['openai/a:b@env:throttled', 'openai/c@env:failing'], []) AS passed_over,"
+            f" if({is_second}, 1.5, 0.) AS waited_seconds"
         ),
         "decisions_raw": (
             f"toInt32({is_second}) AS escalations,"
@@ -177,7 +179,8 @@ async def tell_of_features(warehouse: Warehouse) -> None:
         ),
         "attempts_raw": (
             f"if({is_second} AND number = 2, 'hedge', kind) AS kind,"
-            f" if({is_second} AND number = 2, 2., NULL) AS hedge_delay_seconds"
+            f" if({is_second} AND number = 2, 2., NULL) AS hedge_delay_seconds,"
+            f" if({is_second}, 'schema:anyOf,dropped:top_k', '') AS suspect"
         ),
     }
     for table, changes in told.items():
@@ -389,6 +392,22 @@ async def test_hedges_and_their_cost(later: Warehouse) -> None:
         (ANTHROPIC, "model-1", 0, 1, 1, None, 2.0, Decimal("0.0625"), Decimal("0.25")),
         (ANTHROPIC, "model-0", 3, 0, 0, 0.0, None, None, None),
     ]
+
+
+async def test_targets_passed_over(warehouse: Warehouse, later: Warehouse) -> None:
+    assert await answer(warehouse, "targets_passed_over") == []
+    assert await answer(later, "targets_passed_over") == [
+        ("openai/a:b@env", "throttled", 1, 1, 1.5),
+        ("openai/c@env", "failing", 1, 1, 1.5),
+    ]
+
+
+async def test_suspected_translations(warehouse: Warehouse, later: Warehouse) -> None:
+    assert await answer(warehouse, "suspected_translations") == []
+    rows = await answer(later, "suspected_translations")
+    refused = [row[:4] for row in rows]
+    assert {row[0] for row in refused} == {"schema:anyOf", "dropped:top_k"}
+    assert all(row[2:] == (1, 1) for row in refused)
 
 
 async def test_escalations_by_trigger(warehouse: Warehouse, later: Warehouse) -> None:

@@ -325,6 +325,8 @@ class Proxy:
                 dialect=dialect.name,
                 status=answer.status,
                 now=self._intake.clock(),
+                begun=relay.begun,
+                answer_bytes=relay.answer_bytes,
             )
         )
         try:
@@ -350,6 +352,9 @@ class _Relay:
         self.send = send
         self.has_begun = False
         self.is_stream = True
+        # Of a stream that the client reads.
+        self.begun: Head | None = None
+        self.answer_bytes = 0
         self._held: list[bytes] = []
         self._start: tuple[int, RawHeaders] | None = None
 
@@ -358,13 +363,14 @@ class _Relay:
         if not self.is_stream:
             self._start = (head.status, raw)
             return
-        self.has_begun = True
+        self.has_begun, self.begun = True, head
         await self.send({"type": "http.response.start", "status": head.status, "headers": raw})
 
     async def chunk(self, data: bytes) -> None:
         if not self.is_stream:
             self._held.append(data)
             return
+        self.answer_bytes += len(data)
         await self.send({"type": "http.response.body", "body": data, "more_body": True})
 
     async def end(self) -> None:

@@ -7,6 +7,7 @@ from turnout.errors import Internal, TurnoutError, Unavailable
 from turnout.facts import RequestCompleted
 from turnout.ingress.intake import Arrival, Question
 from turnout.policy.request import Identity, Tags
+from turnout.ports import Head
 
 _NOBODY = Identity(
     tenant="",
@@ -29,8 +30,12 @@ def rejected(
     dialect: Dialect,
     status: int,
     now: float,
+    begun: Head | None = None,
+    answer_bytes: int = 0,
 ) -> RequestCompleted:
-    """`question` is None when the request was not understood."""
+    """`question` is None when the request was not understood, `begun` is the head of a stream that the client
+    had begun to read.
+    """
     is_ours = isinstance(error, Unavailable | Internal)
     features = None if question is None else question.features
     return RequestCompleted(
@@ -48,16 +53,16 @@ def rejected(
         requested_model="" if features is None else features.requested_model,
         baseline_model="",
         proposal="",
-        served_model="",
-        served_provider="",
-        target="",
+        served_model="" if begun is None else begun.model,
+        served_provider="" if begun is None else begun.provider,
+        target="" if begun is None else begun.target,
         outcome="failed" if is_ours else "rejected",
-        status=status,
+        status=status if begun is None else begun.status,
         error=error.kind,
         stream=features is not None and features.stream,
-        attempts=0,
+        attempts=0 if begun is None else begun.attempts,
         body_bytes=0 if features is None else features.body_bytes,
-        answer_bytes=0,
+        answer_bytes=answer_bytes,
         message_count=0 if features is None else features.message_count,
         tool_count=0 if features is None else features.tool_count,
         received_at=arrival.received_at,

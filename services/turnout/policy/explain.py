@@ -7,6 +7,7 @@ from typing import Final, assert_never
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.token_families import family_of
 from turnout.policy.break_off import asked_again_usd, names_of
+from turnout.policy.ceiling import dearer_than
 from turnout.policy.chance import is_unmeasured
 from turnout.policy.decision import (
     FREE_WINDOWS,
@@ -24,7 +25,7 @@ from turnout.policy.incumbent import margin_usd
 from turnout.policy.modes import may_choose_lifetime
 from turnout.policy.rank import CAUTION, by_target, ranked
 from turnout.policy.request import prompt_tokens_in
-from turnout.policy.targets import LACK_WORDS, PREFIX, dearer_than, prompt_tokens
+from turnout.policy.targets import LACK_WORDS, PREFIX, prompt_tokens
 
 _MAY_BE_LEFT: Final[frozenset[Reason]] = frozenset(
     {*FREE_WINDOWS, "warm_incumbent", "gain_exceeds_break_even"}

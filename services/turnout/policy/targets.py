@@ -17,9 +17,10 @@ from msgspec import structs
 from turnout.bonds import bond_of, refused
 from turnout.capabilities import Dialect, missing, needed_server_tools
 from turnout.catalog.catalog import Catalog, unknown_model_message
-from turnout.catalog.models import Model, Prices, endpoint_for, target_id
+from turnout.catalog.models import Model, endpoint_for, target_id
 from turnout.catalog.token_families import Family, family_of
 from turnout.errors import ContextTooLong, InvalidRequest, TurnoutError, UnknownModel, Unsupported
+from turnout.policy.ceiling import Limits, is_within, limits_of
 from turnout.policy.decision import Access, NamedModel, RoutingSettings
 from turnout.policy.request import Features, prompt_tokens_in
 
@@ -34,12 +35,6 @@ _FREEDOM_OF: Final[Mapping[NamedModel, Freedom]] = {
     "ceiling": "ceiling",
     "baseline": "baseline",
 }
-
-_Limits: TypeAlias = tuple[float, float, float, float]
-"""The prices that a ceiling is about: of fresh input, of output, of a token read from a cache and of one
-put into it."""
-
-_LIMIT_WORDS: Final = ("input", "output", "tokens read from a cache", "tokens written to a cache")
 
 BOUND: Final[frozenset[Freedom]] = frozenset({"honoured", "pinned"})
 """Nothing else may be chosen."""
@@ -157,7 +152,7 @@ def all_options(
     most = None
     if asked.freedom == "ceiling":
         valid = asked.model.prices.for_prompt(prompt_tokens(features, asked.model))
-        most = _limits(valid, unknown=-inf)
+        most = limits_of(valid, unknown=-inf)
     needed = _needed(features)
     found: list[Option] = []
     for entrant in entrants:
@@ -190,7 +185,7 @@ class _Entrant(msgspec.Struct, frozen=True, gc=False):
 
     model: Model
     family: Family
-    limits: _Limits
+    limits: Limits
     targets: tuple[str, ...]
     is_own: bool
     is_original: bool
@@ -222,7 +217,7 @@ def _entrants(
             endpoint = endpoint_for(catalog.provider_of(model), model, dialect)
             is_own = endpoint is not None and endpoint.dialect == dialect
             is_original = is_own and endpoint is not None and endpoint.is_original
-            limits = _limits(model.prices, unknown=inf)
+            limits = limits_of(model.prices, unknown=inf)
             entrants.append(
                 _Entrant(model, family_of(model.id), limits, targets, is_own, is_original)
             )
@@ -251,7 +246,7 @@ def _lacks(
     features: Features,
     needed: tuple[str, ...],
     tokens: int,
-    ceiling: _Limits | None,
+    ceiling: Limits | None,
     *,
     is_asked: bool,
 ) -> tuple[str, ...]:
@@ -269,15 +264,15 @@ def _lacks(
     return lacks if ceiling is None else (*lacks, *_barrier(entrant, tokens, ceiling))
 
 
-def _barrier(entrant: _Entrant, tokens: int, ceiling: _Limits) -> tuple[str, ...]:
+def _barrier(entrant: _Entrant, tokens: int, ceiling: Limits) -> tuple[str, ...]:
     """What keeps a model from competing below a ceiling."""
     if not entrant.model.is_priced:
         return ("price",)
     if -inf in ceiling[:2]:
         return ("incomparable",)
     valid = entrant.model.prices.for_prompt(tokens)
-    mine = entrant.limits if valid is entrant.model.prices else _limits(valid, unknown=inf)
-    return () if _is_within(mine, ceiling) else ("above_ceiling",)
+    mine = entrant.limits if valid is entrant.model.prices else limits_of(valid, unknown=inf)
+    return () if is_within(mine, ceiling) else ("above_ceiling",)
 
 
 def _needed(features: Features) -> tuple[str, ...]:
@@ -306,42 +301,6 @@ def _room(features: Features, prompt_tokens: int, *, is_asked: bool) -> float:
 def prompt_tokens(features: Features, model: Model) -> int:
     """The prompt's estimate, which is for the model asked for, in tokens of this one."""
     return round(prompt_tokens_in(family_of(model.id), features))
-
-
-def is_below(mine: Prices, ceiling: Prices) -> bool:
-    """No list price is above the ceiling's, cache prices included; one that is not known is.
-
-    Where reads or writes of the cache have no price of their own, such a token costs fresh input.
-    """
-    return _is_within(_limits(mine, unknown=inf), _limits(ceiling, unknown=-inf))
-
-
-def dearer_than(mine: Prices, ceiling: Prices) -> list[tuple[str, float | None, float | None]]:
-    """Which list prices keep a model out, in words, with its own and the ceiling's, USD per million tokens; None
-    for one that is not known.
-    """
-    both = zip(
-        _LIMIT_WORDS, _limits(mine, unknown=inf), _limits(ceiling, unknown=-inf), strict=True
-    )
-    return [
-        (words, own if own < inf else None, most if most > -inf else None)
-        for words, own, most in both
-        if own > most
-    ]
-
-
-def _is_within(mine: _Limits, most: _Limits) -> bool:
-    return mine[0] <= most[0] and mine[1] <= most[1] and mine[2] <= most[2] and mine[3] <= most[3]
-
-
-def _limits(prices: Prices, *, unknown: float) -> _Limits:
-    fresh = unknown if prices.fresh_input is None else prices.fresh_input
-    output = unknown if prices.output is None else prices.output
-    read = fresh if prices.cache_read is None else prices.cache_read
-    stored = prices.write("5m")
-    if stored is None:
-        stored = prices.write("other")
-    return (fresh, output, read, fresh if stored is None else stored)
 
 
 LACK_WORDS: Mapping[str, str] = MappingProxyType(

@@ -19,6 +19,7 @@ from turnout.learn.replay.caches import Target
 from turnout.learn.replay.lifetimes import lifetime_at, reads_after
 from turnout.learn.replay.policies import Choice, View
 from turnout.learn.replay.recorded import Step
+from turnout.policy.ceiling import is_below
 from turnout.policy.decision import Access, DecisionInputs, RoutingSettings
 from turnout.policy.prompt_terms import survival
 from turnout.policy.rank import Tables, outlook
@@ -32,7 +33,6 @@ from turnout.policy.request import (
     TextSignal,
 )
 from turnout.policy.switch import decide
-from turnout.policy.targets import is_below
 from turnout.policy.thread import ThreadState, WarmPrefix
 
 _DIALECTS: Final[Mapping[Harness, Dialect]] = {
