@@ -41,6 +41,7 @@ def failure(
     at: float = NOW,
     is_stale: bool = False,
     is_substitute: bool = False,
+    is_hedge: bool = False,
 ) -> Failure:
     return Failure(
         target,
@@ -50,6 +51,7 @@ def failure(
         status=status,
         is_stale=is_stale,
         is_substitute=is_substitute,
+        is_hedge=is_hedge,
     )
 
 
@@ -197,6 +199,27 @@ def test_the_client_hears_the_failure_it_can_do_something_about() -> None:
     assert isinstance(step, GiveUp)
     assert isinstance(step.error, RateLimited)
     assert step.error.retry_after_seconds == 5
+
+
+@pytest.mark.parametrize(
+    "own", [UpstreamTimeout("late"), UpstreamFailed("down"), Unavailable("no")]
+)
+@pytest.mark.parametrize("is_last", [True, False])
+def test_a_hedges_refusal_does_not_speak_for_the_request(
+    own: TurnoutError, *, is_last: bool
+) -> None:
+    hedge = failure("a", RateLimited("slow down"), status=429, is_hedge=True)
+    failures = [failure("a", own), hedge] if is_last else [hedge, failure("a", own)]
+    step = next_step(failures, [], now=NOW, give_up_at=LATE)
+    assert isinstance(step, GiveUp)
+    assert (step.error.kind, step.error.message) == (own.kind, own.message)
+    assert step.relayed != failures.index(hedge)
+
+
+def test_a_prompt_that_is_too_long_is_too_long_whoever_says_so() -> None:
+    hedge = failure("a", TOO_LONG, status=400, is_hedge=True)
+    step = next_step([hedge, failure("a", UpstreamTimeout("late"))], [], now=NOW, give_up_at=LATE)
+    assert step == GiveUp(TOO_LONG, relayed=0)
 
 
 def test_an_unknown_model_is_said_by_the_provider_itself() -> None:

@@ -71,7 +71,10 @@ def test_of_several_others_the_best_is_chosen_and_the_reason_says_that_staying_w
     assert (decision.reason, decision.targets[0]) == ("unfit_incumbent", SONNET_AT)
     assert decision.reason in FREE_WINDOWS
     lines = explain(decision, scene(**given), catalog=CATALOG)
-    assert f"{OPUS_AT} is tried if others fail, though its calls fail at the moment." in lines
+    assert (
+        f"{OPUS_AT} is tried if others fail, though its calls fail or have become far slower."
+        in lines
+    )
     rule = "who served the thread is not to be asked now"
     assert any(
         line.startswith(f"{SONNET_AT} serves it (switch, unfit_incumbent): {rule}")
@@ -115,7 +118,7 @@ def test_who_serves_all_the_same_and_who_does_not_is_explained() -> None:
     }
     lines = explain(decided(**given), scene(**given), catalog=CATALOG)
     assert f"{OPUS_AT} serves, though it has told us to come back later." in lines
-    assert f"Not eligible: {SONNET_AT} (its calls fail at the moment)." in lines
+    assert f"Not eligible: {SONNET_AT} (its calls fail or have become far slower)." in lines
 
 
 def test_what_broke_off_goes_before_what_is_not_to_be_asked() -> None:

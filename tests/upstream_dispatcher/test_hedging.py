@@ -185,6 +185,25 @@ async def test_when_both_fail_the_next_target_is_asked() -> None:
         assert kinds(race.on) == ["first", "hedge", "fallback"]
 
 
+async def test_a_refusal_that_only_the_hedge_met_is_not_what_the_client_hears() -> None:
+    raced = asyncio.Event()
+
+    async def late(exchange: Exchange) -> None:
+        await raced.wait()
+        await exchange.answer(500, b"")
+
+    async def throttled(exchange: Exchange) -> None:
+        await exchange.answer(429, b"{}", ("content-type", "application/json"))
+        raced.set()
+
+    async with racing(in_turn(late, throttled)) as race:
+        answer = await answer_of(race.on, request(FIRST))
+        assert kinds(race.on) == ["first", "hedge"]
+        assert answer.head.status == 502
+        assert b"rate_limit" not in answer.body
+        assert race.on.facts.completed.error == "upstream_failed"
+
+
 async def test_a_failure_before_the_delay_is_failover() -> None:
     async with racing(refusing(500, b"{}")) as race:
         answer = await answer_of(race.on, request(FIRST, SECOND))

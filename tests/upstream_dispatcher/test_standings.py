@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from turnout.policy.breaker import EJECTION_SECONDS, IN_A_ROW, Ending
 from turnout.policy.latency import HALF_LIFE_SECONDS, Size
 from turnout.policy.limit import CEILING, KEPT_SHARE
+from turnout.policy.output_rate import OutputRate
 from turnout.policy.standing import (
     CallEnd,
     Standing,
@@ -43,7 +44,7 @@ def end(
         size=size,
         open_seconds=7.0,
         first_content_seconds=first_content,
-        tokens_per_second=rate,
+        output_rate=None if rate is None else OutputRate(rate, rate),
         come_back_seconds=come_back,
     )
 

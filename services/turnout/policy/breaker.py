@@ -4,7 +4,8 @@ Rules: a target is ejected when five calls in a row went wrong, or half of at le
 doubles with every ejection that follows closely, and falls back after health; then real requests probe it, one at a
 time, and the first that is answered ends it. Never more than half of those that could serve a request are ejected.
 Being throttled is no illness (policy/throttle.py). What other replicas have seen counts, but only a failure of one's
-own ejects, so that a replica with a broken network does not stop the others. Constants are those of Envoy's outlier
+own ejects, so that a replica with a broken network does not stop the others. An answer that came far slower than
+usual (policy/output_rate.py) is a failure. Constants are those of Envoy's outlier
 detection and of Finagle's failure accrual where the case is the same. Pure.
 """
 
@@ -21,6 +22,7 @@ from turnout.errors import (
     TurnoutError,
     UpstreamTimeout,
 )
+from turnout.policy.output_rate import OutputRate
 
 Ending: TypeAlias = Literal[
     "answered", "error", "throttled", "timeout", "broke_off", "stalled", "given_up"
@@ -187,15 +189,15 @@ class Breaker:
         sent_at: float,
         peers: Peers,
         now: float,
-        tokens_per_second: float | None = None,
+        output_rate: OutputRate | None = None,
     ) -> bool:
         """A call has ended; whether it was a failure. One that was sent before an ejection says nothing of
         the time after it.
         """
         is_slow = (
             ending == "answered"
-            and tokens_per_second is not None
-            and self._usual.is_collapse(tokens_per_second, now=now)
+            and output_rate is not None
+            and self._usual.is_collapse(output_rate, now=now)
         )
         is_of_now = not self._is_ejected or sent_at >= self._ejected_until
         if is_of_now:
@@ -263,7 +265,9 @@ class Breaker:
 
 
 class _UsualRate:
-    """The geometric mean of output rates, so that one answer from a cache does not raise it."""
+    """The geometric mean of output rates, so that one answer from a cache does not raise it. Of the least that each
+    may have been: an answer is slow only where it surely is.
+    """
 
     __slots__ = ("_answers", "_logs")
 
@@ -271,13 +275,11 @@ class _UsualRate:
         self._answers = Decayed(_USUAL_HALF_LIFE_SECONDS, now=now)
         self._logs = Decayed(_USUAL_HALF_LIFE_SECONDS, now=now)
 
-    def is_collapse(self, tokens_per_second: float, *, now: float) -> bool:
+    def is_collapse(self, rate: OutputRate, *, now: float) -> bool:
         """Whether an answer came far slower than those before it; it is one of them from now on."""
-        if tokens_per_second <= 0.0:
-            return False
         answers = self._answers.value(now=now)
         is_known = answers >= USUAL_CALLS
         usual = exp(self._logs.value(now=now) / answers) if is_known else 0.0
         self._answers.add(1.0, now=now)
-        self._logs.add(log(tokens_per_second), now=now)
-        return tokens_per_second < SLOW_SHARE * usual
+        self._logs.add(log(rate.least), now=now)
+        return rate.most < SLOW_SHARE * usual

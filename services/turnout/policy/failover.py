@@ -8,7 +8,8 @@ request that its provider might serve, and where all would refuse the client hea
 back; the same target is tried a second time only after it said when to come back (soon) or when
 it closed a connection that had been waiting in the pool; a prompt too long for one model may fit
 another, and where none takes it the client hears that before anything else, because agents compact
-by it; what is refused of a request that was made over, for a model that the client did not ask for or in
+by it; what only a hedge met, such as a limit, is told of no request whose raced call failed in its own
+way; what is refused of a request that was made over, for a model that the client did not ask for or in
 another dialect, may be of our making, so another is asked once, the client's own dialect's vendor before
 all; any other refusal that every target would repeat, and a refusal of the client's own
 credential, go to the client as they came. What finally fails says
@@ -73,6 +74,7 @@ class Failure:
             likely the provider had closed it while it waited in the pool.
         is_substitute: the target's model is another than the client asked for.
         is_translated: the request was put into another dialect for it, or into what an imitation of the client's takes.
+        is_hedge: the call raced another one.
 
     """
 
@@ -84,6 +86,7 @@ class Failure:
     is_stale: bool = False
     is_substitute: bool = False
     is_translated: bool = False
+    is_hedge: bool = False
 
 
 class TryNext(msgspec.Struct, frozen=True, gc=False):
@@ -323,6 +326,8 @@ _TELLING: tuple[type[TurnoutError], ...] = (
 
 
 def _rank(failure: Failure) -> int:
+    if failure.is_hedge and not isinstance(failure.error, ContextTooLong):
+        return len(_TELLING) + 1
     for rank, kind in enumerate(_TELLING):
         if isinstance(failure.error, kind):
             return rank

@@ -11,6 +11,7 @@ import msgspec
 from turnout.policy.breaker import Breaker, Ending
 from turnout.policy.latency import Size, Spread, TimesSeen
 from turnout.policy.limit import CEILING, ConcurrencyLimit
+from turnout.policy.output_rate import OutputRate
 from turnout.policy.throttle import Throttle, ThrottleKind
 
 State: TypeAlias = Literal["healthy", "ejected", "probing", "throttled"]
@@ -66,7 +67,7 @@ class CallEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
         size: of the prompt, by the tokens that no cache was expected to hold.
         first_content_seconds: from sending to the first content event; None where there was none.
         open_seconds: from sending until it ended or was closed.
-        tokens_per_second: of the answer's output, from its first content on; None where that is not known.
+        output_rate: how fast the answer was written; None where that cannot be told.
         come_back_seconds: when the provider wants to be asked again, or its limits are whole again; also
             of an answer that used them up. None where it has not said.
         throttle_kind: of the error that said so.
@@ -77,7 +78,7 @@ class CallEnd(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     size: Size
     open_seconds: float
     first_content_seconds: float | None = None
-    tokens_per_second: float | None = None
+    output_rate: OutputRate | None = None
     come_back_seconds: float | None = None
     throttle_kind: ThrottleKind = "rate_limited"
 

@@ -315,7 +315,7 @@ LACK_WORDS: Mapping[str, str] = MappingProxyType(
         "price": "no known price",
         "incomparable": "the model asked for has no known price, so nothing can be compared with it",
         "refused": "an earlier refusal of this thread",
-        "ejected": "its calls fail at the moment",
+        "ejected": "its calls fail or have become far slower",
         "throttled": "it has told us to come back later",
     }
 )

@@ -49,6 +49,7 @@ class AttemptLog:
         charged_usd: what a hedge was charged with before it was sent; None for others.
         windows: what the answer told of the subscription that paid.
         whole_at: when the limits are whole again that the answer has used up; None where it said nothing.
+        client_seconds: for how long the client took none of a stream.
 
     """
 
@@ -68,6 +69,7 @@ class AttemptLog:
     charged_usd: float | None = None
     windows: tuple[QuotaWindow, ...] = ()
     whole_at: float | None = None
+    client_seconds: float = 0.0
 
     def began(self, status: int, headers: Mapping[str, str], *, now: float) -> None:
         """Its head has come; names are in lower case."""

@@ -26,12 +26,14 @@ from turnout.policy.hedge import (
 )
 from turnout.policy.identity import account_of
 from turnout.policy.latency import Size, size_of
+from turnout.policy.output_rate import OutputRate, output_rate
 from turnout.policy.standing import CallEnd
 from turnout.ports import DispatchRequest
 from turnout.upstream_dispatcher.accounting import (
     AttemptLog,
     estimated_input,
     expected_warm,
+    tokens_of,
     unheard_usage,
 )
 from turnout.upstream_dispatcher.eligible import says_how_it_stands
@@ -149,7 +151,7 @@ class Hedging:
                 size=_size(request, log.to),
                 first_content_seconds=fact.first_content_seconds,
                 open_seconds=fact.duration_seconds,
-                tokens_per_second=_speed(fact),
+                output_rate=_rate(request, log, fact),
                 come_back_seconds=None if ending == "given_up" else _come_back(log, now=now),
                 throttle_kind="overloaded" if isinstance(log.error, Overloaded) else "rate_limited",
             ),
@@ -228,9 +230,14 @@ def _ending(log: AttemptLog, fact: AttemptEnded) -> Ending:
             assert_never(fact.outcome)
 
 
-def _speed(fact: AttemptEnded) -> float | None:
-    """Tokens a second from the first content on."""
-    if fact.usage is None or fact.first_content_seconds is None:
+def _rate(request: DispatchRequest, log: AttemptLog, fact: AttemptEnded) -> OutputRate | None:
+    """A whole answer has all its content at once, and so no rate. What a client takes its time for is not
+    the provider's.
+    """
+    if not request.features.stream or fact.usage is None or fact.first_content_seconds is None:
         return None
-    seconds = fact.duration_seconds - fact.first_content_seconds
-    return fact.usage.output / seconds if seconds > 0.0 else None
+    return output_rate(
+        shown=tokens_of(log.reading.output_bytes, log.to.model_id),
+        counted=fact.usage.output,
+        seconds=fact.duration_seconds - fact.first_content_seconds - log.client_seconds,
+    )

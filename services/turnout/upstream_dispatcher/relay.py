@@ -40,7 +40,7 @@ from turnout.upstream_dispatcher.run import Run
 
 async def relay_stream(run: Run, parts: Parts) -> AsyncGenerator[DispatchEvent, None]:
     """Answer one streaming request, whatever happens upstream."""
-    limits = parts.limits
+    limits, clock = parts.limits, parts.clock
     time = asyncio.get_running_loop().time
     sign_due = time() + limits.commit_after_seconds
     keep_alive = Chunk(parts.dialects[run.request.dialect].keep_alive())
@@ -74,7 +74,9 @@ async def relay_stream(run: Run, parts: Parts) -> AsyncGenerator[DispatchEvent, 
                         yield opening
                         opening = None
                     if data:
+                        given_at = clock()
                         yield Chunk(data)
+                        attempt.log.client_seconds += clock() - given_at
                     if is_last:
                         rest = await attempt.finish()
                         if rest:

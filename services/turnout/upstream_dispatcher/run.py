@@ -124,6 +124,7 @@ class Run:
                     credential_of(send.target),
                     error.without_frames(),
                     at=self._time(),
+                    is_hedge=hedge is not None,
                 )
             )
             return None
@@ -168,6 +169,7 @@ class Run:
                 is_stale=isinstance(failed.error, ConnectionStale),
                 is_substitute=is_switch(self.request, log.to),
                 is_translated=not is_native,
+                is_hedge=log.kind == "hedge",
             ),
             number=log.number,
         )

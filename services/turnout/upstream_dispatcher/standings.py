@@ -133,7 +133,7 @@ class Standings:
             sent_at=end.sent_at,
             peers=self._peers(target, peers),
             now=now,
-            tokens_per_second=end.tokens_per_second,
+            output_rate=end.output_rate,
         )
         known.calls += is_failure or end.ending == "answered"
         known.failures += is_failure
