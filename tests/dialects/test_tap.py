@@ -1,5 +1,6 @@
 """The contract of `StreamTap`, over every dialect: any split, and what the decoder says."""
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import pytest
@@ -27,7 +28,7 @@ from turnout.dialects.stream import (
 )
 from turnout.dialects.taps import Seen
 from turnout.dialects.usage import Usage
-from turnout.errors import Overloaded, RateLimited, TurnoutError
+from turnout.errors import Overloaded, RateLimited, TurnoutError, UpstreamFailed
 
 UNTOLD = {
     *((dialect, "cut_off") for dialect in DIALECTS),
@@ -226,6 +227,57 @@ def test_whole_body_is_read_when_it_is_whole(dialect: Dialect, size: int) -> Non
     assert (reading.usage, reading.source) == (answer.usage, "reported")
     assert (reading.finish_reason, reading.response_model) == (terms.finish_reason, "m")
     assert reading.response_id == "r"
+
+
+_USED = b'"usage":{"prompt_tokens":7,"completion_tokens":0,"total_tokens":7}'
+
+BODIES: list[tuple[Dialect, bytes, bool]] = [
+    ("openai_chat", b'{"object":"chat.completion","choices":[],%b}' % _USED, False),
+    ("openai_chat", b'{"choices":null}', False),
+    (
+        "openai_chat",
+        b'{"choices":[{"index":0,"message":{"content":""},"finish_reason":"stop"}]}',
+        True,
+    ),
+    ("openai_chat", b'{"choices":[{"message":{"content":null}}]}', True),
+    ("anthropic_messages", b'{"type":"message","stop_reason":"end_turn"}', False),
+    ("anthropic_messages", b'{"type":"message","content":null,"stop_reason":"end_turn"}', False),
+    ("anthropic_messages", b'{"type":"message","content":[],"stop_reason":"max_tokens"}', True),
+    ("anthropic_messages", b'{"type":"message","content":[],"stop_reason":"end_turn"}', True),
+    ("openai_responses", b'{"object":"response","status":"completed"}', False),
+    ("openai_responses", b'{"object":"response","output":null}', False),
+    ("openai_responses", b'{"status":"completed","output":[]}', True),
+    (
+        "openai_responses",
+        b'{"status":"incomplete","output":[],"incomplete_details":{"reason":"max_output_tokens"}}',
+        True,
+    ),
+    ("openai_responses", b'{"status":"failed","error":null,"output":[]}', True),
+    ("openai_responses", b'{"status":"queued","output":[]}', True),
+    ("gemini_generate", b'{"candidates":[],"usageMetadata":{"promptTokenCount":7}}', False),
+    ("gemini_generate", b'{"promptFeedback":{},"modelVersion":"m"}', False),
+    ("gemini_generate", b'{"promptFeedback":{"blockReason":"SAFETY"}}', True),
+    ("gemini_generate", b'{"candidates":[{"finishReason":"MAX_TOKENS","index":0}]}', True),
+    *((dialect, b'{"evil":true}', False) for dialect in DIALECTS),
+    *((dialect, b"{}", False) for dialect in DIALECTS),
+    *((dialect, b"[]", False) for dialect in DIALECTS),
+]
+
+
+@pytest.mark.parametrize(("dialect", "body", "is_answer"), BODIES)
+def test_whole_body_without_an_answer_in_it_is_none(
+    dialect: Dialect, body: bytes, is_answer: bool
+) -> None:
+    """As it is for who decodes it."""
+    reading = Golden(dialect).read([body], stream=False)
+    assert (reading.is_complete, reading.error) == (is_answer, None)
+    with nullcontext() if is_answer else pytest.raises(UpstreamFailed):
+        DIALECTS[dialect].decode_response(body)
+
+
+def test_what_a_body_without_an_answer_has_used_is_known() -> None:
+    reading = Golden("openai_chat").read([b'{"choices":[],%b}' % _USED], stream=False)
+    assert reading.usage == Usage(fresh_input=7)
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

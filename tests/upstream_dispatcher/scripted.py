@@ -1,6 +1,7 @@
 """A provider that does what a test tells it, byte by byte, over a real socket."""
 
 import asyncio
+import os
 import socket
 import struct
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -56,6 +57,15 @@ class Exchange:
         for chunk in chunks:
             await self.chunk(chunk)
         await self.end()
+
+    def slip(self, data: bytes) -> None:
+        """Write, or say farewell with nothing, before any loop has its turn."""
+        handle = os.dup(self._writer.get_extra_info("socket").fileno())
+        with socket.socket(fileno=handle) as raw:
+            if data:
+                raw.sendall(data)
+            else:
+                raw.shutdown(socket.SHUT_WR)
 
     def reset(self) -> None:
         """Close with RST."""

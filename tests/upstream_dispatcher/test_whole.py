@@ -108,6 +108,14 @@ async def an_error_inside(exchange: Exchange) -> None:
     await exchange.answer(200, b'{"error":{"message":"no","type":"server_error"}}', JSON)
 
 
+async def no_answer_of_any_dialect(exchange: Exchange) -> None:
+    await exchange.answer(200, b'{"evil":true}', JSON)
+
+
+async def no_choices(exchange: Exchange) -> None:
+    await exchange.answer(200, b'{"object":"chat.completion","choices":[]}', JSON)
+
+
 async def html(exchange: Exchange) -> None:
     await exchange.answer(200, b"<html></html>", ("content-type", "text/html"))
 
@@ -128,7 +136,18 @@ async def silence(exchange: Exchange) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [cut_short, half_of_it, an_error_inside, html, a_stream, endless, silence]
+    "fault",
+    [
+        cut_short,
+        half_of_it,
+        an_error_inside,
+        no_answer_of_any_dialect,
+        no_choices,
+        html,
+        a_stream,
+        endless,
+        silence,
+    ],
 )
 async def test_no_whole_answer_goes_to_the_next_target(fault: Script) -> None:
     async with (
@@ -143,6 +162,13 @@ async def test_no_whole_answer_goes_to_the_next_target(fault: Script) -> None:
         assert answer.body == CHAT_WHOLE.replace(UPSTREAM_NAME, ASKED_NAME)
         assert answer.head.target == SECOND
         assert [fact.outcome for fact in on.facts.attempts] == ["failed", "answered"]
+
+
+async def test_what_is_no_answer_is_an_error_where_nobody_else_can_be_asked() -> None:
+    async with provider(no_choices) as openai, bench({"openai": openai.url}) as on:
+        answer = await answer_of(on, whole_request(FIRST))
+        assert answer.head.status == 502
+        assert msgspec.json.decode(answer.body)["error"]["type"] == "server_error"
 
 
 async def test_cancelling_hangs_up() -> None:

@@ -28,6 +28,7 @@ from turnout.upstream_dispatcher.limits import (
     STALE_SECONDS,
     Limits,
 )
+from turnout.upstream_dispatcher.pool import watched_pool
 
 GZIP_OR_ZLIB = zlib.MAX_WBITS | 32
 """zlib finds out by itself which of the two it is."""
@@ -235,10 +236,8 @@ class HttpTransport:
 
     def _session(self, context: ssl.SSLContext) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                ssl=context,
-                limit=0,
-                keepalive_timeout=self._limits.idle_connection_seconds,
+            connector=watched_pool(
+                context=context, idle_seconds=self._limits.idle_connection_seconds
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,

@@ -172,7 +172,7 @@ class MessageSeen:
 
 
 def read_body(body: bytes) -> MessageSeen | None:
-    """An answer in one piece."""
+    """An answer in one piece; without what would be the answer in it, it is none and so not complete."""
     seen = MessageSeen()
     try:
         message = decode_message(body)
@@ -184,5 +184,6 @@ def read_body(body: bytes) -> MessageSeen | None:
         seen.error = decode_stream_error(body)
     seen.start(message)
     seen.finish_reason = message.stop_reason or ""
-    seen.is_complete = True
+    # No block is an answer too: that is how a cache is filled.
+    seen.is_complete = message.content is not None
     return seen

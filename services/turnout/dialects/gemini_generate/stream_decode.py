@@ -95,7 +95,7 @@ class GeminiStreamDecoder:
     def decode_whole(self, body: bytes) -> Sequence[StreamEvent]:
         """The events of an answer that came in one piece."""
         chunk = decode_chunk(body)
-        if not chunk.has_error and not chunk.candidates and not chunk.is_blocked:
+        if not chunk.has_error and not chunk.is_answer:
             raise UpstreamFailed("the upstream's answer holds no candidates")
         self._on_chunk(chunk, body)
         if not self._ended:

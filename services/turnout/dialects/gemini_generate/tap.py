@@ -195,11 +195,12 @@ class GeminiSeen:
 
 
 def read_body(body: bytes) -> GeminiSeen | None:
-    """An answer in one piece."""
+    """An answer in one piece; without what would be the answer in it, it is none and so not complete."""
     seen = GeminiSeen()
     try:
-        seen.take(decode_chunk(body), body)
+        chunk = decode_chunk(body)
+        seen.take(chunk, body)
     except UpstreamFailed:
         return None
-    seen.is_whole = True
+    seen.is_whole = chunk.is_answer
     return seen

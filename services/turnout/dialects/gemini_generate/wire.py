@@ -101,6 +101,11 @@ class Chunk(msgspec.Struct, rename="camel"):
     def is_blocked(self) -> bool:
         return self.prompt_feedback is not None and bool(self.prompt_feedback.block_reason)
 
+    @property
+    def is_answer(self) -> bool:
+        """Where it is all that came."""
+        return bool(self.candidates) or self.is_blocked
+
 
 _CHUNK: Final = msgspec.json.Decoder(Chunk)
 _PART: Final = msgspec.json.Decoder(WirePart)

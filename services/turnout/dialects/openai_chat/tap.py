@@ -233,12 +233,12 @@ def _argument_bytes(call: WireToolCall) -> int:
 
 
 def read_body(body: bytes) -> ChatSeen | None:
-    """An answer in one piece."""
+    """An answer in one piece; without what would be the answer in it, it is none and so not complete."""
     try:
         chunk = CHUNK.decode(body)
     except MALFORMED:
         return None
     seen = ChatSeen()
     seen.take(chunk, body, is_error=False)
-    seen.is_done = True
+    seen.is_done = bool(chunk.choices)
     return seen

@@ -195,6 +195,7 @@ class ResponsesSeen:
         if response.has_error:
             self._error = decode_stream_error(raw)
         self._end(response, is_cut=False)
+        self._is_done = response.output is not None
 
     def _began(self, kind: str | None) -> None:
         if kind not in _SILENT:
@@ -222,7 +223,7 @@ class ResponsesSeen:
 
 
 def read_body(body: bytes) -> ResponsesSeen | None:
-    """An answer in one piece."""
+    """An answer in one piece; without what would be the answer in it, it is none and so not complete."""
     try:
         whole = _RESPONSE.decode(body)
     except MALFORMED:
