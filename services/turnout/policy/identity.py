@@ -41,7 +41,7 @@ KEY_BYTES: Final = 16
 LONGEST_NAME: Final = 200
 """Characters; `POST /v1/outcomes` takes as many. What harnesses send is a UUID or two."""
 
-SCOPES_KEPT: Final = 4_096
+SCOPES_KEPT: Final = 1_024
 """Of heads and accounts that are asked for again and again: every step of a thread names the same ones."""
 
 MAIN_THREAD: Final = "main"
