@@ -109,7 +109,10 @@ class Dispatcher(Rpc):
         default=10.0, gt=0, description="Longest time to connect to a provider."
     )
     first_byte_seconds: float = Field(
-        default=120.0, gt=0, description="Longest silence before a provider's first byte."
+        default=120.0,
+        gt=0,
+        description="Longest silence before the first byte of a provider's stream; an answer that is none says nothing"
+        " before it is whole.",
     )
     idle_seconds: float = Field(
         default=300.0, gt=0, description="Longest silence inside a provider's answer."
