@@ -28,7 +28,7 @@ def ended(**told: object) -> str:
     return json.dumps({**usual, **told})
 
 
-def call(number: int, **told: object) -> str:
+def attempt(number: int, **told: object) -> str:
     usual: dict[str, object] = {
         "number": number,
         "kind": "first",
@@ -59,33 +59,35 @@ FAILED: dict[str, object] = {
 
 
 @pytest.mark.parametrize(
-    ("request_row", "calls", "said"),
+    ("request_row", "attempts", "said"),
     [
         (
             ended(),
-            [call(1)],
-            [f"It was answered by {A} in 1 call: tokens 1,200 fresh, 30 of output, for $0.5000."],
+            [attempt(1)],
+            [
+                f"It was answered by {A} in 1 attempt: tokens 1,200 fresh, 30 of output, for $0.5000."
+            ],
         ),
         (
             ended(attempts=2, hedge_cost_usd=0.1),
             [
-                call(1, outcome="lost", first_content_seconds=None),
-                call(2, kind="hedge", hedge_delay_seconds=1.25),
+                attempt(1, outcome="lost", first_content_seconds=None),
+                attempt(2, kind="hedge", hedge_delay_seconds=1.25),
             ],
             [
-                f"Call 1 (first) to {A}: closed, because another was first, after 2.0 s.",
-                f"Call 2 (hedge, 1.2 s after the call that it raced) to {A}: answered after 2.0 s, first content"
+                f"Attempt 1 (first) to {A}: closed, because another was first, after 2.0 s.",
+                f"Attempt 2 (hedge, 1.2 s after the attempt that it raced) to {A}: answered after 2.0 s, first content"
                 " after 0.5 s.",
-                f"It was answered by {A} in 2 calls: tokens 1,200 fresh, 30 of output, for $0.5000, $0.1000 of it"
-                " for the call that lost.",
+                f"It was answered by {A} in 2 attempts: tokens 1,200 fresh, 30 of output, for $0.5000, $0.1000 of it"
+                " for the attempt that lost.",
             ],
         ),
         (
             ended(**NOTHING, outcome="failed", status=504, error="upstream_timeout"),
-            [call(1, **FAILED)],
+            [attempt(1, **FAILED)],
             [
-                f"Call 1 (first) to {A}: failed (upstream timeout) after 2.0 s.",
-                "It failed in 1 call (upstream timeout, status 504): no tokens told, for $0.0000.",
+                f"Attempt 1 (first) to {A}: failed (upstream timeout) after 2.0 s.",
+                "It failed in 1 attempt (upstream timeout, status 504): no tokens told, for $0.0000.",
             ],
         ),
         (
@@ -102,44 +104,44 @@ FAILED: dict[str, object] = {
             [
                 f"{A} was passed over: throttled.",
                 "It waited 1.5 s for a target.",
-                "It was refused without a call (rate limited, status 429): no tokens told, for $0.0000.",
+                "It was refused without an attempt (rate limited, status 429): no tokens told, for $0.0000.",
             ],
         ),
         (
             ended(outcome="cancelled", not_hedged="no_dollars_left"),
-            [call(1, outcome="cancelled", first_content_seconds=None)],
+            [attempt(1, outcome="cancelled", first_content_seconds=None)],
             [
-                f"Call 1 (first) to {A}: closed, because nobody waited any more, after 2.0 s.",
-                "A call was silent for longer than usual and was not raced by a second one: no dollars left.",
-                f"The client left while {A} served it, after 1 call: tokens 1,200 fresh, 30 of output, for $0.5000.",
+                f"Attempt 1 (first) to {A}: closed, because nobody waited any more, after 2.0 s.",
+                "An attempt was silent for longer than usual and was not raced by a second one: no dollars left.",
+                f"The client left while {A} served it, after 1 attempt: tokens 1,200 fresh, 30 of output, for $0.5000.",
             ],
         ),
         (
             ended(outcome="failed", error="upstream_failed", attempts=2, target=B),
             [
-                call(
+                attempt(
                     1,
                     outcome="rejected",
                     status=400,
                     error="invalid_request",
                     suspect="schema:anyOf",
                 ),
-                call(2, kind="fallback", target=B, outcome="failed", error="upstream_failed"),
+                attempt(2, kind="fallback", target=B, outcome="failed", error="upstream_failed"),
             ],
             [
-                f"Call 1 (first) to {A}: rejected (invalid request, status 400) after 2.0 s, first content after"
+                f"Attempt 1 (first) to {A}: rejected (invalid request, status 400) after 2.0 s, first content after"
                 " 0.5 s; what was changed for it may be why (schema:anyOf).",
-                f"Call 2 (fallback) to {B}: failed (upstream failed, status 200) after 2.0 s, first content after"
+                f"Attempt 2 (fallback) to {B}: failed (upstream failed, status 200) after 2.0 s, first content after"
                 " 0.5 s.",
-                f"It failed in 2 calls after {B} had begun to answer (upstream failed, status 200): tokens 1,200 fresh,"
+                f"It failed in 2 attempts after {B} had begun to answer (upstream failed, status 200): tokens 1,200 fresh,"
                 " 30 of output, for $0.5000.",
             ],
         ),
     ],
 )
-def test_what_came_of_it(request_row: str, calls: list[str], said: list[str]) -> None:
-    assert outcome_words([request_row], calls) == said
+def test_what_came_of_it(request_row: str, attempts: list[str], said: list[str]) -> None:
+    assert outcome_words([request_row], attempts) == said
 
 
 def test_a_request_that_has_not_ended_says_nothing() -> None:
-    assert outcome_words([], [call(1)]) == []
+    assert outcome_words([], [attempt(1)]) == []

@@ -8,7 +8,7 @@ from turnout import parts
 from turnout.bucket import Contents, contents
 from turnout.catalog.catalog import Catalog
 from turnout.errors import InvalidRequest, TurnoutError
-from turnout.explaining_outcome import CALLS, ENDED, outcome_words
+from turnout.explaining_outcome import ATTEMPTS, ENDED, outcome_words
 from turnout.policy.decision import Decision
 from turnout.policy.explain import explain
 from turnout.policy.rank import Tables
@@ -37,7 +37,7 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
         ) from reason
     catalog = parts.catalog_of(settings)
     ended = (await ask(settings, ENDED, named)).splitlines()
-    calls = (await ask(settings, CALLS, named)).splitlines()
+    attempts = (await ask(settings, ATTEMPTS, named)).splitlines()
     had = await contents(settings, catalog)
     decided = had.artifacts.get(recorded.decision.artifact_digest)
     return [
@@ -47,7 +47,7 @@ async def explanation(settings: Settings, request_id: str) -> list[str]:
             catalog=catalog,
             escalation=None if decided is None else decided.escalation,
         ),
-        *outcome_words(ended, calls),
+        *outcome_words(ended, attempts),
         *again(recorded, had, catalog=catalog),
     ]
 

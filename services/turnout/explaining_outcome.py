@@ -1,4 +1,4 @@
-"""What came of a request, in words: what stood in its way, each call to a provider, and what it cost.
+"""What came of a request, in words: what stood in its way, each attempt, and what it cost.
 
 Of rows as ClickHouse tells them; pure but for their queries' texts.
 """
@@ -16,7 +16,7 @@ ENDED: Final = (
     " passed_over, waited_seconds, move_usd, wait_usd"
     " FROM requests WHERE request_id = {request_id:String} FORMAT JSONEachRow"
 )
-CALLS: Final = (
+ATTEMPTS: Final = (
     "SELECT number, kind, target, outcome, status, error, first_content_seconds, duration_seconds,"
     " hedge_delay_seconds, suspect"
     " FROM attempts WHERE request_id = {request_id:String} ORDER BY number FORMAT JSONEachRow"
@@ -43,7 +43,7 @@ class _Ended(msgspec.Struct, frozen=True, gc=False):
     wait_usd: float | None = None
 
 
-class _Call(msgspec.Struct, frozen=True, gc=False):
+class _Attempt(msgspec.Struct, frozen=True, gc=False):
     number: int
     kind: str
     target: str
@@ -56,19 +56,19 @@ class _Call(msgspec.Struct, frozen=True, gc=False):
     suspect: str
 
 
-def outcome_words(ended: Sequence[str], calls: Sequence[str]) -> list[str]:
-    """Lines of text of the rows of `ENDED` and `CALLS`; none of a request that has not ended."""
-    told = [msgspec.json.decode(row, type=_Call) for row in calls]
+def outcome_words(ended: Sequence[str], attempts: Sequence[str]) -> list[str]:
+    """Lines of text of the rows of `ENDED` and `ATTEMPTS`; none of a request that has not ended."""
+    told = [msgspec.json.decode(row, type=_Attempt) for row in attempts]
     return [line for row in ended for line in _words(msgspec.json.decode(row, type=_Ended), told)]
 
 
-def _words(one: _Ended, calls: Sequence[_Call]) -> list[str]:
+def _words(one: _Ended, attempts: Sequence[_Attempt]) -> list[str]:
     lines = _detour(one)
-    if len(calls) > 1 or any(call.outcome != "answered" for call in calls):
-        lines += [_call(call) for call in calls]
+    if len(attempts) > 1 or any(attempt.outcome != "answered" for attempt in attempts):
+        lines += [_tried(one) for one in attempts]
     if one.not_hedged:
         lines.append(
-            "A call was silent for longer than usual and was not raced by a second one:"
+            "An attempt was silent for longer than usual and was not raced by a second one:"
             f" {_spaced(one.not_hedged)}."
         )
     return [*lines, f"{_ending(one)}: {_tokens(one)}, {_cost(one)}."]
@@ -89,20 +89,20 @@ def _detour(one: _Ended) -> list[str]:
     return lines
 
 
-def _call(call: _Call) -> str:
-    kind = call.kind
-    if call.hedge_delay_seconds is not None:
-        kind = f"hedge, {call.hedge_delay_seconds:.1f} s after the call that it raced"
-    words = f"Call {call.number} ({kind}) to {call.target}: {_came(call)} after {call.duration_seconds:.1f} s"
-    if call.first_content_seconds is not None:
-        words += f", first content after {call.first_content_seconds:.1f} s"
-    if call.suspect:
-        words += f"; what was changed for it may be why ({call.suspect})"
+def _tried(attempt: _Attempt) -> str:
+    kind = attempt.kind
+    if attempt.hedge_delay_seconds is not None:
+        kind = f"hedge, {attempt.hedge_delay_seconds:.1f} s after the attempt that it raced"
+    words = f"Attempt {attempt.number} ({kind}) to {attempt.target}: {_came(attempt)} after {attempt.duration_seconds:.1f} s"
+    if attempt.first_content_seconds is not None:
+        words += f", first content after {attempt.first_content_seconds:.1f} s"
+    if attempt.suspect:
+        words += f"; what was changed for it may be why ({attempt.suspect})"
     return words + "."
 
 
-def _came(call: _Call) -> str:
-    match call.outcome:
+def _came(attempt: _Attempt) -> str:
+    match attempt.outcome:
         case "answered":
             return "answered"
         case "lost":
@@ -110,27 +110,27 @@ def _came(call: _Call) -> str:
         case "cancelled":
             return "closed, because nobody waited any more,"
         case "failed" | "rejected":
-            status = f", status {call.status}" if call.status else ""
-            return f"{call.outcome} ({_spaced(call.error)}{status})"
+            status = f", status {attempt.status}" if attempt.status else ""
+            return f"{attempt.outcome} ({_spaced(attempt.error)}{status})"
 
 
 def _ending(one: _Ended) -> str:
-    calls = "1 call" if one.attempts == 1 else f"{one.attempts} calls"
+    tries = "1 attempt" if one.attempts == 1 else f"{one.attempts} attempts"
     match one.outcome:
         case "answered":
             return (
-                f"It was answered by {one.target} in {calls}" if one.target else "It was answered"
+                f"It was answered by {one.target} in {tries}" if one.target else "It was answered"
             )
         case "cancelled":
             serving = f" while {one.target} served it" if one.target else ""
-            return f"The client left{serving}, after {calls}"
+            return f"The client left{serving}, after {tries}"
         case "failed" | "rejected":
             why = f"{_spaced(one.error)}, status {one.status}"
             if not one.attempts:
-                return f"It was refused without a call ({why})"
+                return f"It was refused without an attempt ({why})"
             said = "failed" if one.outcome == "failed" else "was rejected"
             broke = f" after {one.target} had begun to answer" if one.target else ""
-            return f"It {said} in {calls}{broke} ({why})"
+            return f"It {said} in {tries}{broke} ({why})"
 
 
 def _tokens(one: _Ended) -> str:
@@ -147,7 +147,7 @@ def _tokens(one: _Ended) -> str:
 def _cost(one: _Ended) -> str:
     cost = "at an unknown price" if one.cost_usd is None else f"for ${one.cost_usd:.4f}"
     if one.hedge_cost_usd:
-        cost += f", ${one.hedge_cost_usd:.4f} of it for the call that lost"
+        cost += f", ${one.hedge_cost_usd:.4f} of it for the attempt that lost"
     if one.baseline_cost_usd is not None:
         cost += f" (${one.baseline_cost_usd:.4f} at the baseline's prices)"
     return cost

@@ -292,4 +292,4 @@ def test_a_target_that_throttles_is_not_asked_before_it_said_to_come_back(produc
         if "no tokens told" in told.stdout:
             break
     assert f"anthropic/{THROTTLED}@simulated was passed over: throttled." in told.stdout
-    assert "It was refused without a call (rate limited, status 429)" in told.stdout
+    assert "It was refused without an attempt (rate limited, status 429)" in told.stdout

@@ -114,7 +114,7 @@ def test_a_request_is_explained_by_its_id(
     told = run("explain", one.request_id, settings=product.settings)
     assert told.returncode == 0, told.stderr
     assert f"{one.decision.targets[0]} serves it (stay, warm_incumbent)" in told.stdout
-    assert f"It was answered by {one.decision.targets[0]} in 1 call: " in told.stdout
+    assert f"It was answered by {one.decision.targets[0]} in 1 attempt: " in told.stdout
     assert told.stdout.endswith("Decided again with the same tables, it would be the same.\n")
     other = run(
         *("explain", one.request_id),
@@ -134,15 +134,15 @@ def test_a_request_that_failed_is_explained(product: Product) -> None:
     request_id = answer.headers["turnout-request-id"]
     for _ in until(PATIENCE_SECONDS):
         told = run("explain", request_id, settings=product.settings)
-        if "no tokens told" in told.stdout and "Call 1" in told.stdout:
+        if "no tokens told" in told.stdout and "Attempt 1" in told.stdout:
             break
     assert (told.returncode, told.stderr) == (0, "")
     assert (
-        "Call 1 (first) to anthropic/claude-sonnet-5-5@simulated: failed (overloaded, status 529)"
+        "Attempt 1 (first) to anthropic/claude-sonnet-5-5@simulated: failed (overloaded, status 529)"
         in told.stdout
     )
     assert re.search(
-        r"It failed in \d calls? \(overloaded, status 529\): no tokens told", told.stdout
+        r"It failed in \d attempts? \(overloaded, status 529\): no tokens told", told.stdout
     )
 
 
