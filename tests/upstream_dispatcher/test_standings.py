@@ -289,6 +289,20 @@ def test_a_replica_that_asks_nobody_hears_what_others_leave_alone() -> None:
     assert told == TargetHealth(TARGET, "ejected", NOW + 5.0 + EJECTION_SECONDS - 2.0)
 
 
+def test_a_replica_that_asks_nobody_hears_what_others_are_told() -> None:
+    one, two = standings("a"), standings("b")
+    called(one, end("throttled", come_back=30.0))
+    two.heard(sent(one.report(now=NOW + 2.0)), now=NOW + 5.0)
+    assert health(two, now=NOW + 5.0) == (TargetHealth(TARGET, "throttled", NOW + 5.0 + 28.0),)
+
+
+def test_an_answer_that_uses_the_limits_up_is_told_at_once() -> None:
+    on = standings()
+    on.used_up(TARGET, 20.0, now=NOW)
+    assert health(on) == (TargetHealth(TARGET, "throttled", NOW + 20.0),)
+    assert health(on, now=NOW + 20.0) == ()
+
+
 def test_one_replica_with_a_broken_network_keeps_the_others_threads_from_nobody() -> None:
     one, two, listening = standings("a"), standings("b"), standings("c")
     called(one, end("error"), times=IN_A_ROW)
