@@ -168,6 +168,11 @@ def broken_off(product: Product, text: str) -> list[httpx.Response]:
         {"role": "assistant", "content": again.json()["content"]},
         {"role": "user", "content": "Go on."},
     ]
+    for _ in until(PATIENCE_SECONDS):
+        # And of the one that is whole.
+        route = httpx.post(f"{product.url}/v1/route", content=body(), timeout=30).json()
+        if not any(line.startswith(told) for line in route["explanation"]):
+            break
     return [broken, again, ask(product, MESSAGES, body())]
 
 
