@@ -350,6 +350,18 @@ async def test_a_lane_forks_from_what_another_said_last() -> None:
         ]
 
 
+async def test_what_is_told_can_be_continued_at_once() -> None:
+    """In another lane, while what comes behind the answer's last event is still waited for."""
+    async with served() as at, opened(at.url) as connection:
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID), asyncio.Event())
+        await connection.send(create(stream_id="main"))
+        response = (await until_end(connection))[-1]["response"]
+        assert isinstance(response, dict)
+        at.on.dispatcher.script = (head(), *map(Chunk, SAID))
+        await connection.send(create(stream_id="fork", previous_response_id=response["id"]))
+        assert (await until_end(connection))[-1]["type"] == "response.completed"
+
+
 async def test_an_error_says_its_lane() -> None:
     async with served() as at, opened(at.url) as connection:
         for frame in (create(input=7), create(previous_response_id="resp_of_another")):

@@ -229,27 +229,28 @@ class Connection:
             await self.tell(self._refuse(error, self._scope), lane)
             return
         if not create.generates:
-            self._remember(lane, await self._warm_up(create, lane))
+            await self._warm_up(create, lane)
             return
         exchange = _Exchange(self, create, lane)
         await self._endpoint(self._http_scope(create), exchange.receive, exchange.send)
-        self._remember(lane, await exchange.end())
+        if not await exchange.end():
+            # A failed answer leaves nothing to continue.
+            self._chains.pop(lane, None)
 
-    def _remember(self, lane: str, chain: Chain | None) -> None:
-        """What a lane has said last; a failed answer leaves nothing to continue."""
+    def remember(self, lane: str, chain: Chain) -> None:
+        """What a lane says last, before its client hears it, who may go on in any lane at once."""
         self._chains.pop(lane, None)
-        if chain is None:
-            return
         self._chains[lane] = chain
         size = sum(one.size for one in self._chains.values())
         while len(self._chains) > 1 and (size > self._max_bytes or len(self._chains) > MAX_LANES):
             size -= self._chains.popitem(last=False)[1].size
 
-    async def _warm_up(self, create: Create, lane: str) -> Chain:
+    async def _warm_up(self, create: Create, lane: str) -> None:
         """An answer without any content; nobody upstream is asked, because a prompt that only one of
         several targets has read warms nothing for the others.
         """
         response_id = f"resp_{secrets.token_hex(24)}"
+        self.remember(lane, Chain(response_id, create.items))
         encoder = self._dialect.stream_encoder(
             response_id=response_id,
             model=create.model,
@@ -269,7 +270,6 @@ class Connection:
                 told = warmed_up(frame.data)
                 if told is not None:
                     await self.tell(naming_previous(told, create.previous), lane)
-        return Chain(response_id, create.items)
 
     def _http_scope(self, create: Create) -> Scope:
         """The scope of the request that a frame stands for."""
@@ -306,7 +306,7 @@ class _Exchange:
         self._whole: list[bytes] = []
         self._decoder = SseDecoder()
         self._ending = OneEnd()
-        self._chain: Chain | None = None
+        self._is_whole = False
 
     async def receive(self) -> Message:
         if not self._is_body_read:
@@ -332,18 +332,22 @@ class _Exchange:
         for event in self._decoder.feed(body):
             told = self._ending.feed(event.data)
             if told:
-                self._chain = chain_behind(self._create, told) or self._chain
+                if chain := chain_behind(self._create, told):
+                    self._is_whole = True
+                    self._connection.remember(self._lane, chain)
                 named = naming_previous(told, self._create.previous)
                 await self._connection.tell(named, self._lane)
 
-    async def end(self) -> Chain | None:
-        """Tell an error that was no stream, or all that ended one; return what can be continued."""
+    async def end(self) -> bool:
+        """Tell an error that was no stream, or all that ended one; true where there is an answer to
+        be continued.
+        """
         if fault := self._ending.close():
             await self._connection.tell(fault, self._lane)
         if self._status and not self._is_stream:
             frame = frame_of_error(self._status, self._headers, b"".join(self._whole))
             await self._connection.tell(frame, self._lane)
-        return self._chain
+        return self._is_whole
 
 
 async def _read(receive: Receive) -> Message:
