@@ -23,8 +23,8 @@ class KeptFacts:
     def __init__(self) -> None:
         self.all: list[Fact] = []
 
-    def record(self, fact: Fact) -> None:
-        self.all.append(fact)
+    def record(self, *facts: Fact) -> None:
+        self.all.extend(facts)
 
     @property
     def attempts(self) -> list[AttemptEnded]:

@@ -306,8 +306,8 @@ class UpstreamDispatcher(Protocol):
 
 
 class FactSink(Protocol):
-    def record(self, fact: Fact) -> None:
-        """Accept a fact: append it to the local spool. Never waits for the network and never
-        raises to a request; what cannot be kept is counted and logged.
+    def record(self, *facts: Fact) -> None:
+        """Accept facts of one moment: append them to the local spool, in one write. Never waits for the
+        network and never raises to a request; what cannot be kept is counted and logged.
         """
         ...

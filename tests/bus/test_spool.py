@@ -1,7 +1,7 @@
 """Nothing that the spool has accepted is lost, and its order is kept, whenever the process ends."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -290,6 +290,32 @@ def test_a_fact_too_large_for_the_bus_is_refused(
     assert not spool.append(1, b"x" * (MAX_PAYLOAD_BYTES + 1))
     assert drain(spool.own, spool) == []
     assert "too_large" in [getattr(record, "reason", "") for record in caplog.records]
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kept", "reason"),
+    [
+        ((10, 20, 30), (10, 20, 30), ""),
+        ((10, MAX_PAYLOAD_BYTES + 1, 30), (10, 30), "too_large"),
+        ((MAX_PAYLOAD_BYTES // 2 + 1, MAX_PAYLOAD_BYTES // 2), (65537, 65536), ""),
+        ((10, 190_000, 30), (10, 30), "too_large"),
+        ((100_000, 120_000, 30), (100_000, 30), "spool_full"),
+    ],
+)
+def test_facts_of_one_moment_are_dropped_one_by_one(
+    tmp_path: Path, sizes: Sequence[int], kept: Sequence[int], reason: str
+) -> None:
+    registry = CollectorRegistry()
+    spool = open_spool(tmp_path, service="s", metrics=BusMetrics(registry), max_bytes=200_000)
+
+    taken = spool.append_all([(1, b"x" * size) for size in sizes])
+
+    assert [len(payload) for _, payload in taken] == [*kept]
+    assert [len(payload) for payload in drain(spool.own, spool)] == [*kept]
+    for why in ("too_large", "spool_full"):
+        dropped = registry.get_sample_value("turnout_facts_dropped_total", {"reason": why})
+        assert (dropped or 0) == (why == reason)
+    spool.close()
 
 
 def test_a_fact_that_cannot_be_encoded_does_not_raise(

@@ -72,8 +72,8 @@ def opened(request: pytest.FixtureRequest) -> Open:
 class Facts:
     all: list[Fact] = field(default_factory=list)
 
-    def record(self, fact: Fact) -> None:
-        self.all.append(fact)
+    def record(self, *facts: Fact) -> None:
+        self.all.extend(facts)
 
 
 class FakeEmbedder:

@@ -10,8 +10,8 @@ class Taken:
     def __init__(self) -> None:
         self.facts: list[object] = []
 
-    def record(self, fact: object) -> None:
-        self.facts.append(fact)
+    def record(self, *facts: object) -> None:
+        self.facts.extend(facts)
 
 
 def metrics() -> Metrics:

@@ -45,8 +45,8 @@ class RecordedFacts:
 
     facts: list[Fact] = field(default_factory=list)
 
-    def record(self, fact: Fact) -> None:
-        self.facts.append(fact)
+    def record(self, *facts: Fact) -> None:
+        self.facts.extend(facts)
 
     @property
     def switches(self) -> list[ThreadSwitched]:

@@ -13,9 +13,10 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 from turnout.bus.cursor import Position
 from turnout.bus.directory import (
@@ -98,33 +99,53 @@ class Spool:
 
     def append(self, kind: int, payload: bytes) -> bool:
         """Take a record; false when it was dropped, which has then been counted and logged."""
-        record = encode_record(kind, payload)
         if len(payload) > MAX_PAYLOAD_BYTES:
             return self.drop("too_large", f"a fact of {len(payload)} bytes")
-        if self.size_bytes + len(record) > self._max_bytes:
-            self.measure()
-            if self.size_bytes + len(record) > self._max_bytes:
-                return self.drop("spool_full", f"the spool holds {self.size_bytes} bytes")
+        record = encode_record(kind, payload)
+        if not self._has_room(len(record)):
+            return self.drop("spool_full", f"the spool holds {self.size_bytes} bytes")
         try:
-            if not self._is_reserved:
-                self.own.reserve()
-                self._is_reserved = True
-            if self._offset >= self._segment_bytes:
-                self._roll()
-            written = os.write(self._file, record)
-            if written != len(record):
-                os.ftruncate(self._file, self._offset)
-                os.lseek(self._file, self._offset, os.SEEK_SET)
-                raise OSError(errno.ENOSPC, "the disk took only a part of a record")
+            self._write(record)
         except OSError as error:
             self._leave_segment()
             return self.drop("disk_error", str(error))
+        return True
+
+    def append_all(self, records: Sequence[tuple[int, bytes]]) -> Sequence[tuple[int, bytes]]:
+        """Take records of a kind and a payload each, in one write where they fit together. Those that were
+        taken.
+        """
+        data = b"".join([encode_record(kind, payload) for kind, payload in records])
+        if len(data) <= MAX_PAYLOAD_BYTES and self._has_room(len(data)):
+            with suppress(OSError):
+                self._write(data)
+                return records
+        # Some may fit, and each of the others is to be told of.
+        return [one for one in records if self.append(*one)]
+
+    def _has_room(self, size: int) -> bool:
+        if self.size_bytes + size <= self._max_bytes:
+            return True
+        self.measure()
+        return self.size_bytes + size <= self._max_bytes
+
+    def _write(self, data: bytes) -> None:
+        """All of it, or nothing with `OSError`."""
+        if not self._is_reserved:
+            self.own.reserve()
+            self._is_reserved = True
+        if self._offset >= self._segment_bytes:
+            self._roll()
+        written = os.write(self._file, data)
+        if written != len(data):
+            os.ftruncate(self._file, self._offset)
+            os.lseek(self._file, self._offset, os.SEEK_SET)
+            raise OSError(errno.ENOSPC, "the disk took only a part of a record")
         self._offset += written
         self._is_dirty = True
         self.appended.set()
-        return True
 
-    def drop(self, reason: DropReason, detail: str) -> bool:
+    def drop(self, reason: DropReason, detail: str) -> Literal[False]:
         """Count a fact that is lost, and say so unless that was said a moment ago."""
         self._metrics.dropped(reason)
         self._unsaid_drops += 1
@@ -249,12 +270,16 @@ class SpoolFactSink:
         self._spool = spool
         self._recorded = {kind: metrics.recorder(route.name) for kind, route in BY_KIND.items()}
 
-    def record(self, fact: Fact) -> None:
-        route = BY_FACT[type(fact)]
-        try:
-            payload = to_pb(fact, route.message).SerializeToString()
-        except Exception as error:  # noqa: BLE001 - a fact must never fail the request it is about
-            self._spool.drop("invalid", f"{type(fact).__name__}: {type(error).__name__}: {error}")
-            return
-        if self._spool.append(route.kind, payload):
-            self._recorded[route.kind]()
+    def record(self, *facts: Fact) -> None:
+        records: list[tuple[int, bytes]] = []
+        for fact in facts:
+            route = BY_FACT[type(fact)]
+            try:
+                payload = to_pb(fact, route.message).SerializeToString()
+            except Exception as error:  # noqa: BLE001 - a fact must never fail the request it is about
+                told = f"{type(fact).__name__}: {type(error).__name__}: {error}"
+                self._spool.drop("invalid", told)
+            else:
+                records.append((route.kind, payload))
+        for kind, _ in self._spool.append_all(records):
+            self._recorded[kind]()

@@ -375,6 +375,7 @@ class MeteredFactSink:
         self._sink = sink
         self._metrics = metrics
 
-    def record(self, fact: Fact) -> None:
-        self._sink.record(fact)
-        self._metrics.count(fact)
+    def record(self, *facts: Fact) -> None:
+        self._sink.record(*facts)
+        for fact in facts:
+            self._metrics.count(fact)

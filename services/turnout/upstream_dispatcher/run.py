@@ -19,7 +19,7 @@ from turnout.errors import (
     UnknownModel,
     Unsupported,
 )
-from turnout.facts import AttemptEnded, AttemptOutcome, RequestOutcome
+from turnout.facts import AttemptEnded, AttemptOutcome, RequestCompleted, RequestOutcome
 from turnout.observe.spans import Span, under
 from turnout.policy.attempts import Command, Send
 from turnout.policy.failover import Failure, GiveUp
@@ -99,6 +99,7 @@ class Run:
         self._sent = 0
         self._refusals: list[Refusal | None] = []
         self._ended: list[AttemptEnded] = []
+        self._told = 0
         parts.hedging.requested(request.identity.tenant)
 
     def next(self, *, waited_until: float = 0.0) -> Command:
@@ -158,6 +159,7 @@ class Run:
         if log.to.dialect != self.request.dialect:
             error = for_another_dialect(error, log.to.target)
         self._end_attempt(log, "rejected" if _is_wrong(failed.error) else "failed", now=now)
+        self._record()
         self._refusals.append(failed.refusal)
         self._attempts.failed(
             Failure(
@@ -227,9 +229,7 @@ class Run:
         )
 
     def is_refused(self, step: GiveUp) -> bool:
-        """Whether a provider itself has said that the request is wrong, rather than failed or not
-        let us in.
-        """
+        """Whether a provider has said that the request is wrong, rather than failed or let nobody in."""
         return (
             step.relayed is not None
             and self._attempts.failures[step.relayed].status in WRONG_REQUEST
@@ -287,15 +287,12 @@ class Run:
         now = self._parts.clock()
         self.server = log
         prepared = self._alive[log.number][0]
-        failure = log.error
-        self._end_attempt(log, "answered" if failure is None else "failed", now=now)
-        self._complete(
-            "answered" if failure is None else "failed",
-            error="" if failure is None else failure.kind,
-        )
-        is_failed = failure is not None
+        is_failed = log.error is not None
+        outcome: Literal["failed", "answered"] = "failed" if is_failed else "answered"
+        self._end_attempt(log, outcome, now=now)
+        self._complete(outcome, error="" if log.error is None else log.error.kind)
         self._tell(log, is_failed=is_failed, broke_off=is_failed, now=now)
-        if failure is None:
+        if not is_failed:
             self._parts.keeper.answered(self.request, prepared, log)
 
     def estimated(self, *, answer_bytes: int) -> None:
@@ -331,7 +328,6 @@ class Run:
             end_attempt(log.span, fact, self.request, base_url=log.to.base_url)
         self._ended.append(fact)
         self._parts.hedging.ended(self.request, log, fact)
-        self._parts.facts.record(fact)
 
     def _answer_tokens(self, log: AttemptLog) -> int | None:
         """How long the answer of a loser may have become: as long as the winner's."""
@@ -364,7 +360,12 @@ class Run:
         )
         if self.span is not None:
             end_dispatch(self.span, fact)
-        self._parts.facts.record(fact)
+        self._record(fact)
+
+    def _record(self, *completed: RequestCompleted) -> None:
+        """What has become known of attempts since the last time, and the end of all."""
+        self._parts.facts.record(*self._ended[self._told :], *completed)
+        self._told = len(self._ended)
 
     def _tell(self, log: AttemptLog, *, is_failed: bool, broke_off: bool, now: float) -> None:
         note = note_of(
