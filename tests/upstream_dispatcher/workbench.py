@@ -12,6 +12,7 @@ from turnout.catalog.packaged import snapshot_bytes
 from turnout.dialects.dialect import WireDialect
 from turnout.dialects.endpoints import BASE_PATH
 from turnout.dialects.registry import DIALECTS
+from turnout.errors import Unavailable
 from turnout.observe.spans import Tracer
 from turnout.policy.decision import Decision
 from turnout.policy.request import Features, Identity, Prefix, Tags
@@ -56,7 +57,8 @@ class KeptNotes(NoLeases):
 
     async def note(self, note: Note, *, deadline_seconds: float) -> None:
         if self._hold:
-            await asyncio.Event().wait()
+            await asyncio.sleep(deadline_seconds)
+            raise Unavailable("the tracker is slow")
         self.all.append(note)
         self.arrived.set()
 

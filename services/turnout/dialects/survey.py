@@ -6,6 +6,7 @@ bytes and only the newest step is looked into.
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Final
 
 import msgspec
@@ -127,8 +128,8 @@ def joined(around: Survey, runs: Sequence[Survey], *, body_bytes: int) -> Survey
     tasks = NO_TASKS
     for run in runs:
         tasks = followed_by(tasks, run.tasks)
-    sizes: list[int] = []
-    for run in runs:
+    sizes = list(first.message_bytes)
+    for run in runs[1:]:
         before = sizes[-1] if sizes else 0
         sizes += [before + size for size in run.message_bytes]
     tokens = around.needs.prompt_tokens_estimate - _EMPTY_MESSAGE_TOKENS
@@ -143,7 +144,7 @@ def joined(around: Survey, runs: Sequence[Survey], *, body_bytes: int) -> Survey
         ),
         system_digest=system_digest,
         head_digest=head_of(system_digest, around.offered_digest),
-        message_digests=tuple([digest for run in runs for digest in run.message_digests]),
+        message_digests=tuple(chain.from_iterable([run.message_digests for run in runs])),
         message_bytes=tuple(sizes),
         message_count=sum([run.message_count for run in runs]),
         last_role=last.last_role,

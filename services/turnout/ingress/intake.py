@@ -1,6 +1,6 @@
 """From an HTTP request to a question for the scorer: what the proxy and `/v1/route` share."""
 
-import secrets
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -171,4 +171,4 @@ class Intake:
 
 def new_request_id(now: float) -> str:
     """Sorts by time, cannot be guessed."""
-    return f"req_{int(now * 1000):011x}{secrets.token_hex(8)}"
+    return f"req_{int(now * 1000):011x}{os.urandom(8).hex()}"

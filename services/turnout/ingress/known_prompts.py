@@ -154,7 +154,7 @@ class KnownPrompts:
         for known in self._known.get(owner, ()):
             end = known.kept.end
             if (
-                body[end - _TAIL_BYTES : end] == known.kept.tail
+                body.startswith(known.kept.tail, end - _TAIL_BYTES)
                 and (found is None or end > found.kept.end)
                 and body[end : end + 1] == b","
             ):

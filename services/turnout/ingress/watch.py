@@ -31,10 +31,11 @@ class ClientWatch:
         self._start: asyncio.TimerHandle | None = None
 
     async def __aenter__(self) -> Self:
-        self._owner = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        self._owner = asyncio.current_task(loop)
         # Cancellations asked for by others before us stay theirs.
         self._cancelling = 0 if self._owner is None else self._owner.cancelling()
-        self._start = asyncio.get_running_loop().call_later(START_SECONDS, self._begin)
+        self._start = loop.call_later(START_SECONDS, self._begin)
         return self
 
     def _begin(self) -> None:

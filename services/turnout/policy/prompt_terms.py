@@ -102,7 +102,13 @@ def prompt_terms(
             model.prices, lifetime=usual.lifetime, steps=steps, stays_warm=stays_warm
         ):
             return usual
-    return PromptTerms(NO_CACHE, rates_of(model.prices, NO_CACHE, "other"), "other", "", 0.0)
+    return _uncached_terms(catalog, model.id)
+
+
+@lru_cache(maxsize=TERMS_KEPT)
+def _uncached_terms(catalog: Catalog, model_id: str) -> PromptTerms:
+    rates = rates_of(catalog.models[model_id].prices, NO_CACHE, "other")
+    return PromptTerms(NO_CACHE, rates, "other", "", 0.0)
 
 
 @lru_cache(maxsize=TERMS_KEPT)

@@ -61,7 +61,7 @@ def thread_state(
         heads=warm_heads,
         makers=records.makers_of(thread),
         refused=records.refused_of(thread),
-        failing_checks=records.failing_checks_of(thread, but=_check_field(prefix)),
+        failing_checks=records.failing_checks_of(thread, but=_prompt_digest(prefix)),
         escalated_at=escalated_at if word == "escalated" else 0.0,
         is_left_alone=word == "left_alone",
         quotas=quotas,
@@ -197,7 +197,8 @@ def _evidence_registers(note: Note, version: str) -> list[tuple[str, str]]:
     """Of an answered request: one that broke off is sent again."""
     registers: list[tuple[str, str]] = []
     if note.check:
-        registers.append((_check_field(note.prefix), records.check_text(version, note.check)))
+        field = records.check_field(_prompt_digest(note.prefix))
+        registers.append((field, records.check_text(version, note.check)))
     if note.ended:
         registers.append((records.ended_field(version), records.ended_text(version, note.ended)))
     word: records.EscalationWord | None = None
@@ -212,8 +213,8 @@ def _evidence_registers(note: Note, version: str) -> list[tuple[str, str]]:
     return registers
 
 
-def _check_field(prefix: Prefix) -> str:
-    return records.check_field(prefix.digests[-1] if prefix.digests else prefix.head_digest)
+def _prompt_digest(prefix: Prefix) -> str:
+    return prefix.digests[-1] if prefix.digests else prefix.head_digest
 
 
 def _step(note: Note) -> records.Step:

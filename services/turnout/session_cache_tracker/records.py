@@ -310,8 +310,12 @@ def check_text(version: str, verdict: Verdict) -> str:
 
 
 def failing_checks_of(record: Mapping[str, str], *, but: str) -> int:
-    """Red checks since the last green one, without that of the prompt whose field is `but`."""
-    found = [text for field, text in record.items() if field.startswith("check:") and field != but]
+    """Red checks since the last green one, without that of the prompt with the digest `but`."""
+    checks = [field for field in record if field.startswith("check:")]
+    if not checks:
+        return 0
+    own = check_field(but)
+    found = [record[field] for field in checks if field != own]
     streak = 0
     for text in sorted(found, reverse=True):
         if text.split(WITHIN_FIELD)[1] != "failed":

@@ -38,6 +38,7 @@ class RedisThreadStore:
         self._counts: dict[str, list[HitCounts]] = {}
         self._uncounted: dict[str, dict[int, HitCounts]] = {}
         self._exchange_due = 0.0
+        self._time = asyncio.get_running_loop().time
 
     # Lifetimes run on the server's clock, not on `now`.
     async def look(
@@ -134,7 +135,7 @@ class RedisThreadStore:
         return counts
 
     def _exchange_hits(self) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._time()
         if now < self._exchange_due or not self._counts:
             return
         self._exchange_due = now + HITS_EXCHANGE_SECONDS

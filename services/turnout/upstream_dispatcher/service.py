@@ -182,7 +182,6 @@ class LocalUpstreamDispatcher:
 
     async def _whole(self, run: Run) -> tuple[DispatchEvent, ...]:
         parts = self._parts
-        time = asyncio.get_running_loop().time
         waited_until = 0.0
         while True:
             command = run.next(waited_until=waited_until)
@@ -192,7 +191,7 @@ class LocalUpstreamDispatcher:
                 return self._given_up(run, command)
             if isinstance(command, Wait):
                 waited_until = command.until
-                await asyncio.sleep(waited_until - time())
+                await asyncio.sleep(waited_until - asyncio.get_running_loop().time())
                 continue
             assert isinstance(command, Send), "only streams are raced"
             started = run.start(command)
@@ -275,10 +274,8 @@ class LocalUpstreamDispatcher:
         task.add_done_callback(self._notes.discard)
 
     async def _noted(self, note: Note) -> None:
-        deadline = self._parts.limits.note_seconds
         try:
-            async with asyncio.timeout(deadline):
-                await self._tracker.note(note, deadline_seconds=deadline)
+            await self._tracker.note(note, deadline_seconds=self._parts.limits.note_seconds)
         except Exception as error:  # noqa: BLE001 - a task boundary: one lost note harms one guess
             self.notes_failed += 1
             _LOG.warning(

@@ -8,6 +8,7 @@ deadlines are the caller's. A cancelled `read` loses nothing: the next one goes 
 
 import asyncio
 import ssl
+import time
 import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -177,9 +178,12 @@ class Incoming:
 
     async def _read_patiently(self, alarm: Alarm) -> bytes:
         """For who gives no signs of life meanwhile, and so does not ask again."""
-        time = asyncio.get_running_loop().time
+        if self._content.is_eof():
+            # All of it has come, as of most answers with their head.
+            return await self.read()
+        loop = asyncio.get_running_loop()
         while True:
-            with suppress(TimeoutError), alarm.at(time() + ASK_AGAIN_SECONDS):
+            with suppress(TimeoutError), alarm.at(loop.time() + ASK_AGAIN_SECONDS):
                 return await self.read()
 
     async def aclose(self) -> None:
@@ -280,12 +284,11 @@ class HttpTransport:
             self._url(outgoing.url),
             stream=_Body(outgoing.body, outgoing.headers),
         )
-        loop = asyncio.get_running_loop()
-        sent_at = loop.time()
+        sent_at = time.monotonic()
         try:
             response = await self._transport.handle_async_request(request)
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError) as error:
-            raise _failure(error, seconds=loop.time() - sent_at) from error
+            raise _failure(error, seconds=time.monotonic() - sent_at) from error
         try:
             return Incoming(response, self._free.release)
         except UpstreamFailed:
