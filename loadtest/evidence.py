@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Final, Literal, TypeAlias
 
 from turnout.dialects.registry import DIALECTS
+from turnout.ingress.chains import Chains
 from turnout.ingress.features import features_of, prefix_of
 from turnout.ingress.known_prompts import KnownPrompts
 from turnout.learn.columns import in_columns
@@ -71,7 +72,7 @@ def body(tool: Tool, output: str) -> bytes:
 def taken_in(prompts: KnownPrompts, sent: bytes) -> Features:
     dialect = DIALECTS["anthropic_messages"]
     survey = prompts.survey(sent, dialect=dialect, principal="p")
-    prefix = prefix_of(survey)
+    prefix = prefix_of(survey, Chains())
     return features_of(survey, prefix, dialect=dialect.name, step_kind="tool_continuation")
 
 

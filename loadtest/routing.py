@@ -19,6 +19,7 @@ from loadtest import bodies
 from loadtest.figures import Spread
 from turnout.dialects.registry import DIALECTS
 from turnout.errors import TurnoutError
+from turnout.ingress.chains import Chains
 from turnout.ingress.features import features_of, prefix_of
 from turnout.policy.decision import Access
 from turnout.policy.request import Identity, Tags
@@ -175,7 +176,7 @@ def _requests(texts: list[tuple[str, bool]], label: str) -> Iterator[RouteReques
     """Route requests of a thread with tools and history, each in a thread of its own."""
     body = bodies.body("openai_chat", "60 kB", stream=True, agent=0)
     survey = DIALECTS["openai_chat"].survey_request(body)
-    prefix = prefix_of(survey)
+    prefix = prefix_of(survey, Chains())
     features = features_of(survey, prefix, dialect="openai_chat", step_kind="user_input")
     identity = Identity(
         tenant="default",

@@ -10,6 +10,7 @@ from tests.policy.scenes import CATALOG, OPUS, TABLES, scene
 from turnout.dialects.registry import DIALECTS
 from turnout.dialects.survey import Survey, for_model
 from turnout.dialects.task_lists import TaskList
+from turnout.ingress.chains import Chains
 from turnout.ingress.features import features_of, head_tokens, prefix_of
 from turnout.policy.decision import Decision
 from turnout.policy.request import StepKind
@@ -32,7 +33,7 @@ def survey(system: str, texts: list[str]) -> Survey:
 @given(system=st.text(max_size=400), texts=st.lists(st.text(min_size=1), min_size=1, max_size=6))
 def test_tokens_grow_from_the_head_to_the_whole_prompt(system: str, texts: list[str]) -> None:
     seen = survey(system, texts)
-    prefix = prefix_of(seen)
+    prefix = prefix_of(seen, Chains())
     assert len(prefix.tokens) == len(prefix.digests) == len(texts)
     assert list(prefix.tokens) == sorted(prefix.tokens)
     assert 0 <= head_tokens(seen) <= prefix.tokens[0]
@@ -45,18 +46,22 @@ def test_a_long_system_prompt_is_in_the_head() -> None:
 
 def test_the_newest_message_names_the_prompt() -> None:
     one, two = survey("s", ["hi"]), survey("s", ["hi", "hello"])
-    first = features_of(one, prefix_of(one), dialect="anthropic_messages", step_kind="user_input")
-    second = features_of(two, prefix_of(two), dialect="anthropic_messages", step_kind="user_input")
+    first = features_of(
+        one, prefix_of(one, Chains()), dialect="anthropic_messages", step_kind="user_input"
+    )
+    second = features_of(
+        two, prefix_of(two, Chains()), dialect="anthropic_messages", step_kind="user_input"
+    )
     assert first.head_digest == second.head_digest
     assert first.last_message_digest != second.last_message_digest
-    assert prefix_of(two).digests[0] == first.last_message_digest
+    assert prefix_of(two, Chains()).digests[0] == first.last_message_digest
 
 
 def test_a_text_typed_again_has_its_digest_in_its_own_thread_alone() -> None:
     def digest(*texts: str, step_kind: StepKind = "user_input") -> str:
         seen = survey("s", list(texts))
         features = features_of(
-            seen, prefix_of(seen), dialect="anthropic_messages", step_kind=step_kind
+            seen, prefix_of(seen, Chains()), dialect="anthropic_messages", step_kind=step_kind
         )
         return features.text_digest
 
@@ -91,7 +96,9 @@ def test_a_retry_is_the_same_prompt_whatever_else_the_body_says() -> None:
     }
     other = again | {"messages": [{"content": "a ", "role": "user"}]}
     one, two, three = (
-        prefix_of(DIALECTS["anthropic_messages"].survey_request(msgspec.json.encode(body)))
+        prefix_of(
+            DIALECTS["anthropic_messages"].survey_request(msgspec.json.encode(body)), Chains()
+        )
         for body in (first, again, other)
     )
     assert one.digests == two.digests
@@ -106,13 +113,13 @@ def test_a_one_hour_breakpoint_is_asked_for() -> None:
     told = DIALECTS["anthropic_messages"].survey_request(body)
     for seen, asks in ((told, True), (survey("s", ["hi"]), False)):
         features = features_of(
-            seen, prefix_of(seen), dialect="anthropic_messages", step_kind="user_input"
+            seen, prefix_of(seen, Chains()), dialect="anthropic_messages", step_kind="user_input"
         )
         assert features.asks_one_hour is asks
         assert features.lacks_breakpoints is not asks
     elsewhere = features_of(
         survey("s", ["hi"]),
-        prefix_of(survey("s", ["hi"])),
+        prefix_of(survey("s", ["hi"]), Chains()),
         dialect="openai_chat",
         step_kind="user_input",
     )
@@ -133,7 +140,7 @@ def test_a_red_check_of_the_newest_step_is_told_without_its_text() -> None:
     }
     seen = DIALECTS["anthropic_messages"].survey_request(msgspec.json.encode(body))
     features = features_of(
-        seen, prefix_of(seen), dialect="anthropic_messages", step_kind="tool_continuation"
+        seen, prefix_of(seen, Chains()), dialect="anthropic_messages", step_kind="tool_continuation"
     )
     assert (features.check, features.check_framework) == ("failed", "pytest")
     assert features.call_digest
@@ -146,7 +153,7 @@ def test_what_the_dispatcher_must_not_look_for_again_is_passed_on() -> None:
         told = structs.replace(plain, **{name: True})
         for seen, expected in ((told, True), (plain, False)):
             features = features_of(
-                seen, prefix_of(seen), dialect="openai_chat", step_kind="user_input"
+                seen, prefix_of(seen, Chains()), dialect="openai_chat", step_kind="user_input"
             )
             assert getattr(features, name) is expected
 
@@ -162,7 +169,7 @@ def test_tasks_are_left_open_where_a_turn_has_ended_and_the_user_typed() -> None
     ]
     for seen, step_kind, expected in rows:
         features = features_of(
-            seen, prefix_of(seen), dialect="anthropic_messages", step_kind=step_kind
+            seen, prefix_of(seen, Chains()), dialect="anthropic_messages", step_kind=step_kind
         )
         assert features.open_tasks == expected
 
@@ -185,7 +192,10 @@ def test_a_body_costs_the_same_under_the_baselines_name_and_under_turnout_auto(
         body = msgspec.json.encode({"model": model, "max_tokens": 8_000, "messages": turns})
         survey = for_model(DIALECTS["anthropic_messages"].survey_request(body))
         features = features_of(
-            survey, prefix_of(survey), dialect="anthropic_messages", step_kind="user_input"
+            survey,
+            prefix_of(survey, Chains()),
+            dialect="anthropic_messages",
+            step_kind="user_input",
         )
         inputs = structs.replace(scene(named="baseline"), features=features)
         return decide(inputs, catalog=CATALOG, tables=TABLES)

@@ -14,6 +14,7 @@ from tests.upstream_dispatcher.workbench import CATALOG, NOW
 from turnout.capabilities import Dialect
 from turnout.dialects.endpoints import BASE_PATH
 from turnout.dialects.registry import DIALECTS
+from turnout.ingress.chains import Chains
 from turnout.ingress.features import features_of, prefix_of
 from turnout.policy.decision import Decision
 from turnout.policy.request import Identity, Tags
@@ -129,7 +130,7 @@ def asked(
     written = json.dumps(body, ensure_ascii=False).encode()
     path = path_of(client, stream=stream, model=model)
     survey = DIALECTS[client].survey_request(written, path=path)
-    prefix = prefix_of(survey)
+    prefix = prefix_of(survey, Chains())
     features = features_of(survey, prefix, dialect=client, step_kind="user_input")
     decision = Decision(
         action="stay",

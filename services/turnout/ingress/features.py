@@ -7,8 +7,8 @@ from msgspec import structs
 
 from turnout import fact_texts
 from turnout.capabilities import Dialect
-from turnout.dialects.prefix import chain
 from turnout.dialects.survey import Survey
+from turnout.ingress.chains import Chains
 from turnout.policy.evidence import evidence_of
 from turnout.policy.request import Features, Prefix, StepKind
 
@@ -71,13 +71,13 @@ def head_tokens(survey: Survey) -> int:
     return int(survey.needs.prompt_tokens_estimate * share)
 
 
-def prefix_of(survey: Survey) -> Prefix:
+def prefix_of(survey: Survey, chains: Chains) -> Prefix:
     """The prompt as a chain of digests with the tokens up to each message."""
     head = head_tokens(survey)
     total = survey.message_bytes[-1] if survey.message_bytes else 0
     per_byte = (survey.needs.prompt_tokens_estimate - head) / total if total else 0.0
     return Prefix(
         head_digest=survey.head_digest,
-        digests=chain(survey.head_digest, survey.message_digests),
+        digests=chains.of(survey.head_digest, survey.message_digests),
         tokens=tuple([head + int(size * per_byte) for size in survey.message_bytes]),
     )

@@ -12,6 +12,7 @@ from turnout.dialects.survey import Survey, for_model
 from turnout.errors import InvalidRequest
 from turnout.fact_texts import LONGEST_MODEL_NAME_BYTES
 from turnout.ingress.callers import Caller, Door, account_of
+from turnout.ingress.chains import Chains
 from turnout.ingress.features import features_of, prefix_of
 from turnout.ingress.guard import Guard
 from turnout.ingress.known_prompts import KnownPrompts
@@ -102,6 +103,7 @@ class Intake:
     ids: IdGenerator
     clock: Callable[[], float]
     prompts: KnownPrompts = field(default_factory=KnownPrompts)
+    chains: Chains = field(default_factory=Chains)
     timed: Callable[[float], None] = _untimed
 
     def arrive(self, *, path: str, query: str, raw_headers: list[tuple[bytes, bytes]]) -> Arrival:
@@ -150,7 +152,7 @@ class Intake:
             path=path,
             experiment=self.tenants.of(caller.tenant).experiment,
         )
-        prefix = prefix_of(survey)
+        prefix = prefix_of(survey, self.chains)
         question = Question(
             arrival=arrival,
             caller=caller,

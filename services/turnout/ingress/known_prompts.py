@@ -118,6 +118,7 @@ class KnownPrompts:
     def __init__(self, *, max_bytes: int = MAX_KEPT_BYTES) -> None:
         self._max_bytes = max_bytes
         self._known: OrderedDict[_Owner, list[_Known]] = OrderedDict()
+        self._nothing: dict[Dialect, Survey] = {}
         self.size_bytes = 0
         """What is kept takes, estimated."""
 
@@ -139,7 +140,7 @@ class KnownPrompts:
             until = len(body) - around.length
             newest = _run(body[kept.end + 1 : until], dialect)
             survey = joined(around.survey, (kept.survey, newest), body_bytes=len(body))
-            kept = _advanced(kept, body, until, dialect)
+            kept = self._advanced(kept, body, until, dialect)
         except InvalidRequest:
             return dialect.survey_request(body)
         if _words(around.survey) <= MAX_WORDS:
@@ -163,6 +164,19 @@ class KnownPrompts:
                 if digests[end] == known.kept.digest:
                     found = known
         return found
+
+    def _advanced(self, kept: _Kept, body: bytes, until: int, dialect: SurveyDialect) -> _Kept:
+        """The run with the messages that have become old since."""
+        start = kept.end + 1
+        end = _end_of_kept(body, start, until, kept.spelling)
+        if end - start < MIN_KEPT_BYTES:
+            return kept
+        nothing = self._nothing.get(dialect.name)
+        if nothing is None:
+            nothing = self._nothing[dialect.name] = _run(EMPTY_MESSAGE, dialect)
+        newer = _run(body[start:end], dialect)
+        survey = joined(nothing, (kept.survey, newer), body_bytes=end)
+        return _kept(body, kept.at, end, kept.spelling, survey)
 
     def _keep(self, owner: _Owner, old: _Known | None, kept: _Kept, around: _Around) -> None:
         known = self._known.setdefault(owner, [])
@@ -247,17 +261,6 @@ def _around(kept: _Kept, body: bytes, dialect: SurveyDialect) -> _Around:
     behind = without[opens + len(messages) - 1 :]
     survey = dialect.survey_request(before + EMPTY_MESSAGE + behind)
     return _Around(len(behind), xxh3_128_digest(behind), survey)
-
-
-def _advanced(kept: _Kept, body: bytes, until: int, dialect: SurveyDialect) -> _Kept:
-    """The run with the messages that have become old since."""
-    start = kept.end + 1
-    end = _end_of_kept(body, start, until, kept.spelling)
-    if end - start < MIN_KEPT_BYTES:
-        return kept
-    nothing, newer = _run(EMPTY_MESSAGE, dialect), _run(body[start:end], dialect)
-    survey = joined(nothing, (kept.survey, newer), body_bytes=end)
-    return _kept(body, kept.at, end, kept.spelling, survey)
 
 
 def _run(messages: bytes, dialect: SurveyDialect) -> Survey:
