@@ -197,6 +197,7 @@ def test_a_client_that_hangs_up_is_counted_at_once(base: str, path: str, directi
 def test_the_log_tells_requests_without_their_secrets(base: str) -> None:
     content = json.dumps(MESSAGES).encode()
     post(base, "/v1/messages", "", content=content)
+    log_at_rest(base)
     answer = httpx.get(f"{base}/simulate/log")
     (entry,) = answer.json()["entries"]
     assert "secret" not in answer.text
