@@ -307,7 +307,8 @@ class UpstreamDispatcher(Protocol):
 
 class FactSink(Protocol):
     def record(self, *facts: Fact) -> None:
-        """Accept facts of one moment: append them to the local spool, in one write. Never waits for the
-        network and never raises to a request; what cannot be kept is counted and logged.
+        """Accept facts of one moment: append them to the local spool, in one write where they fit
+        together. Never waits for the network and never raises to a request; what cannot be kept is
+        counted and logged.
         """
         ...

@@ -1,8 +1,9 @@
 """Read a request's body within its limits."""
 
+import asyncio
+
 from starlette.types import Receive, Scope
 
-from turnout.deadline import Deadline
 from turnout.errors import InvalidRequest, RequestTooLarge, Unsupported
 from turnout.ingress.room import Place
 
@@ -29,7 +30,7 @@ async def read_body(
     place.hold(announced or 0)
     try:
         # One deadline for all parts: a large body comes in many.
-        with Deadline(seconds):
+        async with asyncio.timeout(seconds):
             return await _parts(receive, place, max_bytes)
     except TimeoutError:
         raise InvalidRequest("The request body did not arrive in time.") from None

@@ -99,7 +99,7 @@ class Run:
         self._sent = 0
         self._refusals: list[Refusal | None] = []
         self._ended: list[AttemptEnded] = []
-        self._told = 0
+        self._recorded = 0
         parts.hedging.requested(request.identity.tenant)
 
     def next(self, *, waited_until: float = 0.0) -> Command:
@@ -364,8 +364,8 @@ class Run:
 
     def _record(self, *completed: RequestCompleted) -> None:
         """What has become known of attempts since the last time, and the end of all."""
-        self._parts.facts.record(*self._ended[self._told :], *completed)
-        self._told = len(self._ended)
+        self._parts.facts.record(*self._ended[self._recorded :], *completed)
+        self._recorded = len(self._ended)
 
     def _tell(self, log: AttemptLog, *, is_failed: bool, broke_off: bool, now: float) -> None:
         note = note_of(

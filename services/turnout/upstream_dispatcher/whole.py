@@ -4,6 +4,7 @@ Such answers are read whole before anything is passed on: they are small, a clie
 of one, and so failover stays possible when the body turns out to be cut short or garbage.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -11,7 +12,6 @@ import msgspec
 from msgspec.structs import replace
 
 from turnout.capabilities import Dialect
-from turnout.deadline import Deadline
 from turnout.dialects.answer_model import named_in_body
 from turnout.dialects.answer_reasoning import sealed_in_body
 from turnout.dialects.dialect import TapReading, WireDialect
@@ -57,7 +57,7 @@ async def attempt_whole(
     """Send and read everything. Cancelling it closes the connection."""
     incoming: Incoming | None = None
     try:
-        with Deadline(limits.whole_answer_seconds):
+        async with asyncio.timeout(limits.whole_answer_seconds):
             incoming = await transport.send(prepared.outgoing)
             log.began(incoming.status, incoming.headers, now=clock())
             if incoming.status != 200:
