@@ -207,7 +207,8 @@ def test_a_move_to_another_family_is_no_growth() -> None:
 def test_terms_are_those_of_the_targets_model() -> None:
     terms = replace(AUTOMATIC, minimums=(PrefixMinimum(names="small-.*", tokens=64),))
     usage = Usage(fresh_input=640)
+    terms_of = cache.terms_by_target({"openai": terms})
     for name, tokens in (("small-1", 640), ("large-1", 0)):
-        found = cache.terms_of(f"openai/{name}@env", {"openai": terms})
+        found = terms_of(f"openai/{name}@env")
         assert cache.written(usage, found).tokens == tokens
-    assert cache.terms_of("nobody/x@env", {"openai": terms}) is None
+    assert terms_of("nobody/x@env") is None

@@ -11,7 +11,7 @@ Rules:
 """
 
 from bisect import bisect_left
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final, Literal, Protocol, TypeAlias
@@ -25,6 +25,9 @@ from turnout.policy.request import Prefix
 
 LifetimeKind: TypeAlias = Literal["5m", "1h", "automatic"]
 
+Terms: TypeAlias = Callable[[str], CacheTerms | None]
+"""The terms of a target's provider for its model, by the target's id; None for a provider without any."""
+
 FIVE_MINUTES: Final = 300.0
 ONE_HOUR: Final = 3_600.0
 ONE_DAY: Final = 86_400.0
@@ -36,6 +39,8 @@ GAP_BUCKETS: Final = len(GAP_EDGES_SECONDS) + 1
 
 TABLES_KEPT: Final = 1_024
 """Providers times lifetimes, for a few artifacts; tables never change."""
+TARGETS_KEPT: Final = 4_096
+"""As many names as clients may make up without pushing out those that are in use."""
 
 PRIOR_OBSERVATIONS: Final = 20.0
 """How many observations the table counts for: a provider that behaves otherwise is believed after
@@ -265,7 +270,8 @@ def mean_growth(prompt_tokens: Sequence[int], families: Sequence[Family]) -> flo
     differ is known to within a tenth, which of a long prompt is more than it grows by in ten steps.
     """
     growths = [
-        (later - earlier) * family_share(counted_for=family, family=families[-1])
+        (later - earlier)
+        * (1.0 if family == families[-1] else family_share(counted_for=family, family=families[-1]))
         for (earlier, before), (later, family) in pairwise(
             zip(prompt_tokens, families, strict=True)
         )
@@ -278,14 +284,21 @@ def mean_output(output_tokens: Sequence[int], families: Sequence[Family]) -> flo
     """Mean of what the steps wrote, in tokens of the newest step's family."""
     if not output_tokens:
         return 0.0
+    newest = families[-1]
     written = [
-        tokens * family_share(counted_for=family, family=families[-1])
+        tokens if family == newest else tokens * family_share(counted_for=family, family=newest)
         for tokens, family in zip(output_tokens, families, strict=True)
     ]
     return sum(written) / len(written)
 
 
-def terms_of(target: str, terms: Mapping[str, CacheTerms]) -> CacheTerms | None:
-    """The terms of a target's provider for its model; None for a provider without any."""
-    found = terms.get(provider_of(target))
-    return None if found is None else found.for_model(model_of_target(target))
+def terms_by_target(terms: Mapping[str, CacheTerms]) -> Terms:
+    """Terms that are kept by provider, as they are for the target's model."""
+
+    # A Look asks for each place that has ever served the thread, and there are few of them.
+    @lru_cache(maxsize=TARGETS_KEPT)
+    def terms_of(target: str) -> CacheTerms | None:
+        found = terms.get(provider_of(target))
+        return None if found is None else found.for_model(model_of_target(target))
+
+    return terms_of

@@ -16,6 +16,7 @@ from math import inf
 from typing import Final, Protocol
 
 import msgspec
+from msgspec import structs
 
 from turnout.catalog.catalog import Catalog
 from turnout.catalog.models import model_of_target
@@ -188,20 +189,31 @@ def candidates(
     pauses = pauses_to_write_for(inputs, tables)
     shares = list_shares(inputs.state.quotas, now=inputs.now)
     waits = by_size(inputs.latencies) if inputs.settings.second_usd > 0.0 else None
-    return [
-        _candidate(
-            option,
-            inputs=inputs,
-            view=view,
-            pauses=pauses,
-            warm=warm.get(option.target, 0.0),
-            covered_share=1.0 - shares.get(way_of(option.target), 1.0) if shares else 0.0,
-            waits=waits,
-            catalog=catalog,
-            tables=tables,
+    found: list[Candidate] = []
+    before: tuple[object, ...] = ()
+    for option in options:
+        warm_here = warm.get(option.target, 0.0)
+        covered_share = 1.0 - shares.get(way_of(option.target), 1.0) if shares else 0.0
+        figures = (option.model.id, option.lacks, option.prompt_tokens, warm_here, covered_share)
+        if waits is None and figures == before:
+            # The same model by another key, of which nothing else is known.
+            found.append(structs.replace(found[-1], target=option.target))
+            continue
+        before = figures
+        found.append(
+            _candidate(
+                option,
+                inputs=inputs,
+                view=view,
+                pauses=pauses,
+                warm=warm_here,
+                covered_share=covered_share,
+                waits=waits,
+                catalog=catalog,
+                tables=tables,
+            )
         )
-        for option in options
-    ]
+    return found
 
 
 @lru_cache(maxsize=QUALITIES_KEPT)

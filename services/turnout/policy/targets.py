@@ -158,8 +158,7 @@ def all_options(
     for entrant in entrants:
         is_first = entrant.model is asked.model
         is_vouched_for = settings.unpriced_compete and not entrant.model.is_priced
-        is_same = entrant.model.origin == asked.model.origin
-        is_free = is_same or entrant.model is locked or is_vouched_for
+        is_free = entrant.is_same or entrant.model is locked or is_vouched_for
         tokens = prompt_tokens_in(entrant.family, features)
         lacks = _lacks(
             entrant,
@@ -180,6 +179,7 @@ class _Entrant(msgspec.Struct, frozen=True, gc=False):
         targets: by every way of paying for it, which there is one of at least.
         is_own: it is served in the dialect, so nothing is translated.
         is_original: and by the dialect's own vendor or software.
+        is_same: as the model asked for, wherever it is served.
         limits: its prices as a ceiling compares them, for prompts without a surcharge.
     """
 
@@ -189,6 +189,7 @@ class _Entrant(msgspec.Struct, frozen=True, gc=False):
     targets: tuple[str, ...]
     is_own: bool
     is_original: bool
+    is_same: bool
 
 
 @lru_cache(maxsize=ENTRANTS_KEPT)
@@ -218,8 +219,9 @@ def _entrants(
             is_own = endpoint is not None and endpoint.dialect == dialect
             is_original = is_own and endpoint is not None and endpoint.is_original
             limits = limits_of(model.prices, unknown=inf)
+            is_same = model.origin == catalog.models[asked].origin
             entrants.append(
-                _Entrant(model, family_of(model.id), limits, targets, is_own, is_original)
+                _Entrant(model, family_of(model.id), limits, targets, is_own, is_original, is_same)
             )
     return tuple(entrants)
 

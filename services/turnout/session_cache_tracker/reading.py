@@ -4,10 +4,10 @@ Rules: pure; the only place that knows both the fields of `records` and the word
 is computed here could be stored, but then two notes could disagree about it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from turnout.catalog.models import CacheTerms, model_of_target
+from turnout.catalog.models import model_of_target
 from turnout.catalog.token_families import family_of
 from turnout.policy import cache
 from turnout.policy.decision import ENDS_ESCALATION, ESCALATING, LEFT_ALONE
@@ -19,7 +19,6 @@ from turnout.session_cache_tracker import account_records, records
 from turnout.session_cache_tracker.store import Merge, Record
 
 Hits: TypeAlias = Callable[[str], Sequence[cache.HitCounts]]
-Terms: TypeAlias = Mapping[str, CacheTerms]
 
 _MS: Final = 1_000.0
 
@@ -30,7 +29,7 @@ def thread_state(
     prefix: Prefix,
     *,
     now: float,
-    terms: Terms,
+    terms: cache.Terms,
     hits: Hits,
     table: cache.HitTable,
 ) -> ThreadState:
@@ -74,7 +73,7 @@ def thread_state(
     )
 
 
-def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
+def thread_merge(note: Note, *, version: str, terms: cache.Terms) -> Merge | None:
     """What a note changes in its thread; None for auxiliary requests."""
     if not note.moves_thread:
         return None
@@ -84,7 +83,7 @@ def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
     # A read that keeps the prompt moves nothing but the cache: the thread stands where it stood.
     registers = [] if note.only_keeps else _request_registers(note, version, rungs)
     if note.usage is not None:
-        left = cache.written(note.usage, cache.terms_of(note.target, terms))
+        left = cache.written(note.usage, terms(note.target))
         registers += _cache_registers(note, left, version=version, rungs=rungs)
     return Merge(
         key=note.identity.thread_key,
@@ -96,12 +95,12 @@ def thread_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
     )
 
 
-def head_merge(note: Note, *, version: str, terms: Terms) -> Merge | None:
+def head_merge(note: Note, *, version: str, terms: cache.Terms) -> Merge | None:
     """What a note changes in the shared head; None when it says nothing of it."""
     if note.usage is None or not note.head_scope:
         return None
     tokens = round(note.head_tokens * cache.real_scale(note.prefix, note.usage))
-    left = cache.head_written(note.usage, cache.terms_of(note.target, terms), head_tokens=tokens)
+    left = cache.head_written(note.usage, terms(note.target), head_tokens=tokens)
     if left.tokens <= 0:
         return None
     return Merge(
@@ -129,7 +128,7 @@ def account_merge(note: Note, *, version: str) -> Merge | None:
 
 
 def hit_observation(
-    note: Note, cached_text: str, lifetime_text: str, *, version: str, terms: Terms
+    note: Note, cached_text: str, lifetime_text: str, *, version: str, terms: cache.Terms
 ) -> tuple[str, int, float] | None:
     """Table, gap bucket and share found, when the note is a return to a prefix known before it."""
     cached = records.cached_of(cached_text)
@@ -152,7 +151,7 @@ def warm_at(
     prefix: Prefix,
     *,
     now: float,
-    terms: Terms,
+    terms: cache.Terms,
     table: cache.HitTable,
 ) -> int:
     """Tokens of this prompt still warm at a target, as believed without its hit counts."""
@@ -247,11 +246,11 @@ def _cache_registers(
 
 
 def _lifetime(
-    target: str, paid_for: float | None, terms: Terms
+    target: str, paid_for: float | None, terms: cache.Terms
 ) -> tuple[cache.LifetimeKind, float]:
     if paid_for is not None:
         return cache.lifetime_kind(paid_for), paid_for
-    return cache.default_lifetime(cache.terms_of(target, terms))
+    return cache.default_lifetime(terms(target))
 
 
 def _warm(
@@ -261,7 +260,7 @@ def _warm(
     tokens: int,
     *,
     now: float,
-    terms: Terms,
+    terms: cache.Terms,
     hits: Hits,
     table: cache.HitTable,
 ) -> WarmPrefix | None:
@@ -288,7 +287,7 @@ def _warm(
 
 
 def _warm_prefixes(
-    thread: Record, prefix: Prefix, *, now: float, terms: Terms, hits: Hits, table: cache.HitTable
+    thread: Record, prefix: Prefix, *, now: float, terms: cache.Terms, hits: Hits, table: cache.HitTable
 ) -> tuple[WarmPrefix, ...]:
     found: list[WarmPrefix] = []
     for target, cached, paid_for in records.caches_of(thread):
@@ -300,7 +299,7 @@ def _warm_prefixes(
 
 
 def _warm_heads(
-    heads: Sequence[Record], *, now: float, terms: Terms, hits: Hits, table: cache.HitTable
+    heads: Sequence[Record], *, now: float, terms: cache.Terms, hits: Hits, table: cache.HitTable
 ) -> tuple[WarmPrefix, ...]:
     found: list[WarmPrefix] = []
     for head in heads:

@@ -5,21 +5,22 @@ teaches nothing twice. `ThreadSwitched` is told once, by the note that moved the
 note's answer is lost and it is sent again, the switch is not told (the request's own facts have it).
 """
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
 from typing import Final
 
+from turnout.catalog.models import CacheTerms
 from turnout.catalog.providers import PROVIDERS
 from turnout.errors import Unavailable
 from turnout.facts import ThreadSwitched
-from turnout.policy.cache import HitTable, default_lifetime, prior_shares
+from turnout.policy.cache import HitTable, default_lifetime, prior_shares, terms_by_target
 from turnout.policy.thread import ThreadState
 from turnout.ports import FactSink, LeaseAnswer, LeaseRequest, LookRequest, Note, Settlement
 from turnout.session_cache_tracker import account_records, reading, records
 from turnout.session_cache_tracker.store import Before, ThreadStore
 
-DOCUMENTED_TERMS: Final[reading.Terms] = MappingProxyType(
+DOCUMENTED_TERMS: Final[Mapping[str, CacheTerms]] = MappingProxyType(
     {provider.name: provider.cache for provider in PROVIDERS}
 )
 
@@ -51,12 +52,12 @@ class LocalSessionCacheTracker:
         facts: FactSink,
         table: Callable[[], HitTable],
         *,
-        terms: reading.Terms = DOCUMENTED_TERMS,
+        terms: Mapping[str, CacheTerms] = DOCUMENTED_TERMS,
     ) -> None:
         self._store = store
         self._facts = facts
         self._table = table
-        self._terms = terms
+        self._terms = terms_by_target(terms)
 
     async def look(self, request: LookRequest, *, deadline_seconds: float) -> ThreadState:
         found = await self._store.look(

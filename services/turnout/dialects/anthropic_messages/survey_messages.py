@@ -100,11 +100,11 @@ class SurveyedMessages:
         self._has_text: list[bool] = []
         for number, fields in enumerate(messages):
             try:
-                self._go_through(fields)
+                self._go_through(fields, self.roles[number])
             except MALFORMED as error:
                 raise complaint(f"messages.{number}.content", error) from None
 
-    def _go_through(self, fields: dict[str, msgspec.Raw]) -> None:
+    def _go_through(self, fields: dict[str, msgspec.Raw], role: str) -> None:
         content = fields.get("content", _ABSENT)
         first = _first_byte(content)
         blocks: Sequence[Block] = ()
@@ -114,7 +114,9 @@ class SurveyedMessages:
             blocks = _BLOCKS.decode(content)
             markers = len(self.markers)
             has_text = self._look_into(blocks)
-            self._look_for_unknown(fields, blocks)
+            if role == "user" and not _OF_USERS.issuperset([block.type for block in blocks]):
+                # Said in a form that other dialects have no word for.
+                self.own_kinds.append("unknown_part")
             is_lone_text = has_text and len(blocks) == 1
             is_usual = is_usual and not is_lone_text and len(self.markers) == markers
         self.blocks.append(blocks)
@@ -156,13 +158,6 @@ class SurveyedMessages:
             if block.cache_control is not _ABSENT:
                 self.markers.append(bytes(block.cache_control))
         return has_text
-
-    def _look_for_unknown(self, fields: dict[str, msgspec.Raw], blocks: Sequence[Block]) -> None:
-        """What the user says in a form that other dialects have no word for."""
-        if bytes(fields.get("role", _ABSENT)) == b'"user"' and any(
-            block.type not in _OF_USERS for block in blocks
-        ):
-            self.own_kinds.append("unknown_part")
 
     def _look_at_definition(self, raw: msgspec.Raw) -> None:
         try:
