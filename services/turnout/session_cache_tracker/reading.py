@@ -287,7 +287,13 @@ def _warm(
 
 
 def _warm_prefixes(
-    thread: Record, prefix: Prefix, *, now: float, terms: cache.Terms, hits: Hits, table: cache.HitTable
+    thread: Record,
+    prefix: Prefix,
+    *,
+    now: float,
+    terms: cache.Terms,
+    hits: Hits,
+    table: cache.HitTable,
 ) -> tuple[WarmPrefix, ...]:
     found: list[WarmPrefix] = []
     for target, cached, paid_for in records.caches_of(thread):

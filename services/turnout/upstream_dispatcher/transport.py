@@ -281,9 +281,7 @@ class HttpTransport:
 
     async def _sent(self, outgoing: Outgoing) -> Incoming:
         url, address = self._url(outgoing.url)
-        request = httpx.Request(
-            "POST", url, stream=_Body(outgoing.body, outgoing.headers, address)
-        )
+        request = httpx.Request("POST", url, stream=_Body(outgoing.body, outgoing.headers, address))
         sent_at = time.monotonic()
         try:
             response = await self._transport.handle_async_request(request)
