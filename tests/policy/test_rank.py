@@ -102,6 +102,28 @@ def test_a_subscription_costs_what_its_window_will_not_cover() -> None:
             assert one.cost_to_go_usd == pytest.approx(expected * (other.cost_to_go_usd or 0.0))
 
 
+@pytest.mark.parametrize(
+    "state",
+    [
+        ThreadState(),
+        ThreadState(warm=(warm_at(OPUS_AT, 50_000),)),
+        ThreadState(warm=(warm_at(f"anthropic/{OPUS}@client", 50_000),)),
+        subscribed(0.75),
+    ],
+    ids=["cold", "warm_at_ours", "warm_at_the_clients", "subscribed"],
+)
+def test_a_model_is_worth_by_two_keys_what_it_is_worth_by_each(state: ThreadState) -> None:
+    ways = (ANTHROPIC_CLIENT, ANTHROPIC_ENV)
+    both = decided(access=ways, candidates=(SONNET, HAIKU), state=state).candidates
+    alone = [
+        one
+        for way in ways
+        for one in decided(access=(way,), candidates=(SONNET, HAIKU), state=state).candidates
+    ]
+    assert len(both) == 2 * 3
+    assert sorted(both, key=lambda one: one.target) == sorted(alone, key=lambda one: one.target)
+
+
 def test_a_cheaper_model_saves_nothing_while_a_window_lasts() -> None:
     def chosen(state: ThreadState) -> str:
         ways = (ANTHROPIC_CLIENT, OPENAI_ENV)
