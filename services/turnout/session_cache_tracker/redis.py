@@ -24,8 +24,8 @@ HITS_EXCHANGE_SECONDS: Final = 2.0
 CLOSE_SECONDS: Final = 0.5
 """What the last exchange of hit counts may take."""
 
-CALLS_KEPT: Final = 4_096
-"""Threads and heads whose look is written out, some 200 bytes each: they are looked at again and again."""
+CALLS_KEPT: Final = 1_024
+"""Threads, and heads, whose look is written out: agents look at theirs again and again. Half a kilobyte each."""
 
 _LOOK: Final = Script(scripts.LOOK)
 _NOTE: Final = Script(scripts.NOTE)
