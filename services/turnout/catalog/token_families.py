@@ -228,7 +228,6 @@ def family_share(*, counted_for: Family, family: Family) -> float:
     return FIGURES[counted_for].bytes_per_token / FIGURES[family].bytes_per_token
 
 
-@lru_cache(maxsize=NAMES_KEPT)
 def token_share(*, counted_for: str, model: str) -> float:
     """How many tokens of one model a token is that was counted for another."""
     return family_share(counted_for=family_of(counted_for), family=family_of(model))

@@ -270,8 +270,7 @@ def mean_growth(prompt_tokens: Sequence[int], families: Sequence[Family]) -> flo
     differ is known to within a tenth, which of a long prompt is more than it grows by in ten steps.
     """
     growths = [
-        (later - earlier)
-        * (1.0 if family == families[-1] else family_share(counted_for=family, family=families[-1]))
+        (later - earlier) * family_share(counted_for=family, family=families[-1])
         for (earlier, before), (later, family) in pairwise(
             zip(prompt_tokens, families, strict=True)
         )
@@ -284,9 +283,8 @@ def mean_output(output_tokens: Sequence[int], families: Sequence[Family]) -> flo
     """Mean of what the steps wrote, in tokens of the newest step's family."""
     if not output_tokens:
         return 0.0
-    newest = families[-1]
     written = [
-        tokens if family == newest else tokens * family_share(counted_for=family, family=newest)
+        tokens * family_share(counted_for=family, family=families[-1])
         for tokens, family in zip(output_tokens, families, strict=True)
     ]
     return sum(written) / len(written)

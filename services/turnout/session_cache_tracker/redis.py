@@ -9,7 +9,6 @@ here, counted up locally, and exchanged with Redis every few seconds on the back
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import lru_cache
 from typing import Final
 
 from turnout.errors import Unavailable
@@ -23,9 +22,6 @@ HITS_EXCHANGE_SECONDS: Final = 2.0
 """A share moves by a percent in some hundred observations; two seconds are soon enough."""
 CLOSE_SECONDS: Final = 0.5
 """What the last exchange of hit counts may take."""
-
-CALLS_KEPT: Final = 1_024
-"""Threads, and heads, whose look is written out: agents look at theirs again and again. Half a kilobyte each."""
 
 _LOOK: Final = Script(scripts.LOOK)
 _NOTE: Final = Script(scripts.NOTE)
@@ -53,7 +49,8 @@ class RedisThreadStore:
         now: float,  # noqa: ARG002
         deadline_seconds: float,
     ) -> Found:
-        calls = [_look_at_thread(thread_key), *map(_look_at_head, head_scopes)]
+        calls = [_LOOK.call(_thread(thread_key))]
+        calls += [_LOOK.call(_head(scope)) for scope in head_scopes]
         self._exchange_hits()
         thread, *heads = await self._wire.run(calls, deadline_seconds=deadline_seconds)
         return Found(thread=_record(thread), heads=tuple(_record(head) for head in heads))
@@ -185,16 +182,6 @@ async def open_redis_store(url: str) -> AsyncGenerator[RedisThreadStore, None]:
             yield store
         finally:
             await store.settle()
-
-
-@lru_cache(maxsize=CALLS_KEPT)
-def _look_at_thread(key: str) -> bytes:
-    return _LOOK.call(_thread(key))
-
-
-@lru_cache(maxsize=CALLS_KEPT)
-def _look_at_head(scope: str) -> bytes:
-    return _LOOK.call(_head(scope))
 
 
 def _thread(key: str) -> str:

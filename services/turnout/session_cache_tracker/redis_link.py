@@ -197,10 +197,6 @@ class RedisDoor:
 
 
 def _strings(parts: Sequence[str]) -> bytes:
-    text = "".join([f"${len(part)}\r\n{part}\r\n" for part in parts])
-    if text.isascii():
-        return text.encode()
-    # Lengths are of bytes.
     pieces: list[bytes] = []
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")

@@ -75,16 +75,15 @@ class Outgoing:
 
 class _Body(httpx.AsyncByteStream):
     """A request's body that is not copied, and that httpx does not describe in headers: aiohttp
-    says the length. The request's own headers and address come with it, because httpx would take
-    them to pieces and back.
+    says the length. The request's own headers come with it, because httpx would take them to
+    pieces and back.
     """
 
-    __slots__ = ("address", "data", "headers")
+    __slots__ = ("data", "headers")
 
-    def __init__(self, data: bytes, headers: tuple[tuple[str, str], ...], address: str) -> None:
+    def __init__(self, data: bytes, headers: tuple[tuple[str, str], ...]) -> None:
         self.data = data
         self.headers = headers
-        self.address = address
 
     @override
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -214,7 +213,7 @@ class _Connections(AiohttpTransport):
         assert isinstance(sent, _Body)
         response = await self._session.request(
             request.method,
-            sent.address,
+            str(request.url),
             headers=sent.headers,
             data=sent.data,
             allow_redirects=False,
@@ -237,7 +236,7 @@ class HttpTransport:
         self._transport = _Connections(self._session)
         # Counted here: aiohttp's own pool lets wait for as long as a connection may take to open.
         self._free = asyncio.Semaphore(limits.max_connections)
-        self._url = lru_cache(maxsize=URLS_KEPT)(_url)
+        self._url = lru_cache(maxsize=URLS_KEPT)(httpx.URL)
 
     def _session(self, context: ssl.SSLContext) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -280,8 +279,11 @@ class HttpTransport:
             ) from None
 
     async def _sent(self, outgoing: Outgoing) -> Incoming:
-        url, address = self._url(outgoing.url)
-        request = httpx.Request("POST", url, stream=_Body(outgoing.body, outgoing.headers, address))
+        request = httpx.Request(
+            "POST",
+            self._url(outgoing.url),
+            stream=_Body(outgoing.body, outgoing.headers),
+        )
         sent_at = time.monotonic()
         try:
             response = await self._transport.handle_async_request(request)
@@ -295,12 +297,6 @@ class HttpTransport:
 
     async def aclose(self) -> None:
         await self._transport.aclose()
-
-
-def _url(text: str) -> tuple[httpx.URL, str]:
-    """And as httpx writes it, which is put together anew each time that it is asked for."""
-    url = httpx.URL(text)
-    return url, str(url)
 
 
 def _failure(error: Exception, *, seconds: float) -> UpstreamFailed:
