@@ -108,9 +108,14 @@ def test_a_subscription_costs_what_its_window_will_not_cover() -> None:
         ThreadState(),
         ThreadState(warm=(warm_at(OPUS_AT, 50_000),)),
         ThreadState(warm=(warm_at(f"anthropic/{OPUS}@client", 50_000),)),
+        ThreadState(refused=(f"anthropic/{SONNET}@client",)),
+        ThreadState(refused=(SONNET_AT,)),
         subscribed(0.75),
     ],
-    ids=["cold", "warm_at_ours", "warm_at_the_clients", "subscribed"],
+    ids=[
+        *("cold", "warm_at_ours", "warm_at_the_clients"),
+        *("refused_by_the_clients", "refused_by_ours", "subscribed"),
+    ],
 )
 def test_a_model_is_worth_by_two_keys_what_it_is_worth_by_each(state: ThreadState) -> None:
     ways = (ANTHROPIC_CLIENT, ANTHROPIC_ENV)

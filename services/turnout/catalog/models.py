@@ -8,7 +8,6 @@ request is served in is `endpoint_for` and nowhere else.
 import re
 from dataclasses import dataclass, replace
 from datetime import date
-from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from turnout.capabilities import Capabilities, Dialect
@@ -25,9 +24,6 @@ Credential: TypeAlias = Literal["client", "env", "simulated"]
 """Where the key comes from: the caller's own, the provider's environment variable, or none."""
 
 SECONDS_PER_HOUR: Final = 3_600.0
-
-NAMES_KEPT: Final = 1_024
-"""Models whose terms are known; a name that a client makes up costs its look-up again."""
 
 WriteLifetime: TypeAlias = Literal["5m", "1h", "other"]
 """The cache write counts of `turnout.dialects.usage.Usage`."""
@@ -149,16 +145,10 @@ class CacheTerms:
 
     def for_model(self, name: str) -> "CacheTerms":
         """The terms of one model, by any of its names."""
-        return _for_model(self, name) if self.minimums else self
-
-
-@lru_cache(maxsize=NAMES_KEPT)
-def _for_model(terms: CacheTerms, name: str) -> CacheTerms:
-    """Asked for at every look at a thread and every note, by names that few clients make up."""
-    for minimum in terms.minimums:
-        if re.fullmatch(minimum.names, name, re.IGNORECASE):
-            return replace(terms, minimum_prefix_tokens=minimum.tokens)
-    return terms
+        for minimum in self.minimums:
+            if re.fullmatch(minimum.names, name, re.IGNORECASE):
+                return replace(self, minimum_prefix_tokens=minimum.tokens)
+        return self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,8 +39,8 @@ GAP_BUCKETS: Final = len(GAP_EDGES_SECONDS) + 1
 
 TABLES_KEPT: Final = 1_024
 """Providers times lifetimes, for a few artifacts; tables never change."""
-TARGETS_KEPT: Final = 4_096
-"""As many names as clients may make up without pushing out those that are in use."""
+TARGETS_KEPT: Final = 1_024
+"""Targets whose terms are known; one whose model's name a client makes up costs its look-up again."""
 
 PRIOR_OBSERVATIONS: Final = 20.0
 """How many observations the table counts for: a provider that behaves otherwise is believed after
@@ -293,7 +293,7 @@ def mean_output(output_tokens: Sequence[int], families: Sequence[Family]) -> flo
 def terms_by_target(terms: Mapping[str, CacheTerms]) -> Terms:
     """Terms that are kept by provider, as they are for the target's model."""
 
-    # A Look asks for each place that has ever served the thread, and there are few of them.
+    # Every Look and every Note asks, mostly for the same few targets; minimums are matched by a pattern.
     @lru_cache(maxsize=TARGETS_KEPT)
     def terms_of(target: str) -> CacheTerms | None:
         found = terms.get(provider_of(target))

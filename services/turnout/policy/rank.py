@@ -194,12 +194,12 @@ def candidates(
     for option in options:
         warm_here = warm.get(option.target, 0.0)
         covered_share = 1.0 - shares.get(way_of(option.target), 1.0) if shares else 0.0
-        figures = (option.model.id, option.lacks, option.prompt_tokens, warm_here, covered_share)
-        if waits is None and figures == before:
+        differing = (option.model.id, option.lacks, warm_here, covered_share)
+        if waits is None and differing == before:
             # The same model by another key, of which nothing else is known.
             found.append(structs.replace(found[-1], target=option.target))
             continue
-        before = figures
+        before = differing
         found.append(
             _candidate(
                 option,
