@@ -52,7 +52,7 @@ def main() -> int:
     )
     peers = Path(told.peers)
     names = _names(gateways.installed_peers(peers))
-    report = Report(plan=plan, cpus=cpus, engines=told.engines, names=names)
+    report = Report(plan=plan, python=sys.version, cpus=cpus, engines=told.engines, names=names)
     with ExitStack() as stack:
         directory = Path(tempfile.mkdtemp(prefix="turnout-bench-"))
         stack.callback(shutil.rmtree, directory, ignore_errors=True)
@@ -179,6 +179,7 @@ def _translation(report: Report, place: Place) -> None:
 def _as_json(report: Report) -> bytes:
     content = {
         "plan": report.plan,
+        "python": report.python,
         "cpus": report.cpus,
         "engines": report.engines,
         "cells": report.cells.cells,

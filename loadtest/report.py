@@ -77,9 +77,15 @@ class Resident:
 
 @dataclass(slots=True)
 class Report:
-    """One run of the bench."""
+    """One run of the bench.
+
+    Attributes:
+        python: version, build and compiler (`sys.version`): a build that was not optimized is far slower.
+
+    """
 
     plan: Plan
+    python: str
     cpus: Cpus
     engines: Engines
     names: tuple[Name, ...]
@@ -147,7 +153,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """The whole report for people."""
-        told = [*self._table(), "", *self._ratios(), ""]
+        told = [f"python  {self.python}", "", *self._table(), "", *self._ratios(), ""]
         told += [
             f"memory  {one.process:38} resident {one.mb:6.1f} MB, shared out"
             f" {one.shared_out_mb:6.1f} MB"

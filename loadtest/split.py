@@ -82,6 +82,7 @@ def main() -> int:
     names: tuple[Name, ...] = ("direct", "chain", "split", *gateways.installed_peers(peers))
     report = Report(
         plan=plan,
+        python=sys.version,
         cpus=cpus,
         engines="beside",
         names=names,

@@ -33,6 +33,7 @@ def cell(gateway: Name, per_second: float, *, case: Case = CASE, alone_p50_ms: f
 def report() -> Report:
     return Report(
         plan=Plan(cases=(CASE,), rounds=1, seconds=1, alone_seconds=1, connections=1),
+        python="3.11.2 (main) [GCC 12.2.0]",
         cpus=Cpus(gateway=0, load=1),
         engines="beside",
         names=("relay", "turnout"),
@@ -48,6 +49,7 @@ def test_half_of_the_relay_is_enough(report: Report, ours: float, verdict: str) 
 def test_another_baseline_has_its_own_bound(report: Report) -> None:
     split = Report(
         plan=report.plan,
+        python=report.python,
         cpus=report.cpus,
         engines="beside",
         names=("chain", "split"),
@@ -58,6 +60,7 @@ def test_another_baseline_has_its_own_bound(report: Report) -> None:
         (0.5, True),
         (2.0, False),
     ]
+    assert split.lines()[0] == "python  3.11.2 (main) [GCC 12.2.0]"
     assert any("split/chain" in line for line in split.lines())
 
 
@@ -65,6 +68,7 @@ def test_peers_are_compared_where_agents_are(report: Report) -> None:
     """Portkey's requests/s, and what a gateway adds with one connection, at 60 kB alone."""
     peers = Report(
         plan=Plan(cases=(CASE, SENT), rounds=1, seconds=1, alone_seconds=1, connections=1),
+        python=report.python,
         cpus=report.cpus,
         engines="beside",
         names=("direct", "turnout", "litellm", "portkey"),
