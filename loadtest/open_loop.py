@@ -75,8 +75,12 @@ async def first_seconds(
                 if pause > 0:
                     await asyncio.sleep(pause)
                 group.create_task(send(number, due))
-    except* NotAnswered as failed:
-        raise failed.exceptions[0] from None
+    except ExceptionGroup as failed:
+        # What is raised in an `except*` leaves it in a group of its own before Python 3.11.4.
+        lost, others = failed.split(NotAnswered)
+        if lost is None or others is not None:
+            raise
+        raise lost.exceptions[0] from None
     finally:
         for connection in free:
             connection.close()

@@ -170,10 +170,16 @@ async def test_the_dispatcher_is_killed(split: Product) -> None:
     failed = [request_id_of(failure) for failure in traffic.failures]
     await once_each(split, failed)
     ids = ", ".join(f"'{request_id}'" for request_id in streams)
-    assert await split.rows(
+    rows = await split.rows(
         "SELECT DISTINCT status, error, attempts, answer_bytes > 0, served_model != '', usage_source"
         f" FROM requests WHERE request_id IN ({ids})"
-    ) == [[200, "unavailable", 1, 1, 1, "estimated"]]
+    )
+    assert [200, "unavailable", 1, 1, 1, "estimated"] in rows
+    # The dispatcher records an answer before it passes on the last of it, and may be killed in between.
+    known_whole = [200, "", 1, 1, 1, "reported"]
+    assert all(row == known_whole for row in rows if row[1] != "unavailable") and len(rows) <= 2, (
+        rows
+    )
 
 
 async def test_the_ingress_is_killed(split: Product) -> None:
