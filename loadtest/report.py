@@ -80,7 +80,7 @@ class Report:
     """One run of the bench.
 
     Attributes:
-        python: version, build and compiler (`sys.version`): a build that was not optimized is far slower.
+        python: version, build and compiler (`sys.version`), since builds differ in speed.
 
     """
 
